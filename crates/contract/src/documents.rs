@@ -1,0 +1,247 @@
+//! All files of one contract, `$ref` between them, and the problems found, which get their places at the end.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use diagnostics::{Diagnostic, Diagnostics, Severity, Sources, Span};
+use serde_json::Value;
+
+use crate::load::{self, Assets, File};
+use crate::{locate, pointer};
+
+/// A value by its file and JSON Pointer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    pub(crate) file: usize,
+    pub(crate) pointer: Rc<str>,
+}
+
+impl Spot {
+    pub(crate) fn root(file: usize) -> Self {
+        Self { file, pointer: Rc::from("") }
+    }
+
+    pub(crate) fn join(&self, token: &str) -> Self {
+        Self { file: self.file, pointer: pointer::join(&self.pointer, token).into() }
+    }
+
+    pub(crate) fn at(&self, tokens: &[&str]) -> Self {
+        let mut pointer = self.pointer.to_string();
+        for token in tokens {
+            pointer = pointer::join(&pointer, token);
+        }
+        Self { file: self.file, pointer: pointer.into() }
+    }
+}
+
+/// Steps of one chain of references before it is called a loop.
+const MAX_CHAIN: usize = 64;
+
+struct Pending {
+    diagnostic: Diagnostic,
+    spot: Spot,
+}
+
+/// The files; index 0 is the contract itself.
+pub(crate) struct Documents {
+    pub(crate) files: Vec<File>,
+    by_path: HashMap<String, usize>,
+    anchors: HashMap<(usize, String), Rc<str>>,
+    ids: HashMap<String, Spot>,
+    pending: RefCell<Vec<Pending>>,
+    said: RefCell<BTreeSet<(Spot, &'static str)>>,
+}
+
+impl Documents {
+    /// Parses the contract and all that it reaches.
+    pub(crate) fn load(path: &str, assets: &Assets, sources: &mut Sources, out: &mut Diagnostics) -> Option<Self> {
+        let mut documents = Self {
+            files: Vec::new(),
+            by_path: HashMap::new(),
+            anchors: HashMap::new(),
+            ids: HashMap::new(),
+            pending: RefCell::default(),
+            said: RefCell::default(),
+        };
+        let mut wanted = vec![path.to_owned()];
+        while let Some(next) = wanted.pop() {
+            if documents.by_path.contains_key(&next) {
+                continue;
+            }
+            let Some(bytes) = assets.get(&next) else {
+                if documents.files.is_empty() {
+                    out.push(Diagnostic::error("missing-file", format!("`{next}` was not found")));
+                    return None;
+                }
+                continue;
+            };
+            match load::file(&next, bytes, sources) {
+                Ok(file) => {
+                    documents.by_path.insert(next.clone(), documents.files.len());
+                    wanted.extend(load::references_of(&next, &file.value));
+                    documents.files.push(file);
+                }
+                Err(diagnostic) => {
+                    out.push(diagnostic);
+                    if documents.files.is_empty() {
+                        return None;
+                    }
+                }
+            }
+        }
+        documents.index();
+        Some(documents)
+    }
+
+    /// Notes `$id`, `$anchor` and `$dynamicAnchor` of every file.
+    fn index(&mut self) {
+        for (file, document) in self.files.iter().enumerate() {
+            let mut stack = vec![(String::new(), &document.value)];
+            while let Some((at, value)) = stack.pop() {
+                match value {
+                    Value::Object(map) => {
+                        for key in ["$anchor", "$dynamicAnchor"] {
+                            if let Some(Value::String(name)) = map.get(key) {
+                                self.anchors.insert((file, name.clone()), at.as_str().into());
+                            }
+                        }
+                        if let Some(Value::String(id)) = map.get("$id") {
+                            let id = id.trim_end_matches('#').to_owned();
+                            self.ids.insert(id, Spot { file, pointer: at.as_str().into() });
+                        }
+                        let deeper = |value: &Value| value.is_object() || value.is_array();
+                        stack.extend(
+                            map.iter().filter(|(_, v)| deeper(v)).map(|(k, v)| (pointer::join(&at, k), v)),
+                        );
+                    }
+                    Value::Array(items) => stack.extend(
+                        items.iter().enumerate().map(|(index, v)| (pointer::join(&at, &index.to_string()), v)),
+                    ),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, spot: &Spot) -> Option<&Value> {
+        pointer::get(&self.files.get(spot.file)?.value, &spot.pointer)
+    }
+
+    /// One step: where a reference written at `from` points.
+    pub(crate) fn target(&self, from: &Spot, reference: &str) -> Result<Spot, String> {
+        let (document, fragment) = pointer::split(reference);
+        let file = if document.is_empty() {
+            from.file
+        } else if let Some(spot) = self.ids.get(document) {
+            let pointer = format!("{}{fragment}", spot.pointer);
+            return self.existing(Spot { file: spot.file, pointer: pointer.into() }, reference);
+        } else if pointer::is_remote(document) {
+            return Err(format!("`{reference}` is remote, and remote references are never fetched"));
+        } else {
+            let base = self.files.get(from.file).map_or("", |file| file.path.as_str());
+            let path = pointer::relative(base, document);
+            match self.by_path.get(&path) {
+                Some(file) => *file,
+                None => return Err(format!("`{reference}` needs the file `{path}`, which was not found")),
+            }
+        };
+        if fragment.is_empty() || fragment.starts_with('/') {
+            return self.existing(Spot { file, pointer: fragment.into() }, reference);
+        }
+        match self.anchors.get(&(file, fragment.clone())) {
+            Some(pointer) => Ok(Spot { file, pointer: pointer.clone() }),
+            None => Err(format!("`{reference}` names no anchor of the document")),
+        }
+    }
+
+    fn existing(&self, spot: Spot, reference: &str) -> Result<Spot, String> {
+        if self.get(&spot).is_some() { Ok(spot) } else { Err(format!("`{reference}` points to nothing")) }
+    }
+
+    /// Follows `$ref` of OpenAPI objects until there is none; says what is wrong.
+    pub(crate) fn follow<'a>(&'a self, spot: &Spot) -> Option<(Spot, &'a Value)> {
+        let mut at = spot.clone();
+        for _ in 0..MAX_CHAIN {
+            let value = self.get(&at)?;
+            let Some(Value::String(reference)) = value.get("$ref") else { return Some((at, value)) };
+            match self.target(&at, reference) {
+                Ok(next) => at = next,
+                Err(message) => {
+                    self.bad_reference(&at, message);
+                    return None;
+                }
+            }
+        }
+        self.error(spot, "cyclic-ref", "`$ref` leads back to itself", "let one of the references name a definition");
+        None
+    }
+
+    pub(crate) fn bad_reference(&self, at: &Spot, message: String) {
+        let help = if message.contains("remote") {
+            "save the file beside the contract and refer to it by a relative path"
+        } else {
+            "correct the reference; `#/components/…` is within the file, `other.yaml#/…` in one beside it"
+        };
+        self.error(&at.join("$ref"), "unresolved-ref", message, help);
+    }
+
+    pub(crate) fn error(&self, spot: &Spot, code: &'static str, message: impl Into<String>, help: &str) {
+        self.say(Diagnostic::error(code, message).help(help), spot);
+    }
+
+    /// Keeps a diagnostic until the places are known; the same code at the same spot is said once.
+    pub(crate) fn say(&self, diagnostic: Diagnostic, spot: &Spot) {
+        if self.said.borrow_mut().insert((spot.clone(), diagnostic.code)) {
+            self.pending.borrow_mut().push(Pending { diagnostic, spot: spot.clone() });
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.pending.borrow().iter().any(|pending| pending.diagnostic.severity == Severity::Error)
+    }
+
+    /// As shown in `accept_unenforced`.
+    pub(crate) fn display(&self, spot: &Spot) -> String {
+        if spot.file == 0 {
+            return spot.pointer.to_string();
+        }
+        let path = self.files.get(spot.file).map_or("", |file| file.path.as_str());
+        format!("{path}#{}", spot.pointer)
+    }
+
+    /// Places of many pointers, one pass per file.
+    pub(crate) fn places(&self, spots: &[Spot], sources: &Sources) -> HashMap<Spot, Span> {
+        let mut by_file: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for spot in spots {
+            by_file.entry(spot.file).or_default().push(spot.pointer.to_string());
+        }
+        let mut out = HashMap::new();
+        for (index, pointers) in by_file {
+            let Some(file) = self.files.get(index) else { continue };
+            let text = sources.get(file.id).map_or("", |source| &source.text);
+            for (pointer, span) in locate::locate(file, text, &pointers) {
+                out.insert(Spot { file: index, pointer: pointer.into() }, span);
+            }
+        }
+        out
+    }
+
+    /// Hands over all that was found, each with its place, in document order.
+    pub(crate) fn flush(&self, sources: &Sources, out: &mut Diagnostics) {
+        let pending = std::mem::take(&mut *self.pending.borrow_mut());
+        let spots: Vec<Spot> = pending.iter().map(|entry| entry.spot.clone()).collect();
+        let places = self.places(&spots, sources);
+        let mut placed: Vec<Diagnostic> = pending
+            .into_iter()
+            .map(|Pending { diagnostic, spot }| {
+                let shown = self.display(&spot);
+                diagnostic.maybe_at(places.get(&spot).copied()).pointer(shown)
+            })
+            .collect();
+        placed.sort_by_key(|entry| (entry.severity, entry.span));
+        for diagnostic in placed {
+            out.push(diagnostic);
+        }
+    }
+}

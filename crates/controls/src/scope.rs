@@ -1,0 +1,118 @@
+//! What a control is told when it is compiled: the whole gateway, one API, one operation.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use diagnostics::Span;
+use engine::{Control, Mode};
+
+/// Files by the path that the document calls them by.
+pub type Assets = BTreeMap<String, Arc<[u8]>>;
+
+/// What holds for all APIs.
+#[derive(Debug)]
+pub struct GatewayScope<'a> {
+    /// The resolved document.
+    pub document: &'a spec::Document,
+    /// Files that the document names, secrets included.
+    pub assets: &'a Assets,
+    /// Public keys of the built-in local issuer (a JWKS), when there is one.
+    pub local_jwks: Option<&'a [u8]>,
+}
+
+/// What holds for one API.
+#[derive(Debug)]
+pub struct ApiScope<'a> {
+    /// The whole.
+    pub gateway: &'a GatewayScope<'a>,
+    /// Its name in the document.
+    pub name: &'a str,
+    /// Its settings.
+    pub settings: &'a spec::Api,
+    /// Its contract; `None` for `contract: none`.
+    pub contract: Option<&'a contract::Api>,
+    /// Base path of all its operations, without a slash at its end.
+    pub base_path: &'a str,
+    /// Absolute URL under which clients reach it, without base path: for metadata and `resource` identifiers.
+    pub public_url: &'a str,
+    /// Numbers of the scopes that the contract uses, in [`engine::ScopeSet`].
+    pub scopes: &'a [String],
+    /// Numbers of the contract's security schemes, in [`engine::principal::Proof`].
+    pub schemes: &'a [String],
+    /// What operations of this API share: see [`ApiScope::share`].
+    pub shared: RefCell<HashMap<String, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl ApiScope<'_> {
+    /// The value under `key`, made by the first operation that asks; so that equal controls are one control.
+    pub fn share<T: Any + Send + Sync>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        let held = self.shared.borrow().get(key).cloned();
+        if let Some(held) = held.and_then(|held| held.downcast::<T>().ok()) {
+            return held;
+        }
+        let made = Arc::new(make());
+        self.shared.borrow_mut().insert(key.to_owned(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        made
+    }
+}
+
+/// How an operation came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationKind {
+    /// Declared by the contract, or listed under `allow`.
+    Declared,
+    /// HEAD of a declared GET.
+    ImpliedHead,
+    /// OPTIONS of a declared path: answered by us with `Allow`, or as a CORS preflight.
+    ImpliedOptions,
+    /// A document that the gateway serves itself (protected resource metadata).
+    WellKnown,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct OperationScope<'a> {
+    /// Its API.
+    pub api: &'a ApiScope<'a>,
+    /// How it came to be.
+    pub kind: OperationKind,
+    /// Its rules; `None` for `contract: none`, for OPTIONS and for documents of our own. A HEAD has its GET's.
+    pub contract: Option<&'a Arc<contract::Operation>>,
+    /// Its `operationId`, or `METHOD /template`.
+    pub id: &'a str,
+    /// Its method.
+    pub method: &'a http::Method,
+    /// Its template without base path.
+    pub template: &'a str,
+    /// Names of its path parameters, in the order of the template.
+    pub params: &'a [Box<str>],
+    /// Methods of the same path, for `Allow`.
+    pub siblings: &'a [http::Method],
+    /// The control's own section, merged for this operation from profile, API and operation.
+    pub section: Option<&'a spec::Node>,
+}
+
+/// What became of a section for one operation.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The control; the same `Arc` for operations that share it.
+    pub control: Arc<dyn Control>,
+    /// Whether its verdicts count, per stage group. Never [`Mode::Off`]: return no control instead.
+    pub mode: Mode,
+    /// Mode of its response stages, where that differs.
+    pub response_mode: Mode,
+    /// Longest request body that it reads, in bytes, when it says.
+    pub body_limit: Option<u64>,
+    /// Where it was configured.
+    pub span: Option<Span>,
+}
+
+impl Compiled {
+    /// A control that is enforced throughout.
+    #[must_use]
+    pub fn enforced(control: Arc<dyn Control>, span: Option<Span>) -> Self {
+        Self { control, mode: Mode::Enforce, response_mode: Mode::Enforce, body_limit: None, span }
+    }
+}

@@ -1,0 +1,285 @@
+//! One call, from the end of its head to its log line.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use smallvec::SmallVec;
+use tape::Tape;
+
+use crate::clock::{Tick, UnixTime};
+use crate::decision::Decision;
+use crate::path::{NotCanonical, canonical_path, canonical_query};
+use crate::plan::OperationPlan;
+use crate::principal::{Principal, Proof};
+use crate::route::Params;
+use crate::text::hex128;
+use crate::trace::TraceParent;
+
+/// Names one call everywhere: in the answer's header, the log, the trace and the stored decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(pub u128);
+
+impl CallId {
+    /// 32 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn text(self) -> [u8; 32] {
+        hex128(self.0)
+    }
+}
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Who is on the other end of the connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Address of the connection.
+    pub address: SocketAddr,
+    /// Number of the listener in the snapshot.
+    pub listener: u16,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Server name that the client asked for in its ClientHello.
+    pub server_name: Option<Arc<str>>,
+}
+
+/// What the head says of the body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLength {
+    /// There is none.
+    Empty,
+    /// So many bytes.
+    Known(u64),
+    /// Ends when it ends.
+    Unknown,
+}
+
+/// The head of the request. What stands here is what goes upstream: controls change it in place.
+#[derive(Debug)]
+pub struct Request {
+    /// Its method.
+    pub method: Method,
+    /// Version of HTTP that the client speaks.
+    pub version: Version,
+    /// Host in lower case, without port and trailing dot.
+    pub host: Box<str>,
+    /// Host with port as the client sent it.
+    pub authority: Box<str>,
+    uri: Uri,
+    path: Option<Box<str>>,
+    query: Option<Box<str>>,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// What the head says of the body.
+    pub length: BodyLength,
+}
+
+impl Request {
+    /// Takes over a parsed head; its target becomes canonical.
+    ///
+    /// # Errors
+    /// When the target has no canonical form.
+    pub fn new(
+        method: Method,
+        version: Version,
+        uri: Uri,
+        (host, authority): (Box<str>, Box<str>),
+        headers: HeaderMap,
+        length: BodyLength,
+    ) -> Result<Self, NotCanonical> {
+        let path = match canonical_path(uri.path())? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => Some(path.into_boxed_str()),
+        };
+        let query = match uri.query().map(canonical_query).transpose()? {
+            None | Some(Cow::Borrowed(_)) => None,
+            Some(Cow::Owned(query)) => Some(query.into_boxed_str()),
+        };
+        Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+    }
+
+    /// A head whose target has no canonical form: kept for the log only, with `/` as its path.
+    #[must_use]
+    pub fn refused(method: Method, version: Version, headers: HeaderMap, length: BodyLength) -> Self {
+        Self {
+            method,
+            version,
+            host: Box::default(),
+            authority: Box::default(),
+            uri: Uri::from_static("/"),
+            path: None,
+            query: None,
+            headers,
+            length,
+        }
+    }
+
+    /// The canonical path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or_else(|| self.uri.path())
+    }
+
+    /// The canonical query, without `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref().or_else(|| self.uri.query())
+    }
+
+    /// Replaces the query, as when undeclared parameters are stripped. An empty one goes upstream without its `?`.
+    pub fn set_query(&mut self, query: impl Into<Box<str>>) {
+        self.query = Some(query.into());
+    }
+}
+
+/// A body that was buffered whole.
+#[derive(Debug, Default)]
+pub struct Body {
+    bytes: Bytes,
+    tape: Option<Arc<Tape>>,
+}
+
+impl Body {
+    /// A whole body.
+    #[must_use]
+    pub fn new(bytes: Bytes) -> Self {
+        Self { bytes, tape: None }
+    }
+
+    /// Its bytes, as they go on.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Replaces it (decoded, or written anew); what was parsed of the old one is forgotten.
+    pub fn replace(&mut self, bytes: Bytes) {
+        *self = Self::new(bytes);
+    }
+
+    /// Replaces the bytes by another spelling of the same value, so that the tape stays true.
+    pub fn respell(&mut self, bytes: Bytes) {
+        self.bytes = bytes;
+    }
+
+    /// The body as JSON, parsed once for all controls.
+    ///
+    /// # Errors
+    /// When it is not JSON or exceeds `bounds`.
+    pub fn json(&mut self, bounds: &tape::Bounds) -> Result<&Arc<Tape>, tape::Error> {
+        let parsed = match self.tape.take() {
+            Some(parsed) => parsed,
+            None => Arc::new(Tape::parse(self.bytes.clone(), bounds)?),
+        };
+        Ok(self.tape.insert(parsed))
+    }
+
+    /// The JSON that an earlier control parsed.
+    #[must_use]
+    pub fn tape(&self) -> Option<&Arc<Tape>> {
+        self.tape.as_ref()
+    }
+}
+
+/// The upstream's answer as it goes to the client: controls change it in place.
+#[derive(Debug, Default)]
+pub struct Response {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Its body, when it is read whole.
+    pub body: Body,
+}
+
+/// A call's place in a trace.
+#[derive(Debug, Clone, Copy)]
+pub struct Trace {
+    /// What goes upstream.
+    pub current: TraceParent,
+    /// What an untrusted caller said of itself.
+    pub link: Option<TraceParent>,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    /// Its id.
+    pub id: CallId,
+    /// When its head was complete.
+    pub started: Tick,
+    /// The same on the wall clock.
+    pub at: UnixTime,
+    /// The connection's other end.
+    pub peer: Peer,
+    /// Address of the client: the peer's, or what trusted hops say.
+    pub client: IpAddr,
+    /// Whether the peer is a trusted hop.
+    pub trusted: bool,
+    /// Its place in a trace.
+    pub trace: Trace,
+    /// The request's head.
+    pub request: Request,
+    /// The operation, once routed.
+    pub operation: Option<Arc<OperationPlan>>,
+    /// Its path parameters, as ranges of the canonical path.
+    pub params: Params,
+    /// Credentials that were verified.
+    pub proofs: SmallVec<[Proof; 1]>,
+    /// The request's body, when it is read whole.
+    pub body: Body,
+    /// The upstream's answer, once its head is there.
+    pub response: Response,
+    /// Header fields that every answer to this call carries, refusals included.
+    pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is held for the time of the call and given back by its `Drop`.
+    pub held: Vec<Box<dyn Any>>,
+    /// Verdicts so far.
+    pub decision: Decision,
+}
+
+impl Call {
+    /// A call whose head is complete, before any control spoke.
+    #[must_use]
+    pub fn new(id: CallId, (started, at): (Tick, UnixTime), peer: Peer, request: Request) -> Self {
+        let span_id = u64::try_from(id.0 & u128::from(u64::MAX)).unwrap_or(1).max(1);
+        let current = TraceParent { trace_id: id.0.max(1), span_id, flags: 1 };
+        Self {
+            id,
+            started,
+            at,
+            client: peer.address.ip().to_canonical(),
+            peer,
+            trusted: false,
+            trace: Trace { current, link: None },
+            request,
+            operation: None,
+            params: Params::new(),
+            proofs: SmallVec::new(),
+            body: Body::default(),
+            response: Response::default(),
+            answer_headers: Vec::new(),
+            held: Vec::new(),
+            decision: Decision::default(),
+        }
+    }
+
+    /// Whom the first verified credential proves.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.proofs.first().map(|proof| &proof.principal)
+    }
+
+    /// Values of the path parameters, still percent-encoded, in the order of the template.
+    pub fn params(&self) -> impl Iterator<Item = &str> {
+        let path = self.request.path();
+        self.params.iter().map(|(from, to)| path.get(*from as usize..*to as usize).unwrap_or_default())
+    }
+}

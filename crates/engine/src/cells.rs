@@ -1,0 +1,57 @@
+//! How controls count across calls and cores: a trait here, its tables in `state`.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+
+/// What a cell measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meter {
+    /// Generic cell rate algorithm: one unit each `interval`, `burst` units at once (at least 1).
+    Rate {
+        /// Time that earns one unit.
+        interval: Duration,
+        /// Units that may be spent at once.
+        burst: u32,
+    },
+    /// At most `limit` units in each window of `length`, windows aligned to the epoch.
+    Window {
+        /// Length of a window.
+        length: Duration,
+        /// Units in each.
+        limit: u64,
+    },
+    /// At most `limit` units held at one time; given back with [`Cells::release`].
+    Concurrency {
+        /// Units held at one time.
+        limit: u32,
+    },
+}
+
+/// What came of taking a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether it was there.
+    pub allowed: bool,
+    /// Units left after this one.
+    pub remaining: u64,
+    /// Until all units are there again (rate), or the window ends.
+    pub reset_after: Duration,
+    /// When refused: until one unit is there again.
+    pub retry_after: Duration,
+}
+
+/// Shared counters, exact in the process: never more is admitted than the meter says.
+///
+/// A key is a keyed 128-bit hash of (limit, whom it counts); two meters never share a key.
+pub trait Cells: Send + Sync + fmt::Debug {
+    /// Takes one unit.
+    fn take(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken;
+    /// Looks without taking.
+    fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken;
+    /// Gives back one unit of [`Meter::Concurrency`].
+    fn release(&self, key: u128);
+    /// Hashes whom a limit counts into a key; keyed per process, so that nobody outside can aim at a cell.
+    fn key(&self, parts: &[&[u8]]) -> u128;
+}

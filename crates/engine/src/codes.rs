@@ -1,0 +1,153 @@
+//! The one table of codes: each way in which a call can end otherwise than with the upstream's answer.
+//!
+//! A code is stable: clients branch on it, dashboards count it, `docs/errors/<name>.md` explains it (a test holds table
+//! and pages together). Its public text says what the caller did, never what stands behind the gateway.
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The caller.
+    Client,
+    /// The service behind the gateway.
+    Upstream,
+    /// A party that vouches for callers: an issuer of tokens.
+    Issuer,
+    /// The gateway itself.
+    Gateway,
+}
+
+impl Blame {
+    /// Its name in logs and metric labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Blame::Client => "client",
+            Blame::Upstream => "upstream",
+            Blame::Issuer => "issuer",
+            Blame::Gateway => "gateway",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Stable name, `snake_case`.
+    pub name: &'static str,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Who has to act.
+    pub blame: Blame,
+    /// What the caller reads.
+    pub title: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $id:ident = $name:literal, $status:literal, $blame:ident, $title:literal;)*) => {
+        $($(#[$doc])* pub static $id: Code = Code { name: $name, status: $status, blame: Blame::$blame, title: $title };)*
+        /// Every code, in the order of this file.
+        pub static TABLE: &[&Code] = &[$(&$id),*];
+    };
+}
+
+codes! {
+    /// The target has a form that parsers read differently (RFC 3986 section 6; docs/errors).
+    PATH_NOT_CANONICAL = "path_not_canonical", 400, Client, "the request target is not in canonical form";
+    /// The head breaks RFC 9110 or 9112, or what we accept of them.
+    REQUEST_MALFORMED = "request_malformed", 400, Client, "the request is malformed";
+    /// The target is longer than the bound.
+    TARGET_TOO_LONG = "target_too_long", 414, Client, "the request target is too long";
+    /// More or longer header fields than the bound.
+    HEADERS_TOO_LARGE = "headers_too_large", 431, Client, "the header section is too large";
+    /// No API answers to this host on this listener.
+    HOST_UNKNOWN = "host_unknown", 421, Client, "no API is served under this host";
+    /// No operation of the contract has this path.
+    OPERATION_UNKNOWN = "operation_unknown", 404, Client, "the contract has no such operation";
+    /// The contract has the path, but not with this method.
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, Client, "the contract does not allow this method here";
+    /// CONNECT, Upgrade or h2c where the operation does not declare it.
+    UPGRADE_REFUSED = "upgrade_refused", 400, Client, "this operation cannot be upgraded to another protocol";
+    /// An expectation other than `100-continue`.
+    EXPECTATION_FAILED = "expectation_failed", 417, Client, "the expectation cannot be met";
+    /// A cross-origin call from an origin that is not allowed.
+    ORIGIN_REFUSED = "origin_refused", 403, Client, "this origin may not call this API";
+    /// The operation wants a credential and none came.
+    CREDENTIAL_MISSING = "credential_missing", 401, Client, "a credential is required";
+    /// A credential came in a form that cannot be read, or more than one.
+    CREDENTIAL_MALFORMED = "credential_malformed", 400, Client, "the credential cannot be read";
+    /// The token is not valid for this API.
+    TOKEN_INVALID = "token_invalid", 401, Client, "the access token is not valid";
+    /// The token was valid once.
+    TOKEN_EXPIRED = "token_expired", 401, Client, "the access token has expired";
+    /// The issuer's keys are not known now, so nothing can be verified.
+    ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
+    /// The token is valid but lacks scopes.
+    INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the access token lacks a required scope";
+    /// The contract says nothing of security and the configuration does not either.
+    UNSECURED_OPERATION = "unsecured_operation", 403, Client, "this operation is not open";
+    /// More calls than the rate allows.
+    RATE_LIMITED = "rate_limited", 429, Client, "too many calls";
+    /// The quota of the window is used up.
+    QUOTA_EXHAUSTED = "quota_exhausted", 429, Client, "the quota is used up";
+    /// More calls at one time than allowed.
+    CONCURRENCY_LIMITED = "concurrency_limited", 429, Client, "too many calls at the same time";
+    /// Too many calls without a valid credential from this address.
+    TOO_MANY_FAILURES = "too_many_failures", 429, Client, "too many failed calls from this address";
+    /// A parameter, header or cookie violates the contract.
+    PARAMETER_INVALID = "parameter_invalid", 400, Client, "the parameters violate the contract";
+    /// The contract wants a body and none came.
+    BODY_MISSING = "body_missing", 400, Client, "a body is required";
+    /// A body came where the contract declares none.
+    BODY_NOT_DECLARED = "body_not_declared", 400, Client, "this operation takes no body";
+    /// The body's media type is not one of the contract's.
+    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, Client, "this media type is not accepted here";
+    /// The body's content coding is not accepted.
+    CODING_UNSUPPORTED = "coding_unsupported", 415, Client, "this content coding is not accepted here";
+    /// The body is longer than the bound.
+    BODY_TOO_LARGE = "body_too_large", 413, Client, "the body is too large";
+    /// The body did not arrive in time or not whole.
+    BODY_INCOMPLETE = "body_incomplete", 408, Client, "the body did not arrive in time";
+    /// The body is not what its media type says.
+    BODY_MALFORMED = "body_malformed", 400, Client, "the body is malformed";
+    /// The body is deeper, wider or longer inside than the bounds.
+    BODY_OUT_OF_BOUNDS = "body_out_of_bounds", 400, Client, "the body exceeds structural bounds";
+    /// The body violates the contract.
+    BODY_INVALID = "body_invalid", 400, Client, "the body violates the contract";
+    /// No connection to the upstream could be made.
+    UPSTREAM_UNREACHABLE = "upstream_unreachable", 502, Upstream, "the service is not reachable";
+    /// The upstream closed or reset before its answer was whole.
+    UPSTREAM_RESET = "upstream_reset", 502, Upstream, "the service ended the exchange";
+    /// The upstream's answer is not HTTP, or breaks its rules.
+    UPSTREAM_PROTOCOL = "upstream_protocol", 502, Upstream, "the service answered with something that is not HTTP";
+    /// The upstream did not answer in time.
+    UPSTREAM_TIMEOUT = "upstream_timeout", 504, Upstream, "the service did not answer in time";
+    /// The upstream's answer violates the contract and validation of responses is enforced.
+    RESPONSE_INVALID = "response_invalid", 502, Upstream, "the service's answer violates the contract";
+    /// The gateway has no room for this call now.
+    OVERLOADED = "overloaded", 503, Gateway, "the gateway has no room for this call at the moment";
+    /// The gateway is shutting down.
+    DRAINING = "draining", 503, Gateway, "the gateway is shutting down";
+    /// A control could not be built or failed; what it guards stays closed.
+    CONTROL_FAILED = "control_failed", 500, Gateway, "the gateway could not decide on this call";
+}
+
+/// The code of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Code> {
+    TABLE.iter().copied().find(|code| code.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_snake_case_and_statuses_are_errors() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in TABLE {
+            assert!(seen.insert(code.name), "{} twice", code.name);
+            assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", code.name);
+            assert!((400..600).contains(&code.status), "{}", code.name);
+        }
+    }
+}

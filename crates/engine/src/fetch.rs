@@ -1,0 +1,106 @@
+//! How controls ask the world outside: a trait here, one implementation in `outbound`, no other way.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::BoxFuture;
+
+/// Which addresses a call of our own may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Written by the operator: any address.
+    Operator,
+    /// Learned from others (a document, a header): no loopback, private, link-local or multicast address.
+    PublicOnly,
+}
+
+/// One call of our own.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// Its method.
+    pub method: Method,
+    /// Absolute `http` or `https` URL.
+    pub url: String,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// Content.
+    pub body: Bytes,
+    /// To the last byte of the answer.
+    pub deadline: Duration,
+    /// Longest answer, in bytes.
+    pub max_bytes: usize,
+    /// Which addresses it may reach.
+    pub reach: Reach,
+}
+
+impl FetchRequest {
+    /// A GET of a small document.
+    #[must_use]
+    pub fn get(url: impl Into<String>, reach: Reach) -> Self {
+        Self {
+            method: Method::GET,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            deadline: Duration::from_secs(5),
+            max_bytes: 256 * 1024,
+            reach,
+        }
+    }
+}
+
+/// What came back, whatever its status. Redirects are answers, never followed.
+#[derive(Debug, Clone)]
+pub struct FetchResponse {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Its content, whole.
+    pub body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchError {
+    /// The URL cannot be used.
+    Url(String),
+    /// The name cannot be resolved, or only to addresses out of reach.
+    Address(String),
+    /// No connection, no TLS, or the exchange broke.
+    Exchange(String),
+    /// Too slow.
+    Deadline,
+    /// Too long.
+    TooLarge,
+    /// Not tried: the last calls to this host failed.
+    BreakerOpen,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::Url(why) => write!(f, "the URL cannot be used: {why}"),
+            FetchError::Address(why) => write!(f, "no address: {why}"),
+            FetchError::Exchange(why) => write!(f, "the exchange failed: {why}"),
+            FetchError::Deadline => f.write_str("no answer in time"),
+            FetchError::TooLarge => f.write_str("the answer is too long"),
+            FetchError::BreakerOpen => f.write_str("not tried, the last calls to this host failed"),
+        }
+    }
+}
+
+/// The way out. Futures are to be polled on the side runtime.
+pub trait Fetch: Send + Sync + fmt::Debug {
+    /// Makes one call.
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>>;
+}
+
+/// Starts work on the side runtime.
+pub trait Spawn: Send + Sync + fmt::Debug {
+    /// Starts it; it ends with the process at the latest.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+}

@@ -1,0 +1,45 @@
+//! The words and the law of a call: what a control is, what it may say, in which order controls speak, and what is kept
+//! of their verdicts.
+//!
+//! Everything here is plain data and pure functions. The engine knows no socket, no runtime, no serialization and no
+//! control by name: the proxy hands it calls, the controls hand it verdicts, and `yett test` can run the same pipeline
+//! without a network.
+//!
+//! Start reading at [`pipeline`]: it is the life of a call.
+
+pub mod bounds;
+pub mod call;
+pub mod cells;
+pub mod clock;
+pub mod codes;
+pub mod control;
+pub mod decision;
+pub mod fetch;
+pub mod keyed;
+pub mod path;
+pub mod pipeline;
+pub mod plan;
+pub mod principal;
+pub mod problem;
+pub mod record;
+pub mod route;
+pub mod signal;
+pub mod snapshot;
+pub mod text;
+pub mod trace;
+pub mod verdict;
+
+pub use call::{Body, Call, CallId, Peer, Request, Response};
+pub use clock::{Clock, Tick, UnixTime};
+pub use codes::{Blame, Code};
+pub use control::{Attached, Control, CoreContext, Needs, Step};
+pub use decision::{Decision, Outcome, Recorded};
+pub use plan::{BodyMode, Mode, OperationPlan, PlannedStep, ResponseMode, Stage};
+pub use principal::{Principal, ScopeSet};
+pub use snapshot::{CoreSnapshot, Snapshot};
+pub use verdict::{Answer, Refusal, Verdict};
+
+/// A boxed future that may cross threads, as the side runtime wants it.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed future that stays on its core.
+pub type LocalFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -1,0 +1,69 @@
+//! How the data plane tells what happened: a trait here, its sinks in `telemetry`.
+
+use std::fmt;
+
+use crate::bounds::Bound;
+use crate::call::Call;
+use crate::snapshot::Snapshot;
+
+/// Something that happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectionEvent {
+    /// A client connected.
+    Opened,
+    /// It is gone.
+    Closed,
+    /// What it sent is not HTTP as we accept it; it was closed.
+    Malformed,
+    /// Its TLS handshake failed.
+    HandshakeFailed,
+    /// A connection to an upstream was made.
+    UpstreamOpened,
+    /// A connection to an upstream was used again.
+    UpstreamReused,
+    /// No connection to an upstream could be made.
+    UpstreamFailed,
+}
+
+impl ConnectionEvent {
+    /// All, in the order of their metric series.
+    pub const ALL: [ConnectionEvent; 7] = [
+        ConnectionEvent::Opened,
+        ConnectionEvent::Closed,
+        ConnectionEvent::Malformed,
+        ConnectionEvent::HandshakeFailed,
+        ConnectionEvent::UpstreamOpened,
+        ConnectionEvent::UpstreamReused,
+        ConnectionEvent::UpstreamFailed,
+    ];
+
+    /// Its name as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ConnectionEvent::Opened => "opened",
+            ConnectionEvent::Closed => "closed",
+            ConnectionEvent::Malformed => "malformed",
+            ConnectionEvent::HandshakeFailed => "handshake_failed",
+            ConnectionEvent::UpstreamOpened => "upstream_opened",
+            ConnectionEvent::UpstreamReused => "upstream_reused",
+            ConnectionEvent::UpstreamFailed => "upstream_failed",
+        }
+    }
+}
+
+/// Hands each core its own recorder.
+pub trait Recorder: Send + Sync + fmt::Debug {
+    /// The recorder of core number `index`.
+    fn core(&self, index: usize) -> Box<dyn CoreRecorder>;
+}
+
+/// Takes down what happens on one core. Never blocks and never fails a call.
+pub trait CoreRecorder: fmt::Debug {
+    /// A call is over; `call.decision` is complete.
+    fn call(&self, snapshot: &Snapshot, call: &Call);
+    /// A bound was reached.
+    fn bound(&self, bound: Bound);
+    /// Something happened to a connection.
+    fn connection(&self, event: ConnectionEvent);
+}

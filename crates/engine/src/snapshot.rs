@@ -1,0 +1,180 @@
+//! The compiled configuration: immutable, swapped whole, pinned by each call that began under it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::control::{Attached, Control, CoreContext};
+use crate::plan::{OperationPlan, PlaceId, PlannedStep};
+use crate::route::RouteTable;
+
+/// A socket that clients connect to.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name in the document.
+    pub name: Box<str>,
+    /// `address:port`; port 0 lets the system choose.
+    pub bind: Box<str>,
+    /// Certificate and key, for TLS.
+    pub tls: Option<Arc<TlsIdentity>>,
+}
+
+/// A certificate chain and its key, checked to belong together when the document was compiled.
+pub struct TlsIdentity {
+    /// DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// PKCS#8, SEC1 or PKCS#1 in PEM, zeroized when dropped by who made it.
+    pub key: Arc<[u8]>,
+    /// Names the pair, so that an unchanged one is not loaded again.
+    pub digest: [u8; 32],
+}
+
+impl std::fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsIdentity").field("chain", &self.chain.len()).finish_non_exhaustive()
+    }
+}
+
+/// Which HTTP an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpstreamHttp {
+    /// Over TLS what ALPN says, in clear text HTTP/1.1.
+    Auto,
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2, in clear text with prior knowledge.
+    Two,
+}
+
+/// How long an exchange with an upstream may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Deadlines {
+    /// To a connection, TLS included.
+    pub connect: Duration,
+    /// From the request's last byte to the head of the answer.
+    pub first_byte: Duration,
+    /// From the first byte sent to the last byte received.
+    pub total: Duration,
+}
+
+/// A service behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// Its name in the document, or its URL.
+    pub name: Box<str>,
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// Host to connect to and to verify.
+    pub host: Box<str>,
+    /// Port to connect to.
+    pub port: u16,
+    /// The `Host` it is sent.
+    pub authority: HeaderValue,
+    /// Path that replaces the API's base path; `None` leaves the path as it is.
+    pub path: Option<Box<str>>,
+    /// Which HTTP it speaks.
+    pub http: UpstreamHttp,
+    /// Certificates to trust, DER; empty means the system's.
+    pub roots: Vec<Vec<u8>>,
+    /// How long things may take.
+    pub deadlines: Deadlines,
+}
+
+/// Counts the snapshots that are alive (invariant 4).
+#[derive(Debug, Clone, Default)]
+pub struct Live(Arc<AtomicUsize>);
+
+impl Live {
+    /// How many are alive.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Counts one more until the guard is dropped.
+    #[must_use]
+    pub fn enter(&self) -> LiveGuard {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        LiveGuard(Arc::clone(&self.0))
+    }
+}
+
+/// One living snapshot.
+#[derive(Debug)]
+pub struct LiveGuard(Arc<AtomicUsize>);
+
+impl Drop for LiveGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The compiled configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts up with every reload that changed something.
+    pub generation: u64,
+    /// SHA-256 over document and assets.
+    pub digest: [u8; 32],
+    /// Sockets, by number.
+    pub listeners: Vec<Listener>,
+    /// From host, path and method to an operation.
+    pub routes: RouteTable,
+    /// Operations, by number.
+    pub operations: Vec<Arc<OperationPlan>>,
+    /// Controls, by number.
+    pub controls: Vec<Arc<dyn Control>>,
+    /// Checks before routing, in order.
+    pub admission: Vec<PlannedStep>,
+    /// Places in documents and contracts, by number.
+    pub places: Vec<Box<str>>,
+    /// Counts it as alive.
+    pub live: LiveGuard,
+}
+
+impl Snapshot {
+    /// A place as text.
+    #[must_use]
+    pub fn place(&self, id: PlaceId) -> &str {
+        self.places.get(id.0 as usize).map_or("", |place| place)
+    }
+
+    /// The operation of the same API, name and method in this snapshot; how a live stream finds itself after a reload.
+    #[must_use]
+    pub fn operation_like(&self, other: &OperationPlan) -> Option<&Arc<OperationPlan>> {
+        self.operations
+            .iter()
+            .find(|plan| plan.api == other.api && plan.id == other.id && plan.method == other.method)
+    }
+}
+
+/// A snapshot attached to one core.
+#[derive(Debug)]
+pub struct CoreSnapshot {
+    snapshot: Arc<Snapshot>,
+    attached: Vec<Box<dyn Attached>>,
+}
+
+impl CoreSnapshot {
+    /// Attaches every control to the core.
+    #[must_use]
+    pub fn attach(snapshot: Arc<Snapshot>, core: &CoreContext) -> Self {
+        let attached = snapshot.controls.iter().map(|control| Arc::clone(control).attach(core)).collect();
+        Self { snapshot, attached }
+    }
+
+    /// What was attached.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// A control of a planned step, with its name.
+    #[must_use]
+    pub fn control(&self, number: u32) -> Option<(&'static str, &dyn Attached)> {
+        let control = self.snapshot.controls.get(number as usize)?;
+        Some((control.name(), &**self.attached.get(number as usize)?))
+    }
+}

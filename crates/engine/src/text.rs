@@ -1,0 +1,96 @@
+//! Writing JSON and making hostile text inert, without a serialization library.
+
+/// Appends `text` as a JSON string with its quotes. Control characters, and the two that break lines in scripts
+/// (U+2028, U+2029), and those that change the direction of text are escaped, so that no log, terminal or console
+/// can be steered by what a caller sent.
+pub fn push_json(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut start = 0;
+    for (at, char) in text.char_indices() {
+        if !needs_escape(char) {
+            continue;
+        }
+        out.extend_from_slice(text.get(start..at).unwrap_or_default().as_bytes());
+        match char {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            other => push_unicode_escape(out, other),
+        }
+        start = at + char.len_utf8();
+    }
+    out.extend_from_slice(text.get(start..).unwrap_or_default().as_bytes());
+    out.push(b'"');
+}
+
+fn needs_escape(char: char) -> bool {
+    match char {
+        '"' | '\\' => true,
+        ' '..='~' => false,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        _ => false,
+    }
+}
+
+fn push_unicode_escape(out: &mut Vec<u8>, char: char) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut units = [0_u16; 2];
+    for unit in char.encode_utf16(&mut units) {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            out.push(HEX.get(usize::from(*unit >> shift & 0xf)).copied().unwrap_or(b'0'));
+        }
+    }
+}
+
+/// `text` cut to at most `bytes` bytes at a character's border.
+#[must_use]
+pub fn bounded(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Lower-case hexadecimal digits of a number of 128 bits.
+#[must_use]
+pub fn hex128(value: u128) -> [u8; 32] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut out = [b'0'; 32];
+    for (index, slot) in out.iter_mut().enumerate() {
+        let nibble = usize::try_from(value >> ((31 - index) * 4) & 0xf).unwrap_or(0);
+        *slot = HEX.get(nibble).copied().unwrap_or(b'0');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_inert() {
+        let cases = [
+            ("plain é", "\"plain é\""),
+            ("a\"b\\c", "\"a\\\"b\\\\c\""),
+            ("\u{1b}[31m\n", "\"\\u001b[31m\\n\""),
+            ("\u{202e}\u{2028}", "\"\\u202e\\u2028\""),
+        ];
+        for (text, expected) in cases {
+            let mut out = Vec::new();
+            push_json(&mut out, text);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn cutting_keeps_characters_whole() {
+        assert_eq!(bounded("aé", 2), "a");
+        assert_eq!(bounded("aé", 3), "aé");
+        assert_eq!(&hex128(0xab)[30..], b"ab");
+    }
+}
