@@ -1,0 +1,179 @@
+//! Checking the claims of an access token: RFC 7519 section 4.1, RFC 8725 section 3, RFC 9068 section 4.
+
+use crate::{Fault, Verified, kinds};
+use std::borrow::Cow;
+use std::time::Duration;
+use tape::{Kind, Node, Number};
+
+/// Longest subject, client, issuer or identifier accepted, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// Last second of the year 9999: dates past it are mistakes (often milliseconds) or attacks.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Which values of the header's `typ` are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TypPolicy {
+    /// `at+jwt`, `JWT` or none: what issuers in the field send.
+    #[default]
+    Common,
+    /// RFC 9068: `at+jwt` only, and all claims which section 2.2 requires.
+    Rfc9068,
+}
+
+/// What a token must say to be accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectations<'a> {
+    /// The issuer whose keys verified the token, compared byte by byte.
+    pub issuer: &'a str,
+    /// At least one of these must be in `aud`; none at all refuses every token.
+    pub audiences: &'a [String],
+    /// Which types are accepted.
+    pub typ: TypPolicy,
+    /// How far clocks may differ.
+    pub leeway: Duration,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+    /// How long ago a token may have been issued, when that matters.
+    pub max_age: Option<Duration>,
+}
+
+/// What an accepted token says. Dates are in seconds since 1970.
+#[derive(Clone, Debug)]
+pub struct Claims<'t> {
+    /// `iss`
+    pub issuer: Cow<'t, str>,
+    /// `sub`, unique within the issuer only.
+    pub subject: Option<Cow<'t, str>>,
+    /// `client_id`, else `azp`.
+    pub client: Option<Cow<'t, str>>,
+    /// `jti`
+    pub id: Option<Cow<'t, str>>,
+    /// `exp`, rounded down; check it again on each use of a cached result.
+    pub expires: u64,
+    /// `iat`, rounded up.
+    pub issued: Option<u64>,
+    /// `nbf`, rounded up.
+    pub not_before: Option<u64>,
+    /// All claims.
+    pub payload: Node<'t>,
+}
+
+impl<'t> Claims<'t> {
+    /// The words of the claim `name`: see [`words`]. Empty when there is none.
+    #[must_use]
+    pub fn words(&self, name: &str) -> Vec<Cow<'t, str>> {
+        self.payload.get(name).map(words).unwrap_or_default()
+    }
+
+    /// `cnf` (RFC 7800): a token that has it must not be accepted as a mere bearer token.
+    #[must_use]
+    pub fn confirmation(&self) -> Option<Node<'t>> {
+        self.payload.get("cnf")
+    }
+}
+
+/// A claim that holds several words, as a string with spaces between them (`scope`, RFC 8693 section 4.2) or as an
+/// array of strings (`scp`, `roles`, `groups`). Of any other shape, no words: nobody is granted anything by it.
+#[must_use]
+pub fn words(claim: Node<'_>) -> Vec<Cow<'_, str>> {
+    match claim.as_str() {
+        Some(Cow::Borrowed(text)) => text.split(' ').filter(|w| !w.is_empty()).map(Cow::Borrowed).collect(),
+        Some(Cow::Owned(text)) => {
+            text.split(' ').filter(|w| !w.is_empty()).map(|w| Cow::Owned(w.to_owned())).collect()
+        }
+        None => claim.items().map(Node::as_str).collect::<Option<_>>().unwrap_or_default(),
+    }
+}
+
+/// Checks the claims of a verified token.
+///
+/// # Errors
+/// The first expectation that is not met, in this order: kind, issuer, audience, dates, the other claims.
+pub fn validate<'t>(token: &Verified<'t>, expect: &Expectations<'_>) -> Result<Claims<'t>, Fault> {
+    let payload = token.payload();
+    kinds::refuse_others(token.header(), payload, expect.typ)?;
+    let issuer = text(payload, "iss")?.ok_or(Fault::IssuerMissing)?;
+    if issuer != expect.issuer {
+        return Err(Fault::IssuerMismatch);
+    }
+    audience(payload, expect.audiences)?;
+    let (expires, not_before, issued) = dates(payload, expect)?;
+    let client = match text(payload, "client_id")? {
+        Some(client) => Some(client),
+        None => text(payload, "azp")?,
+    };
+    let (subject, id) = (text(payload, "sub")?, text(payload, "jti")?);
+    let complete =
+        subject.is_some() && id.is_some() && issued.is_some() && payload.get("client_id").is_some();
+    if expect.typ == TypPolicy::Rfc9068 && !complete {
+        return Err(Fault::ClaimMissing);
+    }
+    Ok(Claims { issuer, subject, client, id, expires, issued, not_before, payload })
+}
+
+/// A claim that must be a string when it is there: not empty, bounded, without control characters, since it ends in
+/// headers, keys and logs.
+fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault> {
+    let Some(node) = payload.get(name) else { return Ok(None) };
+    let text = node.as_str().ok_or(Fault::ClaimMalformed)?;
+    if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+        return Err(Fault::ClaimMalformed);
+    }
+    Ok(Some(text))
+}
+
+/// `aud`: a string, or an array of strings and nothing else (RFC 7519 section 4.1.3).
+fn audience(payload: Node<'_>, expected: &[String]) -> Result<(), Fault> {
+    let aud = payload.get("aud").ok_or(Fault::AudienceMissing)?;
+    let names = match (aud.as_str(), aud.kind()) {
+        (Some(one), _) => vec![one],
+        (None, Kind::Array) => {
+            aud.items().map(Node::as_str).collect::<Option<Vec<_>>>().ok_or(Fault::ClaimMalformed)?
+        }
+        _ => return Err(Fault::ClaimMalformed),
+    };
+    if names.iter().all(|name| name.is_empty()) {
+        return Err(Fault::AudienceMissing);
+    }
+    let ours = names.iter().any(|name| !name.is_empty() && expected.iter().any(|ours| ours == name.as_ref()));
+    if ours { Ok(()) } else { Err(Fault::AudienceMismatch) }
+}
+
+/// `exp`, `nbf`, `iat`.
+fn dates(payload: Node<'_>, expect: &Expectations<'_>) -> Result<(u64, Option<u64>, Option<u64>), Fault> {
+    let (leeway, now) = (expect.leeway.as_secs(), expect.now);
+    let expires = date(payload, "exp", f64::floor)?.ok_or(Fault::ExpMissing)?;
+    let not_before = date(payload, "nbf", f64::ceil)?;
+    let issued = date(payload, "iat", f64::ceil)?;
+    if now >= expires.saturating_add(leeway) {
+        return Err(Fault::Expired);
+    }
+    if not_before.is_some_and(|date| date > now.saturating_add(leeway)) {
+        return Err(Fault::NotYetValid);
+    }
+    if issued.is_some_and(|date| date > now.saturating_add(leeway)) {
+        return Err(Fault::IssuedInFuture);
+    }
+    if let Some(max_age) = expect.max_age {
+        let oldest = issued.ok_or(Fault::ClaimMissing)?.saturating_add(max_age.as_secs());
+        if now > oldest.saturating_add(leeway) {
+            return Err(Fault::TooOld);
+        }
+    }
+    Ok((expires, not_before, issued))
+}
+
+/// A NumericDate (RFC 7519 section 2), rounded to the strict side.
+fn date(payload: Node<'_>, name: &str, round: fn(f64) -> f64) -> Result<Option<u64>, Fault> {
+    let Some(node) = payload.get(name) else { return Ok(None) };
+    let number = node.as_number().ok_or(Fault::ClaimMalformed)?;
+    let seconds = number.as_u64().or_else(|| rounded(number, round)).ok_or(Fault::ClaimMalformed)?;
+    if seconds > LAST_SECOND { Err(Fault::ClaimMalformed) } else { Ok(Some(seconds)) }
+}
+
+fn rounded(number: Number<'_>, round: fn(f64) -> f64) -> Option<u64> {
+    let seconds = round(number.as_f64().filter(|seconds| *seconds >= 0.0)?);
+    // Below 2^53, so that the conversion is exact.
+    (seconds <= LAST_SECOND as f64).then_some(seconds as u64)
+}

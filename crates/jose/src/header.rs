@@ -1,0 +1,61 @@
+//! The protected header: RFC 7515 section 4, read with the distrust of RFC 8725.
+
+use crate::{Algorithm, Fault, base64url};
+use tape::{Bounds, Kind, Node, Tape};
+
+/// Longest `kid` and `typ` accepted, in bytes.
+const MAX_NAME: usize = 256;
+
+/// Members that change how a token must be read, none of which we support: RFC 7515 section 4.1.11 (`crit`),
+/// RFC 7797 (`b64`), RFC 7516 (`zip`, `enc`).
+const EXTENSIONS: [&str; 4] = ["crit", "b64", "zip", "enc"];
+
+/// What a header says. Members that point to keys or carry them (`jku`, `jwk`, `x5u`, `x5c`) are not even kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The algorithm claimed.
+    pub alg: Algorithm,
+    /// Which key of the issuer's set, when said. Only ever compared, never used as a path or a query.
+    pub kid: Option<String>,
+    /// The media type of the token, as written.
+    pub typ: Option<String>,
+}
+
+impl Header {
+    pub(crate) fn decode(part: &str) -> Result<Header, Fault> {
+        let bytes = base64url::decode(part).ok_or(Fault::Malformed)?;
+        let bounds = Bounds { depth: 8, values: 256, members: 32, items: 64, ..Bounds::default() };
+        let tape = Tape::parse(bytes.into(), &bounds)?;
+        let root = tape.root();
+        if root.kind() != Kind::Object {
+            return Err(Fault::Malformed);
+        }
+        let alg = root.get("alg").and_then(Node::as_str).ok_or(Fault::Malformed)?;
+        if alg.eq_ignore_ascii_case("none") {
+            return Err(Fault::AlgNone);
+        }
+        let alg = Algorithm::from_name(&alg).ok_or(Fault::AlgNotAllowed)?;
+        if EXTENSIONS.iter().any(|name| root.get(name).is_some()) {
+            return Err(Fault::CritUnsupported);
+        }
+        Ok(Header { alg, kid: name(root, "kid")?, typ: name(root, "typ")? })
+    }
+
+    /// The type without its optional `application/` (RFC 7515 section 4.1.9), in lower case.
+    pub(crate) fn kind(&self) -> Option<String> {
+        let typ = self.typ.as_ref()?.to_ascii_lowercase();
+        match typ.strip_prefix("application/") {
+            Some(rest) if !rest.contains('/') => Some(rest.to_owned()),
+            _ => Some(typ),
+        }
+    }
+}
+
+fn name(root: Node<'_>, member: &str) -> Result<Option<String>, Fault> {
+    let Some(node) = root.get(member) else { return Ok(None) };
+    let text = node.as_str().ok_or(Fault::Malformed)?;
+    if text.len() > MAX_NAME {
+        return Err(Fault::TooLarge);
+    }
+    Ok(Some(text.into_owned()))
+}

@@ -1,0 +1,108 @@
+//! One key of a set: RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2.
+//!
+//! Only public members are read: a private or symmetric one that an issuer published by mistake is never loaded.
+
+use crate::{Algorithm, base64url};
+use aws_lc_rs::signature::ParsedPublicKey;
+use tape::Node;
+
+/// A public key, parsed once for each algorithm that it may serve.
+pub(crate) struct Key {
+    pub(crate) kid: Option<String>,
+    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+}
+
+impl Key {
+    /// None when the key is not one for verifying signatures, or not one that we trust.
+    pub(crate) fn read(jwk: Node<'_>) -> Option<Key> {
+        if !for_verifying(jwk)? {
+            return None;
+        }
+        let kid = text(jwk, "kid")?;
+        // A key that names its algorithm serves no other (RFC 8725 section 3.1).
+        let bound = match text(jwk, "alg")? {
+            Some(name) => Some(Algorithm::from_name(&name)?),
+            None => None,
+        };
+        let serves = |algorithm: &Algorithm| bound.is_none_or(|bound| bound == *algorithm);
+        let verifiers: Vec<_> = match text(jwk, "kty")??.as_str() {
+            "RSA" => {
+                let (n, e) = rsa(jwk)?;
+                let keys = Algorithm::RSA.into_iter().filter(serves);
+                keys.map(|algorithm| Some((algorithm, algorithm.rsa_key(&n, &e)?))).collect::<Option<_>>()?
+            }
+            "EC" | "OKP" => {
+                let (algorithm, public) = curve(jwk)?;
+                let keys = Some(algorithm).filter(serves).into_iter();
+                keys.map(|algorithm| Some((algorithm, algorithm.curve_key(&public)?)))
+                    .collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        (!verifiers.is_empty()).then_some(Key { kid, verifiers })
+    }
+
+    pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        self.verifiers.iter().find(|(serves, _)| *serves == algorithm).map(|(_, key)| key)
+    }
+}
+
+/// Whether `use` and `key_ops` allow verifying; none when they are malformed.
+fn for_verifying(jwk: Node<'_>) -> Option<bool> {
+    let usage = text(jwk, "use")?.is_none_or(|usage| usage == "sig");
+    let operations = match jwk.get("key_ops") {
+        None => true,
+        Some(list) => list.items().any(|operation| operation.as_str().is_some_and(|name| name == "verify")),
+    };
+    Some(usage && operations)
+}
+
+/// An optional string member; none when it is there and not a string.
+#[expect(clippy::option_option, reason = "absent is fine, malformed is not")]
+fn text(jwk: Node<'_>, member: &str) -> Option<Option<String>> {
+    match jwk.get(member) {
+        None => Some(None),
+        Some(node) => node.as_str().map(|text| Some(text.into_owned())),
+    }
+}
+
+fn bytes(jwk: Node<'_>, member: &str) -> Option<Vec<u8>> {
+    base64url::decode(&text(jwk, member)??)
+}
+
+/// Modulus and exponent without leading zeros: 2048 to 8192 bits; odd, from 3 to 33 bits.
+fn rsa(jwk: Node<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (n, e) = (integer(bytes(jwk, "n")?), integer(bytes(jwk, "e")?));
+    let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
+    let exponent = e.iter().try_fold(0u64, |sum, byte| Some(sum.checked_mul(256)? + u64::from(*byte)))?;
+    let sound = (2048..=8192).contains(&bits)
+        && n.last().is_some_and(|byte| byte % 2 == 1)
+        && (3..1 << 33).contains(&exponent)
+        && exponent % 2 == 1;
+    sound.then_some((n, e))
+}
+
+/// Some issuers write a leading zero against RFC 7518 section 2; it changes nothing.
+fn integer(mut bytes: Vec<u8>) -> Vec<u8> {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.drain(..zeros);
+    bytes
+}
+
+/// Algorithm and public key of an elliptic curve; coordinates have the full length (RFC 7518 section 6.2.1.2).
+fn curve(jwk: Node<'_>) -> Option<(Algorithm, Vec<u8>)> {
+    let (kty, crv) = (text(jwk, "kty")??, text(jwk, "crv")??);
+    let (algorithm, size) = match (kty.as_str(), crv.as_str()) {
+        ("EC", "P-256") => (Algorithm::Es256, 32),
+        ("EC", "P-384") => (Algorithm::Es384, 48),
+        ("EC", "P-521") => (Algorithm::Es512, 66),
+        ("OKP", "Ed25519") => (Algorithm::EdDsa, 32),
+        _ => return None,
+    };
+    let x = bytes(jwk, "x").filter(|x| x.len() == size)?;
+    if algorithm == Algorithm::EdDsa {
+        return Some((algorithm, x));
+    }
+    let y = bytes(jwk, "y").filter(|y| y.len() == size)?;
+    Some((algorithm, [&[4], x.as_slice(), y.as_slice()].concat()))
+}

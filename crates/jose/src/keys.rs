@@ -1,0 +1,103 @@
+//! The public keys of one issuer: RFC 7517 section 5.
+//!
+//! Keys are parsed here, once; verifying never parses one. A key we cannot use is skipped and counted, as section 5
+//! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
+
+use crate::jwk::Key;
+use bytes::Bytes;
+use std::fmt;
+use tape::{Bounds, Kind, Tape};
+
+/// Largest document read, in bytes.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+
+/// Most keys in a set, those we skip included.
+pub const MAX_KEYS: usize = 64;
+
+/// The public keys of one issuer.
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: usize,
+}
+
+impl KeySet {
+    /// Reads a JWK set.
+    ///
+    /// # Errors
+    /// When the document as a whole is no JWK set or past a bound; unusable keys are skipped instead.
+    pub fn parse(jwks_json: Bytes) -> Result<KeySet, JwksError> {
+        if jwks_json.len() > MAX_JWKS_BYTES {
+            return Err(JwksError::TooLarge);
+        }
+        let bounds = Bounds { depth: 8, values: 8_192, string_bytes: 64 * 1024, ..Bounds::default() };
+        let tape = Tape::parse(jwks_json, &bounds).map_err(JwksError::Json)?;
+        let list = tape.root().get("keys").filter(|list| list.kind() == Kind::Array);
+        let list = list.ok_or(JwksError::NoKeys)?;
+        if list.len() > MAX_KEYS {
+            return Err(JwksError::TooManyKeys);
+        }
+        let keys: Vec<Key> = list.items().filter_map(Key::read).collect();
+        let skipped = list.len() - keys.len();
+        Ok(KeySet { keys, skipped })
+    }
+
+    /// How many usable keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no key is usable: every token is refused then.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// How many keys were skipped: of unknown type, symmetric, for encryption, too weak, malformed.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// The identifiers of the usable keys that have one.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet").field("kids", &self.kids().collect::<Vec<_>>()).finish_non_exhaustive()
+    }
+}
+
+/// Why a document is no JWK set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JwksError {
+    /// Past [`MAX_JWKS_BYTES`].
+    TooLarge,
+    /// Not strict JSON, or past a bound.
+    Json(tape::Error),
+    /// Not an object with an array `keys`.
+    NoKeys,
+    /// More than [`MAX_KEYS`].
+    TooManyKeys,
+}
+
+impl fmt::Display for JwksError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JwksError::TooLarge => write!(f, "the key set is larger than {MAX_JWKS_BYTES} bytes"),
+            JwksError::Json(error) => write!(f, "the key set is not usable json: {error}"),
+            JwksError::NoKeys => f.write_str("the key set has no array `keys`"),
+            JwksError::TooManyKeys => write!(f, "the key set has more than {MAX_KEYS} keys"),
+        }
+    }
+}
+
+impl std::error::Error for JwksError {}

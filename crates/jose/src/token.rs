@@ -1,0 +1,70 @@
+//! Reading a compact JWS before any cryptography: RFC 7515 section 7.1.
+
+use crate::{Fault, Header, base64url};
+use std::borrow::Cow;
+use tape::{Bounds, Kind, Node, Tape};
+
+/// Largest token read, in bytes: twice what common servers take as one header field.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// A token as it came: nothing in it has been proven.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    header: Header,
+    payload: Tape,
+    signing_input: &'a str,
+    signature: Vec<u8>,
+}
+
+/// Reads a token without any key.
+///
+/// # Errors
+/// [`Fault::Malformed`], [`Fault::TooLarge`], [`Fault::DuplicateMember`], [`Fault::AlgNone`],
+/// [`Fault::AlgNotAllowed`] for algorithms that do not exist here, [`Fault::CritUnsupported`].
+pub fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Fault::TooLarge);
+    }
+    let (signing_input, signature) = token.rsplit_once('.').ok_or(Fault::Malformed)?;
+    let (header, payload) = signing_input.split_once('.').ok_or(Fault::Malformed)?;
+    if payload.contains('.') {
+        return Err(Fault::Malformed);
+    }
+    let header = Header::decode(header)?;
+    let payload = base64url::decode(payload).ok_or(Fault::Malformed)?;
+    let signature = base64url::decode(signature).ok_or(Fault::Malformed)?;
+    let bounds = Bounds { depth: 16, values: 4_000, members: 256, items: 2_000, ..Bounds::default() };
+    let payload = Tape::parse(payload.into(), &bounds)?;
+    if payload.root().kind() != Kind::Object {
+        return Err(Fault::Malformed);
+    }
+    Ok(Unverified { header, payload, signing_input, signature })
+}
+
+impl Unverified<'_> {
+    /// What the header claims.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What the payload claims: a JSON object.
+    #[must_use]
+    pub fn payload(&self) -> Node<'_> {
+        self.payload.root()
+    }
+
+    /// The issuer claimed: only good for choosing whose keys to verify with.
+    #[must_use]
+    pub fn issuer(&self) -> Option<Cow<'_, str>> {
+        self.payload().get("iss").and_then(Node::as_str)
+    }
+
+    pub(crate) fn signing_input(&self) -> &[u8] {
+        self.signing_input.as_bytes()
+    }
+
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+}

@@ -1,0 +1,63 @@
+//! Checking a signature: RFC 7515 section 5.2 with sections 3.1 to 3.3 of RFC 8725.
+
+use crate::jwk::Key;
+use crate::{Algorithm, Fault, Header, KeySet, Unverified};
+use tape::Node;
+
+/// Most keys tried for one token.
+pub const MAX_TRIED: usize = 8;
+
+/// A token whose signature verified under a key of one issuer. Its claims have still to be validated.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'t> {
+    token: &'t Unverified<'t>,
+}
+
+impl<'t> Verified<'t> {
+    /// The header, now proven.
+    #[must_use]
+    pub fn header(&self) -> &'t Header {
+        self.token.header()
+    }
+
+    /// The payload, now proven to be the signer's.
+    #[must_use]
+    pub fn payload(&self) -> Node<'t> {
+        self.token.payload()
+    }
+}
+
+/// Checks the signature of a token.
+///
+/// With a `kid`, only the keys that have exactly this one are tried; without, all that fit the algorithm. At most
+/// [`MAX_TRIED`].
+///
+/// # Errors
+/// [`Fault::AlgNotAllowed`]; [`Fault::UnknownKey`] when no key has the `kid` (or, without a `kid`, when none fits):
+/// fetching the set anew may help; [`Fault::KeyMismatch`]; [`Fault::BadSignature`].
+pub fn verify<'t>(
+    token: &'t Unverified<'t>,
+    keys: &KeySet,
+    allowed: &[Algorithm],
+) -> Result<Verified<'t>, Fault> {
+    let Header { alg, kid, .. } = token.header();
+    if !allowed.contains(alg) {
+        return Err(Fault::AlgNotAllowed);
+    }
+    let named = |key: &&Key| kid.is_none() || key.kid == *kid;
+    let mut fitting =
+        keys.keys().iter().filter(named).filter_map(|key| key.verifier(*alg)).take(MAX_TRIED).peekable();
+    if fitting.peek().is_none() {
+        let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
+        return Err(if known { Fault::KeyMismatch } else { Fault::UnknownKey });
+    }
+    let signature = token.signature();
+    if alg.signature_bytes().is_some_and(|bytes| bytes != signature.len()) {
+        return Err(Fault::BadSignature);
+    }
+    if fitting.any(|key| key.verify_sig(token.signing_input(), signature).is_ok()) {
+        Ok(Verified { token })
+    } else {
+        Err(Fault::BadSignature)
+    }
+}
