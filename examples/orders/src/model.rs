@@ -17,6 +17,7 @@ pub(crate) enum Currency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Money {
+    #[serde(deserialize_with = "whole")]
     pub(crate) amount: u64,
     pub(crate) currency: Currency,
 }
@@ -76,8 +77,8 @@ pub(crate) struct ProductData {
     pub(crate) price: Money,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
-    #[serde(default)]
-    pub(crate) stock: u32,
+    #[serde(default, deserialize_with = "whole")]
+    pub(crate) stock: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,7 +98,8 @@ pub(crate) struct ProductPatch {
     pub(crate) description: Option<Option<String>>,
     pub(crate) price: Option<Money>,
     pub(crate) tags: Option<Vec<String>>,
-    pub(crate) stock: Option<u32>,
+    #[serde(default, deserialize_with = "some_whole")]
+    pub(crate) stock: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +115,8 @@ pub(crate) enum OrderStatus {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewLine {
     pub(crate) product_id: String,
-    pub(crate) quantity: u32,
+    #[serde(deserialize_with = "whole")]
+    pub(crate) quantity: u64,
     #[serde(default)]
     pub(crate) discount_percent: f64,
     #[serde(default)]
@@ -234,4 +237,20 @@ pub(crate) struct Refund {
 /// Tells a field that is `null` from one that is absent.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// To JSON Schema `2.0` and `2e0` are integers as well (Validation §6.1.1).
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    /// Below it every whole number has a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let float = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..EXACT).contains(value));
+    number
+        .as_u64()
+        .or_else(|| float().map(|value| value as u64))
+        .ok_or_else(|| serde::de::Error::custom("expected a whole number that is not negative"))
+}
+
+fn some_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    whole(deserializer).map(Some)
 }

@@ -75,7 +75,7 @@ fn total(lines: &[Line]) -> Result<Money, Refusal> {
         if line.unit_price.currency != sum.currency {
             return Err(Refusal::impossible("all products of an order are sold in one currency"));
         }
-        let full = line.unit_price.amount.saturating_mul(u64::from(line.ordered.quantity));
+        let full = line.unit_price.amount.saturating_mul(line.ordered.quantity);
         let reduced = (full as f64 * (1.0 - line.ordered.discount_percent / 100.0)).round();
         sum.amount = sum.amount.saturating_add(reduced as u64);
     }

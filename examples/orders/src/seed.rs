@@ -43,7 +43,7 @@ pub(crate) fn store(at: Seconds) -> Store {
     store
 }
 
-fn add_order(store: &mut Store, at: Seconds, (customer, product): (u32, u32), quantity: u32, amount: u64) {
+fn add_order(store: &mut Store, at: Seconds, (customer, product): (u32, u32), quantity: u64, amount: u64) {
     let price = |amount| Money { amount, currency: Currency::Eur };
     let product_id = format!("prd_{product:06}");
     let ordered = NewLine { product_id, quantity, discount_percent: 0.0, gift_note: None };
@@ -55,7 +55,7 @@ fn add_order(store: &mut Store, at: Seconds, (customer, product): (u32, u32), qu
         ship_to: address("Edinburgh", "EH1 2ND", "GB"),
         bill_to: None,
         note: None,
-        total: price(amount.saturating_mul(u64::from(quantity))),
+        total: price(amount.saturating_mul(quantity)),
         created_at: rfc3339(at),
         updated_at: rfc3339(at),
         revision: 1,

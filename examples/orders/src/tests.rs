@@ -59,6 +59,8 @@ fn answers_each_call_with_its_status() {
         ("GET /products/prd_009999", &none, 404),
         ("GET /products/1", &none, 404),
         ("PATCH /products/prd_000001", &json!({"stock": 3, "description": null}), 200),
+        ("PATCH /products/prd_000001", &json!({"stock": 3.0}), 200),
+        ("PATCH /products/prd_000001", &json!({"stock": 3.5}), 400),
         ("PATCH /products/prd_000001", &json!({"stocks": 3}), 400),
         ("GET /customers?country=DE,GB&email=isla%40example.com", &none, 200),
         ("POST /customers", &customer, 201),

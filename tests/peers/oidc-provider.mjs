@@ -1,0 +1,197 @@
+// A certified OpenID provider (npm `oidc-provider`) as external issuer: client_credentials clients, JWT access tokens
+// (RFC 9068) for resource indicators (RFC 8707), ES256 and RS256 keys. Loopback and port 0 only; several can run.
+//
+//   node oidc-provider.mjs [--audience orders-api] [--name one]
+//
+// prints one JSON line when it serves: {"issuer", "control", "token_endpoint", "clients", "resources"}.
+//
+// The control endpoint (a port of its own; JSON in, JSON out, POST):
+//   /rotate {"keep": true}                     new keys sign from now on; the old ones stay published, or do not
+//   /serve  {"jwks": M, "discovery": M}        M: ok, 500, hang, garbage or empty
+//   /mint   {"subject", "scope", "alg", "ttl", "claims", "header"}   a token signed with the current key
+//   /count  {}                                 how often jwks and discovery were asked for
+//   /stop   {}                                 closes the issuer's port (as a crash would); /start opens it again
+import * as crypto from 'node:crypto';
+import * as http from 'node:http';
+import { createRequire } from 'node:module';
+import * as path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const peers = process.env.YETT_PEERS ?? path.join(here, '../../.peers');
+const resolve = createRequire(path.join(peers, 'npm/')).resolve;
+const { Provider } = await import(pathToFileURL(resolve('oidc-provider')));
+
+const { values: flags } = parseArgs({
+  options: { audience: { type: 'string', default: 'orders-api' }, name: { type: 'string', default: 'idp' } },
+});
+const SCOPES = ['orders:read', 'orders:write', 'orders:admin'];
+const CLIENTS = {
+  reader: ['orders:read'],
+  clerk: ['orders:read', 'orders:write'],
+  admin: SCOPES,
+};
+// A resource indicator is a URI; which one is asked for chooses the algorithm.
+const RESOURCES = { 'urn:yett:orders': 'ES256', 'urn:yett:orders:rs256': 'RS256' };
+
+const server = http.createServer((request, response) => route(request, response));
+const port = await listen(server, 0);
+const issuer = `http://127.0.0.1:${port}`;
+
+let generation = 0;
+let keys = [];
+let provider;
+const serving = { jwks: 'ok', discovery: 'ok' };
+const counts = { jwks: 0, discovery: 0 };
+const hanging = new Set();
+rotate(false);
+
+function rotate(keep) {
+  generation += 1;
+  const make = (alg, kind, options) => {
+    const { privateKey } = crypto.generateKeyPairSync(kind, options);
+    const jwk = privateKey.export({ format: 'jwk' });
+    return { ...jwk, alg, use: 'sig', kid: `${flags.name}-${alg.toLowerCase()}-${generation}`, privateKey };
+  };
+  const fresh = [
+    make('ES256', 'ec', { namedCurve: 'P-256' }),
+    make('RS256', 'rsa', { modulusLength: 2048 }),
+  ];
+  keys = keep ? [...fresh, ...keys.slice(0, 4)] : fresh;
+  provider = new Provider(issuer, {
+    clients: Object.entries(CLIENTS).map(([name, scopes]) => ({
+      client_id: name,
+      client_secret: `${name}-secret-of-the-tests-only`,
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
+      scope: scopes.join(' '),
+    })),
+    jwks: { keys: keys.map(({ privateKey, ...jwk }) => jwk) },
+    scopes: SCOPES,
+    ttl: { ClientCredentials: 600 },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, resource) => ({
+          scope: SCOPES.join(' '),
+          audience: flags.audience,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 600,
+          jwt: { sign: { alg: RESOURCES[resource] ?? 'ES256', kid: signer(RESOURCES[resource] ?? 'ES256').kid } },
+        }),
+      },
+    },
+  });
+}
+
+function signer(alg) {
+  const key = keys.find((candidate) => candidate.alg === alg);
+  if (!key) throw new Error(`no key for \`${alg}\``);
+  return key;
+}
+
+function route(request, response) {
+  const pathname = request.url.split('?')[0];
+  const kind = pathname.startsWith('/.well-known/') ? 'discovery' : pathname === '/jwks' ? 'jwks' : undefined;
+  if (!kind) return provider.callback()(request, response);
+  counts[kind] += 1;
+  switch (serving[kind]) {
+    case '500':
+      response.writeHead(500, { 'content-type': 'text/plain' });
+      return response.end('out of order');
+    case 'hang':
+      hanging.add(response);
+      return response.on('close', () => hanging.delete(response));
+    case 'garbage':
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end('{"keys": [{"kty": "EC", "crv":');
+    case 'empty':
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end(kind === 'jwks' ? '{"keys": []}' : '{}');
+    default:
+      return provider.callback()(request, response);
+  }
+}
+
+function mint({ subject = 'alice', scope = 'orders:read', alg = 'ES256', ttl = 600, claims = {}, header = {} }) {
+  const key = signer(alg);
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const payload = {
+    iss: issuer, sub: subject, aud: flags.audience, client_id: 'tests', scope, iat: now, exp: now + ttl,
+    jti: crypto.randomUUID(), ...claims,
+  };
+  const signed = `${part({ alg, typ: 'at+jwt', kid: key.kid, ...header })}.${part(payload)}`;
+  const options = alg === 'ES256' ? { key: key.privateKey, dsaEncoding: 'ieee-p1363' } : key.privateKey;
+  return `${signed}.${crypto.sign('sha256', Buffer.from(signed), options).toString('base64url')}`;
+}
+
+const MODES = new Set(['ok', '500', 'hang', 'garbage', 'empty']);
+const actions = {
+  '/rotate': ({ keep = false }) => {
+    rotate(keep);
+    return { kids: keys.map((key) => key.kid) };
+  },
+  '/serve': (wanted) => {
+    for (const [kind, mode] of Object.entries(wanted)) {
+      if (!(kind in serving) || !MODES.has(mode)) throw new Error(`\`${kind}: ${mode}\` is not known`);
+      serving[kind] = mode;
+    }
+    for (const response of hanging) response.destroy();
+    return serving;
+  },
+  '/mint': (wanted) => ({ access_token: mint(wanted) }),
+  '/count': () => counts,
+  '/stop': async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    return {};
+  },
+  '/start': async () => {
+    await listen(server, port);
+    return {};
+  },
+};
+
+const control = http.createServer(async (request, response) => {
+  let status = 200;
+  let answer;
+  try {
+    let text = '';
+    for await (const chunk of request) {
+      text += chunk;
+      if (text.length > 65536) throw new Error('body too large');
+    }
+    const action = request.method === 'POST' && actions[request.url];
+    if (!action) throw new Error(`no action \`${request.method} ${request.url}\``);
+    answer = await action(text === '' ? {} : JSON.parse(text));
+  } catch (error) {
+    status = 400;
+    answer = { error: error.message };
+  }
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(answer)}\n`);
+});
+const controlPort = await listen(control, 0);
+
+function listen(on, wanted) {
+  return new Promise((done, failed) => {
+    on.once('error', failed);
+    on.listen(wanted, '127.0.0.1', () => done(on.address().port));
+  });
+}
+
+console.log(JSON.stringify({
+  issuer,
+  control: `http://127.0.0.1:${controlPort}`,
+  token_endpoint: `${issuer}/token`,
+  audience: flags.audience,
+  resources: RESOURCES,
+  clients: Object.fromEntries(
+    Object.entries(CLIENTS).map(([name, scopes]) => [name, { secret: `${name}-secret-of-the-tests-only`, scopes }]),
+  ),
+}));
