@@ -1,1 +1,52 @@
+//! The configuration document `yett.yaml`: from text to a resolved, typed shape in which every value knows its place.
+//!
+//! 1. [`parse`] reads YAML into a tree of [`Node`]s with spans.
+//! 2. [`resolve`] applies an environment's overlay, the profiles and the short form, and fills in defaults, all on the tree,
+//!    so that each value keeps its [`Origin`]; the result is a [`Resolved`] with the typed [`Document`].
+//! 3. [`read`] reads any control's section into its own type, with all problems at once.
+//! 4. [`print()`] shows the result and where each value came from; [`schema`] is the JSON Schema for editors.
+//!
+//! This crate does no IO and knows no control: those hand in their names and schemas as [`SectionSpec`]s, and get their
+//! sections back as raw nodes. Each function collects every problem it can find instead of stopping at the first.
 
+mod dangers;
+mod defaults;
+pub mod document;
+mod merge;
+mod node;
+mod parse;
+mod print;
+pub mod read;
+mod resolve;
+mod schema;
+mod sugar;
+pub mod units;
+
+pub use dangers::dangers;
+pub use document::{
+    AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
+    Document, HttpVersion, Issuer, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
+    OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured, Upstream, UpstreamTls,
+};
+pub use merge::merge;
+pub use node::{Entry, Node, Origin, Value};
+pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
+pub use print::print;
+pub use read::{Fault, Spanned, fault, read};
+pub use resolve::{Resolved, resolve};
+pub use schema::schema;
+pub use units::{
+    Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Rate, RateUnit, SecretRef, Size, Strings, Url,
+};
+
+/// A section of an API that a control owns: its key and the JSON Schema of what stands under it.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionSpec {
+    /// The key under an API, a profile or an operation.
+    pub name: &'static str,
+    /// A root schema, as of `schemars::schema_for!`.
+    pub schema: fn() -> schemars::Schema,
+}
+
+#[cfg(test)]
+mod tests;

@@ -181,19 +181,22 @@ impl Node {
         }
     }
 
-    /// Gives this value and all below it another origin, made from where each is written. Defaults stay defaults.
-    pub(crate) fn with_origin(mut self, make: &dyn Fn(Span) -> Origin) -> Self {
-        if !matches!(self.origin, Origin::Default(_)) {
-            self.origin = make(self.span);
-        }
+    /// Gives this value and all below it another origin, made from where each is written.
+    pub(crate) fn with_origin(self, make: &dyn Fn(Span) -> Origin) -> Self {
+        self.map_origin(&|_, span| make(span))
+    }
+
+    /// Gives this value and all below it another origin, made from the one they have and where each is written.
+    pub(crate) fn map_origin(mut self, make: &dyn Fn(&Origin, Span) -> Origin) -> Self {
+        self.origin = make(&self.origin, self.span);
         self.value = match self.value {
             Value::Sequence(items) => {
-                Value::Sequence(items.into_iter().map(|item| item.with_origin(make)).collect())
+                Value::Sequence(items.into_iter().map(|item| item.map_origin(make)).collect())
             }
             Value::Mapping(entries) => Value::Mapping(
                 entries
                     .into_iter()
-                    .map(|entry| Entry { value: entry.value.with_origin(make), ..entry })
+                    .map(|entry| Entry { value: entry.value.map_origin(make), ..entry })
                     .collect(),
             ),
             scalar => scalar,

@@ -130,7 +130,12 @@ impl Builder<'_> {
 
     fn refuse_tag(&mut self, tagged: bool, span: Span) {
         if tagged {
-            self.fail("tag", String::from("YAML tags are not used here"), span, "write the value without `!`");
+            self.fail(
+                "tag",
+                String::from("YAML tags are not used here"),
+                span,
+                "write the value without `!`",
+            );
         }
     }
 
@@ -155,7 +160,12 @@ impl Builder<'_> {
 
     fn key(&mut self, text: String, value: &Value, at: Span) {
         if matches!(value, Value::Null) {
-            self.fail("key", String::from("a key is missing before `:`"), at, "write a word before the colon");
+            self.fail(
+                "key",
+                String::from("a key is missing before `:`"),
+                at,
+                "write a word before the colon",
+            );
         }
         let Some(Open::Mapping { seen, key, .. }) = self.stack.last_mut() else { return };
         let fresh = seen.insert(text.clone());

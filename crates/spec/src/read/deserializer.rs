@@ -168,7 +168,9 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let result = match &self.node.value {
-            Value::String(text) => visitor.visit_enum(Variant { name: text, value: None, reader: self.reader }),
+            Value::String(text) => {
+                visitor.visit_enum(Variant { name: text, value: None, reader: self.reader })
+            }
             Value::Mapping(entries) => match entries.as_slice() {
                 [entry] => visitor.visit_enum(Variant {
                     name: &entry.key,

@@ -67,7 +67,9 @@ impl Error for Fault {
             Unexpected::Unsigned(_) | Unexpected::Signed(_) => ("an integer", None),
             Unexpected::Float(_) => ("a number with a fraction", None),
             Unexpected::Str(_) | Unexpected::Char(_) => ("a string", None),
-            Unexpected::Unit | Unexpected::Option => ("nothing", Some("give it a value, or leave the key out")),
+            Unexpected::Unit | Unexpected::Option => {
+                ("nothing", Some("give it a value, or leave the key out"))
+            }
             Unexpected::Seq => ("a list", None),
             Unexpected::Map => ("a mapping", None),
             _ => ("something else", None),
@@ -128,7 +130,11 @@ pub(crate) fn key_help<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clo
         return String::from("not in this version");
     }
     let known: Vec<&str> = known.collect();
-    if known.is_empty() { String::from("no key is known here") } else { format!("known here: {}", list(&known)) }
+    if known.is_empty() {
+        String::from("no key is known here")
+    } else {
+        format!("known here: {}", list(&known))
+    }
 }
 
 /// What serde's own visitors expect, without the names of Rust's types.

@@ -15,6 +15,7 @@ mod spanned;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fault::key_help;
 pub use fault::{Fault, fault};
 pub use spanned::Spanned;
 

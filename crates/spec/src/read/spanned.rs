@@ -24,6 +24,11 @@ impl<T> Spanned<T> {
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
+
+    /// A value that stands nowhere (a default): its span is the empty start of the first file.
+    pub fn nowhere(value: T) -> Self {
+        Self { value, span: Span { file: FileId(0), start: 0, end: 0 } }
+    }
 }
 
 impl<T> Deref for Spanned<T> {

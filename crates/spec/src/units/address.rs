@@ -89,7 +89,8 @@ impl FromStr for Url {
         if rest.contains(['?', '#']) {
             return Err(wrong("it has a query or a fragment"));
         }
-        let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let (authority, path) =
+            rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
         if authority.contains('@') {
             return Err(wrong("it names a user"));
         }

@@ -7,8 +7,7 @@ use std::str::FromStr;
 /// Longest length of time: ten years of 365 days, in milliseconds.
 const MAX_MS: u64 = 3650 * 86_400_000;
 /// Units from the longest down, in milliseconds.
-const UNITS: [(&str, u64); 5] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// A length of time in whole milliseconds, from 0 to ten years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,6 +9,12 @@ use std::str::FromStr;
 pub struct FileRef(String);
 
 impl FileRef {
+    /// A path that needs no check, for defaults.
+    #[must_use]
+    pub fn new(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+
     /// The path as written, without `file:`.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -75,7 +81,9 @@ impl FromStr for SecretRef {
         match text.split_once(':') {
             Some(("env", variable)) if name(variable) => Ok(Self::Env(variable.to_owned())),
             Some(("env", _)) => Err(ParseError::new("`env:` wants the name of a variable", help)),
-            Some(("file", path)) if !path.is_empty() && !path.contains('\0') => Ok(Self::File(path.to_owned())),
+            Some(("file", path)) if !path.is_empty() && !path.contains('\0') => {
+                Ok(Self::File(path.to_owned()))
+            }
             Some(("file", _)) => Err(ParseError::new("`file:` wants a path", help)),
             _ => Err(ParseError::new("a secret is written here in clear", help)),
         }

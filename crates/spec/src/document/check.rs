@@ -1,0 +1,224 @@
+//! What types cannot say: names that refer to each other, and keys that need or exclude each other.
+
+use super::{Api, ContractSource, Document};
+use crate::node::Node;
+use crate::read::Spanned;
+use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
+use std::collections::BTreeMap;
+
+/// Signature algorithms that tokens may use (RFC 7518 §3.1, RFC 9864); `none` and the symmetric ones are not among them.
+const ALGORITHMS: [&str; 11] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
+
+/// Reports what is wrong between the parts of a document.
+pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
+    if document.version.value != 1 {
+        let message = format!("version `{}` is not known", document.version.value);
+        out.push(Diagnostic::error("version", message).at(document.version.span).help("write `version: 1`"));
+    }
+    names(tree, out);
+    if document.listeners.is_empty() {
+        let diagnostic = Diagnostic::error("missing-key", "there is no listener").at(document.span);
+        out.push(diagnostic.help("write `listen: http://127.0.0.1:8080`"));
+    }
+    if document.apis.is_empty() && tree.get("apis").is_none_or(|apis| apis.entries().is_empty()) {
+        let diagnostic = Diagnostic::error("missing-key", "there is no API").at(document.span);
+        out.push(diagnostic.help("write `apis:` with one entry per API"));
+    }
+    listeners(document, out);
+    issuers(document, out);
+    for (name, upstream) in &document.upstreams {
+        if upstream.targets.is_empty()
+            && tree.at(&["upstreams", name, "targets"]).is_some_and(|n| n.items().is_empty())
+        {
+            let diagnostic = Diagnostic::error("missing-key", format!("the upstream `{name}` has no target"));
+            out.push(diagnostic.at(upstream.span).help("write `url: http://127.0.0.1:3000`"));
+        }
+    }
+    for api in document.apis.values() {
+        check_api(document, api, out);
+    }
+}
+
+/// Names end up in metrics, logs and file names.
+fn names(tree: &Node, out: &mut Diagnostics) {
+    for group in ["listeners", "issuers", "upstreams", "apis"] {
+        let Some(node) = tree.get(group) else { continue };
+        for entry in node.entries() {
+            let good = !entry.key.is_empty()
+                && entry.key.len() <= 128
+                && entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/~%[]".contains(&byte));
+            if !good {
+                let message = format!("`{}` is not a name", entry.key.escape_debug());
+                let help = "use letters, digits, `-`, `_` and `.`, at most 128";
+                out.push(Diagnostic::error("invalid-name", message).at(entry.key_span).help(help));
+            }
+        }
+    }
+}
+
+fn listeners(document: &Document, out: &mut Diagnostics) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, listener) in &document.listeners {
+        let address = listener.bind.value.to_string();
+        let fixed = listener.bind.address().port() != 0;
+        if fixed && let Some(other) = seen.insert(address.clone(), name) {
+            let message = format!("`{address}` is the address of the listener `{other}` already");
+            let help = "give each listener an address of its own";
+            out.push(Diagnostic::error("conflict", message).at(listener.bind.span).help(help));
+        }
+        hosts(&listener.hosts, out);
+        let streams = listener.http.streams;
+        if !(1..=10_000).contains(&streams) {
+            let message = format!("`{streams}` streams are out of bounds");
+            out.push(Diagnostic::error("invalid-value", message).at(listener.span).help("write 1 to 10000"));
+        }
+    }
+}
+
+fn hosts(hosts: &[Spanned<String>], out: &mut Diagnostics) {
+    for host in hosts {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let good = !name.is_empty()
+            && name.len() <= 253
+            && name.split('.').all(|label| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+            });
+        if !good && name.parse::<std::net::IpAddr>().is_err() {
+            let message = format!("`{}` is not a host", host.value);
+            let help =
+                "write a lower-case name without scheme and port, as in `api.example.com` or `*.example.com`";
+            out.push(Diagnostic::error("invalid-value", message).at(host.span).help(help));
+        }
+    }
+}
+
+fn issuers(document: &Document, out: &mut Diagnostics) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, issuer) in &document.issuers {
+        match (&issuer.url, issuer.local) {
+            (Some(_), true) => {
+                let message = format!("the issuer `{name}` has both `url` and `local`");
+                out.push(Diagnostic::error("conflict", message).at(issuer.span).help("keep one of them"));
+            }
+            (None, false) => {
+                let message = format!("the issuer `{name}` has no `url`");
+                let help = "write `url: https://…`, or `local: true` for the gateway's own";
+                out.push(Diagnostic::error("missing-key", message).at(issuer.span).help(help));
+            }
+            (Some(url), false) => {
+                if !url.is_https() && !url.is_loopback() {
+                    let message = format!("the issuer `{}` is not `https`", url.value);
+                    let help = "keys fetched in clear can be replaced on the way: use its `https` URL";
+                    out.push(Diagnostic::error("insecure-issuer", message).at(url.span).help(help));
+                }
+                if let Some(other) = seen.insert(url.as_str(), name) {
+                    let message = format!("`{}` is the issuer `{other}` already", url.value);
+                    out.push(Diagnostic::error("conflict", message).at(url.span).help("keep one of them"));
+                }
+            }
+            (None, true) => {}
+        }
+        for algorithm in issuer.algorithms.iter().flatten() {
+            if !ALGORITHMS.contains(&algorithm.as_str()) {
+                let message = format!("the algorithm `{}` is not taken", algorithm.value);
+                let help = match nearest(algorithm, ALGORITHMS) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("write some of `{}`", ALGORITHMS.join("`, `")),
+                };
+                out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
+            }
+        }
+        if issuer.leeway.get().as_secs() > 300 {
+            let message = format!("a leeway of `{}` keeps expired tokens alive", issuer.leeway.value);
+            out.push(
+                Diagnostic::error("invalid-value", message).at(issuer.leeway.span).help("write at most `5m`"),
+            );
+        }
+    }
+}
+
+fn check_api(document: &Document, api: &Api, out: &mut Diagnostics) {
+    hosts(&api.hosts, out);
+    for listener in &api.listeners {
+        refer("listener", listener, document.listeners.keys(), out);
+    }
+    refer("upstream", &api.upstream, document.upstreams.keys(), out);
+    for (scheme, settings) in &api.authentication {
+        if settings.issuers.is_empty() {
+            let message = format!("the scheme `{scheme}` names no issuer");
+            let help = "write `issuers: [name]`";
+            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        }
+        for issuer in &settings.issuers {
+            refer("issuer", issuer, document.issuers.keys(), out);
+            let known = document.issuers.get(&issuer.value);
+            if settings.audience.is_none() && known.is_some_and(|known| known.audience.is_none()) {
+                audience_missing(&issuer.value, issuer.span, out);
+            }
+        }
+    }
+    contract(api, out);
+    if let Some(base) = &api.base_path {
+        let bad = !base.starts_with('/')
+            || base.ends_with('/')
+            || base.contains("//")
+            || base.contains(['?', '#', '{']);
+        if bad {
+            let message = format!("`{}` is not a base path", base.value);
+            let help = "begin with `/` and do not end with it, as in `/v1`";
+            out.push(Diagnostic::error("invalid-value", message).at(base.span).help(help));
+        }
+    }
+}
+
+/// A token that is good for anyone is good for no one (RFC 8725 §3.9).
+pub(crate) fn audience_missing(issuer: &str, span: Span, out: &mut Diagnostics) {
+    let message = format!("no audience is set for tokens of `{issuer}`");
+    let help = "write `audience: …`, as the issuer puts it into tokens for this API";
+    out.push(Diagnostic::error("missing-key", message).at(span).help(help));
+}
+
+fn contract(api: &Api, out: &mut Diagnostics) {
+    match (&api.contract.value, api.allow.first()) {
+        (ContractSource::None, None) => {
+            let message = format!("the API `{}` has neither a contract nor `allow`", api.name.value);
+            let help = "write `allow: [\"GET /path/*\"]`, one entry per operation";
+            out.push(Diagnostic::error("missing-key", message).at(api.contract.span).help(help));
+        }
+        (ContractSource::File(_), Some(first)) => {
+            let help = "take `allow` out; what the contract does not know is refused";
+            let diagnostic = Diagnostic::error("conflict", "`allow` is for `contract: none` only");
+            out.push(diagnostic.at(first.span).help(help));
+        }
+        _ => {}
+    }
+}
+
+/// Reports a name that nothing has.
+fn refer<'a>(
+    what: &str,
+    name: &Spanned<String>,
+    known: impl Iterator<Item = &'a String> + Clone,
+    out: &mut Diagnostics,
+) {
+    if known.clone().any(|known| *known == name.value) {
+        return;
+    }
+    let help = match nearest(&name.value, known.clone().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let names: Vec<String> = known.take(20).map(|name| format!("`{name}`")).collect();
+            if names.is_empty() {
+                format!("write it under `{what}s`")
+            } else {
+                format!("write it under `{what}s`; there are {}", names.join(", "))
+            }
+        }
+    };
+    let message = format!("there is no {what} `{}`", name.value);
+    out.push(Diagnostic::error("unknown-name", message).at(name.span).help(help));
+}

@@ -1,0 +1,113 @@
+//! Who signs tokens.
+
+use crate::read::Spanned;
+use crate::units::{Duration, FileOrUrl, ParseError, Strings, Url, text_type};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// One signer of tokens: the gateway's own, or an OpenID provider.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Issuer {
+    /// the issuer's URL, exactly as in the `iss` claim
+    #[serde(default)]
+    pub url: Option<Spanned<Url>>,
+    /// the gateway's own issuer, for the first minutes and for tests
+    #[serde(default)]
+    pub local: bool,
+    /// where its keys are, when discovery is not wanted
+    #[serde(default)]
+    pub jwks: Option<Spanned<FileOrUrl>>,
+    /// audience that a token must name when an API does not say
+    #[serde(default)]
+    pub audience: Option<Strings>,
+    /// signature algorithms taken; without it all that are safe
+    #[serde(default)]
+    pub algorithms: Option<Vec<Spanned<String>>>,
+    /// how far clocks may differ; at most 5m
+    #[serde(default = "default_leeway")]
+    pub leeway: Spanned<Duration>,
+    /// what the `typ` header must be
+    #[serde(default)]
+    pub typ: TypRule,
+    /// the claim that holds scopes; without it `scope`, then `scp`
+    #[serde(default)]
+    pub scopes_from: Option<Spanned<ScopesFrom>>,
+    /// scopes that a role stands for, by role
+    #[serde(default)]
+    pub roles: BTreeMap<String, Strings>,
+}
+
+fn default_leeway() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(10))
+}
+
+/// What a token's `typ` header must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TypRule {
+    /// Absent, `JWT` or `at+jwt`: most providers are older than RFC 9068.
+    #[default]
+    Lenient,
+    /// `at+jwt` only, with the claims that RFC 9068 demands.
+    Rfc9068,
+}
+
+/// The claim in which an issuer puts scopes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopesFrom {
+    /// `scope`: one string, parted by spaces (RFC 8693 §4.2).
+    Scope,
+    /// `scp`: a list or a string (Entra ID, Okta).
+    Scp,
+    /// `roles`: a list (Entra ID application roles).
+    Roles,
+    /// `groups`: a list.
+    Groups,
+    /// A JSON Pointer (RFC 6901) into the claims, as in `/realm_access/roles`.
+    Pointer(String),
+}
+
+impl FromStr for ScopesFrom {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "scope" => Ok(Self::Scope),
+            "scp" => Ok(Self::Scp),
+            "roles" => Ok(Self::Roles),
+            "groups" => Ok(Self::Groups),
+            pointer if pointer.starts_with('/') && pointer.len() > 1 => Ok(Self::Pointer(pointer.to_owned())),
+            other => Err(ParseError::new(
+                format!("`{other}` is not a place for scopes"),
+                "write `scope`, `scp`, `roles`, `groups` or a pointer such as `/realm_access/roles`",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for ScopesFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scope => "scope",
+            Self::Scp => "scp",
+            Self::Roles => "roles",
+            Self::Groups => "groups",
+            Self::Pointer(pointer) => pointer,
+        })
+    }
+}
+
+text_type!(
+    ScopesFrom,
+    "a claim",
+    "write `scope`, `scp`, `roles`, `groups` or a pointer such as `/realm_access/roles`",
+    schemars::json_schema!({
+        "type": "string",
+        "description": "the claim that holds scopes: `scope`, `scp`, `roles`, `groups` or a JSON Pointer",
+        "pattern": "^(scope|scp|roles|groups|/.+)$",
+        "examples": ["scope", "/realm_access/roles"]
+    })
+);

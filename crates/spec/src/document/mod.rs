@@ -1,0 +1,150 @@
+//! The typed shape of the document after [`resolve`](crate::resolve): only the full form, the short one is gone.
+//!
+//! The names of things (listeners, issuers, upstreams, APIs) are the keys of maps; references between them have been
+//! checked when a [`Document`] comes without errors.
+
+mod api;
+mod check;
+pub(crate) use check::audience_missing;
+mod issuer;
+mod listener;
+mod record;
+mod selector;
+mod upstream;
+
+pub use api::{AcceptUnenforced, Allow, Api, Authentication, ContractSource, OperationSettings, Unsecured};
+pub(crate) use api::{ApiKeys, OperationKeys};
+pub use issuer::{Issuer, ScopesFrom, TypRule};
+pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
+pub use record::{AccessLog, Danger, OnFull, Record};
+pub use selector::{OperationRef, Selector};
+pub use upstream::{Deadlines, HttpVersion, Pool, Target, Upstream, UpstreamTls};
+
+use crate::node::Node;
+use crate::read::{Spanned, read};
+use crate::units::{Cidr, FileRef};
+use diagnostics::{Diagnostics, Span};
+use std::collections::BTreeMap;
+
+/// Keys that the design names and this version does not have: told apart from misspelled ones.
+pub(crate) const LATER: [&str; 19] = [
+    "include",
+    "plans",
+    "inspection",
+    "behavior",
+    "versions",
+    "deprecated",
+    "sunset",
+    "weight",
+    "health",
+    "acme",
+    "client_ca",
+    "sender_constrained",
+    "require",
+    "source",
+    "max_age",
+    "data_protection",
+    "step_up",
+    "extension",
+    "cedar",
+];
+
+/// The keys of an API that this crate reads beside those of [`ApiKeys`].
+pub(crate) const API_EXTRA: [&str; 4] = ["operations", "profile", "issuer", "audience"];
+/// The keys of the document that this crate reads beside those of [`Top`].
+pub(crate) const TOP_EXTRA: [&str; 4] = ["listen", "profiles", "apis", "environments"];
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Version of the format: 1.
+    pub version: Spanned<u32>,
+    /// Directory for keys, the control socket and state; relative to the document.
+    pub data: FileRef,
+    /// Where calls come in, by name.
+    pub listeners: BTreeMap<String, Spanned<Listener>>,
+    /// The listener for health, readiness and metrics.
+    pub admin: Admin,
+    /// Proxies whose `Forwarded` headers are believed.
+    pub trusted_hops: Vec<Cidr>,
+    /// Who signs tokens, by name.
+    pub issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// Where calls go, by name.
+    pub upstreams: BTreeMap<String, Spanned<Upstream>>,
+    /// APIs, by name.
+    pub apis: BTreeMap<String, Api>,
+    /// What is kept of calls.
+    pub record: Record,
+    /// Dangers accepted by name, for the whole document.
+    pub accept: Vec<Spanned<Danger>>,
+    /// The whole document.
+    pub span: Span,
+}
+
+/// The keys at the top of the document, less what is resolved before reading.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+#[schemars(title = "yett.yaml", description = "configuration of a Yett gateway")]
+pub(crate) struct Top {
+    /// version of this format: always 1
+    #[schemars(range(min = 1, max = 1))]
+    version: Spanned<u32>,
+    /// directory for keys, the control socket and state; relative to this document
+    #[serde(default = "default_data")]
+    data: FileRef,
+    /// where calls come in, by name
+    #[serde(default)]
+    listeners: BTreeMap<String, Spanned<Listener>>,
+    /// the listener for health, readiness and metrics
+    #[serde(default)]
+    admin: Admin,
+    /// proxies whose `Forwarded` and `X-Forwarded-*` headers are believed
+    #[serde(default)]
+    trusted_hops: Vec<Cidr>,
+    /// who signs tokens, by name
+    #[serde(default)]
+    issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// where calls go, by name
+    #[serde(default)]
+    upstreams: BTreeMap<String, Spanned<Upstream>>,
+    /// what is kept of calls
+    #[serde(default)]
+    record: Record,
+    /// dangers accepted by name, for the whole document
+    #[serde(default)]
+    accept: Vec<Spanned<Danger>>,
+}
+
+fn default_data() -> FileRef {
+    FileRef::new("./data")
+}
+
+impl Document {
+    /// Reads the resolved tree. `sections` are the keys that controls own.
+    pub(crate) fn from_tree(tree: &Node, sections: &[&'static str], out: &mut Diagnostics) -> Option<Self> {
+        let mut top_tree = tree.clone();
+        let apis_node = top_tree.remove("apis");
+        let top: Option<Top> = read(&top_tree, out);
+        let mut apis = BTreeMap::new();
+        for entry in apis_node.iter().flat_map(|entry| entry.value.entries()) {
+            if let Some(api) = Api::from_entry(entry, sections, out) {
+                apis.insert(entry.key.clone(), api);
+            }
+        }
+        let top = top?;
+        let document = Self {
+            version: top.version,
+            data: top.data,
+            listeners: top.listeners,
+            admin: top.admin,
+            trusted_hops: top.trusted_hops,
+            issuers: top.issuers,
+            upstreams: top.upstreams,
+            apis,
+            record: top.record,
+            accept: top.accept,
+            span: tree.span,
+        };
+        check::check(&document, tree, out);
+        Some(document)
+    }
+}

@@ -1,0 +1,221 @@
+//! From the tree as written to the tree as meant: overlay, profiles, short form, defaults, then the typed document.
+//!
+//! Order: the environment's overlay first, over everything, so that it can change profiles; then each API is laid over
+//! its profile; then the short forms are written out; then unknown keys are reported and defaults filled in from the
+//! JSON Schema, so that [`print()`](crate::print()) and the schema cannot differ. What an operation sets stays apart until asked for.
+
+use crate::SectionSpec;
+use crate::document::{API_EXTRA, Api, Document, OperationRef, TOP_EXTRA};
+use crate::merge::merge;
+use crate::node::{Entry, Node, Origin, Value};
+use crate::read::key_help;
+use crate::{defaults, schema, sugar};
+use diagnostics::{Diagnostic, Diagnostics, nearest};
+
+/// A document as meant: typed, and as a tree that knows where each value came from.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The typed document.
+    pub document: Document,
+    /// The same as a tree, defaults included.
+    pub tree: Node,
+}
+
+impl Resolved {
+    /// A control's section for one operation of an API; see [`Api::section_for`].
+    #[must_use]
+    pub fn operation_settings(&self, api: &str, operation: &OperationRef<'_>, section: &str) -> Option<Node> {
+        self.document.apis.get(api)?.section_for(section, operation)
+    }
+
+    /// An API by its name.
+    #[must_use]
+    pub fn api(&self, name: &str) -> Option<&Api> {
+        self.document.apis.get(name)
+    }
+}
+
+/// Resolves a document for an environment, or for none. All problems go to `out`; a document comes back whenever one can
+/// be made, so that later stages can add theirs, but it must not be served while `out` has errors.
+pub fn resolve(
+    node: &Node,
+    environment: Option<&str>,
+    sections: &[SectionSpec],
+    out: &mut Diagnostics,
+) -> Option<Resolved> {
+    if !matches!(node.value, Value::Mapping(_)) {
+        let (message, help) = match node.value {
+            Value::Null => {
+                (String::from("the document is empty"), "begin with `version: 1`, or run `yett init`")
+            }
+            _ => (format!("expected a mapping, found {}", node.kind()), "begin with `version: 1`"),
+        };
+        out.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
+        return None;
+    }
+    let names: Vec<&'static str> = sections.iter().map(|section| section.name).collect();
+    let keys = Keys::new(&names);
+    let mut root = overlay(node.clone(), environment, &keys, out);
+    let profiles = root.remove("profiles").map(|entry| entry.value);
+    keys.refuse_unknown(&mut root, &keys.top, out);
+    apply_profiles(&mut root, profiles, &keys, out);
+    sugar::expand(&mut root, out);
+    let schema = schema::schema(sections);
+    defaults::fill(&mut root, &schema);
+    let document = Document::from_tree(&root, &names, out)?;
+    Some(Resolved { document, tree: root })
+}
+
+/// The keys known at each level.
+struct Keys {
+    top: Vec<String>,
+    api: Vec<String>,
+    operation: Vec<String>,
+}
+
+impl Keys {
+    fn new(sections: &[&'static str]) -> Self {
+        let with = |own: Vec<String>, extra: &[&str], sections: &[&str]| {
+            own.into_iter().chain(extra.iter().chain(sections).map(|key| (*key).to_owned())).collect()
+        };
+        Self {
+            top: with(schema::top_keys(), &TOP_EXTRA, &[]),
+            api: with(schema::api_keys(), &API_EXTRA, sections),
+            operation: with(schema::operation_keys(), &[], sections),
+        }
+    }
+
+    /// Reports keys that are not known and takes them out, so that they are not reported again.
+    fn refuse_unknown(&self, node: &mut Node, known: &[String], out: &mut Diagnostics) {
+        let Some(entries) = node.entries_mut() else { return };
+        entries.retain(|entry| {
+            let good = known.contains(&entry.key);
+            if !good {
+                let help = self.help(&entry.key, known);
+                out.push(
+                    Diagnostic::error("unknown-key", format!("unknown key `{}`", entry.key))
+                        .at(entry.key_span)
+                        .help(help),
+                );
+            }
+            good
+        });
+    }
+
+    /// What to say of an unknown key: also that it belongs to another level.
+    fn help(&self, key: &str, known: &[String]) -> String {
+        if nearest(key, known.iter().map(String::as_str)).is_none() {
+            let elsewhere = [(&self.api, "an API"), (&self.top, "the document itself")];
+            for (keys, place) in elsewhere {
+                if keys.iter().any(|known| known == key) {
+                    return format!("it is a key of {place}");
+                }
+            }
+        }
+        key_help(key, known.iter().map(String::as_str))
+    }
+
+    /// The settings of an API or a profile, and of its operations.
+    fn refuse_unknown_in_api(&self, node: &mut Node, out: &mut Diagnostics) {
+        self.refuse_unknown(node, &self.api, out);
+        let Some(operations) = node.get_mut("operations") else { return };
+        expect_mapping(operations, "a mapping of operations", out);
+        for entry in operations.entries_mut().into_iter().flatten() {
+            expect_mapping(&mut entry.value, "a mapping", out);
+            self.refuse_unknown(&mut entry.value, &self.operation, out);
+        }
+    }
+}
+
+/// Reports what is not a mapping and makes it an empty one. Nothing at all is an empty mapping without a report.
+fn expect_mapping(node: &mut Node, what: &str, out: &mut Diagnostics) {
+    match node.value {
+        Value::Mapping(_) => return,
+        Value::Null => {}
+        _ => {
+            let message = format!("expected {what}, found {}", node.kind());
+            out.push(Diagnostic::error("wrong-type", message).at(node.span));
+        }
+    }
+    node.value = Value::Mapping(Vec::new());
+}
+
+/// Takes `environments` out and lays the chosen one over the rest. Overlays that are not chosen are looked at too.
+fn overlay(mut root: Node, chosen: Option<&str>, keys: &Keys, out: &mut Diagnostics) -> Node {
+    let mut environments = root.remove("environments").map(|entry| entry.value);
+    if let Some(environments) = &mut environments {
+        expect_mapping(environments, "a mapping of environments", out);
+        let known: Vec<String> = keys.top.iter().filter(|key| *key != "environments").cloned().collect();
+        for entry in environments.entries_mut().into_iter().flatten() {
+            expect_mapping(&mut entry.value, "a mapping", out);
+            keys.refuse_unknown(&mut entry.value, &known, out);
+        }
+    }
+    let Some(chosen) = chosen else { return root };
+    let all = environments.as_ref().map(Node::entries).unwrap_or_default();
+    match all.iter().find(|entry| entry.key == chosen) {
+        Some(entry) => {
+            let origin = |span| Origin::Environment(chosen.to_owned(), span);
+            merge(root, entry.value.clone().with_origin(&origin))
+        }
+        None => {
+            let help = match nearest(chosen, all.iter().map(|entry| entry.key.as_str())) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => String::from("write it under `environments`"),
+            };
+            let message = format!("there is no environment `{chosen}`");
+            out.push(Diagnostic::error("unknown-name", message).at(root.span).help(help));
+            root
+        }
+    }
+}
+
+/// Lays each API over its profile.
+fn apply_profiles(root: &mut Node, profiles: Option<Node>, keys: &Keys, out: &mut Diagnostics) {
+    let mut profiles = profiles.unwrap_or_else(|| Node { value: Value::Null, ..root.clone() });
+    expect_mapping(&mut profiles, "a mapping of profiles", out);
+    for entry in profiles.entries_mut().into_iter().flatten() {
+        expect_mapping(&mut entry.value, "a mapping", out);
+        keys.refuse_unknown_in_api(&mut entry.value, out);
+        if let Some(nested) = entry.value.remove("profile") {
+            let diagnostic = Diagnostic::error("unknown-key", "a profile cannot have a `profile`");
+            out.push(diagnostic.at(nested.key_span).help("write its settings out"));
+        }
+    }
+    let Some(apis) = root.get_mut("apis") else { return };
+    expect_mapping(apis, "a mapping of APIs", out);
+    for Entry { value: api, .. } in apis.entries_mut().into_iter().flatten() {
+        expect_mapping(api, "a mapping", out);
+        keys.refuse_unknown_in_api(api, out);
+        let Some(chosen) = api.get("profile").cloned() else { continue };
+        let Some(name) = chosen.as_str() else {
+            let message = format!("expected the name of a profile, found {}", chosen.kind());
+            out.push(Diagnostic::error("wrong-type", message).at(chosen.span));
+            continue;
+        };
+        match profiles.get(name) {
+            Some(profile) => {
+                let origin = |span| Origin::Profile(name.to_owned(), span);
+                let profile = keep_environment(profile.clone(), &origin);
+                let own = std::mem::replace(api, Node { value: Value::Null, ..chosen.clone() });
+                *api = merge(profile, own);
+            }
+            None => {
+                let help = match nearest(name, profiles.entries().iter().map(|entry| entry.key.as_str())) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => String::from("write it under `profiles`"),
+                };
+                let message = format!("there is no profile `{name}`");
+                out.push(Diagnostic::error("unknown-name", message).at(chosen.span).help(help));
+            }
+        }
+    }
+}
+
+/// Marks a profile's values as such, except those that an environment's overlay put there.
+fn keep_environment(node: Node, origin: &dyn Fn(diagnostics::Span) -> Origin) -> Node {
+    node.map_origin(&|origin_now, span| match origin_now {
+        Origin::Environment(..) | Origin::Default(_) => origin_now.clone(),
+        _ => origin(span),
+    })
+}
