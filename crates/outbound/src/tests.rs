@@ -1,0 +1,144 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::*;
+use engine::fetch::Reach;
+use testkit::FakeClock;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// Answers every connection with the same bytes and counts them.
+async fn canary(answer: &'static [u8]) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let hits = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = Arc::clone(&hits);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut buffer = [0; 1024];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    (url, hits)
+}
+
+fn client() -> (Client, Arc<FakeClock>) {
+    let clock = Arc::new(FakeClock::new());
+    (Client::new(clock.clone(), &[]).unwrap(), clock)
+}
+
+#[tokio::test]
+async fn the_answer_comes_whole_and_redirects_are_answers() {
+    let (client, _) = client();
+    let (url, _) = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let answer = client.fetch(FetchRequest::get(url, Reach::Operator)).await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, &b"ok"[..]));
+
+    let (inner, hits) = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let redirect = format!("HTTP/1.1 302 Found\r\nlocation: {inner}\r\ncontent-length: 0\r\n\r\n");
+    let (url, _) = canary(Box::leak(redirect.into_boxed_str()).as_bytes()).await;
+    let answer = client.fetch(FetchRequest::get(url, Reach::Operator)).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 302);
+    assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_loopback_canary_is_out_of_public_reach() {
+    let (client, _) = client();
+    let (url, hits) = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let by_name = url.replace("127.0.0.1", "localhost");
+    for url in [url.clone(), by_name] {
+        let error = client.fetch(FetchRequest::get(url, Reach::PublicOnly)).await.unwrap_err();
+        assert!(matches!(error, FetchError::Address(_)), "{error}");
+    }
+    assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 0);
+    client.fetch(FetchRequest::get(url, Reach::Operator)).await.unwrap();
+    assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn size_and_time_are_bounded() {
+    let (client, clock) = client();
+    let (url, _) = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123456789").await;
+    let mut request = FetchRequest::get(url.clone(), Reach::Operator);
+    request.max_bytes = 8;
+    assert_eq!(client.fetch(request.clone()).await.unwrap_err(), FetchError::TooLarge);
+    request.max_bytes = 9;
+    client.fetch(request).await.unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}/", listener.local_addr().unwrap());
+    let call = client.fetch(FetchRequest::get(silent, Reach::Operator));
+    let (result, ()) = tokio::join!(call, async {
+        let _held = listener.accept().await;
+        clock.advance(Duration::from_secs(6));
+    });
+    assert_eq!(result.unwrap_err(), FetchError::Deadline);
+}
+
+#[tokio::test]
+async fn a_failing_host_is_left_alone_and_tried_again() {
+    let (client, clock) = client();
+    let (url, hits) = canary(b"garbage\r\n\r\n").await;
+    let call = || client.fetch(FetchRequest::get(url.clone(), Reach::Operator));
+    for _ in 0..5 {
+        assert!(matches!(call().await.unwrap_err(), FetchError::Exchange(_)));
+    }
+    assert_eq!(call().await.unwrap_err(), FetchError::BreakerOpen);
+    clock.advance(Duration::from_secs(6));
+    assert!(matches!(call().await.unwrap_err(), FetchError::Exchange(_)));
+    assert_eq!(call().await.unwrap_err(), FetchError::BreakerOpen);
+    assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 6);
+}
+
+#[test]
+fn urls_are_read_strictly() {
+    for bad in [
+        "",
+        "ftp://a/",
+        "/path",
+        "http://",
+        "http://user@host/",
+        "http://user:pw@127.0.0.1/",
+        "file:///etc/passwd",
+    ] {
+        assert!(address::Target::parse(bad).is_err(), "{bad}");
+    }
+    let target = address::Target::parse("https://[::1]/a?b").unwrap();
+    assert_eq!((target.authority().as_str(), target.path.as_str()), ("[::1]:443", "/a?b"));
+}
+
+#[test]
+fn special_addresses_are_not_public() {
+    let cases = [
+        ("93.184.216.34", true),
+        ("2606:2800:220:1::1", true),
+        ("127.0.0.1", false),
+        ("10.1.2.3", false),
+        ("172.16.0.1", false),
+        ("192.168.1.1", false),
+        ("169.254.169.254", false),
+        ("100.64.0.1", false),
+        ("0.0.0.0", false),
+        ("224.0.0.1", false),
+        ("255.255.255.255", false),
+        ("::1", false),
+        ("::", false),
+        ("::ffff:127.0.0.1", false),
+        ("::ffff:93.184.216.34", true),
+        ("fc00::1", false),
+        ("fe80::1", false),
+        ("ff02::1", false),
+        ("64:ff9b::7f00:1", false),
+        ("64:ff9b::5db8:d822", true),
+        ("2002:7f00:1::", false),
+        ("2001:db8::1", false),
+        ("2001::1", false),
+    ];
+    for (text, expected) in cases {
+        let address: IpAddr = text.parse().unwrap();
+        assert_eq!(address::is_public(address), expected, "{text}");
+    }
+}
