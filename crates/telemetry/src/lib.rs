@@ -1,1 +1,115 @@
+//! What is told of calls: the access log and the metrics.
+//!
+//! Each core writes into memory of its own behind a lock that nobody else wants but a scrape and the log's writer, so a
+//! call pays for formatting one line and adding a few numbers. Nothing here blocks a call or fails it: a log that cannot
+//! be written is counted, shown in readiness, and the call goes on (invariant 15).
+//!
+//! Labels are bounded: names of APIs, operations, controls and codes, which come from configuration and code; never a
+//! path, an address or a subject.
 
+mod access_log;
+mod counters;
+mod exposition;
+mod line;
+mod timestamp;
+
+use std::sync::Arc;
+
+use engine::bounds::Bound;
+use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::{Call, Snapshot};
+use parking_lot::Mutex;
+
+pub use access_log::{AccessLog, Destination};
+pub use exposition::{Kind, Sample};
+
+use counters::Counters;
+
+/// All recorders of a process.
+#[derive(Debug)]
+pub struct Telemetry {
+    log: Option<AccessLog>,
+    cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
+}
+
+impl Telemetry {
+    /// Starts the log's writer.
+    ///
+    /// # Errors
+    /// When the log cannot be opened.
+    pub fn new(destination: &Destination) -> std::io::Result<Self> {
+        let log = match destination {
+            Destination::Off => None,
+            other => Some(AccessLog::open(other)?),
+        };
+        Ok(Self { log, cores: Mutex::default() })
+    }
+
+    /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
+    #[must_use]
+    pub fn render(&self, own: &[Sample]) -> String {
+        let mut total = Counters::default();
+        for core in self.cores.lock().iter() {
+            total.add(&core.lock());
+        }
+        exposition::render(&total, self.log.as_ref().map_or(0, AccessLog::lost), own)
+    }
+
+    /// Why the access log cannot be written at the moment.
+    #[must_use]
+    pub fn log_fault(&self) -> Option<String> {
+        self.log.as_ref().and_then(AccessLog::fault)
+    }
+
+    /// Writes what waits.
+    pub fn flush(&self) {
+        if let Some(log) = &self.log {
+            log.flush();
+        }
+    }
+
+    /// Opens the log's file again, as after a rotation.
+    pub fn reopen(&self) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
+    }
+}
+
+impl Recorder for Telemetry {
+    fn core(&self, _index: usize) -> Box<dyn CoreRecorder> {
+        let counters = Arc::new(Mutex::new(Counters::default()));
+        self.cores.lock().push(Arc::clone(&counters));
+        Box::new(Core { counters, log: self.log.as_ref().map(AccessLog::buffer) })
+    }
+}
+
+/// The recorder of one core.
+#[derive(Debug)]
+struct Core {
+    counters: Arc<Mutex<Counters>>,
+    log: Option<access_log::Buffer>,
+}
+
+impl CoreRecorder for Core {
+    fn call(&self, snapshot: &Snapshot, call: &Call) {
+        let mut counters = self.counters.lock();
+        counters.call(snapshot, call);
+        if let Some(log) = &self.log
+            && !log.append(|out| line::write(out, snapshot, call))
+        {
+            counters.bound(Bound::LogQueue);
+        }
+    }
+
+    fn bound(&self, bound: Bound) {
+        self.counters.lock().bound(bound);
+    }
+
+    fn connection(&self, event: ConnectionEvent) {
+        self.counters.lock().connection(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

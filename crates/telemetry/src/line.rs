@@ -1,0 +1,148 @@
+//! One line of the access log: one JSON object per call, schema version in `v` ([`engine::decision::VERSION`]).
+//!
+//! What callers sent is bounded and escaped so that no reader of the log can be steered by it; queries, bodies,
+//! credentials and header values are not in it (invariant 12).
+
+use std::io::Write;
+use std::time::Duration;
+
+use engine::call::Call;
+use engine::decision::{Recorded, VERSION};
+use engine::plan::Mode;
+use engine::text::{bounded, push_json};
+use engine::{Snapshot, decision::Decision};
+
+use crate::timestamp::{number, push as push_time};
+
+/// Longest path, user agent, subject in a line, in bytes.
+const TEXT: usize = 256;
+
+/// Appends the line of a call with its line feed.
+pub(crate) fn write(out: &mut Vec<u8>, snapshot: &Snapshot, call: &Call) {
+    let decision = &call.decision;
+    out.extend_from_slice(b"{\"time\":\"");
+    push_time(out, call.at);
+    out.extend_from_slice(b"\",\"v\":");
+    number(out, u64::from(VERSION));
+    out.extend_from_slice(b",\"id\":\"");
+    out.extend_from_slice(&call.id.text());
+    out.extend_from_slice(b"\",\"client\":\"");
+    // Writing to a vector does not fail.
+    let _ = write!(out, "{}", call.client);
+    out.push(b'"');
+    push_request(out, call);
+    push_outcome(out, decision);
+    push_principal(out, call);
+    if decision.verdicts.iter().any(|verdict| verdict.outcome.stops() || verdict.detail.is_some()) {
+        push_verdicts(out, snapshot, decision);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn push_request(out: &mut Vec<u8>, call: &Call) {
+    let request = &call.request;
+    text(out, "method", request.method.as_str());
+    text(out, "host", &request.authority);
+    text(out, "path", request.path());
+    if let Some(plan) = &call.operation {
+        text(out, "api", &plan.api);
+        text(out, "operation", &plan.id);
+    }
+    let agent = request.headers.get("user-agent").and_then(|value| value.to_str().ok());
+    if let Some(agent) = agent {
+        text(out, "agent", agent);
+    }
+    if call.trace.current.trace_id != call.id.0 {
+        out.extend_from_slice(b",\"trace\":\"");
+        out.extend_from_slice(&engine::text::hex128(call.trace.current.trace_id));
+        out.push(b'"');
+    }
+    if let Some(link) = &call.trace.link {
+        out.extend_from_slice(b",\"linked_trace\":\"");
+        out.extend_from_slice(&engine::text::hex128(link.trace_id));
+        out.push(b'"');
+    }
+}
+
+fn push_outcome(out: &mut Vec<u8>, decision: &Decision) {
+    out.extend_from_slice(b",\"status\":");
+    number(out, u64::from(decision.status));
+    if let Some(code) = decision.code {
+        text(out, "code", code.name);
+        text(out, "blame", code.blame.name());
+    }
+    if let Some(fault) = &decision.fault {
+        text(out, "fault", fault);
+    }
+    if decision.aborted {
+        out.extend_from_slice(b",\"aborted\":true");
+    }
+    for (name, bytes) in [("bytes_in", decision.bytes_in), ("bytes_out", decision.bytes_out)] {
+        key(out, name);
+        number(out, bytes);
+    }
+    micros(out, "checks_us", decision.timings.checks);
+    micros(out, "upstream_us", decision.timings.upstream);
+    micros(out, "total_us", decision.timings.total);
+}
+
+fn push_principal(out: &mut Vec<u8>, call: &Call) {
+    let Some(principal) = call.principal() else { return };
+    text(out, "issuer", &principal.issuer);
+    text(out, "subject", &principal.subject);
+    if let Some(application) = &principal.application {
+        text(out, "application", application);
+    }
+}
+
+fn push_verdicts(out: &mut Vec<u8>, snapshot: &Snapshot, decision: &Decision) {
+    out.extend_from_slice(b",\"verdicts\":[");
+    let telling =
+        decision.verdicts.iter().filter(|verdict| verdict.outcome.stops() || verdict.detail.is_some());
+    for (index, verdict) in telling.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_verdict(out, snapshot, verdict);
+    }
+    out.push(b']');
+}
+
+fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded) {
+    out.extend_from_slice(b"{\"control\":");
+    push_json(out, verdict.control);
+    text(out, "stage", verdict.stage.name());
+    text(out, "outcome", verdict.outcome.name());
+    if verdict.mode == Mode::Shadow {
+        text(out, "mode", verdict.mode.name());
+    }
+    if let Some(code) = verdict.code {
+        text(out, "code", code.name);
+    }
+    let place = snapshot.place(verdict.place);
+    if !place.is_empty() {
+        text(out, "place", place);
+    }
+    if let Some(detail) = &verdict.detail {
+        text(out, "detail", detail);
+    }
+    key(out, "cost_us");
+    number(out, u64::from(verdict.cost / 1_000));
+    out.push(b'}');
+}
+
+fn key(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    key(out, name);
+    push_json(out, bounded(value, TEXT));
+}
+
+fn micros(out: &mut Vec<u8>, name: &str, value: Duration) {
+    key(out, name);
+    number(out, u64::try_from(value.as_micros()).unwrap_or(u64::MAX));
+}

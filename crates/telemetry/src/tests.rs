@@ -1,0 +1,181 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::call::{BodyLength, CallId, Peer, Request};
+use engine::plan::{BodyMode, Mode, OperationPlan, PlaceId, ResponseMode, Stage};
+use engine::route::RouteTable;
+use engine::snapshot::Live;
+use engine::{Clock, Decision, Outcome, Recorded, codes};
+use http::{HeaderMap, HeaderValue, Method, Version};
+use testkit::FakeClock;
+
+use super::*;
+
+fn snapshot(generation: u64) -> Snapshot {
+    Snapshot {
+        generation,
+        digest: [0; 32],
+        listeners: Vec::new(),
+        routes: RouteTable::default(),
+        operations: Vec::new(),
+        controls: Vec::new(),
+        admission: Vec::new(),
+        places: vec!["".into(), "yett.yaml:7:5".into()],
+        live: Live::default().enter(),
+    }
+}
+
+fn plan() -> Arc<OperationPlan> {
+    Arc::new(OperationPlan {
+        api: "orders".into(),
+        id: "getOrder".into(),
+        method: Method::GET,
+        template: "/orders/{id}".into(),
+        upstream: None,
+        base_length: 0,
+        head: Box::default(),
+        body: Box::default(),
+        message: Box::default(),
+        response_head: Box::default(),
+        response_body: Box::default(),
+        observe: Box::default(),
+        request_mode: BodyMode::Pass { limit: 0 },
+        response_mode: ResponseMode::Pass,
+    })
+}
+
+fn call(agent: &'static str, plan: &Arc<OperationPlan>) -> Call {
+    let clock = FakeClock::new();
+    let mut headers = HeaderMap::new();
+    headers.insert("user-agent", HeaderValue::from_static(agent));
+    let peer = Peer {
+        address: SocketAddr::from(([192, 0, 2, 7], 1234)),
+        listener: 0,
+        tls: false,
+        server_name: None,
+    };
+    let target = "/orders/7?token=secret".parse().unwrap();
+    let host: (Box<str>, Box<str>) = ("a".into(), "a:80".into());
+    let request =
+        Request::new(Method::GET, Version::HTTP_11, target, host, headers, BodyLength::Empty).unwrap();
+    let mut call = Call::new(CallId(0xab), (clock.now(), clock.unix()), peer, request);
+    call.operation = Some(Arc::clone(plan));
+    call.decision = Decision { status: 200, bytes_out: 12, ..Decision::default() };
+    call.decision.timings.total = Duration::from_micros(120);
+    call
+}
+
+fn refused(plan: &Arc<OperationPlan>) -> Call {
+    let mut call = call("x", plan);
+    // A subject may hold anything that JSON can.
+    call.decision.fault = Some("\u{1b}[31m\u{202e}".into());
+    call.decision.status = 429;
+    call.decision.code = Some(&codes::RATE_LIMITED);
+    call.decision.verdicts.push(Recorded {
+        control: "limits",
+        stage: Stage::Head,
+        mode: Mode::Enforce,
+        outcome: Outcome::Throttle,
+        code: Some(&codes::RATE_LIMITED),
+        place: PlaceId(1),
+        cost: 1_500,
+        detail: Some("subject".into()),
+    });
+    call
+}
+
+#[test]
+fn lines_are_json_that_says_why_and_keeps_secrets() {
+    let plan = plan();
+    let mut out = Vec::new();
+    line::write(&mut out, &snapshot(1), &refused(&plan));
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.ends_with("}\n") && text.matches('\n').count() == 1);
+    assert!(!text.contains("secret") && !text.contains(['\u{1b}', '\u{202e}']));
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["time"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(line["id"], "000000000000000000000000000000ab");
+    assert_eq!(line["client"], "192.0.2.7");
+    assert_eq!(line["path"], "/orders/7");
+    assert_eq!(line["operation"], "getOrder");
+    assert_eq!(line["status"], 429);
+    assert_eq!(line["code"], "rate_limited");
+    assert_eq!(line["blame"], "client");
+    assert_eq!(line["verdicts"][0]["place"], "yett.yaml:7:5");
+    assert_eq!(line["verdicts"][0]["cost_us"], 1);
+}
+
+#[test]
+fn numbers_add_up_over_cores_and_reloads() {
+    let telemetry = Telemetry::new(&Destination::Off).unwrap();
+    let (one, two) = (telemetry.core(0), telemetry.core(1));
+    let old = plan();
+    one.call(&snapshot(1), &call("a", &old));
+    one.call(&snapshot(2), &call("a", &plan()));
+    two.call(&snapshot(2), &refused(&plan()));
+    two.bound(Bound::Body);
+    two.connection(ConnectionEvent::Opened);
+    let text = telemetry.render(&[Sample {
+        name: "yett_generation",
+        help: "Running generation.",
+        kind: Kind::Gauge,
+        labels: Vec::new(),
+        value: 2.0,
+    }]);
+    for expected in [
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"200\",code=\"\"} 2\n",
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"429\",code=\"rate_limited\"} 1\n",
+        "yett_verdicts_total{control=\"limits\",outcome=\"throttle\",mode=\"enforce\",code=\"rate_limited\"} 1\n",
+        "yett_call_duration_seconds_bucket{le=\"0.0001\"} 0\n",
+        "yett_call_duration_seconds_bucket{le=\"0.00025\"} 3\n",
+        "yett_call_duration_seconds_sum 0.00036\n",
+        "yett_bound_reached_total{bound=\"body\"} 1\n",
+        "yett_connections_total{event=\"opened\"} 1\n",
+        "yett_response_bytes_total 36\n",
+        "# TYPE yett_generation gauge\nyett_generation 2\n",
+    ] {
+        assert!(text.contains(expected), "{expected} in\n{text}");
+    }
+    assert_eq!(Arc::strong_count(&old), 1, "plans of an old snapshot are let go");
+}
+
+#[test]
+fn statuses_of_an_odd_upstream_are_bounded() {
+    let telemetry = Telemetry::new(&Destination::Off).unwrap();
+    let core = telemetry.core(0);
+    let plan = plan();
+    for status in 100..999 {
+        let mut call = call("a", &plan);
+        call.decision.status = status;
+        core.call(&snapshot(1), &call);
+    }
+    let lines = telemetry.render(&[]).lines().filter(|line| line.starts_with("yett_calls_total{")).count();
+    assert!(lines <= 33, "{lines}");
+}
+
+#[test]
+fn the_log_is_written_rotated_and_a_full_disk_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let telemetry = Telemetry::new(&Destination::File(path.clone())).unwrap();
+    let core = telemetry.core(0);
+    let plan = plan();
+    core.call(&snapshot(1), &call("a", &plan));
+    telemetry.flush();
+    std::fs::rename(&path, folder.path().join("old.log")).unwrap();
+    telemetry.reopen();
+    core.call(&snapshot(1), &call("a", &plan));
+    core.call(&snapshot(1), &call("a", &plan));
+    telemetry.flush();
+    let lines =
+        |name: &str| std::fs::read(folder.path().join(name)).unwrap().iter().filter(|b| **b == b'\n').count();
+    assert_eq!((lines("old.log"), lines("access.log")), (1, 2));
+    assert_eq!(telemetry.log_fault(), None);
+
+    let full = Telemetry::new(&Destination::File("/dev/full".into())).unwrap();
+    full.core(0).call(&snapshot(1), &call("a", &plan));
+    full.flush();
+    assert!(full.log_fault().unwrap().contains("No space left"));
+    assert!(full.render(&[]).contains("yett_log_lines_lost_total 1\n"));
+}

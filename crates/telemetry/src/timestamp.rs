@@ -1,0 +1,70 @@
+//! Moments as RFC 3339 text in UTC with milliseconds.
+
+use engine::UnixTime;
+
+/// Appends `2026-01-02T03:04:05.678Z`.
+pub(crate) fn push(out: &mut Vec<u8>, at: UnixTime) {
+    let seconds = at.seconds();
+    let (year, month, day) = civil(seconds / 86_400);
+    let within = seconds % 86_400;
+    digits(out, year, 4);
+    out.push(b'-');
+    digits(out, month, 2);
+    out.push(b'-');
+    digits(out, day, 2);
+    out.push(b'T');
+    digits(out, within / 3_600, 2);
+    out.push(b':');
+    digits(out, within / 60 % 60, 2);
+    out.push(b':');
+    digits(out, within % 60, 2);
+    out.push(b'.');
+    digits(out, at.0 / 1_000_000 % 1_000, 3);
+    out.push(b'Z');
+}
+
+/// Appends a number in decimal.
+pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
+    let width = value.checked_ilog10().unwrap_or(0) + 1;
+    digits(out, value, width);
+}
+
+fn digits(out: &mut Vec<u8>, value: u64, width: u32) {
+    for place in (0..width).rev() {
+        let digit = value / 10_u64.pow(place) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
+/// Year, month and day of a count of days since 1970-01-01, in the proleptic Gregorian calendar: years that begin in
+/// March put the leap day last, and 146,097 days are four centuries.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_read_as_the_calendar_says() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_767_225_599, "2025-12-31T23:59:59.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            let mut out = Vec::new();
+            push(&mut out, UnixTime(seconds * 1_000_000_000));
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}
