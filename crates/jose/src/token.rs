@@ -38,6 +38,10 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
     if payload.root().kind() != Kind::Object {
         return Err(Fault::Malformed);
     }
+    // RFC 7493 section 2.2: what no double holds is read differently by different readers, or by none.
+    if payload.values().filter_map(Node::as_number).any(|number| number.as_f64().is_none()) {
+        return Err(Fault::Malformed);
+    }
     Ok(Unverified { header, payload, signing_input, signature })
 }
 

@@ -66,6 +66,12 @@ impl Tape {
         Node::new(self, 0)
     }
 
+    /// Every value, containers included, in document order; member names are not among them.
+    pub fn values(&self) -> impl Iterator<Item = Node<'_>> {
+        let values = self.cells.iter().zip(0u32..).filter(|(cell, _)| cell.tag != cell::Tag::Name);
+        values.map(|(_, index)| Node::new(self, index))
+    }
+
     /// The text this was made from, as it came.
     #[must_use]
     pub fn source(&self) -> &Bytes {

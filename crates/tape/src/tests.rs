@@ -413,6 +413,8 @@ fn reads_scalars_and_containers() {
     let mut part = Vec::new();
     list.at(1).unwrap().write_canonical(&mut part);
     assert_eq!(part, br#"[2,{"y":"z"}]"#);
+    assert_eq!(tape.values().count(), 14);
+    assert_eq!(tape.values().filter(|node| node.kind() == Kind::Number).count(), 2);
     assert!(format!("{tape:?} {root:?}").len() < 80);
 }
 
