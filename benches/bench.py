@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Measures CPU time per call of Yett and its peers in one interleaved run; docs/performance.md has the method.
+
+In every round every proxy of every row is measured in turn, in an order that rotates; a ratio is taken within a round,
+and the table shows the median of the rounds' ratios with the least and the greatest. Without a `yett` binary only the
+peers are measured.
+"""
+import argparse
+import collections
+import http.client
+import json
+import pathlib
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+import material
+import proxies
+from proxies import LOAD_CORE
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Row, request file, proxies measured, and what is promised: (ours, theirs, at most).
+Row = collections.namedtuple("Row", "name title requests order tls fresh subjects targets")
+ROWS = [
+    Row("get", "plain GET", "get", None, False, False, ["yett", "nginx", "envoy"],
+        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
+    Row("post", "plain POST, 1 KiB", "post", None, False, False, ["yett", "nginx", "envoy"],
+        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
+    Row("tls", "TLS keep-alive GET", "get", None, True, False, ["yett", "nginx", "envoy"],
+        [("yett", "nginx", 0.90)]),
+    Row("jwt", "JWT + scopes + limits + validation, POST 1 KiB, Zipf", "zipf", "zipf-order", False, False,
+        ["yett-jwt", "envoy", "envoy-jwt-cache"],
+        [("yett-jwt", "envoy", 0.60), ("yett-jwt", "envoy-jwt-cache", 0.45)]),
+    Row("cold", "the same, each token used once", "cold", None, False, True, ["yett-jwt", "envoy-jwt"],
+        [("yett-jwt", "envoy-jwt", 0.45)]),
+]
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=proxies.environment())
+    return (done.stdout + done.stderr).strip()
+
+
+class Bench:
+    def __init__(self, flags, directory):
+        self.flags, self.directory = flags, directory
+        self.load = str(pathlib.Path(flags.load).resolve())
+        self.tools = {
+            "nginx": shutil.which("nginx") or "/usr/sbin/nginx",
+            "envoy": str(pathlib.Path(sys.executable).parent / "envoy"),
+            "yett": str(pathlib.Path(flags.yett).resolve()),
+            "contract": str(ROOT / "examples/orders/openapi.yaml"),
+        }
+        self.with_yett = pathlib.Path(self.tools["yett"]).exists()
+        self.rows = [row for row in ROWS if re.search(flags.rows, row.name)]
+        # (row, proxy) -> one figure per round
+        self.cost = collections.defaultdict(list)
+        self.details = collections.defaultdict(list)
+        self.running, self.upstream = [], None
+
+    def prepare(self):
+        flags, directory = self.flags, self.directory
+        signer = material.Signer()
+        (directory / "jwks.json").write_text(signer.jwks())
+        material.certificate(directory)
+        body = material.order_body()
+        needed = {row.requests for row in self.rows}
+        material.write_requests(directory / "get", [material.get("/orders/ord_000001")])
+        material.write_requests(directory / "post", [material.post("/orders", body)])
+        for name, many in (("zipf", flags.tokens), ("cold", flags.cold)):
+            if name in needed:
+                say(f"minting {many} tokens")
+                base = 0 if name == "zipf" else 500_000
+                tokens = (signer.token(base + number) for number in range(many))
+                material.write_requests(directory / name, [material.post("/orders", body, token) for token in tokens])
+        self.signer, self.body = signer, body
+        material.write_zipf(directory / "zipf-order", flags.tokens, 1_000_000)
+        command = ["taskset", "-c", LOAD_CORE, self.load, "serve", "--listen", "127.0.0.1:0", "--bytes", "256"]
+        self.upstream = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        address = self.upstream.stdout.readline().strip().removeprefix("load on http://")
+        files = {"directory": directory}
+        self.proxies = proxies.make(files, address, signer.jwks(), material.ISSUER, material.AUDIENCE, self.tools)
+
+    def subjects(self, row):
+        return [self.proxies[name] for name in row.subjects if self.with_yett or not name.startswith("yett")]
+
+    def start(self):
+        for row in self.rows:
+            for proxy in self.subjects(row):
+                if not row.fresh and proxy not in self.running:
+                    self.running.append(proxy.start())
+                    if "jwt" in proxy.name:
+                        self.check_refusals(proxy)
+        say("warming up")
+        for row in self.rows:
+            for proxy in self.subjects(row):
+                if not row.fresh:
+                    self.calls(row, proxy, min(1.0, self.flags.seconds))
+
+    def check_refusals(self, proxy):
+        """A proxy that lets a bad call pass is cheap and not measured: each control has to bite first."""
+        read_only = self.signer.token(999_999, "orders:read")
+        good = self.signer.token(999_998)
+        cases = [("no token", None, self.body, {401}), ("wrong scope", read_only, self.body, {403}),
+                 ("forged", good[:-8] + ("A" * 8), self.body, {401}), ("good", good, self.body, {200})]
+        if proxy.kind == "yett":
+            cases.append(("bad body", good, self.body.replace(b'"quantity":1,', b'"quantity":0,'), {400, 422}))
+        for name, token, body, wanted in cases:
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=10)
+            headers = {"host": material.HOST, "content-type": "application/json",
+                       "idempotency-key": "5f1d9a5e-8f0c-4f7e-9a4e-0d8a5b1c2d3e"}
+            if token:
+                headers["authorization"] = f"Bearer {token}"
+            connection.request("POST", "/orders", body, headers)
+            status = connection.getresponse().status
+            connection.close()
+            if status not in wanted:
+                raise RuntimeError(f"{proxy.name}: the call with {name} got {status}, expected {wanted}")
+
+    def calls(self, row, proxy, seconds):
+        """Sends the row's calls to the proxy; the number of answers, all of which have to be 200."""
+        if row.tls:
+            return self.calls_tls(proxy, seconds)
+        command = ["taskset", "-c", LOAD_CORE, self.load, "call", "--target", f"127.0.0.1:{proxy.plain}",
+                   "--requests", str(self.directory / row.requests), "--connections", str(self.flags.connections)]
+        if row.order:
+            command += ["--order", str(self.directory / row.order)]
+        if not row.fresh:
+            command += ["--seconds", str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{row.name}, {proxy.name}: {done.stderr.strip()}")
+        result = json.loads(done.stdout)
+        if set(result["statuses"]) != {"200"}:
+            raise RuntimeError(f"{row.name}, {proxy.name}: not every call passed: {result['statuses']}")
+        return result
+
+    def calls_tls(self, proxy, seconds):
+        command = ["taskset", "-c", LOAD_CORE, "h2load", "--h1", "-c", str(self.flags.connections), "-t", "1",
+                   "-D", str(max(1, round(seconds))), f"https://127.0.0.1:{proxy.tls}/orders/ord_000001"]
+        text = output(*command)
+        counted = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", text)
+        statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
+        if not counted or not statuses or any(int(count) for count in (*counted.groups()[1:], *statuses.groups()[1:])):
+            raise RuntimeError(f"tls, {proxy.name}: not every call passed:\n{text[-1500:]}")
+        rate = re.search(r"finished in ([\d.]+)s", text)
+        return {"calls": int(counted[1]), "seconds": float(rate[1]), "p50_us": None, "p99_us": None}
+
+    def measure(self, row, proxy):
+        if row.fresh:
+            proxy.start()
+        try:
+            if row.fresh:
+                self.check_refusals(proxy)
+            cache = token_cache(proxy)
+            before = proxy.cpu_ns()
+            result = self.calls(row, proxy, self.flags.seconds)
+            used = proxy.cpu_ns() - before
+            cost = used / result["calls"] / 1000
+            self.cost[row.name, proxy.name].append(cost)
+            self.details[row.name, proxy.name].append({
+                "cpu_us_per_call": round(cost, 3), "calls": result["calls"],
+                "calls_per_second": round(result["calls"] / result["seconds"]),
+                "core_busy": round(used / 1e9 / result["seconds"], 3),
+                "p50_us": result["p50_us"], "p99_us": result["p99_us"], "resident_kib": proxy.resident_kib(),
+                "token_cache": cache_share(cache, token_cache(proxy)),
+            })
+        finally:
+            if row.fresh:
+                proxy.stop()
+
+    def run(self):
+        for round_ in range(self.flags.rounds):
+            for row in self.rows:
+                subjects = self.subjects(row)
+                turn = round_ % max(1, len(subjects))
+                for proxy in subjects[turn:] + subjects[:turn]:
+                    self.measure(row, proxy)
+            say(f"round {round_ + 1} of {self.flags.rounds}")
+
+    def stop(self):
+        for proxy in [*self.running, *getattr(self, "proxies", {}).values()]:
+            proxy.stop()
+        if self.upstream:
+            self.upstream.terminate()
+            self.upstream.wait()
+
+    def result(self):
+        rows = []
+        for row in self.rows:
+            names = [proxy.name for proxy in self.subjects(row)]
+            shown = {"row": row.name, "title": row.title, "proxies": {}, "ratios": []}
+            for name in names:
+                shown["proxies"][name] = spread(self.cost[row.name, name]) | {"rounds": self.details[row.name, name]}
+            pairs = [target for target in row.targets if target[0] in names]
+            # Without ours, the peers among themselves tell whether the bench works.
+            pairs = pairs or [(names[0], name, None) for name in names[1:]]
+            for ours, theirs, most in pairs:
+                each = [one / other for one, other in zip(self.cost[row.name, ours], self.cost[row.name, theirs])]
+                shown["ratios"].append({"of": ours, "to": theirs, "at_most": most, **spread(each),
+                                        "met": None if most is None else statistics.median(each) <= most})
+            rows.append(shown)
+        return {
+            "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
+            "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no") == "",
+            "rounds": self.flags.rounds, "seconds": self.flags.seconds, "connections": self.flags.connections,
+            "tokens": self.flags.tokens, "cold_tokens": self.flags.cold,
+            "machine": {"kernel": platform.release(), "cpu": cpu_model(), "cores": len(cpus())},
+            "versions": {
+                "yett": output(self.tools["yett"], "--version") if self.with_yett else None,
+                "nginx": output(self.tools["nginx"], "-v").removeprefix("nginx version: "),
+                "envoy": output(self.tools["envoy"], "--version").splitlines()[-1].split("version: ")[-1],
+                "h2load": output("h2load", "--version"),
+            },
+            "rows": rows,
+        }
+
+
+def token_cache(proxy):
+    """Hits and misses of Yett's token cache, from its metrics; None for the others."""
+    if proxy.kind != "yett":
+        return None
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        text = opener.open(f"http://127.0.0.1:{proxy.admin}/metrics", timeout=5).read().decode()
+    except OSError:
+        return None
+    found = {"hit": 0.0, "miss": 0.0}
+    for line in text.splitlines():
+        match = re.fullmatch(r"(yett_\w*token_cache\w*(?:\{[^}]*\})?) ([0-9.eE+]+)", line)
+        if match:
+            for word in found:
+                found[word] += float(match[2]) if word in match[1] else 0.0
+    return found
+
+
+def cache_share(before, after):
+    """What the token cache did between two looks at it."""
+    if not before or not after:
+        return None
+    hits, misses = after["hit"] - before["hit"], after["miss"] - before["miss"]
+    share = round(hits / (hits + misses), 4) if hits + misses else None
+    return {"hits": hits, "misses": misses, "hit_rate": share}
+
+
+def spread(values):
+    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3), "max": round(max(values), 3)}
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(": ", 1)[1]
+    return platform.machine()
+
+
+def cpus():
+    return re.findall(r"^processor", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+
+
+def table(result):
+    lines = ["", f"CPU time per call, median of {result['rounds']} rounds (least – greatest), microseconds"]
+    for row in result["rows"]:
+        lines.append(f"\n{row['title']}")
+        for name, figures in row["proxies"].items():
+            busy = statistics.median(each["core_busy"] for each in figures["rounds"])
+            rate = statistics.median(each["calls_per_second"] for each in figures["rounds"])
+            cache = figures["rounds"][-1]["token_cache"]
+            lines.append(
+                f"  {name:16} {figures['median']:8.2f}  ({figures['min']:.2f} – {figures['max']:.2f})"
+                f"   {rate:>7.0f}/s at {busy:.0%} of a core" + (f", token cache {cache['hit_rate']:.1%}" if cache and cache["hit_rate"] is not None else "")
+            )
+        for ratio in row["ratios"]:
+            verdict = "" if ratio["met"] is None else f"   at most {ratio['at_most']:.2f}: {'met' if ratio['met'] else 'MISSED'}"
+            lines.append(
+                f"  {ratio['of']} / {ratio['to']}: {ratio['median']:.3f}  ({ratio['min']:.3f} – {ratio['max']:.3f}){verdict}"
+            )
+    lines += ["", *(f"{name} {version}" for name, version in result["versions"].items() if version)]
+    lines.append(f"commit {result['commit']}{'' if result['clean'] else ' with changes'}")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=10_000, help="distinct tokens of the Zipf row")
+    parser.add_argument("--cold", type=int, default=10_000, help="calls, and tokens, of the row without a hit")
+    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, jwt, cold")
+    parser.add_argument("--out", default=str(ROOT / "docs/evidence/bench.json"))
+    parser.add_argument("--yett", default=str(ROOT / "target/release/yett"))
+    parser.add_argument("--load", default=str(ROOT / "target/release/load"))
+    flags = parser.parse_args()
+    if len(cpus()) < 2:
+        raise SystemExit("bench: error: two cores are needed, one for the proxy and one for the load")
+    with tempfile.TemporaryDirectory(prefix="yett-bench-") as directory:
+        bench = Bench(flags, pathlib.Path(directory))
+        if not bench.with_yett:
+            say(f"there is no `{bench.tools['yett']}`: measuring the peers alone")
+        try:
+            bench.prepare()
+            bench.start()
+            bench.run()
+            result = bench.result()
+        except RuntimeError as error:
+            raise SystemExit(f"bench: error: {error}") from error
+        finally:
+            bench.stop()
+    out = pathlib.Path(flags.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result))
+    return 1 if any(ratio["met"] is False for row in result["rows"] for ratio in row["ratios"]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
