@@ -1,7 +1,7 @@
 //! Base64url of RFC 7515 section 2: no padding, no space, no other alphabet, no bits left over.
 //!
-//! Strictness makes the encoding one-to-one, so that a token has a single spelling: caches and replay checks that key
-//! on the text rely on it.
+//! Strictness makes the encoding one-to-one: nobody can respell a part of a token. The signature of ECDSA itself can
+//! still be turned into a second valid one by anybody, see [`crate::verify`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -2,13 +2,13 @@
 
 use crate::{Fault, Header, base64url};
 use std::borrow::Cow;
+use std::fmt;
 use tape::{Bounds, Kind, Node, Tape};
 
 /// Largest token read, in bytes: twice what common servers take as one header field.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A token as it came: nothing in it has been proven.
-#[derive(Debug)]
 pub struct Unverified<'a> {
     header: Header,
     payload: Tape,
@@ -64,11 +64,22 @@ impl Unverified<'_> {
         self.payload().get("iss").and_then(Node::as_str)
     }
 
-    pub(crate) fn signing_input(&self) -> &[u8] {
-        self.signing_input.as_bytes()
+    /// What is signed: the first two parts as they came. A credential: never to be logged.
+    #[must_use]
+    pub fn signing_input(&self) -> &str {
+        self.signing_input
     }
 
-    pub(crate) fn signature(&self) -> &[u8] {
+    /// The signature, decoded.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    /// The header only: the rest is a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
     }
 }

@@ -32,6 +32,9 @@ impl<'t> Verified<'t> {
 /// With a `kid`, only the keys that have exactly this one are tried; without, all that fit the algorithm. At most
 /// [`MAX_TRIED`].
 ///
+/// An ECDSA signature (r, s) has a twin (r, n − s) which anybody can compute and which verifies too, so a replay check
+/// must be keyed by `jti` or by [`Unverified::signing_input`], never by the whole token.
+///
 /// # Errors
 /// [`Fault::AlgNotAllowed`]; [`Fault::UnknownKey`] when no key has the `kid` (or, without a `kid`, when none fits):
 /// fetching the set anew may help; [`Fault::KeyMismatch`]; [`Fault::BadSignature`].
@@ -55,7 +58,7 @@ pub fn verify<'t>(
     if alg.signature_bytes().is_some_and(|bytes| bytes != signature.len()) {
         return Err(Fault::BadSignature);
     }
-    if fitting.any(|key| key.verify_sig(token.signing_input(), signature).is_ok()) {
+    if fitting.any(|key| key.verify_sig(token.signing_input().as_bytes(), signature).is_ok()) {
         Ok(Verified { token })
     } else {
         Err(Fault::BadSignature)

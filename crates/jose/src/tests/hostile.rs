@@ -197,8 +197,36 @@ fn forged_signatures_are_refused() {
     }
 }
 
+/// n − s, which makes the other valid signature of the same text.
+fn mirrored(s: &[u8]) -> Vec<u8> {
+    let mut borrow = 0i16;
+    let mut out = [0u8; 32];
+    for place in (0..32).rev() {
+        let digit = i16::from(ORDER[place]) - i16::from(s[place]) - borrow;
+        borrow = i16::from(digit < 0);
+        out[place] = digit.rem_euclid(256) as u8;
+    }
+    out.to_vec()
+}
+
 #[test]
-fn a_token_has_one_spelling() {
+fn the_twin_of_an_ecdsa_signature_shares_its_signing_input() {
+    // Documented in `verify`: whoever caches or checks for replay must know.
+    let mint = Mint::new(Algorithm::Es256);
+    let token = mint.token(&payload(&[]));
+    let [header, claims, text] = split(&token);
+    let signature = base64url::decode(text).unwrap();
+    let twin = [&signature[..32], &mirrored(&signature[32..])].concat();
+    let twin = format!("{header}.{claims}.{}", base64url::encode(&twin));
+    assert_ne!(twin, token);
+    assert!(lax(&twin, &mint.set("")).is_ok());
+    let (one, other) = (parse(&token).unwrap(), parse(&twin).unwrap());
+    assert_eq!(one.signing_input(), other.signing_input());
+    assert!(!format!("{one:?}").contains(claims));
+}
+
+#[test]
+fn the_text_of_a_token_has_one_spelling() {
     let mint = Mint::new(Algorithm::Es256);
     let keys = mint.set("");
     // Lengths chosen so that every part has spare bits; `~~~` and `???` bring `-` and `_` into the payload.
