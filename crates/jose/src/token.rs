@@ -58,6 +58,12 @@ impl Unverified<'_> {
         self.payload.root()
     }
 
+    /// The payload by itself, to be kept with the principal once [`crate::validate`] has accepted it.
+    #[must_use]
+    pub fn into_payload(self) -> Tape {
+        self.payload
+    }
+
     /// The issuer claimed: only good for choosing whose keys to verify with.
     #[must_use]
     pub fn issuer(&self) -> Option<Cow<'_, str>> {

@@ -223,6 +223,7 @@ fn reads_what_an_accepted_token_says() {
         validate(&verified, &expect).map(|_| ())
     };
     assert_eq!((aged(99), aged(98)), (Ok(()), Err(Fault::TooOld)));
+    assert_eq!(parse(&token).unwrap().into_payload().root().get("sub").unwrap().as_str().unwrap(), "alice");
     let endless = Expectations { leeway: Duration::MAX, max_age: Some(Duration::MAX), ..base };
     assert!(validate(&verified, &endless).is_ok());
 }
