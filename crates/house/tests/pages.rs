@@ -1,0 +1,71 @@
+//! Every code has its page, every page its code, and the same for controls.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::root;
+
+fn pages(folder: &str) -> BTreeSet<String> {
+    std::fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().is_some_and(|name| name != "README.md"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_code_has_its_page() {
+    let codes: BTreeSet<String> = engine::codes::TABLE.iter().map(|code| code.name.to_owned()).collect();
+    assert_eq!(pages("docs/errors"), codes);
+    for code in engine::codes::TABLE {
+        let path = root().join("docs/errors").join(format!("{}.md", code.name));
+        let text = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
+        for part in [code.name, code.title, code.blame.name(), "## For the caller", "## For the operator"] {
+            assert!(text.contains(part), "docs/errors/{}.md lacks `{part}`", code.name);
+        }
+        assert!(text.contains(&code.status.to_string()), "docs/errors/{}.md lacks its status", code.name);
+    }
+}
+
+#[test]
+fn every_control_has_its_four_files_and_its_page() {
+    let folder = root().join("crates/controls/src");
+    let controls: BTreeSet<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    for control in &controls {
+        for file in ["mod.rs", "config.rs", "README.md"] {
+            assert!(folder.join(control).join(file).is_file(), "crates/controls/src/{control}/{file} is missing");
+        }
+        let tests = folder.join(control).join("tests.rs").is_file() || folder.join(control).join("tests").is_dir();
+        assert!(tests, "crates/controls/src/{control}/ has no tests");
+    }
+    assert_eq!(pages("docs/controls"), controls);
+}
+
+#[test]
+fn the_architecture_names_a_test_for_each_invariant() {
+    let text = String::from_utf8(std::fs::read(root().join("ARCHITECTURE.md")).unwrap()).unwrap();
+    let section = text.split("## Invariants").nth(1).unwrap().split("\n## ").next().unwrap();
+    for number in 1..=15 {
+        let start = format!("\n{number}. ");
+        let item = section.split(&start).nth(1).unwrap_or_else(|| panic!("invariant {number} is missing"));
+        let item = item.split(&format!("\n{}. ", number + 1)).next().unwrap();
+        assert!(item.contains("Test: `") || item.contains("Tests: `"), "invariant {number} names no test");
+        for name in item.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+            assert!(exists(name), "invariant {number} names `{name}`, which is not there");
+        }
+    }
+}
+
+/// Whether a test of this name (`file::function`) is somewhere in the house.
+fn exists(name: &str) -> bool {
+    let function = name.rsplit("::").next().unwrap();
+    let needle = format!("fn {function}(");
+    common::sources("crates").iter().any(|(_, text)| text.contains(&needle))
+}

@@ -1,0 +1,176 @@
+//! The supply chain, over `cargo metadata`: licenses, bans, sources and duplicates.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{metadata, root};
+use serde_json::Value;
+
+/// Licenses that may be linked into a binary under Apache-2.0.
+const LICENSES: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "OpenSSL",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates that must not be in the binary, with the reason.
+const BANNED: &[(&str, &str)] = &[
+    ("openssl", "one provider of cryptography: aws-lc-rs"),
+    ("openssl-sys", "one provider of cryptography: aws-lc-rs"),
+    ("ring", "one provider of cryptography: aws-lc-rs"),
+    ("rsa", "has a timing side channel without a fix (RUSTSEC-2023-0071)"),
+    ("serde_yaml", "no longer maintained"),
+    ("serde_yml", "unsound (RUSTSEC-2025-0068)"),
+    ("reqwest", "calls of our own go through outbound"),
+    ("native-tls", "one TLS: rustls"),
+    ("lazy_static", "std has it"),
+    ("once_cell_polyfill", "std has it"),
+];
+
+/// Crates that may be there in two versions, with the reason.
+const DUPLICATES: &[(&str, &str)] = &[
+    ("getrandom", "rand's and ours move at different times"),
+    ("windows-sys", "never built here"),
+    ("windows-targets", "never built here"),
+    ("bitflags", "notify's inotify is one major version behind"),
+    ("hashbrown", "indexmap and others move at different times"),
+    ("thiserror", "x509 and asn1 crates are one major version behind"),
+    ("thiserror-impl", "x509 and asn1 crates are one major version behind"),
+    ("base64", "one test-only crate is one version behind"),
+    ("rand_core", "rand's and ours move at different times"),
+    ("rand", "proptest is one major version behind"),
+    ("foldhash", "hashbrown's two versions"),
+    ("wasi", "never built here"),
+    ("r-efi", "never built here"),
+    ("unicode-width", "a terminal crate is one version behind"),
+    ("parking_lot", "never in two versions within the binary's graph"),
+    ("core-foundation", "never built here"),
+    ("cfg_aliases", "build scripts only"),
+    ("strsim", "build scripts only"),
+    ("syn", "build scripts only"),
+    ("itertools", "build scripts only"),
+    ("winnow", "build scripts only"),
+];
+
+/// Packages that end up in a binary: reachable from our crates over normal dependencies on this platform.
+fn linked() -> Vec<Value> {
+    let metadata = metadata(&["--filter-platform", "x86_64-unknown-linux-gnu"]);
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let by_id: BTreeMap<&str, &Value> = nodes.iter().map(|node| (node["id"].as_str().unwrap(), node)).collect();
+    let packages = metadata["packages"].as_array().unwrap();
+    let start = packages.iter().find(|package| package["name"] == "yett").unwrap();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![start["id"].as_str().unwrap()];
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for dependency in by_id[id]["deps"].as_array().unwrap() {
+            let normal = dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
+            if normal {
+                open.push(dependency["pkg"].as_str().unwrap());
+            }
+        }
+    }
+    packages.iter().filter(|package| seen.contains(package["id"].as_str().unwrap())).cloned().collect()
+}
+
+/// Whether an SPDX expression can be satisfied by the allowed licenses. Enough of the grammar for what crates write:
+/// `OR` of `AND` of licenses, with parentheses around the `OR`s.
+fn is_allowed(expression: &str) -> bool {
+    let expression = expression.replace('/', " OR ");
+    let mut depth = 0;
+    let mut terms = vec![String::new()];
+    let words: Vec<String> =
+        expression.replace('(', " ( ").replace(')', " ) ").split_whitespace().map(str::to_owned).collect();
+    for word in words {
+        match word.as_str() {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            "AND" if depth == 0 => {
+                terms.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(term) = terms.last_mut() {
+            term.push_str(&word);
+            term.push(' ');
+        }
+    }
+    let is_known = |license: &str| LICENSES.contains(&license.trim().trim_matches(['(', ')']).trim());
+    if terms.len() == 1 {
+        let term = terms.concat();
+        let inner = term.trim().strip_prefix('(').and_then(|term| term.strip_suffix(')'));
+        if let Some(inner) = inner {
+            return is_allowed(inner);
+        }
+        return term.split(" OR ").any(|choice| if choice.contains(" AND ") { is_allowed(choice) } else { is_known(choice) });
+    }
+    // `A OR B AND C` without parentheses reads as `A OR (B AND C)`.
+    if expression.contains(" OR ") && !expression.contains('(') {
+        return expression.split(" OR ").any(is_allowed);
+    }
+    terms.iter().all(|term| is_allowed(term.trim()))
+}
+
+#[test]
+fn license_expressions_are_read_right() {
+    for good in ["MIT", "MIT OR GPL-3.0", "(MIT OR Apache-2.0) AND Unicode-3.0", "MIT/Apache-2.0", "ISC AND (Apache-2.0 OR ISC)"] {
+        assert!(is_allowed(good), "{good}");
+    }
+    for bad in ["GPL-3.0", "MIT AND GPL-3.0", "(GPL-2.0 OR GPL-3.0) AND MIT", "AGPL-3.0-only", ""] {
+        assert!(!is_allowed(bad), "{bad}");
+    }
+}
+
+#[test]
+fn everything_linked_has_a_license_we_may_link() {
+    for package in linked() {
+        let name = package["name"].as_str().unwrap();
+        let license = package["license"].as_str().unwrap_or_default();
+        assert!(is_allowed(license), "`{name}` is under `{license}`");
+    }
+}
+
+#[test]
+fn nothing_banned_and_nothing_from_elsewhere_is_linked() {
+    for package in linked() {
+        let name = package["name"].as_str().unwrap();
+        if let Some((_, reason)) = BANNED.iter().find(|(banned, _)| *banned == name) {
+            panic!("`{name}` is banned: {reason}");
+        }
+        let source = package["source"].as_str().unwrap_or("registry+ours");
+        assert!(source.starts_with("registry+"), "`{name}` comes from `{source}`");
+    }
+}
+
+#[test]
+fn nothing_is_linked_twice_without_a_reason() {
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in linked() {
+        let text = |key: &str| package[key].as_str().unwrap().to_owned();
+        versions.entry(text("name")).or_default().insert(text("version"));
+    }
+    for (name, versions) in versions.iter().filter(|(_, versions)| versions.len() > 1) {
+        assert!(DUPLICATES.iter().any(|(known, _)| known == name), "`{name}` is linked in {versions:?}");
+    }
+}
+
+#[test]
+fn the_lock_file_is_committed() {
+    assert!(root().join("Cargo.lock").is_file());
+}
