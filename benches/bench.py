@@ -175,6 +175,11 @@ class Bench:
                 "token_cache": cache_share(cache, token_cache(proxy)),
             })
         finally:
+            # All of them append, so that an emptied file stays small and none of them notices.
+            log = proxy.directory / "access.log"
+            if proxy.process and not row.fresh and log.stat().st_size == 0:
+                raise RuntimeError(f"{row.name}, {proxy.name}: the access log stayed empty")
+            log.write_bytes(b"")
             if row.fresh:
                 proxy.stop()
 
