@@ -197,6 +197,11 @@ impl Documents {
         }
     }
 
+    /// Keeps a diagnostic even when the spot has another of the same code.
+    pub(crate) fn say_again(&self, diagnostic: Diagnostic, spot: &Spot) {
+        self.pending.borrow_mut().push(Pending { diagnostic, spot: spot.clone() });
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.pending.borrow().iter().any(|pending| pending.diagnostic.severity == Severity::Error)
     }

@@ -1,0 +1,415 @@
+//! Bodies: which of the declared media types one is, whether it fits, and the one form it is sent on in.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use tape::{Bounds, Kind, Node, Tape};
+
+use crate::checker::Checker;
+use crate::media::{ContentType, MediaKind, Range};
+use crate::multipart::{self, Part};
+use crate::shape::{Raw, Shape};
+use crate::style::{self, Style};
+use crate::violation::{Place, Violations};
+use crate::{percent, query};
+
+/// Which declared body a content type means.
+#[derive(Debug)]
+pub enum BodyMatch<'a> {
+    /// One that the contract declares.
+    Media(&'a MediaRules),
+    /// The contract declares no body here.
+    NotDeclared,
+    /// There is no content type, or a malformed one.
+    MissingContentType,
+    /// The contract declares others.
+    Unsupported,
+}
+
+/// A body as it was received (content codings undone).
+#[derive(Debug, Clone, Copy)]
+pub struct BodyInput<'a> {
+    /// All of it.
+    pub bytes: &'a [u8],
+    /// Its tape, when somebody made one; made here otherwise.
+    pub tape: Option<&'a Tape>,
+    /// The `Content-Type` field.
+    pub content_type: Option<&'a str>,
+}
+
+/// What goes on instead of the body as received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The body.
+    pub bytes: Vec<u8>,
+    /// The new `Content-Type`, where it changes.
+    pub content_type: Option<String>,
+}
+
+/// How one property of a form is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoding {
+    /// Accepted content types of a part; empty for any.
+    pub(crate) types: Vec<Range>,
+    pub(crate) style: Option<Style>,
+    pub(crate) explode: bool,
+}
+
+/// The rules of one entry of `content`.
+#[derive(Debug)]
+pub struct MediaRules {
+    pub(crate) range: Range,
+    pub(crate) media_type: String,
+    pub(crate) checker: Checker,
+    pub(crate) shape: Shape,
+    pub(crate) encodings: BTreeMap<String, Encoding>,
+    pub(crate) has_schema: bool,
+}
+
+/// Chooses the narrowest entry that matches.
+pub(crate) fn choose<'a>(rules: &'a [MediaRules], content_type: Option<&str>) -> BodyMatch<'a> {
+    if rules.is_empty() {
+        return BodyMatch::NotDeclared;
+    }
+    let Some(actual) = content_type.and_then(ContentType::parse) else { return BodyMatch::MissingContentType };
+    rules
+        .iter()
+        .filter_map(|rules| rules.range.matches(&actual).map(|narrow| (narrow, rules)))
+        .max_by_key(|(narrow, _)| *narrow)
+        .map_or(BodyMatch::Unsupported, |(_, rules)| BodyMatch::Media(rules))
+}
+
+impl MediaRules {
+    /// The media type or range as the contract writes it.
+    #[must_use]
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// What reads a body of this content type; of a range, the actual type says.
+    #[must_use]
+    pub fn kind(&self, content_type: Option<&str>) -> MediaKind {
+        if self.range.is_exact() {
+            return crate::media::kind(&self.range.essence());
+        }
+        content_type.and_then(ContentType::parse).map_or(MediaKind::Opaque, |actual| actual.kind())
+    }
+
+    /// Whether the contract gives a schema.
+    #[must_use]
+    pub fn has_schema(&self) -> bool {
+        self.has_schema
+    }
+
+    /// Whether [`MediaRules::check`] can ever find something but a malformed body.
+    #[must_use]
+    pub fn is_trivial(&self) -> bool {
+        self.checker.is_trivial()
+    }
+
+    /// Checks a body; returns JSON Pointers of properties to strip, for [`MediaRules::rewrite`].
+    pub fn check(&self, input: &BodyInput<'_>, out: &mut Violations) -> Vec<String> {
+        let actual = input.content_type.and_then(ContentType::parse);
+        if actual.as_ref().is_some_and(|actual| !actual.is_utf8()) {
+            out.push(Place::Body, "", "charset", "the charset must be utf-8");
+            return Vec::new();
+        }
+        match self.kind(input.content_type) {
+            MediaKind::Json => self.check_json(input, out),
+            MediaKind::Form => self.with_tape(self.read_form(input.bytes), out),
+            MediaKind::Multipart => self.with_tape(self.read_multipart(input.bytes, actual.as_ref()), out),
+            MediaKind::Text => self.with_tape(self.read_text(input.bytes), out),
+            MediaKind::Binary | MediaKind::Opaque => Vec::new(),
+        }
+    }
+
+    fn check_json(&self, input: &BodyInput<'_>, out: &mut Violations) -> Vec<String> {
+        if let Some(tape) = input.tape {
+            return self.checker.check(tape.root(), Place::Body, "", out);
+        }
+        match Tape::parse(input.bytes.to_vec().into(), &Bounds::default()) {
+            Ok(tape) => self.checker.check(tape.root(), Place::Body, "", out),
+            Err(error) => {
+                out.push(Place::Body, "", "syntax", format!("must be JSON: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn with_tape(&self, tape: Result<Tape, Problem>, out: &mut Violations) -> Vec<String> {
+        match tape {
+            Ok(tape) => self.checker.check(tape.root(), Place::Body, "", out),
+            Err(Problem { at, keyword, message }) => {
+                out.push(Place::Body, &at, keyword, message);
+                Vec::new()
+            }
+        }
+    }
+
+    fn read_text(&self, bytes: &[u8]) -> Result<Tape, Problem> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("encoding", "must be UTF-8"))?;
+        let raw = Raw::Text(text.to_owned());
+        self.shape.build(&raw, self.shape.string).ok_or(Problem::new("syntax", "must be text"))
+    }
+
+    /// The object that a form stands for.
+    fn read_form(&self, bytes: &[u8]) -> Result<Tape, Problem> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("encoding", "must be UTF-8"))?;
+        let pairs = query::pairs(text).map_err(|fault| match fault {
+            query::Fault::Encoding => Problem::new("encoding", "must be percent-encoded UTF-8"),
+            query::Fault::TooMany => Problem::new("bounds", "has too many fields"),
+        })?;
+        let mut used = vec![false; pairs.len()];
+        let mut members: Vec<(String, Raw)> = Vec::new();
+        let free = Shape::default();
+        if let Some(fields) = &self.shape.fields {
+            for (name, shape) in &fields.named {
+                let readings = self.read_field(name, shape, &pairs, &mut used)?;
+                let best = readings.iter().rposition(|raw| shape.is_scalar() == matches!(raw, Raw::Text(_)));
+                members.extend(
+                    best.or(readings.len().checked_sub(1))
+                        .and_then(|index| readings.get(index).cloned())
+                        .map(|raw| (name.clone(), raw)),
+                );
+            }
+        }
+        let rest = self.shape.fields.as_ref().and_then(|fields| fields.rest.as_deref()).unwrap_or(&free);
+        for (pair, used) in pairs.iter().zip(&used) {
+            if !used {
+                add(&mut members, pair.name.clone(), Raw::Text(pair.value.clone()), rest)?;
+            }
+        }
+        self.object(members)
+    }
+
+    fn read_field(
+        &self,
+        name: &str,
+        shape: &Shape,
+        pairs: &[query::Pair<'_>],
+        used: &mut [bool],
+    ) -> Result<Vec<Raw>, Problem> {
+        let encoding = self.encodings.get(name);
+        let declared = encoding.and_then(|encoding| encoding.style);
+        let bracketed = format!("{name}[");
+        let deep = pairs.iter().any(|pair| pair.name.starts_with(&bracketed));
+        // Without a style a nested object is JSON (OpenAPI 3.1 §4.8.15.1.1); brackets are what everybody sends.
+        if declared.is_none() && shape.fields.is_some() && !deep {
+            let mut own = pairs.iter().zip(used.iter_mut()).filter(|(pair, _)| pair.name == name);
+            let Some((pair, mark)) = own.next() else { return Ok(Vec::new()) };
+            *mark = true;
+            if own.next().is_some() {
+                return Err(Problem::at(name, "duplicate", "must be given once"));
+            }
+            return Ok(vec![structured(&pair.value, shape)]);
+        }
+        let style = if deep && shape.is_compound() { Style::Deep } else { declared.unwrap_or(Style::Form) };
+        let explode = encoding.is_none_or(|encoding| encoding.explode);
+        style::from_pairs(style, explode, name, shape, pairs, used)
+            .map_err(|(keyword, message)| Problem::at(name, keyword, message))
+    }
+
+    fn read_multipart(&self, bytes: &[u8], actual: Option<&ContentType>) -> Result<Tape, Problem> {
+        let boundary = actual
+            .and_then(|actual| actual.parameter("boundary"))
+            .ok_or(Problem::new("boundary", "the content type must give a boundary"))?;
+        let parts = multipart::parse(bytes, boundary).map_err(|message| Problem::new("syntax", message))?;
+        let free = Shape::default();
+        let mut members = Vec::new();
+        for part in parts {
+            let fields = self.shape.fields.as_ref();
+            let shape = fields
+                .and_then(|fields| fields.named.get(&part.name).or(fields.rest.as_deref()))
+                .unwrap_or(&free);
+            self.part_type(&part)?;
+            let item = shape.items.as_deref().filter(|_| !shape.is_scalar()).unwrap_or(shape);
+            let is_json = part.content_type.as_ref().is_some_and(|kind| kind.kind() == MediaKind::Json);
+            let text = text_of(part.body);
+            let raw = if is_json || (item.fields.is_some() && !item.is_scalar() && part.filename.is_none()) {
+                if Tape::parse(part.body.to_vec().into(), &Bounds::default()).is_err() {
+                    return Err(Problem::at(&part.name, "syntax", "must be JSON"));
+                }
+                Raw::Json(text.into_owned())
+            } else {
+                Raw::Text(text.into_owned())
+            };
+            // A part of JSON that is an array stands for the whole property.
+            let whole = is_json && part.body.trim_ascii_start().starts_with(b"[");
+            add(&mut members, part.name, raw, if whole { &free } else { shape })?;
+        }
+        self.object(members)
+    }
+
+    fn part_type(&self, part: &Part<'_>) -> Result<(), Problem> {
+        let Some(encoding) = self.encodings.get(&part.name).filter(|encoding| !encoding.types.is_empty()) else {
+            return Ok(());
+        };
+        let plain = ContentType { essence: String::from("text/plain"), parameters: Vec::new() };
+        let actual = part.content_type.as_ref().unwrap_or(&plain);
+        if encoding.types.iter().any(|range| range.matches(actual).is_some()) {
+            return Ok(());
+        }
+        Err(Problem::at(&part.name, "contentType", "the part must be of a content type that the contract names"))
+    }
+
+    fn object(&self, members: Vec<(String, Raw)>) -> Result<Tape, Problem> {
+        let raw = Raw::Map(members);
+        // Text that a union of types could read in two ways is taken as text first.
+        for literal in [true, false] {
+            if let Some(tape) = self.shape.build(&raw, literal)
+                && (!literal || self.checker.fits(tape.root()))
+            {
+                return Ok(tape);
+            }
+        }
+        Err(Problem::new("syntax", "has a field that cannot be read as the contract declares"))
+    }
+
+    /// The body in its one canonical form, without the properties at `strip`; `None` for kinds that have no such form
+    /// and for bodies that do not parse.
+    #[must_use]
+    pub fn rewrite(&self, input: &BodyInput<'_>, strip: &[String]) -> Option<Rewritten> {
+        let strip: BTreeSet<&str> = strip.iter().map(String::as_str).collect();
+        let mut bytes = Vec::with_capacity(input.bytes.len());
+        match self.kind(input.content_type) {
+            MediaKind::Json => {
+                let parsed;
+                let tape = match input.tape {
+                    Some(tape) => tape,
+                    None => {
+                        parsed = Tape::parse(input.bytes.to_vec().into(), &Bounds::default()).ok()?;
+                        &parsed
+                    }
+                };
+                write_without(tape.root(), &mut String::new(), &strip, &mut bytes, 0)?;
+                Some(Rewritten { bytes, content_type: None })
+            }
+            MediaKind::Form => {
+                let pairs = query::pairs(std::str::from_utf8(input.bytes).ok()?).ok()?;
+                for pair in pairs.iter().filter(|pair| !is_stripped(&pair.name, &strip)) {
+                    if !bytes.is_empty() {
+                        bytes.push(b'&');
+                    }
+                    percent::encode_form(&pair.name, &mut bytes);
+                    bytes.push(b'=');
+                    percent::encode_form(&pair.value, &mut bytes);
+                }
+                Some(Rewritten { bytes, content_type: None })
+            }
+            MediaKind::Multipart => {
+                let actual = ContentType::parse(input.content_type?)?;
+                let boundary = actual.parameter("boundary")?;
+                let mut parts = multipart::parse(input.bytes, boundary).ok()?;
+                parts.retain(|part| !is_stripped(&part.name, &strip));
+                multipart::write(&parts, boundary, &mut bytes);
+                let content_type = Some(format!("multipart/form-data; boundary=\"{boundary}\""));
+                Some(Rewritten { bytes, content_type })
+            }
+            MediaKind::Text | MediaKind::Binary | MediaKind::Opaque => None,
+        }
+    }
+}
+
+/// A name that is stripped, or a bracketed key below one.
+fn is_stripped(name: &str, strip: &BTreeSet<&str>) -> bool {
+    let own = name.split_once('[').map_or(name, |(own, _)| own);
+    strip.contains(crate::pointer::join("", name).as_str()) || strip.contains(crate::pointer::join("", own).as_str())
+}
+
+fn structured(text: &str, shape: &Shape) -> Raw {
+    let is_json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
+    if is_json && shape.is_compound() && Tape::parse(text.to_owned().into(), &Bounds::default()).is_ok() {
+        Raw::Json(text.to_owned())
+    } else {
+        Raw::Text(text.to_owned())
+    }
+}
+
+/// Adds a member; a repeated one makes a list where the schema has one, and is refused elsewhere.
+fn add(members: &mut Vec<(String, Raw)>, name: String, raw: Raw, shape: &Shape) -> Result<(), Problem> {
+    match members.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, Raw::List(items))) if shape.items.is_some() => items.push(raw),
+        Some(_) => return Err(Problem::at(&name, "duplicate", "must be given once")),
+        None if shape.items.is_some() && !shape.is_scalar() => members.push((name, Raw::List(vec![raw]))),
+        None => members.push((name, raw)),
+    }
+    Ok(())
+}
+
+/// Text, or for bytes that are not UTF-8 one character per byte, so that lengths are those of the bytes.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
+    }
+}
+
+struct Problem {
+    at: String,
+    keyword: &'static str,
+    message: &'static str,
+}
+
+impl Problem {
+    fn new(keyword: &'static str, message: &'static str) -> Self {
+        Self { at: String::new(), keyword, message }
+    }
+
+    fn at(name: &str, keyword: &'static str, message: &'static str) -> Self {
+        Self { at: crate::pointer::join("", name), keyword, message }
+    }
+}
+
+const MAX_DEPTH: usize = 512;
+
+fn write_without(
+    node: Node<'_>,
+    path: &mut String,
+    strip: &BTreeSet<&str>,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Option<()> {
+    let below = strip.range(path.as_str()..).next().is_some_and(|next| next.starts_with(path.as_str()));
+    if !below || strip.is_empty() {
+        node.write_canonical(out);
+        return Some(());
+    }
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let is_object = node.kind() == Kind::Object;
+    if !is_object && node.kind() != Kind::Array {
+        node.write_canonical(out);
+        return Some(());
+    }
+    out.push(if is_object { b'{' } else { b'[' });
+    let mut first = true;
+    let mut child = |token: &str, name: Option<&str>, node: Node<'_>, out: &mut Vec<u8>| {
+        let length = path.len();
+        path.push('/');
+        path.push_str(&crate::pointer::escape(token));
+        if !strip.contains(path.as_str()) {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            if let Some(name) = name {
+                out.extend_from_slice(serde_json::Value::from(name).to_string().as_bytes());
+                out.push(b':');
+            }
+            write_without(node, path, strip, out, depth + 1)?;
+        }
+        path.truncate(length);
+        Some(())
+    };
+    if is_object {
+        for (name, member) in node.members() {
+            child(&name, Some(&name), member, out)?;
+        }
+    } else {
+        for (index, item) in node.items().enumerate() {
+            child(&index.to_string(), None, item, out)?;
+        }
+    }
+    out.push(if is_object { b'}' } else { b']' });
+    Some(())
+}

@@ -1,0 +1,251 @@
+//! One schema applied to one value: errors become [`Violations`], undeclared properties what the configuration says.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value;
+
+use crate::lower::{Lowering, Root, Side};
+use crate::model::OnUndeclared;
+use crate::schemas::Slot;
+use crate::documents::Spot;
+use crate::pointer;
+use crate::tape_json::TapeNode;
+use crate::violation::{Place, Violations};
+
+/// A schema as written and, where undeclared properties matter, the same with its objects closed.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    plain: Option<Arc<Slot>>,
+    closed: Option<Arc<Slot>>,
+    undeclared: OnUndeclared,
+}
+
+/// Errors read from one validator; what a body can produce beyond that is noise.
+const MAX_ERRORS: usize = 256;
+
+impl Checker {
+    /// Compiles the schema at `spot`.
+    pub(crate) fn new(
+        lowering: &mut Lowering<'_>,
+        spot: &Spot,
+        side: Side,
+        undeclared: OnUndeclared,
+    ) -> (Self, Root) {
+        let plain = lowering.root(spot, side, false);
+        let closed = (undeclared != OnUndeclared::Allow)
+            .then(|| lowering.root(spot, side, true))
+            .filter(|closed| !Arc::ptr_eq(&closed.slot, &plain.slot))
+            .map(|closed| closed.slot);
+        let checker = Self { plain: (!plain.trivial).then(|| plain.slot.clone()), closed, undeclared };
+        (checker, plain)
+    }
+
+    /// One that accepts everything.
+    pub(crate) fn free() -> Self {
+        Self { plain: None, closed: None, undeclared: OnUndeclared::Allow }
+    }
+
+    /// Whether nothing is ever refused, reported or stripped.
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.plain.is_none() && self.closed.is_none()
+    }
+
+    /// Applies it; returns pointers of properties to strip.
+    pub(crate) fn check(
+        &self,
+        node: tape::Node<'_>,
+        place: Place,
+        prefix: &str,
+        out: &mut Violations,
+    ) -> Vec<String> {
+        if let Some(slot) = &self.plain {
+            let Some(validator) = slot.get() else {
+                out.push(place, prefix, "schema", "the contract's schema could not be compiled");
+                return Vec::new();
+            };
+            let node = TapeNode::Value(node);
+            if !validator.is_valid(node) {
+                for error in validator.iter_errors(node).take(MAX_ERRORS) {
+                    push(&error, place, prefix, out);
+                }
+                if out.is_empty() {
+                    out.push(place, prefix, "schema", "must match the contract's schema");
+                }
+                return Vec::new();
+            }
+        }
+        self.undeclared(node, place, prefix, out)
+    }
+
+    /// Only whether it fits, for choosing between readings of a parameter.
+    pub(crate) fn fits(&self, node: tape::Node<'_>) -> bool {
+        self.plain
+            .as_ref()
+            .is_none_or(|slot| slot.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node))))
+    }
+
+    fn undeclared(
+        &self,
+        node: tape::Node<'_>,
+        place: Place,
+        prefix: &str,
+        out: &mut Violations,
+    ) -> Vec<String> {
+        let Some(slot) = &self.closed else { return Vec::new() };
+        let Some(validator) = slot.get() else {
+            out.push(place, prefix, "schema", "the contract's schema could not be compiled");
+            return Vec::new();
+        };
+        let node = TapeNode::Value(node);
+        if validator.is_valid(node) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for error in validator.iter_errors(node).take(MAX_ERRORS) {
+            unexpected(&error, &mut found, 0);
+        }
+        found.sort();
+        found.dedup();
+        if found.is_empty() && self.undeclared != OnUndeclared::Report {
+            out.push(place, prefix, "undeclared", "has a property that the contract does not declare");
+        }
+        match self.undeclared {
+            OnUndeclared::Strip => return found,
+            OnUndeclared::Refuse => {
+                for pointer in &found {
+                    let message = "the property is not declared by the contract";
+                    out.push(place, &format!("{prefix}{pointer}"), "undeclared", message);
+                }
+            }
+            OnUndeclared::Report => {
+                for pointer in &found {
+                    let message = "the property is not declared by the contract";
+                    out.report(place, &format!("{prefix}{pointer}"), message);
+                }
+            }
+            OnUndeclared::Allow => {}
+        }
+        Vec::new()
+    }
+}
+
+/// Pointers of the properties that only the closed schema refuses; within a choice, those of the branch that is refused
+/// for nothing else.
+fn unexpected(error: &ValidationError<'_>, found: &mut Vec<String>, depth: usize) {
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let at = error.instance_path().as_str();
+            found.extend(unexpected.iter().take(MAX_ERRORS).map(|name| pointer::join(at, name)));
+        }
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } if depth < 8 => {
+            for branch in context {
+                let only = branch.iter().all(|error| {
+                    let mut inner = Vec::new();
+                    unexpected_of(error, &mut inner, depth + 1);
+                    !inner.is_empty()
+                });
+                if only && !branch.is_empty() {
+                    for error in branch {
+                        unexpected(error, found, depth + 1);
+                    }
+                    break;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn unexpected_of(error: &ValidationError<'_>, found: &mut Vec<String>, depth: usize) {
+    unexpected(error, found, depth);
+}
+
+/// One error in our words.
+fn push(error: &ValidationError<'_>, place: Place, prefix: &str, out: &mut Violations) {
+    let at = format!("{prefix}{}", error.instance_path().as_str());
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let keyword: &'static str = match error.kind() {
+                ValidationErrorKind::AdditionalProperties { .. } => "additionalProperties",
+                _ => "unevaluatedProperties",
+            };
+            for name in unexpected.iter().take(MAX_ERRORS) {
+                out.push(place, &pointer::join(&at, name), keyword, "the property is not allowed here");
+            }
+        }
+        kind => {
+            let (keyword, message) = describe(kind);
+            out.push(place, &at, keyword, message);
+        }
+    }
+}
+
+fn describe(kind: &ValidationErrorKind) -> (Cow<'static, str>, String) {
+    use ValidationErrorKind as K;
+    let message = match kind {
+        K::Type { kind } => format!("must be {}", types(kind)),
+        K::Required { property } => format!("`{}` is required", plain(property)),
+        K::Enum { options } => format!("must be one of {}", list(options)),
+        K::Constant { expected_value } => format!("must be `{}`", plain(expected_value)),
+        K::Format { format } => format!("must be of the format `{}`", format.trim_start_matches("yett-")),
+        K::Pattern { pattern } => format!("must match the pattern `{pattern}`"),
+        K::Minimum { limit } => format!("must be {} or more", plain(limit)),
+        K::Maximum { limit } => format!("must be {} or less", plain(limit)),
+        K::ExclusiveMinimum { limit } => format!("must be more than {}", plain(limit)),
+        K::ExclusiveMaximum { limit } => format!("must be less than {}", plain(limit)),
+        K::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        K::MinLength { limit } => format!("must have at least {limit} characters"),
+        K::MaxLength { limit } => format!("must have at most {limit} characters"),
+        K::MinItems { limit } => format!("must have at least {limit} items"),
+        K::MaxItems { limit } => format!("must have at most {limit} items"),
+        K::AdditionalItems { limit } => format!("must have at most {limit} items"),
+        K::MinProperties { limit } => format!("must have at least {limit} properties"),
+        K::MaxProperties { limit } => format!("must have at most {limit} properties"),
+        K::UniqueItems => String::from("must not hold two equal items"),
+        K::Contains => String::from("must hold an item that the contract asks for"),
+        K::UnevaluatedItems { .. } => String::from("has items that the contract does not declare"),
+        K::PropertyNames { .. } => String::from("has a property name that the contract does not allow"),
+        K::Not { .. } => String::from("must not be what the contract excludes"),
+        K::FalseSchema => String::from("must not be there"),
+        K::AnyOf { context } => format!("must match at least one of {} alternatives", context.len()),
+        K::OneOfNotValid { context } => format!("must match one of {} alternatives", context.len()),
+        K::OneOfMultipleValid { .. } => String::from("must match exactly one alternative, and matches several"),
+        K::Custom { message, .. } => message.clone(),
+        _ => String::from("must match the contract's schema"),
+    };
+    let keyword = match kind {
+        K::Custom { .. } => Cow::Borrowed("forbidden"),
+        other => Cow::Owned(other.keyword().to_owned()),
+    };
+    (keyword, message)
+}
+
+fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(one) => format!("of the type `{one}`"),
+        TypeKind::Multiple(several) => {
+            let names: Vec<String> = several.iter().map(|one| format!("`{one}`")).collect();
+            format!("of one of the types {}", names.join(", "))
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    crate::violation::cut(&mut text, 80);
+    text
+}
+
+fn list(options: &Value) -> String {
+    let Some(values) = options.as_array() else { return plain(options) };
+    let mut names: Vec<String> = values.iter().take(8).map(|value| format!("`{}`", plain(value))).collect();
+    if values.len() > names.len() {
+        names.push(String::from("…"));
+    }
+    names.join(", ")
+}

@@ -1,0 +1,181 @@
+//! From an OpenAPI document to [`Api`]: one pass over the paths, everything that is wrong said at once.
+
+mod content;
+mod operation;
+mod parameters;
+mod paths;
+mod security;
+mod servers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use diagnostics::{Diagnostic, Diagnostics, Sources};
+use serde_json::Value;
+
+use crate::documents::{Documents, Spot};
+use crate::load::Assets;
+use crate::lower::Lowering;
+use crate::model::{Api, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
+use crate::swagger;
+
+/// What every part of the import needs.
+pub(crate) struct Import<'d> {
+    pub(crate) documents: &'d Documents,
+    pub(crate) lowering: Lowering<'d>,
+    pub(crate) options: &'d Options,
+    pub(crate) schemes: BTreeMap<String, SecurityScheme>,
+    pub(crate) open: Vec<Open>,
+    /// 3.0, 3.1 or 3.2.
+    pub(crate) minor: u32,
+}
+
+/// An operation before it is known whether all of it is enforced.
+struct Draft {
+    operation: Operation,
+    spot: Spot,
+    issues: std::collections::BTreeSet<usize>,
+}
+
+/// Imports the contract at `path`; every file that it refers to must be among `assets`.
+///
+/// `None` when there is an error, which is then in `out` together with everything else that was found. A part that the
+/// document uses and that is not enforced is an error unless [`Options::accept_unenforced`] names its pointer.
+pub fn import(
+    path: &str,
+    assets: &Assets,
+    sources: &mut Sources,
+    options: &Options,
+    out: &mut Diagnostics,
+) -> Option<Api> {
+    let mut documents = Documents::load(path, assets, sources, out)?;
+    let loaded = !out.has_errors();
+    if !upgrade(&mut documents, out) {
+        return None;
+    }
+    let version = documents.files.first().and_then(|file| file.value.get("openapi")).and_then(Value::as_str);
+    let Some(minor) = version.and_then(minor) else {
+        documents.error(
+            &Spot::root(0).join("openapi"),
+            "contract-version",
+            format!("`{}` is not a version of OpenAPI that is known here", version.unwrap_or("(none)")),
+            "the document needs `openapi: 3.0.x`, `3.1.x` or `3.2.x` (or `swagger: \"2.0\"`)",
+        );
+        documents.flush(sources, out);
+        return None;
+    };
+    let mut import = Import {
+        documents: &documents,
+        lowering: Lowering::new(&documents, minor == 0),
+        options,
+        schemes: BTreeMap::new(),
+        open: Vec::new(),
+        minor,
+    };
+    import.schemes = import.security_schemes();
+    let drafts = import.operations();
+    let api = import.finish(drafts, sources, out)?;
+    loaded.then_some(api)
+}
+
+/// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document.
+fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
+    for file in &mut documents.files {
+        if file.value.get("swagger").is_none() {
+            continue;
+        }
+        match swagger::convert_swagger(std::mem::take(&mut file.value)) {
+            Ok(converted) => {
+                file.value = converted;
+                file.tree = None;
+            }
+            Err(diagnostics) => {
+                out.extend(diagnostics);
+                return false;
+            }
+        }
+    }
+    true
+}
+
+fn minor(version: &str) -> Option<u32> {
+    let rest = version.strip_prefix("3.")?;
+    let minor = rest.split('.').next()?.parse().ok()?;
+    (minor <= 2).then_some(minor)
+}
+
+impl Import<'_> {
+    fn finish(self, drafts: Vec<Draft>, sources: &Sources, out: &mut Diagnostics) -> Option<Api> {
+        let Import { documents, lowering, options, schemes, open, .. } = self;
+        let unenforced = unenforced(documents, &lowering, &drafts, options);
+        let spots: Vec<Spot> = drafts.iter().map(|draft| draft.spot.clone()).collect();
+        let mut stats =
+            Stats { operations: drafts.len(), definitions: lowering.definitions(), ..Stats::default() };
+        let ok = !documents.has_errors();
+        if ok {
+            let (pool, definitions) = lowering.into_parts();
+            stats.validators = pool.len();
+            for failure in pool.compile(definitions) {
+                let message = format!("a schema cannot be compiled: {failure}");
+                documents.error(&Spot::root(0), "schema-compile", message, "report it with the schema");
+            }
+        }
+        let failed = documents.has_errors();
+        documents.flush(sources, out);
+        if failed {
+            return None;
+        }
+        let places = documents.places(&spots, sources);
+        let mut operations = Vec::new();
+        for draft in drafts {
+            let mut operation = draft.operation;
+            operation.span = places.get(&draft.spot).copied();
+            operation.fully_enforced = draft.issues.is_empty();
+            stats.fully_enforced += usize::from(operation.fully_enforced);
+            operations.push(Arc::new(operation));
+        }
+        let root = documents.files.first().map(|file| &file.value);
+        let info = |key: &str| {
+            let text = root.and_then(|root| root.pointer(&format!("/info/{key}")));
+            text.and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let servers = servers::servers(root.and_then(|root| root.get("servers")));
+        Some(Api {
+            title: info("title"),
+            version: info("version"),
+            servers,
+            operations,
+            schemes,
+            unenforced,
+            open,
+            stats,
+        })
+    }
+}
+
+/// Errors for what is not enforced and not accepted, notes for what is.
+fn unenforced(
+    documents: &Documents,
+    lowering: &Lowering<'_>,
+    drafts: &[Draft],
+    options: &Options,
+) -> Vec<Unenforced> {
+    let used: std::collections::BTreeSet<usize> =
+        drafts.iter().flat_map(|draft| draft.issues.iter().copied()).collect();
+    let mut out = Vec::new();
+    for index in used {
+        let Some(issue) = lowering.issues().get(index) else { continue };
+        let pointer = documents.display(&issue.spot);
+        let accepted = options.accept_unenforced.contains(&pointer);
+        let diagnostic = if accepted {
+            Diagnostic::note("unenforced", format!("not enforced, as accepted: {}", issue.what))
+        } else {
+            let help = format!("change the contract, or add `{pointer}` to `accept_unenforced`");
+            Diagnostic::error("unenforced", issue.what.clone()).help(help)
+        };
+        documents.say_again(diagnostic, &issue.spot);
+        out.push(Unenforced { pointer, what: issue.what.clone(), accepted });
+    }
+    out.sort();
+    out
+}

@@ -1,0 +1,167 @@
+//! One operation: its id, who may call it, its request and its answers.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::Value;
+
+use super::{Draft, Import, paths, servers};
+use crate::body::MediaRules;
+use crate::documents::Spot;
+use crate::lower::Side;
+use crate::model::{KeyPlace, OnUndeclared, Open, Operation, Security};
+use crate::parameter::Parameter;
+use crate::request::RequestRules;
+use crate::response::{ResponseRule, ResponseRules};
+use crate::violation::Place;
+
+impl Import<'_> {
+    pub(super) fn operation(
+        &mut self,
+        template: &str,
+        method: Method,
+        spot: &Spot,
+        item_spot: &Spot,
+        item: &Value,
+    ) -> Option<Draft> {
+        let documents = self.documents;
+        let value = documents.get(spot)?;
+        if !value.is_object() {
+            documents.error(spot, "bad-operation", "an operation is an object", "correct the operation");
+            return None;
+        }
+        self.lowering.begin_operation();
+        let id = value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let id = id.map_or_else(|| format!("{method} {template}"), str::to_owned);
+        let security = self.security(spot, value, &id);
+        let parameters = self.parameters(spot, item_spot);
+        self.match_template(template, spot, &parameters);
+        let (body, body_required) = self.request_body(spot, value, &id);
+        let responses = self.responses(spot, value, &id);
+        let request = self.request_rules(parameters, &security, body, body_required);
+        let own_servers = value.get("servers").or_else(|| item.get("servers"));
+        let base_path =
+            own_servers.map(|own| servers::servers(Some(own))).and_then(|list| list.into_iter().next());
+        let tags = value.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let operation = Operation {
+            id,
+            method,
+            template: template.to_owned(),
+            tags: tags.filter_map(Value::as_str).map(str::to_owned).collect(),
+            pointer: documents.display(spot),
+            span: None,
+            security,
+            base_path: base_path.map(|server| server.base_path),
+            deprecated: value.get("deprecated").and_then(Value::as_bool) == Some(true),
+            request,
+            responses,
+            fully_enforced: false,
+        };
+        Some(Draft { operation, spot: spot.clone(), issues: self.lowering.end_operation() })
+    }
+
+    fn request_rules(
+        &mut self,
+        parameters: Vec<Parameter>,
+        security: &Security,
+        body: Vec<MediaRules>,
+        body_required: bool,
+    ) -> RequestRules {
+        let mut by_place: BTreeMap<&'static str, Vec<Parameter>> = BTreeMap::new();
+        for parameter in parameters {
+            by_place.entry(parameter.place.as_str()).or_default().push(parameter);
+        }
+        let mut take = |place: Place| by_place.remove(place.as_str()).unwrap_or_default();
+        RequestRules {
+            path: take(Place::Path),
+            query: take(Place::Query),
+            headers: take(Place::Header),
+            cookies: take(Place::Cookie),
+            undeclared: self.options.undeclared,
+            known_query: self.key_names(security, KeyPlace::Query),
+            known_headers: self.key_names(security, KeyPlace::Header),
+            known_cookies: self.key_names(security, KeyPlace::Cookie),
+            body,
+            body_required,
+        }
+    }
+
+    /// Parameters of the template and declared ones must be the same.
+    fn match_template(&mut self, template: &str, spot: &Spot, parameters: &[Parameter]) {
+        let names = paths::names(template);
+        let declared = |name: &str| {
+            parameters.iter().any(|parameter| parameter.place == Place::Path && parameter.name == name)
+        };
+        for name in &names {
+            if !declared(name) {
+                let message = format!("the path parameter `{name}` of `{template}` is not declared");
+                let help = format!("add `{{ name: {name}, in: path, required: true, schema: … }}` to `parameters`");
+                self.documents.error(spot, "undeclared-path-parameter", message, &help);
+            }
+        }
+        for parameter in parameters.iter().filter(|parameter| parameter.place == Place::Path) {
+            if !names.contains(&parameter.name.as_str()) {
+                let message = format!("the path parameter `{}` is not in the template `{template}`", parameter.name);
+                let near = diagnostics::nearest(&parameter.name, names.iter().copied());
+                let help = near.map_or_else(
+                    || String::from("remove it, or add it to the template"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.documents.error(spot, "unused-path-parameter", message, &help);
+            }
+        }
+    }
+
+    fn request_body(&mut self, spot: &Spot, value: &Value, id: &str) -> (Vec<MediaRules>, bool) {
+        if value.get("requestBody").is_none() {
+            return (Vec::new(), false);
+        }
+        let Some((at, body)) = self.documents.follow(&spot.join("requestBody")) else { return (Vec::new(), false) };
+        let required = body.get("required").and_then(Value::as_bool) == Some(true);
+        let media = self.content(&at, body, Side::Request, self.options.undeclared.property);
+        if media.iter().any(|media| !media.has_schema) {
+            self.open.push(Open {
+                operation: id.to_owned(),
+                kind: "no-request-schema",
+                what: String::from("a declared body has no schema"),
+            });
+        }
+        (media, required)
+    }
+
+    fn responses(&mut self, spot: &Spot, value: &Value, id: &str) -> ResponseRules {
+        let mut rules = ResponseRules::default();
+        let at = spot.join("responses");
+        let Some(Value::Object(responses)) = value.get("responses") else {
+            self.open.push(Open {
+                operation: id.to_owned(),
+                kind: "no-response-schema",
+                what: String::from("no answer is declared"),
+            });
+            return rules;
+        };
+        for status in responses.keys().filter(|status| !status.starts_with("x-")) {
+            let Some((at, response)) = self.documents.follow(&at.join(status)) else { continue };
+            let headers = self.response_headers(&at, response);
+            let media = self.content(&at, response, Side::Response, OnUndeclared::Allow);
+            let rule = ResponseRule { headers, media };
+            let digit = status.bytes().next().map_or(0, |byte| u16::from(byte.saturating_sub(b'0')));
+            let is_class = status.len() == 3 && status.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case("xx"));
+            match status.parse::<u16>() {
+                Ok(code) if (100..600).contains(&code) => {
+                    rules.exact.insert(code, rule);
+                }
+                _ if status == "default" => rules.default = Some(rule),
+                _ if is_class && (1..=5).contains(&digit) => {
+                    rules.classes.insert(digit, rule);
+                }
+                _ => {
+                    let message = format!("`{status}` is not a status");
+                    let help = "use a status such as `200`, a class such as `4XX`, or `default`";
+                    self.documents.error(&at, "bad-status", message, help);
+                }
+            }
+        }
+        rules
+    }
+}

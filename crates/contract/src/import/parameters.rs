@@ -1,0 +1,167 @@
+//! `parameters` of paths and operations, and `headers` of answers.
+
+use serde_json::Value;
+
+use super::Import;
+use crate::checker::Checker;
+use crate::documents::Spot;
+use crate::fast::Fast;
+use crate::lower::Side;
+use crate::media::{self, MediaKind, Range};
+use crate::model::OnUndeclared;
+use crate::parameter::Parameter;
+use crate::shape::Shape;
+use crate::style::Style;
+use crate::violation::Place;
+
+/// Header parameters that OpenAPI leaves to other parts of the document.
+const IGNORED: [&str; 3] = ["accept", "content-type", "authorization"];
+
+impl Import<'_> {
+    /// The path's parameters with the operation's own over them.
+    pub(super) fn parameters(&mut self, spot: &Spot, item_spot: &Spot) -> Vec<Parameter> {
+        let mut out: Vec<Parameter> = Vec::new();
+        for (level, owner) in [item_spot, spot].into_iter().enumerate() {
+            let list = owner.join("parameters");
+            let count = self.documents.get(&list).and_then(Value::as_array).map_or(0, Vec::len);
+            let before = out.len();
+            for index in 0..count {
+                let Some((at, value)) = self.documents.follow(&list.join(&index.to_string())) else { continue };
+                let Some(parameter) = self.parameter(&at, value) else { continue };
+                let same = |known: &Parameter| known.place == parameter.place && known.name == parameter.name;
+                match out.iter().position(same) {
+                    Some(known) if level == 1 && known < before => {
+                        if let Some(slot) = out.get_mut(known) {
+                            *slot = parameter;
+                        }
+                    }
+                    Some(_) => {
+                        let message = format!("the parameter `{}` is declared twice", parameter.name);
+                        let at = list.join(&index.to_string());
+                        self.documents.error(&at, "duplicate-parameter", message, "remove one of them");
+                    }
+                    None => out.push(parameter),
+                }
+            }
+        }
+        out
+    }
+
+    fn parameter(&mut self, at: &Spot, value: &Value) -> Option<Parameter> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let (Some(name), Some(place)) = (text("name"), text("in")) else {
+            let help = "give the parameter `name`, `in` and `schema`";
+            self.documents.error(at, "bad-parameter", "a parameter needs `name` and `in`", help);
+            return None;
+        };
+        let (place, whole_query) = match place {
+            "path" => (Place::Path, false),
+            "query" => (Place::Query, false),
+            "header" => (Place::Header, false),
+            "cookie" => (Place::Cookie, false),
+            "querystring" if self.minor >= 2 => (Place::Query, true),
+            other => {
+                let message = format!("`{other}` is not a place for a parameter");
+                let help = "use `path`, `query`, `header` or `cookie`";
+                self.documents.error(&at.join("in"), "bad-parameter", message, help);
+                return None;
+            }
+        };
+        if place == Place::Header && IGNORED.contains(&name.to_ascii_lowercase().as_str()) {
+            return None;
+        }
+        if whole_query {
+            self.lowering.operation_issue(at, "a parameter that is the whole query string is not checked");
+        }
+        let mut parameter = self.value(at, value, place, Side::Request)?;
+        parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
+        parameter.required = place == Place::Path || value.get("required").and_then(Value::as_bool) == Some(true);
+        parameter.whole_query = whole_query;
+        Some(parameter)
+    }
+
+    /// `schema` or `content` with the style, for parameters and header fields alike.
+    fn value(&mut self, at: &Spot, value: &Value, place: Place, side: Side) -> Option<Parameter> {
+        let style = self.style(at, value, place)?;
+        let explode = value.get("explode").and_then(Value::as_bool).unwrap_or(style == Style::Form);
+        let (schema, json) = match value.get("content").and_then(Value::as_object) {
+            Some(content) => {
+                let (media, _) = content.iter().next()?;
+                let json = Range::parse(media).is_some_and(|range| media::kind(&range.essence()) == MediaKind::Json);
+                let schema = at.at(&["content", media, "schema"]);
+                if !json {
+                    let what = format!("a parameter of the media type `{media}` is not read");
+                    self.lowering.operation_issue(&at.at(&["content", media]), what);
+                }
+                (json.then_some(schema), json)
+            }
+            None => (Some(at.join("schema")), false),
+        };
+        let schema = schema.filter(|schema| self.documents.get(schema).is_some());
+        let free = Checker::free();
+        let (checker, shape, fast) = match schema {
+            Some(schema) => {
+                let (checker, root) = Checker::new(&mut self.lowering, &schema, side, OnUndeclared::Allow);
+                let shape = Shape::of(&self.lowering, &schema);
+                let fast = if json || style == Style::Matrix || style == Style::Label {
+                    None
+                } else {
+                    Fast::of(self.lowering.resolved(&root))
+                };
+                (checker, shape, fast)
+            }
+            None => (free, Shape::free(), None),
+        };
+        Some(Parameter {
+            place,
+            name: String::new(),
+            required: false,
+            style,
+            explode,
+            allow_empty: value.get("allowEmptyValue").and_then(Value::as_bool) == Some(true),
+            json,
+            whole_query: false,
+            shape,
+            checker,
+            fast,
+        })
+    }
+
+    fn style(&mut self, at: &Spot, value: &Value, place: Place) -> Option<Style> {
+        let Some(name) = value.get("style").and_then(Value::as_str) else {
+            return Some(match place {
+                Place::Query | Place::Cookie => Style::Form,
+                _ => Style::Simple,
+            });
+        };
+        let style = Style::parse(name);
+        let allowed = match place {
+            Place::Path => matches!(style, Some(Style::Simple | Style::Label | Style::Matrix)),
+            Place::Query => matches!(style, Some(Style::Form | Style::Space | Style::Pipe | Style::Deep)),
+            Place::Cookie => matches!(style, Some(Style::Form)),
+            _ => matches!(style, Some(Style::Simple)),
+        };
+        if !allowed {
+            let message = format!("the style `{name}` is not one for a {} parameter", place.as_str());
+            let help = "see the table of styles in OpenAPI 3, `Style Values`";
+            self.documents.error(&at.join("style"), "bad-style", message, help);
+            return None;
+        }
+        style
+    }
+
+    /// `headers` of an answer.
+    pub(super) fn response_headers(&mut self, spot: &Spot, response: &Value) -> Vec<Parameter> {
+        let Some(Value::Object(headers)) = response.get("headers") else { return Vec::new() };
+        let list = spot.join("headers");
+        let mut out = Vec::new();
+        for name in headers.keys().filter(|name| !name.eq_ignore_ascii_case("content-type")) {
+            let Some((at, value)) = self.documents.follow(&list.join(name)) else { continue };
+            let Some(mut parameter) = self.value(&at, value, Place::Header, Side::Response) else { continue };
+            parameter.name = name.to_ascii_lowercase();
+            parameter.required = value.get("required").and_then(Value::as_bool) == Some(true);
+            out.push(parameter);
+        }
+        out
+    }
+}

@@ -1,0 +1,136 @@
+//! `securitySchemes` and `security`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::Import;
+use crate::documents::Spot;
+use crate::model::{KeyPlace, Open, Requirement, Security, SecurityScheme};
+
+impl Import<'_> {
+    pub(super) fn security_schemes(&mut self) -> BTreeMap<String, SecurityScheme> {
+        let mut out = BTreeMap::new();
+        let at = Spot::root(0).at(&["components", "securitySchemes"]);
+        let documents = self.documents;
+        let Some(Value::Object(schemes)) = documents.get(&at) else { return out };
+        for name in schemes.keys() {
+            let Some((spot, value)) = documents.follow(&at.join(name)) else { continue };
+            if let Some(scheme) = self.scheme(&spot, value) {
+                out.insert(name.clone(), scheme);
+            }
+        }
+        out
+    }
+
+    fn scheme(&self, spot: &Spot, value: &Value) -> Option<SecurityScheme> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let need = |key: &str| {
+            let found = text(key);
+            if found.is_none() {
+                let message = format!("the security scheme needs `{key}`");
+                self.documents.error(spot, "bad-security-scheme", message, "add it; OpenAPI 3 requires it");
+            }
+            found
+        };
+        Some(match need("type")?.as_str() {
+            "apiKey" => {
+                let place = match need("in")?.as_str() {
+                    "query" => KeyPlace::Query,
+                    "header" => KeyPlace::Header,
+                    "cookie" => KeyPlace::Cookie,
+                    other => {
+                        let message = format!("`{other}` is not a place for an API key");
+                        let help = "use `query`, `header` or `cookie`";
+                        self.documents.error(&spot.join("in"), "bad-security-scheme", message, help);
+                        return None;
+                    }
+                };
+                SecurityScheme::ApiKey { name: need("name")?, place }
+            }
+            "http" => SecurityScheme::Http {
+                scheme: need("scheme")?.to_ascii_lowercase(),
+                bearer_format: text("bearerFormat"),
+            },
+            "oauth2" => oauth2(value.get("flows").and_then(Value::as_object), text("oauth2MetadataUrl")),
+            "openIdConnect" => SecurityScheme::OpenIdConnect { url: need("openIdConnectUrl")? },
+            "mutualTLS" => SecurityScheme::MutualTls,
+            other => SecurityScheme::Unknown(other.to_owned()),
+        })
+    }
+
+    /// The operation's `security`, else the document's.
+    pub(super) fn security(&mut self, spot: &Spot, value: &Value, id: &str) -> Security {
+        let (at, declared) = match value.get("security") {
+            Some(own) => (spot.join("security"), Some(own)),
+            None => {
+                let at = Spot::root(0).join("security");
+                let declared = self.documents.get(&at);
+                (at, declared)
+            }
+        };
+        let Some(declared) = declared else {
+            self.open.push(Open {
+                operation: id.to_owned(),
+                kind: "no-security",
+                what: String::from("neither the operation nor the document says who may call it"),
+            });
+            return Security::Absent;
+        };
+        let Some(list) = declared.as_array() else {
+            self.documents.error(&at, "bad-security", "`security` is a list", "write `security: []` for nobody needed");
+            return Security::Absent;
+        };
+        Security::Alternatives(
+            list.iter().enumerate().map(|(index, one)| self.requirement(&at.join(&index.to_string()), one)).collect(),
+        )
+    }
+
+    fn requirement(&self, at: &Spot, value: &Value) -> Requirement {
+        let mut schemes = Vec::new();
+        for (name, scopes) in value.as_object().into_iter().flatten() {
+            if !self.schemes.contains_key(name) {
+                let known = self.schemes.keys().map(String::as_str);
+                let hint = diagnostics::nearest(name, known)
+                    .map_or_else(|| String::from("declare it under `components.securitySchemes`"), |near| {
+                        format!("did you mean `{near}`?")
+                    });
+                let message = format!("the security scheme `{name}` is not declared");
+                self.documents.error(&at.join(name), "unknown-security-scheme", message, &hint);
+            }
+            let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str);
+            schemes.push((name.clone(), scopes.map(str::to_owned).collect()));
+        }
+        Requirement { schemes }
+    }
+
+    /// Names that the schemes of an operation read from query, header and cookies.
+    pub(super) fn key_names(&self, security: &Security, wanted: KeyPlace) -> Vec<String> {
+        let Security::Alternatives(alternatives) = security else { return Vec::new() };
+        let used: BTreeSet<&String> =
+            alternatives.iter().flat_map(|one| one.schemes.iter().map(|(name, _)| name)).collect();
+        used.into_iter()
+            .filter_map(|name| match self.schemes.get(name) {
+                Some(SecurityScheme::ApiKey { name, place }) if *place == wanted => Some(match wanted {
+                    KeyPlace::Header => name.to_ascii_lowercase(),
+                    _ => name.clone(),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn oauth2(flows: Option<&Map<String, Value>>, metadata_url: Option<String>) -> SecurityScheme {
+    let mut scopes = BTreeSet::new();
+    let mut token_urls = Vec::new();
+    for flow in flows.into_iter().flat_map(Map::values) {
+        scopes.extend(flow.get("scopes").and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned());
+        if let Some(url) = flow.get("tokenUrl").and_then(Value::as_str)
+            && !token_urls.iter().any(|known| known == url)
+        {
+            token_urls.push(url.to_owned());
+        }
+    }
+    SecurityScheme::OAuth2 { scopes, token_urls, metadata_url }
+}

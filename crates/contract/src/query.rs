@@ -1,0 +1,60 @@
+//! Queries, cookies and forms as pairs, decoded strictly and bounded.
+
+use std::ops::Range;
+
+use crate::percent;
+
+/// Pairs of one query, form or cookie header; more are refused.
+pub const MAX_PAIRS: usize = 1024;
+
+/// One `name=value`.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair<'a> {
+    /// In the raw text, without the separator.
+    pub(crate) range: Range<usize>,
+    pub(crate) name: String,
+    /// As written.
+    pub(crate) raw: &'a str,
+    /// Decoded.
+    pub(crate) value: String,
+}
+
+/// Why a text is not a list of pairs.
+pub(crate) enum Fault {
+    Encoding,
+    TooMany,
+}
+
+/// Splits at `&`, decodes `%` and `+`. Empty pairs are skipped.
+pub(crate) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Fault> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for piece in text.split('&') {
+        let range = start..start + piece.len();
+        start = range.end + 1;
+        if piece.is_empty() {
+            continue;
+        }
+        if out.len() >= MAX_PAIRS {
+            return Err(Fault::TooMany);
+        }
+        let (name, raw) = piece.split_once('=').unwrap_or((piece, ""));
+        let name = percent::decode(name.as_bytes(), true).ok_or(Fault::Encoding)?;
+        let value = percent::decode(raw.as_bytes(), true).ok_or(Fault::Encoding)?;
+        if name.contains('\0') || value.contains('\0') {
+            return Err(Fault::Encoding);
+        }
+        out.push(Pair { range, name, raw, value });
+    }
+    Ok(out)
+}
+
+/// Splits a `Cookie` field (RFC 6265 §4.2.1); values keep their text, surrounding quotes are dropped.
+pub(crate) fn cookies(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(';').map(str::trim).filter(|piece| !piece.is_empty()).take(MAX_PAIRS).map(|piece| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        let value = value.trim();
+        let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        (name.trim(), value)
+    })
+}
