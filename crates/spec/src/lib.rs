@@ -32,7 +32,7 @@ pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
 pub use print::print;
-pub use read::{Fault, Spanned, fault, read};
+pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};
 pub use schema::schema;
 pub use units::{

@@ -133,6 +133,12 @@ impl Node {
         }
     }
 
+    /// Whether this is a mapping without entries.
+    #[must_use]
+    pub fn is_empty_mapping(&self) -> bool {
+        matches!(&self.value, Value::Mapping(entries) if entries.is_empty())
+    }
+
     /// The items of a list; none for anything else.
     #[must_use]
     pub fn items(&self) -> &[Node] {

@@ -33,6 +33,10 @@ pub fn parse(text: &str, file: FileId, out: &mut Diagnostics) -> Option<Node> {
     for event in parser {
         match event {
             Ok((event, span)) => {
+                if let Some(tag) = span.tag_start {
+                    let place = builder.span(yaml::Span::new(tag, span.end));
+                    builder.refuse_tag(place);
+                }
                 let span = builder.span(span);
                 if !builder.event(event, span) {
                     return None;
@@ -104,8 +108,7 @@ impl Builder<'_> {
                 self.fail("alias", String::from("YAML aliases are not used here"), span, help);
                 self.put(Node::file(Value::Null, span));
             }
-            Event::Scalar(text, style, _, tag) => {
-                self.refuse_tag(tag.is_some(), span);
+            Event::Scalar(text, style, ..) => {
                 let value = scalar(&text, style);
                 if self.wants_key() {
                     self.key(text.into_owned(), &value, span);
@@ -113,12 +116,10 @@ impl Builder<'_> {
                     self.put(Node::file(value, span));
                 }
             }
-            Event::SequenceStart(_, _, tag) => {
-                self.refuse_tag(tag.is_some(), span);
+            Event::SequenceStart(..) => {
                 return self.open(Open::Sequence(Vec::new(), span), span);
             }
-            Event::MappingStart(_, _, tag) => {
-                self.refuse_tag(tag.is_some(), span);
+            Event::MappingStart(..) => {
                 let open = Open::Mapping { entries: Vec::new(), seen: HashSet::new(), key: None, span };
                 return self.open(open, span);
             }
@@ -128,15 +129,8 @@ impl Builder<'_> {
         true
     }
 
-    fn refuse_tag(&mut self, tagged: bool, span: Span) {
-        if tagged {
-            self.fail(
-                "tag",
-                String::from("YAML tags are not used here"),
-                span,
-                "write the value without `!`",
-            );
-        }
+    fn refuse_tag(&mut self, span: Span) {
+        self.fail("tag", String::from("YAML tags are not used here"), span, "write the value without `!`");
     }
 
     fn wants_key(&self) -> bool {

@@ -59,11 +59,48 @@ pub fn resolve(
     let profiles = root.remove("profiles").map(|entry| entry.value);
     keys.refuse_unknown(&mut root, &keys.top, out);
     apply_profiles(&mut root, profiles, &keys, out);
+    essentials(&root, out);
     sugar::expand(&mut root, out);
     let schema = schema::schema(sections);
     defaults::fill(&mut root, &schema);
+    order(&mut root);
     let document = Document::from_tree(&root, &names, out)?;
     Some(Resolved { document, tree: root })
+}
+
+/// Says what no document can do without, before the short form is written out: what is there and broken is reported
+/// as that.
+fn essentials(root: &Node, out: &mut Diagnostics) {
+    let none = |key: &str| {
+        root.get(key).is_none_or(|node| matches!(node.value, Value::Null) || node.is_empty_mapping())
+    };
+    if none("listen") && none("listeners") {
+        let diagnostic = Diagnostic::error("missing-key", "there is no listener").at(root.span);
+        out.push(diagnostic.help("write `listen: http://127.0.0.1:8080`"));
+    }
+    if none("apis") {
+        let diagnostic = Diagnostic::error("missing-key", "there is no API").at(root.span);
+        out.push(diagnostic.help("write `apis:` with one entry per API"));
+    }
+}
+
+/// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
+fn order(root: &mut Node) {
+    const ORDER: [&str; 10] = [
+        "version",
+        "data",
+        "listeners",
+        "admin",
+        "trusted_hops",
+        "issuers",
+        "upstreams",
+        "apis",
+        "record",
+        "accept",
+    ];
+    if let Some(entries) = root.entries_mut() {
+        entries.sort_by_key(|entry| ORDER.iter().position(|key| *key == entry.key));
+    }
 }
 
 /// The keys known at each level.
@@ -134,7 +171,8 @@ fn expect_mapping(node: &mut Node, what: &str, out: &mut Diagnostics) {
         Value::Null => {}
         _ => {
             let message = format!("expected {what}, found {}", node.kind());
-            out.push(Diagnostic::error("wrong-type", message).at(node.span));
+            let help = "write keys and values under it, as in `key: value`";
+            out.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
         }
     }
     node.value = Value::Mapping(Vec::new());
@@ -187,10 +225,10 @@ fn apply_profiles(root: &mut Node, profiles: Option<Node>, keys: &Keys, out: &mu
     for Entry { value: api, .. } in apis.entries_mut().into_iter().flatten() {
         expect_mapping(api, "a mapping", out);
         keys.refuse_unknown_in_api(api, out);
-        let Some(chosen) = api.get("profile").cloned() else { continue };
+        let Some(chosen) = api.remove("profile").map(|entry| entry.value) else { continue };
         let Some(name) = chosen.as_str() else {
             let message = format!("expected the name of a profile, found {}", chosen.kind());
-            out.push(Diagnostic::error("wrong-type", message).at(chosen.span));
+            out.push(Diagnostic::error("wrong-type", message).at(chosen.span).help("write one name"));
             continue;
         };
         match profiles.get(name) {

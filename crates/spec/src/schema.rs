@@ -148,7 +148,10 @@ fn as_partial(mut json: Json) -> Json {
         }
     }
     walk(&mut json);
-    rewrite_refs(&mut json, &|name| format!("{PARTIAL}{name}"));
+    rewrite_refs(&mut json, &|name| match name.starts_with(PARTIAL) {
+        true => name.to_owned(),
+        false => format!("{PARTIAL}{name}"),
+    });
     json
 }
 
@@ -214,7 +217,7 @@ fn short_forms(root: &mut Json, defs: &mut Map<String, Json>) {
         if let Some(members) = upstream.as_object_mut() {
             members.remove("required");
             members
-                .insert(String::from("oneOf"), json!([{ "required": ["url"] }, { "required": ["targets"] }]));
+                .insert(String::from("anyOf"), json!([{ "required": ["url"] }, { "required": ["targets"] }]));
         }
     }
 }

@@ -31,7 +31,7 @@ fn string<'a>(node: &'a Node, what: &str, out: &mut Diagnostics) -> Option<&'a s
     let text = node.as_str();
     if text.is_none() {
         let message = format!("expected {what}, found {}", node.kind());
-        out.push(Diagnostic::error("wrong-type", message).at(node.span));
+        out.push(Diagnostic::error("wrong-type", message).at(node.span).help(format!("write {what}")));
     }
     text
 }
@@ -147,9 +147,6 @@ fn upstream(root: &mut Node, api: &str, out: &mut Diagnostics) {
     };
     if !written.contains("://") {
         return;
-    }
-    if let Err(error) = written.parse::<Url>() {
-        out.push(Diagnostic::error("invalid-value", error.message).at(span).help(error.help));
     }
     let value = as_sugar(node);
     let target = list(vec![mapping(vec![("url", value)], span)], span);

@@ -1,1 +1,145 @@
+//! Whole documents: what they resolve to, what is said of bad ones, what is printed.
 
+use super::*;
+use diagnostics::{Diagnostics, Sources};
+
+mod good;
+mod resolving;
+mod wrong;
+
+#[derive(Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(default)]
+struct Validation {
+    /// requests
+    request: Mode,
+    /// responses
+    response: Mode,
+    /// names never checked
+    skip: Vec<String>,
+}
+
+impl Default for Validation {
+    fn default() -> Self {
+        Self { request: Mode::Enforce, response: Mode::Shadow, skip: Vec::new() }
+    }
+}
+
+#[derive(Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+struct Limit {
+    /// per what
+    per: String,
+    /// how many
+    rate: Rate,
+}
+
+const SECTIONS: [SectionSpec; 2] = [
+    SectionSpec { name: "validation", schema: || schemars::schema_for!(Validation) },
+    SectionSpec { name: "limits", schema: || schemars::schema_for!(Vec<Limit>) },
+];
+
+struct Outcome {
+    resolved: Option<Resolved>,
+    sources: Sources,
+    found: Diagnostics,
+}
+
+/// Resolves a document as a whole process would: sections are read and dangers looked for too.
+fn outcome(text: &str, environment: Option<&str>) -> Outcome {
+    let mut sources = Sources::default();
+    let mut found = Diagnostics::new();
+    let file = sources.add("yett.yaml", text);
+    let resolved =
+        parse(text, file, &mut found).and_then(|node| resolve(&node, environment, &SECTIONS, &mut found));
+    if let Some(resolved) = &resolved {
+        dangers(&resolved.document, &mut found);
+        for api in resolved.document.apis.values() {
+            let operations = api.operations.iter().flat_map(|operation| &operation.sections);
+            for (name, node) in api.sections.iter().chain(operations) {
+                if name == "validation" {
+                    let _: Option<Validation> = read(node, &mut found);
+                } else {
+                    let _: Option<Vec<Limit>> = read(node, &mut found);
+                }
+            }
+        }
+    }
+    Outcome { resolved, sources, found }
+}
+
+/// One line per diagnostic: `severity code line:column message | help`.
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let line = |item: &diagnostics::Diagnostic| {
+        let at = item.span.and_then(|span| outcome.sources.position(span));
+        let at = at.map_or_else(|| String::from("?"), |at| format!("{}:{}", at.line, at.column));
+        let help = item.help.as_deref().unwrap_or("");
+        format!("{} {} {at} {} | {help}", item.severity, item.code, item.message)
+    };
+    outcome.found.iter().map(line).collect()
+}
+
+/// A document without a fault, as resolved.
+fn good(text: &str, environment: Option<&str>) -> Outcome {
+    let outcome = outcome(text, environment);
+    assert_eq!(lines(&outcome), Vec::<String>::new(), "{text}");
+    assert!(outcome.resolved.is_some(), "{text}");
+    outcome
+}
+
+const TEN_LINES: &str = "\
+version: 1
+listen: http://127.0.0.1:8080
+apis:
+  orders:
+    contract: ./openapi.yaml
+    upstream: http://127.0.0.1:3000
+    issuer: local
+    limits: [{ per: subject, rate: 60/min }]
+    validation: { request: enforce, response: shadow }
+";
+
+const FULL: &str = "\
+version: 1
+data: /var/lib/yett
+listeners:
+  public: { bind: \"0.0.0.0:8443\", hosts: [api.example.com, \"*.example.org\"], tls: { certificate: file:a.pem, key: env:TLS_KEY } }
+  partner: { bind: \"[::]:80\", accept: [cleartext], http: { version: 1, head: 16KiB } }
+admin: { bind: 127.0.0.1:0 }
+trusted_hops: [10.0.0.0/8, \"2001:db8::/32\", 192.0.2.1]
+issuers:
+  customers: { url: https://idp.example.com/realms/shop, audience: [orders, shop], algorithms: [RS256, ES256], leeway: 30s }
+  staff: { url: https://login.example.org/v2.0, scopes_from: roles, roles: { admin: [orders:read, orders:write] }, typ: rfc9068, jwks: file:jwks.json }
+upstreams:
+  orders: { targets: [{ url: http://orders:8080 }, { url: https://next:8443/base }], http: 2, deadlines: { connect: 500ms }, tls: { ca: ca.pem } }
+  files: { url: http://files:80, pool: { idle: 1m30s } }
+profiles:
+  standard:
+    owner: team@example.com
+    validation: { request: enforce, response: shadow }
+apis:
+  orders:
+    profile: standard
+    contract: v1.yaml
+    base_path: /v1
+    hosts: [api.example.com]
+    listeners: [public]
+    upstream: orders
+    authentication:
+      oauth: { issuers: [customers, staff], audience: orders-api }
+      other: { issuers: [customers] }
+    unsecured: authenticated
+    accept_unenforced: [/paths/~1x/get]
+    limits: [{ per: subject, rate: 60/min }]
+    operations:
+      exportOrders: { limits: [{ per: subject, rate: 2/hour }] }
+      \"GET /health\": { unsecured: anonymous }
+      \"tag:admin\": { validation: { response: enforce }, limits: [{ per: api, rate: 5/s }] }
+  files:
+    contract: none
+    allow: [\"GET /files/*\", \"* /x\"]
+    upstream: files
+    accept_unenforced: file:unenforced.yaml
+environments:
+  prod: { profiles: { standard: { validation: { response: enforce } } }, data: /prod }
+  test: { listeners: { public: { bind: 127.0.0.1:0 } } }
+record: { access_log: file:access.log, on_full: refuse }
+";

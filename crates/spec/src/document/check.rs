@@ -1,7 +1,7 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
 use super::{Api, ContractSource, Document};
-use crate::node::Node;
+use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
 use std::collections::BTreeMap;
@@ -17,14 +17,6 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
         out.push(Diagnostic::error("version", message).at(document.version.span).help("write `version: 1`"));
     }
     names(tree, out);
-    if document.listeners.is_empty() {
-        let diagnostic = Diagnostic::error("missing-key", "there is no listener").at(document.span);
-        out.push(diagnostic.help("write `listen: http://127.0.0.1:8080`"));
-    }
-    if document.apis.is_empty() && tree.get("apis").is_none_or(|apis| apis.entries().is_empty()) {
-        let diagnostic = Diagnostic::error("missing-key", "there is no API").at(document.span);
-        out.push(diagnostic.help("write `apis:` with one entry per API"));
-    }
     listeners(document, out);
     issuers(document, out);
     for (name, upstream) in &document.upstreams {
@@ -36,7 +28,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
         }
     }
     for api in document.apis.values() {
-        check_api(document, api, out);
+        check_api(document, tree, api, out);
     }
 }
 
@@ -48,7 +40,8 @@ fn names(tree: &Node, out: &mut Diagnostics) {
             let good = !entry.key.is_empty()
                 && entry.key.len() <= 128
                 && entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/~%[]".contains(&byte));
-            if !good {
+            // What the short form made carries the name of an API, which is looked at itself.
+            if !good && !matches!(entry.value.origin, Origin::Sugar(_)) {
                 let message = format!("`{}` is not a name", entry.key.escape_debug());
                 let help = "use letters, digits, `-`, `_` and `.`, at most 128";
                 out.push(Diagnostic::error("invalid-name", message).at(entry.key_span).help(help));
@@ -125,9 +118,10 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
         for algorithm in issuer.algorithms.iter().flatten() {
             if !ALGORITHMS.contains(&algorithm.as_str()) {
                 let message = format!("the algorithm `{}` is not taken", algorithm.value);
+                let symmetric = algorithm.starts_with("HS");
                 let help = match nearest(algorithm, ALGORITHMS) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("write some of `{}`", ALGORITHMS.join("`, `")),
+                    Some(near) if !symmetric => format!("did you mean `{near}`?"),
+                    _ => format!("write some of `{}`", ALGORITHMS.join("`, `")),
                 };
                 out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
             }
@@ -141,12 +135,12 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
     }
 }
 
-fn check_api(document: &Document, api: &Api, out: &mut Diagnostics) {
+fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics) {
     hosts(&api.hosts, out);
     for listener in &api.listeners {
-        refer("listener", listener, document.listeners.keys(), out);
+        refer("listener", listener, tree, out);
     }
-    refer("upstream", &api.upstream, document.upstreams.keys(), out);
+    refer("upstream", &api.upstream, tree, out);
     for (scheme, settings) in &api.authentication {
         if settings.issuers.is_empty() {
             let message = format!("the scheme `{scheme}` names no issuer");
@@ -154,7 +148,7 @@ fn check_api(document: &Document, api: &Api, out: &mut Diagnostics) {
             out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         }
         for issuer in &settings.issuers {
-            refer("issuer", issuer, document.issuers.keys(), out);
+            refer("issuer", issuer, tree, out);
             let known = document.issuers.get(&issuer.value);
             if settings.audience.is_none() && known.is_some_and(|known| known.audience.is_none()) {
                 audience_missing(&issuer.value, issuer.span, out);
@@ -198,25 +192,21 @@ fn contract(api: &Api, out: &mut Diagnostics) {
     }
 }
 
-/// Reports a name that nothing has.
-fn refer<'a>(
-    what: &str,
-    name: &Spanned<String>,
-    known: impl Iterator<Item = &'a String> + Clone,
-    out: &mut Diagnostics,
-) {
-    if known.clone().any(|known| *known == name.value) {
+/// Reports a name that nothing has. What is there but broken has been reported itself.
+fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics) {
+    let known: Vec<&str> = tree
+        .get(&format!("{what}s"))
+        .map(|group| group.entries().iter().map(|entry| entry.key.as_str()).collect())
+        .unwrap_or_default();
+    if known.contains(&name.as_str()) {
         return;
     }
-    let help = match nearest(&name.value, known.clone().map(String::as_str)) {
+    let help = match nearest(&name.value, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("write it under `{what}s`"),
         None => {
-            let names: Vec<String> = known.take(20).map(|name| format!("`{name}`")).collect();
-            if names.is_empty() {
-                format!("write it under `{what}s`")
-            } else {
-                format!("write it under `{what}s`; there are {}", names.join(", "))
-            }
+            let names: Vec<String> = known.iter().take(20).map(|name| format!("`{name}`")).collect();
+            format!("write it under `{what}s`; there are {}", names.join(", "))
         }
     };
     let message = format!("there is no {what} `{}`", name.value);

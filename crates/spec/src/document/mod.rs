@@ -10,14 +10,16 @@ mod issuer;
 mod listener;
 mod record;
 mod selector;
+mod source;
 mod upstream;
 
-pub use api::{AcceptUnenforced, Allow, Api, Authentication, ContractSource, OperationSettings, Unsecured};
+pub use api::{Api, Authentication, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use issuer::{Issuer, ScopesFrom, TypRule};
 pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
+pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use upstream::{Deadlines, HttpVersion, Pool, Target, Upstream, UpstreamTls};
 
 use crate::node::Node;

@@ -10,6 +10,7 @@ use std::fmt;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Upstream {
     /// where it runs
+    #[serde(default)]
     pub targets: Vec<Target>,
     /// `auto` chooses by ALPN, and HTTP/1.1 in cleartext; `1` or `2` forces that version
     #[serde(default)]

@@ -6,6 +6,11 @@ use std::fmt;
 /// Between message and help in the text of a custom error; see [`fault`].
 const HELP_MARK: &str = "\nhelp: ";
 
+/// Code of the diagnostics whose source line must not be shown: it may hold a secret.
+pub const SECRET_CODE: &str = "secret-literal";
+/// The messages that get that code.
+const SECRET: [&str; 2] = [crate::units::SECRET_IN_CLEAR, "expected a reference to a secret, found"];
+
 /// An error for a `Deserialize` implementation, with what to do about it. The reader splits them again.
 pub fn fault<E: Error>(message: impl fmt::Display, help: impl fmt::Display) -> E {
     E::custom(format_args!("{message}{HELP_MARK}{help}"))
@@ -50,9 +55,10 @@ impl std::error::Error for Fault {}
 impl Error for Fault {
     fn custom<T: fmt::Display>(text: T) -> Self {
         let text = text.to_string();
+        let secret = SECRET.iter().any(|message| text.starts_with(message));
         match text.split_once(HELP_MARK) {
             Some((message, help)) => Self::Other {
-                code: "invalid-value",
+                code: if secret { SECRET_CODE } else { "invalid-value" },
                 message: message.to_owned(),
                 help: Some(help.to_owned()),
             },
@@ -62,22 +68,30 @@ impl Error for Fault {
 
     /// Names the kind found, never the value: it may be a secret in the wrong place.
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let (kind, help) = match found {
-            Unexpected::Bool(_) => ("a boolean", Some("quote it if a string is meant")),
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) => ("an integer", None),
-            Unexpected::Float(_) => ("a number with a fraction", None),
-            Unexpected::Str(_) | Unexpected::Char(_) => ("a string", None),
-            Unexpected::Unit | Unexpected::Option => {
-                ("nothing", Some("give it a value, or leave the key out"))
-            }
-            Unexpected::Seq => ("a list", None),
-            Unexpected::Map => ("a mapping", None),
-            _ => ("something else", None),
+        let kind = match found {
+            Unexpected::Bool(_) => "a boolean",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) => "an integer",
+            Unexpected::Float(_) => "a number with a fraction",
+            Unexpected::Str(_) | Unexpected::Char(_) => "a string",
+            Unexpected::Unit | Unexpected::Option => "nothing",
+            Unexpected::Seq => "a list",
+            Unexpected::Map => "a mapping",
+            _ => "something else",
+        };
+        let expected = plain(expected);
+        let help = match (kind, expected.as_str()) {
+            ("nothing", _) => String::from("give it a value, or leave the key out"),
+            (_, "a list") => String::from("write a list, as in `[a, b]`"),
+            (_, "a mapping") => String::from("write keys and values under it, as in `key: value`"),
+            ("a list" | "a mapping", _) => format!("write {expected}"),
+            (_, "a string") => String::from("quote it"),
+            ("a string", _) => format!("write {expected}, without quotes"),
+            _ => format!("write {expected}"),
         };
         Self::Other {
             code: "wrong-type",
-            message: format!("expected {}, found {kind}", plain(expected)),
-            help: help.map(str::to_owned),
+            message: format!("expected {expected}, found {kind}"),
+            help: Some(help),
         }
     }
 

@@ -16,7 +16,7 @@ mod spanned;
 mod tests;
 
 pub(crate) use fault::key_help;
-pub use fault::{Fault, fault};
+pub use fault::{Fault, SECRET_CODE, fault};
 pub use spanned::Spanned;
 
 use crate::node::Node;

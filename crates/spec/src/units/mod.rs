@@ -16,6 +16,7 @@ pub use address::{Bind, Cidr, Url};
 pub use duration::Duration;
 pub use mode::Mode;
 pub use rate::{Rate, RateUnit};
+pub(crate) use reference::SECRET_IN_CLEAR;
 pub use reference::{FileOrUrl, FileRef, SecretRef, Strings};
 pub use size::Size;
 

@@ -59,6 +59,9 @@ text_type!(
     })
 );
 
+/// What is said of a text that is no reference, so perhaps the secret itself.
+pub(crate) const SECRET_IN_CLEAR: &str = "a secret is written here in clear";
+
 /// Where a secret is kept: never the secret itself, which neither messages nor logs may show.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecretRef {
@@ -85,7 +88,7 @@ impl FromStr for SecretRef {
                 Ok(Self::File(path.to_owned()))
             }
             Some(("file", _)) => Err(ParseError::new("`file:` wants a path", help)),
-            _ => Err(ParseError::new("a secret is written here in clear", help)),
+            _ => Err(ParseError::new(SECRET_IN_CLEAR, help)),
         }
     }
 }

@@ -1,0 +1,109 @@
+use super::*;
+use serde_json::Value as Json;
+
+/// A tree as JSON, as an editor's validator sees it.
+fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Integer(value) => Json::from(*value),
+        Value::Float(value) => Json::from(*value),
+        Value::String(text) => Json::from(text.as_str()),
+        Value::Sequence(items) => items.iter().map(json).collect(),
+        Value::Mapping(entries) => {
+            Json::Object(entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect())
+        }
+    }
+}
+
+fn tree(text: &str) -> Node {
+    let mut sources = Sources::default();
+    let file = sources.add("yett.yaml", text);
+    parse(text, file, &mut Diagnostics::new()).expect("YAML")
+}
+
+fn validator() -> jsonschema::Validator {
+    jsonschema::draft202012::new(&schema(&SECTIONS)).expect("a good schema")
+}
+
+#[test]
+fn good_documents_are_good_and_the_schema_agrees() {
+    let validator = validator();
+    for text in [TEN_LINES, FULL] {
+        good(text, None);
+        let errors: Vec<String> = validator
+            .iter_errors(&json(&tree(text)))
+            .map(|error| format!("{} {error}", error.instance_path()))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{text}");
+    }
+    for environment in ["prod", "test"] {
+        good(FULL, Some(environment));
+    }
+}
+
+#[test]
+fn the_schema_accepts_the_resolved_form_too() {
+    let validator = validator();
+    for text in [TEN_LINES, FULL] {
+        let resolved = good(text, None).resolved.expect("resolved");
+        let errors: Vec<String> = validator
+            .iter_errors(&json(&resolved.tree))
+            .map(|error| format!("{} {error}", error.instance_path()))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_unknown_keys_everywhere() {
+    let validator = validator();
+    let places = [
+        "",
+        "/listeners/public",
+        "/listeners/public/tls",
+        "/listeners/partner/http",
+        "/admin",
+        "/issuers/staff",
+        "/upstreams/orders",
+        "/upstreams/orders/deadlines",
+        "/upstreams/orders/targets/0",
+        "/upstreams/files/pool",
+        "/profiles/standard",
+        "/profiles/standard/validation",
+        "/apis/orders",
+        "/apis/orders/authentication/oauth",
+        "/apis/orders/limits/0",
+        "/apis/orders/operations/exportOrders",
+        "/apis/orders/operations/tag:admin/validation",
+        "/environments/prod",
+        "/environments/prod/profiles/standard",
+        "/environments/test/listeners/public",
+        "/record",
+    ];
+    for place in places {
+        let mut document = json(&tree(FULL));
+        let object =
+            document.pointer_mut(place).and_then(Json::as_object_mut).unwrap_or_else(|| panic!("{place}"));
+        object.insert(String::from("bogus"), Json::from(1));
+        assert!(!validator.is_valid(&document), "{place}");
+    }
+}
+
+#[test]
+fn every_property_of_the_schema_says_what_it_is() {
+    let schema = schema(&SECTIONS);
+    let mut holders = vec![&schema];
+    let defs = schema["$defs"].as_object().expect("definitions");
+    holders.extend(defs.iter().filter(|(name, _)| !name.starts_with("section.")).map(|(_, def)| def));
+    for (key, property) in holders.iter().filter_map(|def| def["properties"].as_object()).flatten() {
+        let direct = property.get("description").is_some();
+        let target = property["$ref"].as_str().and_then(|to| schema.pointer(to.trim_start_matches('#')));
+        let referred =
+            target.is_some_and(|def| def.get("description").is_some() || def.get("title").is_some());
+        assert!(
+            direct || referred || SECTIONS.iter().any(|section| section.name == key),
+            "{key}: {property}"
+        );
+    }
+}

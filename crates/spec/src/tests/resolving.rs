@@ -1,0 +1,140 @@
+use super::*;
+
+fn operation<'a>(id: &'a str, method: &'a str, template: &'a str, tags: &'a [&'a str]) -> OperationRef<'a> {
+    OperationRef { id: Some(id), method, template, tags }
+}
+
+#[test]
+fn ten_lines_become_the_full_shape() {
+    let resolved = good(TEN_LINES, None).resolved.expect("resolved");
+    let document = &resolved.document;
+    assert_eq!(document.data.path(), "./data");
+    assert_eq!(document.listeners["default"].bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(document.listeners["default"].http.streams, 100);
+    assert_eq!(document.admin.bind.to_string(), "127.0.0.1:9901");
+    assert!(document.issuers["local"].local);
+    assert_eq!(document.upstreams["orders"].targets[0].url.as_str(), "http://127.0.0.1:3000");
+    let api = resolved.api("orders").expect("the API");
+    assert_eq!(api.upstream.value, "orders");
+    let scheme = api.authentication_for("whatever").expect("any scheme");
+    assert_eq!(scheme.issuers[0].value, "local");
+    assert_eq!(scheme.audience.as_ref().expect("audience").0, ["orders"]);
+    assert!(api.section("validation").is_some());
+}
+
+#[test]
+fn an_issuer_by_url_is_shared_between_apis() {
+    let text = "\
+version: 1
+listen: 127.0.0.1:0
+apis:
+  a: { contract: a.yaml, upstream: http://a, issuer: https://idp.example.com/x/, audience: a }
+  b: { contract: b.yaml, upstream: http://b, issuer: https://idp.example.com/x/, audience: [b, c] }
+";
+    let resolved = good(text, None).resolved.expect("resolved");
+    assert_eq!(resolved.document.issuers.keys().collect::<Vec<_>>(), ["idp.example.com/x"]);
+    let issuer = &resolved.document.issuers["idp.example.com/x"];
+    assert_eq!(issuer.url.as_ref().expect("a URL").as_str(), "https://idp.example.com/x/");
+    let audience =
+        |api: &str| resolved.document.apis[api].authentication["*"].audience.clone().expect("one").value.0;
+    assert_eq!(
+        (audience("a"), audience("b")),
+        (vec![String::from("a")], vec![String::from("b"), String::from("c")])
+    );
+}
+
+#[test]
+fn the_full_shape_keeps_what_it_says() {
+    let resolved = good(FULL, None).resolved.expect("resolved");
+    let document = &resolved.document;
+    assert_eq!(document.upstreams["orders"].http, HttpVersion::Http2);
+    assert_eq!(document.upstreams["orders"].deadlines.connect.to_string(), "500ms");
+    assert_eq!(document.upstreams["orders"].deadlines.total.to_string(), "1m");
+    assert_eq!(document.listeners["partner"].http.version, HttpVersion::Http1);
+    assert_eq!(document.listeners["partner"].http.head.bytes(), 16 * 1024);
+    assert!(
+        matches!(&document.listeners["public"].tls.as_ref().expect("TLS").key.value, SecretRef::Env(n) if n == "TLS_KEY")
+    );
+    assert_eq!(document.issuers["staff"].typ, TypRule::Rfc9068);
+    assert_eq!(
+        document.issuers["staff"].scopes_from.as_ref().map(|from| &from.value),
+        Some(&ScopesFrom::Roles)
+    );
+    assert_eq!(document.record.on_full, OnFull::Refuse);
+    let orders = &document.apis["orders"];
+    assert_eq!(orders.owner.as_deref(), Some("team@example.com"), "from the profile");
+    assert_eq!(orders.operations.len(), 3);
+    assert!(orders.authentication_for("unnamed").is_none());
+    assert_eq!(document.apis["files"].contract.value, ContractSource::None);
+    assert_eq!(document.apis["files"].allow[0].to_string(), "GET /files/*");
+    let nested = document.trusted_hops[0];
+    assert!(nested.contains("10.1.2.3".parse().expect("an address")));
+}
+
+#[test]
+fn the_narrowest_operation_settings_win() {
+    let resolved = good(FULL, None).resolved.expect("resolved");
+    let rate = |operation: &OperationRef<'_>| {
+        let node = resolved.operation_settings("orders", operation, "limits").expect("limits");
+        let limits: Vec<Limit> = read(&node, &mut Diagnostics::new()).expect("readable");
+        limits[0].rate.to_string()
+    };
+    assert_eq!(rate(&operation("list", "GET", "/orders", &[])), "60/min");
+    assert_eq!(rate(&operation("purge", "POST", "/purge", &["x", "admin"])), "5/s");
+    assert_eq!(rate(&operation("exportOrders", "GET", "/export", &["admin"])), "2/hour");
+    let admin = operation("purge", "POST", "/purge", &["admin"]);
+    let node = resolved.operation_settings("orders", &admin, "validation").expect("validation");
+    let validation: Validation = read(&node, &mut Diagnostics::new()).expect("readable");
+    assert_eq!((validation.request, validation.response), (Mode::Enforce, Mode::Enforce), "mappings merge");
+    let api = &resolved.document.apis["orders"];
+    let unsecured = |method, template| {
+        api.unsecured_for(&OperationRef { id: None, method, template, tags: &[] })
+            .map(|spanned| spanned.value)
+    };
+    assert_eq!(unsecured("GET", "/health"), Some(Unsecured::Anonymous));
+    assert_eq!(unsecured("PUT", "/health"), Some(Unsecured::Authenticated));
+}
+
+#[test]
+fn an_environment_changes_a_profile_and_says_so() {
+    let outcome = good(FULL, Some("prod"));
+    let resolved = outcome.resolved.as_ref().expect("resolved");
+    assert_eq!(resolved.document.data.path(), "/prod");
+    let validation: Validation = read(
+        resolved.api("orders").and_then(|api| api.section("validation")).expect("there"),
+        &mut Diagnostics::new(),
+    )
+    .expect("readable");
+    assert_eq!(validation.response, Mode::Enforce);
+    let printed = print(resolved, &outcome.sources);
+    for line in [
+        "data: /prod  # environment prod (yett.yaml:42:80)",
+        "      response: enforce  # environment prod (yett.yaml:42:59)",
+        "      request: enforce  # profile standard (yett.yaml:17:28)",
+        "    owner: team@example.com  # profile standard (yett.yaml:16:12)",
+        "    base_path: /v1  # yett.yaml:22:16",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+}
+
+#[test]
+fn the_short_form_prints_with_its_places() {
+    let outcome = good(TEN_LINES, None);
+    let printed = print(outcome.resolved.as_ref().expect("resolved"), &outcome.sources);
+    assert_eq!(printed, include_str!("ten_lines.golden"), "{printed}");
+}
+
+#[test]
+fn what_is_printed_resolves_to_the_same() {
+    for (text, environment) in [(TEN_LINES, None), (FULL, None), (FULL, Some("prod"))] {
+        let first = good(text, environment);
+        let printed = print(first.resolved.as_ref().expect("resolved"), &first.sources);
+        let second = good(&printed, None);
+        let again = print(second.resolved.as_ref().expect("resolved"), &second.sources);
+        let bare = |text: &str| -> Vec<String> {
+            text.lines().map(|line| line.split("  # ").next().unwrap_or(line).to_owned()).collect()
+        };
+        assert_eq!(bare(&printed), bare(&again));
+    }
+}
