@@ -1,0 +1,33 @@
+# Everything a person needs: `make run` to try it, `make test` to trust it, `make bench` to compare it, `make long` for
+# what takes up to an hour. Each installs what it needs and needs no other command before it.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: run test bench long fmt clippy unit e2e peers clean
+
+# One profile for everything that is tested, so that dependencies compile once.
+PROFILE := ci
+CARGO := cargo
+
+run:
+	@tools/run
+
+test: peers
+	@tools/step "format" $(CARGO) fmt --all --check
+	@tools/step "clippy" $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --locked -- -D warnings
+	@tools/step "build" $(CARGO) build --profile $(PROFILE) --workspace --bins --locked
+	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --locked --no-fail-fast
+
+peers:
+	@tests/peers/setup
+
+bench: peers
+	@tools/step "release build" $(CARGO) build --release --locked -p yett -p load
+	@benches/run
+
+long: peers
+	@tools/long
+
+clean:
+	$(CARGO) clean
+	rm -rf .peers
