@@ -216,6 +216,14 @@ impl Diagnostics {
         self.items.iter()
     }
 
+    /// All, as a person reads the files: by place, what has none first; of one place in the order found.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&Diagnostic> {
+        let mut all: Vec<&Diagnostic> = self.items.iter().collect();
+        all.sort_by_key(|item| item.span);
+        all
+    }
+
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -247,10 +255,8 @@ fn edit_distance(from: &str, to: &str) -> usize {
             let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
             let replace = at(&last, column) + usize::from(left != right);
             let mut best = replace.min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
-            let swapped = row > 0
-                && column > 0
-                && from.get(row - 1) == Some(right)
-                && to.get(column - 1) == Some(left);
+            let swapped =
+                row > 0 && column > 0 && from.get(row - 1) == Some(right) && to.get(column - 1) == Some(left);
             if swapped {
                 best = best.min(at(&before, column - 1) + 1);
             }
@@ -277,11 +283,26 @@ mod tests {
     }
 
     #[test]
+    fn in_order_is_by_place_and_stable() {
+        let at = |file, start| Span { file: FileId(file), start, end: start };
+        let mut all = Diagnostics::new();
+        for (name, span) in [("c", Some(at(1, 0))), ("b", Some(at(0, 9))), ("x", None), ("a", Some(at(0, 9)))]
+        {
+            all.push(Diagnostic::error("x", name).maybe_at(span));
+        }
+        let order: Vec<&str> = all.in_order().iter().map(|item| item.message.as_str()).collect();
+        assert_eq!(order, ["x", "b", "a", "c"]);
+    }
+
+    #[test]
     fn the_nearest_word_is_offered_only_when_near() {
         let keys = ["listen", "limits", "upstream"];
-        for (word, expected) in
-            [("lisetn", Some("listen")), ("limit", Some("limits")), ("upstraem", Some("upstream")), ("zzz", None)]
-        {
+        for (word, expected) in [
+            ("lisetn", Some("listen")),
+            ("limit", Some("limits")),
+            ("upstraem", Some("upstream")),
+            ("zzz", None),
+        ] {
             assert_eq!(nearest(word, keys), expected, "{word}");
         }
     }

@@ -88,11 +88,10 @@ impl Error for Fault {
             ("a string", _) => format!("write {expected}, without quotes"),
             _ => format!("write {expected}"),
         };
-        Self::Other {
-            code: "wrong-type",
-            message: format!("expected {expected}, found {kind}"),
-            help: Some(help),
-        }
+        let message = format!("expected {expected}, found {kind}");
+        let secret = SECRET.iter().any(|known| message.starts_with(known));
+        let code = if secret { SECRET_CODE } else { "wrong-type" };
+        Self::Other { code, message, help: Some(help) }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {

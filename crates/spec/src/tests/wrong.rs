@@ -64,3 +64,37 @@ fn too_large_and_too_deep_documents_are_refused() {
     let blocks: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     assert!(lines(&outcome(&blocks, None))[0].starts_with("error too-deep"));
 }
+
+proptest::proptest! {
+    /// A document with lines lost, doubled or cut never panics, and never comes back empty-handed without an error.
+    #[test]
+    fn broken_documents_are_survived(
+        lost in proptest::collection::vec(0_usize..46, 0..3),
+        doubled in 0_usize..46,
+        cut in (0_usize..46, 0_usize..60),
+        environment in 0_usize..3,
+    ) {
+        let mut text = String::new();
+        for (index, line) in FULL.lines().enumerate() {
+            if lost.contains(&index) {
+                continue;
+            }
+            let end = if index == cut.0 { cut.1.min(line.len()) } else { line.len() };
+            text.push_str(&line[..end]);
+            text.push('\n');
+            if index == doubled {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        let environment = [None, Some("prod"), Some("test")][environment];
+        let outcome = outcome(&text, environment);
+        proptest::prop_assert!(outcome.resolved.is_some() || outcome.found.has_errors());
+        if let Some(resolved) = &outcome.resolved {
+            let printed = print(resolved, &outcome.sources);
+            let mut sources = Sources::default();
+            let file = sources.add("printed", printed.as_str());
+            proptest::prop_assert!(parse(&printed, file, &mut Diagnostics::new()).is_some(), "{}", printed);
+        }
+    }
+}
