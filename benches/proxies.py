@@ -124,9 +124,9 @@ YETT_PLAIN = """\
 version: 1
 listeners:
   plain: {{ bind: "127.0.0.1:{plain}" }}
-  tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
+  tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "file:{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
-record: {{ access_log: "{dir}/access.log" }}
+record: {{ access_log: "file:{dir}/access.log" }}
 upstreams:
   up: {{ targets: [{{ url: "http://{upstream}" }}] }}
 apis:
@@ -142,9 +142,9 @@ version: 1
 listeners:
   plain: {{ bind: "127.0.0.1:{plain}" }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
-record: {{ access_log: "{dir}/access.log" }}
+record: {{ access_log: "file:{dir}/access.log" }}
 issuers:
-  bench: {{ url: "{issuer}", jwks: "{shared}/jwks.json", algorithms: [RS256] }}
+  bench: {{ url: "{issuer}", jwks: "file:{shared}/jwks.json", algorithms: [RS256] }}
 upstreams:
   up: {{ targets: [{{ url: "http://{upstream}" }}] }}
 apis:

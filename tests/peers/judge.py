@@ -75,6 +75,10 @@ def three_zero(node):
         node["type"] = [node["type"], "null"]
         if isinstance(node.get("enum"), list) and None not in node["enum"]:
             node["enum"].append(None)
+    elif node.get("nullable") is True and "type" not in node and len(node) > 1:
+        # By the letter (3.0.3) `nullable` needs `type` beside it; whoever writes it without means null all the same.
+        rest = {key: node.pop(key) for key in [*node] if key != "nullable"}
+        node["anyOf"] = [{"type": "null"}, rest]
     for word, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if node.get(exclusive) is True:
             node[exclusive] = node.pop(word)
