@@ -1,1 +1,196 @@
+//! The one way from a document and its files to a snapshot (invariant 2): pure, without IO, all diagnostics at once.
+//!
+//! The file loader, `yett check`, start-up and reload call [`compile`] with the same input and get the same answer;
+//! nothing validates a second time. What the document names by path arrives as assets; [`needed_assets`] says which.
+//!
+//! Stages, each of which goes on as far as it can so that a person mends everything in one go: read the document, import
+//! contracts (kept from the previous snapshot when neither file nor option changed), bind listeners and upstreams, plan
+//! every operation by asking each control of the registry in its order, lay out the mounts.
+//!
+//! What it promises: no operation without a plan, no planned step without a control, no two operations under one
+//! method and shape of path, no certificate without its key; a digest over the document as meant and all its files.
 
+mod accepted;
+mod api;
+mod assets;
+mod contracts;
+mod digest;
+mod listeners;
+mod mounts;
+mod operations;
+mod places;
+mod plan;
+mod selectors;
+mod unsupported;
+mod upstreams;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use controls::scope::{Assets, GatewayScope};
+use diagnostics::{Diagnostics, Sources};
+use engine::Snapshot;
+use engine::route::RouteTable;
+use engine::snapshot::Live;
+
+pub use assets::{Needed, NeededKind, needed_assets, secret_key};
+pub use contracts::{Contract, import_options};
+
+/// All that a snapshot is made of.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The document's name as shown in messages.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// Files by the path that the document (or a contract) calls them by; environment variables as `env:NAME`.
+    pub assets: &'a Assets,
+    /// Why an asset that the document names is not there, by the same name.
+    pub unreadable: &'a BTreeMap<String, String>,
+    /// Files that each file of a contract refers to, as [`contract::references`] says; what is not in it is worked out.
+    pub references: &'a BTreeMap<String, Vec<String>>,
+    /// Which of the document's environments is meant.
+    pub environment: Option<&'a str>,
+    /// Public keys of the built-in local issuer (a JWKS), when there is one.
+    pub local_jwks: Option<&'a [u8]>,
+    /// Number of the snapshot to be made.
+    pub generation: u64,
+    /// Counts living snapshots.
+    pub live: &'a Live,
+}
+
+/// A document that may be served, and what the next compilation takes over from it.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What the data plane is handed.
+    pub snapshot: Arc<Snapshot>,
+    /// The document as meant.
+    pub resolved: spec::Resolved,
+    /// What somebody should look at; no errors.
+    pub warnings: Diagnostics,
+    /// What each API came to, in the order of their names.
+    pub apis: Vec<ApiSummary>,
+    contracts: BTreeMap<String, Contract>,
+}
+
+impl Compiled {
+    /// SHA-256 over the document as meant and its files; equal digests serve alike.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.snapshot.digest
+    }
+
+    /// An API's imported contract; `None` when it has none.
+    #[must_use]
+    pub fn contract(&self, api: &str) -> Option<&Arc<contract::Api>> {
+        self.contracts.get(api).map(Contract::api)
+    }
+}
+
+/// What an API came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSummary {
+    /// Its name in the document.
+    pub name: String,
+    /// Title of its contract; empty without one.
+    pub title: String,
+    /// Base path under which it is served; empty for the root.
+    pub base_path: String,
+    /// Operations that the contract declares, or `allow` lists.
+    pub operations: usize,
+    /// Those of which each used part of the contract is enforced.
+    pub fully_enforced: usize,
+}
+
+/// Compiles a document. Files are registered in `sources`, the document first, so that diagnostics can be shown.
+///
+/// # Errors
+/// Everything that is wrong, warnings included; at least one of them is an error.
+pub fn compile(
+    input: &Input<'_>,
+    previous: Option<&Compiled>,
+    sources: &mut Sources,
+) -> Result<Compiled, Diagnostics> {
+    let mut out = Diagnostics::new();
+    match build(input, previous, sources, &mut out) {
+        Some(mut compiled) if !out.has_errors() => {
+            compiled.warnings = out;
+            Ok(compiled)
+        }
+        _ => Err(out),
+    }
+}
+
+fn build(
+    input: &Input<'_>,
+    previous: Option<&Compiled>,
+    sources: &mut Sources,
+    out: &mut Diagnostics,
+) -> Option<Compiled> {
+    let file = sources.add(input.path, input.text);
+    let tree = spec::parse(input.text, file, out)?;
+    let resolved = spec::resolve(&tree, input.environment, &sections(), out)?;
+    let document = &resolved.document;
+    unsupported::check(document, out);
+    spec::dangers(document, out);
+    assets::check(document, input, out);
+    let contracts = contracts::import_all(document, input, previous, sources, out);
+    let listeners = listeners::build(document, input.assets, out);
+    let upstreams = upstreams::build(document, input.assets, out);
+
+    let gateway = GatewayScope { document, assets: input.assets, local_jwks: input.local_jwks };
+    let mut planner = plan::Planner::new(sources, file);
+    let admission = planner.admission(&gateway, out);
+    let mut mounts = Vec::new();
+    let mut claims = mounts::Claims::default();
+    let mut apis = Vec::new();
+    for settings in document.apis.values() {
+        let imported = contracts.get(settings.name.as_str());
+        // A contract that could not be imported has said why.
+        if imported.is_none() && settings.contract.value != spec::ContractSource::None {
+            continue;
+        }
+        let mut built = api::Build {
+            gateway: &gateway,
+            settings,
+            contract: imported,
+            upstream: upstreams.get(settings.upstream.as_str()),
+            planner: &mut planner,
+            claims: &mut claims,
+            mounts: &mut mounts,
+        };
+        apis.push(built.run(out));
+    }
+    let (operations, controls, places) = planner.finish();
+    let digest = digest::of(&resolved.tree, input);
+    let snapshot = Snapshot {
+        generation: input.generation,
+        digest,
+        listeners,
+        routes: RouteTable::new(mounts),
+        operations,
+        controls,
+        admission,
+        places,
+        live: input.live.enter(),
+    };
+    Some(Compiled {
+        snapshot: Arc::new(snapshot),
+        resolved,
+        warnings: Diagnostics::new(),
+        apis,
+        contracts,
+    })
+}
+
+/// The sections of the document that controls own.
+#[must_use]
+pub fn sections() -> Vec<spec::SectionSpec> {
+    controls::registry::CONTROLS
+        .iter()
+        .filter_map(|entry| entry.schema.map(|schema| spec::SectionSpec { name: entry.name, schema }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

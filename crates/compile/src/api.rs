@@ -1,0 +1,245 @@
+//! One API: its numbers, its operations' plans and its mounts.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use engine::OperationPlan;
+use engine::route::Mount;
+use engine::snapshot::Upstream;
+use spec::{Api, OperationRef};
+
+use crate::contracts::Contract;
+use crate::mounts::{self, Claims, Site, Way};
+use crate::operations::{self, Draft};
+use crate::plan::{Planner, Sections};
+use crate::{ApiSummary, selectors};
+
+/// What an API is built from, and into.
+pub(crate) struct Build<'b, 'a> {
+    pub(crate) gateway: &'b GatewayScope<'b>,
+    pub(crate) settings: &'b Api,
+    pub(crate) contract: Option<&'b Contract>,
+    /// `None` when it was reported as broken or unknown.
+    pub(crate) upstream: Option<&'b Arc<Upstream>>,
+    pub(crate) planner: &'b mut Planner<'a>,
+    pub(crate) claims: &'b mut Claims,
+    pub(crate) mounts: &'b mut Vec<Mount>,
+}
+
+impl Build<'_, '_> {
+    pub(crate) fn run(&mut self, out: &mut Diagnostics) -> ApiSummary {
+        let (settings, gateway) = (self.settings, self.gateway);
+        let name = settings.name.value.as_str();
+        let contract = self.contract.map(|contract| &**contract.api());
+        let base = base_path(settings, contract, out);
+        let sites = mounts::sites(gateway.document, settings, out);
+        let declared = match contract {
+            Some(contract) => operations::declared(contract, &base, out),
+            None => operations::allowed(settings, &base, out),
+        };
+        check_selectors(settings, &declared, out);
+        let bases: BTreeSet<String> = declared.iter().map(|draft| draft.base.clone()).collect();
+        for site in &sites {
+            for base in &bases {
+                self.claims.take(name, site, base, settings.name.span, out);
+            }
+        }
+        let summary = ApiSummary {
+            name: name.to_owned(),
+            title: contract.map(|contract| contract.title.clone()).unwrap_or_default(),
+            base_path: base.clone(),
+            operations: declared.len(),
+            fully_enforced: contract.map_or(0, |contract| contract.stats.fully_enforced),
+        };
+        let (scopes, schemes) = numbers(contract);
+        let scope = ApiScope {
+            gateway,
+            name,
+            settings,
+            contract,
+            base_path: &base,
+            public_url: &public_url(gateway.document, settings, sites.first()),
+            scopes: &scopes,
+            schemes: &schemes,
+            shared: RefCell::new(HashMap::new()),
+        };
+        let shared: Arc<str> = name.into();
+        let mut ways = Vec::new();
+        let mut spans: HashMap<u32, (String, Option<Span>)> = HashMap::new();
+        for (draft, siblings) in operations::with_implied(declared) {
+            let plan = self.plan(&scope, &shared, &draft, &siblings, out);
+            let operation = self.planner.add(plan);
+            spans.insert(operation, (format!("{} {}", draft.method, draft.template), draft.span));
+            ways.push(Way { base: draft.base, template: draft.parsed, method: draft.method, operation });
+        }
+        let mut reported = BTreeSet::new();
+        for site in &sites {
+            let laid = mounts::lay_out(site, &ways, |new, old| {
+                if reported.insert((new, old)) {
+                    collision(spans.get(&new), spans.get(&old), out);
+                }
+            });
+            self.mounts.extend(laid);
+        }
+        self.metadata(&scope, &shared, &sites, out);
+        summary
+    }
+
+    fn plan(
+        &mut self,
+        api: &ApiScope<'_>,
+        name: &Arc<str>,
+        draft: &Draft,
+        siblings: &[http::Method],
+        out: &mut Diagnostics,
+    ) -> OperationPlan {
+        let tags: Vec<&str> = draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
+        let scope = OperationScope {
+            api,
+            kind: draft.kind,
+            contract: draft.contract.as_ref(),
+            id: &draft.id,
+            method: &draft.method,
+            template: &draft.template,
+            params: &draft.parsed.params,
+            siblings,
+            section: None,
+        };
+        let sections = Sections { settings: self.settings, operation: reference(draft, &tags) };
+        let answers = Planner::ask(&scope, &sections, out);
+        let place = match (&draft.contract, &self.settings.contract.value) {
+            (Some(operation), spec::ContractSource::File(file)) if operation.pointer.starts_with('/') => {
+                format!("{}#{}", file.path(), operation.pointer)
+            }
+            (Some(operation), _) => operation.pointer.clone(),
+            (None, _) => format!("{} {}", draft.method, draft.template),
+        };
+        let steps = self.planner.plan(&answers, &place, draft.method == http::Method::HEAD, out);
+        OperationPlan {
+            api: Arc::clone(name),
+            id: draft.id.as_str().into(),
+            method: draft.method.clone(),
+            template: format!("{}{}", draft.base, draft.template).into(),
+            upstream: match draft.kind {
+                OperationKind::Declared | OperationKind::ImpliedHead => self.upstream.cloned(),
+                OperationKind::ImpliedOptions | OperationKind::WellKnown => None,
+            },
+            base_length: draft.base.len(),
+            head: steps.head,
+            body: steps.body,
+            message: steps.message,
+            response_head: steps.response_head,
+            response_body: steps.response_body,
+            observe: steps.observe,
+            request_mode: steps.request_mode,
+            response_mode: steps.response_mode,
+        }
+    }
+
+    /// Documents of our own that describe the API to its clients.
+    fn metadata(&mut self, _api: &ApiScope<'_>, _name: &Arc<str>, _sites: &[Site], _out: &mut Diagnostics) {}
+}
+
+fn reference<'a>(draft: &'a Draft, tags: &'a [&'a str]) -> OperationRef<'a> {
+    let own_id = draft.kind == OperationKind::Declared || draft.kind == OperationKind::ImpliedHead;
+    OperationRef {
+        id: own_id.then_some(draft.id.as_str()),
+        method: draft.selected_as.as_str(),
+        template: &draft.template,
+        tags,
+    }
+}
+
+fn check_selectors(settings: &Api, declared: &[Draft], out: &mut Diagnostics) {
+    let tags: Vec<Vec<&str>> = declared
+        .iter()
+        .map(|draft| draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect())
+        .collect();
+    let references: Vec<OperationRef<'_>> =
+        declared.iter().zip(&tags).map(|(draft, tags)| reference(draft, tags)).collect();
+    selectors::check(settings, &references, out);
+}
+
+/// The base path of an API: as the document says, else as its contract's first server says.
+fn base_path(settings: &Api, contract: Option<&contract::Api>, out: &mut Diagnostics) -> String {
+    if let Some(base) = &settings.base_path {
+        return base.value.trim_end_matches('/').to_owned();
+    }
+    let Some((first, others)) = contract.and_then(|contract| contract.servers.split_first()) else {
+        return String::new();
+    };
+    if let Some(other) = others.iter().find(|other| other.base_path != first.base_path) {
+        let message = format!(
+            "the contract's servers have several base paths; `{}` is served, `{}` is not",
+            shown(&first.base_path),
+            shown(&other.base_path)
+        );
+        let help = "write `base_path` to choose another";
+        let diagnostic = Diagnostic::warning("several-base-paths", message).at(settings.contract.span);
+        out.push(diagnostic.help(help));
+    }
+    let canonical = engine::path::canonical_path(&format!("{}/", first.base_path)).map(std::borrow::Cow::into_owned);
+    match canonical {
+        Ok(path) if path == format!("{}/", first.base_path) => first.base_path.clone(),
+        _ => {
+            let message = format!("the base path `{}` of the contract's server cannot be served", first.base_path);
+            let help = "write `base_path` with the path under which the API is to be served";
+            out.push(Diagnostic::error("base-path", message).at(settings.contract.span).help(help));
+            String::new()
+        }
+    }
+}
+
+fn shown(base: &str) -> &str {
+    if base.is_empty() { "/" } else { base }
+}
+
+/// Scopes and schemes get their numbers by the order of their names.
+fn numbers(contract: Option<&contract::Api>) -> (Vec<String>, Vec<String>) {
+    let Some(contract) = contract else { return (Vec::new(), Vec::new()) };
+    let mut scopes = BTreeSet::new();
+    let mut schemes: BTreeSet<String> = contract.schemes.keys().cloned().collect();
+    for operation in &contract.operations {
+        let contract::Security::Alternatives(alternatives) = &operation.security else { continue };
+        for (scheme, wanted) in alternatives.iter().flat_map(|requirement| &requirement.schemes) {
+            schemes.insert(scheme.clone());
+            scopes.extend(wanted.iter().cloned());
+        }
+    }
+    (scopes.into_iter().collect(), schemes.into_iter().collect())
+}
+
+/// Where clients find the API: scheme, host and port of the first listener that serves it.
+fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) -> String {
+    let number = site.and_then(|site| site.listeners.first()).map_or(0, |number| usize::from(*number));
+    let Some(listener) = document.listeners.values().nth(number) else { return String::from("http://localhost") };
+    let address = listener.bind.address();
+    let tls = listener.tls.is_some();
+    let known = settings.hosts.iter().chain(&listener.hosts).find(|host| !host.starts_with("*."));
+    let host = match known {
+        Some(host) => host.value.clone(),
+        None if address.ip().is_unspecified() => String::from("localhost"),
+        None if address.is_ipv6() => format!("[{}]", address.ip()),
+        None => address.ip().to_string(),
+    };
+    let (scheme, usual) = if tls { ("https", 443) } else { ("http", 80) };
+    if address.port() == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", address.port()) }
+}
+
+fn collision(
+    new: Option<&(String, Option<Span>)>,
+    old: Option<&(String, Option<Span>)>,
+    out: &mut Diagnostics,
+) {
+    let (Some((new, span)), Some((old, _))) = (new, old) else { return };
+    let message = if new == old {
+        format!("`{new}` is there twice")
+    } else {
+        format!("`{new}` and `{old}` match the same calls")
+    };
+    let help = "keep one of them: names of parameters do not tell paths apart";
+    out.push(Diagnostic::error("path-collision", message).maybe_at(*span).help(help));
+}

@@ -1,0 +1,115 @@
+//! Which files a document is made of, and what is said when one is not there.
+//!
+//! The loader asks [`needed_assets`], reads them, and follows the references of contracts by
+//! [`contract::references`] until nothing new comes up.
+
+use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
+use spec::{AcceptUnenforced, ContractSource, Document, FileOrUrl, SecretRef};
+
+use crate::Input;
+
+/// What an asset is, so that the loader treats it as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NeededKind {
+    /// An API description, which may refer to further files.
+    Contract,
+    /// A file that may be shown.
+    File,
+    /// A file that is never shown.
+    Secret,
+    /// An environment variable, never shown; its name in the assets begins with `env:`.
+    Env,
+}
+
+/// One asset that a document names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// The name under which it is looked for in the assets: a path relative to the document, or `env:NAME`.
+    pub name: String,
+    /// What it is.
+    pub kind: NeededKind,
+    /// Where the document names it.
+    pub span: Span,
+}
+
+/// The name of a secret in the assets.
+#[must_use]
+pub fn secret_key(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::Env(name) => format!("env:{name}"),
+        SecretRef::File(path) => path.clone(),
+    }
+}
+
+/// What the document names directly, without repetition, whatever else may be wrong with it.
+#[must_use]
+pub fn needed_assets(path: &str, text: &str, environment: Option<&str>) -> Vec<Needed> {
+    let mut sources = Sources::default();
+    let mut ignored = Diagnostics::new();
+    let file = sources.add(path, text);
+    let resolved = spec::parse(text, file, &mut ignored)
+        .and_then(|tree| spec::resolve(&tree, environment, &crate::sections(), &mut ignored));
+    let mut all = resolved.map(|resolved| named_by(&resolved.document)).unwrap_or_default();
+    all.sort_by(|left, right| (&left.name, left.kind).cmp(&(&right.name, right.kind)));
+    all.dedup_by(|later, first| later.name == first.name && later.kind == first.kind);
+    all
+}
+
+/// Reports what is named and not there.
+pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostics) {
+    for needed in named_by(document) {
+        if input.assets.contains_key(&needed.name) {
+            continue;
+        }
+        let why = input.unreadable.get(&needed.name).map_or("it was not found", String::as_str);
+        let diagnostic = match needed.kind {
+            NeededKind::Env => {
+                let name = needed.name.strip_prefix("env:").unwrap_or(&needed.name);
+                Diagnostic::error("secret-missing", format!("the environment variable `{name}` is not set"))
+                    .help(format!("set `{name}` where `yett` is started"))
+            }
+            _ => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
+                .help("paths are relative to the document that names them"),
+        };
+        out.push(diagnostic.at(needed.span));
+    }
+}
+
+fn named_by(document: &Document) -> Vec<Needed> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, kind: NeededKind, span: Span| {
+        all.push(Needed { name: name.to_owned(), kind, span });
+    };
+    for listener in document.listeners.values() {
+        let Some(tls) = &listener.tls else { continue };
+        add(tls.certificate.path(), NeededKind::File, tls.certificate.span);
+        let kind = match tls.key.value {
+            SecretRef::Env(_) => NeededKind::Env,
+            SecretRef::File(_) => NeededKind::Secret,
+        };
+        add(&secret_key(&tls.key), kind, tls.key.span);
+    }
+    for issuer in document.issuers.values() {
+        if let Some(jwks) = &issuer.jwks
+            && let FileOrUrl::File(file) = &jwks.value
+        {
+            add(file.path(), NeededKind::File, jwks.span);
+        }
+    }
+    for upstream in document.upstreams.values() {
+        if let Some(ca) = &upstream.tls.ca {
+            add(ca.path(), NeededKind::File, ca.span);
+        }
+    }
+    for api in document.apis.values() {
+        if let ContractSource::File(file) = &api.contract.value {
+            add(file.path(), NeededKind::Contract, api.contract.span);
+        }
+        if let Some(accept) = &api.accept_unenforced
+            && let AcceptUnenforced::File(file) = &accept.value
+        {
+            add(file.path(), NeededKind::File, accept.span);
+        }
+    }
+    all
+}

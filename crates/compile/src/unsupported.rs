@@ -1,0 +1,37 @@
+//! Settings that the document's shape has and this version does not carry out (invariant 9): an error, never silence.
+
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use spec::{Document, ListenerHttp, OnFull, Pool};
+
+/// Reports each of them.
+pub(crate) fn check(document: &Document, out: &mut Diagnostics) {
+    let mut report = |what: &str, span: Span| {
+        let message = format!("{what} cannot be set in this version");
+        out.push(Diagnostic::error("unsupported", message).at(span).help("take it out"));
+    };
+    for listener in document.listeners.values() {
+        if !same_http(&listener.http, &ListenerHttp::default()) {
+            report("`http` of a listener", listener.span);
+        }
+    }
+    for upstream in document.upstreams.values() {
+        let (pool, usual) = (&upstream.pool, Pool::default());
+        if pool.connections != usual.connections || pool.idle != usual.idle {
+            report("`pool` of an upstream", upstream.span);
+        }
+        if let Some(name) = &upstream.tls.server_name {
+            report("`server_name` of an upstream", name.span);
+        }
+    }
+    if document.record.on_full == OnFull::Refuse {
+        report("`on_full: refuse`", document.span);
+    }
+}
+
+fn same_http(left: &ListenerHttp, right: &ListenerHttp) -> bool {
+    left.version == right.version
+        && left.head == right.head
+        && left.head_timeout == right.head_timeout
+        && left.idle == right.idle
+        && left.streams == right.streams
+}
