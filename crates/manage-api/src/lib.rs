@@ -1,1 +1,46 @@
+//! The control API: its types, its server and its client. The CLI uses nothing else (invariant 11).
+//!
+//! The first nouns are spoken in HTTP/1.1 over a unix socket in the data directory, which only its owner can open:
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /v1/status` | [`Status`] |
+//! | `POST /v1/reload` | [`ReloadReport`] |
+//! | `POST /v1/tokens` with [`TokenRequest`] | [`Token`] |
+//!
+//! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
+//! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`].
 
+mod client;
+mod server;
+mod socket;
+mod types;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use client::{Client, ClientError};
+pub use server::{Handler, serve};
+pub use socket::bind;
+pub use types::{
+    ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token, TokenRequest,
+};
+
+/// Longest request body, in bytes; more is 413.
+pub const MAX_REQUEST: usize = 64 * 1024;
+/// Longest answer that a client reads, in bytes.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Connections served at one time; further ones wait.
+pub const CONNECTIONS: usize = 16;
+/// How long one exchange may take, a reload of a large contract included.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest life of a token of the local issuer.
+pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// Diagnostics told of one reload; the rest is counted.
+pub const MAX_DIAGNOSTICS: usize = 200;
+
+/// A boxed future that may cross threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The client's side, for the CLI.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
+use crate::{MAX_ANSWER, PATIENCE};
+
+/// Talks to a gateway on the same machine.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    NotRunning(PathBuf),
+    /// The socket belongs to somebody else.
+    Forbidden(PathBuf),
+    /// The exchange broke.
+    Exchange(String),
+    /// The gateway said no.
+    Problem(Problem),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::NotRunning(path) => {
+                write!(f, "no gateway listens on `{}`: start `yett run` first", path.display())
+            }
+            ClientError::Forbidden(path) => {
+                write!(f, "`{}` may only be opened by the user who runs the gateway", path.display())
+            }
+            ClientError::Exchange(why) => write!(f, "the gateway did not answer: {why}"),
+            ClientError::Problem(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+impl Client {
+    /// A client for the gateway whose socket this is.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// What the gateway is doing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.call(Method::GET, "/v1/status", Bytes::new()).await
+    }
+
+    /// Has it read its document anew.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a document with errors is an answer.
+    pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
+        self.call(Method::POST, "/v1/reload", Bytes::new()).await
+    }
+
+    /// Has it make a token.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn token(&self, request: &TokenRequest) -> Result<Token, ClientError> {
+        let body = serde_json::to_vec(request).map_err(|error| ClientError::Exchange(error.to_string()))?;
+        self.call(Method::POST, "/v1/tokens", body.into()).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+            Ok(result) => result,
+            Err(_) => Err(ClientError::Exchange(String::from("it took too long"))),
+        }
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let driver = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "yett")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(broken)?;
+        let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(broken)?.to_bytes();
+        driver.abort();
+        if parts.status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(broken);
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(problem) => Err(ClientError::Problem(problem)),
+            Err(_) => Err(ClientError::Exchange(format!("it answered {}", parts.status))),
+        }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NotRunning(self.socket.clone())
+            }
+            io::ErrorKind::PermissionDenied => ClientError::Forbidden(self.socket.clone()),
+            _ => ClientError::Exchange(error.to_string()),
+        }
+    }
+}
+
+fn broken(error: impl fmt::Display) -> ClientError {
+    ClientError::Exchange(error.to_string())
+}

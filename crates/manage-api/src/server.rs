@@ -1,0 +1,117 @@
+//! The server's side: reads a call, hands it to the [`Handler`], writes the answer.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
+use crate::{BoxFuture, CONNECTIONS, MAX_REQUEST, PATIENCE};
+
+/// What stands behind the control API.
+pub trait Handler: Send + Sync + fmt::Debug {
+    /// What the gateway is doing.
+    fn status(&self) -> Status;
+    /// Reads the document and its files anew and serves them when they are good.
+    fn reload(&self) -> BoxFuture<'_, ReloadReport>;
+    /// Makes a token of the local issuer.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or that there is no local issuer.
+    fn token(&self, request: TokenRequest) -> Result<Token, Problem>;
+}
+
+/// Serves the control API until the future is dropped.
+pub async fn serve(listener: UnixListener, handler: Arc<dyn Handler>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let handler = Arc::clone(&handler);
+                tokio::spawn(async move {
+                    connection(stream, handler).await;
+                    drop(permit);
+                });
+            }
+            // Out of descriptors or the like: give others time to give some back.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn connection(stream: UnixStream, handler: Arc<dyn Handler>) {
+    let service = hyper::service::service_fn(move |request| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(answer(request, &*handler).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    // An exchange that breaks off or takes too long concerns nobody but its client.
+    let _ = tokio::time::timeout(PATIENCE, connection).await;
+}
+
+async fn answer(request: Request<Incoming>, handler: &dyn Handler) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let result = match (parts.uri.path(), &parts.method) {
+        ("/v1/status", &Method::GET) => return json(StatusCode::OK, "application/json", &handler.status()),
+        ("/v1/reload", &Method::POST) => {
+            return json(StatusCode::OK, "application/json", &handler.reload().await);
+        }
+        ("/v1/tokens", &Method::POST) => match read(body).await {
+            Ok(request) => handler.token(request),
+            Err(problem) => Err(problem),
+        },
+        ("/v1/status", _) => return wrong_method("GET"),
+        ("/v1/reload" | "/v1/tokens", _) => return wrong_method("POST"),
+        (path, _) => Err(Problem::new(404, "not_found", "there is no such thing", format!("no `{path}` here"))),
+    };
+    match result {
+        Ok(token) => json(StatusCode::CREATED, "application/json", &token),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn read(body: Incoming) -> Result<TokenRequest, Problem> {
+    let bytes = match Limited::new(body, MAX_REQUEST).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let detail = format!("at most {MAX_REQUEST} bytes");
+            return Err(Problem::new(413, "body_too_large", "the body is too large", detail));
+        }
+        Err(_) => return Err(Problem::invalid("the body broke off")),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| Problem::invalid(format!("the body does not fit: {error}")))
+}
+
+fn wrong_method(allow: &'static str) -> Response<Full<Bytes>> {
+    let detail = format!("use {allow}");
+    let mut response = refuse(&Problem::new(405, "method_not_allowed", "not with this method", detail));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+fn refuse(problem: &Problem) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json(status, "application/problem+json", problem)
+}
+
+fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
