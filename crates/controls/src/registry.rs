@@ -5,6 +5,7 @@
 use diagnostics::Diagnostics;
 use engine::Stage;
 
+use crate::{authentication, authorization, metadata};
 use crate::scope::{Compiled, GatewayScope, OperationScope};
 
 /// One control.
@@ -31,7 +32,32 @@ pub struct Place {
 }
 
 /// All controls.
-pub static CONTROLS: &[Entry] = &[];
+pub static CONTROLS: &[Entry] = &[
+    Entry { name: "metadata", schema: None, gateway: None, operation: Some(metadata::compile) },
+    Entry { name: "authentication", schema: None, gateway: None, operation: Some(authentication::compile) },
+    Entry {
+        name: "authorization",
+        schema: Some(authorization::schema),
+        gateway: None,
+        operation: Some(authorization::compile),
+    },
+];
 
 /// The order at each stage: earlier speaks first.
-pub static ORDER: &[Place] = &[];
+pub static ORDER: &[Place] = &[
+    Place {
+        control: "metadata",
+        stage: Stage::Head,
+        reason: "its documents are for those who have no token yet; it stands in no other operation",
+    },
+    Place {
+        control: "authentication",
+        stage: Stage::Head,
+        reason: "who calls is asked before anything that depends on it: authorization, limits per subject, validation",
+    },
+    Place {
+        control: "authorization",
+        stage: Stage::Head,
+        reason: "on the proofs of authentication, and before what costs more; nobody without a right uses up a limit",
+    },
+];

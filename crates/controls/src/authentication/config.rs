@@ -1,0 +1,184 @@
+//! From the document's `issuers` and an API's `authentication` to verifiers.
+//!
+//! Authentication owns no section: its keys are the document's own (`issuers`, `authentication`, `issuer`, `audience`,
+//! `unsecured`), since other parts read them too.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use jose::{Algorithm, KeySet, TypPolicy};
+use spec::{FileOrUrl, Issuer, ScopesFrom, Spanned, TypRule};
+
+use super::keys::{MAX_AGE, Remote};
+use super::scopes::{From, ScopeRule};
+use super::verifier::{IssuerRule, Keys, Verifier};
+use super::{Authentication, Group};
+use crate::scope::{ApiScope, Compiled, OperationScope};
+use crate::security::{ANY_SCHEME, Access, Challenge, access, report, scope_names};
+
+/// `iss` of the tokens of the built-in local issuer.
+pub const LOCAL_ISSUER: &str = "urn:yett:local";
+
+/// A key set without keys.
+const EMPTY: &str = "{\"keys\":[]}";
+
+/// Compiles authentication for one operation. No control: anyone may call it.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let api = scope.api;
+    report(api, out);
+    let access = access(scope);
+    let (groups, alternatives, anonymous) = match access {
+        Access::Open => return Vec::new(),
+        Access::Closed(why) => return vec![closed(api, why)],
+        Access::Authenticated => (all_groups(api, out), vec![vec![ANY_SCHEME]], false),
+        Access::OneOf { alternatives, anonymous } => {
+            let sets: Vec<Vec<u16>> = alternatives
+                .iter()
+                .map(|alternative| alternative.needs.iter().map(|need| need.scheme).collect())
+                .collect();
+            (groups_of(api, &sets, out), sets, anonymous)
+        }
+    };
+    let Some(groups) = groups else {
+        return vec![closed(api, "its issuers cannot be used")];
+    };
+    let key = format!("authentication {alternatives:?} {anonymous}");
+    let control = api.share(&key, || Authentication::new(Challenge::of(api), groups, alternatives, anonymous));
+    vec![Compiled::enforced(control, span(api, scope))]
+}
+
+fn closed(api: &ApiScope<'_>, why: &'static str) -> Compiled {
+    let key = format!("authentication closed {why}");
+    let control = api.share(&key, || Authentication::closed(Challenge::of(api), why));
+    Compiled::enforced(control, Some(api.settings.name.span))
+}
+
+fn span(api: &ApiScope<'_>, scope: &OperationScope<'_>) -> Option<Span> {
+    scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span))
+}
+
+/// The groups that verify these schemes; schemes with the same settings share one verifier.
+fn groups_of(api: &ApiScope<'_>, sets: &[Vec<u16>], out: &mut Diagnostics) -> Option<Vec<Group>> {
+    let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut groups: Vec<Group> = Vec::new();
+    for scheme in wanted {
+        let name = api.schemes.get(usize::from(scheme))?;
+        let entry = if api.settings.authentication.contains_key(name) { name.as_str() } else { "*" };
+        let verifier = verifier(api, entry, out)?;
+        match groups.iter_mut().find(|group| Arc::ptr_eq(&group.verifier, &verifier)) {
+            Some(group) => group.schemes.push(scheme),
+            None => groups.push(Group { verifier, schemes: vec![scheme] }),
+        }
+    }
+    Some(groups)
+}
+
+/// A group for each entry of `authentication`, each good for any operation.
+fn all_groups(api: &ApiScope<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
+    let entries = api.settings.authentication.keys();
+    let groups: Option<Vec<Group>> = entries
+        .map(|entry| Some(Group { verifier: verifier(api, entry, out)?, schemes: vec![ANY_SCHEME] }))
+        .collect();
+    groups.filter(|groups| !groups.is_empty())
+}
+
+/// The verifier of an entry of `authentication`; made, and its problems reported, once.
+fn verifier(api: &ApiScope<'_>, entry: &str, out: &mut Diagnostics) -> Option<Arc<Verifier>> {
+    let shared = api.share(&format!("verifier {entry}"), || {
+        let settings = api.settings.authentication.get(entry)?;
+        let rule = |name: &Spanned<String>| {
+            let issuer = api.gateway.document.issuers.get(&name.value)?;
+            let audiences = settings.audience.as_ref().map(|audience| &audience.value);
+            let audiences = audiences.or(issuer.audience.as_ref()).map(|list| list.0.clone()).unwrap_or_default();
+            issuer_rule(api, &name.value, issuer, audiences, out)
+        };
+        let rules: Option<Vec<IssuerRule>> = settings.issuers.iter().map(rule).collect();
+        rules.filter(|rules| !rules.is_empty()).map(|rules| Arc::new(Verifier::new(rules)))
+    });
+    (*shared).clone()
+}
+
+fn issuer_rule(
+    api: &ApiScope<'_>,
+    name: &str,
+    issuer: &Spanned<Issuer>,
+    audiences: Vec<String>,
+    out: &mut Diagnostics,
+) -> Option<IssuerRule> {
+    let names = scope_names(api);
+    let bits: HashMap<String, usize> = names.iter().cloned().enumerate().map(|(bit, name)| (name, bit)).collect();
+    let algorithms = match &issuer.algorithms {
+        None => Algorithm::ALL.to_vec(),
+        Some(list) => list.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
+    };
+    if algorithms.is_empty() {
+        let message = format!("the issuer `{name}` has no algorithm that is taken");
+        out.push(Diagnostic::error("no-algorithm", message).at(issuer.span).help("take `algorithms` out"));
+        return None;
+    }
+    let from = match issuer.scopes_from.as_ref().map(|from| &from.value) {
+        None => From::Common,
+        Some(ScopesFrom::Scope) => From::Claim("scope"),
+        Some(ScopesFrom::Scp) => From::Claim("scp"),
+        Some(ScopesFrom::Roles) => From::Claim("roles"),
+        Some(ScopesFrom::Groups) => From::Claim("groups"),
+        Some(ScopesFrom::Pointer(pointer)) => From::Pointer(pointer.clone()),
+    };
+    let roles = issuer.roles.iter().map(|(role, scopes)| (role.clone(), scopes.0.clone())).collect();
+    let iss = match &issuer.url {
+        Some(url) if !issuer.local => url.as_str(),
+        _ => LOCAL_ISSUER,
+    };
+    Some(IssuerRule {
+        issuer: iss.into(),
+        keys: keys(api, name, issuer, out)?,
+        audiences,
+        algorithms,
+        leeway: issuer.leeway.get(),
+        typ: match issuer.typ {
+            TypRule::Lenient => TypPolicy::Common,
+            TypRule::Rfc9068 => TypPolicy::Rfc9068,
+        },
+        scopes: ScopeRule { from, bits: Arc::new(bits), roles },
+    })
+}
+
+fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diagnostics) -> Option<Keys> {
+    let remote = |jwks: Option<String>| {
+        let issuer = issuer.url.as_ref()?.as_str().to_owned();
+        Some(Keys::Remote(Remote { issuer, jwks, max_age: MAX_AGE }))
+    };
+    let (text, span): (Arc<[u8]>, Span) = match (&issuer.jwks, issuer.local) {
+        (_, true) => match api.gateway.local_jwks {
+            Some(text) => (text.into(), issuer.span),
+            // Checked before the first start: the gateway makes the key when it runs, and until then no token is good.
+            None => return KeySet::parse(EMPTY.into()).ok().map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into())),
+        },
+        (None, false) => return remote(None),
+        (Some(jwks), false) => match &jwks.value {
+            FileOrUrl::Url(url) => return remote(Some(url.as_str().to_owned())),
+            FileOrUrl::File(file) => match api.gateway.assets.get(file.path()) {
+                Some(text) => (Arc::clone(text), jwks.span),
+                None => {
+                    let message = format!("there is no file `{}` with the keys of `{name}`", file.path());
+                    let help = "write the path of a JWK set, relative to this document";
+                    out.push(Diagnostic::error("missing-file", message).at(jwks.span).help(help));
+                    return None;
+                }
+            },
+        },
+    };
+    let parsed = KeySet::parse(bytes::Bytes::copy_from_slice(&text));
+    let wrong = match parsed {
+        Ok(set) if !set.is_empty() => return Some(Keys::Fixed(Arc::new(set), text)),
+        Ok(_) => String::from("it has no usable key"),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("the keys of the issuer `{name}` cannot be used: {wrong}");
+    let help = "write a JWK set with public RSA, EC or Ed25519 keys";
+    out.push(Diagnostic::error("invalid-keys", message).at(span).help(help));
+    None
+}

@@ -1,0 +1,105 @@
+//! The section `authorization` of an API or an operation, and the contract's `security` as rules.
+
+use std::sync::Arc;
+
+use diagnostics::{Diagnostic, Diagnostics};
+use engine::Mode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use spec::{Node, Strings};
+
+use super::{Authorization, Require};
+use crate::scope::{Compiled, OperationKind, OperationScope};
+use crate::security::{Access, Challenge, access, bit, scope_names};
+
+/// what a caller needs beside what the contract asks for
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub struct AuthorizationSection {
+    /// scopes and roles that the caller must carry, all of them
+    #[serde(default)]
+    pub require: Required,
+    /// whether a call that lacks them is refused, or only recorded as such; the contract's own scopes always count
+    #[serde(default)]
+    pub mode: RuleMode,
+}
+
+/// scopes and roles
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub struct Required {
+    /// scopes, of the contract or of the issuer's own
+    #[serde(default)]
+    pub scopes: Strings,
+    /// roles, as the issuer names them
+    #[serde(default)]
+    pub roles: Strings,
+}
+
+/// Whether the added rule counts. There is no `off`: leave the rule out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleMode {
+    /// Recorded only.
+    Shadow,
+    /// Refused.
+    #[default]
+    Enforce,
+}
+
+/// JSON Schema of the section.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(AuthorizationSection)
+}
+
+/// Compiles authorization for one operation: the contract's scopes, and the added rule if there is one.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    if matches!(scope.kind, OperationKind::ImpliedOptions | OperationKind::WellKnown) {
+        return Vec::new();
+    }
+    let api = scope.api;
+    let access = access(scope);
+    let mut compiled = Vec::new();
+    if let Some(node) = scope.section {
+        compiled.extend(rule(scope, node, &access, out));
+    }
+    if let Access::OneOf { alternatives, anonymous } = access {
+        let key = format!("authorization {alternatives:?} {anonymous}");
+        let control = api.share(&key, || Authorization::new(Challenge::of(api), alternatives, anonymous));
+        let span = scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span));
+        compiled.insert(0, Compiled::enforced(control, span));
+    }
+    compiled
+}
+
+fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diagnostics) -> Option<Compiled> {
+    let api = scope.api;
+    // Read, and reported, once for all operations that have the same section.
+    let section = api.share(&format!("authorization section {node:?}"), || {
+        spec::read::<AuthorizationSection>(node, out)
+    });
+    // A section with errors keeps the document from being served.
+    let section = section.as_ref().as_ref()?;
+    let Required { scopes, roles } = &section.require;
+    if scopes.0.is_empty() && roles.0.is_empty() {
+        return None;
+    }
+    if *access == Access::Open {
+        let message = format!("anyone may call `{}`, so nobody can carry what `require` asks for", scope.id);
+        let help = "give the operation `security` in the contract, or leave `require` out here";
+        out.push(Diagnostic::error("require-without-security", message).at(node.span).help(help));
+        return None;
+    }
+    let names = scope_names(api);
+    let key = format!("authorization require {scopes:?} {roles:?}");
+    let control: Arc<Require> = api.share(&key, || {
+        // A scope without a number can be carried by no token: one number past all others refuses.
+        let scope = |name: &String| (bit(&names, name).unwrap_or(names.len()), name.as_str().into());
+        let roles = roles.0.iter().map(|role| role.as_str().into()).collect();
+        Require::new(Challenge::of(api), scopes.0.iter().map(scope).collect(), roles)
+    });
+    let mode = match section.mode {
+        RuleMode::Shadow => Mode::Shadow,
+        RuleMode::Enforce => Mode::Enforce,
+    };
+    Some(Compiled { mode, response_mode: mode, ..Compiled::enforced(control, Some(node.span)) })
+}
