@@ -5,9 +5,11 @@
                        [--header 'name: value'] [--include REGEX]
 
 A line: n, operation, mode (what schemathesis meant: positive or negative), valid (what judge.py says of the very bytes
-sent), why, method, target, status, code and decision (of a problem document), error (no answer at all). The summary goes
+sent), why, method, target, status, code and decision (of a problem document), answer (what is wrong with it), error
+(no answer at all). The summary goes
 to stdout as JSON: total, positive, valid, statuses, server_errors, valid_refused by code, invalid_accepted, and the
-share of valid calls refused by the canonical-path rules. The seed makes a run repeatable; no file is kept between runs.
+share of valid calls refused by the canonical-path rules; wrong_answers counts answers to valid calls that the contract
+does not describe. The seed makes a run repeatable; no file is kept between runs.
 """
 import argparse
 import base64
@@ -40,7 +42,8 @@ def operations(schema, include):
 class Driver:
     def __init__(self, flags):
         self.flags = flags
-        self.judge = Judge(load(flags.contract))
+        document = load(flags.contract)
+        self.judge, self.answers = Judge(document), Judge(document, hidden="writeOnly")
         self.out = open(flags.out, "w", encoding="utf-8")
         self.session = requests.Session()
         self.session.trust_env = False
@@ -52,6 +55,7 @@ class Driver:
         self.totals = collections.Counter()
         self.statuses, self.codes = collections.Counter(), collections.Counter()
         self.refused, self.errors, self.accepted = [], [], collections.Counter()
+        self.wrong_answers = []
 
     def send(self, case, mode):
         """Sends one case and writes its line; never raises for what the other side does."""
@@ -70,6 +74,7 @@ class Driver:
         try:
             response = self.session.send(prepared, timeout=30, allow_redirects=False)
             line |= {"status": response.status_code} | problem(response)
+            line |= self.judged_answer(prepared, response, line)
         except requests.RequestException as error:
             line["error"] = str(error)[:200]
             self.errors.append(line)
@@ -91,6 +96,18 @@ class Driver:
             return {"valid": True}
         except Violation as violation:
             return {"valid": False, "why": str(violation)[:200]}
+
+    def judged_answer(self, prepared, response, line):
+        """What is wrong with the answer to a valid call, when it is the upstream's and no refusal on the way."""
+        if not line["valid"] or "code" in line:
+            return {}
+        try:
+            self.answers.answer(
+                prepared.method, prepared.path_url, response.status_code, response.headers.items(), response.content)
+            return {}
+        except Violation as violation:
+            self.wrong_answers.append({"n": line["n"], "operation": line["operation"], "why": str(violation)[:200]})
+            return {"answer": str(violation)[:200]}
 
     def count(self, line):
         status = line.get("status", 0)
@@ -117,9 +134,10 @@ class Driver:
                 positive = max(1, round(each * self.flags.valid))
                 self.generate(operation, GenerationMode.POSITIVE, positive, rounds)
                 self.generate(operation, GenerationMode.NEGATIVE, each - positive, rounds)
-                print(f"\r{self.totals['total']} calls", end="", file=sys.stderr, flush=True)
+                if sys.stderr.isatty():
+                    print(f"\r{self.totals['total']} calls", end="", file=sys.stderr, flush=True)
             rounds += 1
-        print(file=sys.stderr)
+        print(f"{self.totals['total']} calls", file=sys.stderr)
         self.out.close()
 
     def generate(self, operation, mode, most, round_):
@@ -149,6 +167,8 @@ class Driver:
             "statuses": dict(sorted(self.statuses.items())),
             "server_errors": self.errors[:20],
             "server_errors_count": len(self.errors),
+            "wrong_answers": len(self.wrong_answers),
+            "wrong_answers_first": self.wrong_answers[:20],
             "invalid_accepted": dict(self.accepted),
             "valid_refused": dict(self.codes),
             "valid_refused_by_path_rules": [line["target"] for line in canonical][:50],

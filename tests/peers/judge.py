@@ -48,16 +48,17 @@ def ecma(pattern):
     return re.sub(r"(?<!\\)\$(?=$|[|)])", r"\\Z", pattern)
 
 
-def as_request_schemas(node, read_only, nullable):
-    """The contract's schemas as plain JSON Schema 2020-12, as they hold for a request. Changes `node` in place."""
+def as_json_schemas(node, hidden, nullable):
+    """The contract's schemas as plain JSON Schema 2020-12, as they hold in one direction: properties marked `hidden`
+    (readOnly in requests, writeOnly in answers, or None) may not be there. Changes `node` in place."""
     if isinstance(node, list):
         for item in node:
-            as_request_schemas(item, read_only, nullable)
+            as_json_schemas(item, hidden, nullable)
     elif isinstance(node, dict):
         properties = node.get("properties")
         if isinstance(properties, dict):
             for name, schema in properties.items():
-                if isinstance(schema, dict) and schema.get("readOnly") is True and read_only == "refuse":
+                if isinstance(schema, dict) and hidden and schema.get(hidden) is True:
                     properties[name] = False
                     if isinstance(node.get("required"), list):
                         node["required"] = [other for other in node["required"] if other != name]
@@ -67,7 +68,7 @@ def as_request_schemas(node, read_only, nullable):
             three_zero(node)
         for key, value in node.items():
             if key not in ("example", "examples", "enum", "const", "default"):
-                as_request_schemas(value, read_only, nullable)
+                as_json_schemas(value, hidden, nullable)
 
 
 def three_zero(node):
@@ -100,9 +101,9 @@ def no_constants(word):
 
 
 class Judge:
-    def __init__(self, document, base_path="", read_only="refuse", undeclared_query="refuse"):
+    def __init__(self, document, base_path="", hidden="readOnly", undeclared_query="refuse"):
         document = copy.deepcopy(document)
-        as_request_schemas(document, read_only, str(document.get("openapi", "")).startswith("3.0"))
+        as_json_schemas(document, hidden, str(document.get("openapi", "")).startswith("3.0"))
         self.document, self.base_path, self.undeclared_query = document, base_path, undeclared_query
         resource = referencing.Resource(document, referencing.jsonschema.DRAFT202012)
         self.registry = referencing.Registry().with_resource("urn:contract", resource)
@@ -152,25 +153,55 @@ class Judge:
         if "fault" in call:
             raise Violation("fault", call["fault"])
         path, _, query = call["target"].partition("?")
-        if not path.startswith(self.base_path):
-            raise Violation("path", path)
-        path = path[len(self.base_path):]
-        found, operation = [], None
-        for _, template, shape, names, method, candidate, item in self.routes:
-            if match := shape.fullmatch(path):
-                found.append(method)
-                if method == call["method"]:
-                    operation = candidate
-                    break
-        else:
-            # HEAD is answered wherever GET is (RFC 9110 §9.3.2).
-            if call["method"] == "HEAD" and "GET" in found:
-                return self.judge({**call, "method": "GET"})
-            raise Violation("method" if found else "path", f"{call['method']} {path}")
-        values = dict(zip(names, match.groups()))
+        name, operation, item, values = self.find(call["method"], path)
         self.parameters(call, operation, item, values, query)
         self.body(call, operation)
-        return f"{method} {template}"
+        return name
+
+    def find(self, method, path):
+        """The operation behind a method and a path: its name, itself, its path item and the path's values."""
+        if not path.startswith(self.base_path):
+            raise Violation("path", path)
+        inner, found = path[len(self.base_path):], []
+        for _, template, shape, names, candidate, operation, item in self.routes:
+            if match := shape.fullmatch(inner):
+                found.append(candidate)
+                if candidate == method:
+                    return f"{method} {template}", operation, item, dict(zip(names, match.groups()))
+        # HEAD is answered wherever GET is (RFC 9110 §9.3.2).
+        if method == "HEAD" and "GET" in found:
+            return self.find("GET", path)
+        raise Violation("method" if found else "path", f"{method} {path}")
+
+    def answer(self, method, target, status, headers, body):
+        """Raises Violation when an answer is not one that the contract describes; for a judge made with writeOnly."""
+        _, operation, _, _ = self.find(method, target.partition("?")[0])
+        declared = operation.get("responses", {})
+        response = declared.get(str(status)) or declared.get(f"{str(status)[0]}XX") or declared.get("default")
+        if response is None:
+            raise Violation("status_undeclared", str(status))
+        response = self.resolve(response)
+        sent = {name.lower(): value for name, value in headers}
+        for name, header in response.get("headers", {}).items():
+            header = self.resolve(header)
+            if name.lower() in sent:
+                self.check(header.get("schema", True), sent[name.lower()], "answer_header_invalid")
+            elif header.get("required"):
+                raise Violation("answer_header_missing", name)
+        content = response.get("content", {})
+        if method == "HEAD" or not content:
+            if body:
+                raise Violation("answer_body_undeclared", f"{len(body)} bytes")
+            return
+        kind = sent.get("content-type", "").split(";")[0].strip().lower()
+        if kind not in content:
+            raise Violation("answer_media_type", kind)
+        if JSON_TYPE.fullmatch(kind):
+            try:
+                value = json.loads(body.decode("utf-8"), object_pairs_hook=no_duplicates, parse_constant=no_constants)
+            except ValueError as error:
+                raise Violation("answer_not_json", str(error)[:200]) from error
+            self.check(content[kind].get("schema", True), value, "answer_invalid")
 
     def parameters(self, call, operation, item, path_values, query):
         declared = {}
@@ -353,7 +384,8 @@ def main():
     parser.add_argument("--read-only", choices=["refuse", "allow"], default="refuse")
     parser.add_argument("--undeclared-query", choices=["refuse", "allow"], default="refuse")
     flags = parser.parse_args()
-    judge = Judge(load(flags.contract), flags.base_path, flags.read_only, flags.undeclared_query)
+    hidden = "readOnly" if flags.read_only == "refuse" else None
+    judge = Judge(load(flags.contract), flags.base_path, hidden, flags.undeclared_query)
     kinds, operations, first, calls = collections.Counter(), collections.Counter(), [], 0
     with open(flags.calls, encoding="utf-8") as file:
         for line in file:
