@@ -15,12 +15,15 @@ pub enum Meter {
         /// Units that may be spent at once.
         burst: u32,
     },
-    /// At most `limit` units in each window of `length`, windows aligned to the epoch.
+    /// At most `limit` units in the window from `start` to `end`, which whoever asks aligns to the calendar: months have
+    /// no common length.
     Window {
-        /// Length of a window.
-        length: Duration,
-        /// Units in each.
-        limit: u64,
+        /// First moment of the window, in whole seconds.
+        start: UnixTime,
+        /// First moment after it.
+        end: UnixTime,
+        /// Units in it.
+        limit: u32,
     },
     /// At most `limit` units held at one time; given back with [`Cells::release`].
     Concurrency {
