@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 use tape::Tape;
@@ -131,6 +132,13 @@ impl Request {
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref().or_else(|| self.uri.query())
+    }
+
+    /// Path and query as the client sent them, when both were canonical already and nobody replaced them.
+    #[must_use]
+    pub fn untouched_target(&self) -> Option<&PathAndQuery> {
+        let untouched = self.path.is_none() && self.query.is_none();
+        self.uri.path_and_query().filter(|_| untouched)
     }
 
     /// Replaces the query, as when undeclared parameters are stripped. An empty one goes upstream without its `?`.

@@ -1,1 +1,40 @@
+//! The data plane: sockets, HTTP, and the exchange between a client and an upstream.
+//!
+//! One thread per core, each with its own single-threaded runtime, listener, connection pool and attached snapshot: no
+//! lock and no wake-up of another core on the path of a call. The proxy is handed a compiled [`engine::Snapshot`]; it
+//! knows neither the document that it came from nor any control by name.
+//!
+//! Start reading at [`plane`] (threads, publishing, draining), then `connection` (what a client connects to), then
+//! `exchange` (the life of a call), then `upstream` (the way to the service behind).
+//!
+//! | module | what it promises |
+//! |---|---|
+//! | `http1::guard` | hyper sees a strict subset of RFC 9112, or nothing |
+//! | `head` | a call has one host, one framing, no hop-by-hop fields |
+//! | `forward` | nothing goes upstream without [`engine::pipeline::Permitted`], and all of it is written anew |
+//! | `flight` | each call is recorded exactly once, whoever goes away |
+//! | `alarm` | deadlines cost no timer per call |
 
+mod alarm;
+mod answer;
+mod body;
+mod connection;
+mod core;
+mod deliver;
+mod exchange;
+mod flight;
+mod forward;
+mod head;
+mod hops;
+mod http1;
+mod ids;
+mod listen;
+mod offload;
+mod outgoing;
+pub mod plane;
+mod table;
+mod tls;
+mod upstream;
+
+
+pub use plane::{DataPlane, Services, Settings};

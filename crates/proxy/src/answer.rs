@@ -1,0 +1,248 @@
+//! The body of an answer on its way to the client, which carries the call to its record.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use engine::bounds::Bound;
+use engine::{Body as WholeBody, Code, codes};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::core::Core;
+use crate::flight::{Flight, Stream};
+use crate::upstream::Lease;
+
+/// Checks of copies that one core has going at one time.
+const SAMPLES: usize = 64;
+
+/// An answer's body.
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    /// Known whole.
+    Known(Known),
+    /// From the upstream as it comes.
+    Streamed(Box<Streamed>),
+}
+
+/// A body that is known whole.
+#[derive(Debug)]
+pub(crate) struct Known {
+    bytes: Bytes,
+    flight: Option<Box<Flight>>,
+}
+
+/// A body that comes from the upstream.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    stream: Rc<Stream>,
+    sample: Option<Sample>,
+    bytes: u64,
+    ended: bool,
+    broken: Option<(&'static Code, &'static str)>,
+}
+
+/// A copy for a check in shadow.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pieces: Vec<Bytes>,
+    length: usize,
+    limit: usize,
+}
+
+impl AnswerBody {
+    /// A body that is known whole; the call is over once it is handed over.
+    pub(crate) fn known(bytes: Bytes, mut flight: Flight) -> Self {
+        flight.call.decision.bytes_out = bytes.len() as u64;
+        AnswerBody::Known(Known { bytes, flight: Some(Box::new(flight)) })
+    }
+
+    /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
+    pub(crate) fn streamed(incoming: Incoming, lease: Lease, flight: Flight, sample: Option<usize>) -> Self {
+        let sample = sample.map(|limit| Sample { pieces: Vec::new(), length: 0, limit });
+        AnswerBody::Streamed(Box::new(Streamed {
+            incoming,
+            lease: Some(lease),
+            stream: Stream::enter(flight),
+            sample,
+            bytes: 0,
+            ended: false,
+            broken: None,
+        }))
+    }
+}
+
+/// The answer cannot be ended well; the connection or stream has to break.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            AnswerBody::Known(known) if known.bytes.is_empty() => Poll::Ready(None),
+            AnswerBody::Known(known) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut known.bytes))))),
+            AnswerBody::Streamed(streamed) => streamed.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Known(known) => known.bytes.is_empty(),
+            AnswerBody::Streamed(streamed) => streamed.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Known(known) => SizeHint::with_exact(known.bytes.len() as u64),
+            AnswerBody::Streamed(streamed) => streamed.incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        if let Some(mut flight) = self.flight.take() {
+            // Nobody took it: the client went away.
+            if !self.bytes.is_empty() {
+                flight.call.decision.aborted = true;
+                flight.call.decision.bytes_out = 0;
+            }
+        }
+    }
+}
+
+impl Streamed {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    self.bytes += data.len() as u64;
+                    if let Some(sample) = &mut self.sample {
+                        sample.add(data);
+                    }
+                }
+                if self.incoming.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => {
+                self.broken = Some((&codes::UPSTREAM_RESET, "the answer broke off in its body"));
+                Poll::Ready(Some(Err(Broken)))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending if self.stream.overdue(context) => {
+                self.broken = Some((&codes::UPSTREAM_TIMEOUT, "the answer's body did not end in time"));
+                Poll::Ready(Some(Err(Broken)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        if !self.ended && self.incoming.is_end_stream() {
+            self.end();
+        }
+        let Some(mut flight) = self.stream.leave() else { return };
+        flight.leave();
+        let decision = &mut flight.call.decision;
+        decision.bytes_out = self.bytes;
+        if let Some((code, fault)) = self.broken {
+            decision.code = Some(code);
+            decision.fault = Some(fault.into());
+        } else if !self.ended {
+            decision.aborted = true;
+        } else if let Some(sample) = self.sample.take() {
+            sample.check(flight);
+        }
+    }
+}
+
+impl Sample {
+    fn add(&mut self, data: &Bytes) {
+        self.length = self.length.saturating_add(data.len());
+        if self.length <= self.limit {
+            self.pieces.push(data.clone());
+        } else {
+            self.pieces = Vec::new();
+        }
+    }
+
+    /// Checks the copy when the client has its answer; the call is recorded after that.
+    fn check(self, mut flight: Flight) {
+        let core = Rc::clone(&flight.core);
+        let running = tokio::runtime::Handle::try_current().is_ok();
+        if !running || self.length > self.limit || core.sampling.get() >= SAMPLES {
+            core.recorder.bound(Bound::Unsampled);
+            return;
+        }
+        let Some(plan) = flight.call.operation.clone() else { return };
+        flight.call.response.body = WholeBody::new(join(self.pieces));
+        let ticket = Ticket::take(core);
+        tokio::task::spawn_local(async move {
+            let (pipeline, call) = flight.pipeline();
+            // In shadow a verdict is kept and stops nothing.
+            let _ = pipeline.response_body(call, &plan).await;
+            drop(flight);
+            drop(ticket);
+        });
+    }
+}
+
+fn join(mut pieces: Vec<Bytes>) -> Bytes {
+    if pieces.len() == 1 {
+        return pieces.pop().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
+    whole.freeze()
+}
+
+/// One of [`SAMPLES`].
+struct Ticket(Rc<Core>);
+
+impl Ticket {
+    fn take(core: Rc<Core>) -> Self {
+        core.sampling.set(core.sampling.get() + 1);
+        Self(core)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.sampling.set(self.0.sampling.get().saturating_sub(1));
+    }
+}

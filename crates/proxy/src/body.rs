@@ -1,0 +1,177 @@
+//! Bodies that are buffered, under a bound of their own and one for the core (THREATS rows 21, 48).
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use engine::bounds;
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::alarm::Alarm;
+
+/// More is not waited for when the answer is known already.
+const DRAIN_BYTES: usize = 64 * 1024;
+/// Longer is not waited for.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// Room made at once, whatever the head says of the length.
+const FIRST_ROOM: usize = 64 * 1024;
+
+/// Bytes that buffered bodies of a core hold.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    used: Cell<usize>,
+    limit: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { used: Cell::new(0), limit }
+    }
+}
+
+/// What one call holds of the budget; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    budget: Rc<Budget>,
+    held: usize,
+}
+
+impl Lease {
+    pub(crate) fn new(budget: &Rc<Budget>) -> Self {
+        Self { budget: Rc::clone(budget), held: 0 }
+    }
+
+    /// Takes more; false when there is no more.
+    #[must_use]
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+        let used = self.budget.used.get().saturating_add(bytes);
+        if used > self.budget.limit {
+            return false;
+        }
+        self.budget.used.set(used);
+        self.held += bytes;
+        true
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.budget.used.set(self.budget.used.get().saturating_sub(self.held));
+    }
+}
+
+/// Why a body could not be buffered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// Longer than its bound.
+    TooLarge,
+    /// The core has no room.
+    NoRoom,
+    /// Its sender broke off.
+    Broken,
+    /// It breaks the grammar.
+    Malformed,
+    /// Its deadline passed.
+    Late,
+}
+
+/// Buffers a body whole; the alarm's deadline holds.
+///
+/// # Errors
+/// When it is too long, too slow or not whole.
+pub(crate) async fn read_whole(
+    incoming: &mut Incoming,
+    limit: u64,
+    lease: &mut Lease,
+    alarm: &Alarm,
+) -> Result<Bytes, Unread> {
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    let mut length = 0_u64;
+    while let Some(data) = next_data(incoming, alarm).await? {
+        length += data.len() as u64;
+        if length > limit {
+            return Err(Unread::TooLarge);
+        }
+        if !lease.take(data.len()) {
+            return Err(Unread::NoRoom);
+        }
+        match first.take() {
+            // Most bodies come in one piece: no copy.
+            None if rest.is_empty() => first = Some(data),
+            None => rest.extend_from_slice(&data),
+            Some(piece) => {
+                let expected = usize::try_from(incoming.size_hint().lower()).unwrap_or(FIRST_ROOM);
+                rest.reserve(piece.len() + data.len() + expected.min(FIRST_ROOM));
+                rest.extend_from_slice(&piece);
+                rest.extend_from_slice(&data);
+            }
+        }
+        if incoming.is_end_stream() {
+            break;
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+async fn next_data(incoming: &mut Incoming, alarm: &Alarm) -> Result<Option<Bytes>, Unread> {
+    poll_fn(|context| {
+        loop {
+            match Pin::new(&mut *incoming).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Poll::Ready(Ok(Some(data))),
+                    // Trailers of what is buffered are dropped.
+                    Err(_) => {}
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(judge(&error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending => {
+                    if alarm.at().is_none() {
+                        alarm.set_in(bounds::BODY_TIME);
+                    }
+                    return alarm.poll(context).map(|()| Err(Unread::Late));
+                }
+            }
+        }
+    })
+    .await
+}
+
+fn judge(error: &hyper::Error) -> Unread {
+    use std::error::Error;
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    match source {
+        Some(source) if source.kind() == std::io::ErrorKind::InvalidData => Unread::Malformed,
+        _ if error.is_parse() => Unread::Malformed,
+        _ => Unread::Broken,
+    }
+}
+
+/// Reads what is left of a body that nobody wants, as far as that is cheap; true when its end was reached, so that the
+/// connection can be used again (THREATS row 2).
+pub(crate) async fn drain(mut incoming: Incoming, alarm: &Alarm) -> bool {
+    if incoming.is_end_stream() {
+        return true;
+    }
+    if incoming.size_hint().lower() > DRAIN_BYTES as u64 {
+        return false;
+    }
+    alarm.set_in(DRAIN_TIME);
+    let mut seen = 0;
+    while let Ok(Some(data)) = next_data(&mut incoming, alarm).await {
+        seen += data.len();
+        if incoming.is_end_stream() {
+            return true;
+        }
+        if seen > DRAIN_BYTES {
+            return false;
+        }
+    }
+    incoming.is_end_stream()
+}

@@ -1,0 +1,298 @@
+//! One connection of a client, from accept to close.
+//!
+//! TLS when the listener has a certificate (the one of the snapshot that serves at that moment), HTTP/2 by ALPN, or in
+//! clear text by its preface (RFC 9113 section 3.3), HTTP/1 otherwise. One alarm serves the head's time, the idle time
+//! and, on HTTP/1, all deadlines of a call.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use engine::bounds::{self, Bound};
+use engine::record::ConnectionEvent;
+use engine::{Peer, Tick};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::alarm::Alarm;
+use crate::core::{Core, LocalExec};
+use crate::exchange::exchange;
+use crate::http1::guard::{Fault, Guard};
+use crate::listen::Replay;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Room for a first read: most first requests fit.
+const FIRST_READ: usize = 4 * 1024;
+/// More than the guard lets through of a head.
+const READ_BUFFER: usize = 64 * 1024;
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const PING_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What is known of a connection while it is open.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) peer: Peer,
+    pub(crate) alarm: Alarm,
+    fault: Cell<Option<(u64, Fault)>>,
+    begun: Cell<u64>,
+    active: Cell<u32>,
+    head_open: Cell<bool>,
+    closing: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Conn {
+    fn new(core: &Core, peer: Peer) -> Self {
+        let alarm = Alarm::new(Arc::clone(&core.clock));
+        alarm.set_in(bounds::HEAD_TIME);
+        Self {
+            peer,
+            alarm,
+            fault: Cell::new(None),
+            begun: Cell::new(0),
+            active: Cell::new(0),
+            head_open: Cell::new(false),
+            closing: Cell::new(false),
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// A call begins; returns why its head was refused, when it was.
+    pub(crate) fn begin(&self) -> Option<Fault> {
+        let number = self.begun.get();
+        self.begun.set(number + 1);
+        self.active.set(self.active.get() + 1);
+        self.alarm.clear();
+        self.fault.get().filter(|(refused, _)| *refused == number).map(|(_, fault)| fault)
+    }
+
+    /// A call is over.
+    pub(crate) fn end(&self, now: Tick) {
+        let active = self.active.get().saturating_sub(1);
+        self.active.set(active);
+        if active == 0 {
+            let time = if self.head_open.get() { bounds::HEAD_TIME } else { bounds::IDLE_TIME };
+            self.alarm.set(now.after(time));
+        }
+    }
+
+    /// The head of call number `number` was refused.
+    pub(crate) fn refuse_head(&self, number: u64, fault: Fault) {
+        self.fault.set(Some((number, fault)));
+    }
+
+    /// Whether the start of a head is there and its end is not.
+    pub(crate) fn head_open(&self, open: bool) {
+        if open && !self.head_open.get() && self.active.get() == 0 {
+            self.alarm.set_in(bounds::HEAD_TIME);
+        }
+        self.head_open.set(open);
+    }
+
+    /// Ends the connection after the calls that it carries.
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+        self.wake();
+    }
+
+    /// Whether it ends after its calls.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// Polls its task.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn watch(&self, context: &Context<'_>) {
+        let mut slot = self.waker.borrow_mut();
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *slot = Some(context.waker().clone());
+        }
+    }
+}
+
+/// Takes a connection out of its core's table when its task ends, however that comes.
+struct Entered {
+    core: Rc<Core>,
+    conn: Rc<Conn>,
+    number: usize,
+}
+
+impl Entered {
+    fn new(core: &Rc<Core>, conn: &Rc<Conn>) -> Self {
+        core.recorder.connection(ConnectionEvent::Opened);
+        Self { number: core.conns.insert(Rc::clone(conn)), core: Rc::clone(core), conn: Rc::clone(conn) }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.core.conns.remove(self.number);
+        self.core.recorder.connection(ConnectionEvent::Closed);
+        if self.conn.fault.get().is_some() {
+            self.core.recorder.connection(ConnectionEvent::Malformed);
+        }
+    }
+}
+
+/// Serves a socket that was accepted on a listener.
+pub(crate) async fn serve(core: Rc<Core>, listener: u16, socket: TcpStream, address: SocketAddr) {
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut peer = Peer { address, listener, tls: false, server_name: None };
+    match core.tls_of(listener) {
+        Ok(None) => serve_clear(core, peer, socket).await,
+        Ok(Some(config)) => {
+            peer.tls = true;
+            let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
+            match tokio::time::timeout(bounds::HANDSHAKE_TIME, handshake).await {
+                Ok(Ok(stream)) => {
+                    let (_, session) = stream.get_ref();
+                    peer.server_name = session.server_name().map(Arc::from);
+                    if session.alpn_protocol() == Some(b"h2") {
+                        serve_two(core, peer, stream).await;
+                    } else {
+                        serve_one(core, peer, stream, BytesMut::new()).await;
+                    }
+                }
+                Ok(Err(_)) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
+                Err(_) => {
+                    core.recorder.bound(Bound::HandshakeTime);
+                    core.recorder.connection(ConnectionEvent::HandshakeFailed);
+                }
+            }
+        }
+        Err(_) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
+    }
+}
+
+/// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes.
+async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: TcpStream) {
+    let mut first = BytesMut::new();
+    let sniff = async {
+        first.reserve(FIRST_READ);
+        loop {
+            if socket.read_buf(&mut first).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+            let length = first.len().min(PREFACE.len());
+            let alike = first.get(..length) == PREFACE.get(..length);
+            if !alike || length == PREFACE.len() {
+                return Ok(alike);
+            }
+        }
+    };
+    match tokio::time::timeout(bounds::HEAD_TIME, sniff).await {
+        Ok(Ok(true)) => serve_two(core, peer, Replay::new(first.freeze(), socket)).await,
+        Ok(Ok(false)) => serve_one(core, peer, socket, first).await,
+        Ok(Err(_)) => {}
+        Err(_) => core.recorder.bound(Bound::HeadTime),
+    }
+}
+
+async fn serve_one<S>(core: Rc<Core>, peer: Peer, io: S, first: BytesMut)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let conn = Rc::new(Conn::new(&core, peer));
+    let _entered = Entered::new(&core, &conn);
+    let guard = Guard::new(io, first, Rc::clone(&conn));
+    let service = {
+        let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
+        service_fn(move |request| exchange(Rc::clone(&core), Rc::clone(&conn), request))
+    };
+    let connection = http1::Builder::new()
+        .half_close(false)
+        .keep_alive(true)
+        .max_buf_size(READ_BUFFER)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(guard), service);
+    let mut connection = pin!(connection);
+    let mut told = false;
+    let expired = std::future::poll_fn(|context| {
+        conn.watch(context);
+        if conn.is_closing() && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if connection.as_mut().poll(context).is_ready() {
+            return Poll::Ready(false);
+        }
+        poll_idle(&conn, context)
+    })
+    .await;
+    if expired && conn.head_open.get() {
+        core.recorder.bound(Bound::HeadTime);
+    }
+}
+
+async fn serve_two<S>(core: Rc<Core>, peer: Peer, io: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let conn = Rc::new(Conn::new(&core, peer));
+    let _entered = Entered::new(&core, &conn);
+    let service = {
+        let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
+        service_fn(move |request| exchange(Rc::clone(&core), Rc::clone(&conn), request))
+    };
+    let connection = http2::Builder::new(LocalExec)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds::STREAMS)
+        .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(bounds::RESET_STREAMS)
+        .max_local_error_reset_streams(bounds::RESET_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(READ_BUFFER)
+        .keep_alive_interval(PING_TIME)
+        .keep_alive_timeout(PING_TIME)
+        .serve_connection(TokioIo::new(io), service);
+    let mut connection = pin!(connection);
+    let mut told = false;
+    std::future::poll_fn(|context| {
+        conn.watch(context);
+        if conn.is_closing() && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if connection.as_mut().poll(context).is_ready() {
+            return Poll::Ready(false);
+        }
+        if poll_idle(&conn, context).is_ready() {
+            conn.alarm.clear();
+            if told {
+                return Poll::Ready(true);
+            }
+            // GOAWAY first; what comes in before the client sees it is still served.
+            told = true;
+            connection.as_mut().graceful_shutdown();
+            conn.alarm.set_in(bounds::HEAD_TIME);
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Ready when nothing happened for too long.
+fn poll_idle(conn: &Conn, context: &mut Context<'_>) -> Poll<bool> {
+    if conn.active.get() == 0 && conn.alarm.poll(context).is_ready() {
+        return Poll::Ready(true);
+    }
+    Poll::Pending
+}

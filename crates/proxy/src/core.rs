@@ -1,0 +1,100 @@
+//! What one core has for itself.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::control::CoreContext;
+use engine::record::CoreRecorder;
+use engine::{Clock, CoreSnapshot, Snapshot};
+use rustls::ServerConfig;
+
+use crate::body::Budget;
+use crate::connection::Conn;
+use crate::flight::Stream;
+use crate::ids::Ids;
+use crate::offload::CoreOffload;
+use crate::table::Table;
+use crate::tls::Tls;
+use crate::upstream::Pool;
+
+/// A core and all that belongs to it; never leaves its thread.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) recorder: Rc<dyn CoreRecorder>,
+    pub(crate) offload: CoreOffload,
+    pub(crate) context: CoreContext,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) current: RefCell<Rc<CoreSnapshot>>,
+    pub(crate) ids: Ids,
+    pub(crate) bodies: Rc<Budget>,
+    /// Copies of answers that are being checked.
+    pub(crate) sampling: Cell<usize>,
+    pub(crate) conns: Table<Rc<Conn>>,
+    /// Answers that are on their way.
+    pub(crate) streams: Table<Rc<Stream>>,
+    pub(crate) pool: Pool,
+    pub(crate) servers: RefCell<Vec<Option<([u8; 32], Arc<ServerConfig>)>>>,
+    /// How long a stream may go on when its operation is gone.
+    pub(crate) drain: Duration,
+}
+
+impl Core {
+    /// The snapshot that serves now.
+    pub(crate) fn current(&self) -> Rc<CoreSnapshot> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    /// Attaches a snapshot and lets live streams go over to it.
+    pub(crate) fn swap(&self, snapshot: Arc<Snapshot>) {
+        let attached = Rc::new(CoreSnapshot::attach(snapshot, &self.context));
+        let old = self.current.replace(Rc::clone(&attached));
+        for stream in self.streams.all() {
+            stream.rebind(&attached, self.drain);
+        }
+        drop(old);
+        self.pool.forget_unused();
+    }
+
+    /// The TLS configuration of a listener, as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn tls_of(&self, listener: u16) -> io::Result<Option<Arc<ServerConfig>>> {
+        let current = self.current();
+        let number = usize::from(listener);
+        let Some(entry) = current.snapshot().listeners.get(number) else {
+            return Err(io::Error::other("the listener is gone"));
+        };
+        let Some(identity) = &entry.tls else { return Ok(None) };
+        let mut servers = self.servers.borrow_mut();
+        if servers.len() <= number {
+            servers.resize(number + 1, None);
+        }
+        let Some(slot) = servers.get_mut(number) else { return Ok(None) };
+        match slot {
+            Some((digest, config)) if *digest == identity.digest => Ok(Some(Arc::clone(config))),
+            _ => {
+                let config = self.tls.server(identity)?;
+                *slot = Some((identity.digest, Arc::clone(&config)));
+                Ok(Some(config))
+            }
+        }
+    }
+}
+
+/// Runs hyper's tasks on the core that they belong to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalExec;
+
+impl<F> hyper::rt::Executor<F> for LocalExec
+where
+    F: Future + 'static,
+{
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}

@@ -1,0 +1,194 @@
+//! The life of a call on the wire: head, checks, body, upstream, answer.
+//!
+//! [`engine::pipeline`] says in which order controls speak; this module gives them what they need and does what they say.
+//! Every way through it ends in a [`Flight`] being dropped, which records the call.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::bounds::Bound;
+use engine::call::BodyLength;
+use engine::pipeline::{Permitted, Stop};
+use engine::{Body as WholeBody, BodyMode, Code, Refusal, codes};
+use http::{Response, header};
+use hyper::body::Incoming;
+
+use crate::answer::AnswerBody;
+use crate::body::{self, Unread};
+use crate::connection::Conn;
+use crate::core::Core;
+use crate::deliver;
+use crate::flight::{Flight, has_body};
+use crate::forward;
+use crate::head;
+use crate::outgoing::{Outgoing, Pass, Passing};
+
+/// Why a call ends without the upstream's answer, when no control said so.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: &'static Code,
+    pub(crate) detail: Box<str>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &'static Code, detail: impl Into<Box<str>>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+/// Answers one call.
+pub(crate) async fn exchange(
+    core: Rc<Core>,
+    conn: Rc<Conn>,
+    request: http::Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let started = core.clock.now();
+    let (parts, incoming) = request.into_parts();
+    let head = match conn.begin() {
+        Some(fault) => Err(head::refused_by_guard(parts, fault)),
+        None => head::read(parts, &incoming, conn.peer.tls),
+    };
+    let mut incoming = Some(incoming);
+    let answer = match head {
+        Ok(request) => {
+            let mut flight = Flight::new(core, conn, started, request);
+            match checks(&mut flight, &mut incoming).await {
+                Ok((permitted, outgoing)) => return Ok(beyond(flight, &permitted, outgoing).await),
+                Err(stop) => {
+                    let close = settle(&flight, incoming.take()).await;
+                    deliver::stopped(flight, stop, close)
+                }
+            }
+        }
+        Err(refused) => {
+            let flight = Flight::new(core, conn, started, refused.request);
+            let close = settle(&flight, incoming.take()).await;
+            deliver::stopped(flight, Stop::Refuse(refused.refusal), close)
+        }
+    };
+    Ok(answer)
+}
+
+/// Asks all controls that speak before the upstream does, and readies the body.
+async fn checks(
+    flight: &mut Flight,
+    incoming: &mut Option<Incoming>,
+) -> Result<(Permitted, Outgoing), Stop> {
+    let (pipeline, call) = flight.pipeline();
+    let admitted = pipeline.admit(call).await?;
+    flight.join_trace();
+    let (pipeline, call) = flight.pipeline();
+    let routed = pipeline.route(call, admitted)?;
+    let plan = Arc::clone(routed.plan());
+    let passed = pipeline.head(call, routed).await?;
+    let length = call.request.length;
+    let (BodyMode::Pass { limit } | BodyMode::Whole { limit }) = plan.request_mode;
+    if let BodyLength::Known(length) = length
+        && length > limit
+    {
+        return Err(unread(flight, Unread::TooLarge));
+    }
+    if let (BodyMode::Whole { limit }, true, Some(source)) =
+        (plan.request_mode, has_body(length), incoming.as_mut())
+    {
+        read_whole(flight, source, limit).await?;
+        *incoming = None;
+    }
+    let (pipeline, call) = flight.pipeline();
+    let permitted = pipeline.body(call, passed).await?;
+    call.decision.timings.checks = pipeline.clock.now().since(call.started);
+    let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
+        (BodyMode::Whole { .. }, _, _) => whole(flight),
+        (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),
+        _ => Outgoing::Empty,
+    };
+    Ok((permitted, outgoing))
+}
+
+async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> Result<(), Stop> {
+    let mut lease = body::Lease::new(&flight.core.bodies);
+    std::mem::swap(&mut lease, &mut flight.lease);
+    let alarm = flight.alarm();
+    alarm.clear();
+    let read = body::read_whole(source, limit, &mut lease, alarm).await;
+    alarm.clear();
+    flight.lease = lease;
+    match read {
+        Ok(bytes) => {
+            flight.call.decision.bytes_in = bytes.len() as u64;
+            flight.call.body = WholeBody::new(bytes);
+            Ok(())
+        }
+        Err(why) => Err(unread(flight, why)),
+    }
+}
+
+fn whole(flight: &Flight) -> Outgoing {
+    let bytes = flight.call.body.bytes();
+    if bytes.is_empty() { Outgoing::Empty } else { Outgoing::Whole(bytes.clone()) }
+}
+
+fn pass(flight: &mut Flight, incoming: Incoming, limit: u64) -> Outgoing {
+    let passing = Rc::new(Passing::default());
+    flight.passing = Some(Rc::clone(&passing));
+    let trailers = is_grpc(flight);
+    Outgoing::Pass(Box::new(Pass { incoming, passing, limit, trailers }))
+}
+
+/// Whether the call is gRPC, whose trailers are part of its protocol.
+pub(crate) fn is_grpc(flight: &Flight) -> bool {
+    flight.call.request.version == http::Version::HTTP_2
+        && flight
+            .call
+            .request
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+fn unread(flight: &Flight, why: Unread) -> Stop {
+    let recorder = &flight.core.recorder;
+    let (code, detail) = match why {
+        Unread::TooLarge => {
+            recorder.bound(Bound::Body);
+            (&codes::BODY_TOO_LARGE, "longer than the operation allows")
+        }
+        Unread::NoRoom => {
+            recorder.bound(Bound::CoreBodies);
+            (&codes::OVERLOADED, "no room for another body on this core")
+        }
+        Unread::Late => {
+            recorder.bound(Bound::BodyTime);
+            (&codes::BODY_INCOMPLETE, "the body did not arrive in time")
+        }
+        Unread::Broken => (&codes::BODY_INCOMPLETE, "the client broke off in the body"),
+        Unread::Malformed => (&codes::REQUEST_MALFORMED, "a chunk or trailer that breaks the grammar"),
+    };
+    Stop::Refuse(Refusal::new(code, detail))
+}
+
+/// All checks have passed: asks the upstream and delivers its answer.
+async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -> Response<AnswerBody> {
+    match forward::send(&mut flight, permitted, outgoing).await {
+        Ok((response, lease)) => deliver::answered(flight, permitted, response, lease).await,
+        Err(failure) => {
+            let close = flight.passing.is_some();
+            deliver::failed(flight, failure, close)
+        }
+    }
+}
+
+/// Reads what is left of a body that nobody wants; true when the connection cannot be used again.
+async fn settle(flight: &Flight, incoming: Option<Incoming>) -> bool {
+    let Some(incoming) = incoming else { return false };
+    let request = &flight.call.request;
+    if request.version == http::Version::HTTP_2 || !has_body(request.length) {
+        return false;
+    }
+    // The client waits for a word from us before it sends any of it.
+    if request.headers.contains_key(header::EXPECT) {
+        return true;
+    }
+    !body::drain(incoming, flight.alarm()).await
+}

@@ -1,0 +1,199 @@
+//! A call on its way, and the promise that it is recorded exactly once.
+//!
+//! Whoever holds the [`Flight`] answers for the call. It is recorded when the flight is dropped: after the answer's last
+//! byte, or when the client went away, or when a task was cancelled; there is no path without a record.
+//!
+//! While checks run, a call keeps the snapshot that it began with. While an answer streams, it is a [`Stream`] in the
+//! table of its core, and goes over to the snapshot that a reload brings, so that old ones do not live as long as the
+//! longest download (invariant 4).
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use engine::call::{BodyLength, Trace};
+use engine::pipeline::Pipeline;
+use engine::plan::PlaceId;
+use engine::trace::TraceParent;
+use engine::{Call, CoreSnapshot, Request, Tick};
+use http::HeaderMap;
+
+use crate::alarm::Alarm;
+use crate::body::Lease;
+use crate::connection::Conn;
+use crate::core::Core;
+use crate::outgoing::Passing;
+
+/// A call and what it holds.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) core: Rc<Core>,
+    pub(crate) conn: Rc<Conn>,
+    pub(crate) pin: Rc<CoreSnapshot>,
+    pub(crate) call: Box<Call>,
+    /// On HTTP/2 each call has its own; on HTTP/1 the connection's serves.
+    own_alarm: Option<Alarm>,
+    pub(crate) lease: Lease,
+    pub(crate) passing: Option<Rc<Passing>>,
+    on_connection: bool,
+}
+
+impl Flight {
+    /// A call whose head is there.
+    pub(crate) fn new(core: Rc<Core>, conn: Rc<Conn>, started: Tick, request: Request) -> Self {
+        let mut call = Box::new(Call::new(
+            core.ids.call(),
+            (started, core.clock.unix()),
+            conn.peer.clone(),
+            request,
+        ));
+        call.trace.link = traceparent(&call.request.headers);
+        let two = call.request.version == http::Version::HTTP_2;
+        Self {
+            pin: core.current(),
+            own_alarm: two.then(|| Alarm::new(Arc::clone(&core.clock))),
+            lease: Lease::new(&core.bodies),
+            core,
+            conn,
+            call,
+            passing: None,
+            on_connection: true,
+        }
+    }
+
+    /// The deadline of the call.
+    pub(crate) fn alarm(&self) -> &Alarm {
+        self.own_alarm.as_ref().unwrap_or(&self.conn.alarm)
+    }
+
+    /// The pipeline, and the call that it is to run.
+    pub(crate) fn pipeline(&mut self) -> (Pipeline<'_>, &mut Call) {
+        let Self { core, pin, call, .. } = self;
+        (Pipeline { core: pin, clock: &*core.clock, offload: &core.offload }, call)
+    }
+
+    /// From a trusted hop the trace goes on; else the caller's stays a link.
+    pub(crate) fn join_trace(&mut self) {
+        if !self.call.trusted {
+            return;
+        }
+        if let Some(TraceParent { trace_id, flags, .. }) = self.call.trace.link {
+            let current = TraceParent { trace_id, span_id: self.core.ids.span(), flags };
+            self.call.trace = Trace { current, link: None };
+        }
+    }
+
+    /// The answer has gone; the connection is free for the next call.
+    pub(crate) fn leave(&mut self) -> Tick {
+        let now = self.core.clock.now();
+        if self.on_connection {
+            self.on_connection = false;
+            self.call.decision.timings.total = now.since(self.call.started);
+            self.conn.end(now);
+        }
+        now
+    }
+
+    fn rebind(&mut self, new: &Rc<CoreSnapshot>, drain: Duration) {
+        let old = std::mem::replace(&mut self.pin, Rc::clone(new));
+        let (old, new) = (old.snapshot(), new.snapshot());
+        for verdict in &mut self.call.decision.verdicts {
+            let text = old.place(verdict.place);
+            let found = new.places.iter().position(|place| **place == *text);
+            verdict.place = PlaceId(found.and_then(|at| u32::try_from(at).ok()).unwrap_or_default());
+        }
+        let Some(plan) = &self.call.operation else { return };
+        if let Some(like) = new.operation_like(plan) {
+            self.call.operation = Some(Arc::clone(like));
+            return;
+        }
+        let end = self.core.clock.now().after(drain);
+        let alarm = self.alarm();
+        alarm.set(alarm.at().map_or(end, |at| at.min(end)));
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.leave();
+        let Self { core, pin, call, passing, .. } = self;
+        if let Some(passing) = passing {
+            call.decision.bytes_in = passing.bytes.get();
+        }
+        if call.decision.status == 0 {
+            call.decision.aborted = true;
+        }
+        let pipeline = Pipeline { core: pin, clock: &*core.clock, offload: &core.offload };
+        pipeline.observe(call);
+        core.recorder.call(pin.snapshot(), call);
+    }
+}
+
+/// A call whose answer is on its way.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    flight: RefCell<Option<Flight>>,
+    waker: RefCell<Option<Waker>>,
+    number: Cell<Option<usize>>,
+    core: Rc<Core>,
+}
+
+impl Stream {
+    /// Enters the call in the table of its core.
+    pub(crate) fn enter(flight: Flight) -> Rc<Self> {
+        let core = Rc::clone(&flight.core);
+        let stream = Rc::new(Self {
+            flight: RefCell::new(Some(flight)),
+            waker: RefCell::new(None),
+            number: Cell::new(None),
+            core: Rc::clone(&core),
+        });
+        stream.number.set(Some(core.streams.insert(Rc::clone(&stream))));
+        stream
+    }
+
+    /// Takes the call out again.
+    pub(crate) fn leave(&self) -> Option<Flight> {
+        if let Some(number) = self.number.take() {
+            self.core.streams.remove(number);
+        }
+        self.flight.borrow_mut().take()
+    }
+
+    /// Whether the call's deadline has passed; wakes the task when it does.
+    pub(crate) fn overdue(&self, context: &mut std::task::Context<'_>) -> bool {
+        let mut slot = self.waker.borrow_mut();
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *slot = Some(context.waker().clone());
+        }
+        self.flight.borrow().as_ref().is_some_and(|flight| flight.alarm().poll(context).is_ready())
+    }
+
+    /// Goes over to a new snapshot.
+    pub(crate) fn rebind(&self, new: &Rc<CoreSnapshot>, drain: Duration) {
+        if let Some(flight) = &mut *self.flight.borrow_mut() {
+            flight.rebind(new, drain);
+        }
+        // The deadline may have moved.
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The caller's `traceparent`, when there is exactly one.
+fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all("traceparent").iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    TraceParent::parse(value.to_str().ok()?)
+}
+
+/// Whether the head says that a body follows.
+pub(crate) fn has_body(length: BodyLength) -> bool {
+    length != BodyLength::Empty
+}

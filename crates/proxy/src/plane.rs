@@ -1,0 +1,331 @@
+//! The data plane as a whole: one thread per core, snapshots published to all of them, and the end.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use engine::bounds::{self, Bound};
+use engine::cells::Cells;
+use engine::control::CoreContext;
+use engine::fetch::{Fetch, Spawn};
+use engine::keyed::Keyed;
+use engine::record::{CoreRecorder, Recorder};
+use engine::snapshot::Live;
+use engine::{Clock, CoreSnapshot, Snapshot};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
+
+use crate::body::Budget;
+use crate::core::Core;
+use crate::ids::Ids;
+use crate::listen;
+use crate::offload::{self, CoreOffload, Queue};
+use crate::table::Table;
+use crate::tls::Tls;
+use crate::upstream::Pool;
+
+/// How often a core looks after what is idle.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often a full house of snapshots is looked at again.
+const CROWD: Duration = Duration::from_millis(10);
+
+/// What the operator decides about threads.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Threads that serve, at least 1.
+    pub cores: usize,
+    /// Threads for work that may take long, at least 1.
+    pub workers: usize,
+    /// How long calls in flight may go on when the plane ends, and streams whose operation is gone.
+    pub drain: Duration,
+}
+
+/// What the data plane is given from outside.
+#[derive(Clone)]
+pub struct Services {
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Shared counters, for controls.
+    pub cells: Arc<dyn Cells>,
+    /// The way out, for controls.
+    pub fetch: Arc<dyn Fetch>,
+    /// The side runtime, for controls.
+    pub side: Arc<dyn Spawn>,
+    /// State that outlives snapshots.
+    pub keyed: Arc<Keyed>,
+    /// Takes down calls and events.
+    pub recorder: Arc<dyn Recorder>,
+    /// Counts living snapshots; the guards of all snapshots come from it.
+    pub live: Live,
+    /// Is told why before the process aborts, when the loop of a core dies.
+    pub dying: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+enum Command {
+    Swap(Arc<Snapshot>, SyncSender<()>),
+    Note(Bound),
+    Drain,
+}
+
+/// Commands on their way to a core. At most one swap is under way at a time, so this stays short.
+#[derive(Default)]
+struct Inbox {
+    commands: Mutex<VecDeque<Command>>,
+    notify: Notify,
+}
+
+impl Inbox {
+    fn send(&self, command: Command) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+        self.notify.notify_one();
+    }
+
+    async fn next(&self) -> Command {
+        loop {
+            let next = self.commands.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match next {
+                Some(command) => return command,
+                None => self.notify.notified().await,
+            }
+        }
+    }
+}
+
+/// The running data plane.
+pub struct DataPlane {
+    addresses: Vec<(String, SocketAddr)>,
+    inboxes: Vec<Arc<Inbox>>,
+    threads: Vec<JoinHandle<()>>,
+    publishing: Mutex<()>,
+    live: Live,
+}
+
+impl fmt::Debug for DataPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataPlane").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl DataPlane {
+    /// Opens the sockets of the snapshot's listeners and starts one thread per core. Returns when all cores accept.
+    ///
+    /// # Errors
+    /// When a socket cannot be opened, a certificate cannot be used, or the system gives no thread.
+    pub fn start(first: Arc<Snapshot>, settings: &Settings, services: &Services) -> io::Result<Self> {
+        let cores = settings.cores.max(1);
+        let tls = Arc::new(Tls::new());
+        let mut addresses = Vec::with_capacity(first.listeners.len());
+        let mut sockets: Vec<Vec<TcpListener>> = (0..cores).map(|_| Vec::new()).collect();
+        for listener in &first.listeners {
+            if let Some(identity) = &listener.tls {
+                tls.server(identity)?;
+            }
+            let (address, own) = listen::bind(&listener.bind, cores)
+                .map_err(|why| io::Error::new(why.kind(), format!("`{}`: {why}", listener.bind)))?;
+            addresses.push((listener.name.to_string(), address));
+            for (slot, socket) in sockets.iter_mut().zip(own) {
+                slot.push(socket);
+            }
+        }
+        let queue = offload::start(settings.workers)?;
+        let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+        let (ready, started) = sync_channel(cores);
+        for (index, sockets) in sockets.into_iter().enumerate() {
+            let inbox = Arc::new(Inbox::default());
+            let start = Start {
+                index,
+                sockets,
+                first: Arc::clone(&first),
+                drain: settings.drain,
+                services: services.clone(),
+                tls: Arc::clone(&tls),
+                queue: queue.clone(),
+                inbox: Arc::clone(&inbox),
+                ready: ready.clone(),
+            };
+            threads.push(std::thread::Builder::new().name(format!("core-{index}")).spawn(|| live(start))?);
+            inboxes.push(inbox);
+        }
+        drop(ready);
+        for _ in 0..cores {
+            started.recv().map_err(|_| io::Error::other("a core did not start"))??;
+        }
+        Ok(Self { addresses, inboxes, threads, publishing: Mutex::new(()), live: services.live.clone() })
+    }
+
+    /// Listeners by name, with the addresses that they have.
+    #[must_use]
+    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Hands a snapshot to all cores and returns when calls that begin now begin under it. Waits while too many old
+    /// snapshots are alive ([`bounds::LIVE_SNAPSHOTS`], this one included). Blocks: not to be called on a runtime's
+    /// thread.
+    pub fn publish(&self, snapshot: &Arc<Snapshot>) {
+        let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut crowded = false;
+        while self.live.count() > bounds::LIVE_SNAPSHOTS {
+            if !std::mem::replace(&mut crowded, true)
+                && let Some(inbox) = self.inboxes.first()
+            {
+                inbox.send(Command::Note(Bound::Snapshots));
+            }
+            std::thread::park_timeout(CROWD);
+        }
+        let (done, swapped) = sync_channel(self.inboxes.len());
+        for inbox in &self.inboxes {
+            inbox.send(Command::Swap(Arc::clone(snapshot), done.clone()));
+        }
+        drop(done);
+        while swapped.recv().is_ok() {}
+    }
+
+    /// Stops accepting, lets calls in flight end within [`Settings::drain`], and ends the threads. Blocks.
+    pub fn drain(self) {
+        for inbox in &self.inboxes {
+            inbox.send(Command::Drain);
+        }
+        for thread in self.threads {
+            // A core that panicked has aborted the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a core's thread begins with.
+struct Start {
+    index: usize,
+    sockets: Vec<TcpListener>,
+    first: Arc<Snapshot>,
+    drain: Duration,
+    services: Services,
+    tls: Arc<Tls>,
+    queue: Queue,
+    inbox: Arc<Inbox>,
+    ready: SyncSender<io::Result<()>>,
+}
+
+/// The life of a core's thread. When it ends otherwise than by a drain, a part of the sockets would wait for nobody:
+/// the process ends instead, and whoever supervises it starts a new one.
+fn live(start: Start) {
+    let (dying, index) = (Arc::clone(&start.services.dying), start.index);
+    if catch_unwind(AssertUnwindSafe(|| run(start))).is_err() {
+        dying(&format!("the loop of core {index} panicked"));
+        std::process::abort();
+    }
+}
+
+fn run(start: Start) {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve(start)),
+        Err(error) => {
+            // Nobody waits for it when the start has failed on another core.
+            let _ = start.ready.send(Err(error));
+        }
+    }
+}
+
+async fn serve(start: Start) {
+    let recorder: Rc<dyn CoreRecorder> = Rc::from(start.services.recorder.core(start.index));
+    let core = Rc::new(make(&start, recorder));
+    let mut accepting = Vec::with_capacity(start.sockets.len());
+    for (number, socket) in (0_u16..).zip(start.sockets) {
+        match tokio::net::TcpListener::from_std(socket) {
+            Ok(socket) => {
+                accepting.push(tokio::task::spawn_local(listen::accept(Rc::clone(&core), number, socket)));
+            }
+            Err(error) => {
+                let _ = start.ready.send(Err(error));
+                return;
+            }
+        }
+    }
+    drop(start.first);
+    let _ = start.ready.send(Ok(()));
+    drop(start.ready);
+    tokio::task::spawn_local(sweep(Rc::clone(&core)));
+    loop {
+        match start.inbox.next().await {
+            Command::Swap(snapshot, done) => {
+                core.swap(snapshot);
+                let _ = done.send(());
+            }
+            Command::Note(bound) => core.recorder.bound(bound),
+            Command::Drain => break,
+        }
+    }
+    for task in accepting {
+        task.abort();
+    }
+    drain(&core, start.drain).await;
+}
+
+fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
+    let services = &start.services;
+    let context = CoreContext {
+        core: start.index,
+        clock: Arc::clone(&services.clock),
+        cells: Arc::clone(&services.cells),
+        fetch: Arc::clone(&services.fetch),
+        side: Arc::clone(&services.side),
+        keyed: Arc::clone(&services.keyed),
+    };
+    let attached = CoreSnapshot::attach(Arc::clone(&start.first), &context);
+    Core {
+        clock: Arc::clone(&services.clock),
+        offload: CoreOffload { queue: start.queue.clone(), recorder: Rc::clone(&recorder) },
+        recorder,
+        tls: Arc::clone(&start.tls),
+        current: std::cell::RefCell::new(Rc::new(attached)),
+        ids: Ids::new(&*services.clock),
+        bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
+        sampling: std::cell::Cell::new(0),
+        conns: Table::default(),
+        streams: Table::default(),
+        pool: Pool::default(),
+        servers: std::cell::RefCell::default(),
+        drain: start.drain,
+        context,
+    }
+}
+
+async fn sweep(core: Rc<Core>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        core.pool.sweep(core.clock.now());
+    }
+}
+
+async fn drain(core: &Core, time: Duration) {
+    let end = core.clock.now().after(time);
+    loop {
+        // Connections may still come out of their handshake.
+        for conn in core.conns.all() {
+            if !conn.is_closing() {
+                conn.close();
+            }
+        }
+        if core.conns.len() == 0 && core.sampling.get() == 0 {
+            return;
+        }
+        if core.clock.now() >= end {
+            return;
+        }
+        tokio::time::sleep(CROWD).await;
+    }
+}

@@ -1,0 +1,99 @@
+//! Makes one connection: address, TCP, TLS, HTTP.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::snapshot::{Upstream, UpstreamHttp};
+use engine::{bounds, codes};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::{Sender, Target};
+use crate::core::{Core, LocalExec};
+use crate::exchange::Failure;
+
+const READ_BUFFER: usize = 64 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// Connects to an upstream; the caller sets the deadline.
+///
+/// # Errors
+/// `upstream_unreachable` with what failed.
+pub(super) async fn connect(core: &Rc<Core>, target: &Target, upstream: &Arc<Upstream>) -> Result<Sender, Failure> {
+    let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
+    let socket = dial(core, target, upstream).await?;
+    if !upstream.tls {
+        return speak(socket, upstream.http == UpstreamHttp::Two).await;
+    }
+    let config = match target.tls.get() {
+        Some(config) => Arc::clone(config),
+        None => {
+            let made = core.tls.client(upstream).map_err(unreachable)?;
+            Arc::clone(target.tls.get_or_init(|| made))
+        }
+    };
+    let host = upstream.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let name = ServerName::try_from(host.unwrap_or(&upstream.host).to_owned())
+        .map_err(|_| unreachable(format!("`{}` is no name that a certificate could have", upstream.host)))?;
+    let stream = tokio_rustls::TlsConnector::from(config)
+        .connect(name, socket)
+        .await
+        .map_err(|error| unreachable(format!("TLS: {error}")))?;
+    let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    if upstream.http == UpstreamHttp::Two && !two {
+        return Err(unreachable(String::from("TLS: the upstream does not offer HTTP/2")));
+    }
+    speak(stream, two).await
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place that connects for calls of clients")]
+async fn dial(core: &Rc<Core>, target: &Target, upstream: &Arc<Upstream>) -> Result<TcpStream, Failure> {
+    let addresses = target.addresses.of(core, upstream).await?;
+    let mut last = None;
+    for address in addresses.iter() {
+        match TcpStream::connect(address).await {
+            Ok(socket) => {
+                // Without it an answer may wait for an acknowledgement; it works all the same.
+                let _ = socket.set_nodelay(true);
+                return Ok(socket);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    target.addresses.doubt();
+    let why = last.map_or_else(|| String::from("no address"), |error| error.to_string());
+    Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why))
+}
+
+async fn speak<S>(io: S, two: bool) -> Result<Sender, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let unreachable = |error: hyper::Error| Failure::new(&codes::UPSTREAM_UNREACHABLE, error.to_string());
+    if two {
+        let (sender, connection) = http2::Builder::new(LocalExec)
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
+            .max_concurrent_reset_streams(bounds::RESET_STREAMS)
+            .max_send_buf_size(READ_BUFFER)
+            .keep_alive_interval(std::time::Duration::from_secs(30))
+            .handshake(TokioIo::new(io))
+            .await
+            .map_err(unreachable)?;
+        tokio::task::spawn_local(connection);
+        return Ok(Sender::Two(sender));
+    }
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(READ_BUFFER)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(unreachable)?;
+    tokio::task::spawn_local(connection);
+    Ok(Sender::One(sender))
+}
