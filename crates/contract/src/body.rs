@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tape::{Bounds, Kind, Node, Tape};
+use tape::{Bounds, Tape};
 
 use crate::checker::Checker;
 use crate::media::{ContentType, MediaKind, Range};
@@ -11,7 +11,7 @@ use crate::multipart::{self, Part};
 use crate::shape::{Raw, Shape};
 use crate::style::{self, Style};
 use crate::violation::{Place, Violations};
-use crate::{percent, query};
+use crate::{percent, query, rewrite};
 
 /// Which declared body a content type means.
 #[derive(Debug)]
@@ -281,7 +281,7 @@ impl MediaRules {
                         &parsed
                     }
                 };
-                write_without(tape.root(), &mut String::new(), &strip, &mut bytes, 0)?;
+                rewrite::without(tape.root(), &strip, &mut bytes)?;
                 Some(Rewritten { bytes, content_type: None })
             }
             MediaKind::Form => {
@@ -358,58 +358,4 @@ impl Problem {
     fn at(name: &str, keyword: &'static str, message: &'static str) -> Self {
         Self { at: crate::pointer::join("", name), keyword, message }
     }
-}
-
-const MAX_DEPTH: usize = 512;
-
-fn write_without(
-    node: Node<'_>,
-    path: &mut String,
-    strip: &BTreeSet<&str>,
-    out: &mut Vec<u8>,
-    depth: usize,
-) -> Option<()> {
-    let below = strip.range(path.as_str()..).next().is_some_and(|next| next.starts_with(path.as_str()));
-    if !below || strip.is_empty() {
-        node.write_canonical(out);
-        return Some(());
-    }
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    let is_object = node.kind() == Kind::Object;
-    if !is_object && node.kind() != Kind::Array {
-        node.write_canonical(out);
-        return Some(());
-    }
-    out.push(if is_object { b'{' } else { b'[' });
-    let mut first = true;
-    let mut child = |token: &str, name: Option<&str>, node: Node<'_>, out: &mut Vec<u8>| {
-        let length = path.len();
-        path.push('/');
-        path.push_str(&crate::pointer::escape(token));
-        if !strip.contains(path.as_str()) {
-            if !std::mem::take(&mut first) {
-                out.push(b',');
-            }
-            if let Some(name) = name {
-                out.extend_from_slice(serde_json::Value::from(name).to_string().as_bytes());
-                out.push(b':');
-            }
-            write_without(node, path, strip, out, depth + 1)?;
-        }
-        path.truncate(length);
-        Some(())
-    };
-    if is_object {
-        for (name, member) in node.members() {
-            child(&name, Some(&name), member, out)?;
-        }
-    } else {
-        for (index, item) in node.items().enumerate() {
-            child(&index.to_string(), None, item, out)?;
-        }
-    }
-    out.push(if is_object { b'}' } else { b']' });
-    Some(())
 }

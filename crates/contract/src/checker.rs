@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jsonschema::ValidationError;
+use jsonschema::{ValidationError, Validator};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
+use tape::{Bounds, Tape};
 
+use crate::documents::Spot;
 use crate::lower::{Lowering, Root, Side};
 use crate::model::OnUndeclared;
 use crate::schemas::Slot;
-use crate::documents::Spot;
-use crate::pointer;
-use crate::tape_json::TapeNode;
+use crate::{pointer, rewrite};
+use crate::tape_json::{TapeJson, TapeNode};
 use crate::violation::{Place, Violations};
 
 /// A schema as written and, where undeclared properties matter, the same with its objects closed.
@@ -99,19 +100,15 @@ impl Checker {
             out.push(place, prefix, "schema", "the contract's schema could not be compiled");
             return Vec::new();
         };
-        let node = TapeNode::Value(node);
-        if validator.is_valid(node) {
+        let found = undeclared_in(validator, node);
+        let Some(found) = found else {
+            if self.undeclared == OnUndeclared::Report {
+                out.report(place, prefix, "has properties that the contract does not declare");
+            } else {
+                out.push(place, prefix, "undeclared", "has properties that the contract does not declare");
+            }
             return Vec::new();
-        }
-        let mut found = Vec::new();
-        for error in validator.iter_errors(node).take(MAX_ERRORS) {
-            unexpected(&error, &mut found, 0);
-        }
-        found.sort();
-        found.dedup();
-        if found.is_empty() && self.undeclared != OnUndeclared::Report {
-            out.push(place, prefix, "undeclared", "has a property that the contract does not declare");
-        }
+        };
         match self.undeclared {
             OnUndeclared::Strip => return found,
             OnUndeclared::Refuse => {
@@ -130,6 +127,38 @@ impl Checker {
         }
         Vec::new()
     }
+}
+
+/// Levels of undeclared properties that are told apart.
+const ROUNDS: usize = 8;
+
+/// Pointers of all undeclared properties; `None` when they cannot be told.
+///
+/// A part of a composition that fails deep inside loses what it says about its own properties, and they would all look
+/// undeclared. Failures of the deepest level are certain: they are taken out, and the rest is looked at again.
+fn undeclared_in(validator: &Validator<TapeJson>, node: tape::Node<'_>) -> Option<Vec<String>> {
+    let mut all: Vec<String> = Vec::new();
+    let mut rest: Option<Tape> = None;
+    for _ in 0..ROUNDS {
+        let current = TapeNode::Value(rest.as_ref().map_or(node, Tape::root));
+        if validator.is_valid(current) {
+            all.sort();
+            return Some(all);
+        }
+        let mut found = Vec::new();
+        for error in validator.iter_errors(current).take(MAX_ERRORS) {
+            unexpected(&error, &mut found, 0);
+        }
+        let depth = |pointer: &String| pointer.bytes().filter(|byte| *byte == b'/').count();
+        let deepest = found.iter().map(depth).max()?;
+        found.retain(|pointer| depth(pointer) == deepest);
+        all.extend(found);
+        all.dedup();
+        let mut text = Vec::new();
+        rewrite::without(node, &all.iter().map(String::as_str).collect(), &mut text)?;
+        rest = Some(Tape::parse(text.into(), &Bounds::UNBOUNDED).ok()?);
+    }
+    None
 }
 
 /// Pointers of the properties that only the closed schema refuses; within a choice, those of the branch that is refused

@@ -29,6 +29,7 @@ mod pointer;
 mod query;
 mod request;
 mod response;
+mod rewrite;
 mod schemas;
 mod shape;
 mod style;

@@ -188,10 +188,10 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            let Strict(value) = map.next_value()?;
             if members.contains_key(&key) {
                 return Err(de::Error::custom(format!("duplicate key `{key}`")));
             }
+            let Strict(value) = map.next_value()?;
             members.insert(key, value);
         }
         Ok(Value::Object(members))

@@ -111,7 +111,11 @@ impl Violations {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.items.push(violation(place, pointer, keyword.into(), message.into()));
+        let one = violation(place, pointer, keyword.into(), message.into());
+        // Several parts of one composition often ask for the same.
+        if !self.items.contains(&one) {
+            self.items.push(one);
+        }
     }
 
     /// Adds one that is only reported.

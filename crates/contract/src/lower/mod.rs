@@ -10,8 +10,6 @@ mod composition;
 mod discriminator;
 mod keywords;
 mod numbers;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;

@@ -1,0 +1,93 @@
+//! Undeclared parameters and properties in each mode.
+
+use super::{import_with, parameters, request_body, with_body, with_parameters};
+use crate::{OnUndeclared, Options, Undeclared};
+
+fn options(mode: OnUndeclared) -> Options {
+    let undeclared = Undeclared { query: mode, cookie: mode, header: mode, property: mode };
+    Options { undeclared, ..Options::default() }
+}
+
+#[test]
+fn parameters_in_each_mode() {
+    let text = with_parameters("/x", "{name: p, in: query, schema: {type: string}}, {name: X-A, in: header, schema: {type: string}}");
+    let headers = &[("x-a", "1"), ("x-b", "2"), ("accept", "*/*"), ("cookie", "c=1")];
+    let rows: &[(OnUndeclared, &[&str])] = &[
+        (OnUndeclared::Refuse, &["query q undeclared", "header x-b undeclared", "cookie c undeclared"]),
+        (OnUndeclared::Report, &["?query q", "?header x-b", "?cookie c"]),
+        (OnUndeclared::Strip, &["-cookie c", "-header x-b", "query=p=1&p2"]),
+        (OnUndeclared::Allow, &[]),
+    ];
+    for (mode, expected) in rows {
+        let api = import_with(&text.replace("name: p,", "name: p2, in: query, schema: {}}, {name: p,"), &options(*mode));
+        assert_eq!(parameters(&api, &[], Some("q=1&p=1&p2"), headers), *expected, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_key_of_a_security_scheme_is_declared() {
+    let text = with_parameters("/x", "").replace("security: []", "security: [{k: []}]")
+        + "components: {securitySchemes: {k: {type: apiKey, in: query, name: key}}}\n";
+    let api = import_with(&text, &options(OnUndeclared::Refuse));
+    assert!(parameters(&api, &[], Some("key=1"), &[]).is_empty());
+    assert_eq!(parameters(&api, &[], Some("kex=1"), &[]), ["query kex undeclared"]);
+}
+
+const PARTS: &str = "{A: {type: object, properties: {a: {type: object, properties: {x: {}}}}}, \
+    B: {type: object, properties: {b: {}}}, \
+    C: {allOf: [{$ref: '#/components/schemas/A'}, {$ref: '#/components/schemas/B'}], properties: {c: {}}}, \
+    O: {oneOf: [{required: [a], allOf: [{$ref: '#/components/schemas/A'}]}, {type: object, required: [z], properties: {z: {}}}]}, \
+    Split: {allOf: [{properties: {s: {properties: {x: {}}}}}, {properties: {s: {properties: {y: {}}}}}]}, \
+    Free: {type: object}, Open: {type: object, properties: {a: {}}, additionalProperties: true}, \
+    List: {type: array, items: {$ref: '#/components/schemas/B'}}}";
+
+#[test]
+fn properties_in_each_mode_are_judged_by_the_whole_composition() {
+    // schema, body, what is undeclared in it.
+    let rows: &[(&str, &str, &[&str])] = &[
+        ("A", r#"{"a": {"x": 1}}"#, &[]),
+        ("A", r#"{"a": {"x": 1, "y": 1}, "q": 1}"#, &["/a/y", "/q"]),
+        ("C", r#"{"a": {"x": 1}, "b": 1, "c": 1}"#, &[]),
+        ("C", r#"{"a": {"y": 1}, "d": 1}"#, &["/a/y", "/d"]),
+        ("O", r#"{"z": 1}"#, &[]),
+        ("O", r#"{"a": {"x": 1}}"#, &[]),
+        ("O", r#"{"z": 1, "y": 1}"#, &["/y"]),
+        ("O", r#"{"a": {"y": 1}}"#, &["/a/y"]),
+        ("Split", r#"{"s": {"x": 1, "y": 1}}"#, &[]),
+        ("Split", r#"{"t": 1}"#, &["/t"]),
+        ("Free", r#"{"anything": 1}"#, &[]),
+        ("Open", r#"{"anything": 1}"#, &[]),
+        ("List", r#"[{"b": 1}, {"c": 1}]"#, &["/1/c"]),
+    ];
+    for (schema, body, undeclared) in rows {
+        let text = with_body("3.1.0", &format!("{{$ref: '#/components/schemas/{schema}'}}"), PARTS);
+        for (mode, render) in [
+            (OnUndeclared::Refuse, "@ undeclared"),
+            (OnUndeclared::Report, "?@"),
+            (OnUndeclared::Strip, "-@"),
+            (OnUndeclared::Allow, ""),
+        ] {
+            let api = import_with(&text, &options(mode));
+            let expected: Vec<String> = undeclared
+                .iter()
+                .filter(|_| !render.is_empty())
+                .map(|pointer| render.replace('@', pointer))
+                .collect();
+            let mut said = request_body(&api, body);
+            said.sort();
+            assert_eq!(said, expected, "{schema} {mode:?} {body}");
+        }
+    }
+}
+
+#[test]
+fn stripped_properties_are_gone_and_the_rest_is_canonical() {
+    let text = with_body("3.1.0", "{$ref: '#/components/schemas/C'}", PARTS);
+    let api = import_with(&text, &options(OnUndeclared::Strip));
+    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else { panic!() };
+    let bytes = br#" { "d": [1], "a": {"x": 1.50, "y": 1}, "b": "\u0041" }"#;
+    let input = crate::BodyInput { bytes, tape: None, content_type: Some("application/json") };
+    let strip = rules.check(&input, &mut crate::Violations::new());
+    let rewritten = rules.rewrite(&input, &strip).unwrap();
+    assert_eq!(String::from_utf8(rewritten.bytes).unwrap(), r#"{"a":{"x":1.50},"b":"A"}"#);
+}
