@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{BoxFuture, Clock, Tick, UnixTime};
 
@@ -70,5 +70,43 @@ impl Clock for FakeClock {
             state.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(context.waker().clone());
             if state.nanos.load(Ordering::SeqCst) >= until.0 { Poll::Ready(()) } else { Poll::Pending }
         }))
+    }
+}
+
+/// A moment in real time by which something outside this process has to have happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// `seconds` from now.
+    #[must_use]
+    pub fn seconds(seconds: u64) -> Self {
+        Self(Instant::now() + Duration::from_secs(seconds))
+    }
+
+    /// What is left of it; never zero, since a socket takes a timeout of zero for none at all.
+    #[must_use]
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Looks again and again until there is something to see; `None` when there is nothing within `seconds`.
+pub fn until<T>(seconds: u64, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Deadline::seconds(seconds);
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if deadline.is_over() {
+            return None;
+        }
+        std::thread::park_timeout(Duration::from_millis(3));
     }
 }

@@ -1,5 +1,33 @@
-//! What tests share: a clock that they move, and fakes of what the engine asks of the outside. Never part of the binary.
+//! What tests share: a clock that they move, fakes of what the engine asks of the outside, a hostile client, an upstream
+//! that remembers every byte, and a proxy that checks nothing. Never part of the binary.
+//!
+//! All of the network side is plain blocking threads with deadlines, so that nothing here shares code, parser or runtime
+//! with what it judges.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot be set up has to fail loudly, and its client connects on its own"
+)]
+
+pub mod call;
 pub mod clock;
+pub mod core;
+pub mod frames;
+pub mod mint;
+pub mod naive;
+pub mod raw;
+pub mod recorder;
+pub mod wire;
 
-pub use clock::FakeClock;
+pub use call::CallBuilder;
+pub use clock::{Deadline, FakeClock, until};
+pub use core::{NoFetch, NoSpawn, core, done};
+pub use frames::Http2;
+pub use mint::{Alg, Mint};
+pub use naive::Naive;
+pub use raw::{RawClient, Reply};
+pub use recorder::{Answer, Fault, Recorded, Recorder};

@@ -1,0 +1,55 @@
+//! One core for a control under test: a fake clock, real counters, and no way out.
+
+use std::sync::Arc;
+
+use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
+use engine::{BoxFuture, CoreContext, Step, Verdict};
+use state::MemoryCells;
+
+use crate::FakeClock;
+
+/// A way out that leads nowhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFetch;
+
+impl Fetch for NoFetch {
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
+        Box::pin(async move { Err(FetchError::Address(request.url)) })
+    }
+}
+
+/// A side runtime that drops what it is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSpawn;
+
+impl Spawn for NoSpawn {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        drop(task);
+    }
+}
+
+/// What a control is attached to. Cores made with the same `cells` count together.
+#[must_use]
+pub fn core(clock: &FakeClock, cells: &Arc<MemoryCells>) -> CoreContext {
+    CoreContext {
+        core: 0,
+        clock: Arc::new(clock.clone()),
+        cells: Arc::clone(cells) as Arc<dyn engine::cells::Cells>,
+        fetch: Arc::new(NoFetch),
+        side: Arc::new(NoSpawn),
+        keyed: Arc::default(),
+    }
+}
+
+/// The verdict of a step that is done at once.
+///
+/// # Panics
+/// When the step waits or leaves the core.
+#[must_use]
+pub fn done(step: Step<'_>) -> Verdict {
+    match step {
+        Step::Done(verdict) => verdict,
+        #[expect(clippy::panic, reason = "a helper of tests: the wrong kind of step fails the test")]
+        other => panic!("expected a verdict at once, found {other:?}"),
+    }
+}
