@@ -87,11 +87,6 @@ impl Alarm {
             timer.arm(at, at.since(now));
         }
     }
-
-    /// Ends when the deadline has passed.
-    pub(crate) async fn rings(&self) {
-        std::future::poll_fn(|context| self.poll(context)).await;
-    }
 }
 
 impl Timer {

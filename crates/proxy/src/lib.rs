@@ -36,5 +36,8 @@ mod table;
 mod tls;
 mod upstream;
 
+#[cfg(test)]
+mod tests;
+
 
 pub use plane::{DataPlane, Services, Settings};

@@ -1,0 +1,154 @@
+//! Bodies in both directions (THREATS rows 7, 21, 24, 44, 48).
+
+use engine::bounds::Bound;
+use engine::{BodyMode, Mode, ResponseMode};
+
+use super::world::{Backend, OK, Shape, World};
+
+fn post(fields: &str, body: &str) -> String {
+    format!("POST /v1/a HTTP/1.1\r\nhost: a\r\n{fields}\r\n{body}")
+}
+
+const CHUNKED: &str = "transfer-encoding: chunked\r\n";
+
+#[test]
+fn chunked_bodies_pass_in_both_directions() {
+    let backend = Backend::answering(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    );
+    for request in [BodyMode::Whole { limit: 100 }, BodyMode::Pass { limit: 100 }] {
+        let mut shape = Shape::to(backend.address);
+        shape.request = request;
+        let world = World::start(&shape);
+        let reply = world.call(&post(CHUNKED, "3\r\nfoo\r\n3\r\nbar\r\n0\r\nx-evil: 1\r\n\r\n"));
+        assert_eq!((reply.status, reply.text().as_str()), (200, "abcde"));
+        assert_eq!(world.tape.calls(1)[0].bytes, (6, 5));
+    }
+    let seen = backend.requests();
+    assert!(seen[0].0.contains("content-length: 6\r\n"), "{seen:?}");
+    assert!(seen[1].0.contains("transfer-encoding: chunked\r\n"), "{seen:?}");
+    assert!(seen.iter().all(|(head, body)| body == b"foobar" && !head.contains("evil")), "{seen:?}");
+}
+
+#[test]
+fn bodies_over_the_bound_are_refused() {
+    let backend = Backend::answering(OK);
+    for request in [BodyMode::Whole { limit: 5 }, BodyMode::Pass { limit: 5 }] {
+        let mut shape = Shape::to(backend.address);
+        shape.request = request;
+        let world = World::start(&shape);
+        assert_eq!(world.call(&post("content-length: 6\r\n", "foobar")).status, 413);
+        assert_eq!(world.call(&post(CHUNKED, "6\r\nfoobar\r\n0\r\n\r\n")).status, 413);
+        assert_eq!(world.call(&post("content-length: 5\r\n", "fooba")).status, 200);
+        assert_eq!(world.tape.calls(3)[1].code, "body_too_large");
+    }
+    assert!(backend.requests().iter().all(|(_, body)| body == b"fooba"));
+}
+
+#[test]
+fn nothing_goes_upstream_before_the_body_was_checked() {
+    let backend = Backend::answering(OK);
+    let world = World::start(&Shape::to(backend.address));
+    assert_eq!(world.call(&post("content-length: 5\r\n", "abbad")).status, 400);
+    assert_eq!(world.call(&post(CHUNKED, "2\r\nab\r\n3\r\nbad\r\n0\r\n\r\n")).status, 400);
+    assert_eq!(backend.connections.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(world.tape.calls(2)[0].code, "body_invalid");
+}
+
+#[test]
+fn a_chunk_that_breaks_the_grammar_ends_the_call() {
+    let backend = Backend::answering(OK);
+    let world = World::start(&Shape::to(backend.address));
+    let reply = world.call(&post(CHUNKED, "3;x=y\r\nabc\r\n0\r\n\r\n"));
+    assert_eq!((reply.status, reply.field("connection")), (400, Some("close")));
+    assert_eq!(world.tape.calls(1)[0].code, "request_malformed");
+    assert_eq!(backend.requests().len(), 0);
+}
+
+#[test]
+fn continue_is_said_after_the_checks_on_the_head_only() {
+    let backend = Backend::answering(OK);
+    let world = World::start(&Shape::to(backend.address));
+    let mut client = world.connect();
+    client.send(post("expect: 100-continue\r\nx-toy: refuse\r\ncontent-length: 3\r\n", ""));
+    assert_eq!(client.reply().status, 429);
+    let mut client = world.connect();
+    client.send(post("expect: 100-continue\r\ncontent-length: 3\r\n", ""));
+    assert_eq!(client.reply().status, 100);
+    client.send("abc");
+    assert_eq!(client.reply().status, 200);
+    assert!(!backend.requests()[0].0.contains("expect"));
+}
+
+#[test]
+fn answers_without_a_body_have_none() {
+    for (answer, status) in [
+        ("HTTP/1.1 204 No Content\r\n\r\n", 204),
+        ("HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n", 304),
+        ("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200),
+    ] {
+        let backend = Backend::answering(answer);
+        let world = World::start(&Shape::to(backend.address));
+        let mut client = world.connect();
+        for _ in 0..2 {
+            client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+            assert_eq!(client.reply().status, status);
+        }
+        assert!(world.tape.calls(2).iter().all(|call| !call.aborted && call.status == status));
+    }
+    let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n");
+    let world = World::start(&Shape::to(backend.address));
+    let mut client = world.connect();
+    for toy in ["none", "refuse", "none"] {
+        client.send(format!("HEAD /v1/a HTTP/1.1\r\nhost: a\r\nx-toy: {toy}\r\n\r\n"));
+        assert!(client.head().contains("content-length"), "{toy}");
+    }
+    assert!(world.tape.calls(3).iter().all(|call| !call.aborted));
+}
+
+#[test]
+fn an_answer_that_fails_its_checks_does_not_leak() {
+    let bad = [
+        "HTTP/1.1 200 OK\r\nx-secret: s\r\ncontent-length: 6\r\n\r\n leak ",
+        "HTTP/1.1 200 OK\r\nx-secret: s\r\nx-bad: 1\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nx-secret: s\r\ncontent-length: 200\r\n\r\n",
+    ];
+    for answer in bad {
+        let backend = Backend::start(move |backend, _, mut client| {
+            backend.take(&mut client);
+            client.send(answer);
+            client.send(vec![b'x'; if answer.contains("200\r\n") { 200 } else { 0 }]);
+        });
+        let mut shape = Shape::to(backend.address);
+        shape.response = ResponseMode::Whole { limit: 100 };
+        shape.response_toy = Some(Mode::Enforce);
+        let world = World::start(&shape);
+        let reply = world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(reply.status, 502);
+        assert!(!reply.head.contains("secret") && !reply.text().contains("leak"), "{reply:?}");
+        assert_eq!(world.tape.calls(1)[0].code, "response_invalid");
+    }
+    let backend = Backend::answering(OK);
+    let mut shape = Shape::to(backend.address);
+    shape.response = ResponseMode::Whole { limit: 100 };
+    shape.response_toy = Some(Mode::Enforce);
+    let world = World::start(&shape);
+    assert_eq!(world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n").text(), "ok");
+}
+
+#[test]
+fn in_shadow_a_copy_is_checked_and_the_answer_goes() {
+    let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n leak ");
+    let mut shape = Shape::to(backend.address);
+    shape.response = ResponseMode::Sample { limit: 6 };
+    shape.response_toy = Some(Mode::Shadow);
+    let world = World::start(&shape);
+    assert_eq!(world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n").text(), " leak ");
+    let calls = world.tape.calls(1);
+    assert_eq!((calls[0].status, calls[0].code, calls[0].verdicts), (200, "", 4));
+    shape.response = ResponseMode::Sample { limit: 5 };
+    let world = World::start(&shape);
+    assert_eq!(world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n").text(), " leak ");
+    assert_eq!(world.tape.calls(1)[0].verdicts, 3);
+    assert_eq!(world.tape.bounds(), [Bound::Unsampled]);
+}

@@ -1,0 +1,121 @@
+//! Reloads under load, open streams, and the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::world::{Backend, OK, PATIENCE, Shape, World};
+
+const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// An upstream that streams until its client says so in a file of its own: a chunk for each byte on `go`.
+fn streaming() -> (Backend, std::sync::mpsc::SyncSender<()>) {
+    let (go, wait) = std::sync::mpsc::sync_channel::<()>(100);
+    let wait = std::sync::Mutex::new(wait);
+    let backend = Backend::start(move |backend, _, mut client| {
+        while backend.take(&mut client) {
+            let stream = backend.requests().last().unwrap().0.contains("x-stream");
+            if !stream {
+                client.send(OK);
+                continue;
+            }
+            client.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n");
+            let _ = wait.lock().unwrap().recv();
+            client.send("1\r\nb\r\n0\r\n\r\n");
+        }
+    });
+    (backend, go)
+}
+
+#[test]
+fn reloads_under_load_fail_no_call_and_leave_one_snapshot() {
+    let backend = Backend::answering(OK);
+    let mut shape = Shape::to(backend.address);
+    let world = Arc::new(World::start(&shape));
+    let stop = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = (0..2)
+        .map(|_| {
+            let (world, stop) = (Arc::clone(&world), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                let mut client = world.connect();
+                let mut calls = 0;
+                while !stop.load(Ordering::Relaxed) || calls == 0 {
+                    client.send(GET);
+                    assert_eq!(client.reply().status, 200);
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    for generation in 2..100 {
+        shape.generation = generation;
+        world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let calls: usize = load.into_iter().map(|thread| thread.join().unwrap()).sum();
+    world.tape.calls(calls);
+    assert_eq!(world.live.count(), 1);
+}
+
+#[test]
+fn an_open_stream_goes_over_to_the_new_snapshot() {
+    let (backend, go) = streaming();
+    let mut shape = Shape::to(backend.address);
+    let world = World::start(&shape);
+    let mut client = world.connect();
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-stream: 1\r\n\r\n");
+    client.head();
+    client.exactly(6);
+    for generation in 2..10 {
+        shape.generation = generation;
+        world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
+    }
+    assert_eq!(world.live.count(), 1);
+    go.send(()).unwrap();
+    assert_eq!(client.exactly(11), b"1\r\nb\r\n0\r\n\r\n");
+    assert_eq!(world.tape.calls(1)[0].generation, 9);
+    client.send(GET);
+    assert_eq!(client.reply().status, 200);
+}
+
+#[test]
+fn a_stream_whose_operation_is_gone_ends_within_the_drain_time() {
+    let (backend, _go) = streaming();
+    let mut shape = Shape::to(backend.address);
+    let world = World::start(&shape);
+    let mut client = world.connect();
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-stream: 1\r\n\r\n");
+    client.head();
+    client.exactly(6);
+    shape.operation = "other";
+    world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
+    assert_eq!(world.live.count(), 1);
+    client.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(client.rest(), b"", "broken off, not ended");
+    assert_eq!(world.tape.calls(1)[0].code, "upstream_timeout");
+}
+
+#[test]
+fn a_drain_lets_calls_end_and_then_there_is_nobody() {
+    let (backend, go) = streaming();
+    let mut world = World::start(&Shape::to(backend.address));
+    let mut idle = world.connect();
+    idle.send(GET);
+    assert_eq!(idle.reply().status, 200);
+    let mut client = world.connect();
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-stream: 1\r\n\r\n");
+    client.head();
+    client.exactly(6);
+    let plane = world.plane.take().unwrap();
+    let end = std::thread::spawn(move || plane.drain());
+    assert_eq!(idle.rest(), b"");
+    go.send(()).unwrap();
+    assert_eq!(client.exactly(11), b"1\r\nb\r\n0\r\n\r\n");
+    assert_eq!(client.rest(), b"");
+    end.join().unwrap();
+    assert_eq!(world.tape.calls(2).iter().filter(|call| call.aborted).count(), 0);
+    #[allow(clippy::disallowed_methods, reason = "a client of the tests")]
+    let refused = std::net::TcpStream::connect(world.address);
+    assert!(refused.is_err());
+    assert_eq!(world.live.count(), 0);
+}

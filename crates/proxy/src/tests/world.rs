@@ -1,0 +1,557 @@
+//! A gateway, an upstream and a client for tests.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use engine::bounds::Bound;
+use engine::cells::{Cells, Meter, Taken};
+use engine::control::{Job, Needs};
+use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
+use engine::plan::{PlaceId, PlannedStep};
+use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::route::{Mount, RouteTable, Template, Tree};
+use engine::snapshot::{Deadlines, Listener, Live, TlsIdentity, Upstream, UpstreamHttp};
+use engine::verdict::Answer;
+use engine::{
+    Attached, BodyMode, BoxFuture, Call, Clock, Control, CoreContext, Mode, OperationPlan, Refusal,
+    ResponseMode, Snapshot, Step, Tick, UnixTime, Verdict, codes,
+};
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::{DataPlane, Services, Settings};
+
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct System(Instant);
+
+#[allow(clippy::disallowed_methods, reason = "this is the clock")]
+impl Clock for System {
+    fn now(&self) -> Tick {
+        Tick(self.0.elapsed().as_nanos() as u64)
+    }
+    fn unix(&self) -> UnixTime {
+        UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64)
+    }
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = self.now().0;
+        for byte in bytes {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (state >> 56) as u8;
+        }
+    }
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[derive(Debug)]
+struct Nothing;
+
+impl Cells for Nothing {
+    fn take(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
+        Taken { allowed: true, remaining: 0, reset_after: Duration::ZERO, retry_after: Duration::ZERO }
+    }
+    fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
+        self.take(key, meter, now)
+    }
+    fn release(&self, _key: u128) {}
+    fn key(&self, _parts: &[&[u8]]) -> u128 {
+        0
+    }
+}
+
+impl Fetch for Nothing {
+    fn fetch(&self, _request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
+        Box::pin(std::future::ready(Err(FetchError::Deadline)))
+    }
+}
+
+impl Spawn for Nothing {
+    fn spawn(&self, _task: BoxFuture<'static, ()>) {}
+}
+
+/// What is kept of a finished call.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) aborted: bool,
+    pub(super) bytes: (u64, u64),
+    pub(super) generation: u64,
+    pub(super) verdicts: usize,
+    pub(super) link: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tape {
+    inner: Arc<(Mutex<Notes>, Condvar)>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    calls: Vec<Record>,
+    bounds: Vec<Bound>,
+    events: Vec<ConnectionEvent>,
+}
+
+impl Tape {
+    /// Waits until so many calls are over.
+    pub(super) fn calls(&self, count: usize) -> Vec<Record> {
+        let (notes, changed) = &*self.inner;
+        let wait = changed.wait_timeout_while(notes.lock().unwrap(), PATIENCE, |n| n.calls.len() < count);
+        let calls = wait.unwrap().0.calls.clone();
+        assert_eq!(calls.len(), count, "{calls:?}");
+        calls
+    }
+    pub(super) fn bounds(&self) -> Vec<Bound> {
+        self.inner.0.lock().unwrap().bounds.clone()
+    }
+    pub(super) fn event(&self, event: ConnectionEvent, count: usize) {
+        let (notes, changed) = &*self.inner;
+        let wait = changed.wait_timeout_while(notes.lock().unwrap(), PATIENCE, |n| {
+            n.events.iter().filter(|seen| **seen == event).count() < count
+        });
+        assert!(!wait.unwrap().1.timed_out(), "{event:?} not {count} times");
+    }
+    pub(super) fn count(&self, event: ConnectionEvent) -> usize {
+        self.inner.0.lock().unwrap().events.iter().filter(|seen| **seen == event).count()
+    }
+    fn note(&self, note: impl FnOnce(&mut Notes)) {
+        note(&mut self.inner.0.lock().unwrap());
+        self.inner.1.notify_all();
+    }
+}
+
+impl Recorder for Tape {
+    fn core(&self, _index: usize) -> Box<dyn CoreRecorder> {
+        Box::new(self.clone())
+    }
+}
+
+impl CoreRecorder for Tape {
+    fn call(&self, snapshot: &Snapshot, call: &Call) {
+        let decision = &call.decision;
+        self.note(|notes| {
+            notes.calls.push(Record {
+                status: decision.status,
+                code: decision.code.map_or("", |code| code.name),
+                aborted: decision.aborted,
+                bytes: (decision.bytes_in, decision.bytes_out),
+                generation: snapshot.generation,
+                verdicts: decision.verdicts.len(),
+                link: call.trace.link.is_some(),
+            });
+        });
+    }
+    fn bound(&self, bound: Bound) {
+        self.note(|notes| notes.bounds.push(bound));
+    }
+    fn connection(&self, event: ConnectionEvent) {
+        self.note(|notes| notes.events.push(event));
+    }
+}
+
+/// A control that does what the field `x-toy` says, and objects to `bad` bodies and `leak`ing answers.
+#[derive(Debug)]
+pub(super) struct Toy;
+
+impl Control for Toy {
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+    fn needs(&self) -> Needs {
+        Needs { head: true, body: true, response_head: true, response_body: true, ..Needs::default() }
+    }
+    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(ToyAt)
+    }
+}
+
+#[derive(Debug)]
+struct ToyAt;
+
+fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
+    Step::Offload(Job { budget: Duration::from_secs(5), run: Box::new(|_| run()) })
+}
+
+impl Attached for ToyAt {
+    fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        call.answer_headers.push((
+            http::HeaderName::from_static("x-limit"),
+            HeaderValue::from_static("7"),
+        ));
+        let toy = call.request.headers.get("x-toy").and_then(|value| value.to_str().ok());
+        match toy {
+            Some("refuse") => {
+                let refusal = Refusal::new(&codes::RATE_LIMITED, "secret");
+                Step::Done(Verdict::Throttle(refusal.retry_after(Duration::from_millis(1500))))
+            }
+            Some("wait") => Step::Wait(Box::pin(async {
+                tokio::task::yield_now().await;
+                Verdict::Allow
+            })),
+            Some("work") => job(|| Verdict::Allow),
+            Some("panic") => job(|| panic!("as planned")),
+            Some("answer") => Step::Done(Verdict::Answer(Box::new(Answer {
+                status: StatusCode::OK,
+                headers: Vec::new(),
+                body: "own".into(),
+            }))),
+            _ => Step::Done(Verdict::Allow),
+        }
+    }
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let bad = call.body.bytes().windows(3).any(|window| window == b"bad");
+        Step::Done(judge(bad, &codes::BODY_INVALID))
+    }
+    fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(judge(call.response.headers.contains_key("x-bad"), &codes::RESPONSE_INVALID))
+    }
+    fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let bad = call.response.body.bytes().windows(4).any(|window| window == b"leak");
+        Step::Done(judge(bad, &codes::RESPONSE_INVALID))
+    }
+}
+
+fn judge(bad: bool, code: &'static engine::Code) -> Verdict {
+    if bad { Verdict::Refuse(Refusal::new(code, "secret")) } else { Verdict::Allow }
+}
+
+/// What a snapshot is made of.
+#[derive(Clone)]
+pub(super) struct Shape {
+    pub(super) generation: u64,
+    pub(super) upstream: SocketAddr,
+    pub(super) http: UpstreamHttp,
+    pub(super) roots: Option<Vec<Vec<u8>>>,
+    pub(super) host: &'static str,
+    pub(super) path: Option<&'static str>,
+    pub(super) request: BodyMode,
+    pub(super) response: ResponseMode,
+    pub(super) response_toy: Option<Mode>,
+    pub(super) tls: Option<Arc<TlsIdentity>>,
+    pub(super) deadlines: Deadlines,
+    pub(super) operation: &'static str,
+}
+
+impl Shape {
+    pub(super) fn to(upstream: SocketAddr) -> Self {
+        Self {
+            generation: 1,
+            upstream,
+            http: UpstreamHttp::Auto,
+            roots: None,
+            host: "127.0.0.1",
+            path: None,
+            request: BodyMode::Whole { limit: 100_000 },
+            response: ResponseMode::Pass,
+            response_toy: None,
+            tls: None,
+            deadlines: Deadlines {
+                connect: Duration::from_secs(2),
+                first_byte: Duration::from_secs(5),
+                total: Duration::from_secs(20),
+            },
+            operation: "all",
+        }
+    }
+
+    fn plan(&self, method: &Method) -> OperationPlan {
+        let steps = |mode: Option<Mode>| -> Box<[PlannedStep]> {
+            mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0) }).into_iter().collect()
+        };
+        let reads = matches!(self.request, BodyMode::Whole { .. });
+        let upstream = Upstream {
+            name: "test".into(),
+            tls: self.roots.is_some(),
+            host: self.host.into(),
+            port: self.upstream.port(),
+            authority: HeaderValue::from_static("orders.internal"),
+            path: self.path.map(Into::into),
+            http: self.http,
+            roots: self.roots.clone().unwrap_or_default(),
+            deadlines: self.deadlines,
+        };
+        OperationPlan {
+            api: "orders".into(),
+            id: format!("{}-{method}", self.operation).as_str().into(),
+            method: method.clone(),
+            template: "/v1/*".into(),
+            upstream: Some(Arc::new(upstream)),
+            base_length: 3,
+            head: steps(Some(Mode::Enforce)),
+            body: steps(reads.then_some(Mode::Enforce)),
+            message: Box::default(),
+            response_head: steps(self.response_toy),
+            response_body: steps(self.response_toy),
+            observe: Box::default(),
+            request_mode: self.request,
+            response_mode: self.response,
+        }
+    }
+
+    pub(super) fn snapshot(&self, live: &Live) -> Arc<Snapshot> {
+        let mut tree = Tree::default();
+        let mut operations = Vec::new();
+        for (index, method) in [Method::GET, Method::POST, Method::PUT, Method::HEAD].iter().enumerate() {
+            tree.insert(&Template::parse("/*", true).unwrap(), method.clone(), index as u32).unwrap();
+            operations.push(Arc::new(self.plan(method)));
+        }
+        let mount = Mount { listeners: vec![], hosts: vec![], base: "/v1".into(), tree };
+        Arc::new(Snapshot {
+            generation: self.generation,
+            digest: [0; 32],
+            listeners: vec![Listener {
+                name: "public".into(),
+                bind: "127.0.0.1:0".into(),
+                tls: self.tls.clone(),
+            }],
+            routes: RouteTable::new(vec![mount]),
+            operations,
+            controls: vec![Arc::new(Toy)],
+            admission: vec![],
+            places: vec!["yett.yaml:1:1".into()],
+            live: live.enter(),
+        })
+    }
+}
+
+/// A running gateway.
+pub(super) struct World {
+    pub(super) plane: Option<DataPlane>,
+    pub(super) address: SocketAddr,
+    pub(super) tape: Tape,
+    pub(super) live: Live,
+}
+
+impl World {
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(super) fn start(shape: &Shape) -> Self {
+        let (tape, live) = (Tape::default(), Live::default());
+        let services = Services {
+            clock: Arc::new(System(Instant::now())),
+            cells: Arc::new(Nothing),
+            fetch: Arc::new(Nothing),
+            side: Arc::new(Nothing),
+            keyed: Arc::default(),
+            recorder: Arc::new(tape.clone()),
+            live: live.clone(),
+            dying: Arc::new(|why| eprintln!("{why}")),
+        };
+        let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5) };
+        let plane = DataPlane::start(shape.snapshot(&live), &settings, &services).unwrap();
+        let address = plane.addresses()[0].1;
+        Self { plane: Some(plane), address, tape, live }
+    }
+
+    pub(super) fn connect(&self) -> Client {
+        Client::to(self.address)
+    }
+
+    /// One request on one connection.
+    pub(super) fn call(&self, request: &str) -> Reply {
+        let mut client = self.connect();
+        client.send(request);
+        client.reply()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(plane) = self.plane.take() {
+            plane.drain();
+        }
+    }
+}
+
+/// A client that speaks bytes.
+pub(super) struct Client {
+    pub(super) socket: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+impl Client {
+    #[allow(clippy::disallowed_methods, reason = "a client of the tests")]
+    pub(super) fn to(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, buffer: Vec::new() }
+    }
+
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Reads more; false at the end.
+    fn more(&mut self) -> bool {
+        let mut space = [0; 4096];
+        match self.socket.read(&mut space) {
+            Ok(0) => false,
+            Ok(length) => {
+                self.buffer.extend_from_slice(&space[..length]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("{error}: {:?}", String::from_utf8_lossy(&self.buffer)),
+        }
+    }
+
+    pub(super) fn head(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head = self.buffer.drain(..end + 4).collect();
+                return String::from_utf8(head).unwrap();
+            }
+            assert!(self.more(), "no head: {:?}", String::from_utf8_lossy(&self.buffer));
+        }
+    }
+
+    pub(super) fn exactly(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            assert!(self.more(), "broke off: {:?}", String::from_utf8_lossy(&self.buffer));
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|window| window == b"\r\n") {
+                let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                return String::from_utf8(line[..end].to_vec()).unwrap();
+            }
+            assert!(self.more());
+        }
+    }
+
+    /// The answer to a request that is not HEAD.
+    pub(super) fn reply(&mut self) -> Reply {
+        let head = self.head();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut reply = Reply { status, head, body: Vec::new() };
+        if status < 200 || status == 204 || status == 304 {
+            return reply;
+        }
+        if let Some(length) = reply.field("content-length") {
+            reply.body = self.exactly(length.parse().unwrap());
+        } else if reply.field("transfer-encoding").is_some() {
+            loop {
+                let size = usize::from_str_radix(&self.line(), 16).unwrap();
+                if size == 0 {
+                    while !self.line().is_empty() {}
+                    return reply;
+                }
+                reply.body.extend(self.exactly(size));
+                self.line();
+            }
+        } else {
+            while self.more() {}
+            reply.body = std::mem::take(&mut self.buffer);
+        }
+        reply
+    }
+
+    /// Everything up to the end of the connection.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+/// An upstream that runs `serve` for each connection, on a thread of its own.
+#[derive(Clone)]
+pub(super) struct Backend {
+    pub(super) address: SocketAddr,
+    pub(super) connections: Arc<AtomicUsize>,
+    /// Heads of requests, and their bodies.
+    pub(super) seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+}
+
+impl Backend {
+    pub(super) fn start(serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let backend = Self {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            seen: Arc::default(),
+        };
+        let (shared, serve) = (backend.clone(), Arc::new(serve));
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (shared, serve) = (shared.clone(), Arc::clone(&serve));
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || {
+                    let client = Client { socket: socket.unwrap(), buffer: Vec::new() };
+                    serve(&shared, number, client);
+                });
+            }
+        });
+        backend
+    }
+
+    /// An upstream that answers `answer` to each request, keeping the connection.
+    pub(super) fn answering(answer: &'static str) -> Self {
+        Self::start(move |backend, _, mut client| {
+            while backend.take(&mut client) {
+                client.send(answer);
+            }
+        })
+    }
+
+    /// Reads one request; false at the end of the connection.
+    pub(super) fn take(&self, client: &mut Client) -> bool {
+        while !client.buffer.windows(4).any(|window| window == b"\r\n\r\n") {
+            let mut space = [0; 4096];
+            match client.socket.read(&mut space) {
+                Ok(0) | Err(_) => return false,
+                Ok(length) => client.buffer.extend_from_slice(&space[..length]),
+            }
+        }
+        let head = client.head();
+        let mut reply = Reply { status: 200, head, body: Vec::new() };
+        if let Some(length) = reply.field("content-length") {
+            reply.body = client.exactly(length.parse().unwrap());
+        } else if reply.field("transfer-encoding").is_some() {
+            loop {
+                let size = usize::from_str_radix(&client.line(), 16).unwrap();
+                if size == 0 {
+                    while !client.line().is_empty() {}
+                    break;
+                }
+                reply.body.extend(client.exactly(size));
+                client.line();
+            }
+        }
+        self.seen.lock().unwrap().push((reply.head, reply.body));
+        true
+    }
+
+    pub(super) fn requests(&self) -> Vec<(String, Vec<u8>)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
