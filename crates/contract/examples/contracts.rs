@@ -24,7 +24,9 @@ fn memory(field: &str) -> u64 {
     let status = std::fs::read("/proc/self/status").unwrap_or_default();
     String::from_utf8_lossy(&status)
         .lines()
-        .find_map(|line| line.strip_prefix(field)?.trim_start_matches(':').trim().split(' ').next()?.parse().ok())
+        .find_map(|line| {
+            line.strip_prefix(field)?.trim_start_matches(':').trim().split(' ').next()?.parse().ok()
+        })
         .unwrap_or(0)
 }
 
@@ -35,7 +37,8 @@ fn now() -> Instant {
 
 fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let (flags, files): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
+    let (flags, files): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
     let all = flags.iter().any(|flag| flag == "--all");
     writeln!(out, "contract | operations | enforced | % | validators | definitions | ms | peak MiB")?;
     for file in files {

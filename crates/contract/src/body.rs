@@ -71,7 +71,9 @@ pub(crate) fn choose<'a>(rules: &'a [MediaRules], content_type: Option<&str>) ->
     if rules.is_empty() {
         return BodyMatch::NotDeclared;
     }
-    let Some(actual) = content_type.and_then(ContentType::parse) else { return BodyMatch::MissingContentType };
+    let Some(actual) = content_type.and_then(ContentType::parse) else {
+        return BodyMatch::MissingContentType;
+    };
     rules
         .iter()
         .filter_map(|rules| rules.range.matches(&actual).map(|narrow| (narrow, rules)))
@@ -241,7 +243,8 @@ impl MediaRules {
     }
 
     fn part_type(&self, part: &Part<'_>) -> Result<(), Problem> {
-        let Some(encoding) = self.encodings.get(&part.name).filter(|encoding| !encoding.types.is_empty()) else {
+        let Some(encoding) = self.encodings.get(&part.name).filter(|encoding| !encoding.types.is_empty())
+        else {
             return Ok(());
         };
         let plain = ContentType { essence: String::from("text/plain"), parameters: Vec::new() };
@@ -249,7 +252,11 @@ impl MediaRules {
         if encoding.types.iter().any(|range| range.matches(actual).is_some()) {
             return Ok(());
         }
-        Err(Problem::at(&part.name, "contentType", "the part must be of a content type that the contract names"))
+        Err(Problem::at(
+            &part.name,
+            "contentType",
+            "the part must be of a content type that the contract names",
+        ))
     }
 
     fn object(&self, members: Vec<(String, Raw)>) -> Result<Tape, Problem> {
@@ -313,7 +320,8 @@ impl MediaRules {
 /// A name that is stripped, or a bracketed key below one.
 fn is_stripped(name: &str, strip: &BTreeSet<&str>) -> bool {
     let own = name.split_once('[').map_or(name, |(own, _)| own);
-    strip.contains(crate::pointer::join("", name).as_str()) || strip.contains(crate::pointer::join("", own).as_str())
+    strip.contains(crate::pointer::join("", name).as_str())
+        || strip.contains(crate::pointer::join("", own).as_str())
 }
 
 fn structured(text: &str, shape: &Shape) -> Raw {

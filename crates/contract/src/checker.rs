@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jsonschema::{ValidationError, Validator};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 use tape::{Bounds, Tape};
 
 use crate::documents::Spot;
 use crate::lower::{Lowering, Root, Side};
 use crate::model::OnUndeclared;
-use crate::schemas::Slot;
-use crate::{pointer, rewrite};
+use crate::schemas::{Library, Slot};
 use crate::tape_json::{TapeJson, TapeNode};
 use crate::violation::{Place, Violations};
+use crate::{pointer, rewrite};
 
 /// A schema as written and, where undeclared properties matter, the same with its objects closed.
 #[derive(Debug)]
@@ -22,7 +22,11 @@ pub(crate) struct Checker {
     plain: Option<Arc<Slot>>,
     closed: Option<Arc<Slot>>,
     undeclared: OnUndeclared,
+    library: Arc<Library>,
 }
+
+/// Definitions within definitions that errors are looked for in.
+const MAX_DELEGATION: usize = 64;
 
 /// Errors read from one validator; what a body can produce beyond that is noise.
 const MAX_ERRORS: usize = 256;
@@ -40,13 +44,15 @@ impl Checker {
             .then(|| lowering.root(spot, side, true))
             .filter(|closed| !Arc::ptr_eq(&closed.slot, &plain.slot))
             .map(|closed| closed.slot);
-        let checker = Self { plain: (!plain.trivial).then(|| plain.slot.clone()), closed, undeclared };
+        let library = lowering.pool.library.clone();
+        let checker =
+            Self { plain: (!plain.trivial).then(|| plain.slot.clone()), closed, undeclared, library };
         (checker, plain)
     }
 
     /// One that accepts everything.
     pub(crate) fn free() -> Self {
-        Self { plain: None, closed: None, undeclared: OnUndeclared::Allow }
+        Self { plain: None, closed: None, undeclared: OnUndeclared::Allow, library: Arc::default() }
     }
 
     /// Whether nothing is ever refused, reported or stripped.
@@ -67,18 +73,51 @@ impl Checker {
                 out.push(place, prefix, "schema", "the contract's schema could not be compiled");
                 return Vec::new();
             };
-            let node = TapeNode::Value(node);
-            if !validator.is_valid(node) {
-                for error in validator.iter_errors(node).take(MAX_ERRORS) {
-                    push(&error, place, prefix, out);
-                }
-                if out.is_empty() {
+            if !validator.is_valid(TapeNode::Value(node)) {
+                let before = out.items().len();
+                self.explain(validator, node, place, prefix, out, 0);
+                if out.items().len() == before {
                     out.push(place, prefix, "schema", "must match the contract's schema");
                 }
                 return Vec::new();
             }
         }
         self.undeclared(node, place, prefix, out)
+    }
+
+    /// All errors, those of definitions that values were handed to in their place.
+    fn explain(
+        &self,
+        validator: &Validator<TapeJson>,
+        node: tape::Node<'_>,
+        place: Place,
+        prefix: &str,
+        out: &mut Violations,
+        depth: usize,
+    ) {
+        for error in validator.iter_errors(TapeNode::Value(node)).take(MAX_ERRORS) {
+            if out.is_full() {
+                return;
+            }
+            match self.inner(&error, node).filter(|_| depth < MAX_DELEGATION) {
+                Some((inner, below)) => {
+                    let at = format!("{prefix}{}", error.instance_path().as_str());
+                    self.explain(inner, below, place, &at, out, depth + 1);
+                }
+                None => push(&error, place, prefix, out),
+            }
+        }
+    }
+
+    /// The definition that an error stands for, and the value that it refused.
+    fn inner<'n>(
+        &self,
+        error: &ValidationError<'_>,
+        node: tape::Node<'n>,
+    ) -> Option<(&Validator<TapeJson>, tape::Node<'n>)> {
+        let ValidationErrorKind::Custom { message, .. } = error.kind() else { return None };
+        let validator = self.library.of_message(message)?.get()?;
+        Some((validator, node.pointer(error.instance_path().as_str())?))
     }
 
     /// Only whether it fits, for choosing between readings of a parameter.
@@ -100,7 +139,7 @@ impl Checker {
             out.push(place, prefix, "schema", "the contract's schema could not be compiled");
             return Vec::new();
         };
-        let found = undeclared_in(validator, node);
+        let found = self.undeclared_in(validator, node);
         let Some(found) = found else {
             if self.undeclared == OnUndeclared::Report {
                 out.report(place, prefix, "has properties that the contract does not declare");
@@ -132,65 +171,79 @@ impl Checker {
 /// Levels of undeclared properties that are told apart.
 const ROUNDS: usize = 8;
 
-/// Pointers of all undeclared properties; `None` when they cannot be told.
-///
-/// A part of a composition that fails deep inside loses what it says about its own properties, and they would all look
-/// undeclared. Failures of the deepest level are certain: they are taken out, and the rest is looked at again.
-fn undeclared_in(validator: &Validator<TapeJson>, node: tape::Node<'_>) -> Option<Vec<String>> {
-    let mut all: Vec<String> = Vec::new();
-    let mut rest: Option<Tape> = None;
-    for _ in 0..ROUNDS {
-        let current = TapeNode::Value(rest.as_ref().map_or(node, Tape::root));
-        if validator.is_valid(current) {
-            all.sort();
-            return Some(all);
-        }
-        let mut found = Vec::new();
-        for error in validator.iter_errors(current).take(MAX_ERRORS) {
-            unexpected(&error, &mut found, 0);
-        }
-        let depth = |pointer: &String| pointer.bytes().filter(|byte| *byte == b'/').count();
-        let deepest = found.iter().map(depth).max()?;
-        found.retain(|pointer| depth(pointer) == deepest);
-        all.extend(found);
-        all.dedup();
-        let mut text = Vec::new();
-        rewrite::without(node, &all.iter().map(String::as_str).collect(), &mut text)?;
-        rest = Some(Tape::parse(text.into(), &Bounds::UNBOUNDED).ok()?);
-    }
-    None
-}
-
-/// Pointers of the properties that only the closed schema refuses; within a choice, those of the branch that is refused
-/// for nothing else.
-fn unexpected(error: &ValidationError<'_>, found: &mut Vec<String>, depth: usize) {
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            let at = error.instance_path().as_str();
-            found.extend(unexpected.iter().take(MAX_ERRORS).map(|name| pointer::join(at, name)));
-        }
-        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } if depth < 8 => {
-            for branch in context {
-                let only = branch.iter().all(|error| {
-                    let mut inner = Vec::new();
-                    unexpected_of(error, &mut inner, depth + 1);
-                    !inner.is_empty()
-                });
-                if only && !branch.is_empty() {
-                    for error in branch {
-                        unexpected(error, found, depth + 1);
-                    }
-                    break;
-                }
+impl Checker {
+    /// Pointers of all undeclared properties; `None` when they cannot be told.
+    ///
+    /// A part of a composition that fails deep inside loses what it says about its own properties, and they would all
+    /// look undeclared. Failures of the deepest level are certain: they are taken out, and the rest is looked at again.
+    fn undeclared_in(&self, validator: &Validator<TapeJson>, node: tape::Node<'_>) -> Option<Vec<String>> {
+        let mut all: Vec<String> = Vec::new();
+        let mut rest: Option<Tape> = None;
+        for _ in 0..ROUNDS {
+            let current = rest.as_ref().map_or(node, Tape::root);
+            if validator.is_valid(TapeNode::Value(current)) {
+                all.sort();
+                all.dedup();
+                return Some(all);
             }
+            let mut found = Vec::new();
+            for error in validator.iter_errors(TapeNode::Value(current)).take(MAX_ERRORS) {
+                self.unexpected(&error, current, "", &mut found, 0);
+            }
+            let depth = |pointer: &String| pointer.bytes().filter(|byte| *byte == b'/').count();
+            let deepest = found.iter().map(depth).max()?;
+            found.retain(|pointer| depth(pointer) == deepest);
+            all.extend(found);
+            let mut text = Vec::new();
+            rewrite::without(node, &all.iter().map(String::as_str).collect(), &mut text)?;
+            rest = Some(Tape::parse(text.into(), &Bounds::UNBOUNDED).ok()?);
         }
-        _ => {}
+        None
     }
-}
 
-fn unexpected_of(error: &ValidationError<'_>, found: &mut Vec<String>, depth: usize) {
-    unexpected(error, found, depth);
+    /// Pointers of the properties that only the closed schema refuses; within a choice, those of the branch that is
+    /// refused for nothing else. False when the error is of another kind.
+    fn unexpected(
+        &self,
+        error: &ValidationError<'_>,
+        node: tape::Node<'_>,
+        prefix: &str,
+        found: &mut Vec<String>,
+        depth: usize,
+    ) -> bool {
+        if depth >= MAX_DELEGATION || found.len() >= MAX_ERRORS {
+            return false;
+        }
+        let at = format!("{prefix}{}", error.instance_path().as_str());
+        if let Some((inner, below)) = self.inner(error, node) {
+            let mut all = true;
+            for error in inner.iter_errors(TapeNode::Value(below)).take(MAX_ERRORS) {
+                all &= self.unexpected(&error, below, &at, found, depth + 1);
+            }
+            return all;
+        }
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                found.extend(unexpected.iter().take(MAX_ERRORS).map(|name| pointer::join(&at, name)));
+                true
+            }
+            ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+                for branch in context {
+                    let mut inner = Vec::new();
+                    let only = branch
+                        .iter()
+                        .all(|error| self.unexpected(error, node, prefix, &mut inner, depth + 1));
+                    if only && !branch.is_empty() {
+                        found.extend(inner);
+                        return true;
+                    }
+                }
+                false
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One error in our words.
@@ -243,7 +296,9 @@ fn describe(kind: &ValidationErrorKind) -> (Cow<'static, str>, String) {
         K::FalseSchema => String::from("must not be there"),
         K::AnyOf { context } => format!("must match at least one of {} alternatives", context.len()),
         K::OneOfNotValid { context } => format!("must match one of {} alternatives", context.len()),
-        K::OneOfMultipleValid { .. } => String::from("must match exactly one alternative, and matches several"),
+        K::OneOfMultipleValid { .. } => {
+            String::from("must match exactly one alternative, and matches several")
+        }
         K::Custom { message, .. } => message.clone(),
         _ => String::from("must match the contract's schema"),
     };

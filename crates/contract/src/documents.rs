@@ -55,7 +55,12 @@ pub(crate) struct Documents {
 
 impl Documents {
     /// Parses the contract and all that it reaches.
-    pub(crate) fn load(path: &str, assets: &Assets, sources: &mut Sources, out: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn load(
+        path: &str,
+        assets: &Assets,
+        sources: &mut Sources,
+        out: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut documents = Self {
             files: Vec::new(),
             by_path: HashMap::new(),
@@ -116,7 +121,10 @@ impl Documents {
                         );
                     }
                     Value::Array(items) => stack.extend(
-                        items.iter().enumerate().map(|(index, v)| (pointer::join(&at, &index.to_string()), v)),
+                        items
+                            .iter()
+                            .enumerate()
+                            .map(|(index, v)| (pointer::join(&at, &index.to_string()), v)),
                     ),
                     _ => {}
                 }
@@ -149,7 +157,7 @@ impl Documents {
         if fragment.is_empty() || fragment.starts_with('/') {
             return self.existing(Spot { file, pointer: fragment.into() }, reference);
         }
-        match self.anchors.get(&(file, fragment.clone())) {
+        match self.anchors.get(&(file, fragment)) {
             Some(pointer) => Ok(Spot { file, pointer: pointer.clone() }),
             None => Err(format!("`{reference}` names no anchor of the document")),
         }
@@ -173,7 +181,12 @@ impl Documents {
                 }
             }
         }
-        self.error(spot, "cyclic-ref", "`$ref` leads back to itself", "let one of the references name a definition");
+        self.error(
+            spot,
+            "cyclic-ref",
+            "`$ref` leads back to itself",
+            "let one of the references name a definition",
+        );
         None
     }
 

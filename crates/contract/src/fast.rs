@@ -28,7 +28,11 @@ impl Fast {
             }),
             "string" if only(&["type", "enum"]) => {
                 let words = map.get("enum")?.as_array()?;
-                words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>().map(Self::Words)
+                words
+                    .iter()
+                    .map(|word| word.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()
+                    .map(Self::Words)
             }
             "string" if only(&["type", "minLength", "maxLength", "format"]) => {
                 let uuid = match map.get("format") {
@@ -58,8 +62,12 @@ impl Fast {
                     return Err((TYPE, "must be of the type `integer`"));
                 }
                 match text.parse::<i64>() {
-                    Ok(value) if value < *minimum => Err(("minimum", "must not be below the contract's minimum")),
-                    Ok(value) if value > *maximum => Err(("maximum", "must not be above the contract's maximum")),
+                    Ok(value) if value < *minimum => {
+                        Err(("minimum", "must not be below the contract's minimum"))
+                    }
+                    Ok(value) if value > *maximum => {
+                        Err(("maximum", "must not be above the contract's maximum"))
+                    }
                     Ok(_) => Ok(()),
                     Err(_) => Err(("maximum", "must be within the contract's bounds")),
                 }

@@ -15,12 +15,43 @@ pub(crate) enum Meaning {
     Unknown,
 }
 
+/// Spellings in the wild that leave no doubt about what is meant.
+pub(crate) fn plain_name(format: &str) -> &str {
+    match format {
+        "dateTime" | "datetime" | "DateTime" | "date_time" => "date-time",
+        "Date" => "date",
+        "URL" | "Url" => "url",
+        "URI" => "uri",
+        "UUID" | "Uuid" => "uuid",
+        "e-mail" => "email",
+        "Int32" => "int32",
+        "Int64" | "long" => "int64",
+        other => other,
+    }
+}
+
 /// What a format means for a schema that may hold numbers, strings or both.
 pub(crate) fn meaning(format: &str) -> Meaning {
     match format {
-        "date" | "date-time" | "duration" | "email" | "hostname" | "idn-email" | "idn-hostname" | "ipv4" | "ipv6"
-        | "iri" | "iri-reference" | "json-pointer" | "regex" | "relative-json-pointer" | "time" | "uri"
-        | "uri-reference" | "uri-template" | "uuid" => Meaning::Asserted,
+        "date"
+        | "date-time"
+        | "duration"
+        | "email"
+        | "hostname"
+        | "idn-email"
+        | "idn-hostname"
+        | "ipv4"
+        | "ipv6"
+        | "iri"
+        | "iri-reference"
+        | "json-pointer"
+        | "regex"
+        | "relative-json-pointer"
+        | "time"
+        | "uri"
+        | "uri-reference"
+        | "uri-template"
+        | "uuid" => Meaning::Asserted,
         name if OWN.iter().any(|(own, _)| *own == name) => Meaning::Asserted,
         "int8" => Meaning::Range(json!(i8::MIN), json!(i8::MAX)),
         "int16" => Meaning::Range(json!(i16::MIN), json!(i16::MAX)),
@@ -34,9 +65,9 @@ pub(crate) fn meaning(format: &str) -> Meaning {
         "float" => Meaning::Range(json!(f64::from(f32::MIN)), json!(f64::from(f32::MAX))),
         "double" => Meaning::Range(json!(f64::MIN), json!(f64::MAX)),
         "unixtime" | "unix-time" | "unix-timestamp" => Meaning::Range(json!(i64::MIN), json!(i64::MAX)),
-        "binary" | "password" | "html" | "commonmark" | "markdown" | "string" | "text" | "int" | "integer"
-        | "number" | "boolean" | "bool" | "object" | "array" | "enum" | "multi-line" | "multiline" | "file"
-        | "style" | "color" | "media-range" | "http-date" => Meaning::Annotation,
+        "binary" | "password" | "html" | "commonmark" | "markdown" | "string" | "text" | "int"
+        | "integer" | "number" | "boolean" | "bool" | "object" | "array" | "enum" | "multi-line"
+        | "multiline" | "file" | "style" | "color" | "media-range" | "http-date" => Meaning::Annotation,
         _ => Meaning::Unknown,
     }
 }
@@ -80,7 +111,7 @@ pub(crate) fn for_string(format: &str) -> Option<&'static str> {
 /// RFC 4648 §4, padded, line breaks refused.
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && text.len() - body.len() <= 2
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }

@@ -45,8 +45,8 @@ pub use import::import;
 pub use load::{Assets, MAX_FILE, references};
 pub use media::{ContentType, MediaKind};
 pub use model::{
-    Api, KeyPlace, OnUndeclared, Open, Operation, Options, Requirement, Security, SecurityScheme, Server, Stats,
-    Undeclared, Unenforced,
+    Api, KeyPlace, OnUndeclared, Open, Operation, Options, Requirement, Security, SecurityScheme, Server,
+    Stats, Undeclared, Unenforced,
 };
 pub use multipart::MAX_PARTS;
 pub use query::MAX_PAIRS;

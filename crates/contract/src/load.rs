@@ -46,9 +46,11 @@ pub(crate) fn references_of(path: &str, value: &Value) -> Vec<String> {
                 if let Some(Value::String(reference)) = map.get("$ref") {
                     note_reference(path, reference, &mut found);
                 }
-                if let Some(Value::Object(mapping)) = map.get("discriminator").and_then(|d| d.get("mapping")) {
+                if let Some(Value::Object(mapping)) = map.get("discriminator").and_then(|d| d.get("mapping"))
+                {
                     for target in mapping.values().filter_map(Value::as_str) {
-                        if target.contains(['/', '#']) || target.ends_with("json") || target.ends_with("yaml") {
+                        if target.contains(['/', '#']) || target.ends_with("json") || target.ends_with("yaml")
+                        {
                             note_reference(path, target, &mut found);
                         }
                     }

@@ -81,10 +81,15 @@ pub(crate) fn kind(essence: &str) -> MediaKind {
         "application/json" | "text/json" => MediaKind::Json,
         "application/x-www-form-urlencoded" => MediaKind::Form,
         "multipart/form-data" => MediaKind::Multipart,
-        "application/json-seq" | "application/jsonl" | "application/x-ndjson" | "application/x-jsonlines"
-        | "application/xml" | "text/xml" | "application/yaml" | "application/x-yaml" | "text/yaml" => {
-            MediaKind::Opaque
-        }
+        "application/json-seq"
+        | "application/jsonl"
+        | "application/x-ndjson"
+        | "application/x-jsonlines"
+        | "application/xml"
+        | "text/xml"
+        | "application/yaml"
+        | "application/x-yaml"
+        | "text/yaml" => MediaKind::Opaque,
         other if other.ends_with("+json") => MediaKind::Json,
         other if other.ends_with("+xml") && !other.starts_with("image/") => MediaKind::Opaque,
         other if other.starts_with("multipart/") => MediaKind::Opaque,
@@ -144,7 +149,8 @@ impl Range {
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
         })
 }
 

@@ -96,8 +96,7 @@ impl Parameter {
                 return;
             }
         }
-        let readings =
-            style::from_pairs(self.style, self.explode, &self.name, &self.shape, pairs, used);
+        let readings = style::from_pairs(self.style, self.explode, &self.name, &self.shape, pairs, used);
         if matches!(&readings, Ok(readings) if readings.is_empty()) {
             self.missing(out);
             return;

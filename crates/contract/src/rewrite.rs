@@ -14,7 +14,13 @@ pub(crate) fn without(node: Node<'_>, strip: &BTreeSet<&str>, out: &mut Vec<u8>)
     write(node, &mut String::new(), strip, out, 0)
 }
 
-fn write(node: Node<'_>, path: &mut String, strip: &BTreeSet<&str>, out: &mut Vec<u8>, depth: usize) -> Option<()> {
+fn write(
+    node: Node<'_>,
+    path: &mut String,
+    strip: &BTreeSet<&str>,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Option<()> {
     let below = strip.range(path.as_str()..).next().is_some_and(|next| next.starts_with(path.as_str()));
     let is_object = node.kind() == Kind::Object;
     if !below || !(is_object || node.kind() == Kind::Array) {

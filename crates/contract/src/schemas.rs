@@ -2,11 +2,18 @@
 //!
 //! While the document is read, a use of a schema is a [`Slot`] to be filled; [`Pool::compile`] fills all of them at the
 //! end. A slot that could not be filled refuses everything.
+//!
+//! A reference to a definition from a property or an item is a keyword of ours that hands the value to that definition's
+//! own validator: with plain `$ref`s every validator compiles all it reaches once more, which costs gigabytes where
+//! schemas refer to one another in circles (Stripe's: 1.9 GiB, this way a few dozen MiB). References between parts of one
+//! composition stay `$ref`s, because what they evaluated counts for the whole.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
-use jsonschema::{Draft, Keyword, PatternCache, PatternOptions, Registry, ValidationError, ValidationOptions, Validator};
+use jsonschema::{
+    Draft, Keyword, PatternCache, PatternOptions, Registry, ValidationError, ValidationOptions, Validator,
+};
 use serde_json::{Map, Value, json};
 
 use crate::formats;
@@ -16,6 +23,8 @@ use crate::tape_json::{TapeJson, TapeNode};
 pub(crate) const BASE: &str = "yett:///contract";
 /// Keyword of ours: the value must not be there at all; its argument is the reason.
 pub(crate) const FORBIDDEN: &str = "x-yett-forbidden";
+/// Keyword of ours: the value is checked by the definition of this number.
+pub(crate) const DELEGATE: &str = "x-yett-definition";
 /// Bytes of one compiled pattern.
 const PATTERN_SIZE: usize = 4 << 20;
 
@@ -29,8 +38,24 @@ impl Slot {
     }
 }
 
+/// The definitions that values are handed to, by number. Keeps them alive: validators refer to each other weakly.
+#[derive(Debug, Default)]
+pub(crate) struct Library(OnceLock<Vec<Arc<Slot>>>);
+
+impl Library {
+    /// The definition that an error of [`DELEGATE`] names.
+    pub(crate) fn of_message(&self, message: &str) -> Option<&Arc<Slot>> {
+        let index: usize = message.strip_prefix(DELEGATE)?.parse().ok()?;
+        self.0.get()?.get(index)
+    }
+}
+
+/// A shared definition, and its slot when values are handed to it.
+pub(crate) type Definition = (Value, Option<Arc<Slot>>);
+
 /// All schemas of one contract.
 pub(crate) struct Pool {
+    pub(crate) library: Arc<Library>,
     by_text: HashMap<String, usize>,
     slots: Vec<(Value, Arc<Slot>)>,
     cache: PatternCache,
@@ -39,7 +64,13 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        Self { by_text: HashMap::new(), slots: Vec::new(), cache: PatternCache::new(), patterns: HashMap::new() }
+        Self {
+            library: Arc::default(),
+            by_text: HashMap::new(),
+            slots: Vec::new(),
+            cache: PatternCache::new(),
+            patterns: HashMap::new(),
+        }
     }
 
     /// The slot of a lowered schema; equal schemas share one.
@@ -67,20 +98,36 @@ impl Pool {
         accepted
     }
 
-    /// Compiles every slot over one registry of `definitions`; what fails is returned with its reason.
-    pub(crate) fn compile(self, definitions: Vec<Value>) -> Vec<String> {
-        let named: Map<String, Value> =
-            definitions.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect();
+    /// Compiles every slot over one registry of `definitions`, those with a slot too; what fails is returned with its
+    /// reason.
+    pub(crate) fn compile(self, definitions: Vec<Definition>) -> Vec<String> {
+        let mut named = Map::new();
+        let mut handed = Vec::new();
+        let mut work = Vec::new();
+        for (index, (value, slot)) in definitions.into_iter().enumerate() {
+            named.insert(index.to_string(), value);
+            handed.push(slot.clone().unwrap_or_default());
+            work.extend(slot.map(|slot| (json!({ "$ref": format!("{BASE}#/$defs/{index}") }), slot)));
+        }
         let document = json!({ "$defs": named });
-        let registry =
-            Registry::new().draft(Draft::Draft202012).add(BASE, &document).and_then(|builder| builder.prepare());
+        let registry = Registry::new()
+            .draft(Draft::Draft202012)
+            .add(BASE, &document)
+            .and_then(|builder| builder.prepare());
         let registry = match registry {
             Ok(registry) => registry,
             Err(error) => return vec![error.to_string()],
         };
-        let options = options(&self.cache).with_registry(&registry);
+        let weak: Vec<Weak<Slot>> = handed.iter().map(Arc::downgrade).collect();
+        let _ = self.library.0.set(handed);
+        let options =
+            options(&self.cache).with_registry(&registry).with_keyword(DELEGATE, move |_, value, _| {
+                let index =
+                    value.as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
+                Ok(Box::new(Delegate { index, slot: weak.get(index).cloned().unwrap_or_default() }))
+            });
         let mut failed = Vec::new();
-        for (schema, slot) in self.slots {
+        for (schema, slot) in self.slots.into_iter().chain(work) {
             match options.build(&schema) {
                 Ok(validator) => {
                     let _ = slot.0.set(validator);
@@ -119,5 +166,24 @@ impl<'i> Keyword<'i, TapeJson> for Forbidden {
 
     fn is_valid(&self, _: TapeNode<'i>) -> bool {
         false
+    }
+}
+
+/// Hands the value to a definition's own validator. A definition that is gone or could not be compiled refuses.
+struct Delegate {
+    index: usize,
+    slot: Weak<Slot>,
+}
+
+impl<'i> Keyword<'i, TapeJson> for Delegate {
+    fn validate(&self, node: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
+        if Keyword::<TapeJson>::is_valid(self, node) {
+            return Ok(());
+        }
+        Err(ValidationError::custom(format!("{DELEGATE}{}", self.index)))
+    }
+
+    fn is_valid(&self, node: TapeNode<'i>) -> bool {
+        self.slot.upgrade().is_some_and(|slot| slot.get().is_some_and(|validator| validator.is_valid(node)))
     }
 }

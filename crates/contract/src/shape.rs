@@ -91,7 +91,8 @@ impl Shape {
                 "boolean" => self.boolean = true,
                 "null" => self.null = true,
                 "array" => {
-                    let inner = map.get("items").map(|_| Self::inner(lowering, &spot.join("items"), depth - 1));
+                    let inner =
+                        map.get("items").map(|_| Self::inner(lowering, &spot.join("items"), depth - 1));
                     self.items.get_or_insert_with(|| Box::new(inner.unwrap_or(Shape::free())));
                 }
                 "object" => self.read_fields(lowering, &spot, map, depth),
@@ -99,7 +100,9 @@ impl Shape {
             }
         }
         if map.get("type").is_none() {
-            for value in map.get("enum").and_then(Value::as_array).into_iter().flatten().chain(map.get("const")) {
+            for value in
+                map.get("enum").and_then(Value::as_array).into_iter().flatten().chain(map.get("const"))
+            {
                 self.string |= value.is_string();
                 self.number |= value.is_number();
                 self.boolean |= value.is_boolean();
@@ -133,7 +136,9 @@ impl Shape {
         }
         let rest = match map.get("additionalProperties") {
             Some(Value::Bool(false)) => None,
-            Some(Value::Object(_)) => Some(Self::inner(lowering, &spot.join("additionalProperties"), depth - 1)),
+            Some(Value::Object(_)) => {
+                Some(Self::inner(lowering, &spot.join("additionalProperties"), depth - 1))
+            }
             _ => Some(Shape::free()),
         };
         if let Some(rest) = rest {
@@ -153,7 +158,8 @@ impl Shape {
         let own = self.any || (self.string && (self.number || self.boolean || self.null));
         own || self.items.as_ref().is_some_and(|items| items.is_ambiguous())
             || self.fields.as_ref().is_some_and(|fields| {
-                fields.named.values().any(Shape::is_ambiguous) || fields.rest.as_ref().is_some_and(|r| r.is_ambiguous())
+                fields.named.values().any(Shape::is_ambiguous)
+                    || fields.rest.as_ref().is_some_and(|r| r.is_ambiguous())
             })
     }
 

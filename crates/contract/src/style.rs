@@ -163,7 +163,10 @@ fn assignment<'a>(body: &'a str, name: &str) -> Result<&'a str, Wrong> {
 }
 
 fn matrix_list(body: &str, name: &str) -> Result<Raw, Wrong> {
-    body.split(';').map(|piece| assignment(piece, name).and_then(|value| text(value, false))).collect::<Result<_, _>>().map(Raw::List)
+    body.split(';')
+        .map(|piece| assignment(piece, name).and_then(|value| text(value, false)))
+        .collect::<Result<_, _>>()
+        .map(Raw::List)
 }
 
 /// A parameter of a query or a form: finds its pairs, marks them as used, and gives the readings.

@@ -21,8 +21,8 @@ pub fn convert_swagger(value: Value) -> Result<Value, Diagnostics> {
         return Ok(Value::Object(source));
     }
     let mut converter = Converter {
-        consumes: list(source.remove("consumes")),
-        produces: list(source.remove("produces")),
+        consumes: list(source.remove("consumes").as_ref()),
+        produces: list(source.remove("produces").as_ref()),
         global: source.remove("parameters").and_then(into_map).unwrap_or_default(),
         errors: Diagnostics::new(),
     };
@@ -57,9 +57,8 @@ fn into_map(value: Value) -> Option<Map<String, Value>> {
     }
 }
 
-fn list(value: Option<Value>) -> Vec<String> {
+fn list(value: Option<&Value>) -> Vec<String> {
     value
-        .as_ref()
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
@@ -69,8 +68,9 @@ fn list(value: Option<Value>) -> Vec<String> {
 
 fn servers(source: &mut Map<String, Value>) -> Value {
     let host = source.remove("host").and_then(|host| host.as_str().map(str::to_owned));
-    let base = source.remove("basePath").and_then(|base| base.as_str().map(str::to_owned)).unwrap_or_default();
-    let schemes = list(source.remove("schemes"));
+    let base =
+        source.remove("basePath").and_then(|base| base.as_str().map(str::to_owned)).unwrap_or_default();
+    let schemes = list(source.remove("schemes").as_ref());
     match host {
         None => json!([{ "url": if base.is_empty() { "/" } else { base.as_str() } }]),
         Some(host) if schemes.is_empty() => json!([{ "url": format!("https://{host}{base}") }]),
@@ -185,7 +185,8 @@ impl Converter {
     fn paths(&mut self, paths: &mut Value) {
         for item in paths.as_object_mut().into_iter().flat_map(Map::values_mut) {
             let Some(item) = item.as_object_mut() else { continue };
-            let shared = item.remove("parameters").and_then(|value| value.as_array().cloned()).unwrap_or_default();
+            let shared =
+                item.remove("parameters").and_then(|value| value.as_array().cloned()).unwrap_or_default();
             let mut kept = Vec::new();
             let mut bodies = Vec::new();
             for parameter in shared {
@@ -196,8 +197,10 @@ impl Converter {
                 }
             }
             for (method, operation) in item.iter_mut() {
-                let is_method =
-                    matches!(method.as_str(), "get" | "put" | "post" | "delete" | "options" | "head" | "patch");
+                let is_method = matches!(
+                    method.as_str(),
+                    "get" | "put" | "post" | "delete" | "options" | "head" | "patch"
+                );
                 if let Some(operation) = operation.as_object_mut().filter(|_| is_method) {
                     self.operation(operation, &bodies);
                 }
@@ -209,7 +212,8 @@ impl Converter {
     }
 
     fn resolved(&self, parameter: &Value) -> Value {
-        let name = parameter.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/parameters/"));
+        let name =
+            parameter.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/parameters/"));
         name.and_then(|name| self.global.get(name)).unwrap_or(parameter).clone()
     }
 
@@ -222,7 +226,7 @@ impl Converter {
 
     fn operation(&mut self, operation: &mut Map<String, Value>, shared: &[Value]) {
         let own = |value: Option<Value>, global: &[String]| match value {
-            Some(value) => list(Some(value)),
+            Some(value) => list(Some(&value)),
             None => global.to_vec(),
         };
         let consumes = own(operation.remove("consumes"), &self.consumes);
@@ -230,7 +234,8 @@ impl Converter {
         if let Some(schemes) = operation.remove("schemes") {
             operation.insert(String::from("x-schemes"), schemes);
         }
-        let declared = operation.remove("parameters").and_then(|value| value.as_array().cloned()).unwrap_or_default();
+        let declared =
+            operation.remove("parameters").and_then(|value| value.as_array().cloned()).unwrap_or_default();
         let mut kept = Vec::new();
         let mut body = shared.to_vec();
         for parameter in declared {
@@ -272,7 +277,8 @@ impl Converter {
             "pipes" => ("pipeDelimited", false),
             "tsv" => {
                 let name = map.get("name").and_then(Value::as_str).unwrap_or_default();
-                let message = format!("the parameter `{name}` is separated by tabs, which OpenAPI 3 cannot say");
+                let message =
+                    format!("the parameter `{name}` is separated by tabs, which OpenAPI 3 cannot say");
                 let help = "use another `collectionFormat`";
                 self.errors.push(Diagnostic::error("swagger-conversion", message).help(help));
                 ("form", false)
@@ -295,7 +301,9 @@ impl Converter {
             let fallback = if is_file { "*/*" } else { "application/json" };
             map.insert(String::from("content"), content(&schema, produces, fallback));
         }
-        for header in map.get_mut("headers").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        for header in
+            map.get_mut("headers").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
             if let Some(header) = header.as_object_mut() {
                 header.remove("collectionFormat");
                 let schema = schema_of(header);
@@ -356,7 +364,9 @@ fn request_body(parameters: Vec<Value>, consumes: &[String]) -> Value {
     let mut content = Map::new();
     for name in types {
         let mut media = json!({ "schema": schema });
-        if let Some(map) = media.as_object_mut().filter(|_| !encoding.is_empty() && name.contains("urlencoded")) {
+        if let Some(map) =
+            media.as_object_mut().filter(|_| !encoding.is_empty() && name.contains("urlencoded"))
+        {
             map.insert(String::from("encoding"), Value::Object(encoding.clone()));
         }
         content.insert(name, media);

@@ -153,9 +153,9 @@ fn equals(node: tape::Node<'_>, expected: &Value, depth: usize) -> bool {
         Value::Object(expected) => {
             node.kind() == Kind::Object
                 && node.len() == expected.len()
-                && expected
-                    .iter()
-                    .all(|(name, expected)| node.get(name).is_some_and(|item| equals(item, expected, depth + 1)))
+                && expected.iter().all(|(name, expected)| {
+                    node.get(name).is_some_and(|item| equals(item, expected, depth + 1))
+                })
         }
     }
 }

@@ -55,8 +55,9 @@ impl Import<'_> {
                 self.lowering.operation_issue(&at.join(key), what);
             }
         }
-        let reads = matches!(kind, MediaKind::Json | MediaKind::Form | MediaKind::Multipart | MediaKind::Text)
-            || !range.is_exact();
+        let reads =
+            matches!(kind, MediaKind::Json | MediaKind::Form | MediaKind::Multipart | MediaKind::Text)
+                || !range.is_exact();
         let schema = at.join("schema");
         let (checker, shape) = if has_schema && reads {
             let (checker, _) = Checker::new(&mut self.lowering, &schema, side, undeclared);
@@ -84,8 +85,18 @@ impl Import<'_> {
             map.keys().all(|key| {
                 matches!(
                     key.as_str(),
-                    "type" | "format" | "description" | "title" | "example" | "examples" | "nullable"
-                        | "contentEncoding" | "contentMediaType" | "deprecated" | "default" | "externalDocs"
+                    "type"
+                        | "format"
+                        | "description"
+                        | "title"
+                        | "example"
+                        | "examples"
+                        | "nullable"
+                        | "contentEncoding"
+                        | "contentMediaType"
+                        | "deprecated"
+                        | "default"
+                        | "externalDocs"
                 ) || key.starts_with("x-")
             })
         };
@@ -97,7 +108,8 @@ impl Import<'_> {
         for (name, value) in encodings {
             let spot = at.join(name);
             if value.get("headers").and_then(Value::as_object).is_some_and(|headers| !headers.is_empty()) {
-                self.lowering.operation_issue(&spot.join("headers"), "header fields of parts are not checked");
+                self.lowering
+                    .operation_issue(&spot.join("headers"), "header fields of parts are not checked");
             }
             let types = value.get("contentType").and_then(Value::as_str).unwrap_or_default();
             let types = types.split(',').filter_map(|one| Range::parse(one.trim())).collect();

@@ -78,7 +78,7 @@ pub fn import(
     loaded.then_some(api)
 }
 
-/// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document.
+/// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document, places of what it was made of.
 fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
     for file in &mut documents.files {
         if file.value.get("swagger").is_none() {
@@ -87,7 +87,6 @@ fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
         match swagger::convert_swagger(std::mem::take(&mut file.value)) {
             Ok(converted) => {
                 file.value = converted;
-                file.tree = None;
             }
             Err(diagnostics) => {
                 out.extend(diagnostics);

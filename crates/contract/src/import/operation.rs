@@ -95,13 +95,15 @@ impl Import<'_> {
         for name in &names {
             if !declared(name) {
                 let message = format!("the path parameter `{name}` of `{template}` is not declared");
-                let help = format!("add `{{ name: {name}, in: path, required: true, schema: … }}` to `parameters`");
+                let help =
+                    format!("add `{{ name: {name}, in: path, required: true, schema: … }}` to `parameters`");
                 self.documents.error(spot, "undeclared-path-parameter", message, &help);
             }
         }
         for parameter in parameters.iter().filter(|parameter| parameter.place == Place::Path) {
             if !names.contains(&parameter.name.as_str()) {
-                let message = format!("the path parameter `{}` is not in the template `{template}`", parameter.name);
+                let message =
+                    format!("the path parameter `{}` is not in the template `{template}`", parameter.name);
                 let near = diagnostics::nearest(&parameter.name, names.iter().copied());
                 let help = near.map_or_else(
                     || String::from("remove it, or add it to the template"),
@@ -116,7 +118,9 @@ impl Import<'_> {
         if value.get("requestBody").is_none() {
             return (Vec::new(), false);
         }
-        let Some((at, body)) = self.documents.follow(&spot.join("requestBody")) else { return (Vec::new(), false) };
+        let Some((at, body)) = self.documents.follow(&spot.join("requestBody")) else {
+            return (Vec::new(), false);
+        };
         let required = body.get("required").and_then(Value::as_bool) == Some(true);
         let media = self.content(&at, body, Side::Request, self.options.undeclared.property);
         if media.iter().any(|media| !media.has_schema) {
@@ -146,7 +150,8 @@ impl Import<'_> {
             let media = self.content(&at, response, Side::Response, OnUndeclared::Allow);
             let rule = ResponseRule { headers, media };
             let digit = status.bytes().next().map_or(0, |byte| u16::from(byte.saturating_sub(b'0')));
-            let is_class = status.len() == 3 && status.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case("xx"));
+            let is_class =
+                status.len() == 3 && status.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case("xx"));
             match status.parse::<u16>() {
                 Ok(code) if (100..600).contains(&code) => {
                     rules.exact.insert(code, rule);

@@ -26,7 +26,9 @@ impl Import<'_> {
             let count = self.documents.get(&list).and_then(Value::as_array).map_or(0, Vec::len);
             let before = out.len();
             for index in 0..count {
-                let Some((at, value)) = self.documents.follow(&list.join(&index.to_string())) else { continue };
+                let Some((at, value)) = self.documents.follow(&list.join(&index.to_string())) else {
+                    continue;
+                };
                 let Some(parameter) = self.parameter(&at, value) else { continue };
                 let same = |known: &Parameter| known.place == parameter.place && known.name == parameter.name;
                 match out.iter().position(same) {
@@ -75,7 +77,8 @@ impl Import<'_> {
         }
         let mut parameter = self.value(at, value, place, Side::Request)?;
         parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
-        parameter.required = place == Place::Path || value.get("required").and_then(Value::as_bool) == Some(true);
+        parameter.required =
+            place == Place::Path || value.get("required").and_then(Value::as_bool) == Some(true);
         parameter.whole_query = whole_query;
         Some(parameter)
     }
@@ -87,7 +90,8 @@ impl Import<'_> {
         let (schema, json) = match value.get("content").and_then(Value::as_object) {
             Some(content) => {
                 let (media, _) = content.iter().next()?;
-                let json = Range::parse(media).is_some_and(|range| media::kind(&range.essence()) == MediaKind::Json);
+                let json =
+                    Range::parse(media).is_some_and(|range| media::kind(&range.essence()) == MediaKind::Json);
                 let schema = at.at(&["content", media, "schema"]);
                 if !json {
                     let what = format!("a parameter of the media type `{media}` is not read");

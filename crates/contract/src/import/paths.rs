@@ -17,8 +17,16 @@ impl Import<'_> {
         let documents = self.documents;
         let Some(paths) = documents.get(&at).and_then(Value::as_object) else {
             let root = Spot::root(0);
-            if documents.get(&root).is_some_and(|value| value.get("webhooks").is_none() && value.get("components").is_none()) {
-                documents.error(&root, "no-paths", "the contract declares no `paths`", "add at least one operation");
+            if documents
+                .get(&root)
+                .is_some_and(|value| value.get("webhooks").is_none() && value.get("components").is_none())
+            {
+                documents.error(
+                    &root,
+                    "no-paths",
+                    "the contract declares no `paths`",
+                    "add at least one operation",
+                );
             }
             return Vec::new();
         };
@@ -86,7 +94,12 @@ impl Import<'_> {
             if let Some(first) = seen.insert(&draft.operation.id, &draft.spot) {
                 let message = format!("the operationId `{}` is used twice", draft.operation.id);
                 let help = format!("rename it here or at `{}`", self.documents.display(first));
-                self.documents.error(&draft.spot.join("operationId"), "duplicate-operation-id", message, &help);
+                self.documents.error(
+                    &draft.spot.join("operationId"),
+                    "duplicate-operation-id",
+                    message,
+                    &help,
+                );
             }
         }
     }
@@ -112,11 +125,7 @@ fn shape(template: &str) -> String {
 
 /// The parameter names of a template, in order.
 pub(super) fn names(template: &str) -> Vec<&str> {
-    template
-        .split('{')
-        .skip(1)
-        .filter_map(|piece| piece.split_once('}').map(|(name, _)| name))
-        .collect()
+    template.split('{').skip(1).filter_map(|piece| piece.split_once('}').map(|(name, _)| name)).collect()
 }
 
 fn check_template(template: &str) -> Result<(), String> {

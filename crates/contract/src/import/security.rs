@@ -78,11 +78,19 @@ impl Import<'_> {
             return Security::Absent;
         };
         let Some(list) = declared.as_array() else {
-            self.documents.error(&at, "bad-security", "`security` is a list", "write `security: []` for nobody needed");
+            self.documents.error(
+                &at,
+                "bad-security",
+                "`security` is a list",
+                "write `security: []` for nobody needed",
+            );
             return Security::Absent;
         };
         Security::Alternatives(
-            list.iter().enumerate().map(|(index, one)| self.requirement(&at.join(&index.to_string()), one)).collect(),
+            list.iter()
+                .enumerate()
+                .map(|(index, one)| self.requirement(&at.join(&index.to_string()), one))
+                .collect(),
         )
     }
 
@@ -91,10 +99,10 @@ impl Import<'_> {
         for (name, scopes) in value.as_object().into_iter().flatten() {
             if !self.schemes.contains_key(name) {
                 let known = self.schemes.keys().map(String::as_str);
-                let hint = diagnostics::nearest(name, known)
-                    .map_or_else(|| String::from("declare it under `components.securitySchemes`"), |near| {
-                        format!("did you mean `{near}`?")
-                    });
+                let hint = diagnostics::nearest(name, known).map_or_else(
+                    || String::from("declare it under `components.securitySchemes`"),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 let message = format!("the security scheme `{name}` is not declared");
                 self.documents.error(&at.join(name), "unknown-security-scheme", message, &hint);
             }

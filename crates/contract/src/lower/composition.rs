@@ -42,17 +42,8 @@ const DEPTH: usize = 24;
 
 /// Whether a schema has parts that apply to the same value.
 pub(super) fn is_composed(map: &Map<String, Value>) -> bool {
-    const PARTS: [&str; 9] = [
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "if",
-        "then",
-        "else",
-        "dependentSchemas",
-        "$ref",
-        "discriminator",
-    ];
+    const PARTS: [&str; 9] =
+        ["allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas", "$ref", "discriminator"];
     PARTS.iter().any(|key| map.contains_key(*key))
 }
 
@@ -64,7 +55,14 @@ impl Lowering<'_> {
         whole
     }
 
-    fn gather(&mut self, spot: &Spot, side: Side, whole: &mut Whole, seen: &mut BTreeSet<Spot>, depth: usize) {
+    fn gather(
+        &mut self,
+        spot: &Spot,
+        side: Side,
+        whole: &mut Whole,
+        seen: &mut BTreeSet<Spot>,
+        depth: usize,
+    ) {
         if depth == 0 || !seen.insert(spot.clone()) {
             return;
         }

@@ -58,7 +58,11 @@ impl Lowering<'_> {
     }
 
     /// Explicit values by the schema they pick.
-    fn mapping(&mut self, spot: &Spot, discriminator: &Map<String, Value>) -> HashMap<Spot, BTreeSet<String>> {
+    fn mapping(
+        &mut self,
+        spot: &Spot,
+        discriminator: &Map<String, Value>,
+    ) -> HashMap<Spot, BTreeSet<String>> {
         let mut out: HashMap<Spot, BTreeSet<String>> = HashMap::new();
         let Some(Value::Object(mapping)) = discriminator.get("mapping") else { return out };
         let at = spot.at(&["discriminator", "mapping"]);
@@ -152,12 +156,8 @@ impl Lowering<'_> {
         let mut choices: BTreeMap<Spot, BTreeSet<String>> =
             mapping.iter().map(|(target, values)| (target.clone(), values.clone())).collect();
         for (implicit, target) in self.subtypes_of(spot) {
-            if !choices.contains_key(&target) {
-                let values = self
-                    .declared_here(&target, name)
-                    .unwrap_or_else(|| BTreeSet::from([implicit]));
-                choices.insert(target, values);
-            }
+            let values = self.declared_here(&target, name);
+            choices.entry(target).or_insert_with(|| values.unwrap_or_else(|| BTreeSet::from([implicit])));
         }
         if choices.is_empty() {
             return;
@@ -175,7 +175,7 @@ impl Lowering<'_> {
         for (target, values) in choices {
             let view = Context { inherited: false, ..views.part.clone() };
             let then = self.reference_to(&target, &view);
-            push_all_of(out, when(name, &values, then));
+            push_all_of(out, when(name, &values, &then));
         }
     }
 
@@ -196,7 +196,7 @@ impl Lowering<'_> {
         push_all_of(out, gate);
         for choice in choices {
             let then = self.lower(&choice.spot, &views.part);
-            push_all_of(out, when(name, &choice.values, then));
+            push_all_of(out, when(name, &choice.values, &then));
         }
     }
 
@@ -236,12 +236,15 @@ impl Lowering<'_> {
     fn index_subtypes(&self) -> HashMap<Spot, Vec<(String, Spot)>> {
         let mut index: HashMap<Spot, Vec<(String, Spot)>> = HashMap::new();
         for (file, document) in self.documents.files.iter().enumerate() {
-            let Some(Value::Object(schemas)) = document.value.pointer("/components/schemas") else { continue };
+            let Some(Value::Object(schemas)) = document.value.pointer("/components/schemas") else {
+                continue;
+            };
             for (name, schema) in schemas {
                 let child = Spot::root(file).at(&["components", "schemas", name]);
                 for part in 0..schema.get("allOf").and_then(Value::as_array).map_or(0, Vec::len) {
                     let part = child.at(&["allOf", &part.to_string()]);
-                    let is_reference = self.documents.get(&part).is_some_and(|part| part.get("$ref").is_some());
+                    let is_reference =
+                        self.documents.get(&part).is_some_and(|part| part.get("$ref").is_some());
                     if is_reference && let Some(parent) = self.settle(&part) {
                         index.entry(parent).or_default().push((name.clone(), child.clone()));
                     }
@@ -258,6 +261,6 @@ fn implicit(spot: &Spot) -> Option<BTreeSet<String>> {
     Some(BTreeSet::from([name.replace("~1", "/").replace("~0", "~")]))
 }
 
-fn when(name: &str, values: &BTreeSet<String>, then: Value) -> Value {
+fn when(name: &str, values: &BTreeSet<String>, then: &Value) -> Value {
     json!({ "if": { "properties": { name: { "enum": values } }, "required": [name] }, "then": then })
 }

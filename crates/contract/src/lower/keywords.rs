@@ -89,7 +89,7 @@ impl Lowering<'_> {
         }
         let child =
             Context { side: context.side, close, part: false, inherited: false, exempt: Rc::default() };
-        let part = Context { part: true, inherited: false, exempt: exempt.clone(), ..child.clone() };
+        let part = Context { part: true, exempt: exempt.clone(), ..child };
         let mut views = Views { child, part, exempt, reach: !context.inherited };
         let mut out = Map::new();
         let selected = self.discriminator(spot, map, &views, &mut out);
@@ -109,7 +109,14 @@ impl Lowering<'_> {
         self.nullable(map, composed, out)
     }
 
-    fn keyword(&mut self, spot: &Spot, key: &str, value: &Value, views: &Views, out: &mut Map<String, Value>) {
+    fn keyword(
+        &mut self,
+        spot: &Spot,
+        key: &str,
+        value: &Value,
+        views: &Views,
+        out: &mut Map<String, Value>,
+    ) {
         if is_annotation(key) {
             return;
         }
@@ -121,9 +128,11 @@ impl Lowering<'_> {
             "properties" => self.properties(&at, value, views),
             "patternProperties" => self.pattern_properties(&at, value, views),
             "dependentSchemas" => self.schema_map(&at, value, &views.part),
-            "additionalProperties" | "unevaluatedProperties" | "propertyNames" | "unevaluatedItems" | "contains" => {
-                Some(self.lower(&at, &views.child))
-            }
+            "additionalProperties"
+            | "unevaluatedProperties"
+            | "propertyNames"
+            | "unevaluatedItems"
+            | "contains" => Some(self.lower(&at, &views.child)),
             "items" => self.items(&at, value, views, out),
             "prefixItems" => self.schema_list(&at, value, &views.child),
             // Closing what must not match would open it.
@@ -144,9 +153,12 @@ impl Lowering<'_> {
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
                 self.checked(&at, value, value.is_number(), "a number")
             }
-            "multipleOf" => {
-                self.checked(&at, value, value.as_f64().is_some_and(|number| number > 0.0), "a number above 0")
-            }
+            "multipleOf" => self.checked(
+                &at,
+                value,
+                value.as_f64().is_some_and(|number| number > 0.0),
+                "a number above 0",
+            ),
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
             | "minContains" | "maxContains" => self.count(&at, value),
             "dependentRequired" => self.checked(&at, value, value.is_object(), "an object of lists"),
@@ -268,9 +280,7 @@ impl Lowering<'_> {
 
     fn schema_map(&mut self, at: &Spot, value: &Value, view: &Context) -> Option<Value> {
         let map = value.as_object()?;
-        Some(Value::Object(
-            map.keys().map(|name| (name.clone(), self.lower(&at.join(name), view))).collect(),
-        ))
+        Some(Value::Object(map.keys().map(|name| (name.clone(), self.lower(&at.join(name), view))).collect()))
     }
 
     fn schema_list(&mut self, at: &Spot, value: &Value, view: &Context) -> Option<Value> {
@@ -282,7 +292,13 @@ impl Lowering<'_> {
         Some((0..count).map(|index| self.lower(&at.join(&index.to_string()), view)).collect())
     }
 
-    fn all_of(&mut self, at: &Spot, value: &Value, views: &Views, out: &mut Map<String, Value>) -> Option<Value> {
+    fn all_of(
+        &mut self,
+        at: &Spot,
+        value: &Value,
+        views: &Views,
+        out: &mut Map<String, Value>,
+    ) -> Option<Value> {
         let view = Context { inherited: true, ..views.part.clone() };
         if let Some(Value::Array(parts)) = self.schema_list(at, value, &view) {
             for part in parts {
@@ -292,7 +308,13 @@ impl Lowering<'_> {
         None
     }
 
-    fn items(&mut self, at: &Spot, value: &Value, views: &Views, out: &mut Map<String, Value>) -> Option<Value> {
+    fn items(
+        &mut self,
+        at: &Spot,
+        value: &Value,
+        views: &Views,
+        out: &mut Map<String, Value>,
+    ) -> Option<Value> {
         if value.is_array() {
             // The tuple form of older drafts.
             if let Some(tuple) = self.schema_list(at, value, &views.child) {
@@ -334,6 +356,7 @@ impl Lowering<'_> {
         }) else {
             return;
         };
+        let format = formats::plain_name(format);
         let text = map.get("type").is_some_and(|types| types == "string");
         if text && let Some(check) = formats::for_string(format) {
             out.insert(String::from("format"), json!(check));
@@ -345,7 +368,9 @@ impl Lowering<'_> {
             }
             Meaning::Range(low, high) => numbers::narrow(out, low, high),
             Meaning::Annotation => {}
-            Meaning::Unknown => self.issue(&spot.join("format"), format!("the format `{format}` is not known")),
+            Meaning::Unknown => {
+                self.issue(&spot.join("format"), format!("the format `{format}` is not known"))
+            }
         }
     }
 

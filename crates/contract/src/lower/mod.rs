@@ -18,7 +18,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::documents::{Documents, Spot};
-use crate::schemas::{BASE, Pool, Slot};
+use crate::schemas::{BASE, DELEGATE, Definition, Pool, Slot};
 
 /// Which way the message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +78,8 @@ pub(crate) struct Lowering<'d> {
     old: bool,
     memo: HashMap<(Spot, Context), usize>,
     definitions: Vec<(Value, Used)>,
+    /// Slots of the definitions that values are handed to.
+    handed: HashMap<usize, Arc<Slot>>,
     queue: Vec<(usize, Spot, Context)>,
     current: Used,
     operation: Used,
@@ -95,6 +97,7 @@ impl<'d> Lowering<'d> {
             old,
             memo: HashMap::new(),
             definitions: Vec::new(),
+            handed: HashMap::new(),
             queue: Vec::new(),
             current: Used::default(),
             operation: Used::default(),
@@ -122,7 +125,9 @@ impl<'d> Lowering<'d> {
             }
         }
         let trivial = matches!(&schema, Value::Bool(true)) || schema.as_object().is_some_and(Map::is_empty);
-        Root { slot: self.pool.intern(schema.clone()), trivial, schema }
+        let slot = delegated(&schema).and_then(|index| self.handed.get(&index).cloned());
+        let slot = slot.unwrap_or_else(|| self.pool.intern(schema.clone()));
+        Root { slot, trivial, schema }
     }
 
     /// Starts counting what one operation uses.
@@ -161,8 +166,10 @@ impl<'d> Lowering<'d> {
     }
 
     /// The pool and the definitions it refers to.
-    pub(crate) fn into_parts(self) -> (Pool, Vec<Value>) {
-        (self.pool, self.definitions.into_iter().map(|(value, _)| value).collect())
+    pub(crate) fn into_parts(self) -> (Pool, Vec<Definition>) {
+        let mut handed = self.handed;
+        let definitions = self.definitions.into_iter().enumerate();
+        (self.pool, definitions.map(|(index, (value, _))| (value, handed.remove(&index))).collect())
     }
 
     fn issue_number(&mut self, spot: &Spot, what: String) -> usize {
@@ -183,7 +190,12 @@ impl<'d> Lowering<'d> {
     /// A schema where it stands: references become numbers, the rest is lowered in place.
     fn lower(&mut self, spot: &Spot, context: &Context) -> Value {
         if self.depth >= MAX_DEPTH {
-            self.documents.error(spot, "schema-depth", "schemas are nested too deep", "move parts to `components`");
+            self.documents.error(
+                spot,
+                "schema-depth",
+                "schemas are nested too deep",
+                "move parts to `components`",
+            );
             return Value::Bool(false);
         }
         self.depth += 1;
@@ -201,7 +213,12 @@ impl<'d> Lowering<'d> {
                 None => self.object(spot, map, context),
             },
             _ => {
-                self.documents.error(spot, "bad-schema", "a schema is an object or a boolean", "correct the schema");
+                self.documents.error(
+                    spot,
+                    "bad-schema",
+                    "a schema is an object or a boolean",
+                    "correct the schema",
+                );
                 Value::Bool(false)
             }
         }
@@ -245,8 +262,10 @@ impl<'d> Lowering<'d> {
         let Some(target) = self.resolve(from, reference) else { return Value::Bool(false) };
         let mut context = context.clone();
         // Equal views share a definition: what cannot matter for the target is left out of the key.
-        let has_discriminator = self.documents.get(&target).is_some_and(|value| value.get("discriminator").is_some());
+        let has_discriminator =
+            self.documents.get(&target).is_some_and(|value| value.get("discriminator").is_some());
         context.inherited &= has_discriminator;
+        let is_part = context.part;
         let key = (target, context);
         let index = match self.memo.get(&key) {
             Some(index) => *index,
@@ -259,7 +278,11 @@ impl<'d> Lowering<'d> {
             }
         };
         self.current.definitions.insert(index);
-        json!({ "$ref": format!("{BASE}#/$defs/{index}") })
+        if is_part {
+            return json!({ "$ref": format!("{BASE}#/$defs/{index}") });
+        }
+        self.handed.entry(index).or_default();
+        json!({ DELEGATE: index })
     }
 
     /// Follows a schema's own `$ref`, if that is all it says.
@@ -273,11 +296,13 @@ impl<'d> Lowering<'d> {
 
     /// The schema of a root that is only a reference, else the root itself.
     pub(crate) fn resolved<'r>(&'r self, root: &'r Root) -> &'r Value {
-        let reference = root.schema.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("$ref"));
-        let index = reference
-            .and_then(Value::as_str)
-            .and_then(|reference| reference.rsplit('/').next())
-            .and_then(|index| index.parse::<usize>().ok());
+        let index = delegated(&root.schema);
         index.and_then(|index| self.definitions.get(index)).map_or(&root.schema, |(value, _)| value)
     }
+}
+
+/// The number of the definition, for a schema that is nothing but a reference to one.
+fn delegated(schema: &Value) -> Option<usize> {
+    let map = schema.as_object().filter(|map| map.len() == 1)?;
+    map.get(DELEGATE)?.as_u64().and_then(|index| usize::try_from(index).ok())
 }

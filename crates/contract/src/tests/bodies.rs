@@ -12,7 +12,9 @@ fn api(content: &str) -> crate::Api {
 
 #[test]
 fn media_types_are_matched_narrowest_first() {
-    let api = api("application/json: {}, application/*: {}, text/plain: {}, application/vnd.a+json: {}, 'image/*': {}");
+    let api = api(
+        "application/json: {}, application/*: {}, text/plain: {}, application/vnd.a+json: {}, 'image/*': {}",
+    );
     let rows = [
         (Some("application/json"), "application/json"),
         (Some("Application/JSON; charset=utf-8"), "application/json"),
@@ -52,7 +54,9 @@ fn json_in_another_charset_or_with_tricks_is_refused() {
     let api = api("application/json: {schema: {type: object}}");
     assert!(check_body(&api, "application/json; charset=UTF-8", b"{}").is_empty());
     assert_eq!(check_body(&api, "application/json; charset=utf-16", b"{}"), [" charset"]);
-    for body in [&b"\xef\xbb\xbf{}"[..], b"{\0}\0", b"{\"a\":1,\"a\":2}", b"", b"{}{}", b"{\"a\":\"\\ud800\"}"] {
+    for body in
+        [&b"\xef\xbb\xbf{}"[..], b"{\0}\0", b"{\"a\":1,\"a\":2}", b"", b"{}{}", b"{\"a\":\"\\ud800\"}"]
+    {
         assert_eq!(check_body(&api, "application/json", body), [" syntax"], "{body:?}");
     }
 }
@@ -105,13 +109,26 @@ fn multipart_is_read_strictly() {
         (format!("{}--B--\r\n", part("name=n", "5")), &[]),
         (format!("{}--B--\r\n", part("name=\"n\"", "x")), &["/n type"]),
         (format!("{n}{n}--B--\r\n"), &["/n duplicate"]),
-        (format!("{n}{}{}--B--\r\n", part("name=files; filename=a", "1"), part("name=files; filename=b", "2")), &[]),
+        (
+            format!(
+                "{n}{}{}--B--\r\n",
+                part("name=files; filename=a", "1"),
+                part("name=files; filename=b", "2")
+            ),
+            &[],
+        ),
         (format!("{n}{}--B--\r\n", part("name=j", "{\"k\":true}")), &[]),
         (format!("{n}{}--B--\r\n", part("name=j", "{\"k\":1}")), &["/j/k type"]),
         (format!("{n}{}--B--\r\n", part("name=j", "x")), &["/j syntax"]),
         (format!("{n}{}--B--\r\n", part("name=f; filename=a\r\nContent-Type: image/png", "1234")), &[]),
-        (format!("{n}{}--B--\r\n", part("name=f; filename=a\r\nContent-Type: image/png", "12345")), &["/f maxLength"]),
-        (format!("{n}{}--B--\r\n", part("name=f; filename=a\r\nContent-Type: text/html", "1")), &["/f contentType"]),
+        (
+            format!("{n}{}--B--\r\n", part("name=f; filename=a\r\nContent-Type: image/png", "12345")),
+            &["/f maxLength"],
+        ),
+        (
+            format!("{n}{}--B--\r\n", part("name=f; filename=a\r\nContent-Type: text/html", "1")),
+            &["/f contentType"],
+        ),
         (format!("{}--B--\r\n", part("name=n; filename*=utf-8''a", "5")), &[" syntax"]),
         (format!("{}--B--\r\n", part("name=n; name=m", "5")), &[" syntax"]),
         (format!("{}--B--\r\n", part("name=n\r\nContent-Transfer-Encoding: base64", "NQ==")), &[" syntax"]),
@@ -140,7 +157,8 @@ fn canonical_forms_read_back_alike() {
     assert_eq!(rewrite(form, "a=1&b=2&b[c]=3", &[String::from("/b")]), "a=1");
     let kind = "multipart/form-data; boundary=B";
     let body = format!("{}--B--", part("name=n; filename=\"a\\\"b\"\r\nX-Odd: 1", "5"));
-    let expected = "--B\r\nContent-Disposition: form-data; name=\"n\"; filename=\"a\\\"b\"\r\n\r\n5\r\n--B--\r\n";
+    let expected =
+        "--B\r\nContent-Disposition: form-data; name=\"n\"; filename=\"a\\\"b\"\r\n\r\n5\r\n--B--\r\n";
     assert_eq!(rewrite(kind, &body, &[]), expected);
     assert_eq!(rewrite(kind, expected, &[]), expected);
 }

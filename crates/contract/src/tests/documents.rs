@@ -73,7 +73,10 @@ fn documents_that_cannot_be_read() {
         assert!(said.iter().any(|line| line.contains(&format!("[{code}]"))), "{text}: {said:?}");
     }
     let json = "{\n  \"openapi\": \"3.1.0\",\n  \"a\": 1,\n  \"a\": 2\n}";
-    assert_eq!(problems(json), ["api.yaml:4:5: [contract-syntax] `api.yaml` cannot be read: duplicate key `a`"]);
+    assert_eq!(
+        problems(json),
+        ["api.yaml:4:5: [contract-syntax] `api.yaml` cannot be read: duplicate key `a`"]
+    );
 }
 
 #[test]
@@ -84,7 +87,8 @@ fn references_that_lead_in_circles() {
              {{schema: {{$ref: '#/components/schemas/A'}}}}}}}}\ncomponents:\n  schemas:\n    {components}\n"
         )
     };
-    let loops = problems(&schema("A: {$ref: '#/components/schemas/B'}\n    B: {$ref: '#/components/schemas/A'}"));
+    let loops =
+        problems(&schema("A: {$ref: '#/components/schemas/B'}\n    B: {$ref: '#/components/schemas/A'}"));
     assert!(loops.len() == 1 && loops[0].contains("[cyclic-ref]"), "{loops:?}");
     let legal = schema("A: {type: object, properties: {a: {$ref: '#/components/schemas/A'}}}");
     assert!(problems(&legal).is_empty());
@@ -125,11 +129,16 @@ fn what_is_not_enforced_is_an_error_until_accepted() {
     );
     let said = problems(&text);
     assert_eq!(said.len(), 6, "{said:?}");
-    assert!(said.iter().any(|line| line.contains("`maxlength` is not a schema keyword; did you mean `maxLength`?")));
+    assert!(
+        said.iter()
+            .any(|line| line.contains("`maxlength` is not a schema keyword; did you mean `maxLength`?"))
+    );
     assert!(said.iter().any(|line| line.contains("the pattern `(?=a)b` cannot be matched in linear time")));
     assert!(said.iter().any(|line| line.contains("the format `nino` is not known")));
     let mut options = Options::default();
-    for place in ["requestBody/content/application~1json/schema", "responses/200/content/application~1json/schema"] {
+    for place in
+        ["requestBody/content/application~1json/schema", "responses/200/content/application~1json/schema"]
+    {
         for part in ["a/pattern", "a/maxlength", "d/format"] {
             options.accept_unenforced.insert(format!("/paths/~1x/post/{place}/properties/{part}"));
         }
@@ -150,10 +159,15 @@ fn security_servers_and_ids() {
         oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: 'https://i/t', scopes: {'r:x': read}}}}\n";
     let api = import(text);
     assert_eq!((api.title.as_str(), api.version.as_str()), ("Shop", "2"));
-    assert_eq!((api.servers[0].url.as_str(), api.servers[0].base_path.as_str()), ("https://a.example.com/v1/", "/v1"));
+    assert_eq!(
+        (api.servers[0].url.as_str(), api.servers[0].base_path.as_str()),
+        ("https://a.example.com/v1/", "/v1")
+    );
     let ids: Vec<&str> = api.operations.iter().map(|operation| operation.id.as_str()).collect();
     assert_eq!(ids, ["getA", "PUT /a"]);
-    let both = Requirement { schemes: vec![(String::from("key"), vec![]), (String::from("oauth"), vec![String::from("r:x")])] };
+    let both = Requirement {
+        schemes: vec![(String::from("key"), vec![]), (String::from("oauth"), vec![String::from("r:x")])],
+    };
     assert_eq!(api.operations[0].security, Security::Alternatives(vec![both, Requirement::default()]));
     assert_eq!(api.operations[1].security, Security::Alternatives(Vec::new()));
     assert!(matches!(&api.schemes["oauth"], SecurityScheme::OAuth2 { scopes, .. } if scopes.contains("r:x")));

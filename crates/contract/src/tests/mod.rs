@@ -97,7 +97,12 @@ pub(super) fn with_parameters(template: &str, parameters: &str) -> String {
 }
 
 /// Violations of parameters, as `place name keyword`.
-pub(super) fn parameters(api: &Api, path: &[(&str, &str)], query: Option<&str>, headers: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn parameters(
+    api: &Api,
+    path: &[(&str, &str)],
+    query: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Vec<String> {
     let mut map = http::HeaderMap::new();
     for (name, value) in headers {
         map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());

@@ -6,17 +6,34 @@ use super::{import, parameters, with_parameters};
 type Row = (&'static str, bool, &'static str, &'static [&'static str], &'static [&'static str]);
 
 const NUMBERS: &str = "{type: array, items: {type: integer}, maxItems: 3}";
-const POINT: &str =
-    "{type: object, required: [r], additionalProperties: false, properties: {r: {type: integer}, g: {type: integer}}}";
+const POINT: &str = "{type: object, required: [r], additionalProperties: false, properties: {r: {type: integer}, g: {type: integer}}}";
 
 #[test]
 fn path_styles() {
     let rows: &[Row] = &[
-        ("simple", false, "{type: integer, minimum: 1}", &["5", "1"], &["0", "x", "05", "1.5", "", "5,6", "%35x"]),
-        ("simple", false, "{type: string, maxLength: 3}", &["abc", "%C3%A9%C3%A9%C3%A9"], &["abcd", "%C3", "%zz", "%00"]),
+        (
+            "simple",
+            false,
+            "{type: integer, minimum: 1}",
+            &["5", "1"],
+            &["0", "x", "05", "1.5", "", "5,6", "%35x"],
+        ),
+        (
+            "simple",
+            false,
+            "{type: string, maxLength: 3}",
+            &["abc", "%C3%A9%C3%A9%C3%A9"],
+            &["abcd", "%C3", "%zz", "%00"],
+        ),
         ("simple", false, "{type: string, enum: [a b, c]}", &["a%20b", "c"], &["a+b", "d"]),
         ("simple", false, "{type: boolean}", &["true", "false"], &["True", "1"]),
-        ("simple", false, "{type: string, format: uuid}", &["0e37df36-f698-11e6-8dd4-cb9ced3df976"], &["0e37df36"]),
+        (
+            "simple",
+            false,
+            "{type: string, format: uuid}",
+            &["0e37df36-f698-11e6-8dd4-cb9ced3df976"],
+            &["0e37df36"],
+        ),
         ("simple", false, NUMBERS, &["3", "3,4,5"], &["a", "3,4,5,6", "3,,4", "3%2C4"]),
         ("simple", false, POINT, &["r,100", "r,100,g,200"], &["g,1", "r", "r,x", "r,1,b,2", "r,1,r,2"]),
         ("simple", true, POINT, &["r=100", "r=100,g=200"], &["g=1", "r", "r=1,b=2"]),
@@ -32,7 +49,9 @@ fn path_styles() {
         ("matrix", true, POINT, &[";r=100;g=200"], &[";r,1"]),
     ];
     for (style, explode, schema, good, bad) in rows {
-        let text = format!("{{name: p, in: path, required: true, style: {style}, explode: {explode}, schema: {schema}}}");
+        let text = format!(
+            "{{name: p, in: path, required: true, style: {style}, explode: {explode}, schema: {schema}}}"
+        );
         let api = import(&with_parameters("/x/{p}", &text));
         for value in *good {
             assert!(parameters(&api, &[("p", value)], None, &[]).is_empty(), "{text} must take `{value}`");
@@ -57,7 +76,13 @@ fn query_styles() {
         ("pipeDelimited", false, NUMBERS, &["p=3|4|5", "p=3%7C4"], &["p=3,4"]),
         ("pipeDelimited", false, POINT, &["p=r|100|g|200"], &["p=r|x"]),
         ("spaceDelimited", false, POINT, &["p=r%20100%20g%20200"], &["p=r,1"]),
-        ("deepObject", true, POINT, &["p[r]=100&p[g]=200", "p%5Br%5D=1"], &["p[r]=x", "p[b]=1&p[r]=1", "p[r]=1&p[r]=2", "p[r=1", "p=1"]),
+        (
+            "deepObject",
+            true,
+            POINT,
+            &["p[r]=100&p[g]=200", "p%5Br%5D=1"],
+            &["p[r]=x", "p[b]=1&p[r]=1", "p[r]=1&p[r]=2", "p[r=1", "p=1"],
+        ),
         (
             "deepObject",
             true,
@@ -67,7 +92,9 @@ fn query_styles() {
         ),
     ];
     for (style, explode, schema, good, bad) in rows {
-        let text = format!("{{name: p, in: query, required: true, style: {style}, explode: {explode}, schema: {schema}}}");
+        let text = format!(
+            "{{name: p, in: query, required: true, style: {style}, explode: {explode}, schema: {schema}}}"
+        );
         let api = import(&with_parameters("/x", &text));
         for value in *good {
             let said = parameters(&api, &[], Some(value), &[]);
@@ -89,7 +116,8 @@ fn headers_and_cookies() {
          {name: Accept, in: header, required: true, schema: {type: integer}}, \
          {name: sid, in: cookie, schema: {type: string, minLength: 3}}",
     ));
-    let rows: &[(&[(&str, &str)], &[&str])] = &[
+    type Headers = &'static [(&'static str, &'static str)];
+    let rows: &[(Headers, &[&str])] = &[
         (&[("x-count", "5")], &[]),
         (&[], &["header x-count required"]),
         (&[("x-count", "50")], &["header x-count maximum"]),
@@ -129,7 +157,8 @@ fn content_parameters_and_empty_values() {
 
 #[test]
 fn too_many_pairs_are_refused_without_reading_them() {
-    let api = import(&with_parameters("/x", "{name: p, in: query, schema: {type: array, items: {type: integer}}}"));
+    let api =
+        import(&with_parameters("/x", "{name: p, in: query, schema: {type: array, items: {type: integer}}}"));
     let many = vec!["p=1"; crate::MAX_PAIRS + 1].join("&");
     assert_eq!(parameters(&api, &[], Some(&many), &[]), ["query  bounds"]);
     let most = vec!["p=1"; crate::MAX_PAIRS].join("&");

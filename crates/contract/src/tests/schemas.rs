@@ -8,8 +8,20 @@ type Row = (&'static str, &'static str, &'static str, &'static [&'static str], &
 const ROWS: &[Row] = &[
     ("3.1.0", "{type: integer}", "{}", &["1", "1.0", "1e2", "-0"], &["1.5", "\"1\"", "null", "true"]),
     ("3.1.0", "{type: [integer, 'null']}", "{}", &["1", "null"], &["\"a\""]),
-    ("3.1.0", "{type: integer, format: int32}", "{}", &["2147483647", "-2147483648"], &["2147483648", "-2147483649", "1e400"]),
-    ("3.1.0", "{type: integer, format: int64}", "{}", &["9223372036854775807"], &["9223372036854775808", "1e30"]),
+    (
+        "3.1.0",
+        "{type: integer, format: int32}",
+        "{}",
+        &["2147483647", "-2147483648"],
+        &["2147483648", "-2147483649", "1e400"],
+    ),
+    (
+        "3.1.0",
+        "{type: integer, format: int64}",
+        "{}",
+        &["9223372036854775807"],
+        &["9223372036854775808", "1e30"],
+    ),
     ("3.1.0", "{type: string, format: int64}", "{}", &["\"12\""], &["\"1x\"", "12"]),
     ("3.1.0", "{type: number, format: float}", "{}", &["1e38"], &["1e39"]),
     ("3.1.0", "{type: number, multipleOf: 0.5}", "{}", &["1.5"], &["1.3"]),
@@ -18,7 +30,13 @@ const ROWS: &[Row] = &[
     ("3.1.0", "{type: integer, exclusiveMaximum: 5}", "{}", &["4"], &["5"]),
     ("3.1.0", "{type: string, format: date}", "{}", &["\"2024-02-29\""], &["\"2023-02-29\"", "\"x\""]),
     ("3.1.0", "{type: string, format: date-time}", "{}", &["\"2024-02-29T00:00:00Z\""], &["\"2024-02-29\""]),
-    ("3.1.0", "{type: string, format: uuid}", "{}", &["\"0e37df36-f698-11e6-8dd4-cb9ced3df976\""], &["\"0e37df36\""]),
+    (
+        "3.1.0",
+        "{type: string, format: uuid}",
+        "{}",
+        &["\"0e37df36-f698-11e6-8dd4-cb9ced3df976\""],
+        &["\"0e37df36\""],
+    ),
     ("3.1.0", "{type: string, format: email}", "{}", &["\"a@example.com\""], &["\"a\""]),
     ("3.1.0", "{type: string, format: ipv4}", "{}", &["\"127.0.0.1\""], &["\"127.0.0.256\""]),
     ("3.1.0", "{type: string, format: ipv6}", "{}", &["\"::1\""], &["\"::g\""]),
@@ -31,24 +49,96 @@ const ROWS: &[Row] = &[
     ("3.0.3", "{type: string, format: byte}", "{}", &["\"aGk=\""], &["\"a\"", "\"*aaa\""]),
     ("3.0.3", "{type: string, format: password}", "{}", &["\"x\""], &["1"]),
     ("3.1.0", "{type: string, pattern: '^[a-z]+$'}", "{}", &["\"abc\""], &["\"aBc\""]),
-    ("3.1.0", "{type: string, minLength: 2, maxLength: 3}", "{}", &["\"é€\"", "\"abc\""], &["\"é\"", "\"abcd\""]),
-    ("3.1.0", "{type: array, uniqueItems: true}", "{}", &["[1, 2, \"1\"]"], &["[1, 1.0]", "[{\"a\": 1}, {\"a\": 1.0}]"]),
-    ("3.1.0", "{enum: [1, a, null, {k: [1]}]}", "{}", &["1.0", "\"a\"", "null", "{\"k\": [1]}"], &["2", "\"b\"", "{\"k\": [2]}"]),
+    (
+        "3.1.0",
+        "{type: string, minLength: 2, maxLength: 3}",
+        "{}",
+        &["\"é€\"", "\"abc\""],
+        &["\"é\"", "\"abcd\""],
+    ),
+    (
+        "3.1.0",
+        "{type: array, uniqueItems: true}",
+        "{}",
+        &["[1, 2, \"1\"]"],
+        &["[1, 1.0]", "[{\"a\": 1}, {\"a\": 1.0}]"],
+    ),
+    (
+        "3.1.0",
+        "{enum: [1, a, null, {k: [1]}]}",
+        "{}",
+        &["1.0", "\"a\"", "null", "{\"k\": [1]}"],
+        &["2", "\"b\"", "{\"k\": [2]}"],
+    ),
     ("3.1.0", "{const: {a: 1}}", "{}", &["{\"a\": 1}"], &["{\"a\": 2}", "{\"a\": 1, \"b\": 1}"]),
-    ("3.1.0", "{type: object, required: [a], properties: {a: {type: string}}}", "{}", &["{\"a\": \"x\"}"], &["{}", "{\"a\": 1}", "[]"]),
-    ("3.1.0", "{type: object, additionalProperties: {type: integer}}", "{}", &["{\"a\": 1}"], &["{\"a\": \"x\"}"]),
-    ("3.1.0", "{type: object, additionalProperties: false, properties: {a: {}}}", "{}", &["{\"a\": 1}"], &["{\"b\": 1}"]),
-    ("3.1.0", "{propertyNames: {maxLength: 2}, maxProperties: 2}", "{}", &["{\"ab\": 1}"], &["{\"abc\": 1}", "{\"a\":1,\"b\":1,\"c\":1}"]),
-    ("3.1.0", "{prefixItems: [{type: string}], items: {type: integer}, minItems: 1}", "{}", &["[\"a\", 1]"], &["[]", "[1]", "[\"a\", \"b\"]"]),
+    (
+        "3.1.0",
+        "{type: object, required: [a], properties: {a: {type: string}}}",
+        "{}",
+        &["{\"a\": \"x\"}"],
+        &["{}", "{\"a\": 1}", "[]"],
+    ),
+    (
+        "3.1.0",
+        "{type: object, additionalProperties: {type: integer}}",
+        "{}",
+        &["{\"a\": 1}"],
+        &["{\"a\": \"x\"}"],
+    ),
+    (
+        "3.1.0",
+        "{type: object, additionalProperties: false, properties: {a: {}}}",
+        "{}",
+        &["{\"a\": 1}"],
+        &["{\"b\": 1}"],
+    ),
+    (
+        "3.1.0",
+        "{propertyNames: {maxLength: 2}, maxProperties: 2}",
+        "{}",
+        &["{\"ab\": 1}"],
+        &["{\"abc\": 1}", "{\"a\":1,\"b\":1,\"c\":1}"],
+    ),
+    (
+        "3.1.0",
+        "{prefixItems: [{type: string}], items: {type: integer}, minItems: 1}",
+        "{}",
+        &["[\"a\", 1]"],
+        &["[]", "[1]", "[\"a\", \"b\"]"],
+    ),
     ("3.1.0", "{contains: {const: 1}, minContains: 2}", "{}", &["[1, 1]"], &["[1]"]),
-    ("3.1.0", "{if: {type: string}, then: {minLength: 2}, else: {type: integer}}", "{}", &["\"ab\"", "1"], &["\"a\"", "true"]),
+    (
+        "3.1.0",
+        "{if: {type: string}, then: {minLength: 2}, else: {type: integer}}",
+        "{}",
+        &["\"ab\"", "1"],
+        &["\"a\"", "true"],
+    ),
     ("3.1.0", "{not: {type: string}}", "{}", &["1"], &["\"a\""]),
     ("3.1.0", "{dependentRequired: {a: [b]}}", "{}", &["{\"b\": 1}", "{\"a\":1,\"b\":1}"], &["{\"a\": 1}"]),
     ("3.0.3", "{type: string, nullable: true, enum: [a]}", "{}", &["\"a\"", "null"], &["\"b\""]),
-    ("3.0.3", "{nullable: true, allOf: [{$ref: '#/components/schemas/A'}]}", "{A: {type: object}}", &["null", "{}"], &["1"]),
-    ("3.1.0", "{$ref: '#/components/schemas/A', minLength: 2}", "{A: {type: string}}", &["\"ab\""], &["\"a\"", "1"]),
+    (
+        "3.0.3",
+        "{nullable: true, allOf: [{$ref: '#/components/schemas/A'}]}",
+        "{A: {type: object}}",
+        &["null", "{}"],
+        &["1"],
+    ),
+    (
+        "3.1.0",
+        "{$ref: '#/components/schemas/A', minLength: 2}",
+        "{A: {type: string}}",
+        &["\"ab\""],
+        &["\"a\"", "1"],
+    ),
     ("3.0.3", "{$ref: '#/components/schemas/A', minLength: 2}", "{A: {type: string}}", &["\"a\""], &["1"]),
-    ("3.1.0", "{$ref: '#/components/schemas/A'}", "{A: {$ref: '#/components/schemas/B'}, B: {type: string}}", &["\"a\""], &["1"]),
+    (
+        "3.1.0",
+        "{$ref: '#/components/schemas/A'}",
+        "{A: {$ref: '#/components/schemas/B'}, B: {type: string}}",
+        &["\"a\""],
+        &["1"],
+    ),
     (
         "3.1.0",
         "{$ref: '#/components/schemas/Tree'}",
@@ -69,17 +159,26 @@ fn keywords() {
             assert!(said.iter().all(|line| line.starts_with('?')), "{schema} must take {body}: {said:?}");
         }
         for body in *bad {
-            assert!(request_body(&api, body).iter().any(|line| !line.starts_with('?')), "{schema} must refuse {body}");
+            assert!(
+                request_body(&api, body).iter().any(|line| !line.starts_with('?')),
+                "{schema} must refuse {body}"
+            );
         }
     }
 }
 
 #[test]
 fn a_violation_names_the_place_and_never_the_value() {
-    let api = import(&with_body("3.1.0", "{type: object, properties: {a/b: {type: array, items: {type: integer}}}}", "{}"));
+    let api = import(&with_body(
+        "3.1.0",
+        "{type: object, properties: {a/b: {type: array, items: {type: integer}}}}",
+        "{}",
+    ));
     assert_eq!(request_body(&api, "{\"a/b\": [1, \"secret\"]}"), ["/a~1b/1 type"]);
     let mut out = crate::Violations::new();
-    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else { panic!() };
+    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else {
+        panic!()
+    };
     let bytes = b"{\"a/b\": [\"secret-value\"]}";
     rules.check(&crate::BodyInput { bytes, tape: None, content_type: None }, &mut out);
     assert_eq!(out.items()[0].message, "must be of the type `integer`");

@@ -39,16 +39,21 @@ fn a_swagger_document_is_imported_as_what_it_means() {
     assert_eq!(response_body(&api, "{}"), [" required"]);
     assert!(api.operations[0].request.body_required());
     assert!(parameters(&api, &[], Some("limit=10&ids=1|2&tags=a&tags=b"), &[]).is_empty());
-    assert_eq!(parameters(&api, &[], Some("limit=11&ids=1,2"), &[]), ["query limit maximum", "query ids/0 type"]);
+    assert_eq!(
+        parameters(&api, &[], Some("limit=11&ids=1,2"), &[]),
+        ["query limit maximum", "query ids/0 type"]
+    );
 }
 
 #[test]
 fn form_data_becomes_a_form_or_multipart() {
-    let form = PETS.replace("{$ref: '#/parameters/body'}", "{name: n, in: formData, required: true, type: integer}");
+    let form =
+        PETS.replace("{$ref: '#/parameters/body'}", "{name: n, in: formData, required: true, type: integer}");
     let api = import(&form);
     assert!(check_body(&api, "application/x-www-form-urlencoded", b"n=1").is_empty());
     assert_eq!(check_body(&api, "application/x-www-form-urlencoded", b"n=x"), ["/n type"]);
-    let file = PETS.replace("{$ref: '#/parameters/body'}", "{name: f, in: formData, required: true, type: file}");
+    let file =
+        PETS.replace("{$ref: '#/parameters/body'}", "{name: f, in: formData, required: true, type: file}");
     let body = b"--B\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nx\r\n--B--\r\n";
     assert!(check_body(&import(&file), "multipart/form-data; boundary=B", body).is_empty());
 }

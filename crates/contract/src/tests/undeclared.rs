@@ -10,7 +10,10 @@ fn options(mode: OnUndeclared) -> Options {
 
 #[test]
 fn parameters_in_each_mode() {
-    let text = with_parameters("/x", "{name: p, in: query, schema: {type: string}}, {name: X-A, in: header, schema: {type: string}}");
+    let text = with_parameters(
+        "/x",
+        "{name: p, in: query, schema: {type: string}}, {name: X-A, in: header, schema: {type: string}}",
+    );
     let headers = &[("x-a", "1"), ("x-b", "2"), ("accept", "*/*"), ("cookie", "c=1")];
     let rows: &[(OnUndeclared, &[&str])] = &[
         (OnUndeclared::Refuse, &["query q undeclared", "header x-b undeclared", "cookie c undeclared"]),
@@ -19,7 +22,10 @@ fn parameters_in_each_mode() {
         (OnUndeclared::Allow, &[]),
     ];
     for (mode, expected) in rows {
-        let api = import_with(&text.replace("name: p,", "name: p2, in: query, schema: {}}, {name: p,"), &options(*mode));
+        let api = import_with(
+            &text.replace("name: p,", "name: p2, in: query, schema: {}}, {name: p,"),
+            &options(*mode),
+        );
         assert_eq!(parameters(&api, &[], Some("q=1&p=1&p2"), headers), *expected, "{mode:?}");
     }
 }
@@ -84,7 +90,9 @@ fn properties_in_each_mode_are_judged_by_the_whole_composition() {
 fn stripped_properties_are_gone_and_the_rest_is_canonical() {
     let text = with_body("3.1.0", "{$ref: '#/components/schemas/C'}", PARTS);
     let api = import_with(&text, &options(OnUndeclared::Strip));
-    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else { panic!() };
+    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else {
+        panic!()
+    };
     let bytes = br#" { "d": [1], "a": {"x": 1.50, "y": 1}, "b": "\u0041" }"#;
     let input = crate::BodyInput { bytes, tape: None, content_type: Some("application/json") };
     let strip = rules.check(&input, &mut crate::Violations::new());
