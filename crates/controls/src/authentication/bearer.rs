@@ -24,7 +24,9 @@ pub enum Presented<'a> {
 #[must_use]
 pub fn presented(request: &Request) -> Presented<'_> {
     if request.query().is_some_and(query_has_token) {
-        return Presented::Malformed("a token in the query is not accepted: send it in the `Authorization` header");
+        return Presented::Malformed(
+            "a token in the query is not accepted: send it in the `Authorization` header",
+        );
     }
     let mut fields = request.headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else { return Presented::Nothing };
@@ -62,7 +64,7 @@ fn is_token_char(byte: u8) -> bool {
 
 /// Whether the query has the parameter `access_token`, however its name is spelled.
 fn query_has_token(query: &str) -> bool {
-    query.split(['&', ';']).any(|pair| is_access_token(pair.split('=').next().unwrap_or_default()))
+    query.split('&').any(|pair| is_access_token(pair.split('=').next().unwrap_or_default()))
 }
 
 fn is_access_token(name: &str) -> bool {

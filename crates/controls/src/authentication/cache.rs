@@ -125,7 +125,12 @@ impl TokenCache {
 
     /// A token that this verifier verified, if it is remembered and `good` says that it still counts; one that does
     /// not is forgotten.
-    pub fn find(&self, verifier: &Arc<Identity>, token: &str, good: impl FnOnce(&Hit) -> bool) -> Option<Hit> {
+    pub fn find(
+        &self,
+        verifier: &Arc<Identity>,
+        token: &str,
+        good: impl FnOnce(&Hit) -> bool,
+    ) -> Option<Hit> {
         let found = self.look(verifier, token, good);
         let count = if found.is_some() { &self.counts.hits } else { &self.counts.misses };
         // One writer: a plain load and store cost less than a locked addition.

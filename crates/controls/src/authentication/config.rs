@@ -44,7 +44,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return vec![closed(api, "its issuers cannot be used")];
     };
     let key = format!("authentication {alternatives:?} {anonymous}");
-    let control = api.share(&key, || Authentication::new(Challenge::of(api), groups, alternatives, anonymous));
+    let control =
+        api.share(&key, || Authentication::new(Challenge::of(api), groups, alternatives, anonymous));
     vec![Compiled::enforced(control, span(api, scope))]
 }
 
@@ -92,7 +93,8 @@ fn verifier(api: &ApiScope<'_>, entry: &str, out: &mut Diagnostics) -> Option<Ar
         let rule = |name: &Spanned<String>| {
             let issuer = api.gateway.document.issuers.get(&name.value)?;
             let audiences = settings.audience.as_ref().map(|audience| &audience.value);
-            let audiences = audiences.or(issuer.audience.as_ref()).map(|list| list.0.clone()).unwrap_or_default();
+            let audiences =
+                audiences.or(issuer.audience.as_ref()).map(|list| list.0.clone()).unwrap_or_default();
             issuer_rule(api, &name.value, issuer, audiences, out)
         };
         let rules: Option<Vec<IssuerRule>> = settings.issuers.iter().map(rule).collect();
@@ -109,7 +111,8 @@ fn issuer_rule(
     out: &mut Diagnostics,
 ) -> Option<IssuerRule> {
     let names = scope_names(api);
-    let bits: HashMap<String, usize> = names.iter().cloned().enumerate().map(|(bit, name)| (name, bit)).collect();
+    let bits: HashMap<String, usize> =
+        names.iter().cloned().enumerate().map(|(bit, name)| (name, bit)).collect();
     let algorithms = match &issuer.algorithms {
         None => Algorithm::ALL.to_vec(),
         Some(list) => list.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
@@ -134,7 +137,8 @@ fn issuer_rule(
     };
     Some(IssuerRule {
         issuer: iss.into(),
-        keys: keys(api, name, issuer, out)?,
+        // Read, and reported, once for all schemes that take the issuer.
+        keys: (*api.share(&format!("issuer keys {name}"), || keys(api, name, issuer, out))).clone()?,
         audiences,
         algorithms,
         leeway: issuer.leeway.get(),
@@ -155,7 +159,11 @@ fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diag
         (_, true) => match api.gateway.local_jwks {
             Some(text) => (text.into(), issuer.span),
             // Checked before the first start: the gateway makes the key when it runs, and until then no token is good.
-            None => return KeySet::parse(EMPTY.into()).ok().map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into())),
+            None => {
+                return KeySet::parse(EMPTY.into())
+                    .ok()
+                    .map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into()));
+            }
         },
         (None, false) => return remote(None),
         (Some(jwks), false) => match &jwks.value {

@@ -70,7 +70,12 @@ impl Authentication {
 
     /// Asks for one of the alternatives; `anonymous` lets calls pass that present nothing.
     #[must_use]
-    pub fn new(challenge: Challenge, groups: Vec<Group>, alternatives: Vec<Vec<u16>>, anonymous: bool) -> Self {
+    pub fn new(
+        challenge: Challenge,
+        groups: Vec<Group>,
+        alternatives: Vec<Vec<u16>>,
+        anonymous: bool,
+    ) -> Self {
         Self { challenge, rule: Rule::Schemes { groups, alternatives, anonymous } }
     }
 }
@@ -203,7 +208,9 @@ impl AtCore {
 /// What the caller may know of a fault: what it could see in its own token, and nothing of our keys.
 fn public_text(fault: Fault) -> &'static str {
     match fault {
-        Fault::BadSignature | Fault::UnknownKey | Fault::KeyMismatch => "the token's signature cannot be verified",
+        Fault::BadSignature | Fault::UnknownKey | Fault::KeyMismatch => {
+            "the token's signature cannot be verified"
+        }
         Fault::AudienceMissing | Fault::AudienceMismatch => "the token is not for this API",
         Fault::IssuerMissing | Fault::IssuerMismatch => "the token is from another issuer",
         Fault::NotYetValid | Fault::IssuedInFuture => "the token is not valid yet",

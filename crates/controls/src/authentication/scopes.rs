@@ -87,9 +87,24 @@ mod tests {
             (From::Common, r#"{"roles":["boss"]}"#, &["b"], &["boss"]),
             (claim("scope"), r#"{"scp":["a"]}"#, &[], &[]),
             (claim("scp"), r#"{"scope":"b","scp":["a"]}"#, &["a"], &[]),
-            (claim("roles"), r#"{"scope":"b","roles":["admin","boss"]}"#, &["b", "admin"], &["admin", "boss"]),
-            (claim("groups"), r#"{"groups":["admin"],"roles":["boss"]}"#, &["admin", "b"], &["boss", "admin"]),
-            (From::Pointer("/realm_access/roles".into()), r#"{"realm_access":{"roles":["a"]}}"#, &["a"], &["a"]),
+            (
+                claim("roles"),
+                r#"{"scope":"b","roles":["admin","boss"]}"#,
+                &["b", "admin"],
+                &["admin", "boss"],
+            ),
+            (
+                claim("groups"),
+                r#"{"groups":["admin"],"roles":["boss"]}"#,
+                &["b", "admin"],
+                &["boss", "admin"],
+            ),
+            (
+                From::Pointer("/realm_access/roles".into()),
+                r#"{"realm_access":{"roles":["a"]}}"#,
+                &["a"],
+                &["a"],
+            ),
             (From::Pointer("/none".into()), r#"{"scope":"a"}"#, &[], &[]),
         ];
         for (from, claims, granted, roles) in cases {

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::principal::CredentialKind;
-use engine::{Clock, CoreContext, Principal, Tick};
+use engine::{Clock, CoreContext, Principal, ScopeSet, Tick};
 use jose::{Algorithm, Expectations, Fault, KeySet, TypPolicy};
-use tape::{Bounds, Tape};
 
 use super::cache::{Hit, Identity, TokenCache};
 use super::keys::{Current, KeySource, Remote};
@@ -241,25 +240,44 @@ impl CoreVerifier {
             }
             Err(fault) => return Checked::Refused(fault.into()),
         };
-        match principal(&verified, rule, seconds) {
-            Err(why) => Checked::Refused(why),
-            Ok((principal, from)) => {
-                let principal = Arc::new(principal);
-                let until = principal.expires.saturating_add(rule.leeway.as_secs());
-                let hit = Hit { principal: Arc::clone(&principal), issuer: number, generation, from, until };
-                self.cache.insert(&self.identity, token, hit, seconds);
-                Checked::Proven(principal)
-            }
-        }
+        let facts = match read(&verified, rule, seconds) {
+            Ok(facts) => facts,
+            Err(why) => return Checked::Refused(why),
+        };
+        let leeway = rule.leeway.as_secs();
+        let principal = Arc::new(Principal {
+            issuer: Arc::clone(&rule.issuer),
+            subject: facts.subject,
+            application: facts.application,
+            scopes: facts.scopes,
+            roles: facts.roles,
+            claims: Arc::new(parsed.into_payload()),
+            expires: facts.expires,
+            credential: CredentialKind::Jwt,
+        });
+        let hit = Hit {
+            principal: Arc::clone(&principal),
+            issuer: number,
+            generation,
+            from: facts.starts.saturating_sub(leeway),
+            until: facts.expires.saturating_add(leeway),
+        };
+        self.cache.insert(&self.identity, token, hit, seconds);
+        Checked::Proven(principal)
     }
 }
 
-/// Whom a verified token proves, and from when on.
-fn principal(
-    verified: &jose::Verified<'_>,
-    rule: &IssuerRule,
-    now: u64,
-) -> Result<(Principal, u64), Why> {
+/// What a principal is made of, read from a verified token.
+struct Facts {
+    subject: Arc<str>,
+    application: Option<Arc<str>>,
+    scopes: ScopeSet,
+    roles: Arc<[Box<str>]>,
+    starts: u64,
+    expires: u64,
+}
+
+fn read(verified: &jose::Verified<'_>, rule: &IssuerRule, now: u64) -> Result<Facts, Why> {
     let expectations = Expectations {
         issuer: &rule.issuer,
         audiences: &rule.audiences,
@@ -272,20 +290,13 @@ fn principal(
     if claims.confirmation().is_some() {
         return Err(Why::Bound);
     }
-    let subject = claims.subject.as_deref().ok_or(Why::NoSubject)?;
     let (scopes, roles) = rule.scopes.read(claims.payload);
-    let source = claims.payload.tape().source().clone();
-    let tape = Tape::parse(source, &Bounds::default()).map_err(|_| Why::from(Fault::Malformed))?;
-    let starts = claims.not_before.into_iter().chain(claims.issued).max().unwrap_or(0);
-    let principal = Principal {
-        issuer: Arc::clone(&rule.issuer),
-        subject: subject.into(),
+    Ok(Facts {
+        subject: claims.subject.as_deref().ok_or(Why::NoSubject)?.into(),
         application: claims.client.as_deref().map(Into::into),
         scopes,
         roles,
-        claims: Arc::new(tape),
+        starts: claims.not_before.into_iter().chain(claims.issued).max().unwrap_or(0),
         expires: claims.expires,
-        credential: CredentialKind::Jwt,
-    };
-    Ok((principal, starts.saturating_sub(rule.leeway.as_secs())))
+    })
 }

@@ -25,7 +25,8 @@ impl Require {
     }
 
     fn satisfied(&self, principal: &Principal) -> bool {
-        principal.scopes.contains_all(&self.set) && self.roles.iter().all(|role| principal.roles.contains(role))
+        principal.scopes.contains_all(&self.set)
+            && self.roles.iter().all(|role| principal.roles.contains(role))
     }
 
     fn decide(&self, call: &Call) -> Verdict {

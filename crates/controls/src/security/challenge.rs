@@ -59,7 +59,12 @@ impl Challenge {
 
     /// 401 `invalid_token`; `public` is what the caller may know, `detail` what the operator should.
     #[must_use]
-    pub fn invalid(&self, code: &'static Code, detail: impl Into<Box<str>>, public: &'static str) -> Box<Refusal> {
+    pub fn invalid(
+        &self,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
         let value = self.value(Some(("invalid_token", public)), "");
         Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, value)
     }

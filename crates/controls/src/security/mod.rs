@@ -6,6 +6,8 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod challenge;
+#[cfg(test)]
+pub(crate) mod kit;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -97,14 +99,21 @@ pub fn scope_names(api: &ApiScope<'_>) -> Arc<Vec<String>> {
         let declared = api.contract.iter().flat_map(|contract| &contract.operations);
         for operation in declared {
             if let Security::Alternatives(list) = &operation.security {
-                list.iter().flat_map(|requirement| &requirement.schemes).flat_map(|(_, scopes)| scopes).for_each(|name| add(name));
+                list.iter()
+                    .flat_map(|requirement| &requirement.schemes)
+                    .flat_map(|(_, scopes)| scopes)
+                    .for_each(|name| add(name));
             }
         }
         let sections = api.settings.operations.iter().map(|settings| &settings.sections);
         for (name, node) in sections.chain([&api.settings.sections]).flatten() {
             let required = (name == "authorization").then(|| node.at(&["require", "scopes"])).flatten();
             let Some(required) = required else { continue };
-            required.as_str().into_iter().chain(required.items().iter().filter_map(|item| item.as_str())).for_each(&mut add);
+            required
+                .as_str()
+                .into_iter()
+                .chain(required.items().iter().filter_map(|item| item.as_str()))
+                .for_each(&mut add);
         }
         names
     })

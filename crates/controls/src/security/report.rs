@@ -33,7 +33,9 @@ fn unknown_schemes(api: &ApiScope<'_>, out: &mut Diagnostics) {
         }
         let help = match nearest(name, contract.schemes.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => String::from("write a name under the contract's `securitySchemes`, or `*` for all of them"),
+            None => {
+                String::from("write a name under the contract's `securitySchemes`, or `*` for all of them")
+            }
         };
         let message = format!("the contract of `{}` has no security scheme `{name}`", api.name);
         out.push(Diagnostic::error("unknown-scheme", message).at(settings.span).help(help));
@@ -84,7 +86,12 @@ fn unsecured(api: &ApiScope<'_>, out: &mut Diagnostics) {
 }
 
 fn reference<'a>(operation: &'a Operation, tags: &'a [&'a str]) -> OperationRef<'a> {
-    OperationRef { id: Some(&operation.id), method: operation.method.as_str(), template: &operation.template, tags }
+    OperationRef {
+        id: Some(&operation.id),
+        method: operation.method.as_str(),
+        template: &operation.template,
+        tags,
+    }
 }
 
 /// What of the contract's security we cannot verify: per scheme, the operations that lose an alternative, and those that

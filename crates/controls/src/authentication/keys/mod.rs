@@ -212,3 +212,9 @@ impl Drop for KeySource {
         self.wake.raise();
     }
 }
+
+/// For tests: which addresses a learned URL may reach.
+#[cfg(test)]
+pub(super) fn reach_of(issuer: &str, url: &str) -> Result<engine::fetch::Reach, &'static str> {
+    discovery::keys_reach(issuer, url)
+}

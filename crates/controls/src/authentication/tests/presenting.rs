@@ -1,0 +1,73 @@
+//! How a token may be presented, and what else is refused (RFC 6750 section 2, THREATS row 13).
+
+use super::super::bearer::{Presented, presented};
+use crate::security::kit::{call, ready};
+use proptest::prelude::*;
+use testkit::FakeClock;
+
+#[test]
+fn one_authorization_field_with_one_bearer_token() {
+    let (world, gateway) = ready();
+    let token = world.token(&[]);
+    let bearer = format!("Bearer {token}");
+    let auth = "authorization";
+    // (target, fields, code)
+    let cases: Vec<(&str, Vec<(&str, String)>, &str)> = vec![
+        ("/v1/x", vec![(auth, bearer.clone())], "ok"),
+        ("/v1/x", vec![(auth, format!("bearer {token}"))], "ok"),
+        ("/v1/x", vec![(auth, format!("BEARER   {token}"))], "ok"),
+        ("/v1/x?token=1&my_access_token=1", vec![(auth, bearer.clone())], "ok"),
+        ("/v1/x", vec![], "credential_missing"),
+        ("/v1/x", vec![("x-authorization", bearer.clone())], "credential_missing"),
+        ("/v1/x", vec![("proxy-authorization", bearer.clone())], "credential_missing"),
+        ("/v1/x", vec![("cookie", format!("access_token={token}"))], "credential_missing"),
+        ("/v1/x", vec![(auth, format!("DPoP {token}"))], "credential_missing"),
+        ("/v1/x", vec![(auth, "Basic YTpi".into())], "credential_missing"),
+        ("/v1/x", vec![(auth, token.clone())], "credential_missing"),
+        ("/v1/x", vec![(auth, String::new())], "credential_malformed"),
+        ("/v1/x", vec![(auth, "Bearer".into())], "credential_malformed"),
+        ("/v1/x", vec![(auth, "Bearer ".into())], "credential_malformed"),
+        ("/v1/x", vec![(auth, "Bearer ==".into())], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer\t{token}"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer: {token}"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer {token}, Bearer {token}"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer {token},"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer {token} x"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer \"{token}\""))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer {token}é"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, bearer.clone()), (auth, bearer.clone())], "credential_malformed"),
+        ("/v1/x", vec![(auth, bearer.clone()), (auth, "Basic YTpi".into())], "credential_malformed"),
+        ("/v1/x?access_token=a", vec![], "credential_malformed"),
+        ("/v1/x?a=1&access_token=a", vec![(auth, bearer.clone())], "credential_malformed"),
+        ("/v1/x?access%5Ftoken=a", vec![(auth, bearer.clone())], "credential_malformed"),
+        ("/v1/x?%61ccess_token=a", vec![(auth, bearer.clone())], "credential_malformed"),
+        ("/v1/x?ACCESS_TOKEN=a", vec![(auth, bearer.clone())], "credential_malformed"),
+    ];
+    for (target, fields, code) in cases {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let ended = gateway.send("read", target, &fields);
+        assert_eq!(ended.code(), code, "{target} {fields:?}");
+        if code == "credential_malformed" {
+            assert!(ended.challenge().contains("error=\"invalid_request\""), "{target} {fields:?}");
+        }
+        if code == "credential_missing" {
+            assert!(!ended.challenge().contains("error="), "{target} {fields:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_a_token_is_only_what_a_token_may_be(value in "[ -~é]{0,40}", query in "[ -~&&[^#]]{0,30}") {
+        let target = format!("/x?{}", query.replace([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}'], "_"));
+        if target.parse::<http::Uri>().is_ok() && !target.contains('%') {
+            let value = value.trim();
+            let call = call(&FakeClock::new(), &target, &[("authorization", value)]);
+            if let Presented::Token(token) = presented(&call.request) {
+                prop_assert!(value[..7].eq_ignore_ascii_case("bearer "));
+                prop_assert!(value.ends_with(token) && !token.contains([' ', ',', '"']));
+                prop_assert!(!query.contains("access_token"));
+            }
+        }
+    }
+}

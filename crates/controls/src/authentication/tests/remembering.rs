@@ -1,0 +1,92 @@
+//! The cache of verified tokens: what it may never do.
+
+use std::time::Duration;
+
+use super::super::TokenCache;
+use crate::security::kit::{CONTRACT, DOCUMENT, NOW, Reply, SHOP, Setup, World, ready};
+
+#[test]
+fn a_remembered_token_still_expires() {
+    let (world, gateway) = ready();
+    let token = world.token(&[("exp", &(NOW + 60).to_string())]);
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    world.clock.advance(Duration::from_secs(69));
+    assert_eq!(gateway.bearer("read", &token).code(), "ok", "within the leeway of 10 s");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(gateway.bearer("read", &token).code(), "token_expired");
+    let counts = TokenCache::of(&world.keyed, 0).counts();
+    assert_eq!((counts.hits, counts.misses), (1, 2));
+}
+
+#[test]
+fn a_remembered_token_is_void_when_keys_change() {
+    let (world, gateway) = ready();
+    let token = world.token(&[]);
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    let next = jose::SigningKey::generate().unwrap();
+    world.net.set(&format!("{SHOP}/jwks"), Reply::Json(next.jwks_json()));
+    world.pass(Duration::from_secs(301));
+    assert_eq!(gateway.bearer("read", &token).code(), "token_invalid", "its key is gone");
+    let new = next.sign(&[], crate::security::kit::claims(&[]).as_bytes()).unwrap();
+    assert_eq!(gateway.bearer("read", &new).code(), "ok");
+}
+
+#[test]
+fn a_fetch_without_change_voids_nothing() {
+    let (world, gateway) = ready();
+    let token = world.token(&[]);
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    let before = world.net.asked(&format!("{SHOP}/jwks"));
+    world.pass(Duration::from_secs(301));
+    assert!(world.net.asked(&format!("{SHOP}/jwks")) > before);
+    let hits = || TokenCache::of(&world.keyed, 0).counts().hits;
+    let seen = hits();
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    assert_eq!(hits(), seen + 1);
+}
+
+#[test]
+fn a_reload_keeps_what_the_same_verifier_verified_and_nothing_of_another() {
+    let (world, gateway) = ready();
+    let token = world.token(&[]);
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    let hits = || TokenCache::of(&world.keyed, 0).counts().hits;
+    let same = Setup::new(DOCUMENT, CONTRACT).attach(&world, 0);
+    assert_eq!((same.bearer("read", &token).code(), hits()), ("ok", 1), "the table outlives the reload");
+    let stricter = DOCUMENT.replace(
+        "shop: { issuers: [shop], audience: orders }",
+        "shop: { issuers: [shop], audience: elsewhere }",
+    );
+    let other = Setup::new(&stricter, CONTRACT).attach(&world, 0);
+    assert_eq!((other.bearer("read", &token).code(), hits()), ("token_invalid", 1));
+    let lenient = DOCUMENT.replace("realms/shop\"", "realms/shop\", algorithms: [RS256]");
+    let third = Setup::new(&lenient, CONTRACT).attach(&world, 0);
+    assert_eq!(third.bearer("read", &token).code(), "token_invalid", "ES256 is not taken any more");
+    drop((gateway, same));
+    assert_eq!(other.bearer("or", &token).code(), "token_invalid");
+    assert_eq!(world.side.tasks(), 2, "one task per issuer, however often it is attached");
+}
+
+#[test]
+fn what_one_scheme_took_is_not_taken_by_another() {
+    let (world, gateway) = ready();
+    let shop = world.token(&[]);
+    assert_eq!(gateway.bearer("read", &shop).code(), "ok");
+    // `and` wants `other` as well, whose audience is another.
+    assert_eq!(gateway.bearer("and", &shop).code(), "token_invalid");
+    let both = world.token(&[("aud", "[\"orders\",\"other\"]")]);
+    assert_eq!(gateway.bearer("and", &both).code(), "ok");
+}
+
+#[test]
+fn each_core_remembers_for_itself() {
+    let world = World::new();
+    let first = Setup::new(DOCUMENT, CONTRACT).attach(&world, 0);
+    let second = Setup::new(DOCUMENT, CONTRACT).attach(&world, 1);
+    world.side.run();
+    let token = world.token(&[]);
+    assert_eq!((first.bearer("read", &token).code(), second.bearer("read", &token).code()), ("ok", "ok"));
+    assert_eq!(TokenCache::of(&world.keyed, 0).counts().misses, 1);
+    assert_eq!(TokenCache::of(&world.keyed, 1).counts().misses, 1);
+    assert_eq!(world.net.asked(&format!("{SHOP}/jwks")), 1, "keys are fetched once for all cores");
+}

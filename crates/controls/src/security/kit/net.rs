@@ -1,0 +1,120 @@
+//! A network of canned answers, and a side runtime polled by hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use engine::cells::{Cells, Meter, Taken};
+use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Reach, Spawn};
+use engine::{BoxFuture, UnixTime};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+/// What the network says to a URL.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    Json(String),
+    JsonFor(String, &'static str),
+    Status(u16),
+    Fails,
+    Never,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeNet {
+    pub(crate) replies: Mutex<HashMap<String, Reply>>,
+    pub(crate) asked: Mutex<Vec<(String, Reach)>>,
+}
+
+impl FakeNet {
+    pub(crate) fn set(&self, url: &str, reply: Reply) {
+        self.replies.lock().unwrap().insert(url.to_owned(), reply);
+    }
+
+    pub(crate) fn asked(&self, url: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == url).count()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Net(pub(crate) Arc<FakeNet>);
+
+impl Fetch for Net {
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
+        self.0.asked.lock().unwrap().push((request.url.clone(), request.reach));
+        let net = Arc::clone(&self.0);
+        Box::pin(std::future::poll_fn(move |_| {
+            let reply = net.replies.lock().unwrap().get(&request.url).cloned();
+            let answer = |status: u16, body: String, cache: Option<&'static str>| {
+                let mut headers = HeaderMap::new();
+                if let Some(cache) = cache {
+                    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static(cache));
+                }
+                Ok(FetchResponse {
+                    status: StatusCode::from_u16(status).unwrap(),
+                    headers,
+                    body: body.into(),
+                })
+            };
+            Poll::Ready(match reply {
+                None => answer(404, String::new(), None),
+                Some(Reply::Json(body)) => answer(200, body, None),
+                Some(Reply::JsonFor(body, cache)) => answer(200, body, Some(cache)),
+                Some(Reply::Status(status)) => answer(status, String::from("{}"), None),
+                Some(Reply::Fails) => Err(FetchError::Exchange("reset".into())),
+                Some(Reply::Never) => return Poll::Pending,
+            })
+        }))
+    }
+}
+
+/// A side runtime that runs when it is told to.
+#[derive(Default, Clone)]
+pub(crate) struct Side(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl std::fmt::Debug for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Side")
+    }
+}
+
+impl Spawn for Side {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap().push(task);
+    }
+}
+
+impl Side {
+    /// Polls every task some times: enough for what does not wait for time to pass.
+    pub(crate) fn run(&self) {
+        for _ in 0..4 {
+            let mut tasks = std::mem::take(&mut *self.0.lock().unwrap());
+            let mut context = Context::from_waker(Waker::noop());
+            tasks.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
+            self.0.lock().unwrap().append(&mut tasks);
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// Counters that nothing here counts with.
+#[derive(Debug)]
+pub(crate) struct NoCells;
+
+impl Cells for NoCells {
+    fn take(&self, _: u128, _: &Meter, _: UnixTime) -> Taken {
+        unreachable!("no control here counts")
+    }
+
+    fn peek(&self, _: u128, _: &Meter, _: UnixTime) -> Taken {
+        unreachable!("no control here counts")
+    }
+
+    fn release(&self, _: u128) {}
+
+    fn key(&self, _: &[&[u8]]) -> u128 {
+        0
+    }
+}
