@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use controls::metadata;
 use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::OperationPlan;
-use engine::route::Mount;
+use engine::route::{Mount, Template};
 use engine::snapshot::Upstream;
+use http::Method;
 use spec::{Api, OperationRef};
 
 use crate::contracts::Contract;
@@ -27,6 +29,8 @@ pub(crate) struct Build<'b, 'a> {
     pub(crate) planner: &'b mut Planner<'a>,
     pub(crate) claims: &'b mut Claims,
     pub(crate) mounts: &'b mut Vec<Mount>,
+    /// Mounts of documents of our own; they come before all others, so that no `/*` hides them.
+    pub(crate) well_known: &'b mut Vec<Mount>,
 }
 
 impl Build<'_, '_> {
@@ -93,7 +97,7 @@ impl Build<'_, '_> {
         api: &ApiScope<'_>,
         name: &Arc<str>,
         draft: &Draft,
-        siblings: &[http::Method],
+        siblings: &[Method],
         out: &mut Diagnostics,
     ) -> OperationPlan {
         let tags: Vec<&str> = draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
@@ -117,7 +121,7 @@ impl Build<'_, '_> {
             (Some(operation), _) => operation.pointer.clone(),
             (None, _) => format!("{} {}", draft.method, draft.template),
         };
-        let steps = self.planner.plan(&answers, &place, draft.method == http::Method::HEAD, out);
+        let steps = self.planner.plan(&answers, &place, draft.method == Method::HEAD, out);
         OperationPlan {
             api: Arc::clone(name),
             id: draft.id.as_str().into(),
@@ -139,8 +143,31 @@ impl Build<'_, '_> {
         }
     }
 
-    /// Documents of our own that describe the API to its clients.
-    fn metadata(&mut self, _api: &ApiScope<'_>, _name: &Arc<str>, _sites: &[Site], _out: &mut Diagnostics) {}
+    /// The document of our own that describes the API to its clients (RFC 9728), at the root of the same sites.
+    fn metadata(&mut self, api: &ApiScope<'_>, name: &Arc<str>, sites: &[Site], out: &mut Diagnostics) {
+        if metadata::control(api).is_none() {
+            return;
+        }
+        let path = metadata::path(api.base_path);
+        let Ok(parsed) = Template::parse(&path, false) else { return };
+        let draft = Draft {
+            kind: OperationKind::WellKnown,
+            contract: None,
+            id: format!("GET {path}"),
+            method: Method::GET,
+            selected_as: Method::GET,
+            template: path,
+            parsed,
+            base: String::new(),
+            span: None,
+        };
+        let plan = self.plan(api, name, &draft, &[Method::GET], out);
+        let operation = self.planner.add(plan);
+        let way = Way { base: draft.base, template: draft.parsed, method: draft.method, operation };
+        for site in sites {
+            self.well_known.extend(mounts::lay_out(site, std::slice::from_ref(&way), |_, _| {}));
+        }
+    }
 }
 
 fn reference<'a>(draft: &'a Draft, tags: &'a [&'a str]) -> OperationRef<'a> {

@@ -41,18 +41,42 @@ pub fn secret_key(secret: &SecretRef) -> String {
     }
 }
 
-/// What the document names directly, without repetition, whatever else may be wrong with it.
+/// What has to be known of a document before it can be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// What it names directly, without repetition.
+    pub needed: Vec<Needed>,
+    /// Whether it has a local issuer, whose key lies in the data directory.
+    pub local_issuer: bool,
+    /// The data directory, relative to the document.
+    pub data: String,
+    /// Where the admin listener is to be.
+    pub admin: std::net::SocketAddr,
+}
+
+/// The outline of a document, whatever else may be wrong with it; `None` when nothing can be made of it.
 #[must_use]
-pub fn needed_assets(path: &str, text: &str, environment: Option<&str>) -> Vec<Needed> {
+pub fn outline(path: &str, text: &str, environment: Option<&str>) -> Option<Outline> {
     let mut sources = Sources::default();
     let mut ignored = Diagnostics::new();
     let file = sources.add(path, text);
-    let resolved = spec::parse(text, file, &mut ignored)
-        .and_then(|tree| spec::resolve(&tree, environment, &crate::sections(), &mut ignored));
-    let mut all = resolved.map(|resolved| named_by(&resolved.document)).unwrap_or_default();
-    all.sort_by(|left, right| (&left.name, left.kind).cmp(&(&right.name, right.kind)));
-    all.dedup_by(|later, first| later.name == first.name && later.kind == first.kind);
-    all
+    let tree = spec::parse(text, file, &mut ignored)?;
+    let document = spec::resolve(&tree, environment, &crate::sections(), &mut ignored)?.document;
+    let mut needed = named_by(&document);
+    needed.sort_by(|left, right| (&left.name, left.kind).cmp(&(&right.name, right.kind)));
+    needed.dedup_by(|later, first| later.name == first.name && later.kind == first.kind);
+    Some(Outline {
+        needed,
+        local_issuer: document.issuers.values().any(|issuer| issuer.local),
+        data: document.data.path().to_owned(),
+        admin: document.admin.bind.address(),
+    })
+}
+
+/// What the document names directly, without repetition, whatever else may be wrong with it.
+#[must_use]
+pub fn needed_assets(path: &str, text: &str, environment: Option<&str>) -> Vec<Needed> {
+    outline(path, text, environment).map(|outline| outline.needed).unwrap_or_default()
 }
 
 /// Reports what is named and not there.

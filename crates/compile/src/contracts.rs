@@ -7,7 +7,7 @@ use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, FileId, Sources};
 use spec::{Api, ContractSource, Document};
 
-use crate::{Compiled, Input, accepted, digest};
+use crate::{Input, accepted, digest};
 
 /// An imported contract and what it was imported from.
 #[derive(Debug, Clone)]
@@ -28,15 +28,18 @@ impl Contract {
     }
 }
 
+/// Imported contracts by the name of their API; cheap to clone.
+pub type Contracts = BTreeMap<String, Contract>;
+
 /// Imports the contract of each API that has one; what fails is reported and left out.
 pub(crate) fn import_all(
     document: &Document,
     input: &Input<'_>,
-    previous: Option<&Compiled>,
+    previous: Option<&Contracts>,
     sources: &mut Sources,
     out: &mut Diagnostics,
-) -> BTreeMap<String, Contract> {
-    let mut all = BTreeMap::new();
+) -> Contracts {
+    let mut all = Contracts::new();
     for api in document.apis.values() {
         let ContractSource::File(file) = &api.contract.value else {
             let message = format!("the API `{}` has no contract, so nothing in its calls is validated", api.name.value);
@@ -48,7 +51,7 @@ pub(crate) fn import_all(
         if !input.assets.contains_key(file.path()) {
             continue;
         }
-        let known = previous.and_then(|previous| previous.contracts.get(api.name.as_str()));
+        let known = previous.and_then(|previous| previous.get(api.name.as_str()));
         if let Some(contract) = import(api, file.path(), input, known, sources, out) {
             all.insert(api.name.value.clone(), contract);
         }

@@ -33,8 +33,8 @@ use engine::Snapshot;
 use engine::route::RouteTable;
 use engine::snapshot::Live;
 
-pub use assets::{Needed, NeededKind, needed_assets, secret_key};
-pub use contracts::{Contract, import_options};
+pub use assets::{Needed, NeededKind, Outline, needed_assets, outline, secret_key};
+pub use contracts::{Contract, Contracts, import_options};
 
 /// All that a snapshot is made of.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub struct Compiled {
     pub warnings: Diagnostics,
     /// What each API came to, in the order of their names.
     pub apis: Vec<ApiSummary>,
-    contracts: BTreeMap<String, Contract>,
+    contracts: Contracts,
 }
 
 impl Compiled {
@@ -78,6 +78,12 @@ impl Compiled {
     #[must_use]
     pub fn digest(&self) -> &[u8; 32] {
         &self.snapshot.digest
+    }
+
+    /// The imported contracts, for the next compilation to take over what has not changed.
+    #[must_use]
+    pub fn contracts(&self) -> &Contracts {
+        &self.contracts
     }
 
     /// An API's imported contract; `None` when it has none.
@@ -108,7 +114,7 @@ pub struct ApiSummary {
 /// Everything that is wrong, warnings included; at least one of them is an error.
 pub fn compile(
     input: &Input<'_>,
-    previous: Option<&Compiled>,
+    previous: Option<&Contracts>,
     sources: &mut Sources,
 ) -> Result<Compiled, Diagnostics> {
     let mut out = Diagnostics::new();
@@ -123,7 +129,7 @@ pub fn compile(
 
 fn build(
     input: &Input<'_>,
-    previous: Option<&Compiled>,
+    previous: Option<&Contracts>,
     sources: &mut Sources,
     out: &mut Diagnostics,
 ) -> Option<Compiled> {
@@ -141,7 +147,7 @@ fn build(
     let gateway = GatewayScope { document, assets: input.assets, local_jwks: input.local_jwks };
     let mut planner = plan::Planner::new(sources, file);
     let admission = planner.admission(&gateway, out);
-    let mut mounts = Vec::new();
+    let (mut mounts, mut well_known) = (Vec::new(), Vec::new());
     let mut claims = mounts::Claims::default();
     let mut apis = Vec::new();
     for settings in document.apis.values() {
@@ -158,16 +164,18 @@ fn build(
             planner: &mut planner,
             claims: &mut claims,
             mounts: &mut mounts,
+            well_known: &mut well_known,
         };
         apis.push(built.run(out));
     }
+    well_known.append(&mut mounts);
     let (operations, controls, places) = planner.finish();
     let digest = digest::of(&resolved.tree, input);
     let snapshot = Snapshot {
         generation: input.generation,
         digest,
         listeners,
-        routes: RouteTable::new(mounts),
+        routes: RouteTable::new(well_known),
         operations,
         controls,
         admission,

@@ -95,10 +95,6 @@ impl<'a> Planner<'a> {
         number
     }
 
-    pub(crate) fn operation(&self, number: u32) -> Option<&Arc<OperationPlan>> {
-        self.operations.get(number as usize)
-    }
-
     pub(crate) fn finish(self) -> (Vec<Arc<OperationPlan>>, Vec<Arc<dyn Control>>, Vec<Box<str>>) {
         (self.operations, self.controls, self.places.finish())
     }

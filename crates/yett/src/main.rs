@@ -1,1 +1,22 @@
-fn main() {}
+//! `yett`: a security-first API gateway.
+//!
+//! The binary holds what touches the world: files, environment, terminal, signals, the clock. Commands are one file each
+//! under `commands`; `run` wires the data plane, the side runtime, the admin listener and the control socket together.
+
+mod clock;
+mod commands;
+mod load;
+mod render;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::Cli::parse().run()
+}

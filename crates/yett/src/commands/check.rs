@@ -1,0 +1,105 @@
+//! `yett check`: everything that is wrong, at once, without network.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use compile::{ApiSummary, Compiled, Input};
+use diagnostics::{Diagnostics, Sources};
+use engine::snapshot::Live;
+use serde_json::json;
+
+use super::{Outcome, Which};
+use crate::load::Loaded;
+use crate::{load, render, terminal};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// For people or for machines
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let which = &arguments.which;
+    let spinner = terminal::spin("compiling");
+    let loaded = load::load(&which.config, which.env.as_deref(), None)?;
+    let mut sources = Sources::default();
+    let result = compile_once(&loaded, which.env.as_deref(), &mut sources);
+    drop(spinner);
+    let (diagnostics, apis) = match &result {
+        Ok(compiled) => (&compiled.warnings, compiled.apis.as_slice()),
+        Err(diagnostics) => (diagnostics, &[][..]),
+    };
+    match arguments.format {
+        Format::Human => show(&loaded.name, diagnostics, &sources, apis),
+        Format::Json => terminal::out(as_json(diagnostics, &sources, apis)),
+    }
+    let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    // The process ends here: giving back the memory of a large contract piece by piece would only take time.
+    std::mem::forget(result);
+    Ok(code)
+}
+
+/// Compiles for looking only: nothing serves it.
+pub(crate) fn compile_once(
+    loaded: &Loaded,
+    environment: Option<&str>,
+    sources: &mut Sources,
+) -> Result<Compiled, Diagnostics> {
+    let input = Input {
+        path: &loaded.name,
+        text: &loaded.text,
+        assets: &loaded.assets,
+        unreadable: &loaded.unreadable,
+        references: &loaded.references,
+        environment,
+        local_jwks: None,
+        generation: 1,
+        live: &Live::default(),
+    };
+    compile::compile(&input, None, sources)
+}
+
+fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) {
+    let text = render::human(diagnostics, sources, terminal::color());
+    if !text.is_empty() {
+        terminal::say(text.trim_end());
+        terminal::say("");
+    }
+    for api in apis {
+        let title = if api.title.is_empty() { String::new() } else { format!(" ({})", api.title) };
+        terminal::out(format_args!(
+            "{}{title}: {} operations under `{}/`, {} fully enforced",
+            api.name, api.operations, api.base_path, api.fully_enforced
+        ));
+    }
+    let word = if diagnostics.has_errors() { "not good" } else { "good" };
+    terminal::out(format_args!("{name}: {word}, {}", render::tally(diagnostics)));
+}
+
+fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) -> String {
+    let (views, _) = render::views(diagnostics, sources, usize::MAX);
+    let apis: BTreeMap<&str, _> = apis
+        .iter()
+        .map(|api| {
+            let about = json!({
+                "title": api.title,
+                "base_path": api.base_path,
+                "operations": api.operations,
+                "fully_enforced": api.fully_enforced,
+            });
+            (api.name.as_str(), about)
+        })
+        .collect();
+    let report = json!({ "ok": !diagnostics.has_errors(), "diagnostics": views, "apis": apis });
+    serde_json::to_string_pretty(&report).unwrap_or_default()
+}

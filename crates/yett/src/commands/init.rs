@@ -1,0 +1,210 @@
+//! `yett init`: about ten lines that put every protection in front of a service, from its contract.
+//!
+//! Nothing dangerous is written: what the contract does not say is closed or wants a valid token, and what that means for
+//! which operations is printed.
+
+mod contract;
+mod fetch;
+mod files;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::contract::{Api, SecurityScheme};
+use clap::Args;
+
+use super::Outcome;
+use crate::terminal;
+use files::Files;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The API's contract: OpenAPI or Swagger, JSON or YAML, a file or a URL
+    contract: String,
+    /// The service behind the gateway
+    #[arg(long, value_name = "URL")]
+    upstream: spec::Url,
+    /// Who signs tokens: a URL, or `local`; without it the contract's OpenID provider, else `local`
+    #[arg(long, value_name = "URL|local")]
+    issuer: Option<String>,
+    /// The audience that tokens must name; without it the name of the API
+    #[arg(long)]
+    audience: Option<String>,
+    /// Name of the API; without it made of the contract's title
+    #[arg(long)]
+    name: Option<String>,
+    /// Where to write the configuration
+    #[arg(long, short, value_name = "FILE", default_value = "yett.yaml")]
+    out: PathBuf,
+    /// Write over files that are there
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let folder = crate::load::folder(&arguments.out);
+    let mut files = Files::new(&folder, arguments.force);
+    files.plan(&arguments.out, Vec::new())?;
+    let spinner = terminal::spin("reading the contract");
+    let place = contract::obtain(&arguments.contract, &folder, &mut files)?;
+    let imported = contract::import(&place, &folder, &files);
+    drop(spinner);
+    let imported = match imported {
+        Ok(imported) => imported,
+        Err(text) => {
+            terminal::say(text.trim_end());
+            return Err(String::from("the contract cannot be used as it is; nothing was written"));
+        }
+    };
+    let issuer = issuer(arguments, &imported.api)?;
+    let name = arguments.name.clone().unwrap_or_else(|| slug(&imported.api.title));
+    let accepted = (!imported.accepted.is_empty()).then(|| format!("{}.unenforced.yaml", stem(&place)));
+    if let Some(file) = &accepted {
+        files.plan(&folder.join(file), acceptance(&imported.accepted).into_bytes())?;
+    }
+    let text = document(arguments, &Written {
+        name: &name,
+        contract: &place,
+        issuer: &issuer,
+        unsecured: report::unsecured(&imported.api) > 0,
+        accepted: accepted.as_deref(),
+    });
+    files.replace(&arguments.out, text.into_bytes());
+    files.write()?;
+    report::show(arguments, &imported, &issuer, &files);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What goes into the document.
+struct Written<'a> {
+    name: &'a str,
+    contract: &'a str,
+    issuer: &'a str,
+    unsecured: bool,
+    accepted: Option<&'a str>,
+}
+
+/// The document: at most 12 lines.
+fn document(arguments: &Arguments, written: &Written<'_>) -> String {
+    let mut text = String::from("version: 1\nlisten: http://127.0.0.1:8080\napis:\n");
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    line(format!("  {}:", written.name));
+    line(format!("    contract: {}", scalar(written.contract)));
+    line(format!("    upstream: {}", arguments.upstream.as_str().trim_end_matches('/')));
+    line(format!("    issuer: {}", scalar(written.issuer)));
+    match &arguments.audience {
+        Some(audience) => line(format!("    audience: {}", scalar(audience))),
+        None if written.issuer != "local" => line(format!("    audience: {}", written.name)),
+        None => {}
+    }
+    if written.unsecured {
+        line(String::from("    unsecured: authenticated"));
+    }
+    let known: Vec<&str> = compile::sections().iter().map(|section| section.name).collect();
+    for (section, value) in [
+        ("limits", "[{ per: subject, rate: 60/min }]"),
+        ("validation", "{ request: enforce, response: shadow }"),
+    ] {
+        if known.contains(&section) {
+            line(format!("    {section}: {value}"));
+        }
+    }
+    if let Some(file) = written.accepted {
+        line(format!("    accept_unenforced: {}", scalar(&format!("file:{file}"))));
+    }
+    text
+}
+
+/// A plain scalar where YAML reads it as the text that it is, a quoted one otherwise.
+fn scalar(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@%+~".contains(&byte))
+        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'.' || byte == b'/')
+        && !text.ends_with(':')
+        && !["true", "false", "null", "none"].contains(&text.to_ascii_lowercase().as_str());
+    if plain { text.to_owned() } else { quoted(text) }
+}
+
+/// JSON's quoting is YAML's too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A mapping from pointer to reason.
+fn acceptance(accepted: &[(String, String)]) -> String {
+    let mut text = String::from(
+        "# Parts of the contract that this version of Yett does not enforce, accepted by pointer with the reason.\n\
+         # Take an entry out and `yett check` reports it again.\n",
+    );
+    for (pointer, reason) in accepted {
+        text.push_str(&format!("{}: {}\n", quoted(pointer), quoted(reason)));
+    }
+    text
+}
+
+/// Who signs tokens: as said, else the contract's OpenID provider, else the gateway itself.
+fn issuer(arguments: &Arguments, api: &Api) -> Result<String, String> {
+    if let Some(issuer) = &arguments.issuer {
+        if issuer != "local" {
+            let url: Result<spec::Url, _> = issuer.parse();
+            url.map_err(|error| format!("`--issuer`: {error}"))?;
+        }
+        return Ok(issuer.clone());
+    }
+    let discovered = api.schemes.values().find_map(|scheme| match scheme {
+        SecurityScheme::OpenIdConnect { url } => {
+            let issuer = url.split_once("/.well-known/").map_or(url.as_str(), |(issuer, _)| issuer);
+            let good = issuer.parse::<spec::Url>().is_ok_and(|url| url.is_https() || url.is_loopback());
+            good.then(|| issuer.to_owned())
+        }
+        _ => None,
+    });
+    Ok(discovered.unwrap_or_else(|| String::from("local")))
+}
+
+/// A name for the API: of its title, in lower case.
+fn slug(title: &str) -> String {
+    let mut name = String::new();
+    for char in title.chars().map(|char| char.to_ascii_lowercase()) {
+        if char.is_ascii_alphanumeric() {
+            name.push(char);
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+        if name.len() >= 40 {
+            break;
+        }
+    }
+    let name = name.trim_end_matches('-');
+    match name.bytes().next() {
+        Some(first) if first.is_ascii_alphabetic() => name.to_owned(),
+        Some(_) => format!("api-{name}"),
+        None => String::from("api"),
+    }
+}
+
+fn stem(file: &str) -> String {
+    let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    stem.unwrap_or_else(|| String::from("contract"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_scalars_are_safe_in_yaml() {
+        for (title, name) in [("Orders API", "orders-api"), ("  ", "api"), ("3scale", "api-3scale"), ("É!x", "x")] {
+            assert_eq!(slug(title), name);
+        }
+        for (text, written) in
+            [("./a.yaml", "./a.yaml"), ("a: b", "\"a: b\""), ("true", "\"true\""), ("-x", "\"-x\""), ("a:", "\"a:\"")]
+        {
+            assert_eq!(scalar(text), written);
+        }
+    }
+}

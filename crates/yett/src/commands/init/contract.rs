@@ -1,0 +1,169 @@
+//! The contract that `init` is given: fetched, converted, imported, and what of it cannot be enforced.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use contract::{Api, Options, Security, SecurityScheme};
+use diagnostics::{Diagnostics, Sources};
+use serde_json::Value;
+
+use super::fetch::fetch;
+use super::files::Files;
+use crate::{load, render, terminal};
+
+/// A contract that can be used, with what has to be accepted for that.
+pub(super) struct Imported {
+    pub(super) api: Api,
+    /// Pointer and reason.
+    pub(super) accepted: Vec<(String, String)>,
+}
+
+/// Finds the contract and says how the document is to name it. What was fetched or converted is planned as a file.
+pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<String, String> {
+    let remote = given.starts_with("http://") || given.starts_with("https://");
+    let (name, bytes) = if remote {
+        let bytes = fetch(given)?;
+        (file_name(given, &bytes), bytes.to_vec())
+    } else {
+        let path = Path::new(given);
+        let bytes = load::read(path, contract::MAX_FILE).map_err(|why| format!("`{given}` cannot be read: {why}"))?;
+        (relative(path, folder), bytes.to_vec())
+    };
+    if is_swagger(&bytes) {
+        let (name, converted) = convert(&name, &bytes)?;
+        files.plan(&folder.join(&name), converted)?;
+        terminal::say(format_args!("Swagger 2.0 was converted to OpenAPI: `{name}`"));
+        return Ok(name);
+    }
+    if remote {
+        files.plan(&folder.join(&name), bytes)?;
+    }
+    Ok(name)
+}
+
+/// The name under which a fetched contract is kept.
+fn file_name(url: &str, bytes: &[u8]) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let json = bytes.trim_ascii_start().starts_with(b"{");
+    let usable = last.len() <= 100
+        && [".json", ".yaml", ".yml"].iter().any(|end| last.ends_with(end))
+        && !last.starts_with('.')
+        && last.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    match (usable, json) {
+        (true, _) => last.to_owned(),
+        (false, true) => String::from("openapi.json"),
+        (false, false) => String::from("openapi.yaml"),
+    }
+}
+
+/// A path as seen from the document's folder.
+fn relative(path: &Path, folder: &Path) -> String {
+    let (Ok(full), Ok(base)) = (path.canonicalize(), folder.canonicalize()) else {
+        return path.display().to_string();
+    };
+    match full.strip_prefix(&base) {
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => full.display().to_string(),
+    }
+}
+
+/// A look at the beginning: the version stands among the first keys in all that tools write, and what this overlooks is
+/// converted at every import just as well.
+fn is_swagger(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+    let text = String::from_utf8_lossy(head);
+    let in_yaml = text.lines().any(|line| line.starts_with("swagger:") || line.starts_with("\"swagger\":"));
+    in_yaml || (text.trim_start().starts_with('{') && text.contains("\"swagger\""))
+}
+
+fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
+    let value: Value = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| format!("`{name}` is not JSON: {error}"))?
+    } else {
+        serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
+    };
+    let converted = contract::convert_swagger(value)
+        .map_err(|found| render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned())?;
+    let name = format!("{}.openapi.json", super::stem(name));
+    Ok((name, serde_json::to_vec_pretty(&converted).map_err(|error| error.to_string())?))
+}
+
+/// Imports the contract; a part that is not enforced is accepted with its reason. What else is wrong is given back as text.
+pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Imported, String> {
+    let mut loaded = load::contract_alone(folder, name);
+    if let Some(planned) = files.planned(name) {
+        loaded.assets.insert(name.to_owned(), planned.into());
+    }
+    let mut options = Options::default();
+    let mut accepted: Vec<(String, String)> = Vec::new();
+    let mut sources = Sources::default();
+    let mut found = Diagnostics::new();
+    let mut api = contract::import(name, &loaded.assets, &mut sources, &options, &mut found);
+    if api.is_none() {
+        for part in found.iter().filter(|one| one.code == "unenforced") {
+            let Some(pointer) = &part.pointer else { continue };
+            if options.accept_unenforced.insert(pointer.clone()) {
+                accepted.push((pointer.clone(), part.message.clone()));
+            }
+        }
+        if !accepted.is_empty() {
+            (sources, found) = (Sources::default(), Diagnostics::new());
+            api = contract::import(name, &loaded.assets, &mut sources, &options, &mut found);
+        }
+    }
+    let Some(api) = api else { return Err(render::human(&found, &sources, terminal::color())) };
+    accepted.extend(unverified(&api));
+    accepted.sort();
+    Ok(Imported { api, accepted })
+}
+
+/// Security schemes that nothing verifies yet and without which some operation has no alternative left: it refuses every
+/// call, which is to be accepted by name.
+fn unverified(api: &Api) -> Vec<(String, String)> {
+    let verified = |scheme: &str| match api.schemes.get(scheme) {
+        Some(SecurityScheme::OAuth2 { .. } | SecurityScheme::OpenIdConnect { .. }) => true,
+        Some(SecurityScheme::Http { scheme, .. }) => scheme == "bearer",
+        _ => false,
+    };
+    let mut guilty: BTreeSet<&str> = BTreeSet::new();
+    for operation in &api.operations {
+        let Security::Alternatives(alternatives) = &operation.security else { continue };
+        let good = alternatives.iter().any(|one| one.schemes.iter().all(|(scheme, _)| verified(scheme)));
+        if !alternatives.is_empty() && !good {
+            let schemes = alternatives.iter().flat_map(|one| &one.schemes).map(|(scheme, _)| scheme.as_str());
+            guilty.extend(schemes.filter(|scheme| !verified(scheme)));
+        }
+    }
+    let pointer = |scheme: &str| scheme.replace('~', "~0").replace('/', "~1");
+    let reason = "credentials of this kind are not verified by this version: operations that take nothing else refuse every call";
+    guilty
+        .into_iter()
+        .map(|scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fetched_contracts_get_tame_names() {
+        for (url, bytes, name) in [
+            ("https://a/b/orders.yaml?x=1", "", "orders.yaml"),
+            ("https://a/", "{", "openapi.json"),
+            ("https://a/v3/api-docs", " {", "openapi.json"),
+            ("https://a/..%2f.yaml", "a: 1", "openapi.yaml"),
+        ] {
+            assert_eq!(file_name(url, bytes.as_bytes()), name);
+        }
+    }
+
+    #[test]
+    fn swagger_is_told_by_its_first_keys() {
+        assert!(is_swagger(b"{\"swagger\":\"2.0\"}"));
+        assert!(is_swagger(b"# x\nswagger: '2.0'\n"));
+        assert!(!is_swagger(b"openapi: 3.0.0\n"));
+    }
+}

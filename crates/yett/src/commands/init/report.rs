@@ -1,0 +1,92 @@
+//! What `init` says: what it wrote, what the contract leaves open, what to do next.
+
+use std::collections::BTreeMap;
+
+use contract::{Api, Security};
+
+use super::Arguments;
+use super::contract::Imported;
+use super::files::Files;
+use crate::terminal::out;
+
+/// Most operations named in one line.
+const NAMED: usize = 8;
+
+/// Operations of which the contract does not say who may call them.
+pub(super) fn unsecured(api: &Api) -> usize {
+    api.operations.iter().filter(|operation| operation.security == Security::Absent).count()
+}
+
+/// Prints the report.
+pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, files: &Files) {
+    let api = &imported.api;
+    let written: Vec<String> = files.names().map(|name| format!("`{name}`")).collect();
+    out(format_args!("wrote {}", written.join(", ")));
+    out(format_args!(
+        "{}: {} operations, {} fully enforced; what is not in the contract is denied",
+        if api.title.is_empty() { "the contract" } else { &api.title },
+        api.stats.operations,
+        api.stats.fully_enforced
+    ));
+    open(api);
+    if !imported.accepted.is_empty() {
+        out(format_args!(
+            "{} parts of the contract are not enforced; each is accepted by pointer with its reason in the file of `accept_unenforced`",
+            imported.accepted.len()
+        ));
+    }
+    if issuer == "local" {
+        out("tokens come from the local issuer: good for the first minutes, refused on a listener that others can reach");
+    } else if arguments.audience.is_none() {
+        out("`audience` is a guess: write what the issuer puts into `aud` of tokens for this API");
+    }
+    let config = if arguments.out.as_os_str() == "yett.yaml" {
+        String::new()
+    } else {
+        format!(" --config {}", arguments.out.display())
+    };
+    out("");
+    out(format_args!("next: yett check{config} && yett run{config}"));
+}
+
+/// What the contract leaves open, by kind.
+fn open(api: &Api) {
+    let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &api.open {
+        kinds.entry(one.kind).or_default().push(&one.operation);
+    }
+    // Told by `unsecured` below, in words that say what was written.
+    kinds.remove("no-security");
+    let silent: Vec<&str> = api
+        .operations
+        .iter()
+        .filter(|operation| operation.security == Security::Absent)
+        .map(|operation| operation.id.as_str())
+        .collect();
+    if !silent.is_empty() {
+        out(format_args!(
+            "open: {} operations have no `security`; `unsecured: authenticated` asks for any valid token: is that what you want, or `anonymous`? {}",
+            silent.len(),
+            names(&silent)
+        ));
+    }
+    for (kind, operations) in kinds {
+        let what = match kind {
+            "no-request-schema" => "take bodies without a schema",
+            "no-response-schema" => "have answers without a schema",
+            "property-not-closed" => "take objects with undeclared properties, which are reported",
+            other => other,
+        };
+        let mut unique = operations.clone();
+        unique.dedup();
+        out(format_args!("open: {} operations {what}: {}", unique.len(), names(&unique)));
+    }
+}
+
+fn names(all: &[&str]) -> String {
+    let mut text = all.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED {
+        text.push_str(&format!(" and {} more", all.len() - NAMED));
+    }
+    text
+}

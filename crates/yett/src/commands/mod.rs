@@ -1,0 +1,126 @@
+//! The command line: one file per command.
+
+mod check;
+mod completions;
+mod config;
+mod init;
+mod reload;
+mod run;
+mod schema;
+mod status;
+mod token;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use manage_api::Client;
+
+use crate::{load, terminal};
+
+/// What a command comes to: its exit code, or what it could not do, as one line.
+pub(crate) type Outcome = Result<ExitCode, String>;
+
+/// A security-first API gateway: takes an API's contract as law.
+#[derive(Debug, Parser)]
+#[command(name = "yett", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration for a contract and a service
+    Init(init::Arguments),
+    /// Say everything that is wrong with a configuration; needs no network
+    Check(check::Arguments),
+    /// Run the gateway
+    Run(run::Arguments),
+    /// Make a token of the local issuer of a running gateway
+    Token(token::Arguments),
+    /// Show what a running gateway does
+    Status(status::Arguments),
+    /// Have a running gateway read its configuration anew
+    Reload(reload::Arguments),
+    /// Print the configuration as meant, and where each value came from
+    Config(config::Arguments),
+    /// Print the JSON Schema of the configuration
+    Schema,
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> ExitCode {
+        let outcome = match self.command {
+            Command::Init(arguments) => init::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Token(arguments) => token::run(arguments),
+            Command::Status(arguments) => status::run(&arguments),
+            Command::Reload(arguments) => reload::run(&arguments),
+            Command::Config(arguments) => config::run(&arguments),
+            Command::Schema => schema::run(),
+            Command::Completions(arguments) => completions::run(&arguments),
+        };
+        outcome.unwrap_or_else(|why| {
+            terminal::say(format_args!("error: {why}"));
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Which {
+    /// The configuration
+    #[arg(long, short, value_name = "FILE", default_value = "yett.yaml")]
+    pub(crate) config: PathBuf,
+    /// Which of its environments
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+}
+
+/// Which running gateway.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Running {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Its data directory; without it the one that the configuration names
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Running {
+    /// The data directory.
+    pub(crate) fn data(&self) -> Result<PathBuf, String> {
+        if let Some(data) = &self.data {
+            return Ok(data.clone());
+        }
+        let path = &self.which.config;
+        let name = path.display().to_string();
+        let bytes = load::read(path, spec::MAX_BYTES)
+            .map_err(|why| format!("`{name}` cannot be read: {why}; name the gateway by `--config` or `--data`"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let outline = compile::outline(&name, &text, self.which.env.as_deref());
+        let data = outline.map_or_else(|| String::from("./data"), |outline| outline.data);
+        Ok(load::folder(path).join(data))
+    }
+
+    /// Asks the gateway something.
+    pub(crate) fn ask<T, F>(&self, question: impl FnOnce(Client) -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, manage_api::ClientError>>,
+    {
+        let client = Client::new(&socket(&self.data()?));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        runtime.block_on(question(client)).map_err(|error| error.to_string())
+    }
+}
+
+/// The control socket of a data directory.
+pub(crate) fn socket(data: &Path) -> PathBuf {
+    data.join("yett.sock")
+}

@@ -1,0 +1,40 @@
+//! `yett run`: the gateway itself.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Outcome, Which};
+use crate::run::{Options, Stopped, serve};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// The data directory; without it the one that the configuration names
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Cores that serve; without it all
+    #[arg(long, value_name = "N")]
+    cores: Option<NonZeroUsize>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let cores = arguments.cores.map_or_else(all_cores, NonZeroUsize::get);
+    let options = Options {
+        config: arguments.which.config.clone(),
+        environment: arguments.which.env.clone(),
+        data: arguments.data.clone(),
+        cores,
+    };
+    match serve(options)? {
+        Stopped::Drained => Ok(ExitCode::SUCCESS),
+        Stopped::NotStarted => Ok(ExitCode::FAILURE),
+    }
+}
+
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}

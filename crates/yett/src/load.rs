@@ -1,0 +1,214 @@
+//! From a path to everything a compilation needs: the document, the files it names, the files that contracts refer to,
+//! secrets from files and the environment.
+//!
+//! Reads are bounded and of plain files only. A file is read whole or not at all; what cannot be read is reported by the
+//! compiler at the place that names it. Secrets are wiped when the load is dropped, where nothing holds them any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use compile::{Needed, NeededKind, Outline};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of a file that is neither a document nor a contract.
+const MAX_FILE: usize = 4 << 20;
+/// Bytes of a secret.
+const MAX_SECRET: usize = 64 << 10;
+/// Files that one contract may refer to, all taken together.
+const MAX_REFERENCES: usize = 2_000;
+
+type Assets = BTreeMap<String, Arc<[u8]>>;
+
+/// Everything a compilation needs.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// The document's name as shown.
+    pub(crate) name: String,
+    /// Its text.
+    pub(crate) text: String,
+    /// What it names.
+    pub(crate) assets: Assets,
+    /// Why what it names is not among the assets.
+    pub(crate) unreadable: BTreeMap<String, String>,
+    /// Files that each contract file refers to.
+    pub(crate) references: BTreeMap<String, Vec<String>>,
+    /// Files whose change would matter, those that are not there included.
+    pub(crate) watched: BTreeSet<PathBuf>,
+    /// What is known of the document; `None` when nothing can be made of it.
+    pub(crate) outline: Option<Outline>,
+    secrets: BTreeSet<String>,
+}
+
+impl Loaded {
+    /// Whether both would compile to the same.
+    pub(crate) fn same_content(&self, other: &Loaded) -> bool {
+        self.text == other.text && self.assets == other.assets && self.unreadable == other.unreadable
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        for name in &self.secrets {
+            if let Some(bytes) = self.assets.get_mut(name).and_then(Arc::get_mut) {
+                bytes.zeroize();
+            }
+        }
+    }
+}
+
+/// Reads a document and what it names.
+///
+/// # Errors
+/// When the document itself cannot be read.
+pub(crate) fn load(path: &Path, environment: Option<&str>, before: Option<&Loaded>) -> Result<Loaded, String> {
+    let name = path.display().to_string();
+    let bytes = read(path, spec::MAX_BYTES).map_err(|why| format!("`{name}` cannot be read: {why}"))?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| format!("`{name}` is not UTF-8"))?;
+    let outline = compile::outline(&name, &text, environment);
+    let mut loaded = Loaded::default();
+    (loaded.name, loaded.text, loaded.outline) = (name, text, outline);
+    loaded.watched.insert(path.to_owned());
+    let folder = folder(path);
+    let needed: Vec<Needed> = loaded.outline.iter().flat_map(|outline| outline.needed.clone()).collect();
+    for one in needed {
+        match one.kind {
+            NeededKind::Contract => contract(&folder, &one.name, before, &mut loaded),
+            NeededKind::File => file(&folder, &one.name, MAX_FILE, &mut loaded),
+            NeededKind::Secret => {
+                file(&folder, &one.name, MAX_SECRET, &mut loaded);
+                strip_newline(&one.name, &mut loaded);
+                loaded.secrets.insert(one.name);
+            }
+            NeededKind::Env => {
+                let variable = one.name.strip_prefix("env:").unwrap_or_default();
+                if let Ok(value) = std::env::var(variable) {
+                    let value = Zeroizing::new(value);
+                    loaded.assets.insert(one.name.clone(), value.as_bytes().into());
+                    loaded.secrets.insert(one.name);
+                }
+            }
+        }
+    }
+    Ok(loaded)
+}
+
+/// Reads a contract and all that it refers to, for a contract that no document names yet.
+pub(crate) fn contract_alone(folder: &Path, name: &str) -> Loaded {
+    let mut loaded = Loaded::default();
+    contract(folder, name, None, &mut loaded);
+    loaded
+}
+
+/// The folder that a document's paths are relative to.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => PathBuf::from("."),
+    }
+}
+
+/// Reads a plain file of at most `most` bytes.
+///
+/// # Errors
+/// Why it cannot be read, as a clause.
+pub(crate) fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    let plain = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => String::from("there is no such file"),
+        std::io::ErrorKind::PermissionDenied => String::from("this user may not read it"),
+        _ => error.to_string(),
+    };
+    let found = std::fs::metadata(path).map_err(plain)?;
+    if !found.is_file() {
+        return Err(String::from("it is not a plain file"));
+    }
+    let expected = usize::try_from(found.len()).unwrap_or(usize::MAX).min(most);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected.saturating_add(1)));
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).map_err(plain)?.take(bound).read_to_end(&mut bytes).map_err(plain)?;
+    if bytes.len() > most {
+        return Err(format!("it is longer than {most} bytes"));
+    }
+    Ok(bytes)
+}
+
+fn file(folder: &Path, name: &str, most: usize, loaded: &mut Loaded) {
+    if loaded.assets.contains_key(name) {
+        return;
+    }
+    let path = folder.join(name);
+    match read(&path, most) {
+        Ok(bytes) => {
+            loaded.assets.insert(name.to_owned(), bytes.as_slice().into());
+        }
+        Err(why) => {
+            loaded.unreadable.insert(name.to_owned(), why);
+        }
+    }
+    loaded.watched.insert(path);
+}
+
+fn contract(folder: &Path, name: &str, before: Option<&Loaded>, loaded: &mut Loaded) {
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        if loaded.references.contains_key(&name) || loaded.references.len() >= MAX_REFERENCES {
+            continue;
+        }
+        file(folder, &name, contract::MAX_FILE, loaded);
+        let Some(bytes) = loaded.assets.get(&name) else { continue };
+        // Finding references means parsing, which a large contract makes one feel: not twice for the same bytes.
+        let known = before.filter(|before| before.assets.get(&name) == Some(bytes));
+        let further = match known.and_then(|before| before.references.get(&name)) {
+            Some(further) => further.clone(),
+            None => contract::references(&name, bytes),
+        };
+        open.extend(further.iter().cloned());
+        loaded.references.insert(name, further);
+    }
+}
+
+/// A secret is the file's content less one newline at its end.
+fn strip_newline(name: &str, loaded: &mut Loaded) {
+    let Some(bytes) = loaded.assets.get_mut(name) else { return };
+    if let Some((b'\n', rest)) = bytes.split_last() {
+        let rest: Arc<[u8]> = rest.strip_suffix(b"\r").unwrap_or(rest).into();
+        let mut old = std::mem::replace(bytes, rest);
+        if let Some(old) = Arc::get_mut(&mut old) {
+            old.zeroize();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_bounded_and_of_plain_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap().as_slice(), b"12345");
+        assert!(read(&path, 4).unwrap_err().contains("longer"));
+        assert!(read(dir.path(), 4).unwrap_err().contains("plain"));
+        assert!(read(&dir.path().join("none"), 4).unwrap_err().contains("no such"));
+    }
+
+    #[test]
+    fn references_are_followed_and_what_is_missing_is_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("yett.yaml", "version: 1\nlisten: http://127.0.0.1:0\napis:\n  a:\n    contract: a.yaml\n    upstream: http://127.0.0.1:1\n");
+        write("a.yaml", "x: { $ref: 'b.yaml#/y' }\n");
+        write("b.yaml", "y: { $ref: 'c.yaml' }\n");
+        let loaded = load(&dir.path().join("yett.yaml"), None, None).unwrap();
+        assert_eq!(loaded.assets.keys().collect::<Vec<_>>(), ["a.yaml", "b.yaml"]);
+        assert!(loaded.unreadable.contains_key("c.yaml"));
+        assert!(loaded.watched.contains(&dir.path().join("c.yaml")));
+        let again = load(&dir.path().join("yett.yaml"), None, Some(&loaded)).unwrap();
+        assert!(again.same_content(&loaded));
+    }
+}

@@ -1,0 +1,186 @@
+//! Diagnostics as people and machines read them: with place, source line and what to do, or as JSON.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use diagnostics::{Diagnostic, Diagnostics, FileId, Severity, Sources, Span};
+use manage_api::DiagnosticView;
+
+/// Bytes of a source line that are shown.
+const LINE: usize = 160;
+
+/// A place in a file, with the line around it.
+struct Located<'s> {
+    name: &'s str,
+    line: usize,
+    column: usize,
+    /// What is shown of the line, and which part of that is meant.
+    shown: &'s str,
+    marked: Range<usize>,
+    /// Whether `shown` begins where the line begins.
+    whole: bool,
+}
+
+/// Finds places; knows where the lines of each file begin, since contracts are long.
+pub(crate) struct Reader<'s> {
+    sources: &'s Sources,
+    lines: HashMap<FileId, Arc<[usize]>>,
+}
+
+impl<'s> Reader<'s> {
+    pub(crate) fn new(sources: &'s Sources) -> Self {
+        Self { sources, lines: HashMap::new() }
+    }
+
+    fn locate(&mut self, span: Span) -> Option<Located<'s>> {
+        let source = self.sources.get(span.file)?;
+        let text: &str = &source.text;
+        let lines = self.lines.entry(span.file).or_insert_with(|| {
+            let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        });
+        let start = floor(text, span.start as usize);
+        let number = lines.partition_point(|line| *line <= start);
+        let line_start = lines.get(number.checked_sub(1)?).copied()?;
+        let line_end = text.get(line_start..)?.find('\n').map_or(text.len(), |length| line_start + length);
+        let end = floor(text, span.end as usize).clamp(start, line_end);
+        // A contract may be one line of megabytes: a window of it will do.
+        let whole = line_end - line_start <= LINE;
+        let from = if whole { line_start } else { floor(text, start.saturating_sub(LINE / 4)).max(line_start) };
+        let to = if whole { line_end } else { floor(text, from + LINE).min(line_end) };
+        let column = text.get(line_start..start)?.chars().count() + 1;
+        let marked = start.min(to) - from..end.clamp(start.min(to), to) - from;
+        Some(Located { name: &source.name, line: number, column, shown: text.get(from..to)?, marked, whole: from == line_start })
+    }
+
+    /// One diagnostic for people.
+    pub(crate) fn human(&mut self, diagnostic: &Diagnostic, color: bool) -> String {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
+        let mut group = Group::with_title(title);
+        if let Some(at) = diagnostic.span.and_then(|span| self.locate(span)) {
+            let annotation = AnnotationKind::Primary.span(at.marked.clone());
+            let snippet = Snippet::source(at.shown).line_start(at.line).fold(false);
+            if at.whole {
+                group = group.element(snippet.path(at.name).annotation(annotation));
+            } else {
+                group = group
+                    .element(Origin::path(at.name).line(at.line).char_column(at.column))
+                    .element(snippet.annotation(annotation));
+            }
+        }
+        if let Some(pointer) = &diagnostic.pointer {
+            group = group.element(Level::NOTE.with_name("at").message(printable(pointer)));
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(printable(help)));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    /// One diagnostic for machines.
+    pub(crate) fn view(&mut self, diagnostic: &Diagnostic) -> DiagnosticView {
+        let at = diagnostic.span.and_then(|span| self.locate(span));
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        DiagnosticView {
+            severity: diagnostic.severity.to_string(),
+            code: diagnostic.code.to_owned(),
+            message: diagnostic.message.clone(),
+            file: at.as_ref().map(|at| at.name.to_owned()),
+            line: at.as_ref().map(|at| number(at.line)),
+            column: at.as_ref().map(|at| number(at.column)),
+            pointer: diagnostic.pointer.clone(),
+            help: diagnostic.help.clone(),
+        }
+    }
+}
+
+/// All diagnostics for people, errors last, so that they stand above the prompt.
+pub(crate) fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> String {
+    let mut reader = Reader::new(sources);
+    let mut all: Vec<&Diagnostic> = diagnostics.iter().collect();
+    all.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
+    let mut text = String::new();
+    for diagnostic in all {
+        text.push_str(&reader.human(diagnostic, color));
+        text.push_str("\n\n");
+    }
+    text
+}
+
+/// At most `most` diagnostics for machines, errors first, and how many more there are.
+pub(crate) fn views(diagnostics: &Diagnostics, sources: &Sources, most: usize) -> (Vec<DiagnosticView>, usize) {
+    let mut reader = Reader::new(sources);
+    let mut all: Vec<&Diagnostic> = diagnostics.iter().collect();
+    all.sort_by_key(|diagnostic| diagnostic.severity);
+    let more = all.len().saturating_sub(most);
+    (all.into_iter().take(most).map(|diagnostic| reader.view(diagnostic)).collect(), more)
+}
+
+/// How many there are, as in `2 errors, 1 warning`.
+pub(crate) fn tally(diagnostics: &Diagnostics) -> String {
+    let count = |severity, one: &str| match diagnostics.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        more => Some(format!("{more} {one}s")),
+    };
+    let parts = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::from("no problems") } else { parts.join(", ") }
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at.min(text.len()))
+}
+
+/// A terminal must not be steered by what a contract says.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str, start: u32, end: u32) -> (String, DiagnosticView) {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let diagnostic =
+            Diagnostic::error("unknown-key", "unknown key `lsten`\u{1b}[2J").at(Span { file, start, end }).help("did you mean `listen`?");
+        let mut reader = Reader::new(&sources);
+        (reader.human(&diagnostic, false), reader.view(&diagnostic))
+    }
+
+    #[test]
+    fn people_read_place_line_and_help() {
+        let (text, view) = rendered("version: 1\nlsten: x\n", 11, 16);
+        for part in ["error[unknown-key]: unknown key `lsten`\u{fffd}[2J", "a.yaml:2:1", "lsten: x", "^^^^^", "did you mean"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert_eq!((view.line, view.column), (Some(2), Some(1)));
+    }
+
+    #[test]
+    fn one_line_of_megabytes_is_shown_as_a_window() {
+        let long = format!("{{{}\"é\":1}}", "\"a\":1,".repeat(200_000));
+        let at = u32::try_from(long.find('é').unwrap()).unwrap();
+        let (text, view) = rendered(&long, at, at + 2);
+        assert!(text.len() < 1_000, "{}", text.len());
+        assert!(text.contains(&format!("a.yaml:1:{}", view.column.unwrap())), "{text}");
+    }
+
+    #[test]
+    fn spans_out_of_bounds_do_no_harm() {
+        for (start, end) in [(0, 0), (99, 100), (3, 1), (1, 2)] {
+            let (text, _) = rendered("é\n", start, end);
+            assert!(text.contains("unknown-key"));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The admin listener: health, readiness, metrics. Plain HTTP/1.1, loopback by default, no secrets in it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use manage_api::ReloadOutcome;
+use serde_json::json;
+use telemetry::{Kind, Sample};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use super::gateway::Gateway;
+
+/// Connections served at one time; further ones wait.
+const CONNECTIONS: usize = 64;
+/// How long one connection may last.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens the socket.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("the admin listener cannot be opened on {address}: {error}; write another `admin: {{ bind: … }}`")
+    })
+}
+
+/// Serves until dropped.
+pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let gateway = Arc::clone(&gateway);
+                tokio::spawn(async move {
+                    connection(stream, gateway).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {
+    let service = hyper::service::service_fn(move |request| {
+        let answer = answer(&request, &gateway);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    // What a scraper does with its connection is its own affair.
+    let _ = tokio::time::timeout(PATIENCE, connection).await;
+}
+
+fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
+    }
+    match request.uri().path() {
+        "/health" => respond(StatusCode::OK, "text/plain", "alive\n"),
+        "/ready" => ready(gateway),
+        "/metrics" => {
+            let text = gateway.telemetry().render(&samples(gateway));
+            respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+        }
+        _ => respond(StatusCode::NOT_FOUND, "text/plain", "try /health, /ready or /metrics\n"),
+    }
+}
+
+/// Ready means: calls are taken. A reload that failed and a log that cannot be written are details.
+fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
+    let ready = !gateway.is_stopping();
+    let status = gateway.status();
+    let reload = status.last_reload.as_ref();
+    let fault = gateway.telemetry().log_fault();
+    let failed = reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
+    let detail = json!({
+        "ready": ready,
+        "draining": !ready,
+        "degraded": failed || fault.is_some(),
+        "generation": status.generation,
+        "digest": status.digest,
+        "live_snapshots": status.live_snapshots,
+        "access_log": { "ok": fault.is_none(), "fault": fault },
+        "last_reload": reload,
+    });
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    respond(code, "application/json", detail.to_string())
+}
+
+fn samples(gateway: &Gateway) -> Vec<Sample> {
+    let gauge = |name, help, value: f64| Sample { name, help, kind: Kind::Gauge, labels: Vec::new(), value };
+    let status = gateway.status();
+    let failed = status.last_reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
+    let number = |value: u64| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
+    let mut all = vec![
+        gauge("yett_snapshots_live", "Configurations that calls still use.", number(status.live_snapshots as u64)),
+        gauge("yett_config_generation", "Number of the configuration that serves.", number(status.generation)),
+        gauge("yett_config_reload_failed", "Whether the last reload failed.", f64::from(u8::from(failed))),
+    ];
+    let counts = &gateway.counts;
+    let outcomes =
+        [("changed", &counts.changed), ("unchanged", &counts.unchanged), ("failed", &counts.failed)];
+    for (outcome, count) in outcomes {
+        all.push(Sample {
+            name: "yett_config_reloads_total",
+            help: "Reloads by what became of them.",
+            kind: Kind::Counter,
+            labels: vec![("outcome", outcome.to_owned())],
+            value: number(count.load(Ordering::Relaxed)),
+        });
+    }
+    all
+}
+
+fn respond(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,271 @@
+//! The gateway as one value: what serves, what it was compiled from, and what came of the last reload.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use compile::{Compiled, Contracts, Input};
+use diagnostics::{Diagnostics, Sources};
+use engine::keyed::Keyed;
+use engine::snapshot::Live;
+use engine::{Clock, bounds};
+use jose::SigningKey;
+use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
+use parking_lot::{Mutex, RwLock};
+use proxy::{DataPlane, Services, Settings};
+use telemetry::{Destination, Telemetry};
+use tokio::runtime::Handle;
+
+use super::side::Side;
+use super::{Options, data};
+use crate::clock::SystemClock;
+use crate::load::{self, Loaded};
+use crate::{render, terminal};
+
+/// What serves, and what it was made from.
+pub(super) struct Current {
+    pub(super) compiled: Compiled,
+    /// The last load, whether it could be compiled or not.
+    pub(super) loaded: Arc<Loaded>,
+    /// When the snapshot began to serve, in seconds since 1970.
+    pub(super) since: u64,
+    pub(super) last_reload: Option<ReloadReport>,
+}
+
+/// Everything of one running gateway.
+pub(super) struct Gateway {
+    pub(super) options: Options,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) live: Live,
+    pub(super) current: Mutex<Current>,
+    pub(super) plane: RwLock<Option<DataPlane>>,
+    pub(super) key: Mutex<Option<Arc<SigningKey>>>,
+    /// One reload at a time; those who come meanwhile share the next one.
+    pub(super) turn: tokio::sync::Mutex<u64>,
+    pub(super) asked: AtomicU64,
+    pub(super) counts: Counts,
+    telemetry: Arc<Telemetry>,
+    data: PathBuf,
+    addresses: Vec<(String, SocketAddr)>,
+    admin: OnceLock<SocketAddr>,
+    admin_bind: SocketAddr,
+    started: u64,
+    stopping: AtomicBool,
+}
+
+/// Reloads by what became of them.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) changed: AtomicU64,
+    pub(super) unchanged: AtomicU64,
+    pub(super) failed: AtomicU64,
+}
+
+impl Gateway {
+    /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
+    pub(super) fn start(options: Options, side: &Handle) -> Result<Option<Self>, String> {
+        let spinner = terminal::spin("compiling");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let _ = clock.now();
+        let loaded = load::load(&options.config, options.environment.as_deref(), None)?;
+        let data = data_directory(&options, &loaded);
+        let key = prepare(&data, &loaded)?;
+        let live = Live::default();
+        let mut sources = Sources::default();
+        let result = compile_loaded(&loaded, &options, key.as_deref(), 1, &live, None, &mut sources);
+        drop(spinner);
+        let compiled = match result {
+            Ok(compiled) => compiled,
+            Err(found) => {
+                show(&found, &sources);
+                terminal::say(format_args!("{}: not served, {}", loaded.name, render::tally(&found)));
+                return Ok(None);
+            }
+        };
+        show(&compiled.warnings, &sources);
+        let document = &compiled.resolved.document;
+        let destination = match &document.record.access_log {
+            spec::AccessLog::Stdout => Destination::Stdout,
+            spec::AccessLog::Off => Destination::Off,
+            spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
+        };
+        let telemetry = Telemetry::new(&destination)
+            .map_err(|error| format!("the access log cannot be opened: {error}"))?;
+        let telemetry = Arc::new(telemetry);
+        let services = services(&clock, &live, &telemetry, side)?;
+        let settings = Settings { cores: options.cores, workers: options.cores, drain: bounds::DRAIN_TIME };
+        let plane = DataPlane::start(Arc::clone(&compiled.snapshot), &settings, &services)
+            .map_err(|error| format!("the gateway cannot listen: {error}"))?;
+        let now = clock.unix().seconds();
+        Ok(Some(Self {
+            addresses: plane.addresses().to_vec(),
+            admin_bind: document.admin.bind.address(),
+            current: Mutex::new(Current { compiled, loaded: Arc::new(loaded), since: now, last_reload: None }),
+            plane: RwLock::new(Some(plane)),
+            key: Mutex::new(key),
+            turn: tokio::sync::Mutex::new(0),
+            asked: AtomicU64::new(0),
+            counts: Counts::default(),
+            admin: OnceLock::new(),
+            started: now,
+            stopping: AtomicBool::new(false),
+            options,
+            clock,
+            live,
+            telemetry,
+            data,
+        }))
+    }
+
+    /// Takes no new calls, lets those in flight end, writes what is to be written. Blocks.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        if let Some(plane) = self.plane.write().take() {
+            plane.drain();
+        }
+        self.telemetry.flush();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(super) fn admin_bind(&self) -> SocketAddr {
+        self.admin_bind
+    }
+
+    pub(super) fn set_admin(&self, address: SocketAddr) {
+        let _ = self.admin.set(address);
+    }
+
+    pub(super) fn admin_address(&self) -> SocketAddr {
+        self.admin.get().copied().unwrap_or(self.admin_bind)
+    }
+
+    /// Where calls come in.
+    pub(super) fn listeners(&self) -> Vec<ListenerStatus> {
+        let current = self.current.lock();
+        let snapshot = &current.compiled.snapshot;
+        self.addresses
+            .iter()
+            .map(|(name, address)| {
+                let tls = snapshot.listeners.iter().any(|known| *known.name == **name && known.tls.is_some());
+                let scheme = if tls { "https" } else { "http" };
+                ListenerStatus {
+                    name: name.clone(),
+                    address: address.to_string(),
+                    url: format!("{scheme}://{address}"),
+                }
+            })
+            .collect()
+    }
+
+    /// What it is doing.
+    pub(super) fn status(&self) -> Status {
+        let listeners = self.listeners();
+        let current = self.current.lock();
+        let compiled = &current.compiled;
+        let apis = compiled.apis.iter().map(|api| ApiStatus {
+            name: api.name.clone(),
+            title: api.title.clone(),
+            base_path: api.base_path.clone(),
+            operations: api.operations,
+            fully_enforced: api.fully_enforced,
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            generation: compiled.snapshot.generation,
+            digest: compiled.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
+            since: current.since,
+            started: self.started,
+            live_snapshots: self.live.count(),
+            listeners,
+            admin: self.admin_address().to_string(),
+            apis: apis.collect(),
+            last_reload: current.last_reload.clone(),
+        }
+    }
+}
+
+/// The data directory: as the command line says, else as the document says, relative to it.
+pub(super) fn data_directory(options: &Options, loaded: &Loaded) -> PathBuf {
+    if let Some(data) = &options.data {
+        return data.clone();
+    }
+    let written = loaded.outline.as_ref().map_or("./data", |outline| outline.data.as_str());
+    load::folder(&options.config).join(written)
+}
+
+/// Makes the data directory ready, and the key of the local issuer where the document has one.
+fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, String> {
+    let Some(outline) = &loaded.outline else { return Ok(None) };
+    data::prepare(data)?;
+    if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
+}
+
+/// Compiles what was loaded.
+pub(super) fn compile_loaded(
+    loaded: &Loaded,
+    options: &Options,
+    key: Option<&SigningKey>,
+    generation: u64,
+    live: &Live,
+    previous: Option<&Contracts>,
+    sources: &mut Sources,
+) -> Result<Compiled, Diagnostics> {
+    let jwks = key.map(SigningKey::jwks_json);
+    let input = Input {
+        path: &loaded.name,
+        text: &loaded.text,
+        assets: &loaded.assets,
+        unreadable: &loaded.unreadable,
+        references: &loaded.references,
+        environment: options.environment.as_deref(),
+        local_jwks: jwks.as_deref().map(str::as_bytes),
+        generation,
+        live,
+    };
+    compile::compile(&input, previous, sources)
+}
+
+/// Shows diagnostics on standard error.
+pub(super) fn show(found: &Diagnostics, sources: &Sources) {
+    let text = render::human(found, sources, terminal::color());
+    if !text.is_empty() {
+        terminal::say(text.trim_end());
+    }
+}
+
+fn services(
+    clock: &Arc<dyn Clock>,
+    live: &Live,
+    telemetry: &Arc<Telemetry>,
+    side: &Handle,
+) -> Result<Services, String> {
+    let fetch = outbound::Client::new(Arc::clone(clock), &[])
+        .map_err(|error| format!("calls of our own cannot be made: {error}"))?;
+    let flushed = Arc::clone(telemetry);
+    Ok(Services {
+        clock: Arc::clone(clock),
+        cells: Arc::new(state::MemoryCells::new()),
+        fetch: Arc::new(fetch),
+        side: Arc::new(Side(side.clone())),
+        keyed: Arc::new(Keyed::default()),
+        recorder: Arc::<Telemetry>::clone(telemetry),
+        live: live.clone(),
+        dying: Arc::new(move |why| {
+            terminal::say(format_args!("error: {why}; the process ends"));
+            flushed.flush();
+        }),
+    })
+}

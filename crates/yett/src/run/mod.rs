@@ -1,0 +1,110 @@
+//! The running gateway: wiring, start, reload, end.
+//!
+//! Threads: one per core for the data plane, one for the side runtime (JWKS, files, admin, control socket), and the main
+//! thread, which waits for the end. A reload compiles on a thread for blocking work while the old snapshot serves.
+
+mod admin;
+mod data;
+mod gateway;
+mod mint;
+mod reload;
+mod side;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use manage_api::Handler;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::commands::socket;
+use crate::terminal;
+use gateway::Gateway;
+
+/// What the command line says.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) config: PathBuf,
+    pub(crate) environment: Option<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) cores: usize,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Told to stop; calls in flight were let end.
+    Drained,
+    /// The document has errors, which were shown.
+    NotStarted,
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// What kept it from starting, as one line.
+pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("side")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the side runtime cannot start: {error}"))?;
+    let Some(gateway) = Gateway::start(options, runtime.handle())? else { return Ok(Stopped::NotStarted) };
+    let gateway = Arc::new(gateway);
+    let started = runtime.block_on(open(&gateway));
+    let watcher = match started {
+        Ok(watcher) => watcher,
+        Err(why) => {
+            gateway.stop();
+            return Err(why);
+        }
+    };
+    let ended = runtime.block_on(until_told(&gateway));
+    drop(watcher);
+    if let Err(why) = ended {
+        terminal::say(format_args!("error: {why}"));
+    }
+    terminal::say("draining: calls in flight may end, new ones are not taken");
+    gateway.stop();
+    let _ = std::fs::remove_file(socket(gateway.data()));
+    runtime.shutdown_background();
+    Ok(Stopped::Drained)
+}
+
+/// Opens the ways in for operators and says where everything is.
+async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
+    let path = socket(gateway.data());
+    let control = manage_api::bind(&path)
+        .map_err(|error| format!("the control socket `{}` cannot be opened: {error}", path.display()))?;
+    let admin = admin::bind(gateway.admin_bind()).await?;
+    gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
+    tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
+    let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
+    tokio::spawn(manage_api::serve(control, handler));
+    let watch = watch::start(gateway);
+    for listener in gateway.listeners() {
+        terminal::say(format_args!("listening on {} ({})", listener.url, listener.name));
+    }
+    terminal::say(format_args!("admin on http://{}", gateway.admin_address()));
+    Ok(watch)
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT end.
+async fn until_told(gateway: &Arc<Gateway>) -> Result<(), String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let mut hang_up = listen(SignalKind::hangup())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => {
+                gateway.telemetry().reopen();
+                let gateway = Arc::clone(gateway);
+                tokio::spawn(async move { reload::reload(&gateway, reload::Reason::Asked).await });
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}

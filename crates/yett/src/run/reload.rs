@@ -1,0 +1,244 @@
+//! Reload: load and compile beside the serving snapshot, then swap one pointer. Identical means nothing happens; an error
+//! leaves the old one serving and is shown in log, metrics and readiness.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use compile::Compiled;
+use diagnostics::{Diagnostic, Diagnostics, Sources};
+use manage_api::{
+    BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Status, Token, TokenRequest,
+};
+
+use super::gateway::{Gateway, compile_loaded, show};
+use super::{data, mint};
+use crate::load::{self, Loaded};
+use crate::{render, terminal};
+
+/// Why a reload is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Somebody asked: by signal or over the control socket.
+    Asked,
+    /// A file seems to have changed.
+    Seen,
+}
+
+/// The control API of one gateway.
+pub(super) struct Control(pub(super) Arc<Gateway>);
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Control")
+    }
+}
+
+impl Handler for Control {
+    fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    fn reload(&self) -> BoxFuture<'_, ReloadReport> {
+        Box::pin(reload(&self.0, Reason::Asked))
+    }
+
+    fn token(&self, request: TokenRequest) -> Result<Token, Problem> {
+        let Some(key) = self.0.key.lock().clone() else {
+            let detail = "no API takes tokens of the local issuer: write `issuer: local`";
+            return Err(Problem::new(409, "no_local_issuer", "there is no local issuer", detail));
+        };
+        let current = self.0.current.lock();
+        mint::mint(request, &current.compiled.resolved.document, &key, &*self.0.clock)
+    }
+}
+
+/// Makes one reload. At most one runs; all who ask while it does share the one after it.
+pub(super) async fn reload(gateway: &Arc<Gateway>, reason: Reason) -> ReloadReport {
+    let ticket = gateway.asked.fetch_add(1, Ordering::AcqRel) + 1;
+    let mut served = gateway.turn.lock().await;
+    if *served >= ticket
+        && let Some(report) = gateway.current.lock().last_reload.clone()
+    {
+        return report;
+    }
+    *served = gateway.asked.load(Ordering::Acquire);
+    let worker = Arc::clone(gateway);
+    let done = tokio::task::spawn_blocking(move || attempt(&worker, reason)).await;
+    done.unwrap_or_else(|_| {
+        let mut found = Diagnostics::new();
+        found.push(Diagnostic::error("internal", "the reload failed by a fault of this build"));
+        finish(gateway, ReloadOutcome::Failed, &found, &Sources::default())
+    })
+}
+
+fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
+    let options = &gateway.options;
+    let before = Arc::clone(&gateway.current.lock().loaded);
+    let loaded = match load::load(&options.config, options.environment.as_deref(), Some(&before)) {
+        Ok(loaded) if reason == Reason::Seen && loaded.same_content(&before) => return unchanged(gateway),
+        Ok(loaded) => Arc::new(loaded),
+        Err(why) => {
+            let mut found = Diagnostics::new();
+            found.push(Diagnostic::error("file-missing", why));
+            return finish(gateway, ReloadOutcome::Failed, &found, &Sources::default());
+        }
+    };
+    drop(before);
+    let mut sources = Sources::default();
+    let result = compile_next(gateway, &loaded, &mut sources);
+    gateway.current.lock().loaded = loaded;
+    match result {
+        Ok(None) => {
+            gateway.counts.unchanged.fetch_add(1, Ordering::Relaxed);
+            finish_quietly(gateway, ReloadOutcome::Unchanged, &Diagnostics::new(), &sources)
+        }
+        Ok(Some(compiled)) => publish(gateway, compiled, &sources),
+        Err(found) => finish(gateway, ReloadOutcome::Failed, &found, &sources),
+    }
+}
+
+/// Compiles beside what serves; `None` when it is the same.
+fn compile_next(
+    gateway: &Gateway,
+    loaded: &Loaded,
+    sources: &mut Sources,
+) -> Result<Option<Compiled>, Diagnostics> {
+    let failed = |why: String| {
+        let mut found = Diagnostics::new();
+        found.push(Diagnostic::error("data", why));
+        found
+    };
+    let local = loaded.outline.as_ref().is_some_and(|outline| outline.local_issuer);
+    let key = gateway.key.lock().clone();
+    let key = match key {
+        None if local => Some(data::issuer_key(gateway.data()).map(Arc::new).map_err(failed)?),
+        // The key stays when no API wants it any more: it may come back with the next edit.
+        key => key.filter(|_| local),
+    };
+    let (generation, previous) = {
+        let current = gateway.current.lock();
+        (current.compiled.snapshot.generation + 1, current.compiled.contracts().clone())
+    };
+    let compiled = compile_loaded(
+        loaded,
+        &gateway.options,
+        key.as_deref(),
+        generation,
+        &gateway.live,
+        Some(&previous),
+        sources,
+    )?;
+    let current = gateway.current.lock();
+    let mut found = Diagnostics::new();
+    needs_restart(&current.compiled, &compiled, &mut found);
+    if found.has_errors() {
+        return Err(found);
+    }
+    if compiled.digest() == current.compiled.digest() {
+        return Ok(None);
+    }
+    if let Some(key) = key {
+        *gateway.key.lock() = Some(key);
+    }
+    Ok(Some(compiled))
+}
+
+/// What cannot change while sockets and files are open.
+fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
+    let mut report = |what: String, span| {
+        let help = "put it back, or restart `yett run`";
+        out.push(Diagnostic::error("restart-needed", what).at(span).help(help));
+    };
+    let (before, after) = (&old.resolved.document, &new.resolved.document);
+    let same = before.listeners.len() == after.listeners.len()
+        && before.listeners.iter().zip(&after.listeners).all(|((name, one), (other_name, other))| {
+            name == other_name && one.bind.value == other.bind.value && one.tls.is_some() == other.tls.is_some()
+        });
+    if !same {
+        let moved = after.listeners.iter().find(|(name, listener)| {
+            before.listeners.get(*name).is_none_or(|known| {
+                known.bind.value != listener.bind.value || known.tls.is_some() != listener.tls.is_some()
+            })
+        });
+        let (what, span) = match moved {
+            Some((name, listener)) => (format!("the listener `{name}` is new or has moved"), listener.bind.span),
+            None => (String::from("a listener was taken out"), after.span),
+        };
+        report(what, span);
+    }
+    if before.admin.bind.value != after.admin.bind.value {
+        report(String::from("the admin listener has moved"), after.admin.bind.span);
+    }
+    if before.record.access_log != after.record.access_log {
+        report(String::from("the access log goes elsewhere"), after.span);
+    }
+    if before.data != after.data {
+        report(String::from("the data directory is another one"), after.span);
+    }
+}
+
+fn publish(gateway: &Gateway, compiled: Compiled, sources: &Sources) -> ReloadReport {
+    if let Some(plane) = gateway.plane.read().as_ref() {
+        plane.publish(&compiled.snapshot);
+    }
+    let warnings = compiled.warnings.clone();
+    let old = {
+        let mut current = gateway.current.lock();
+        current.since = gateway.clock.unix().seconds();
+        std::mem::replace(&mut current.compiled, compiled)
+    };
+    drop(old);
+    finish(gateway, ReloadOutcome::Changed, &warnings, sources)
+}
+
+fn unchanged(gateway: &Gateway) -> ReloadReport {
+    let current = gateway.current.lock();
+    current.last_reload.clone().unwrap_or(ReloadReport {
+        outcome: ReloadOutcome::Unchanged,
+        generation: current.compiled.snapshot.generation,
+        at: gateway.clock.unix().seconds(),
+        diagnostics: Vec::new(),
+        more: 0,
+    })
+}
+
+/// Keeps what became of a reload and says so.
+fn finish(gateway: &Gateway, outcome: ReloadOutcome, found: &Diagnostics, sources: &Sources) -> ReloadReport {
+    show(found, sources);
+    let report = finish_quietly(gateway, outcome, found, sources);
+    let count = match outcome {
+        ReloadOutcome::Failed => {
+            terminal::say(format_args!(
+                "reload failed ({}): configuration {} goes on serving",
+                render::tally(found),
+                report.generation
+            ));
+            &gateway.counts.failed
+        }
+        _ => {
+            terminal::say(format_args!("reloaded: configuration {} serves now", report.generation));
+            &gateway.counts.changed
+        }
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    report
+}
+
+fn finish_quietly(
+    gateway: &Gateway,
+    outcome: ReloadOutcome,
+    found: &Diagnostics,
+    sources: &Sources,
+) -> ReloadReport {
+    let (diagnostics, more) = render::views(found, sources, MAX_DIAGNOSTICS);
+    let mut current = gateway.current.lock();
+    let report = ReloadReport {
+        outcome,
+        generation: current.compiled.snapshot.generation,
+        at: gateway.clock.unix().seconds(),
+        diagnostics,
+        more,
+    };
+    current.last_reload = Some(report.clone());
+    report
+}

@@ -1,0 +1,51 @@
+//! What the person at the terminal sees: standard output for results, standard error for everything else, color and
+//! progress only where somebody looks.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A line of the result. A reader that went away is no fault of ours.
+pub(crate) fn out(line: impl Display) {
+    let _ = writeln!(stdout().lock(), "{line}");
+}
+
+/// A line beside the result.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Whether standard error is a terminal that wants color (<https://no-color.org>).
+pub(crate) fn color() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !refused && !dumb && stderr().is_terminal()
+}
+
+/// Shows that something goes on, on a terminal, until dropped.
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+/// Starts to show that `what` goes on.
+pub(crate) fn spin(what: &str) -> Spinner {
+    if !stderr().is_terminal() {
+        return Spinner(None);
+    }
+    let bar = ProgressBar::new_spinner();
+    let template = if color() { "{spinner:.cyan} {msg} ({elapsed})" } else { "{spinner} {msg} ({elapsed})" };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    Spinner(Some(bar))
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The rows of the threat list that a gateway of HTTP with tokens and contracts must withstand, each against the real
+//! binary; every test is named after its row.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail loudly"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bodies;
+mod framing;
+mod headers;
+mod http2;
+mod paths;
+mod phases;
