@@ -5,7 +5,9 @@
 use diagnostics::Diagnostics;
 use engine::Stage;
 
-use crate::{authentication, authorization, metadata};
+use crate::{
+    admission, authentication, authorization, bodies, cors, forwarding, limits, metadata, options, validation,
+};
 use crate::scope::{Compiled, GatewayScope, OperationScope};
 
 /// One control.
@@ -33,6 +35,9 @@ pub struct Place {
 
 /// All controls.
 pub static CONTROLS: &[Entry] = &[
+    Entry { name: "admission", schema: None, gateway: Some(admission::compile), operation: None },
+    Entry { name: "cors", schema: Some(cors::schema), gateway: None, operation: Some(cors::compile) },
+    Entry { name: "options", schema: None, gateway: None, operation: Some(options::compile) },
     Entry { name: "metadata", schema: None, gateway: None, operation: Some(metadata::compile) },
     Entry { name: "authentication", schema: None, gateway: None, operation: Some(authentication::compile) },
     Entry {
@@ -41,23 +46,104 @@ pub static CONTROLS: &[Entry] = &[
         gateway: None,
         operation: Some(authorization::compile),
     },
+    Entry { name: "limits", schema: Some(limits::schema), gateway: None, operation: Some(limits::compile) },
+    Entry { name: "bodies", schema: Some(bodies::schema), gateway: None, operation: Some(bodies::compile) },
+    Entry {
+        name: "validation",
+        schema: Some(validation::schema),
+        gateway: None,
+        operation: Some(validation::compile),
+    },
+    Entry { name: "forwarding", schema: None, gateway: None, operation: Some(forwarding::compile) },
 ];
+
+const fn place(control: &'static str, stage: Stage, reason: &'static str) -> Place {
+    Place { control, stage, reason }
+}
 
 /// The order at each stage: earlier speaks first.
 pub static ORDER: &[Place] = &[
-    Place {
-        control: "metadata",
-        stage: Stage::Head,
-        reason: "its documents are for those who have no token yet; it stands in no other operation",
-    },
-    Place {
-        control: "authentication",
-        stage: Stage::Head,
-        reason: "who calls is asked before anything that depends on it: authorization, limits per subject, validation",
-    },
-    Place {
-        control: "authorization",
-        stage: Stage::Head,
-        reason: "on the proofs of authentication, and before what costs more; nobody without a right uses up a limit",
-    },
+    place("admission", Stage::Admission, "whose call it is must be known, and floods be stopped, before any work is done"),
+    place("cors", Stage::Head, "a preflight carries no credentials, and even a refusal has to say which origin may read it"),
+    place("options", Stage::Head, "says what a 405 says to anybody; after cors, which answers preflights"),
+    place(
+        "metadata",
+        Stage::Head,
+        "its documents are for those who have no token yet; it stands in no other operation",
+    ),
+    place(
+        "authentication",
+        Stage::Head,
+        "who calls is asked before anything that depends on it: authorization, limits per subject, validation",
+    ),
+    place(
+        "authorization",
+        Stage::Head,
+        "on the proofs of authentication, and before what costs more; nobody without a right uses up a limit",
+    ),
+    place("limits", Stage::Head, "on the principal, and before validation, which costs more than counting"),
+    place("bodies", Stage::Head, "a coding that cannot be undone is refused before a byte of the body is read"),
+    place("validation", Stage::Head, "only callers who may call at all learn what the contract wants"),
+    place("forwarding", Stage::Head, "last: what it writes is what goes upstream, and nobody mistakes it for the client's"),
+    place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
+    place("validation", Stage::Body, "on the tape that bodies made; what is undeclared is gone before anything later reads"),
+    place("validation", Stage::ResponseHead, "the answer as the upstream gave it, before anything of ours changes it"),
+    place("cors", Stage::ResponseHead, "removes what the upstream says of origins, after the contract's own headers were checked"),
+    place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_place_is_taken_once_by_a_control_there_is() {
+        let mut seen = BTreeSet::new();
+        for place in ORDER {
+            assert!(seen.insert((place.control, place.stage)), "{} twice at {}", place.control, place.stage.name());
+            assert!(CONTROLS.iter().any(|entry| entry.name == place.control), "{} is no control", place.control);
+            assert!(!place.reason.is_empty());
+        }
+        for entry in CONTROLS {
+            assert!(ORDER.iter().any(|place| place.control == entry.name), "{} has no place", entry.name);
+            assert!(entry.gateway.is_some() || entry.operation.is_some(), "{} is never compiled", entry.name);
+        }
+    }
+
+    #[test]
+    fn order_is_a_security_property() {
+        let at = |control: &str, stage: Stage| {
+            ORDER.iter().position(|place| place.control == control && place.stage == stage).unwrap()
+        };
+        let head = |control: &str| at(control, Stage::Head);
+        for (earlier, later) in [
+            ("cors", "options"),
+            ("cors", "authentication"),
+            ("options", "authentication"),
+            ("authentication", "authorization"),
+            ("authorization", "limits"),
+            ("limits", "validation"),
+            ("validation", "forwarding"),
+        ] {
+            assert!(head(earlier) < head(later), "{earlier} before {later}");
+        }
+        assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
+        let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
+        assert_eq!(last, Some(head("forwarding")));
+    }
+
+    #[test]
+    fn every_control_has_its_files_and_its_page() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for entry in CONTROLS {
+            for file in ["mod.rs", "config.rs", "tests.rs", "README.md"] {
+                let path = root.join("src").join(entry.name).join(file);
+                assert!(path.exists(), "{} is missing", path.display());
+            }
+            let page = root.join("../../docs/controls").join(format!("{}.md", entry.name));
+            assert!(page.exists(), "{} is missing", page.display());
+        }
+    }
+}

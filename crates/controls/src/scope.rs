@@ -116,3 +116,13 @@ impl Compiled {
         Self { control, mode: Mode::Enforce, response_mode: Mode::Enforce, body_limit: None, span }
     }
 }
+
+/// A mode of the document as the engine's.
+#[must_use]
+pub const fn mode(mode: spec::Mode) -> Mode {
+    match mode {
+        spec::Mode::Off => Mode::Off,
+        spec::Mode::Shadow => Mode::Shadow,
+        spec::Mode::Enforce => Mode::Enforce,
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::cells::Meter;
+use engine::codes::{self, Code};
+use engine::{Attached, Call, Control, Verdict};
+use state::MemoryCells;
+use testkit::{CallBuilder, FakeClock, core, done};
+
+use super::{Admission, Settings};
+
+struct Gate {
+    clock: FakeClock,
+    control: Box<dyn Attached>,
+}
+
+fn gate(trusted: &[&str]) -> Gate {
+    let clock = FakeClock::new();
+    let settings = Settings {
+        trusted: trusted.iter().map(|range| range.parse().unwrap()).collect(),
+        failures: Meter::Rate { interval: Duration::from_secs(1), burst: 2 },
+    };
+    let context = core(&clock, &Arc::new(MemoryCells::new()));
+    Gate { clock, control: Arc::new(Admission::new(settings)).attach(&context) }
+}
+
+impl Gate {
+    fn call(&self, peer: &str, fields: &[(&str, &str)]) -> (Call, Verdict) {
+        let mut builder = CallBuilder::get("/").peer(peer).clock(&self.clock);
+        for (name, value) in fields {
+            builder = builder.header(name, value);
+        }
+        let mut call = builder.build();
+        let verdict = done(self.control.admission(&mut call));
+        (call, verdict)
+    }
+
+    fn finish(&self, mut call: Call, code: Option<&'static Code>) {
+        call.decision.code = code;
+        self.control.observe(&call);
+    }
+}
+
+fn is_throttled(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Throttle(refusal) if refusal.code == &codes::TOO_MANY_FAILURES)
+}
+
+#[test]
+fn only_trusted_hops_say_who_the_client_is() {
+    let gate = gate(&["10.0.0.0/8", "2001:db8::/32"]);
+    let xff = "x-forwarded-for";
+    let cases: &[(&str, &[(&str, &str)], &str, bool)] = &[
+        ("203.0.113.9", &[], "203.0.113.9", false),
+        ("203.0.113.9", &[(xff, "6.6.6.6")], "203.0.113.9", false),
+        ("203.0.113.9", &[("forwarded", "for=6.6.6.6")], "203.0.113.9", false),
+        ("10.0.0.1", &[], "10.0.0.1", true),
+        ("::ffff:10.0.0.1", &[(xff, "203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[(xff, "6.6.6.6, 203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[(xff, "6.6.6.6"), (xff, "203.0.113.9, 10.9.9.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[("forwarded", "for=6.6.6.6, for=\"[2001:db9::1]:1\"")], "2001:db9::1", true),
+        ("10.0.0.1", &[("forwarded", "for=203.0.113.9"), (xff, "203.0.113.9")], "203.0.113.9", true),
+    ];
+    for (peer, fields, client, trusted) in cases {
+        let (call, verdict) = gate.call(peer, fields);
+        assert!(matches!(verdict, Verdict::Allow), "{peer} {fields:?}: {verdict:?}");
+        assert_eq!((call.client.to_string().as_str(), call.trusted), (*client, *trusted), "{peer} {fields:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_believed_is_noted_or_refused() {
+    let gate = gate(&["10.0.0.0/8"]);
+    for (name, value) in [("x-forwarded-for", "6.6.6.6, nonsense"), ("forwarded", "for=6.6.6.6;for=1.1.1.1")] {
+        let (call, verdict) = gate.call("10.0.0.1", &[(name, value)]);
+        assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
+        assert_eq!(call.client.to_string(), "10.0.0.1");
+    }
+    let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")]);
+    assert!(matches!(verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED));
+}
+
+#[test]
+fn failures_use_up_an_address_and_time_gives_it_back() {
+    let gate = gate(&[]);
+    for _ in 0..2 {
+        let (call, verdict) = gate.call("2001:db8::1", &[]);
+        assert!(matches!(verdict, Verdict::Allow));
+        gate.finish(call, Some(&codes::TOKEN_INVALID));
+    }
+    // The whole /64 is throttled, however often it asks; others are not.
+    for _ in 0..5 {
+        let (call, verdict) = gate.call("2001:db8::2", &[]);
+        assert!(is_throttled(&verdict), "{verdict:?}");
+        gate.finish(call, Some(&codes::TOO_MANY_FAILURES));
+    }
+    assert!(matches!(gate.call("2001:db8:0:1::1", &[]).1, Verdict::Allow));
+    gate.clock.advance(Duration::from_secs(1));
+    assert!(matches!(gate.call("2001:db8::2", &[]).1, Verdict::Allow));
+}
+
+#[test]
+fn good_calls_and_failures_of_principals_cost_nothing() {
+    let gate = gate(&[]);
+    for code in [None, Some(&codes::RATE_LIMITED), Some(&codes::UPSTREAM_TIMEOUT), Some(&codes::OVERLOADED)] {
+        for _ in 0..5 {
+            let (call, verdict) = gate.call("192.0.2.1", &[]);
+            assert!(matches!(verdict, Verdict::Allow));
+            gate.finish(call, code);
+        }
+    }
+    for _ in 0..5 {
+        let mut call = CallBuilder::get("/").principal("https://idp", "alice", None).build();
+        assert!(matches!(done(gate.control.admission(&mut call)), Verdict::Allow));
+        gate.finish(call, Some(&codes::BODY_INVALID));
+    }
+    for code in [&codes::CREDENTIAL_MISSING, &codes::OPERATION_UNKNOWN] {
+        let (call, _) = gate.call("192.0.2.1", &[]);
+        gate.finish(call, Some(code));
+    }
+    assert!(is_throttled(&gate.call("192.0.2.1", &[]).1));
+}

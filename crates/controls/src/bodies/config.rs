@@ -1,0 +1,138 @@
+//! The section `bodies`.
+
+use std::sync::Arc;
+
+use diagnostics::{Diagnostic, Diagnostics};
+use engine::Control;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use spec::{Mode, Size, Spanned};
+
+use super::{Bodies, Coding};
+use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+
+/// How request bodies are decoded, and how large they and their insides may be.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Bodies")]
+pub struct BodiesSection {
+    /// whether bodies out of bounds are refused, or only recorded
+    pub mode: Mode,
+    /// longest body, decoded
+    pub max: Spanned<Size>,
+    /// content codings that are accepted: `gzip`, `deflate`; they are undone before anything reads the body
+    pub codings: Vec<Coding>,
+    /// how many times longer than sent a decoded body may be
+    #[schemars(range(min = 1, max = 1000))]
+    pub ratio: u32,
+    /// bounds inside JSON
+    pub json: JsonSection,
+}
+
+impl Default for BodiesSection {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Enforce,
+            max: Spanned::nowhere(Size::from_bytes(engine::bounds::BODY_BYTES)),
+            codings: Vec::new(),
+            ratio: 100,
+            json: JsonSection::default(),
+        }
+    }
+}
+
+/// How large each dimension of a JSON body may be.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "JsonBounds")]
+pub struct JsonSection {
+    /// arrays and objects inside each other
+    pub depth: u32,
+    /// values in all
+    pub values: u32,
+    /// members of one object
+    pub members: u32,
+    /// items of one array
+    pub items: u32,
+    /// length of a member's name
+    pub name: Size,
+    /// length of a string
+    pub string: Size,
+    /// length of a number
+    pub number: Size,
+}
+
+impl Default for JsonSection {
+    fn default() -> Self {
+        let tape::Bounds { depth, values, members, items, name_bytes, string_bytes, number_bytes } =
+            tape::Bounds::default();
+        let size = |bytes: u32| Size::from_bytes(u64::from(bytes));
+        Self {
+            depth,
+            values,
+            members,
+            items,
+            name: size(name_bytes),
+            string: size(string_bytes),
+            number: size(number_bytes),
+        }
+    }
+}
+
+impl JsonSection {
+    pub(super) fn bounds(&self) -> tape::Bounds {
+        let bytes = |size: Size| u32::try_from(size.bytes()).unwrap_or(u32::MAX);
+        tape::Bounds {
+            depth: self.depth,
+            values: self.values,
+            members: self.members,
+            items: self.items,
+            name_bytes: bytes(self.name),
+            string_bytes: bytes(self.string),
+            number_bytes: bytes(self.number),
+        }
+    }
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(BodiesSection)
+}
+
+/// Compiles it for an operation: where the contract declares a body, or the document has the section.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    if scope.kind != OperationKind::Declared {
+        return Vec::new();
+    }
+    let declared = scope.contract.is_some_and(|operation| operation.request.has_body());
+    if scope.contract.is_none() && scope.section.is_none() {
+        return Vec::new();
+    }
+    let reads = declared || scope.contract.is_none();
+    let span = scope.section.map(|node| node.span);
+    let shared = scope.api.share(&format!("bodies:{span:?}:{reads}"), || {
+        let section: BodiesSection = match scope.section {
+            None => BodiesSection::default(),
+            Some(node) => spec::read(node, out)?,
+        };
+        check(&section, out)?;
+        let max = section.max.bytes();
+        let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
+        let mode = mode(section.mode);
+        Some(Compiled { control, mode, response_mode: mode, body_limit: reads.then_some(max), span })
+    });
+    shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
+}
+
+fn check(section: &BodiesSection, out: &mut Diagnostics) -> Option<()> {
+    let max = section.max;
+    let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
+    if max.bytes() == 0 || max.bytes() > bound {
+        let message = format!("`max: {}` is out of range", max.value);
+        let help = format!("write from `1B` to `{}`: bodies are held in memory while they are read", Size::from_bytes(bound));
+        out.push(Diagnostic::error("bodies", message).at(max.span).help(help));
+        return None;
+    }
+    Some(())
+}

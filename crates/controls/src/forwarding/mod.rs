@@ -1,0 +1,136 @@
+//! What goes upstream beside what the client sent: who it came from; and what does not: fields by which a client could pass
+//! for somebody else, or have something else called (THREATS rows 14, 36, 43).
+//!
+//! Decisions: identity fields, forwarding fields of untrusted peers and override fields are removed, in any spelling, and the
+//! call goes on: a refusal would tell a prober which names matter. [`names`] is the list. What a trusted hop says by
+//! `Forwarded` and `X-Forwarded-*` is kept and appended to.
+//!
+//! Written for every call: `Forwarded` (RFC 7239), `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`. Cookies and
+//! `Authorization` pass. Speaks last at the head, so that no other control reads what it wrote, and what it wrote is what
+//! the upstream gets.
+
+mod config;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+pub use config::compile;
+
+use crate::hops::{self, X_FORWARDED_FOR};
+
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The control; it has no settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forwarding;
+
+impl Control for Forwarding {
+    fn name(&self) -> &'static str {
+        "forwarding"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { head: true, ..Needs::default() }
+    }
+
+    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(AtWork)
+    }
+}
+
+#[derive(Debug)]
+struct AtWork;
+
+impl Attached for AtWork {
+    fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let kept = if call.trusted { Kept::of(&call.request.headers) } else { Kept::default() };
+        remove(&mut call.request.headers);
+        write(call, kept);
+        Step::Done(Verdict::Allow)
+    }
+}
+
+/// What a trusted hop said, when it said it well.
+#[derive(Default)]
+struct Kept {
+    forwarded: Option<String>,
+    addresses: Option<String>,
+    proto: Option<HeaderValue>,
+    host: Option<HeaderValue>,
+}
+
+impl Kept {
+    fn of(headers: &HeaderMap) -> Self {
+        let joined = |name: &HeaderName| {
+            let fields: Vec<&str> =
+                headers.get_all(name).iter().filter_map(|field| field.to_str().ok()).collect();
+            fields.join(", ")
+        };
+        Self {
+            forwarded: matches!(hops::forwarded(headers), Ok(Some(_))).then(|| joined(&FORWARDED)),
+            addresses: matches!(hops::x_forwarded_for(headers), Ok(Some(_))).then(|| joined(&X_FORWARDED_FOR)),
+            proto: single(headers, &X_FORWARDED_PROTO).filter(|value| *value == "http" || *value == "https"),
+            host: single(headers, &X_FORWARDED_HOST).filter(|value| value.as_bytes().iter().all(is_host)),
+        }
+    }
+}
+
+fn single(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut fields = headers.get_all(name).iter();
+    fields.next().cloned().filter(|_| fields.next().is_none())
+}
+
+fn is_host(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte)
+}
+
+fn remove(headers: &mut HeaderMap) {
+    let found: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| names::is_removed(name.as_str())).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
+fn write(call: &mut Call, kept: Kept) {
+    let peer = call.peer.address.ip().to_canonical();
+    let own = HeaderValue::from_static(if call.peer.tls { "https" } else { "http" });
+    let host = kept.host.clone().or_else(|| HeaderValue::from_str(&call.request.authority).ok());
+    let mut forwarded = kept.forwarded.map_or_else(String::new, |before| before + ", ");
+    push_element(&mut forwarded, peer, call.peer.tls, &call.request.authority);
+    let mut addresses = kept.addresses.map_or_else(String::new, |before| before + ", ");
+    // Writing to a string does not fail.
+    let _ = write!(addresses, "{peer}");
+    let headers = &mut call.request.headers;
+    if let Ok(value) = HeaderValue::from_str(&forwarded) {
+        headers.insert(FORWARDED, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&addresses) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+    headers.insert(X_FORWARDED_PROTO, kept.proto.unwrap_or(own));
+    if let Some(host) = host.filter(|host| !host.is_empty()) {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+}
+
+/// One `forwarded-element`. The host is quoted, for its colon; it holds no quote, being a checked authority.
+fn push_element(out: &mut String, peer: IpAddr, tls: bool, authority: &str) {
+    let _ = match peer {
+        IpAddr::V4(v4) => write!(out, "for={v4}"),
+        IpAddr::V6(v6) => write!(out, "for=\"[{v6}]\""),
+    };
+    let _ = write!(out, ";proto={}", if tls { "https" } else { "http" });
+    if !authority.is_empty() && authority.as_bytes().iter().all(is_host) {
+        let _ = write!(out, ";host=\"{authority}\"");
+    }
+}

@@ -1,0 +1,258 @@
+//! The section `validation`.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use contract::{MediaKind, OnUndeclared, Undeclared};
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use schemars::JsonSchema;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use spec::Mode;
+
+use super::{Settings, Validation};
+use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+
+/// How calls and answers are held to the contract.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Validation")]
+pub struct ValidationSection {
+    /// whether requests that violate the contract are refused, or only recorded
+    pub request: Mode,
+    /// whether answers that violate the contract are withheld, or only recorded
+    pub response: Mode,
+    /// what becomes of what the contract does not declare: one word for every place, or a word for each; of the whole API only
+    pub undeclared: UndeclaredSection,
+    /// whether bodies go on in one canonical spelling instead of as they came
+    pub canonical: bool,
+    /// whether bodies of media types that nothing here can read pass unread
+    pub opaque: Opaque,
+}
+
+impl Default for ValidationSection {
+    fn default() -> Self {
+        Self {
+            request: Mode::Enforce,
+            response: Mode::Shadow,
+            undeclared: UndeclaredSection::default(),
+            canonical: false,
+            opaque: Opaque::Refuse,
+        }
+    }
+}
+
+/// What becomes of a body that nothing here can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Opaque {
+    /// An operation that declares one is an error.
+    Refuse,
+    /// It passes.
+    Accept,
+}
+
+/// A word of `undeclared`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// A violation.
+    Refuse,
+    /// Removed before the call goes on.
+    Strip,
+    /// Goes on, and is noted in the decision.
+    Report,
+    /// Goes on.
+    Allow,
+}
+
+impl Word {
+    const fn get(self) -> OnUndeclared {
+        match self {
+            Word::Refuse => OnUndeclared::Refuse,
+            Word::Strip => OnUndeclared::Strip,
+            Word::Report => OnUndeclared::Report,
+            Word::Allow => OnUndeclared::Allow,
+        }
+    }
+}
+
+/// `undeclared`: one word, or one for each place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct UndeclaredSection {
+    /// Query parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<Word>,
+    /// Cookies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookie: Option<Word>,
+    /// Header fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<Word>,
+    /// Properties of bodies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<Word>,
+}
+
+impl UndeclaredSection {
+    fn get(self) -> Undeclared {
+        let usual = Undeclared::default();
+        Undeclared {
+            query: self.query.map_or(usual.query, Word::get),
+            cookie: self.cookie.map_or(usual.cookie, Word::get),
+            header: self.header.map_or(usual.header, Word::get),
+            property: self.property.map_or(usual.property, Word::get),
+        }
+    }
+}
+
+/// The long form, as serde and schemars see it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Places {
+    /// query parameters: `refuse` unless said otherwise
+    #[serde(default)]
+    query: Option<Word>,
+    /// cookies: `strip` unless said otherwise
+    #[serde(default)]
+    cookie: Option<Word>,
+    /// header fields: `allow` unless said otherwise; those that HTTP itself and every client use are never undeclared
+    #[serde(default)]
+    header: Option<Word>,
+    /// properties of JSON and form bodies where the schema does not decide: `report` unless said otherwise
+    #[serde(default)]
+    property: Option<Word>,
+}
+
+impl<'de> Deserialize<'de> for UndeclaredSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = UndeclaredSection;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`refuse`, `strip`, `report`, `allow`, or a word for each of `query`, `cookie`, `header`, `property`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<UndeclaredSection, E> {
+                let word = match text {
+                    "refuse" => Word::Refuse,
+                    "strip" => Word::Strip,
+                    "report" => Word::Report,
+                    "allow" => Word::Allow,
+                    other => {
+                        let help = "write `refuse`, `strip`, `report` or `allow`";
+                        return Err(spec::fault(format_args!("`{other}` says nothing of what is undeclared"), help));
+                    }
+                };
+                let all = Some(word);
+                Ok(UndeclaredSection { query: all, cookie: all, header: all, property: all })
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<UndeclaredSection, A::Error> {
+                let Places { query, cookie, header, property } =
+                    Places::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(UndeclaredSection { query, cookie, header, property })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for UndeclaredSection {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Undeclared".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let word = generator.subschema_for::<Word>();
+        let places = generator.subschema_for::<Places>();
+        schemars::json_schema!({ "anyOf": [word, places] })
+    }
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(ValidationSection)
+}
+
+/// What an API's section says of the undeclared, for the import of its contract. Faults in the section are reported when the
+/// control is compiled.
+#[must_use]
+pub fn undeclared(settings: &spec::Api) -> Undeclared {
+    let section = settings.section("validation");
+    let read = section.and_then(|node| spec::read::<ValidationSection>(node, &mut Diagnostics::new()));
+    read.unwrap_or_default().undeclared.get()
+}
+
+/// Compiles it for an operation of a contract.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let (Some(operation), OperationKind::Declared | OperationKind::ImpliedHead) = (scope.contract, scope.kind) else {
+        return Vec::new();
+    };
+    let span = scope.section.map(|node| node.span);
+    let section = scope.api.share(&format!("validation:{span:?}"), || {
+        let section: ValidationSection = match scope.section {
+            None => ValidationSection::default(),
+            Some(node) => spec::read(node, out)?,
+        };
+        check_undeclared(scope, &section, span, out);
+        Some(section)
+    });
+    let Some(section) = &*section else { return Vec::new() };
+    if section.request != Mode::Off && section.opaque == Opaque::Refuse {
+        check_opaque(scope, operation, span, out);
+    }
+    if section.request == Mode::Off && section.response == Mode::Off {
+        return Vec::new();
+    }
+    let settings = Settings {
+        request: mode(section.request),
+        response: mode(section.response),
+        canonical: section.canonical,
+        opaque: section.opaque == Opaque::Accept,
+    };
+    vec![Compiled {
+        control: Arc::new(Validation::new(Arc::clone(operation), scope.params, settings)),
+        mode: settings.request,
+        response_mode: settings.response,
+        body_limit: None,
+        span: span.or(operation.span),
+    }]
+}
+
+/// The contract is imported once for the API, with one answer to what is undeclared.
+fn check_undeclared(scope: &OperationScope<'_>, section: &ValidationSection, span: Option<Span>, out: &mut Diagnostics) {
+    if section.undeclared.get() != undeclared(scope.api.settings) {
+        let message = "`undeclared` cannot differ between operations of one API";
+        let help = "set it under the API's own `validation`";
+        out.push(Diagnostic::error("validation", message).maybe_at(span).help(help));
+    }
+}
+
+/// A body that nothing reads passes only where that is accepted; each media type is said once.
+fn check_opaque(
+    scope: &OperationScope<'_>,
+    operation: &contract::Operation,
+    span: Option<Span>,
+    out: &mut Diagnostics,
+) {
+    let said = scope.api.share("validation:opaque", Mutex::<BTreeSet<String>>::default);
+    for rules in operation.request.media() {
+        let media_type = rules.media_type();
+        let opaque = !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque;
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if opaque && said.insert(media_type.to_owned()) {
+            let message = format!("nothing here can read bodies of `{media_type}`, which `{}` declares", operation.id);
+            out.push(
+                Diagnostic::error("opaque-body", message)
+                    .maybe_at(span.or(operation.span))
+                    .pointer(operation.pointer.clone())
+                    .help("write `validation: { opaque: accept }` to let them pass unread"),
+            );
+        }
+    }
+}
