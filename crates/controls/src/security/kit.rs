@@ -125,9 +125,12 @@ impl World {
     }
 }
 
+/// The controls of one operation, in their order.
+type Planned = Vec<(Box<dyn Attached>, Mode)>;
+
 /// A compiled API at work on one core.
 pub(crate) struct Gateway {
-    pub(crate) operations: BTreeMap<String, Vec<(Box<dyn Attached>, Mode)>>,
+    pub(crate) operations: BTreeMap<String, Planned>,
     pub(crate) found: Diagnostics,
     pub(crate) clock: FakeClock,
     pub(crate) side: Side,

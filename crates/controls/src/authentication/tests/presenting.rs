@@ -5,14 +5,16 @@ use crate::security::kit::{call, ready};
 use proptest::prelude::*;
 use testkit::FakeClock;
 
+/// Target, header fields, code.
+type Row<'a> = (&'a str, Vec<(&'a str, String)>, &'a str);
+
 #[test]
 fn one_authorization_field_with_one_bearer_token() {
     let (world, gateway) = ready();
     let token = world.token(&[]);
     let bearer = format!("Bearer {token}");
     let auth = "authorization";
-    // (target, fields, code)
-    let cases: Vec<(&str, Vec<(&str, String)>, &str)> = vec![
+    let cases: Vec<Row> = vec![
         ("/v1/x", vec![(auth, bearer.clone())], "ok"),
         ("/v1/x", vec![(auth, format!("bearer {token}"))], "ok"),
         ("/v1/x", vec![(auth, format!("BEARER   {token}"))], "ok"),
@@ -41,7 +43,7 @@ fn one_authorization_field_with_one_bearer_token() {
         ("/v1/x?a=1&access_token=a", vec![(auth, bearer.clone())], "credential_malformed"),
         ("/v1/x?access%5Ftoken=a", vec![(auth, bearer.clone())], "credential_malformed"),
         ("/v1/x?%61ccess_token=a", vec![(auth, bearer.clone())], "credential_malformed"),
-        ("/v1/x?ACCESS_TOKEN=a", vec![(auth, bearer.clone())], "credential_malformed"),
+        ("/v1/x?ACCESS_TOKEN=a", vec![(auth, bearer)], "credential_malformed"),
     ];
     for (target, fields, code) in cases {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
