@@ -49,6 +49,8 @@ pub(crate) struct Documents {
     by_path: HashMap<String, usize>,
     anchors: HashMap<(usize, String), Rc<str>>,
     ids: HashMap<String, Spot>,
+    /// Whether any schema asks what other schemas evaluated.
+    pub(crate) unevaluated: bool,
     pending: RefCell<Vec<Pending>>,
     said: RefCell<BTreeSet<(Spot, &'static str)>>,
 }
@@ -66,6 +68,7 @@ impl Documents {
             by_path: HashMap::new(),
             anchors: HashMap::new(),
             ids: HashMap::new(),
+            unevaluated: false,
             pending: RefCell::default(),
             said: RefCell::default(),
         };
@@ -106,6 +109,8 @@ impl Documents {
             while let Some((at, value)) = stack.pop() {
                 match value {
                     Value::Object(map) => {
+                        self.unevaluated |=
+                            map.contains_key("unevaluatedProperties") || map.contains_key("unevaluatedItems");
                         for key in ["$anchor", "$dynamicAnchor"] {
                             if let Some(Value::String(name)) = map.get(key) {
                                 self.anchors.insert((file, name.clone()), at.as_str().into());

@@ -3,10 +3,10 @@
 //! While the document is read, a use of a schema is a [`Slot`] to be filled; [`Pool::compile`] fills all of them at the
 //! end. A slot that could not be filled refuses everything.
 //!
-//! A reference to a definition from a property or an item is a keyword of ours that hands the value to that definition's
+//! A reference to a definition is a keyword of ours that hands the value to that definition's
 //! own validator: with plain `$ref`s every validator compiles all it reaches once more, which costs gigabytes where
 //! schemas refer to one another in circles (Stripe's: 1.9 GiB, this way a few dozen MiB). References between parts of one
-//! composition stay `$ref`s, because what they evaluated counts for the whole.
+//! composition stay `$ref`s where what they evaluated counts for the whole, or where they lead in a circle.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};

@@ -141,6 +141,53 @@ impl Lowering<'_> {
             || (value.get("$ref").is_some() && self.settle(property).is_some_and(|target| is_set(&target)))
     }
 
+    /// Whether a schema applies to the same value again through its own parts. Handing a value on would never end there;
+    /// plain references do, because the validator sees the circle.
+    pub(super) fn is_circular(&mut self, target: &Spot) -> bool {
+        if let Some(known) = self.circular.get(target) {
+            return *known;
+        }
+        let mut seen = BTreeSet::new();
+        let mut stack = vec![target.clone()];
+        let mut found = false;
+        while let Some(spot) = stack.pop() {
+            let before = stack.len();
+            self.parts(&spot, &mut stack);
+            found |= stack.iter().skip(before).any(|next| next == target);
+            let fresh: Vec<Spot> = stack.drain(before..).filter(|next| seen.insert(next.clone())).collect();
+            stack.extend(fresh);
+            if found {
+                break;
+            }
+        }
+        self.circular.insert(target.clone(), found);
+        found
+    }
+
+    /// Schemas that apply to the same value as this one, references followed.
+    fn parts(&self, spot: &Spot, out: &mut Vec<Spot>) {
+        let Some(map) = self.documents.get(spot).and_then(Value::as_object) else { return };
+        let mut add = |part: Spot| out.extend(self.settle(&part));
+        for key in ["allOf", "anyOf", "oneOf"] {
+            for index in 0..map.get(key).and_then(Value::as_array).map_or(0, Vec::len) {
+                add(spot.at(&[key, &index.to_string()]));
+            }
+        }
+        for key in ["if", "then", "else", "not"] {
+            if map.contains_key(key) {
+                add(spot.join(key));
+            }
+        }
+        for name in map.get("dependentSchemas").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+            add(spot.at(&["dependentSchemas", name]));
+        }
+        if let Some(reference) = map.get("$ref").and_then(Value::as_str)
+            && let Some(target) = self.resolve(spot, reference)
+        {
+            out.push(target);
+        }
+    }
+
     fn may_hold_objects(&self, property: &Spot) -> bool {
         let Some(target) = self.settle(property) else { return true };
         let holds = |name: &Value| matches!(name.as_str(), Some("object" | "array") | None);

@@ -369,7 +369,7 @@ impl Lowering<'_> {
             Meaning::Range(low, high) => numbers::narrow(out, low, high),
             Meaning::Annotation => {}
             Meaning::Unknown => {
-                self.issue(&spot.join("format"), format!("the format `{format}` is not known"))
+                self.issue(&spot.join("format"), format!("the format `{format}` is not known"));
             }
         }
     }

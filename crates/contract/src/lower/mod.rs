@@ -85,6 +85,7 @@ pub(crate) struct Lowering<'d> {
     operation: Used,
     issues: Vec<Issue>,
     issue_index: HashMap<Issue, usize>,
+    circular: HashMap<Spot, bool>,
     subtypes: Option<HashMap<Spot, Vec<(String, Spot)>>>,
     depth: usize,
 }
@@ -103,6 +104,7 @@ impl<'d> Lowering<'d> {
             operation: Used::default(),
             issues: Vec::new(),
             issue_index: HashMap::new(),
+            circular: HashMap::new(),
             subtypes: None,
             depth: 0,
         }
@@ -259,13 +261,14 @@ impl<'d> Lowering<'d> {
     }
 
     fn reference(&mut self, from: &Spot, reference: &str, context: &Context) -> Value {
+        let documents = self.documents;
         let Some(target) = self.resolve(from, reference) else { return Value::Bool(false) };
         let mut context = context.clone();
         // Equal views share a definition: what cannot matter for the target is left out of the key.
         let has_discriminator =
             self.documents.get(&target).is_some_and(|value| value.get("discriminator").is_some());
         context.inherited &= has_discriminator;
-        let is_part = context.part;
+        let is_part = context.part && (context.close || documents.unevaluated || self.is_circular(&target));
         let key = (target, context);
         let index = match self.memo.get(&key) {
             Some(index) => *index,
