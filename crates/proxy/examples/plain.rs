@@ -14,6 +14,9 @@ use engine::{BodyMode, BoxFuture, Call, Clock, OperationPlan, ResponseMode, Snap
 use http::{HeaderValue, Method};
 use proxy::{DataPlane, Services, Settings};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug)]
 struct System(Instant);
 
@@ -93,7 +96,9 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
     });
     let mut tree = Tree::default();
     let mut operations = Vec::new();
-    for (index, method) in (0_u32..).zip([Method::GET, Method::POST, Method::PUT, Method::HEAD, Method::DELETE]) {
+    for (index, method) in
+        (0_u32..).zip([Method::GET, Method::POST, Method::PUT, Method::HEAD, Method::DELETE])
+    {
         tree.insert(&Template::parse("/*", true).ok()?, method.clone(), index).ok()?;
         operations.push(Arc::new(OperationPlan {
             api: "plain".into(),
@@ -126,7 +131,12 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
     })
 }
 
-#[allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "a tool for measuring")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for measuring"
+)]
 fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let [_, bind, upstream, rest @ ..] = args.as_slice() else {
@@ -146,7 +156,7 @@ fn main() -> std::io::Result<()> {
     };
     let cores = rest.first().and_then(|cores| cores.parse().ok()).unwrap_or(1);
     let settings = Settings { cores, workers: 1, drain: Duration::from_secs(5) };
-    let plane = DataPlane::start(Arc::new(first), &settings, &services)?;
+    let plane = DataPlane::start(&Arc::new(first), &settings, &services)?;
     println!("{:?}", plane.addresses());
     loop {
         std::thread::park();

@@ -217,6 +217,8 @@ where
     };
     let connection = http1::Builder::new()
         .half_close(false)
+        // Answers are small for the most part: one buffer costs less than a vector of them.
+        .writev(false)
         .keep_alive(true)
         .max_buf_size(READ_BUFFER)
         .header_read_timeout(None)

@@ -20,6 +20,9 @@ use crate::table::Table;
 use crate::tls::Tls;
 use crate::upstream::Pool;
 
+/// The TLS configuration that a listener serves with, and the digest of its certificate.
+pub(crate) type Served = ([u8; 32], Arc<ServerConfig>);
+
 /// A core and all that belongs to it; never leaves its thread.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -37,7 +40,7 @@ pub(crate) struct Core {
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,
     pub(crate) pool: Pool,
-    pub(crate) servers: RefCell<Vec<Option<([u8; 32], Arc<ServerConfig>)>>>,
+    pub(crate) servers: RefCell<Vec<Option<Served>>>,
     /// How long a stream may go on when its operation is gone.
     pub(crate) drain: Duration,
 }

@@ -130,7 +130,7 @@ pub(crate) async fn answered(
         ResponseMode::Pass => None,
         ResponseMode::Sample { limit } => Some(limit),
         ResponseMode::Whole { limit } => {
-            if let Err(stop) = read_whole(&mut flight, &mut incoming, limit).await {
+            if let Err(stop) = Box::pin(read_whole(&mut flight, &mut incoming, limit)).await {
                 return withhold(flight, stop);
             }
             lease.give_back();

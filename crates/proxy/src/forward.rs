@@ -59,7 +59,10 @@ pub(crate) async fn send(
         flight.call.decision.timings.upstream = core.clock.now().since(started);
         let mut error = match outcome {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                return Err(Failure::new(&codes::UPSTREAM_PROTOCOL, "switched protocols without being asked"));
+                return Err(Failure::new(
+                    &codes::UPSTREAM_PROTOCOL,
+                    "switched protocols without being asked",
+                ));
             }
             Ok(response) => {
                 flight.alarm().set(started.after(upstream.deadlines.total));
@@ -80,12 +83,15 @@ pub(crate) async fn send(
 }
 
 fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE)
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
+    )
 }
 
 enum Unanswered {
     Failed(Failure),
-    Broken(TrySendError<Request<Outgoing>>),
+    Broken(Box<TrySendError<Request<Outgoing>>>),
 }
 
 /// Waits for the head of an answer under the deadlines.
@@ -133,7 +139,7 @@ impl Wait<'_> {
     fn explain(&self, error: TrySendError<Request<Outgoing>>) -> Unanswered {
         match self.passing.map(|passing| passing.state.get()) {
             Some(state @ (Passed::TooLarge | Passed::Broken)) => Unanswered::Failed(passed_badly(state)),
-            _ => Unanswered::Broken(error),
+            _ => Unanswered::Broken(Box::new(error)),
         }
     }
 }

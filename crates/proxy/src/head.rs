@@ -112,8 +112,7 @@ fn check_size(parts: &Parts) -> Result<(), Box<Refusal>> {
     if parts.version != Version::HTTP_2 {
         return Ok(());
     }
-    let bytes: usize =
-        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if parts.headers.len() > bounds::HEADERS || bytes > bounds::HEADER_BYTES {
         return Err(simple(&codes::HEADERS_TOO_LARGE, "more or longer than the bound"));
     }

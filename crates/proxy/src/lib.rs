@@ -39,5 +39,4 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
-
 pub use plane::{DataPlane, Services, Settings};

@@ -124,7 +124,7 @@ impl DataPlane {
     ///
     /// # Errors
     /// When a socket cannot be opened, a certificate cannot be used, or the system gives no thread.
-    pub fn start(first: Arc<Snapshot>, settings: &Settings, services: &Services) -> io::Result<Self> {
+    pub fn start(first: &Arc<Snapshot>, settings: &Settings, services: &Services) -> io::Result<Self> {
         let cores = settings.cores.max(1);
         let tls = Arc::new(Tls::new());
         let mut addresses = Vec::with_capacity(first.listeners.len());
@@ -148,7 +148,7 @@ impl DataPlane {
             let start = Start {
                 index,
                 sockets,
-                first: Arc::clone(&first),
+                first: Arc::clone(first),
                 drain: settings.drain,
                 services: services.clone(),
                 tls: Arc::clone(&tls),
@@ -230,7 +230,8 @@ fn live(start: Start) {
 }
 
 fn run(start: Start) {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
     match runtime {
         Ok(runtime) => runtime.block_on(serve(start)),
         Err(error) => {

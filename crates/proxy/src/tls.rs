@@ -53,8 +53,7 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(|error| error.to_string())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.ticketer =
-            rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|error| error.to_string())?;
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|error| error.to_string())?;
         Ok(config)
     }
 

@@ -23,7 +23,10 @@ fn a_connection_carries_calls_one_after_another_and_in_a_row() {
     client.send(format!("{}{}", get("/v1/b", ""), get("/v1/c", "")));
     assert_eq!((client.reply().status, client.reply().status), (200, 200));
     let calls = world.tape.calls(5);
-    assert!(calls.iter().all(|call| call.status == 200 && !call.aborted && call.bytes == (0, 2)), "{calls:?}");
+    assert!(
+        calls.iter().all(|call| call.status == 200 && !call.aborted && call.bytes == (0, 2)),
+        "{calls:?}"
+    );
     let lines: Vec<_> =
         backend.requests().iter().map(|(head, _)| head.lines().next().unwrap().to_owned()).collect();
     assert_eq!(&lines[2..], ["GET /v1/a HTTP/1.1", "GET /v1/b HTTP/1.1", "GET /v1/c HTTP/1.1"]);
@@ -48,9 +51,18 @@ fn what_is_not_strict_is_refused_and_never_goes_upstream() {
     let backend = Backend::answering(OK);
     let world = World::start(&Shape::to(backend.address));
     let cases = [
-        ("POST /v1/a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n", "request_malformed"),
-        ("POST /v1/a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc", "request_malformed"),
-        ("POST /v1/a HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "request_malformed"),
+        (
+            "POST /v1/a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
+            "request_malformed",
+        ),
+        (
+            "POST /v1/a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+            "request_malformed",
+        ),
+        (
+            "POST /v1/a HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "request_malformed",
+        ),
         ("GET /v1/a HTTP/1.1\nhost: a\n\n", "request_malformed"),
         ("GET /v1/a HTTP/1.1\r\nhost: a\r\nx: a\0b\r\n\r\n", "request_malformed"),
         ("GET /v1/a HTTP/1.1\r\n\r\n", "request_malformed"),
@@ -59,7 +71,10 @@ fn what_is_not_strict_is_refused_and_never_goes_upstream() {
         ("GET http://other/v1/a HTTP/1.1\r\nhost: a\r\n\r\n", "request_malformed"),
         ("GET ftp://a/v1/a HTTP/1.1\r\nhost: a\r\n\r\n", "request_malformed"),
         ("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n", "upgrade_refused"),
-        ("GET /v1/a HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", "upgrade_refused"),
+        (
+            "GET /v1/a HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+            "upgrade_refused",
+        ),
         (
             "GET /v1/a HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n\r\n",
             "upgrade_refused",
@@ -160,7 +175,10 @@ fn fields_of_the_hop_end_here_and_ours_cannot_be_named_away() {
          traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
     ));
     assert_eq!(reply.status, 200);
-    assert_eq!((reply.field("x-inner"), reply.field("keep-alive"), reply.field("server")), (None, None, Some("s")));
+    assert_eq!(
+        (reply.field("x-inner"), reply.field("keep-alive"), reply.field("server")),
+        (None, None, Some("s"))
+    );
     let head = backend.requests()[0].0.to_ascii_lowercase();
     for gone in ["authorization", "x-foo", "connection", "te:", "keep-alive", "tracestate", "0af765"] {
         assert!(!head.contains(gone), "{gone}: {head}");

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::snapshot::{TlsIdentity, UpstreamHttp};
 use engine::BodyMode;
+use engine::snapshot::{TlsIdentity, UpstreamHttp};
 use http::{HeaderMap, Request, Response};
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,7 +20,10 @@ struct Answer {
 }
 
 /// Sends `requests` on one connection, each with a body and trailers when given.
-async fn ask<S>(io: S, requests: Vec<(Request<()>, &'static str, Option<HeaderMap>)>) -> Vec<Result<Answer, h2::Error>>
+async fn ask<S>(
+    io: S,
+    requests: Vec<(Request<()>, &'static str, Option<HeaderMap>)>,
+) -> Vec<Result<Answer, h2::Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -129,7 +132,10 @@ fn both_versions_are_served_over_tls() {
     let status = block(async {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tls(world.address, &root, b"http/1.1").await;
-        stream.write_all(b"GET /v1/a HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET /v1/a HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut text = String::new();
         let _ = stream.read_to_string(&mut text).await;
         text
@@ -152,8 +158,10 @@ fn hosts_that_differ_and_odd_targets_are_refused() {
         ];
         ask(dial(world.address).await, requests).await
     });
-    let statuses: Vec<_> =
-        answers.iter().map(|answer| answer.as_ref().map_or(0, |answer| answer.head.status().as_u16())).collect();
+    let statuses: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map_or(0, |answer| answer.head.status().as_u16()))
+        .collect();
     assert_eq!((&statuses[..2], statuses[3]), ([400, 400].as_slice(), 200));
     assert_ne!(statuses[2], 200);
     assert_eq!(backend.requests().len(), 1);
@@ -228,7 +236,11 @@ fn trailers_pass_for_grpc_only_and_back_for_all() {
     shape.request = BodyMode::Pass { limit: 1000 };
     let world = World::start(&shape);
     let request = |media: &str| {
-        Request::post("http://a/v1/a").header("content-type", media).header("te", "trailers").body(()).unwrap()
+        Request::post("http://a/v1/a")
+            .header("content-type", media)
+            .header("te", "trailers")
+            .body(())
+            .unwrap()
     };
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", "0".parse().unwrap());

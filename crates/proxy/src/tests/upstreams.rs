@@ -26,7 +26,10 @@ fn an_upstream_that_misbehaves_before_its_head_is_named() {
         ("HTTP/1.1 200 O", "upstream_reset"),
         ("garbage\r\n\r\n", "upstream_protocol"),
         ("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", "upstream_protocol"),
-        ("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", "upstream_protocol"),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+            "upstream_protocol",
+        ),
     ];
     for (answer, code) in cases {
         let backend = Backend::start(move |backend, _, mut client| {

@@ -180,10 +180,7 @@ fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
 
 impl Attached for ToyAt {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        call.answer_headers.push((
-            http::HeaderName::from_static("x-limit"),
-            HeaderValue::from_static("7"),
-        ));
+        call.answer_headers.push((http::HeaderName::from_static("x-limit"), HeaderValue::from_static("7")));
         let toy = call.request.headers.get("x-toy").and_then(|value| value.to_str().ok());
         match toy {
             Some("refuse") => {
@@ -343,7 +340,7 @@ impl World {
             dying: Arc::new(|why| eprintln!("{why}")),
         };
         let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5) };
-        let plane = DataPlane::start(shape.snapshot(&live), &settings, &services).unwrap();
+        let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
         let address = plane.addresses()[0].1;
         Self { plane: Some(plane), address, tape, live }
     }
@@ -481,13 +478,15 @@ impl Client {
     }
 }
 
+/// Requests as an upstream saw them: heads, and their bodies.
+type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// An upstream that runs `serve` for each connection, on a thread of its own.
 #[derive(Clone)]
 pub(super) struct Backend {
     pub(super) address: SocketAddr,
     pub(super) connections: Arc<AtomicUsize>,
-    /// Heads of requests, and their bodies.
-    pub(super) seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    seen: Seen,
 }
 
 impl Backend {

@@ -23,7 +23,11 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// `upstream_unreachable` with what failed.
-pub(super) async fn connect(core: &Rc<Core>, target: &Target, upstream: &Arc<Upstream>) -> Result<Sender, Failure> {
+pub(super) async fn connect(
+    core: &Rc<Core>,
+    target: &Target,
+    upstream: &Arc<Upstream>,
+) -> Result<Sender, Failure> {
     let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
     let socket = dial(core, target, upstream).await?;
     if !upstream.tls {
@@ -90,6 +94,7 @@ where
         return Ok(Sender::Two(sender));
     }
     let (sender, connection) = http1::Builder::new()
+        .writev(false)
         .max_buf_size(READ_BUFFER)
         .handshake(TokioIo::new(io))
         .await

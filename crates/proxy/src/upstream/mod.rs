@@ -53,11 +53,13 @@ pub(crate) struct Target {
     used: Cell<bool>,
 }
 
+type Known = (Weak<Upstream>, Rc<Target>);
+
 /// All targets of a core.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     /// The weak count keeps the address from being given to another upstream.
-    by_upstream: RefCell<HashMap<usize, (Weak<Upstream>, Rc<Target>)>>,
+    by_upstream: RefCell<HashMap<usize, Known>>,
     by_key: RefCell<HashMap<Key, Rc<Target>>>,
 }
 
@@ -128,8 +130,9 @@ impl Target {
             core.recorder.connection(ConnectionEvent::UpstreamReused);
             return Ok((sender, true));
         }
-        let wait = upstream.deadlines.connect;
-        let made = match tokio::time::timeout(wait, connect::connect(core, self, upstream)).await {
+        // In a box: the future of a call is moved, and connecting would be the largest part of it.
+        let connect = Box::pin(connect::connect(core, self, upstream));
+        let made = match Box::pin(tokio::time::timeout(upstream.deadlines.connect, connect)).await {
             Ok(made) => made,
             Err(_) => Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, "no connection in time")),
         };
@@ -176,7 +179,12 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(target: Rc<Target>, sender: Sender, core: Rc<Core>, passing: Option<Rc<Passing>>) -> Self {
+    pub(crate) fn new(
+        target: Rc<Target>,
+        sender: Sender,
+        core: Rc<Core>,
+        passing: Option<Rc<Passing>>,
+    ) -> Self {
         Self { target, sender, core, passing }
     }
 
