@@ -95,7 +95,7 @@ pub struct UndeclaredSection {
 }
 
 impl UndeclaredSection {
-    fn get(self) -> Undeclared {
+    pub(super) fn get(self) -> Undeclared {
         let usual = Undeclared::default();
         Undeclared {
             query: self.query.map_or(usual.query, Word::get),

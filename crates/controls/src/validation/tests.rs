@@ -57,7 +57,7 @@ fn import(options: &Options) -> contract::Api {
     let mut assets = contract::Assets::new();
     assets.insert(String::from("orders.yaml"), Arc::from(CONTRACT.as_bytes()));
     let mut out = Diagnostics::new();
-    let api = contract::import("orders.yaml", &assets, options, &mut Sources::default(), &mut out);
+    let api = contract::import("orders.yaml", &assets, &mut Sources::default(), options, &mut out);
     assert_eq!(out.count(Severity::Error), 0, "{out:?}");
     api.unwrap()
 }
