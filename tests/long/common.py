@@ -1,0 +1,281 @@
+"""What the long tests share: the gateway as a process, a strict little HTTP client, and the evidence that a run leaves.
+
+Python's standard library only. Everything listens on and is sent to 127.0.0.1.
+"""
+import asyncio
+import datetime
+import http.client
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PEERS = pathlib.Path(os.environ.get("YETT_PEERS", ROOT / ".peers"))
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def binaries(flags):
+    """Folder with `yett` and `orders`."""
+    if flags.bin:
+        return pathlib.Path(flags.bin)
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "ci"
+
+
+def common_flags(parser):
+    parser.add_argument("--bin", help="folder with the binaries; target/ci without it")
+    parser.add_argument("--evidence", help="folder in which to leave the result as NAME.json")
+    parser.add_argument("--keep", action="store_true", help="keep the working folder")
+
+
+class Workspace:
+    """A temporary folder, removed at the end, and all processes that were started in it, ended with it."""
+
+    def __init__(self, keep=False):
+        self.path, self.keep, self.processes = pathlib.Path(tempfile.mkdtemp(prefix="yett-long-")), keep, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for process in reversed(self.processes):
+            process.stop()
+        if self.keep or kind is not None:
+            say(f"the working folder is {self.path}")
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def start(self, name, *command, cwd=None):
+        process = Process(self.path / f"{name}.log", name, *command, cwd=cwd)
+        self.processes.append(process)
+        return process
+
+
+class Process:
+    def __init__(self, log, name, *command, cwd=None):
+        self.log, self.name = log, name
+        with open(log, "wb") as out:
+            self.popen = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd)
+
+    def text(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, pattern, seconds=60):
+        """The first match of `pattern` in what the process prints."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = re.search(pattern, self.text(), re.M)
+            if found:
+                return found
+            if self.popen.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise SystemExit(f"{self.name} did not print `{pattern}`; it said:\n{self.text()[-4000:]}")
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def rss(self):
+        """Resident memory in KiB."""
+        with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.popen.pid}/fd"))
+
+    def stop(self, seconds=20):
+        """Ends it as an operator would; returns its exit code."""
+        if self.alive():
+            self.popen.send_signal(signal.SIGTERM)
+            try:
+                self.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        return self.popen.wait()
+
+
+class Gateway:
+    """`yett run` on a document, with its control socket."""
+
+    def __init__(self, workspace, bins, config):
+        self.yett, self.data, self.config = bins / "yett", workspace.path / "data", config
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        self.process = workspace.start("yett", self.yett, "run", "--config", config, "--data", self.data)
+        self.admin = self.process.wait_for(r"^admin on http://(\S+)")[1]
+        self.listeners = dict(re.findall(r"^listening on \w+://(\S+) \((\S+)\)$", self.process.text(), re.M))
+        self.listeners = {name: address for address, name in self.listeners.items()}
+
+    def address(self, name=None):
+        text = self.listeners[name] if name else next(iter(self.listeners.values()))
+        host, port = text.rstrip("/").rsplit(":", 1)
+        return host, int(port)
+
+    def control(self, method, path, seconds=120):
+        """One exchange over the control socket."""
+        connection = http.client.HTTPConnection("localhost", timeout=seconds)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(seconds)
+        connection.sock.connect(str(self.data / "yett.sock"))
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = json.loads(answer.read() or b"null")
+            if answer.status != 200:
+                raise RuntimeError(f"{method} {path}: {answer.status} {body}")
+            return body
+        finally:
+            connection.close()
+
+    def status(self):
+        return self.control("GET", "/v1/status")
+
+    def reload(self):
+        return self.control("POST", "/v1/reload")
+
+    def token(self, subject, *scopes, ttl="24h"):
+        command = [self.yett, "token", "--data", self.data, "--subject", subject, "--ttl", ttl]
+        for scope in scopes:
+            command += ["--scope", scope]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def metrics(self):
+        connection = http.client.HTTPConnection(self.admin.rstrip("/"), timeout=30)
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+
+class Broken(Exception):
+    """An answer that is none, or none at all."""
+
+
+class Client:
+    """One keep-alive connection; strict about framing; every answer whole or an error."""
+
+    def __init__(self, host, port, tls=None):
+        self.host, self.port, self.tls, self.pair = host, port, tls, None
+
+    async def connect(self):
+        if self.pair is None:
+            name = "localhost" if self.tls else None
+            self.pair = await asyncio.open_connection(self.host, self.port, ssl=self.tls, server_hostname=name)
+        return self.pair
+
+    def close(self):
+        if self.pair:
+            self.pair[1].close()
+            self.pair = None
+
+    async def head(self, method, target, headers=(), body=None):
+        """Sends a call and reads the head of its answer: (status, headers)."""
+        reader, writer = await self.connect()
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {'localhost' if self.tls else self.host}:{self.port}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, *rest = head[:-4].decode("latin-1").split("\r\n")
+        pairs = [line.partition(":") for line in rest]
+        return int(first.split(" ", 2)[1]), {name.lower(): value.strip() for name, _, value in pairs}
+
+    async def chunks(self, method, status, headers):
+        """The answer's body, part by part; ends only when it is whole."""
+        reader, _ = self.pair
+        if method == "HEAD" or status in (204, 304):
+            return
+        if "chunked" in headers.get("transfer-encoding", ""):
+            while size := int((await reader.readline()).strip() or b"x", 16):
+                yield (await reader.readexactly(size + 2))[:-2]
+            if await reader.readline() != b"\r\n":
+                raise Broken("trailers")
+        elif "content-length" in headers:
+            yield await reader.readexactly(int(headers["content-length"]))
+        else:
+            raise Broken("an answer without a length")
+
+    async def call(self, method, target, headers=(), body=None, seconds=30):
+        """(status, headers, body); raises when the answer is not whole."""
+        try:
+            async with asyncio.timeout(seconds):
+                status, fields = await self.head(method, target, headers, body)
+                whole = b"".join([part async for part in self.chunks(method, status, fields)])
+        except BaseException:
+            self.close()
+            raise
+        if fields.get("connection", "").lower() == "close":
+            self.close()
+        return status, fields, whole
+
+
+def trusting():
+    """A TLS client that takes any certificate: what is tested is which one is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def certificate(folder, name):
+    """A self-signed certificate and key made by openssl: (certificate, key)."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+         "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert],
+        check=True, capture_output=True)
+    return cert, key
+
+
+def replace(path, text):
+    """Whole or not at all, as a careful operator would."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(text if isinstance(text, bytes) else text.encode())
+    os.replace(beside, path)
+
+
+def output(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+def finish(name, flags, results, passed, misses=()):
+    """Prints the result, leaves it as evidence where asked, and gives the exit code."""
+    given = {key: value for key, value in vars(flags).items() if key not in ("evidence", "bin", "keep")}
+    document = {
+        "name": name,
+        "commit": output("git", "rev-parse", "HEAD"),
+        "dirty": bool(output("git", "status", "--porcelain", "--untracked-files=no")),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": {
+            "cpus": os.cpu_count(), "kernel": platform.release(), "rustc": output("rustc", "--version"),
+            "python": platform.python_version(),
+        },
+        "parameters": given,
+        "results": results,
+        "misses": list(misses),
+        "pass": bool(passed),
+    }
+    print(json.dumps({key: document[key] for key in ("name", "parameters", "results", "misses", "pass")}, indent=1))
+    if flags.evidence:
+        folder = pathlib.Path(flags.evidence)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0 if passed else 1

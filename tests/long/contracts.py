@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Public contracts: `yett init`, then `yett check`, on each; time, memory, and how much of each is enforced.
+
+    contracts.py [FILE...] [--share 0.95] [--seconds N --mebibytes N] [--bin DIR] [--evidence DIR]
+
+Without files, every contract that tests/peers/setup installed, as far as it is listed in CONTRACTS. `--seconds` and
+`--mebibytes` bound each check (2 and 400 are promised for GitHub's in a release build). Must hold: init and check end
+well, and at least `--share` of the operations of each contract are fully enforced; the rest is printed by what it lacks.
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import common
+from common import PEERS, ROOT, Workspace, finish, say
+
+# Globs under .peers/; the first file that one matches is taken.
+CONTRACTS = [
+    ("github", "npm/node_modules/@octokit/openapi/generated/api.github.com.json"),
+    ("github-enterprise", "npm/node_modules/@octokit/openapi/generated/ghes-3.19.json"),
+    ("github-dereferenced", "npm/node_modules/@octokit/openapi/generated/api.github.com.deref.json"),
+]
+
+
+def listed():
+    """The contracts that are installed, and what a file beside this one adds: lines of `name glob`."""
+    more = pathlib.Path(__file__).with_name("contracts.txt")
+    lines = more.read_text(encoding="utf-8").splitlines() if more.exists() else []
+    pairs = CONTRACTS + [tuple(line.split(None, 1)) for line in lines if line.strip() and not line.startswith("#")]
+    for name, pattern in pairs:
+        found = sorted(PEERS.glob(pattern.strip()))
+        if found:
+            yield name, found[0]
+        else:
+            say(f"contracts: {name} is not installed ({pattern})")
+
+
+def measured(command, cwd):
+    """(exit code, stdout, stderr, seconds, peak resident MiB) of one process."""
+    out, err = cwd / "stdout", cwd / "stderr"
+    begun = time.monotonic()
+    with open(out, "wb") as one, open(err, "wb") as two:
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=one, stderr=two, cwd=cwd)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    text = lambda path: path.read_text(encoding="utf-8", errors="replace")
+    return process.returncode, text(out), text(err), time.monotonic() - begun, usage.ru_maxrss / 1024
+
+
+def kinds(folder):
+    """What init accepted as unenforced, counted by reason."""
+    counted = collections.Counter()
+    for path in folder.glob("*.unenforced.yaml"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            found = re.match(r'"(?:[^"\\]|\\.)*": "((?:[^"\\]|\\.)*)"', line)
+            if found:
+                counted[re.sub(r"`[^`]*`", "`…`", found[1])[:100]] += 1
+    return counted
+
+
+def examine(yett, name, contract, workspace):
+    folder = workspace.path / name
+    folder.mkdir()
+    init = measured([yett, "init", contract, "--upstream", "http://127.0.0.1:9", "--issuer", "local"], folder)
+    row = {"name": name, "init_exit": init[0], "init_seconds": round(init[3], 2), "init_mib": round(init[4])}
+    if init[0]:
+        return row | {"error": (init[2] or init[1])[-1200:]}
+    check = measured([yett, "check", "--format", "json"], folder)
+    row |= {"check_exit": check[0], "check_seconds": round(check[3], 2), "check_mib": round(check[4])}
+    try:
+        report = json.loads(check[1])
+    except ValueError:
+        return row | {"error": (check[2] or check[1])[-1200:]}
+    apis = list(report["apis"].values())
+    operations, enforced = sum(api["operations"] for api in apis), sum(api["fully_enforced"] for api in apis)
+    row |= {"operations": operations, "fully_enforced": enforced, "share": round(enforced / max(1, operations), 4)}
+    row |= {"unenforced": dict(kinds(folder).most_common(12)), "yaml_lines": len((folder / "yett.yaml").read_text().splitlines())}
+    if not report["ok"]:
+        row["error"] = json.dumps(report["diagnostics"][:3])[:1200]
+    return row
+
+
+def table(rows):
+    say(f"{'contract':<24}{'operations':>11}{'enforced':>10}{'share':>9}{'init':>9}{'check':>9}{'memory':>10}")
+    for row in rows:
+        if "error" in row:
+            say(f"{row['name']:<24}error: {row['error'][:300]}")
+            continue
+        say(f"{row['name']:<24}{row['operations']:>11}{row['fully_enforced']:>10}{row['share']:>9.2%}"
+            f"{row['init_seconds']:>7.2f} s{row['check_seconds']:>7.2f} s{row['check_mib']:>6} MiB")
+        for reason, count in row["unenforced"].items():
+            say(f"{'':<24}  {count} × {reason}")
+
+
+def main(flags):
+    yett = common.binaries(flags).resolve() / "yett"
+    chosen = [(pathlib.Path(file).stem, pathlib.Path(file).resolve()) for file in flags.files]
+    chosen = chosen or [*listed(), ("orders", ROOT / "examples/orders/openapi.yaml")]
+    with Workspace(flags.keep) as workspace:
+        rows = [examine(yett, name, contract, workspace) for name, contract in chosen]
+    table(rows)
+    misses = []
+    for row in rows:
+        bad = "error" in row or row["check_exit"] != 0 or row["operations"] == 0 or row["share"] < flags.share
+        slow = flags.seconds and row.get("check_seconds", 0) > flags.seconds
+        large = flags.mebibytes and row.get("check_mib", 0) > flags.mebibytes
+        if bad or slow or large:
+            misses.append(f"{row['name']}: " + ("too slow" if slow else "too large" if large else "not enforced enough, or an error"))
+    if len(rows) < flags.at_least:
+        misses.append(f"only {len(rows)} contracts")
+    return finish("contracts", flags, {"contracts": rows}, not misses, misses)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--share", type=float, default=0.95)
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--mebibytes", type=float, default=0)
+    parser.add_argument("--at-least", type=int, default=1, help="how many contracts there must be")
+    common.common_flags(parser)
+    sys.exit(main(parser.parse_args()))

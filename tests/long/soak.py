@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""A mixed load through the gateway in front of the sample: memory stays flat, no descriptor leaks, each answer is right.
+
+    soak.py [--seconds 600] [--clients 8] [--bin DIR] [--evidence DIR]
+
+Good calls, refused ones of each kind, new connections, clients that go away in mid-call. The first fifth of the time is
+warm-up; after it the mean resident memory of the last quarter must be within 5 % of that of the first. At the end, with
+all clients gone, there must be about as many descriptors open as before the first.
+"""
+import argparse
+import asyncio
+import collections
+import itertools
+import json
+import statistics
+import sys
+import time
+
+import common
+from common import ROOT, Client, Gateway, Workspace, finish, say
+
+ORDER = json.dumps({
+    "customer_id": "cus_000001",
+    "lines": [{"product_id": "prd_000001", "quantity": 2}],
+    "ship_to": {"line1": "1 Castle Street", "city": "Edinburgh", "postal_code": "EH1 2ND", "country": "GB"},
+}).encode()
+KEY = "0b9c1a4e-6f0d-4e0a-9a53-5a3c6c1d2e3f"
+
+
+def document(orders):
+    return f"""version: 1
+listen: http://127.0.0.1:0
+apis:
+  orders:
+    contract: ./openapi.yaml
+    upstream: {orders}
+    issuer: local
+    limits: [{{ per: subject, rate: 1000000/s }}]
+    validation: {{ request: enforce, response: shadow }}
+"""
+
+
+def calls(reader, writer):
+    """(name, method, target, headers, body, accepted statuses), with how often each comes."""
+    read, write = ("Authorization", f"Bearer {reader}"), ("Authorization", f"Bearer {writer}")
+    as_json, key = ("Content-Type", "application/json"), ("Idempotency-Key", KEY)
+    bad = ORDER.replace(b'"quantity": 2', b'"quantity": "two"')
+    mix = [
+        (30, ("list", "GET", "/orders?limit=5", [read], None, {200})),
+        (20, ("products", "GET", "/products?limit=10&category=books", [], None, {200, 400})),
+        (10, ("one", "GET", "/products/prd_000001", [read], None, {200})),
+        (10, ("head", "GET", "/health", [], None, {200})),
+        # The sample keeps what it is given up to a bound.
+        (10, ("create", "POST", "/orders", [write, as_json, key], ORDER, {200, 201, 409, 507})),
+        (5, ("bad body", "POST", "/orders", [write, as_json, key], bad, {400, 422})),
+        (5, ("bad query", "GET", "/orders?limit=many", [read], None, {400})),
+        (3, ("wrong scope", "POST", "/orders", [read, as_json, key], ORDER, {403})),
+        # Refused without a good credential: few enough for the limit on failing callers.
+        (1, ("no token", "GET", "/orders", [], None, {401})),
+        (2, ("unknown path", "GET", "/admin", [read], None, {404})),
+        (2, ("odd path", "GET", "/orders/%2e%2e/admin", [read], None, {400, 404})),
+        (2, ("undeclared", "GET", "/orders?surprise=1", [read], None, {400})),
+    ]
+    return [call for times, call in mix for _ in range(times)]
+
+
+class Load:
+    def __init__(self, address, mix):
+        self.address, self.mix, self.stopping = address, mix, False
+        self.statuses, self.wrong, self.seconds = collections.Counter(), collections.Counter(), []
+        self.first = []
+
+    async def client(self, number, pause):
+        client = Client(*self.address)
+        for turn in itertools.count(number * 13):
+            if self.stopping:
+                break
+            # 37 is coprime to the length of the mix: all kinds come, none in a row.
+            name, method, target, headers, body, accepted = self.mix[turn * 37 % len(self.mix)]
+            begun = time.monotonic()
+            try:
+                if turn % 101 == 0:
+                    await self.leave(method, target, headers, body)
+                    continue
+                status, _, _ = await client.call(method, target, headers, body)
+                self.statuses[f"{name} {status}"] += 1
+                if status not in accepted:
+                    self.note(f"{name} {status}")
+            except (OSError, EOFError, ValueError, TimeoutError, common.Broken) as error:
+                self.note(f"{name} {type(error).__name__}")
+            if len(self.seconds) < 200_000:
+                self.seconds.append(time.monotonic() - begun)
+            if turn % 150 == 0:
+                client.close()
+            await asyncio.sleep(pause)
+        client.close()
+
+    async def leave(self, method, target, headers, body):
+        """A client that sends a call and goes away at once."""
+        _, writer = await asyncio.open_connection(*self.address)
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers)]
+        lines += [f"Content-Length: {len(body)}"] if body else []
+        writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b"")[: len(body or b"") // 2])
+        await writer.drain()
+        writer.close()
+        self.statuses["left"] += 1
+
+    def note(self, what):
+        self.wrong[what] += 1
+
+
+async def main(flags):
+    bins = common.binaries(flags)
+    with Workspace(flags.keep) as workspace:
+        orders = workspace.start("orders", bins / "orders", "--listen", "127.0.0.1:0")
+        url = (await asyncio.to_thread(orders.wait_for, r"orders on (http://\S+)"))[1]
+        (workspace.path / "openapi.yaml").write_bytes((ROOT / "examples/orders/openapi.yaml").read_bytes())
+        (workspace.path / "yett.yaml").write_text(document(url))
+        gateway = await asyncio.to_thread(Gateway, workspace, bins, workspace.path / "yett.yaml")
+        reader = gateway.token("alice", "orders:read")
+        writer = gateway.token("bob", "orders:read", "orders:write")
+        load = Load(gateway.address(), calls(reader, writer))
+        before = gateway.process.descriptors()
+        tasks = [asyncio.create_task(load.client(number, 0.002)) for number in range(flags.clients)]
+        samples, started, said = [], time.monotonic(), 0
+        while (elapsed := time.monotonic() - started) < flags.seconds and gateway.process.alive():
+            samples.append((elapsed, gateway.process.rss(), gateway.process.descriptors()))
+            if elapsed - said > 30:
+                said = elapsed
+                say(f"soak: {elapsed:.0f} of {flags.seconds:.0f} s, {sum(load.statuses.values())} calls, "
+                    f"{sum(load.wrong.values())} wrong, {samples[-1][1]} KiB, {samples[-1][2]} descriptors")
+            await asyncio.sleep(min(2, flags.seconds / 40))
+        load.stopping = True
+        await asyncio.wait(tasks, timeout=40)
+        end = time.monotonic() + 30
+        while (after := gateway.process.descriptors()) > before + 8 and time.monotonic() < end:
+            await asyncio.sleep(0.5)
+        warm = [rss for at, rss, _ in samples if at > flags.seconds / 5]
+        quarter = max(1, len(warm) // 4)
+        first, last = statistics.mean(warm[:quarter]), statistics.mean(warm[-quarter:])
+        load.seconds.sort()
+        total = sum(load.statuses.values())
+        results = {
+            "calls": total, "calls_per_second": round(total / elapsed), "statuses": dict(sorted(load.statuses.items())),
+            "wrong": load.wrong, "rss_kib_first_quarter": round(first), "rss_kib_last_quarter": round(last),
+            "rss_ratio": round(last / first, 4), "rss_kib_most": max(rss for _, rss, _ in samples),
+            "descriptors_before": before, "descriptors_most": max(count for _, _, count in samples),
+            "descriptors_after": after, "latency_ms_median": round(load.seconds[len(load.seconds) // 2] * 1e3, 2),
+            "latency_ms_p99": round(load.seconds[len(load.seconds) * 99 // 100] * 1e3, 2),
+            "alive": gateway.process.alive(), "exit_code": gateway.process.stop(),
+        }
+        misses = [text for text, missed in [
+            ("wrong answers", load.wrong), ("memory is not flat", abs(results["rss_ratio"] - 1) > 0.05),
+            ("descriptors leak", after > before + 8), ("it ended", not results["alive"]),
+            ("it did not drain well", results["exit_code"] != 0),
+        ] if missed]
+        return finish("soak", flags, results, not misses, misses)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--clients", type=int, default=8)
+    common.common_flags(parser)
+    sys.exit(asyncio.run(main(parser.parse_args())))
