@@ -14,7 +14,7 @@ fn one_authorization_field_with_one_bearer_token() {
     let token = world.token(&[]);
     let bearer = format!("Bearer {token}");
     let auth = "authorization";
-    let cases: Vec<Row> = vec![
+    let cases: Vec<Row<'_>> = vec![
         ("/v1/x", vec![(auth, bearer.clone())], "ok"),
         ("/v1/x", vec![(auth, format!("bearer {token}"))], "ok"),
         ("/v1/x", vec![(auth, format!("BEARER   {token}"))], "ok"),
