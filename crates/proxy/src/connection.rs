@@ -148,8 +148,25 @@ impl Drop for Entered {
     }
 }
 
+/// One of [`bounds::CONNECTIONS`].
+struct Place(Rc<Core>);
+
+impl Place {
+    fn take(core: &Rc<Core>) -> Self {
+        core.sockets.set(core.sockets.get() + 1);
+        Self(Rc::clone(core))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sockets.set(self.0.sockets.get().saturating_sub(1));
+    }
+}
+
 /// Serves a socket that was accepted on a listener.
 pub(crate) async fn serve(core: Rc<Core>, listener: u16, socket: TcpStream, address: SocketAddr) {
+    let _place = Place::take(&core);
     if socket.set_nodelay(true).is_err() {
         return;
     }

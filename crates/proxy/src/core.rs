@@ -36,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) bodies: Rc<Budget>,
     /// Copies of answers that are being checked.
     pub(crate) sampling: Cell<usize>,
+    /// Sockets of clients that are open, handshakes included.
+    pub(crate) sockets: Cell<usize>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

@@ -54,7 +54,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 pub(crate) async fn accept(core: Rc<Core>, listener: u16, socket: tokio::net::TcpListener) {
     loop {
         match socket.accept().await {
-            Ok(_) if core.conns.len() >= bounds::CONNECTIONS => core.recorder.bound(Bound::Connections),
+            Ok(_) if core.sockets.get() >= bounds::CONNECTIONS => core.recorder.bound(Bound::Connections),
             Ok((stream, address)) => {
                 tokio::task::spawn_local(connection::serve(Rc::clone(&core), listener, stream, address));
             }

@@ -160,10 +160,17 @@ impl DataPlane {
             inboxes.push(inbox);
         }
         drop(ready);
+        let plane =
+            Self { addresses, inboxes, threads, publishing: Mutex::new(()), live: services.live.clone() };
         for _ in 0..cores {
-            started.recv().map_err(|_| io::Error::other("a core did not start"))??;
+            let outcome = started.recv().unwrap_or_else(|_| Err(io::Error::other("a core did not start")));
+            if let Err(error) = outcome {
+                // Half a plane would hold the sockets and serve nobody.
+                plane.drain();
+                return Err(error);
+            }
         }
-        Ok(Self { addresses, inboxes, threads, publishing: Mutex::new(()), live: services.live.clone() })
+        Ok(plane)
     }
 
     /// Listeners by name, with the addresses that they have.
@@ -296,6 +303,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         ids: Ids::new(&*services.clock),
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
+        sockets: std::cell::Cell::new(0),
         conns: Table::default(),
         streams: Table::default(),
         pool: Pool::default(),

@@ -119,3 +119,11 @@ fn a_drain_lets_calls_end_and_then_there_is_nobody() {
     assert!(refused.is_err());
     assert_eq!(world.live.count(), 0);
 }
+
+#[test]
+fn an_address_in_use_is_an_error_and_leaves_nothing_behind() {
+    let backend = Backend::answering(OK);
+    let first = World::start(&Shape::to(backend.address));
+    assert!(crate::listen::bind(&first.address.to_string(), 2).is_err());
+    assert!(crate::listen::bind("localhost", 1).is_err());
+}
