@@ -142,9 +142,13 @@ pub(crate) async fn answered(
         }
     };
     let status = flight.call.response.status;
-    let mut headers = std::mem::take(&mut flight.call.response.headers);
-    finish_head(&mut flight, status, &mut headers);
     let sample = sample.filter(|_| !plan.response_body.is_empty());
+    // Who checks the sample afterwards reads the media type off the head as it came.
+    let mut headers = match sample {
+        Some(_) => flight.call.response.headers.clone(),
+        None => std::mem::take(&mut flight.call.response.headers),
+    };
+    finish_head(&mut flight, status, &mut headers);
     respond(status, headers, AnswerBody::streamed(incoming, lease, flight, sample))
 }
 
