@@ -104,9 +104,18 @@ impl Gateway {
 
     /// Starts it as told.
     pub fn with(setup: &Setup, upstream: &str) -> Self {
+        Self::from(&setup.document(upstream), &setup.contract)
+    }
+
+    /// Starts it with a document of which the harness knows nothing.
+    pub fn with_document(document: &str) -> Self {
+        Self::from(document, CONTRACT)
+    }
+
+    fn from(document: &str, contract: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("yett.yaml"), setup.document(upstream)).unwrap();
-        std::fs::write(dir.path().join("openapi.yaml"), &setup.contract).unwrap();
+        std::fs::write(dir.path().join("yett.yaml"), document).unwrap();
+        std::fs::write(dir.path().join("openapi.yaml"), contract).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_yett"))
             .args(["run", "--cores", "1"])
             .current_dir(dir.path())
@@ -129,7 +138,7 @@ impl Gateway {
                 line.split([' ', '/', ',']).next()?.parse().ok()
             });
             found.unwrap_or_else(|| {
-                panic!("the gateway did not say `{what}…`:\n{}\n{}", said.lock().unwrap().join("\n"), setup.document(upstream))
+                panic!("the gateway did not say `{what}…`:\n{}\n{}", said.lock().unwrap().join("\n"), document)
             })
         };
         let (address, admin) = (find("listening on http://"), find("admin on http://"));
