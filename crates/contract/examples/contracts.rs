@@ -98,7 +98,9 @@ fn run(file: &str, assets: &contract::Assets, options: &contract::Options) -> Fo
     let placed = out
         .iter()
         .map(|diagnostic| {
-            let place = diagnostic.span.map_or_else(String::new, |span| sources.place(span));
+            // A place is counted from the start of the file: not for the thousands that are only counted.
+            let span = diagnostic.span.filter(|_| diagnostic.code != "unenforced");
+            let place = span.map_or_else(String::new, |span| sources.place(span));
             (diagnostic.clone(), place)
         })
         .collect();

@@ -244,6 +244,12 @@ impl RequestRules {
         }
     }
 
+    /// Names of declared header fields in lower case, those that security schemes read among them.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        let declared = self.headers.iter().map(|parameter| parameter.name.as_str());
+        declared.chain(self.known_headers.iter().map(String::as_str))
+    }
+
     /// The rules for a body of this content type.
     #[must_use]
     pub fn body(&self, content_type: Option<&str>) -> BodyMatch<'_> {

@@ -40,19 +40,28 @@ pub(crate) enum Raw {
 }
 
 const DEPTH: usize = 8;
+/// Schemas read for one shape: where schemas refer to one another in circles, every level multiplies them. What lies
+/// beyond is read as text that may be anything, and the validator decides.
+const MAX_SCHEMAS: usize = 4096;
+
+/// What is left to read.
+struct Budget {
+    depth: usize,
+    schemas: usize,
+}
 
 impl Shape {
     /// Reads the schema at `spot`.
     pub(crate) fn of(lowering: &Lowering<'_>, spot: &Spot) -> Self {
         let mut shape = Self::default();
-        shape.read(lowering, spot, DEPTH);
+        shape.read(lowering, spot, &mut Budget { depth: DEPTH, schemas: MAX_SCHEMAS });
         shape.any = !(shape.string || shape.number || shape.boolean || shape.null || shape.is_compound());
         shape
     }
 
-    fn inner(lowering: &Lowering<'_>, spot: &Spot, depth: usize) -> Self {
+    fn inner(lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) -> Self {
         let mut shape = Self::default();
-        shape.read(lowering, spot, depth);
+        shape.read(lowering, spot, left);
         shape.any = !(shape.string || shape.number || shape.boolean || shape.null || shape.is_compound());
         shape
     }
@@ -70,12 +79,19 @@ impl Shape {
         self.items.is_some() || self.fields.is_some()
     }
 
-    fn read(&mut self, lowering: &Lowering<'_>, spot: &Spot, depth: usize) {
-        let Some(spot) = lowering.settle(spot) else { return };
-        let Some(Value::Object(map)) = lowering.documents.get(&spot) else { return };
-        if depth == 0 {
+    fn read(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
+        if left.depth == 0 || left.schemas == 0 {
             return;
         }
+        left.depth -= 1;
+        left.schemas -= 1;
+        self.read_one(lowering, spot, left);
+        left.depth += 1;
+    }
+
+    fn read_one(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
+        let Some(spot) = lowering.settle(spot) else { return };
+        let Some(Value::Object(map)) = lowering.documents.get(&spot) else { return };
         self.null |= map.get("nullable") == Some(&Value::Bool(true));
         let names: Vec<&str> = match map.get("type") {
             Some(Value::String(name)) => vec![name],
@@ -91,11 +107,10 @@ impl Shape {
                 "boolean" => self.boolean = true,
                 "null" => self.null = true,
                 "array" => {
-                    let inner =
-                        map.get("items").map(|_| Self::inner(lowering, &spot.join("items"), depth - 1));
+                    let inner = map.get("items").map(|_| Self::inner(lowering, &spot.join("items"), left));
                     self.items.get_or_insert_with(|| Box::new(inner.unwrap_or(Shape::free())));
                 }
-                "object" => self.read_fields(lowering, &spot, map, depth),
+                "object" => self.read_fields(lowering, &spot, map, left),
                 _ => {}
             }
         }
@@ -110,13 +125,13 @@ impl Shape {
         }
         for key in ["allOf", "anyOf", "oneOf"] {
             for index in 0..map.get(key).and_then(Value::as_array).map_or(0, Vec::len) {
-                self.read(lowering, &spot.at(&[key, &index.to_string()]), depth - 1);
+                self.read(lowering, &spot.at(&[key, &index.to_string()]), left);
             }
         }
         if let Some(reference) = map.get("$ref").and_then(Value::as_str)
             && let Some(target) = lowering.resolve(&spot, reference)
         {
-            self.read(lowering, &target, depth - 1);
+            self.read(lowering, &target, left);
         }
     }
 
@@ -125,20 +140,18 @@ impl Shape {
         lowering: &Lowering<'_>,
         spot: &Spot,
         map: &serde_json::Map<String, Value>,
-        depth: usize,
+        left: &mut Budget,
     ) {
         let fields = self.fields.get_or_insert_with(Fields::default);
         if let Some(Value::Object(properties)) = map.get("properties") {
             for name in properties.keys() {
-                let inner = Self::inner(lowering, &spot.at(&["properties", name]), depth - 1);
+                let inner = Self::inner(lowering, &spot.at(&["properties", name]), left);
                 fields.named.entry(name.clone()).or_insert(inner);
             }
         }
         let rest = match map.get("additionalProperties") {
             Some(Value::Bool(false)) => None,
-            Some(Value::Object(_)) => {
-                Some(Self::inner(lowering, &spot.join("additionalProperties"), depth - 1))
-            }
+            Some(Value::Object(_)) => Some(Self::inner(lowering, &spot.join("additionalProperties"), left)),
             _ => Some(Shape::free()),
         };
         if let Some(rest) = rest {
