@@ -140,12 +140,16 @@ fn node(text: &str) -> Option<Node> {
         return Some(Node::Address(address.ip().to_canonical()));
     }
     if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return inner.parse::<Ipv6Addr>().ok().map(|address| Node::Address(IpAddr::V6(address).to_canonical()));
+        return inner
+            .parse::<Ipv6Addr>()
+            .ok()
+            .map(|address| Node::Address(IpAddr::V6(address).to_canonical()));
     }
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     let obfuscated = |text: &str| {
         text.strip_prefix('_').is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         })
     };
     let good_port = port.is_none_or(|port| obfuscated(port) || port.parse::<u16>().is_ok());
@@ -173,7 +177,10 @@ mod tests {
     use http::HeaderValue;
     use proptest::prelude::*;
 
-    fn headers(name: HeaderName, fields: &[&str]) -> HeaderMap {
+    /// Fields, and what is read of them.
+    type Case<'a> = (&'a [&'a str], Result<Vec<Node>, Malformed>);
+
+    fn headers(name: &HeaderName, fields: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(name.clone(), HeaderValue::from_bytes(field.as_bytes()).unwrap());
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn forwarded_is_read_by_its_grammar_or_not_at_all() {
-        let cases: &[(&[&str], Result<Vec<Node>, Malformed>)] = &[
+        let cases: &[Case<'_>] = &[
             (&["for=192.0.2.43"], Ok(vec![at("192.0.2.43")])),
             (&["for=192.0.2.43:4711"], Err(Malformed)),
             (&["For=\"192.0.2.43:4711\";proto=http; by=203.0.113.43"], Ok(vec![at("192.0.2.43")])),
@@ -209,7 +216,7 @@ mod tests {
             (&["for"], Err(Malformed)),
         ];
         for (fields, expected) in cases {
-            let found = forwarded(&headers(FORWARDED, fields));
+            let found = forwarded(&headers(&FORWARDED, fields));
             assert_eq!(found.map(|nodes| nodes.unwrap().to_vec()), *expected, "{fields:?}");
         }
         assert_eq!(forwarded(&HeaderMap::new()), Ok(None));
@@ -217,7 +224,7 @@ mod tests {
 
     #[test]
     fn x_forwarded_for_is_a_list_of_addresses_or_nothing() {
-        let cases: &[(&[&str], Result<Vec<Node>, Malformed>)] = &[
+        let cases: &[Case<'_>] = &[
             (&["192.0.2.1, 2001:db8::1"], Ok(vec![at("192.0.2.1"), at("2001:db8::1")])),
             (&["192.0.2.1:80,[2001:db8::1]:80"], Ok(vec![at("192.0.2.1"), at("2001:db8::1")])),
             (&["192.0.2.1", "unknown"], Ok(vec![at("192.0.2.1"), Node::Hidden])),
@@ -226,13 +233,13 @@ mod tests {
             (&["192.0.2.1 192.0.2.2"], Err(Malformed)),
         ];
         for (fields, expected) in cases {
-            let found = x_forwarded_for(&headers(X_FORWARDED_FOR, fields));
+            let found = x_forwarded_for(&headers(&X_FORWARDED_FOR, fields));
             assert_eq!(found.map(|nodes| nodes.unwrap().to_vec()), *expected, "{fields:?}");
         }
         let many = vec!["192.0.2.1"; MAX_HOPS + 1].join(",");
-        assert_eq!(x_forwarded_for(&headers(X_FORWARDED_FOR, &[&many])), Err(Malformed));
+        assert_eq!(x_forwarded_for(&headers(&X_FORWARDED_FOR, &[&many])), Err(Malformed));
         let most = vec!["192.0.2.1"; MAX_HOPS].join(",");
-        assert!(x_forwarded_for(&headers(X_FORWARDED_FOR, &[&most])).is_ok());
+        assert!(x_forwarded_for(&headers(&X_FORWARDED_FOR, &[&most])).is_ok());
     }
 
     #[test]
@@ -256,8 +263,8 @@ mod tests {
         #[test]
         fn any_field_is_read_without_panic_and_within_bounds(field in "[ -~\\t]{0,200}") {
             for (found, _) in [
-                (forwarded(&headers(FORWARDED, &[&field])), 0),
-                (x_forwarded_for(&headers(X_FORWARDED_FOR, &[&field])), 1),
+                (forwarded(&headers(&FORWARDED, &[&field])), 0),
+                (x_forwarded_for(&headers(&X_FORWARDED_FOR, &[&field])), 1),
             ] {
                 if let Ok(Some(nodes)) = found {
                     prop_assert!(nodes.len() <= MAX_HOPS);
@@ -273,7 +280,7 @@ mod tests {
                 IpAddr::V4(v4) => format!("for={v4}"),
                 IpAddr::V6(v6) => format!("for=\"[{v6}]\";proto=https"),
             }).collect();
-            let read = forwarded(&headers(FORWARDED, &[&text.join(", ")])).unwrap().unwrap();
+            let read = forwarded(&headers(&FORWARDED, &[&text.join(", ")])).unwrap().unwrap();
             let expected: Vec<Node> = addresses.into_iter().map(Node::Address).collect();
             prop_assert_eq!(read.to_vec(), expected);
         }

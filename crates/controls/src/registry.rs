@@ -5,10 +5,10 @@
 use diagnostics::Diagnostics;
 use engine::Stage;
 
+use crate::scope::{Compiled, GatewayScope, OperationScope};
 use crate::{
     admission, authentication, authorization, bodies, cors, forwarding, limits, metadata, options, validation,
 };
-use crate::scope::{Compiled, GatewayScope, OperationScope};
 
 /// One control.
 pub struct Entry {
@@ -63,8 +63,16 @@ const fn place(control: &'static str, stage: Stage, reason: &'static str) -> Pla
 
 /// The order at each stage: earlier speaks first.
 pub static ORDER: &[Place] = &[
-    place("admission", Stage::Admission, "whose call it is must be known, and floods be stopped, before any work is done"),
-    place("cors", Stage::Head, "a preflight carries no credentials, and even a refusal has to say which origin may read it"),
+    place(
+        "admission",
+        Stage::Admission,
+        "whose call it is must be known, and floods be stopped, before any work is done",
+    ),
+    place(
+        "cors",
+        Stage::Head,
+        "a preflight carries no credentials, and even a refusal has to say which origin may read it",
+    ),
     place("options", Stage::Head, "says what a 405 says to anybody; after cors, which answers preflights"),
     place(
         "metadata",
@@ -82,13 +90,33 @@ pub static ORDER: &[Place] = &[
         "on the proofs of authentication, and before what costs more; nobody without a right uses up a limit",
     ),
     place("limits", Stage::Head, "on the principal, and before validation, which costs more than counting"),
-    place("bodies", Stage::Head, "a coding that cannot be undone is refused before a byte of the body is read"),
+    place(
+        "bodies",
+        Stage::Head,
+        "a coding that cannot be undone is refused before a byte of the body is read",
+    ),
     place("validation", Stage::Head, "only callers who may call at all learn what the contract wants"),
-    place("forwarding", Stage::Head, "last: what it writes is what goes upstream, and nobody mistakes it for the client's"),
+    place(
+        "forwarding",
+        Stage::Head,
+        "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
+    ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
-    place("validation", Stage::Body, "on the tape that bodies made; what is undeclared is gone before anything later reads"),
-    place("validation", Stage::ResponseHead, "the answer as the upstream gave it, before anything of ours changes it"),
-    place("cors", Stage::ResponseHead, "removes what the upstream says of origins, after the contract's own headers were checked"),
+    place(
+        "validation",
+        Stage::Body,
+        "on the tape that bodies made; what is undeclared is gone before anything later reads",
+    ),
+    place(
+        "validation",
+        Stage::ResponseHead,
+        "the answer as the upstream gave it, before anything of ours changes it",
+    ),
+    place(
+        "cors",
+        Stage::ResponseHead,
+        "removes what the upstream says of origins, after the contract's own headers were checked",
+    ),
     place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
 
@@ -102,8 +130,17 @@ mod tests {
     fn every_place_is_taken_once_by_a_control_there_is() {
         let mut seen = BTreeSet::new();
         for place in ORDER {
-            assert!(seen.insert((place.control, place.stage)), "{} twice at {}", place.control, place.stage.name());
-            assert!(CONTROLS.iter().any(|entry| entry.name == place.control), "{} is no control", place.control);
+            assert!(
+                seen.insert((place.control, place.stage)),
+                "{} twice at {}",
+                place.control,
+                place.stage.name()
+            );
+            assert!(
+                CONTROLS.iter().any(|entry| entry.name == place.control),
+                "{} is no control",
+                place.control
+            );
             assert!(!place.reason.is_empty());
         }
         for entry in CONTROLS {

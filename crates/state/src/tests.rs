@@ -22,8 +22,15 @@ fn window(from: u64, to: u64, limit: u32) -> Meter {
 #[test]
 fn a_rate_gives_its_burst_then_one_unit_each_interval() {
     let cells = MemoryCells::new();
-    let steps: [(u64, bool, u64); 7] =
-        [(0, true, 2), (0, true, 1), (0, true, 0), (0, false, 0), (1, true, 0), (1, false, 0), (100, true, 2)];
+    let steps: [(u64, bool, u64); 7] = [
+        (0, true, 2),
+        (0, true, 1),
+        (0, true, 0),
+        (0, false, 0),
+        (1, true, 0),
+        (1, false, 0),
+        (100, true, 2),
+    ];
     for (index, (second, allowed, remaining)) in steps.into_iter().enumerate() {
         let taken = cells.take(1, &RATE, at(second));
         assert_eq!((taken.allowed, taken.remaining), (allowed, remaining), "step {index}");

@@ -45,7 +45,6 @@ pub fn core(clock: &FakeClock, cells: &Arc<MemoryCells>) -> CoreContext {
 ///
 /// # Panics
 /// When the step waits or leaves the core.
-#[must_use]
 pub fn done(step: Step<'_>) -> Verdict {
     match step {
         Step::Done(verdict) => verdict,

@@ -9,6 +9,9 @@ use testkit::{CallBuilder, FakeClock, core, done};
 
 use super::{Admission, Settings};
 
+/// Peer, header fields; client and trust that are expected.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, bool);
+
 struct Gate {
     clock: FakeClock,
     control: Box<dyn Attached>,
@@ -49,7 +52,7 @@ fn is_throttled(verdict: &Verdict) -> bool {
 fn only_trusted_hops_say_who_the_client_is() {
     let gate = gate(&["10.0.0.0/8", "2001:db8::/32"]);
     let xff = "x-forwarded-for";
-    let cases: &[(&str, &[(&str, &str)], &str, bool)] = &[
+    let cases: &[Case<'_>] = &[
         ("203.0.113.9", &[], "203.0.113.9", false),
         ("203.0.113.9", &[(xff, "6.6.6.6")], "203.0.113.9", false),
         ("203.0.113.9", &[("forwarded", "for=6.6.6.6")], "203.0.113.9", false),
@@ -63,19 +66,25 @@ fn only_trusted_hops_say_who_the_client_is() {
     for (peer, fields, client, trusted) in cases {
         let (call, verdict) = gate.call(peer, fields);
         assert!(matches!(verdict, Verdict::Allow), "{peer} {fields:?}: {verdict:?}");
-        assert_eq!((call.client.to_string().as_str(), call.trusted), (*client, *trusted), "{peer} {fields:?}");
+        assert_eq!(
+            (call.client.to_string().as_str(), call.trusted),
+            (*client, *trusted),
+            "{peer} {fields:?}"
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_believed_is_noted_or_refused() {
     let gate = gate(&["10.0.0.0/8"]);
-    for (name, value) in [("x-forwarded-for", "6.6.6.6, nonsense"), ("forwarded", "for=6.6.6.6;for=1.1.1.1")] {
+    for (name, value) in [("x-forwarded-for", "6.6.6.6, nonsense"), ("forwarded", "for=6.6.6.6;for=1.1.1.1")]
+    {
         let (call, verdict) = gate.call("10.0.0.1", &[(name, value)]);
         assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
         assert_eq!(call.client.to_string(), "10.0.0.1");
     }
-    let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")]);
+    let (_, verdict) =
+        gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")]);
     assert!(matches!(verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED));
 }
 

@@ -130,7 +130,10 @@ fn check(section: &BodiesSection, out: &mut Diagnostics) -> Option<()> {
     let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
     if max.bytes() == 0 || max.bytes() > bound {
         let message = format!("`max: {}` is out of range", max.value);
-        let help = format!("write from `1B` to `{}`: bodies are held in memory while they are read", Size::from_bytes(bound));
+        let help = format!(
+            "write from `1B` to `{}`: bodies are held in memory while they are read",
+            Size::from_bytes(bound)
+        );
         out.push(Diagnostic::error("bodies", message).at(max.span).help(help));
         return None;
     }

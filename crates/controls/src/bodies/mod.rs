@@ -93,8 +93,10 @@ impl Bodies {
         match known.filter(|coding| one && self.codings.contains(coding)) {
             Some(coding) => Ok(Some(coding)),
             None => {
-                let refusal =
-                    Refusal::new(&codes::CODING_UNSUPPORTED, "the content coding is not one of `bodies.codings`");
+                let refusal = Refusal::new(
+                    &codes::CODING_UNSUPPORTED,
+                    "the content coding is not one of `bodies.codings`",
+                );
                 Err(match &self.accept {
                     // RFC 9110 section 12.5.3: what would have been accepted.
                     Some(accept) => refusal.header(ACCEPT_ENCODING, accept.clone()),
@@ -109,9 +111,9 @@ impl Bodies {
             Err(refusal) => Verdict::Refuse(refusal),
             Ok(_) if !self.reads => Verdict::Allow,
             Ok(_) => match request.length {
-                BodyLength::Known(bytes) if bytes > self.limits.bytes as u64 => {
-                    Verdict::Refuse(Refusal::new(&codes::BODY_TOO_LARGE, "the declared length exceeds `bodies.max`"))
-                }
+                BodyLength::Known(bytes) if bytes > self.limits.bytes as u64 => Verdict::Refuse(
+                    Refusal::new(&codes::BODY_TOO_LARGE, "the declared length exceeds `bodies.max`"),
+                ),
                 _ => Verdict::Allow,
             },
         }
@@ -159,7 +161,8 @@ impl Bodies {
         match call.body.json(&self.json) {
             Ok(_) => Verdict::Allow,
             Err(error) => {
-                let code = if is_bound(error.kind) { &codes::BODY_OUT_OF_BOUNDS } else { &codes::BODY_MALFORMED };
+                let code =
+                    if is_bound(error.kind) { &codes::BODY_OUT_OF_BOUNDS } else { &codes::BODY_MALFORMED };
                 Verdict::Refuse(Refusal::new(code, error.kind.name()).public(error.to_string()))
             }
         }

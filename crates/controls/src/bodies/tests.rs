@@ -176,7 +176,8 @@ fn json_is_parsed_once_within_bounds() {
         assert_eq!(run(&decoding(), &mut call), expected, "{:.40}", body);
         assert_eq!(call.body.tape().is_some(), expected == "ok");
     }
-    let wide = [("text/plain", "{"), ("application/json; charset=utf-8", "{}"), ("application/problem+json", "{}")];
+    let wide =
+        [("text/plain", "{"), ("application/json; charset=utf-8", "{}"), ("application/problem+json", "{}")];
     for (media_type, body) in wide {
         let mut call = CallBuilder::new(Method::POST, "/").body(media_type, body).build();
         assert_eq!(run(&decoding(), &mut call), "ok", "{media_type}");

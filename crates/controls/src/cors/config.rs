@@ -58,7 +58,9 @@ pub fn schema() -> schemars::Schema {
 
 /// Compiles it for an operation.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
-    let (Some(node), false) = (scope.section, scope.kind == OperationKind::WellKnown) else { return Vec::new() };
+    let (Some(node), false) = (scope.section, scope.kind == OperationKind::WellKnown) else {
+        return Vec::new();
+    };
     let share = format!("cors:{:?}", node.span);
     let section = scope.api.share(&share, || {
         let read: Option<CorsSection> = spec::read(node, out);
@@ -100,7 +102,9 @@ fn check(section: &CorsSection, out: &mut Diagnostics) -> Option<Arc<super::Sett
         match origin.value.as_str() {
             "*" if section.credentials => wrong(
                 origin.span,
-                String::from("`*` with `credentials: true` would let every page act with its visitor's cookies"),
+                String::from(
+                    "`*` with `credentials: true` would let every page act with its visitor's cookies",
+                ),
                 "name the origins, or leave `credentials` out",
             ),
             "*" => any = true,
@@ -122,12 +126,20 @@ fn check(section: &CorsSection, out: &mut Diagnostics) -> Option<Arc<super::Sett
     for method in section.methods.iter().flatten() {
         let upper = !method.value.is_empty() && method.value.bytes().all(|byte| byte.is_ascii_uppercase());
         if !upper {
-            wrong(method.span, format!("`{}` is not a method", method.value), "write it in upper case, as in `GET`");
+            wrong(
+                method.span,
+                format!("`{}` is not a method", method.value),
+                "write it in upper case, as in `GET`",
+            );
         }
     }
     for name in section.headers.iter().chain(&section.expose) {
         if HeaderName::from_bytes(name.value.as_bytes()).is_err() || name.value == "*" {
-            wrong(name.span, format!("`{}` is not the name of a header field", name.value), "name each field");
+            wrong(
+                name.span,
+                format!("`{}` is not the name of a header field", name.value),
+                "name each field",
+            );
         }
     }
     if failed || (!before && out.has_errors()) {
@@ -144,5 +156,6 @@ fn check(section: &CorsSection, out: &mut Diagnostics) -> Option<Arc<super::Sett
         expose: joined(&section.expose),
         credentials: section.credentials,
         max_age: HeaderValue::from(section.max_age.get().as_secs()),
+        enforced: section.mode == Mode::Enforce,
     }))
 }

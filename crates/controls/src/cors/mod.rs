@@ -42,6 +42,8 @@ pub struct Settings {
     expose: Option<HeaderValue>,
     credentials: bool,
     max_age: HeaderValue,
+    /// In shadow nothing is added to an answer and nothing removed.
+    enforced: bool,
 }
 
 /// The control, for one path.
@@ -65,6 +67,9 @@ impl Cors {
     }
 
     fn permit(&self, call: &mut Call, origin: HeaderValue) {
+        if !self.settings.enforced {
+            return;
+        }
         let out = &mut call.answer_headers;
         let origin = match self.settings.origins {
             Origins::Any => HeaderValue::from_static("*"),
@@ -91,7 +96,7 @@ impl Cors {
     }
 
     fn decide(&self, call: &mut Call) -> Verdict {
-        if matches!(self.settings.origins, Origins::Exact(_)) {
+        if self.settings.enforced && matches!(self.settings.origins, Origins::Exact(_)) {
             call.answer_headers.push((VARY, HeaderValue::from_static("Origin")));
         }
         let mut fields = call.request.headers.get_all(ORIGIN).iter();
@@ -136,7 +141,8 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let (scheme, host) = std::str::from_utf8(text).ok()?.split_once("://")?;
-        let in_scheme = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+        let in_scheme =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
         let in_host =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._~:[]".contains(&byte);
         let own_port = matches!(scheme, "https" if host.ends_with(":443"))
@@ -179,7 +185,8 @@ impl Attached for AtWork {
     }
 
     fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        for name in &OURS {
+        let removed = if self.0.settings.enforced { OURS.as_slice() } else { &[] };
+        for name in removed {
             call.response.headers.remove(name);
         }
         Step::Done(Verdict::Allow)

@@ -8,12 +8,17 @@ use testkit::{CallBuilder, FakeClock, core, done};
 use super::{Cors, Origin, Origins, Settings};
 
 fn attach(origins: Origins, credentials: bool) -> Box<dyn Attached> {
+    attach_in(origins, credentials, true)
+}
+
+fn attach_in(origins: Origins, credentials: bool, enforced: bool) -> Box<dyn Attached> {
     let settings = Settings {
         origins,
         headers: Some(HeaderValue::from_static("authorization, content-type")),
         expose: Some(HeaderValue::from_static("x-total")),
         credentials,
         max_age: HeaderValue::from(600),
+        enforced,
     };
     let control = Cors::new(Arc::new(settings), ["GET", "POST"].into_iter());
     Arc::new(control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
@@ -94,8 +99,12 @@ fn a_preflight_is_answered_from_the_contract() {
     let mut foreign = preflight("https://evil.example");
     assert!(matches!(done(control.head(&mut foreign)), Verdict::Refuse(_)));
     assert_eq!(answered(&foreign, "access-control-allow-origin"), None);
-    let mut plain = CallBuilder::new(Method::OPTIONS, "/").header("origin", "https://shop.example.com").build();
-    assert!(matches!(done(control.head(&mut plain)), Verdict::Allow), "no preflight: for `options` to answer");
+    let mut plain =
+        CallBuilder::new(Method::OPTIONS, "/").header("origin", "https://shop.example.com").build();
+    assert!(
+        matches!(done(control.head(&mut plain)), Verdict::Allow),
+        "no preflight: for `options` to answer"
+    );
 }
 
 #[test]
@@ -112,7 +121,9 @@ fn any_origin_is_a_star_and_never_null() {
 fn what_an_upstream_says_of_origins_is_removed() {
     let control = shop(false);
     let mut call = from("https://shop.example.com").build();
-    for (name, value) in [("access-control-allow-origin", "*"), ("access-control-allow-credentials", "true"), ("x-total", "1")] {
+    for (name, value) in
+        [("access-control-allow-origin", "*"), ("access-control-allow-credentials", "true"), ("x-total", "1")]
+    {
         call.response.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     assert!(matches!(done(control.response_head(&mut call)), Verdict::Allow));
@@ -139,4 +150,15 @@ fn origins_have_one_spelling() {
     ] {
         assert_eq!(Origin::parse(text.as_bytes()).is_some(), good, "{text}");
     }
+}
+
+#[test]
+fn in_shadow_nothing_is_added_or_removed() {
+    let control = attach_in(Origins::Exact(vec!["https://shop.example.com".into()]), true, false);
+    let mut call = from("https://shop.example.com").build();
+    call.response.headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
+    assert!(matches!(done(control.head(&mut call)), Verdict::Allow));
+    assert!(matches!(done(control.response_head(&mut call)), Verdict::Allow));
+    assert!(call.answer_headers.is_empty() && call.response.headers.len() == 1);
+    assert!(matches!(done(control.head(&mut from("https://evil.example").build())), Verdict::Refuse(_)));
 }

@@ -1,4 +1,4 @@
-//! Forwarding has no settings: every call that goes upstream is treated alike.
+//! Forwarding has no settings: every call that goes upstream is treated alike, by its contract.
 
 use std::sync::Arc;
 
@@ -7,11 +7,14 @@ use diagnostics::Diagnostics;
 use super::Forwarding;
 use crate::scope::{Compiled, OperationKind, OperationScope};
 
-/// Compiles it for an operation: one control for the whole API.
+/// Compiles it for an operation: one control for all whose contract declares no field with `_` in its name.
 pub fn compile(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
     match scope.kind {
         OperationKind::Declared | OperationKind::ImpliedHead => {
-            let control = scope.api.share("forwarding", || Arc::new(Forwarding));
+            let names = || scope.contract.into_iter().flat_map(|operation| operation.request.header_names());
+            let own = if names().any(|name| name.contains('_')) { scope.id } else { "" };
+            let control =
+                scope.api.share(&format!("forwarding:{own}"), || Arc::new(Forwarding::new(names())));
             vec![Compiled::enforced(Arc::clone(&*control) as Arc<dyn engine::Control>, None)]
         }
         OperationKind::ImpliedOptions | OperationKind::WellKnown => Vec::new(),

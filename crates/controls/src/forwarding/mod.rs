@@ -29,9 +29,21 @@ use crate::hops::{self, X_FORWARDED_FOR};
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The control; it has no settings.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Forwarding;
+/// The control.
+#[derive(Debug, Clone, Default)]
+pub struct Forwarding {
+    /// Header fields with `_` in their names that the contract declares, in lower case.
+    declared: Vec<Box<str>>,
+}
+
+impl Forwarding {
+    /// `declared` are the header fields of the operation's contract.
+    #[must_use]
+    pub fn new<'n>(declared: impl Iterator<Item = &'n str>) -> Self {
+        let aliased = declared.filter(|name| name.contains('_'));
+        Self { declared: aliased.map(|name| name.to_ascii_lowercase().into_boxed_str()).collect() }
+    }
+}
 
 impl Control for Forwarding {
     fn name(&self) -> &'static str {
@@ -43,17 +55,17 @@ impl Control for Forwarding {
     }
 
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtWork)
+        Box::new(AtWork(self))
     }
 }
 
 #[derive(Debug)]
-struct AtWork;
+struct AtWork(Arc<Forwarding>);
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         let kept = if call.trusted { Kept::of(&call.request.headers) } else { Kept::default() };
-        remove(&mut call.request.headers);
+        remove(&mut call.request.headers, &self.0.declared);
         write(call, kept);
         Step::Done(Verdict::Allow)
     }
@@ -77,7 +89,8 @@ impl Kept {
         };
         Self {
             forwarded: matches!(hops::forwarded(headers), Ok(Some(_))).then(|| joined(&FORWARDED)),
-            addresses: matches!(hops::x_forwarded_for(headers), Ok(Some(_))).then(|| joined(&X_FORWARDED_FOR)),
+            addresses: matches!(hops::x_forwarded_for(headers), Ok(Some(_)))
+                .then(|| joined(&X_FORWARDED_FOR)),
             proto: single(headers, &X_FORWARDED_PROTO).filter(|value| *value == "http" || *value == "https"),
             host: single(headers, &X_FORWARDED_HOST).filter(|value| value.as_bytes().iter().all(is_host)),
         }
@@ -93,9 +106,9 @@ fn is_host(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte)
 }
 
-fn remove(headers: &mut HeaderMap) {
+fn remove(headers: &mut HeaderMap, declared: &[Box<str>]) {
     let found: SmallVec<[HeaderName; 4]> =
-        headers.keys().filter(|name| names::is_removed(name.as_str())).cloned().collect();
+        headers.keys().filter(|name| names::is_removed(name.as_str(), declared)).cloned().collect();
     for name in found {
         headers.remove(name);
     }

@@ -2,7 +2,7 @@
 //!
 //! A field is judged by its canonical spelling, `-` for `_`: CGI, WSGI and Rack make one variable of both, so that
 //! `X_User_Id` would arrive as `X-User-Id` (THREATS row 14). Fields with `_` in their names are removed altogether, as nginx
-//! does by default.
+//! does by default, but for those that the operation's contract declares and that are no alias of a listed one.
 
 /// Fields that name or describe who calls, who forwards, or that change what is called: exact names.
 const NAMES: &[&str] = &[
@@ -91,11 +91,16 @@ const PREFIXES: &[&str] = &[
     "yett-",
 ];
 
-/// Whether a client's field of this name (lower case, as [`http::HeaderName`] has it) is removed.
-pub(super) fn is_removed(name: &str) -> bool {
+/// Whether a client's field of this name (lower case, as [`http::HeaderName`] has it) is removed. `declared` are names with `_`
+/// that the operation's contract declares.
+pub(super) fn is_removed(name: &str, declared: &[Box<str>]) -> bool {
     if name.contains('_') {
-        return true;
+        return !declared.iter().any(|known| **known == *name) || is_listed(&name.replace('_', "-"));
     }
+    is_listed(name)
+}
+
+fn is_listed(name: &str) -> bool {
     // All of them begin so: most fields of a call are told apart by one byte.
     match name.as_bytes().first() {
         Some(b'x' | b'r' | b'f' | b'c' | b't' | b'p' | b's' | b'y') => {

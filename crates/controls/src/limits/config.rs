@@ -150,7 +150,9 @@ fn lower(
             None => return wrong(rate.span, "the burst is out of range", "write from 1 to 4294967295"),
         },
         (None, Some(quota), None) => match (u32::try_from(quota.count()), Window::new(*quota)) {
-            (Ok(limit), Some(window)) => (Kind::Quota(window, limit), said_of(*quota), format!("quota {}", *quota)),
+            (Ok(limit), Some(window)) => {
+                (Kind::Quota(window, limit), said_of(*quota), format!("quota {}", *quota))
+            }
             (Err(_), _) => return wrong(quota.span, "the quota is too large", "write at most 4294967295"),
             (_, None) => {
                 let help = "write it per `min`, `hour`, `day`, `7day` (weeks), or `month`";
@@ -162,7 +164,11 @@ fn lower(
         }
         (None, None, Some(most)) => {
             let meter = Meter::Concurrency { limit: most.value };
-            (Kind::Meter(meter), format!(";q={};qu=\"concurrent-requests\"", most.value), format!("at once {}", most.value))
+            (
+                Kind::Meter(meter),
+                format!(";q={};qu=\"concurrent-requests\"", most.value),
+                format!("at once {}", most.value),
+            )
         }
         _ => {
             let help = "write one of them, and further limits as entries of their own";

@@ -172,7 +172,8 @@ impl AtWork {
             self.tell(&asked, call);
         }
         // Of several, the one that lasts longest: coming back earlier would be in vain.
-        let refused = asked.iter().filter(|(.., taken)| !taken.allowed).max_by_key(|(.., taken)| taken.retry_after);
+        let refused =
+            asked.iter().filter(|(.., taken)| !taken.allowed).max_by_key(|(.., taken)| taken.retry_after);
         match refused {
             None => Verdict::Allow,
             Some((limit, .., taken)) => {

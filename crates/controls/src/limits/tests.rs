@@ -110,7 +110,11 @@ fn callers_are_told_apart_by_issuer_subject_application_and_address() {
         for (index, (call, refused)) in calls.into_iter().zip(expected).enumerate() {
             assert_eq!(bench.code(call).is_some(), *refused, "{per} {index}");
         }
-        assert_eq!(bench.code(anonymous()), Some("rate_limited"), "{per}: an anonymous caller is its address");
+        assert_eq!(
+            bench.code(anonymous()),
+            Some("rate_limited"),
+            "{per}: an anonymous caller is its address"
+        );
     }
 }
 
@@ -121,7 +125,10 @@ fn quotas_start_anew_with_the_calendar() {
     assert_eq!(bench.code(alice()), None);
     let (_, verdicts) = bench.run(alice());
     let Verdict::Throttle(refusal) = &verdicts[0] else { panic!("{verdicts:?}") };
-    assert_eq!((refusal.code, refusal.retry_after), (&codes::QUOTA_EXHAUSTED, Some(Duration::from_secs(86_400))));
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (&codes::QUOTA_EXHAUSTED, Some(Duration::from_secs(86_400)))
+    );
     for _ in 0..2 {
         bench.clock.advance(Duration::from_secs(86_400));
         assert_eq!(bench.code(alice()), None);
@@ -129,7 +136,11 @@ fn quotas_start_anew_with_the_calendar() {
     bench.clock.advance(Duration::from_secs(86_400));
     let (_, verdicts) = bench.run(alice());
     let Verdict::Throttle(refusal) = &verdicts[0] else { panic!("{verdicts:?}") };
-    assert_eq!(refusal.retry_after, Some(Duration::from_secs(28 * 86_400)), "the month's quota lasts longest");
+    assert_eq!(
+        refusal.retry_after,
+        Some(Duration::from_secs(28 * 86_400)),
+        "the month's quota lasts longest"
+    );
     bench.clock.advance(Duration::from_secs(28 * 86_400));
     assert_eq!(bench.code(alice()), None);
 }
@@ -151,7 +162,8 @@ fn concurrency_is_held_for_the_time_of_the_call() {
 
 #[test]
 fn a_refused_call_costs_nothing_in_other_limits() {
-    let bench = bench("[{ per: api, rate: 3/hour }, { per: subject, rate: 1/hour }, { per: api, concurrency: 5 }]");
+    let bench =
+        bench("[{ per: api, rate: 3/hour }, { per: subject, rate: 1/hour }, { per: api, concurrency: 5 }]");
     assert_eq!(bench.code(alice()), None);
     for _ in 0..5 {
         assert_eq!(bench.code(alice()), Some("rate_limited"));

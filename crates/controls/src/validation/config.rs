@@ -143,7 +143,10 @@ impl<'de> Deserialize<'de> for UndeclaredSection {
                     "allow" => Word::Allow,
                     other => {
                         let help = "write `refuse`, `strip`, `report` or `allow`";
-                        return Err(spec::fault(format_args!("`{other}` says nothing of what is undeclared"), help));
+                        return Err(spec::fault(
+                            format_args!("`{other}` says nothing of what is undeclared"),
+                            help,
+                        ));
                     }
                 };
                 let all = Some(word);
@@ -190,7 +193,9 @@ pub fn undeclared(settings: &spec::Api) -> Undeclared {
 
 /// Compiles it for an operation of a contract.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
-    let (Some(operation), OperationKind::Declared | OperationKind::ImpliedHead) = (scope.contract, scope.kind) else {
+    let (Some(operation), OperationKind::Declared | OperationKind::ImpliedHead) =
+        (scope.contract, scope.kind)
+    else {
         return Vec::new();
     };
     let span = scope.section.map(|node| node.span);
@@ -225,7 +230,12 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
 }
 
 /// The contract is imported once for the API, with one answer to what is undeclared.
-fn check_undeclared(scope: &OperationScope<'_>, section: &ValidationSection, span: Option<Span>, out: &mut Diagnostics) {
+fn check_undeclared(
+    scope: &OperationScope<'_>,
+    section: &ValidationSection,
+    span: Option<Span>,
+    out: &mut Diagnostics,
+) {
     if section.undeclared.get() != undeclared(scope.api.settings) {
         let message = "`undeclared` cannot differ between operations of one API";
         let help = "set it under the API's own `validation`";
@@ -246,7 +256,8 @@ fn check_opaque(
         let opaque = !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque;
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         if opaque && said.insert(media_type.to_owned()) {
-            let message = format!("nothing here can read bodies of `{media_type}`, which `{}` declares", operation.id);
+            let message =
+                format!("nothing here can read bodies of `{media_type}`, which `{}` declares", operation.id);
             out.push(
                 Diagnostic::error("opaque-body", message)
                     .maybe_at(span.or(operation.span))

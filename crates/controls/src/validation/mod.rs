@@ -52,7 +52,8 @@ impl Validation {
     /// For an operation, with the names of its path parameters.
     #[must_use]
     pub fn new(operation: Arc<contract::Operation>, params: &[Box<str>], settings: Settings) -> Self {
-        let types: Vec<&str> = operation.request.media().iter().map(contract::MediaRules::media_type).collect();
+        let types: Vec<&str> =
+            operation.request.media().iter().map(contract::MediaRules::media_type).collect();
         let accept = HeaderValue::from_str(&types.join(", ")).ok().filter(|value| !value.is_empty());
         Self { operation, params: params.to_vec(), settings, accept }
     }

@@ -50,9 +50,7 @@ impl Validation {
             BodyMatch::NotDeclared => {
                 Some(Refusal::new(&codes::BODY_NOT_DECLARED, "the contract declares no body here"))
             }
-            BodyMatch::MissingContentType => {
-                Some(self.unsupported("`Content-Type` is missing or malformed"))
-            }
+            BodyMatch::MissingContentType => Some(self.unsupported("`Content-Type` is missing or malformed")),
             BodyMatch::Unsupported => Some(self.unsupported("the contract declares other media types")),
         }
     }
@@ -74,14 +72,18 @@ impl Validation {
         if call.body.bytes().is_empty() {
             let missing = self.operation.request.body_required();
             return if missing {
-                Verdict::Refuse(Refusal::new(&codes::BODY_MISSING, "the body is empty and the contract requires one"))
+                Verdict::Refuse(Refusal::new(
+                    &codes::BODY_MISSING,
+                    "the body is empty and the contract requires one",
+                ))
             } else {
                 Verdict::Allow
             };
         }
         // In shadow an undeclared coding is recorded by its own control and the body stays encoded.
         if call.request.headers.contains_key(CONTENT_ENCODING) {
-            let refusal = Refusal::new(&codes::CODING_UNSUPPORTED, "the body is encoded, so it cannot be checked");
+            let refusal =
+                Refusal::new(&codes::CODING_UNSUPPORTED, "the body is encoded, so it cannot be checked");
             return Verdict::Refuse(refusal);
         }
         let content_type = match content_type(&call.request.headers) {
@@ -132,7 +134,10 @@ fn rewrite(
         return if stripped.is_empty() {
             checked
         } else {
-            Verdict::Refuse(Refusal::new(&codes::BODY_INVALID, "undeclared properties cannot be stripped here"))
+            Verdict::Refuse(Refusal::new(
+                &codes::BODY_INVALID,
+                "undeclared properties cannot be stripped here",
+            ))
         };
     };
     let content_type = written.content_type.as_deref().map(HeaderValue::from_str);

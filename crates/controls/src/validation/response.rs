@@ -7,6 +7,17 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{Validation, content_type, verdict};
 
+/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
+const INSIDE: tape::Bounds = tape::Bounds {
+    depth: 256,
+    values: 1_000_000,
+    members: 100_000,
+    items: 1_000_000,
+    name_bytes: 64 * 1024,
+    string_bytes: u32::MAX,
+    number_bytes: 1024,
+};
+
 /// Asks the upstream for an answer without a content coding.
 pub(super) fn ask_for_readable(call: &mut Call) {
     call.request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -33,7 +44,9 @@ impl Validation {
                 // Without a content type there may be no content at all: the body's check says.
                 Ok(None) => {}
                 Ok(content_type) => {
-                    if let BodyMatch::Unsupported | BodyMatch::MissingContentType = rules.media(status, content_type) {
+                    if let BodyMatch::Unsupported | BodyMatch::MissingContentType =
+                        rules.media(status, content_type)
+                    {
                         let message = "the contract declares other media types for this status";
                         found.push(Place::Header, "content-type", "media-type", message);
                     }
@@ -67,7 +80,7 @@ impl Validation {
         match rules.media(status, content_type.as_deref()) {
             BodyMatch::Media(media) => {
                 if media.kind(content_type.as_deref()) == MediaKind::Json
-                    && let Err(error) = call.response.body.json(&tape::Bounds::default())
+                    && let Err(error) = call.response.body.json(&INSIDE)
                 {
                     found.push(Place::Body, "", "syntax", error.kind.to_string());
                     return self.withhold(&found);

@@ -163,7 +163,8 @@ fn parameters_are_held_to_the_contract() {
 #[test]
 fn undeclared_cookies_are_stripped_and_the_rest_stays() {
     let bench = bench("getOrder");
-    let mut call = get("/orders/7").header("cookie", "session=1; track=2").header("cookie", "other=3").build();
+    let mut call =
+        get("/orders/7").header("cookie", "session=1; track=2").header("cookie", "other=3").build();
     assert_eq!(bench.head(&mut call), "ok");
     let left: Vec<&HeaderValue> = call.request.headers.get_all("cookie").iter().collect();
     assert_eq!(left, ["session=1"]);
