@@ -62,7 +62,7 @@ pub(crate) fn import_all(
 /// How the contract of an API is to be imported, as the API's settings say.
 pub fn import_options(api: &Api, assets: &Assets, sources: &mut Sources, out: &mut Diagnostics) -> contract::Options {
     contract::Options {
-        undeclared: contract::Undeclared::default(),
+        undeclared: controls::validation::undeclared(api),
         accept_unenforced: accepted::pointers(api, assets, sources, out),
     }
 }

@@ -1,0 +1,304 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use controls::scope::Assets;
+use diagnostics::{Diagnostics, Severity, Sources};
+use engine::route::Route;
+use engine::snapshot::Live;
+use engine::{BodyMode, OperationPlan, ResponseMode};
+use http::Method;
+
+use crate::{Compiled, Contracts, Input, NeededKind, compile, needed_assets};
+
+const CONTRACT: &str = r##"
+openapi: 3.1.0
+info: { title: Orders, version: "1" }
+servers: [{ url: "https://api.example.com/v1" }]
+security: [{ oauth: ["orders:read"] }]
+components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://idp/t", scopes: { "orders:read": r, "orders:write": w } } } }
+  schemas:
+    Order: { type: object, properties: { n: { type: integer } }, additionalProperties: false }
+paths:
+  /orders:
+    get: { operationId: listOrders, tags: [read], responses: { "200": { description: ok, content: { application/json: { schema: { type: array } } } } } }
+    post:
+      operationId: addOrder
+      tags: [write]
+      security: [{ oauth: ["orders:write"] }]
+      requestBody: { required: true, content: { application/json: { schema: { $ref: "#/components/schemas/Order" } } } }
+      responses: { "201": { description: made } }
+  /orders/{id}:
+    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+    get: { operationId: getOrder, tags: [read], responses: { "200": { description: ok } } }
+"##;
+
+const DOCUMENT: &str = "version: 1
+listen: http://127.0.0.1:8080
+apis:
+  orders:
+    contract: openapi.yaml
+    upstream: http://127.0.0.1:3000
+    issuer: local
+";
+
+/// A document with its files.
+struct Case {
+    text: String,
+    assets: Assets,
+    live: Live,
+    sources: Sources,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let assets = Assets::from([(String::from("openapi.yaml"), Arc::from(CONTRACT.as_bytes()))]);
+        Self { text: text.to_owned(), assets, live: Live::default(), sources: Sources::default() }
+    }
+
+    fn with(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.assets.insert(name.to_owned(), content.as_ref().into());
+        self
+    }
+
+    fn run(&mut self, previous: Option<&Contracts>) -> Result<Compiled, Diagnostics> {
+        self.sources = Sources::default();
+        let input = Input {
+            path: "yett.yaml",
+            text: &self.text,
+            assets: &self.assets,
+            unreadable: &BTreeMap::new(),
+            references: &BTreeMap::new(),
+            environment: None,
+            local_jwks: None,
+            generation: 7,
+            live: &self.live,
+        };
+        compile(&input, previous, &mut self.sources)
+    }
+
+    fn good(mut self) -> Compiled {
+        self.run(None).unwrap_or_else(|found| panic!("{:#?}", found.iter().collect::<Vec<_>>()))
+    }
+
+    /// Errors as `code place: message | help`.
+    fn bad(mut self) -> Vec<String> {
+        let found = self.run(None).map(|_| ()).expect_err("it compiles");
+        found
+            .iter()
+            .filter(|one| one.severity == Severity::Error)
+            .map(|one| {
+                let place = one.span.map(|span| self.sources.place(span)).unwrap_or_default();
+                format!("{} {place}: {} | {}", one.code, one.message, one.help.clone().unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+fn find<'c>(compiled: &'c Compiled, host: &str, method: &Method, path: &str) -> Option<&'c OperationPlan> {
+    match compiled.snapshot.routes.find(0, host, path, method) {
+        Route::Operation(number, _) => Some(&compiled.snapshot.operations[number as usize]),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_contract_becomes_plans_and_nothing_else_is_served() {
+    let case = Case::new(DOCUMENT);
+    let live = case.live.clone();
+    let compiled = case.good();
+    assert_eq!((compiled.snapshot.generation, live.count()), (7, 1));
+    let expected = [
+        (Method::GET, "/v1/orders", Some("listOrders")),
+        (Method::HEAD, "/v1/orders", Some("listOrders")),
+        (Method::POST, "/v1/orders", Some("addOrder")),
+        (Method::OPTIONS, "/v1/orders", Some("OPTIONS /orders")),
+        (Method::GET, "/v1/orders/7", Some("getOrder")),
+        (Method::DELETE, "/v1/orders", None),
+        (Method::GET, "/orders", None),
+        (Method::GET, "/v1/admin", None),
+        (Method::GET, "/.well-known/oauth-protected-resource/v1", Some("GET /.well-known/oauth-protected-resource/v1")),
+    ];
+    for (method, path, id) in expected {
+        assert_eq!(find(&compiled, "any", &method, path).map(|plan| &*plan.id), id, "{method} {path}");
+    }
+    let post = find(&compiled, "any", &Method::POST, "/v1/orders").unwrap();
+    assert_eq!((&*post.template, post.base_length, post.upstream.is_some()), ("/v1/orders", 3, true));
+    assert!(matches!(post.request_mode, BodyMode::Whole { .. }), "its body is validated");
+    let options = find(&compiled, "any", &Method::OPTIONS, "/v1/orders").unwrap();
+    assert!(options.upstream.is_none() && !options.head.is_empty(), "OPTIONS is answered by a control of ours");
+    drop(compiled);
+    assert_eq!(live.count(), 0);
+}
+
+#[test]
+fn every_planned_step_has_its_control_and_place() {
+    let compiled = Case::new(DOCUMENT).good();
+    let snapshot = &compiled.snapshot;
+    for plan in &snapshot.operations {
+        let stages = [&plan.head, &plan.body, &plan.message, &plan.response_head, &plan.response_body];
+        for step in stages.into_iter().flatten() {
+            assert!(snapshot.controls.get(step.control as usize).is_some());
+            assert!(!snapshot.place(step.place).is_empty(), "{} {:?}", plan.id, step);
+        }
+        if matches!(plan.response_mode, ResponseMode::Pass) {
+            assert!(plan.response_body.is_empty());
+        }
+    }
+    let distinct: std::collections::BTreeSet<_> =
+        snapshot.controls.iter().map(|control| Arc::as_ptr(control).cast::<()>()).collect();
+    assert_eq!(distinct.len(), snapshot.controls.len(), "a control is there once");
+}
+
+#[test]
+fn the_digest_says_what_is_served_and_unchanged_contracts_are_kept() {
+    let mut case = Case::new(DOCUMENT);
+    let first = case.run(None).unwrap();
+    let mut commented = Case::new(&format!("# a comment\n{DOCUMENT}"));
+    let again = commented.run(Some(first.contracts())).unwrap();
+    assert_eq!(first.digest(), again.digest());
+    assert!(Arc::ptr_eq(first.contract("orders").unwrap(), again.contract("orders").unwrap()));
+    for mut other in [
+        Case::new(&DOCUMENT.replace("3000", "3001")),
+        Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders")),
+    ] {
+        assert_ne!(first.digest(), other.run(Some(first.contracts())).unwrap().digest());
+    }
+    let mut changed = Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders"));
+    let changed = changed.run(Some(first.contracts())).unwrap();
+    assert!(!Arc::ptr_eq(first.contract("orders").unwrap(), changed.contract("orders").unwrap()));
+}
+
+#[test]
+fn names_that_nothing_has_are_told_with_the_nearest() {
+    let cases = [
+        ("    operations: { listOrder: { unsecured: anonymous } }\n", "did you mean `listOrders`?"),
+        ("    operations: { \"GET /order\": { unsecured: anonymous } }\n", "did you mean `GET /orders`?"),
+        ("    operations: { \"tag:reed\": { unsecured: anonymous } }\n", "did you mean `tag:read`?"),
+        ("    listeners: [defalt]\n", "did you mean `default`?"),
+    ];
+    for (line, help) in cases {
+        let said = Case::new(&format!("{DOCUMENT}{line}")).bad();
+        assert!(said.iter().any(|one| one.contains(help)), "{line}: {said:?}");
+    }
+    Case::new(&format!("{DOCUMENT}    operations: {{ listOrders: {{}}, \"GET /orders\": {{}}, \"tag:read\": {{}} }}\n")).good();
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let text = DOCUMENT.replace("openapi.yaml", "missing.yaml").replace("listen:", "lisen:")
+        + "  second: { contract: openapi.yaml, upstream: nowhere, issuer: local }\n";
+    let said = Case::new(&text).bad().join("\n");
+    for part in ["unknown-key yett.yaml:2:1", "file-missing yett.yaml:5:15", "unknown-name yett.yaml:8"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+}
+
+#[test]
+fn apis_that_would_answer_the_same_calls_collide() {
+    let second = |extra: &str| {
+        Case::new(&format!("{DOCUMENT}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n{extra}"))
+    };
+    assert!(second("").bad().iter().any(|one| one.starts_with("conflict") && one.contains("/v1")));
+    second("    base_path: /v2\n").good();
+    let by_host = DOCUMENT.replace("    issuer: local\n", "    issuer: local\n    hosts: [a.example.com]\n");
+    let text = format!("{by_host}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n    hosts: [b.example.com]\n");
+    let compiled = Case::new(&text).good();
+    let api = |host: &str| find(&compiled, host, &Method::GET, "/v1/orders").map(|plan| plan.api.to_string());
+    assert_eq!(api("a.example.com").as_deref(), Some("orders"));
+    assert_eq!(api("b.example.com").as_deref(), Some("second"));
+    assert_eq!(api("c.example.com"), None);
+}
+
+#[test]
+fn an_api_without_a_contract_serves_what_it_allows() {
+    let text = "version: 1
+listen: http://127.0.0.1:8080
+apis:
+  files: { contract: none, allow: [\"GET /files/*\", \"* /any\"], upstream: \"http://127.0.0.1:1/base\", unsecured: anonymous }
+";
+    let compiled = Case::new(text).good();
+    assert!(compiled.warnings.iter().any(|one| one.code == "no-contract"));
+    let served = |method: Method, path: &str| find(&compiled, "h", &method, path).is_some();
+    assert!(served(Method::GET, "/files/a/b") && served(Method::HEAD, "/files/a") && served(Method::PUT, "/any"));
+    assert!(!served(Method::POST, "/files/a") && !served(Method::GET, "/other"));
+    let plan = find(&compiled, "h", &Method::GET, "/files/a").unwrap();
+    assert_eq!(plan.upstream.as_ref().unwrap().path.as_deref(), Some("/base"));
+}
+
+#[test]
+fn what_this_version_cannot_do_is_an_error() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    for upstream in [
+        "{ targets: [{ url: \"http://a:1\" }, { url: \"http://b:1\" }] }",
+        "{ url: \"http://a:1\", pool: { connections: 3 } }",
+        "{ url: \"https://a:1\", tls: { server_name: b } }",
+    ] {
+        let said = Case::new(&format!("{base}upstreams: {{ main: {upstream} }}\n")).bad();
+        assert!(said.iter().any(|one| one.starts_with("unsupported")), "{upstream}: {said:?}");
+    }
+    Case::new(&format!("{base}upstreams: {{ main: {{ url: \"http://a:1\" }} }}\n")).good();
+}
+
+#[test]
+fn certificate_and_key_must_belong_together() {
+    let make = || rcgen::generate_simple_self_signed(vec![String::from("a.example.com")]).unwrap();
+    let (one, two) = (make(), make());
+    let text = DOCUMENT.replace(
+        "listen: http://127.0.0.1:8080",
+        "listeners: { tls: { bind: \"127.0.0.1:8443\", tls: { certificate: file:c.pem, key: \"env:KEY\" } } }",
+    );
+    let case = |certificate: &str, key: &str| Case::new(&text).with("c.pem", certificate).with("env:KEY", key);
+    let (pem, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+    let compiled = case(&pem, &key).good();
+    assert_eq!(compiled.snapshot.listeners[0].tls.as_ref().unwrap().chain.len(), 1);
+    let other = two.signing_key.serialize_pem();
+    for (certificate, key, why) in [
+        (pem.as_str(), other.as_str(), "does not belong"),
+        (&pem, "nonsense", "no PEM private key"),
+        ("nonsense", &key, "no certificate"),
+        (&pem[..pem.len() / 2], &key, "not PEM"),
+    ] {
+        let said = case(certificate, key).bad();
+        assert!(said.iter().any(|one| one.contains(why)), "{why}: {said:?}");
+        assert!(!said.concat().contains(key.lines().nth(1).unwrap_or("nonsense key")), "a key is not shown");
+    }
+    let missing = Case::new(&text).with("c.pem", &pem).bad();
+    assert!(missing.iter().any(|one| one.contains("`KEY` is not set")), "{missing:?}");
+}
+
+#[test]
+fn unenforced_parts_want_a_pointer_and_a_reason() {
+    let contract = CONTRACT.replace("n: { type: integer }", "n: { type: string, pattern: \"^(?=a)b\" }");
+    let said = Case::new(DOCUMENT).with("openapi.yaml", &contract).bad();
+    assert!(said.iter().any(|one| one.starts_with("unenforced openapi.yaml:")), "{said:?}");
+    let pointer = "/components/schemas/Order/properties/n/pattern";
+    let text = format!("{DOCUMENT}    accept_unenforced: file:accepted.yaml\n");
+    let accept = |content: String| Case::new(&text).with("openapi.yaml", &contract).with("accepted.yaml", content);
+    accept(format!("\"{pointer}\": \"look-around has no linear-time engine\"\n")).good();
+    let bare = accept(format!("\"{pointer}\":\n")).bad();
+    assert!(bare.iter().any(|one| one.starts_with("missing-reason accepted.yaml:1:1")), "{bare:?}");
+}
+
+#[test]
+fn the_loader_is_told_what_a_document_names() {
+    let text = "version: 1
+listeners: { a: { bind: \"127.0.0.1:1\", tls: { certificate: file:c.pem, key: \"env:KEY\" } } }
+apis:
+  x: { contract: ./a.yaml, upstream: \"http://u\", issuer: local, accept_unenforced: file:u.yaml, nonsense: 1 }
+  y: { contract: ./a.yaml, upstream: \"http://u\", issuer: local }
+";
+    let needed = needed_assets("yett.yaml", text, None);
+    let named: Vec<_> = needed.iter().map(|one| (one.name.as_str(), one.kind)).collect();
+    assert_eq!(
+        named,
+        [
+            ("./a.yaml", NeededKind::Contract),
+            ("c.pem", NeededKind::File),
+            ("env:KEY", NeededKind::Env),
+            ("u.yaml", NeededKind::File)
+        ]
+    );
+    assert!(needed_assets("yett.yaml", "a: [", None).is_empty());
+}
