@@ -208,11 +208,13 @@ fn base_path(settings: &Api, contract: Option<&contract::Api>, out: &mut Diagnos
         let diagnostic = Diagnostic::warning("several-base-paths", message).at(settings.contract.span);
         out.push(diagnostic.help(help));
     }
-    let canonical = engine::path::canonical_path(&format!("{}/", first.base_path)).map(std::borrow::Cow::into_owned);
+    let canonical =
+        engine::path::canonical_path(&format!("{}/", first.base_path)).map(std::borrow::Cow::into_owned);
     match canonical {
         Ok(path) if path == format!("{}/", first.base_path) => first.base_path.clone(),
         _ => {
-            let message = format!("the base path `{}` of the contract's server cannot be served", first.base_path);
+            let message =
+                format!("the base path `{}` of the contract's server cannot be served", first.base_path);
             let help = "write `base_path` with the path under which the API is to be served";
             out.push(Diagnostic::error("base-path", message).at(settings.contract.span).help(help));
             String::new()
@@ -242,7 +244,9 @@ fn numbers(contract: Option<&contract::Api>) -> (Vec<String>, Vec<String>) {
 /// Where clients find the API: scheme, host and port of the first listener that serves it.
 fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) -> String {
     let number = site.and_then(|site| site.listeners.first()).map_or(0, |number| usize::from(*number));
-    let Some(listener) = document.listeners.values().nth(number) else { return String::from("http://localhost") };
+    let Some(listener) = document.listeners.values().nth(number) else {
+        return String::from("http://localhost");
+    };
     let address = listener.bind.address();
     let tls = listener.tls.is_some();
     let known = settings.hosts.iter().chain(&listener.hosts).find(|host| !host.starts_with("*."));
@@ -253,7 +257,11 @@ fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) ->
         None => address.ip().to_string(),
     };
     let (scheme, usual) = if tls { ("https", 443) } else { ("http", 80) };
-    if address.port() == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", address.port()) }
+    if address.port() == usual {
+        format!("{scheme}://{host}")
+    } else {
+        format!("{scheme}://{host}:{}", address.port())
+    }
 }
 
 fn collision(

@@ -42,7 +42,8 @@ pub(crate) fn import_all(
     let mut all = Contracts::new();
     for api in document.apis.values() {
         let ContractSource::File(file) = &api.contract.value else {
-            let message = format!("the API `{}` has no contract, so nothing in its calls is validated", api.name.value);
+            let message =
+                format!("the API `{}` has no contract, so nothing in its calls is validated", api.name.value);
             let help = "describe it by OpenAPI and write `contract: openapi.yaml`";
             out.push(Diagnostic::warning("no-contract", message).at(api.contract.span).help(help));
             continue;
@@ -60,7 +61,12 @@ pub(crate) fn import_all(
 }
 
 /// How the contract of an API is to be imported, as the API's settings say.
-pub fn import_options(api: &Api, assets: &Assets, sources: &mut Sources, out: &mut Diagnostics) -> contract::Options {
+pub fn import_options(
+    api: &Api,
+    assets: &Assets,
+    sources: &mut Sources,
+    out: &mut Diagnostics,
+) -> contract::Options {
     contract::Options {
         undeclared: controls::validation::undeclared(api),
         accept_unenforced: accepted::pointers(api, assets, sources, out),
@@ -80,7 +86,9 @@ fn import(
     let described = format!("{options:?}");
     let parts = files.iter().filter_map(|name| Some((name.as_str(), &**input.assets.get(name)?)));
     let digest = digest::of_parts(std::iter::once(("options", described.as_bytes())).chain(parts));
-    if let Some(known) = known.filter(|known| known.digest == digest && register(known, input.assets, sources)) {
+    if let Some(known) =
+        known.filter(|known| known.digest == digest && register(known, input.assets, sources))
+    {
         out.extend(known.said.clone());
         return Some(known.clone());
     }
@@ -88,7 +96,13 @@ fn import(
     let imported = contract::import(path, input.assets, sources, &options, &mut said);
     let failed = said.has_errors();
     out.extend(said.clone());
-    let files = files.into_iter().map(|name| { let id = sources.find(&name); (name, id) }).collect();
+    let files = files
+        .into_iter()
+        .map(|name| {
+            let id = sources.find(&name);
+            (name, id)
+        })
+        .collect();
     imported.filter(|_| !failed).map(|api| Contract { api: Arc::new(api), digest, said, files })
 }
 

@@ -182,13 +182,7 @@ fn build(
         places,
         live: input.live.enter(),
     };
-    Some(Compiled {
-        snapshot: Arc::new(snapshot),
-        resolved,
-        warnings: Diagnostics::new(),
-        apis,
-        contracts,
-    })
+    Some(Compiled { snapshot: Arc::new(snapshot), resolved, warnings: Diagnostics::new(), apis, contracts })
 }
 
 /// The sections of the document that controls own.

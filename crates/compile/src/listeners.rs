@@ -75,7 +75,8 @@ fn identity(tls: &spec::ListenerTls, files: &Assets, out: &mut Diagnostics) -> O
             Some(TlsIdentity { chain, key: Arc::clone(key), digest })
         }
         Err(rustls::Error::InconsistentKeys(_)) => {
-            let help = "give the key that the certificate was made for, and put the certificate before its chain";
+            let help =
+                "give the key that the certificate was made for, and put the certificate before its chain";
             fail(&key_name, "it does not belong to the certificate", help, tls.key.span);
             None
         }

@@ -33,11 +33,14 @@ pub(crate) fn sites(document: &spec::Document, api: &spec::Api, out: &mut Diagno
         let hosts = match (own.is_empty(), served.is_empty()) {
             (true, _) => served,
             (false, true) => own,
-            (false, false) => own.into_iter().filter(|host| served.iter().any(|on| covers(on, host))).collect(),
+            (false, false) => {
+                own.into_iter().filter(|host| served.iter().any(|on| covers(on, host))).collect()
+            }
         };
         if hosts.is_empty() && !(listener.hosts.is_empty() && api.hosts.is_empty()) {
             if let Some(named) = named {
-                let message = format!("the listener `{name}` serves none of the hosts of `{}`", api.name.value);
+                let message =
+                    format!("the listener `{name}` serves none of the hosts of `{}`", api.name.value);
                 let help = "add one of the API's hosts to the listener's, or take the listener out";
                 out.push(Diagnostic::error("unreachable", message).at(named.span).help(help));
             }

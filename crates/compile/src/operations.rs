@@ -10,15 +10,8 @@ use engine::route::{Segment, Template};
 use http::Method;
 
 /// Methods that `*` in `allow` stands for.
-const ANY: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+const ANY: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// An operation before it has a plan.
 #[derive(Debug, Clone)]

@@ -70,12 +70,19 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans an operation by the answers of its controls. `place` is where the operation itself is declared.
-    pub(crate) fn plan(&mut self, answers: &Answers, place: &str, head_only: bool, out: &mut Diagnostics) -> Steps {
+    pub(crate) fn plan(
+        &mut self,
+        answers: &Answers,
+        place: &str,
+        head_only: bool,
+        out: &mut Diagnostics,
+    ) -> Steps {
         check_places(answers, out);
         let place = self.places.text(place);
         let body = self.steps(answers, Stage::Body, place);
         // The answer to HEAD has no body to look at.
-        let response_body = if head_only { Box::default() } else { self.steps(answers, Stage::ResponseBody, place) };
+        let response_body =
+            if head_only { Box::default() } else { self.steps(answers, Stage::ResponseBody, place) };
         Steps {
             head: self.steps(answers, Stage::Head, place),
             message: self.steps(answers, Stage::Message, place),
@@ -164,14 +171,8 @@ fn copy<'a>(scope: &OperationScope<'a>) -> OperationScope<'a> {
     }
 }
 
-const STAGES: [Stage; 6] = [
-    Stage::Admission,
-    Stage::Head,
-    Stage::Body,
-    Stage::Message,
-    Stage::ResponseHead,
-    Stage::ResponseBody,
-];
+const STAGES: [Stage; 6] =
+    [Stage::Admission, Stage::Head, Stage::Body, Stage::Message, Stage::ResponseHead, Stage::ResponseBody];
 
 const fn speaks_at(needs: Needs, stage: Stage) -> bool {
     match stage {
@@ -198,7 +199,8 @@ fn check_places(answers: &Answers, out: &mut Diagnostics) {
         for needs in compiled.iter().map(|compiled| compiled.control.needs()) {
             for stage in STAGES.into_iter().filter(|stage| speaks_at(needs, *stage)) {
                 if !ORDER.iter().any(|place| place.control == *name && place.stage == stage) {
-                    let message = format!("the control `{name}` has no place at the stage `{}`", stage.name());
+                    let message =
+                        format!("the control `{name}` has no place at the stage `{}`", stage.name());
                     let help = "this is a fault of this build: report it";
                     out.push(Diagnostic::error("control-without-place", message).help(help));
                 }
@@ -213,7 +215,10 @@ fn request_mode(answers: &Answers, body: &[PlannedStep]) -> BodyMode {
         return BodyMode::Pass { limit: bounds::PASS_BYTES };
     }
     let readers = answers.iter().flat_map(|(_, compiled)| compiled);
-    let limit = readers.filter(|compiled| compiled.mode != Mode::Off).filter_map(|compiled| compiled.body_limit).min();
+    let limit = readers
+        .filter(|compiled| compiled.mode != Mode::Off)
+        .filter_map(|compiled| compiled.body_limit)
+        .min();
     BodyMode::Whole { limit: limit.unwrap_or(bounds::BODY_BYTES) }
 }
 

@@ -13,9 +13,11 @@ pub(crate) fn check(settings: &spec::Api, operations: &[OperationRef<'_>], out: 
             continue;
         }
         let candidates: BTreeSet<String> = match &selector.value {
-            Selector::Tag(_) => {
-                operations.iter().flat_map(|operation| operation.tags).map(|tag| format!("tag:{tag}")).collect()
-            }
+            Selector::Tag(_) => operations
+                .iter()
+                .flat_map(|operation| operation.tags)
+                .map(|tag| format!("tag:{tag}"))
+                .collect(),
             Selector::Route { .. } => operations
                 .iter()
                 .map(|operation| format!("{} {}", operation.method, operation.template))
@@ -27,7 +29,9 @@ pub(crate) fn check(settings: &spec::Api, operations: &[OperationRef<'_>], out: 
         let text = selector.value.to_string();
         let help = match nearest(&text, candidates.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => String::from("write an operationId, `METHOD /template` as in the contract, or `tag:name`"),
+            None => {
+                String::from("write an operationId, `METHOD /template` as in the contract, or `tag:name`")
+            }
         };
         let message = format!("no operation of `{}` is `{text}`", settings.name.value);
         out.push(Diagnostic::error("unknown-operation", message).at(selector.span).help(help));

@@ -118,7 +118,11 @@ fn a_contract_becomes_plans_and_nothing_else_is_served() {
         (Method::DELETE, "/v1/orders", None),
         (Method::GET, "/orders", None),
         (Method::GET, "/v1/admin", None),
-        (Method::GET, "/.well-known/oauth-protected-resource/v1", Some("GET /.well-known/oauth-protected-resource/v1")),
+        (
+            Method::GET,
+            "/.well-known/oauth-protected-resource/v1",
+            Some("GET /.well-known/oauth-protected-resource/v1"),
+        ),
     ];
     for (method, path, id) in expected {
         assert_eq!(find(&compiled, "any", &method, path).map(|plan| &*plan.id), id, "{method} {path}");
@@ -127,7 +131,10 @@ fn a_contract_becomes_plans_and_nothing_else_is_served() {
     assert_eq!((&*post.template, post.base_length, post.upstream.is_some()), ("/v1/orders", 3, true));
     assert!(matches!(post.request_mode, BodyMode::Whole { .. }), "its body is validated");
     let options = find(&compiled, "any", &Method::OPTIONS, "/v1/orders").unwrap();
-    assert!(options.upstream.is_none() && !options.head.is_empty(), "OPTIONS is answered by a control of ours");
+    assert!(
+        options.upstream.is_none() && !options.head.is_empty(),
+        "OPTIONS is answered by a control of ours"
+    );
     drop(compiled);
     assert_eq!(live.count(), 0);
 }
@@ -182,7 +189,10 @@ fn names_that_nothing_has_are_told_with_the_nearest() {
         let said = Case::new(&format!("{DOCUMENT}{line}")).bad();
         assert!(said.iter().any(|one| one.contains(help)), "{line}: {said:?}");
     }
-    Case::new(&format!("{DOCUMENT}    operations: {{ listOrders: {{}}, \"GET /orders\": {{}}, \"tag:read\": {{}} }}\n")).good();
+    Case::new(&format!(
+        "{DOCUMENT}    operations: {{ listOrders: {{}}, \"GET /orders\": {{}}, \"tag:read\": {{}} }}\n"
+    ))
+    .good();
 }
 
 #[test]
@@ -198,12 +208,16 @@ fn all_that_is_wrong_is_said_at_once() {
 #[test]
 fn apis_that_would_answer_the_same_calls_collide() {
     let second = |extra: &str| {
-        Case::new(&format!("{DOCUMENT}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n{extra}"))
+        Case::new(&format!(
+            "{DOCUMENT}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n{extra}"
+        ))
     };
     assert!(second("").bad().iter().any(|one| one.starts_with("conflict") && one.contains("/v1")));
     second("    base_path: /v2\n").good();
     let by_host = DOCUMENT.replace("    issuer: local\n", "    issuer: local\n    hosts: [a.example.com]\n");
-    let text = format!("{by_host}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n    hosts: [b.example.com]\n");
+    let text = format!(
+        "{by_host}  second:\n    contract: openapi.yaml\n    upstream: http://127.0.0.1:2\n    issuer: local\n    hosts: [b.example.com]\n"
+    );
     let compiled = Case::new(&text).good();
     let api = |host: &str| find(&compiled, host, &Method::GET, "/v1/orders").map(|plan| plan.api.to_string());
     assert_eq!(api("a.example.com").as_deref(), Some("orders"));
@@ -221,7 +235,9 @@ apis:
     let compiled = Case::new(text).good();
     assert!(compiled.warnings.iter().any(|one| one.code == "no-contract"));
     let served = |method: Method, path: &str| find(&compiled, "h", &method, path).is_some();
-    assert!(served(Method::GET, "/files/a/b") && served(Method::HEAD, "/files/a") && served(Method::PUT, "/any"));
+    assert!(
+        served(Method::GET, "/files/a/b") && served(Method::HEAD, "/files/a") && served(Method::PUT, "/any")
+    );
     assert!(!served(Method::POST, "/files/a") && !served(Method::GET, "/other"));
     let plan = find(&compiled, "h", &Method::GET, "/files/a").unwrap();
     assert_eq!(plan.upstream.as_ref().unwrap().path.as_deref(), Some("/base"));
@@ -249,7 +265,8 @@ fn certificate_and_key_must_belong_together() {
         "listen: http://127.0.0.1:8080",
         "listeners: { tls: { bind: \"127.0.0.1:8443\", tls: { certificate: file:c.pem, key: \"env:KEY\" } } }",
     );
-    let case = |certificate: &str, key: &str| Case::new(&text).with("c.pem", certificate).with("env:KEY", key);
+    let case =
+        |certificate: &str, key: &str| Case::new(&text).with("c.pem", certificate).with("env:KEY", key);
     let (pem, key) = (one.cert.pem(), one.signing_key.serialize_pem());
     let compiled = case(&pem, &key).good();
     assert_eq!(compiled.snapshot.listeners[0].tls.as_ref().unwrap().chain.len(), 1);
@@ -275,7 +292,8 @@ fn unenforced_parts_want_a_pointer_and_a_reason() {
     assert!(said.iter().any(|one| one.starts_with("unenforced openapi.yaml:")), "{said:?}");
     let pointer = "/components/schemas/Order/properties/n/pattern";
     let text = format!("{DOCUMENT}    accept_unenforced: file:accepted.yaml\n");
-    let accept = |content: String| Case::new(&text).with("openapi.yaml", &contract).with("accepted.yaml", content);
+    let accept =
+        |content: String| Case::new(&text).with("openapi.yaml", &contract).with("accepted.yaml", content);
     accept(format!("\"{pointer}\": \"look-around has no linear-time engine\"\n")).good();
     let bare = accept(format!("\"{pointer}\":\n")).bad();
     assert!(bare.iter().any(|one| one.starts_with("missing-reason accepted.yaml:1:1")), "{bare:?}");

@@ -82,7 +82,12 @@ impl Client {
         self.call(Method::POST, "/v1/tokens", body.into()).await
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
         match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Exchange(String::from("it took too long"))),

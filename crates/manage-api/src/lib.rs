@@ -23,7 +23,8 @@ pub use client::{Client, ClientError};
 pub use server::{Handler, serve};
 pub use socket::bind;
 pub use types::{
-    ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token, TokenRequest,
+    ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token,
+    TokenRequest,
 };
 
 /// Longest request body, in bytes; more is 413.

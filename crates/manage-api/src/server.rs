@@ -75,7 +75,9 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler) -> Response<F
         },
         ("/v1/status", _) => return wrong_method("GET"),
         ("/v1/reload" | "/v1/tokens", _) => return wrong_method("POST"),
-        (path, _) => Err(Problem::new(404, "not_found", "there is no such thing", format!("no `{path}` here"))),
+        (path, _) => {
+            Err(Problem::new(404, "not_found", "there is no such thing", format!("no `{path}` here")))
+        }
     };
     match result {
         Ok(token) => json(StatusCode::CREATED, "application/json", &token),
@@ -92,7 +94,8 @@ async fn read(body: Incoming) -> Result<TokenRequest, Problem> {
         }
         Err(_) => return Err(Problem::invalid("the body broke off")),
     };
-    serde_json::from_slice(&bytes).map_err(|error| Problem::invalid(format!("the body does not fit: {error}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::invalid(format!("the body does not fit: {error}")))
 }
 
 fn wrong_method(allow: &'static str) -> Response<Full<Bytes>> {

@@ -26,7 +26,13 @@ impl Handler for Fake {
 
     fn reload(&self) -> BoxFuture<'_, ReloadReport> {
         Box::pin(async {
-            ReloadReport { outcome: ReloadOutcome::Unchanged, generation: 3, at: 1, diagnostics: Vec::new(), more: 0 }
+            ReloadReport {
+                outcome: ReloadOutcome::Unchanged,
+                generation: 3,
+                at: 1,
+                diagnostics: Vec::new(),
+                more: 0,
+            }
         })
     }
 
@@ -34,7 +40,12 @@ impl Handler for Fake {
         if request.subject.is_empty() {
             return Err(Problem::invalid("`subject` is empty"));
         }
-        Ok(Token { token: "t".into(), issuer: "i".into(), audience: request.audience.into_iter().collect(), expires: 9 })
+        Ok(Token {
+            token: "t".into(),
+            issuer: "i".into(),
+            audience: request.audience.into_iter().collect(),
+            expires: 9,
+        })
     }
 }
 
@@ -70,12 +81,19 @@ async fn each_noun_answers_its_typed_client() {
     let client = Client::new(&house.socket());
     assert_eq!(client.status().await.unwrap().generation, 3);
     assert_eq!(client.reload().await.unwrap().outcome, ReloadOutcome::Unchanged);
-    let request = TokenRequest { subject: "alice".into(), audience: Some("orders".into()), ttl: 60, ..Default::default() };
+    let request = TokenRequest {
+        subject: "alice".into(),
+        audience: Some("orders".into()),
+        ttl: 60,
+        ..Default::default()
+    };
     let token = client.token(&request).await.unwrap();
     assert_eq!(token.audience, ["orders"]);
     assert!(!format!("{token:?}").contains("\"t\""), "a token is not shown by Debug");
     match client.token(&TokenRequest::default()).await {
-        Err(ClientError::Problem(problem)) => assert_eq!((problem.status, &*problem.code), (400, "request_invalid")),
+        Err(ClientError::Problem(problem)) => {
+            assert_eq!((problem.status, &*problem.code), (400, "request_invalid"))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -83,7 +101,11 @@ async fn each_noun_answers_its_typed_client() {
 #[tokio::test]
 async fn what_is_not_a_call_of_ours_is_a_problem_document() {
     let house = House::new();
-    let huge = format!("POST /v1/tokens HTTP/1.1\r\nhost: y\r\ncontent-length: {}\r\n\r\n{}", 1 << 20, "a".repeat(1 << 17));
+    let huge = format!(
+        "POST /v1/tokens HTTP/1.1\r\nhost: y\r\ncontent-length: {}\r\n\r\n{}",
+        1 << 20,
+        "a".repeat(1 << 17)
+    );
     let unknown = "POST /v1/tokens HTTP/1.1\r\nhost: y\r\ncontent-length: 30\r\n\r\n{\"subject\":\"a\",\"ttl\":1,\"no\":1}";
     for (request, status) in [
         ("GET /v1/other HTTP/1.1\r\nhost: y\r\n\r\n", "404"),
@@ -113,5 +135,8 @@ async fn the_socket_is_its_owners_and_replaced_only_when_dead() {
     let file = house.dir.path().join("file");
     std::fs::write(&file, "x").unwrap();
     assert_eq!(bind(&file).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
-    assert!(matches!(Client::new(&house.dir.path().join("none")).status().await, Err(ClientError::NotRunning(_))));
+    assert!(matches!(
+        Client::new(&house.dir.path().join("none")).status().await,
+        Err(ClientError::NotRunning(_))
+    ));
 }

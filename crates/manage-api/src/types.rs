@@ -149,7 +149,10 @@ pub struct Token {
 impl std::fmt::Debug for Token {
     /// A token is a secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token").field("audience", &self.audience).field("expires", &self.expires).finish_non_exhaustive()
+        f.debug_struct("Token")
+            .field("audience", &self.audience)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 

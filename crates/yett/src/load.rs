@@ -63,7 +63,11 @@ impl Drop for Loaded {
 ///
 /// # Errors
 /// When the document itself cannot be read.
-pub(crate) fn load(path: &Path, environment: Option<&str>, before: Option<&Loaded>) -> Result<Loaded, String> {
+pub(crate) fn load(
+    path: &Path,
+    environment: Option<&str>,
+    before: Option<&Loaded>,
+) -> Result<Loaded, String> {
     let name = path.display().to_string();
     let bytes = read(path, spec::MAX_BYTES).map_err(|why| format!("`{name}` cannot be read: {why}"))?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| format!("`{name}` is not UTF-8"))?;
@@ -201,7 +205,10 @@ mod tests {
     fn references_are_followed_and_what_is_missing_is_watched() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-        write("yett.yaml", "version: 1\nlisten: http://127.0.0.1:0\napis:\n  a:\n    contract: a.yaml\n    upstream: http://127.0.0.1:1\n");
+        write(
+            "yett.yaml",
+            "version: 1\nlisten: http://127.0.0.1:0\napis:\n  a:\n    contract: a.yaml\n    upstream: http://127.0.0.1:1\n",
+        );
         write("a.yaml", "x: { $ref: 'b.yaml#/y' }\n");
         write("b.yaml", "y: { $ref: 'c.yaml' }\n");
         let loaded = load(&dir.path().join("yett.yaml"), None, None).unwrap();

@@ -48,11 +48,19 @@ impl<'s> Reader<'s> {
         let end = floor(text, span.end as usize).clamp(start, line_end);
         // A contract may be one line of megabytes: a window of it will do.
         let whole = line_end - line_start <= LINE;
-        let from = if whole { line_start } else { floor(text, start.saturating_sub(LINE / 4)).max(line_start) };
+        let from =
+            if whole { line_start } else { floor(text, start.saturating_sub(LINE / 4)).max(line_start) };
         let to = if whole { line_end } else { floor(text, from + LINE).min(line_end) };
         let column = text.get(line_start..start)?.chars().count() + 1;
         let marked = start.min(to) - from..end.clamp(start.min(to), to) - from;
-        Some(Located { name: &source.name, line: number, column, shown: text.get(from..to)?, marked, whole: from == line_start })
+        Some(Located {
+            name: &source.name,
+            line: number,
+            column,
+            shown: text.get(from..to)?,
+            marked,
+            whole: from == line_start,
+        })
     }
 
     /// One diagnostic for people.
@@ -116,7 +124,11 @@ pub(crate) fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -
 }
 
 /// At most `most` diagnostics for machines, errors first, and how many more there are.
-pub(crate) fn views(diagnostics: &Diagnostics, sources: &Sources, most: usize) -> (Vec<DiagnosticView>, usize) {
+pub(crate) fn views(
+    diagnostics: &Diagnostics,
+    sources: &Sources,
+    most: usize,
+) -> (Vec<DiagnosticView>, usize) {
     let mut reader = Reader::new(sources);
     let mut all: Vec<&Diagnostic> = diagnostics.iter().collect();
     all.sort_by_key(|diagnostic| diagnostic.severity);
@@ -131,7 +143,8 @@ pub(crate) fn tally(diagnostics: &Diagnostics) -> String {
         1 => Some(format!("1 {one}")),
         more => Some(format!("{more} {one}s")),
     };
-    let parts = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
+    let parts =
+        [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { String::from("no problems") } else { parts.join(", ") }
 }
@@ -152,8 +165,9 @@ mod tests {
     fn rendered(text: &str, start: u32, end: u32) -> (String, DiagnosticView) {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
-        let diagnostic =
-            Diagnostic::error("unknown-key", "unknown key `lsten`\u{1b}[2J").at(Span { file, start, end }).help("did you mean `listen`?");
+        let diagnostic = Diagnostic::error("unknown-key", "unknown key `lsten`\u{1b}[2J")
+            .at(Span { file, start, end })
+            .help("did you mean `listen`?");
         let mut reader = Reader::new(&sources);
         (reader.human(&diagnostic, false), reader.view(&diagnostic))
     }
@@ -161,7 +175,13 @@ mod tests {
     #[test]
     fn people_read_place_line_and_help() {
         let (text, view) = rendered("version: 1\nlsten: x\n", 11, 16);
-        for part in ["error[unknown-key]: unknown key `lsten`\u{fffd}[2J", "a.yaml:2:1", "lsten: x", "^^^^^", "did you mean"] {
+        for part in [
+            "error[unknown-key]: unknown key `lsten`\u{fffd}[2J",
+            "a.yaml:2:1",
+            "lsten: x",
+            "^^^^^",
+            "did you mean",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!((view.line, view.column), (Some(2), Some(1)));

@@ -63,13 +63,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if let Some(file) = &accepted {
         files.plan(&folder.join(file), acceptance(&imported.accepted).into_bytes())?;
     }
-    let text = document(arguments, &Written {
-        name: &name,
-        contract: &place,
-        issuer: &issuer,
-        unsecured: report::unsecured(&imported.api) > 0,
-        accepted: accepted.as_deref(),
-    });
+    let text = document(
+        arguments,
+        &Written {
+            name: &name,
+            contract: &place,
+            issuer: &issuer,
+            unsecured: report::unsecured(&imported.api) > 0,
+            accepted: accepted.as_deref(),
+        },
+    );
     files.replace(&arguments.out, text.into_bytes());
     files.write()?;
     report::show(arguments, &imported, &issuer, &files);
@@ -198,12 +201,18 @@ mod tests {
 
     #[test]
     fn names_and_scalars_are_safe_in_yaml() {
-        for (title, name) in [("Orders API", "orders-api"), ("  ", "api"), ("3scale", "api-3scale"), ("É!x", "x")] {
+        for (title, name) in
+            [("Orders API", "orders-api"), ("  ", "api"), ("3scale", "api-3scale"), ("É!x", "x")]
+        {
             assert_eq!(slug(title), name);
         }
-        for (text, written) in
-            [("./a.yaml", "./a.yaml"), ("a: b", "\"a: b\""), ("true", "\"true\""), ("-x", "\"-x\""), ("a:", "\"a:\"")]
-        {
+        for (text, written) in [
+            ("./a.yaml", "./a.yaml"),
+            ("a: b", "\"a: b\""),
+            ("true", "\"true\""),
+            ("-x", "\"-x\""),
+            ("a:", "\"a:\""),
+        ] {
             assert_eq!(scalar(text), written);
         }
     }

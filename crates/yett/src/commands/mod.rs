@@ -100,8 +100,9 @@ impl Running {
         }
         let path = &self.which.config;
         let name = path.display().to_string();
-        let bytes = load::read(path, spec::MAX_BYTES)
-            .map_err(|why| format!("`{name}` cannot be read: {why}; name the gateway by `--config` or `--data`"))?;
+        let bytes = load::read(path, spec::MAX_BYTES).map_err(|why| {
+            format!("`{name}` cannot be read: {why}; name the gateway by `--config` or `--data`")
+        })?;
         let text = String::from_utf8_lossy(&bytes);
         let outline = compile::outline(&name, &text, self.which.env.as_deref());
         let data = outline.map_or_else(|| String::from("./data"), |outline| outline.data);

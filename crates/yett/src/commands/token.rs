@@ -48,7 +48,12 @@ fn claim(text: &str) -> Result<(String, Value), String> {
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let request = TokenRequest {
         subject: arguments.subject,
-        scopes: arguments.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned).collect(),
+        scopes: arguments
+            .scopes
+            .iter()
+            .flat_map(|scopes| scopes.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
         roles: arguments.roles,
         audience: arguments.audience,
         api: arguments.api,

@@ -28,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Opens the socket.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
-        format!("the admin listener cannot be opened on {address}: {error}; write another `admin: {{ bind: … }}`")
+        format!(
+            "the admin listener cannot be opened on {address}: {error}; write another `admin: {{ bind: … }}`"
+        )
     })
 }
 
@@ -104,8 +106,16 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     let failed = status.last_reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
     let number = |value: u64| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
     let mut all = vec![
-        gauge("yett_snapshots_live", "Configurations that calls still use.", number(status.live_snapshots as u64)),
-        gauge("yett_config_generation", "Number of the configuration that serves.", number(status.generation)),
+        gauge(
+            "yett_snapshots_live",
+            "Configurations that calls still use.",
+            number(status.live_snapshots as u64),
+        ),
+        gauge(
+            "yett_config_generation",
+            "Number of the configuration that serves.",
+            number(status.generation),
+        ),
         gauge("yett_config_reload_failed", "Whether the last reload failed.", f64::from(u8::from(failed))),
     ];
     let counts = &gateway.counts;

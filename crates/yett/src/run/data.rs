@@ -42,9 +42,12 @@ pub(super) fn issuer_key(data: &Path) -> Result<SigningKey, String> {
     let shown = path.display();
     if let Ok(found) = fs::metadata(&path) {
         if found.mode() & 0o077 != 0 {
-            return Err(format!("the key `{shown}` can be read by others: run `chmod 600 {shown}`, or remove it"));
+            return Err(format!(
+                "the key `{shown}` can be read by others: run `chmod 600 {shown}`, or remove it"
+            ));
         }
-        let pkcs8 = load::read(&path, MAX_KEY).map_err(|why| format!("the key `{shown}` cannot be read: {why}"))?;
+        let pkcs8 =
+            load::read(&path, MAX_KEY).map_err(|why| format!("the key `{shown}` cannot be read: {why}"))?;
         return SigningKey::from_pkcs8(&pkcs8).map_err(|error| format!("`{shown}`: {error}"));
     }
     let key = SigningKey::generate().map_err(|error| error.to_string())?;
@@ -58,7 +61,8 @@ fn create(data: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = data.join(format!(".issuer.key.{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
         let _ = fs::remove_file(&draft);
     }

@@ -96,13 +96,18 @@ impl Gateway {
         let telemetry = Arc::new(telemetry);
         let services = services(&clock, &live, &telemetry, side)?;
         let settings = Settings { cores: options.cores, workers: options.cores, drain: bounds::DRAIN_TIME };
-        let plane = DataPlane::start(Arc::clone(&compiled.snapshot), &settings, &services)
+        let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let now = clock.unix().seconds();
         Ok(Some(Self {
             addresses: plane.addresses().to_vec(),
             admin_bind: document.admin.bind.address(),
-            current: Mutex::new(Current { compiled, loaded: Arc::new(loaded), since: now, last_reload: None }),
+            current: Mutex::new(Current {
+                compiled,
+                loaded: Arc::new(loaded),
+                since: now,
+                last_reload: None,
+            }),
             plane: RwLock::new(Some(plane)),
             key: Mutex::new(key),
             turn: tokio::sync::Mutex::new(0),

@@ -56,7 +56,8 @@ pub(super) fn mint(
     if !request.roles.is_empty() {
         claims.insert(String::from("roles"), json!(request.roles));
     }
-    let failed = |_| Problem::new(500, "control_failed", "the token could not be made", "the key cannot sign");
+    let failed =
+        |_| Problem::new(500, "control_failed", "the token could not be made", "the key cannot sign");
     let payload = serde_json::to_vec(&claims).map_err(|error| Problem::invalid(error.to_string()))?;
     let token = key.sign(&[], &payload).map_err(failed)?;
     Ok(Token { token, issuer: LOCAL_ISSUER.to_owned(), audience, expires })
@@ -65,10 +66,14 @@ pub(super) fn mint(
 fn check(request: &TokenRequest) -> Result<(), Problem> {
     let word = |text: &str| !text.is_empty() && text.len() <= WORD && !text.chars().any(char::is_control);
     if !word(&request.subject) {
-        return Err(Problem::invalid(format!("the subject must have 1 to {WORD} bytes and no control characters")));
+        return Err(Problem::invalid(format!(
+            "the subject must have 1 to {WORD} bytes and no control characters"
+        )));
     }
     // RFC 6749 section 3.3.
-    let scope = |text: &str| word(text) && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+    let scope = |text: &str| {
+        word(text) && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+    };
     if let Some(bad) = request.scopes.iter().find(|text| !scope(text)) {
         return Err(Problem::invalid(format!("`{}` is not a scope", bad.escape_debug())));
     }
@@ -79,7 +84,9 @@ fn check(request: &TokenRequest) -> Result<(), Problem> {
         return Err(Problem::invalid(format!("more than {WORDS} scopes, roles or claims")));
     }
     if let Some(own) = request.claims.keys().find(|name| OWN.contains(&name.as_str())) {
-        return Err(Problem::invalid(format!("the claim `{own}` is set by the issuer: use the option for it")));
+        return Err(Problem::invalid(format!(
+            "the claim `{own}` is set by the issuer: use the option for it"
+        )));
     }
     if let Some(bad) = request.claims.keys().find(|name| !word(name)) {
         return Err(Problem::invalid(format!("`{}` is not the name of a claim", bad.escape_debug())));
@@ -95,11 +102,13 @@ fn audience_of(document: &Document, api: Option<&str>) -> Result<Vec<String>, Pr
     let mut takers: Vec<(&str, Vec<String>)> = Vec::new();
     for (name, settings) in &document.apis {
         for scheme in settings.authentication.values() {
-            let local = scheme.issuers.iter().find_map(|issuer| {
-                document.issuers.get(&issuer.value).filter(|known| known.local)
-            });
+            let local = scheme
+                .issuers
+                .iter()
+                .find_map(|issuer| document.issuers.get(&issuer.value).filter(|known| known.local));
             let Some(local) = local else { continue };
-            let audience = scheme.audience.as_ref().map(|audience| &audience.value).or(local.audience.as_ref());
+            let audience =
+                scheme.audience.as_ref().map(|audience| &audience.value).or(local.audience.as_ref());
             if let Some(first) = audience.and_then(|audience| audience.0.first())
                 && !takers.iter().any(|(known, _)| known == name)
             {
@@ -111,7 +120,10 @@ fn audience_of(document: &Document, api: Option<&str>) -> Result<Vec<String>, Pr
     match (api, takers.as_slice()) {
         (None, [(_, audience)]) => Ok(audience.clone()),
         (_, []) => Err(Problem::invalid("no API takes tokens of the local issuer: write `issuer: local`")),
-        (None, _) => Err(Problem::invalid(format!("several APIs take tokens of the local issuer: name one of {}", names()))),
+        (None, _) => Err(Problem::invalid(format!(
+            "several APIs take tokens of the local issuer: name one of {}",
+            names()
+        ))),
         (Some(api), _) => match takers.iter().find(|(name, _)| *name == api) {
             Some((_, audience)) => Ok(audience.clone()),
             None => {

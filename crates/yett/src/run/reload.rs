@@ -152,7 +152,9 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     let (before, after) = (&old.resolved.document, &new.resolved.document);
     let same = before.listeners.len() == after.listeners.len()
         && before.listeners.iter().zip(&after.listeners).all(|((name, one), (other_name, other))| {
-            name == other_name && one.bind.value == other.bind.value && one.tls.is_some() == other.tls.is_some()
+            name == other_name
+                && one.bind.value == other.bind.value
+                && one.tls.is_some() == other.tls.is_some()
         });
     if !same {
         let moved = after.listeners.iter().find(|(name, listener)| {
@@ -161,7 +163,9 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
             })
         });
         let (what, span) = match moved {
-            Some((name, listener)) => (format!("the listener `{name}` is new or has moved"), listener.bind.span),
+            Some((name, listener)) => {
+                (format!("the listener `{name}` is new or has moved"), listener.bind.span)
+            }
             None => (String::from("a listener was taken out"), after.span),
         };
         report(what, span);

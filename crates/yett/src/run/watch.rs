@@ -89,7 +89,8 @@ fn follow(
     files: &Mutex<BTreeSet<PathBuf>>,
     folders: &mut BTreeSet<PathBuf>,
 ) {
-    let wanted: BTreeSet<PathBuf> = gateway.current.lock().loaded.watched.iter().map(|path| absolute(path)).collect();
+    let wanted: BTreeSet<PathBuf> =
+        gateway.current.lock().loaded.watched.iter().map(|path| absolute(path)).collect();
     let now: BTreeSet<PathBuf> = wanted.iter().map(|path| load::folder(path)).collect();
     *files.lock() = wanted;
     let mut watcher = watcher.lock();
@@ -115,5 +116,6 @@ fn absolute(path: &Path) -> PathBuf {
 
 /// Whether an event is about a watched file, or about the link through which Kubernetes swaps mounted files at once.
 fn matters(path: &Path, files: &BTreeSet<PathBuf>) -> bool {
-    files.contains(path) || path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"..data"))
+    files.contains(path)
+        || path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"..data"))
 }

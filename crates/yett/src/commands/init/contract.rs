@@ -26,7 +26,8 @@ pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<St
         (file_name(given, &bytes), bytes.to_vec())
     } else {
         let path = Path::new(given);
-        let bytes = load::read(path, contract::MAX_FILE).map_err(|why| format!("`{given}` cannot be read: {why}"))?;
+        let bytes =
+            load::read(path, contract::MAX_FILE).map_err(|why| format!("`{given}` cannot be read: {why}"))?;
         (relative(path, folder), bytes.to_vec())
     };
     if is_swagger(&bytes) {
@@ -84,8 +85,9 @@ fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
     } else {
         serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
     };
-    let converted = contract::convert_swagger(value)
-        .map_err(|found| render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned())?;
+    let converted = contract::convert_swagger(value).map_err(|found| {
+        render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned()
+    })?;
     let name = format!("{}.openapi.json", super::stem(name));
     Ok((name, serde_json::to_vec_pretty(&converted).map_err(|error| error.to_string())?))
 }

@@ -18,7 +18,11 @@ pub(super) fn fetch(url: &str) -> Result<Bytes, String> {
     request.deadline = Duration::from_secs(60);
     let answer = runtime.block_on(client.fetch(request)).map_err(|error| format!("`{url}`: {error}"))?;
     if answer.status.is_redirection() {
-        let target = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
+        let target = answer
+            .headers
+            .get(http::header::LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("elsewhere");
         return Err(format!("`{url}` redirects to `{}`: use that URL", target.escape_debug()));
     }
     if !answer.status.is_success() {

@@ -19,7 +19,10 @@ impl Files {
     /// Plans a file; refuses one that is there.
     pub(super) fn plan(&mut self, path: &Path, content: Vec<u8>) -> Result<(), String> {
         if !self.force && path.exists() {
-            return Err(format!("`{}` is there already: write elsewhere with `--out`, or over it with `--force`", path.display()));
+            return Err(format!(
+                "`{}` is there already: write elsewhere with `--out`, or over it with `--force`",
+                path.display()
+            ));
         }
         self.replace(path, content);
         Ok(())
@@ -43,7 +46,8 @@ impl Files {
     /// Writes them.
     pub(super) fn write(&self) -> Result<(), String> {
         for (path, content) in &self.planned {
-            std::fs::write(path, content).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+            std::fs::write(path, content)
+                .map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
         }
         Ok(())
     }

@@ -36,7 +36,9 @@ pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, fil
         ));
     }
     if issuer == "local" {
-        out("tokens come from the local issuer: good for the first minutes, refused on a listener that others can reach");
+        out(
+            "tokens come from the local issuer: good for the first minutes, refused on a listener that others can reach",
+        );
     } else if arguments.audience.is_none() {
         out("`audience` is a guess: write what the issuer puts into `aud` of tokens for this API");
     }

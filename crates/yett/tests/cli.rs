@@ -1,0 +1,131 @@
+//! Commands that need no running gateway.
+
+mod common;
+
+use common::House;
+
+#[test]
+fn check_tells_people_everything_at_once() {
+    let house = House::new();
+    house.write(
+        "yett.yaml",
+        "version: 1\nlisten: http://127.0.0.1:8080\napis:\n  notes:\n    contract: ./openapi.yaml\n    upstrem: http://127.0.0.1:1\n    issuer: local\n  other:\n    contract: ./none.yaml\n    upstream: http://127.0.0.1:1\n    issuer: local\n",
+    );
+    let said = house.bad(&["check"]);
+    for part in [
+        "error[unknown-key]: unknown key `upstrem`",
+        "yett.yaml:6:5",
+        "    upstrem: http://127.0.0.1:1",
+        "did you mean `upstream`?",
+        "error[file-missing]",
+        "yett.yaml:9:15",
+        "there is no such file",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "no color where nobody looks");
+}
+
+#[test]
+fn check_tells_machines_the_same_shape_always() {
+    let house = House::new();
+    house.write(
+        "yett.yaml",
+        "version: 1\nlisten: http://127.0.0.1:8080\napis:\n  notes:\n    contract: ./openapi.yaml\n    upstream: http://127.0.0.1:1\n    issuer: local\n    limits: [{ per: subjekt, rate: 1/min }]\n",
+    );
+    let output = house.yett(&["check", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    let first = &report["diagnostics"][0];
+    assert_eq!((&first["severity"], &first["file"]), (&"error".into(), &"yett.yaml".into()));
+    assert_eq!(first["line"], 8, "{report}");
+    house.write("yett.yaml", &house.read("yett.yaml").replace("subjekt", "subject"));
+    let golden = r#"{
+  "apis": {
+    "notes": {
+      "base_path": "",
+      "fully_enforced": 2,
+      "operations": 2,
+      "title": "Notes"
+    }
+  },
+  "diagnostics": [],
+  "ok": true
+}
+"#;
+    assert_eq!(house.good(&["check", "--format", "json"]), golden);
+}
+
+#[test]
+fn init_converts_accepts_and_never_overwrites() {
+    let house = House::new();
+    house.write(
+        "swagger.json",
+        r#"{"swagger":"2.0","info":{"title":"Old Pets","version":"1"},"basePath":"/v2","paths":{"/pets":{"get":{"operationId":"pets","responses":{"200":{"description":"ok"}}}}}}"#,
+    );
+    let said =
+        house.good(&["init", "swagger.json", "--upstream", "http://127.0.0.1:3000", "--out", "pets.yaml"]);
+    assert!(said.contains("1 operations have no `security`") && said.contains("`pets`"), "{said}");
+    assert!(said.contains("next: yett check --config pets.yaml"), "{said}");
+    assert!(house.read("swagger.openapi.json").contains("\"openapi\""));
+    let written = house.read("pets.yaml");
+    assert!(written.contains("old-pets:") && written.contains("unsecured: authenticated"), "{written}");
+    assert!(!written.contains("anonymous"), "nothing dangerous is written");
+    assert!(house.good(&["check", "--config", "pets.yaml"]).contains("under `/v2/`"));
+    let again =
+        house.bad(&["init", "swagger.json", "--upstream", "http://127.0.0.1:3000", "--out", "pets.yaml"]);
+    assert!(again.contains("--force"), "{again}");
+    assert_eq!(house.read("pets.yaml"), written);
+
+    let open = common::CONTRACT.replace("{ type: string }", "{ type: string, pattern: \"^(?=a)b\" }");
+    house.write("openapi.yaml", &open);
+    house.good(&[
+        "init",
+        "openapi.yaml",
+        "--upstream",
+        "http://127.0.0.1:3000",
+        "--issuer",
+        "https://idp.example.com",
+    ]);
+    let written = house.read("yett.yaml");
+    assert!(
+        written.lines().count() <= 12 && written.contains("accept_unenforced: file:openapi.unenforced.yaml"),
+        "{written}"
+    );
+    let accepted = house.read("openapi.unenforced.yaml");
+    assert!(accepted.contains("/pattern\": \""), "{accepted}");
+    house.good(&["check"]);
+    house.write("openapi.yaml", "openapi: 3.1.0\npaths: [");
+    assert!(
+        house
+            .bad(&["init", "openapi.yaml", "--upstream", "http://a", "--force"])
+            .contains("nothing was written")
+    );
+    assert_eq!(house.read("yett.yaml"), written);
+}
+
+#[test]
+fn schema_config_and_completions_print() {
+    let house = House::new();
+    let schema: serde_json::Value = serde_json::from_str(&house.good(&["schema"])).unwrap();
+    assert!(schema["$defs"]["Api"]["properties"]["limits"].is_object());
+    house.write("yett.yaml", &house.document(1));
+    let config = house.good(&["config"]);
+    assert!(config.contains("bind: 127.0.0.1:0  # yett.yaml:2:9 (short form)"), "{config}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(house.good(&["completions", shell]).contains("yett"));
+    }
+    assert!(house.bad(&["check", "--config", "none.yaml"]).contains("there is no such file"));
+}
+
+#[test]
+fn a_document_with_errors_is_not_served() {
+    let house = House::new();
+    house.write("yett.yaml", &house.document(1).replace("notes:\n", "notes:\n    no: 1\n"));
+    let said = house.bad(&["run"]);
+    assert!(said.contains("unknown key `no`") && said.contains("not served, 1 error"), "{said}");
+    house.write("yett.yaml", &house.document(1).replace("http://127.0.0.1:0", "http://0.0.0.0:0"));
+    let said = house.bad(&["run"]);
+    assert!(said.contains("error[cleartext]") && said.contains("error[local-issuer]"), "{said}");
+}
