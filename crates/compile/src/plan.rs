@@ -26,6 +26,9 @@ pub(crate) struct Steps {
     pub(crate) response_mode: ResponseMode,
 }
 
+/// Operations, controls and places, each by its number.
+pub(crate) type Planned = (Vec<Arc<OperationPlan>>, Vec<Arc<dyn Control>>, Vec<Box<str>>);
+
 /// Numbers operations, controls and places as they come up.
 pub(crate) struct Planner<'a> {
     controls: Vec<Arc<dyn Control>>,
@@ -102,7 +105,7 @@ impl<'a> Planner<'a> {
         number
     }
 
-    pub(crate) fn finish(self) -> (Vec<Arc<OperationPlan>>, Vec<Arc<dyn Control>>, Vec<Box<str>>) {
+    pub(crate) fn finish(self) -> Planned {
         (self.operations, self.controls, self.places.finish())
     }
 

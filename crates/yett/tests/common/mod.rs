@@ -2,6 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(unreachable_pub, reason = "a module of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
 use std::io::{BufRead, BufReader, Read, Write};
