@@ -235,11 +235,19 @@ impl Http2 {
         loop {
             let Ok(frame) = read_frame(&mut self.reader) else { return Outcome::Closed };
             let word = |at: usize| {
-                frame.payload.get(at..at + 4).map_or(0, |bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+                frame
+                    .payload
+                    .get(at..at + 4)
+                    .map_or(0, |bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
             };
             match frame.kind {
                 kind::SETTINGS | kind::PING if frame.flags & END_STREAM == 0 => {
-                    self.frame(frame.kind, END_STREAM, 0, if frame.kind == kind::PING { frame.payload } else { Vec::new() });
+                    self.frame(
+                        frame.kind,
+                        END_STREAM,
+                        0,
+                        if frame.kind == kind::PING { frame.payload } else { Vec::new() },
+                    );
                 }
                 kind::GOAWAY if word(4) != 0 || word(0) < stream => return Outcome::Gone(word(4)),
                 kind::RST_STREAM if frame.stream == stream => {

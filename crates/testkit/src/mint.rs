@@ -136,7 +136,12 @@ impl Mint {
             let lines: Vec<&str> =
                 encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
             let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"));
-            texts.extend([der.as_ref().to_vec(), key.as_ref().to_vec(), format!("{pem}\n").into(), pem.into()]);
+            texts.extend([
+                der.as_ref().to_vec(),
+                key.as_ref().to_vec(),
+                format!("{pem}\n").into(),
+                pem.into(),
+            ]);
         }
         texts
     }

@@ -94,7 +94,8 @@ fn head_of(bytes: &[u8]) -> Vec<u8> {
     let pseudo = |name: &[u8]| {
         fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()).unwrap_or_default()
     };
-    let mut out = [pseudo(b":method"), b" ".to_vec(), pseudo(b":path"), b" HTTP/1.1\r\nHost: ".to_vec()].concat();
+    let mut out =
+        [pseudo(b":method"), b" ".to_vec(), pseudo(b":path"), b" HTTP/1.1\r\nHost: ".to_vec()].concat();
     out.extend(pseudo(b":authority"));
     out.extend_from_slice(b"\r\n");
     for (name, value) in fields.iter().filter(|(name, _)| !name.starts_with(b":")) {

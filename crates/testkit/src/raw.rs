@@ -107,7 +107,9 @@ impl RawClient {
             } else if head.get("transfer-encoding").is_some() {
                 Framing::Chunked
             } else {
-                head.get("content-length").and_then(|value| value.parse().ok()).map_or(Framing::Close, Framing::Length)
+                head.get("content-length")
+                    .and_then(|value| value.parse().ok())
+                    .map_or(Framing::Close, Framing::Length)
             };
             let body = self.reader.take_body(framing)?;
             return Ok(Reply { status, head, body, interim });

@@ -137,7 +137,10 @@ struct State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("calls", &self.calls).field("faults", &self.faults).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("calls", &self.calls)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,10 @@ pub struct Head {
 impl Head {
     /// The values of a field, case of the name ignored.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The first value of a field.
@@ -48,7 +51,8 @@ pub fn is_token(byte: u8) -> bool {
 /// Reads a head, as lenient as needed to look at an answer of any kind: bytes outside ASCII become `?`.
 #[must_use]
 pub fn read_head(bytes: &[u8]) -> Head {
-    let text: String = bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
+    let text: String =
+        bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
     let mut lines = text.split("\r\n");
     let start = lines.next().unwrap_or_default().to_owned();
     let fields = lines
@@ -119,7 +123,9 @@ fn check_start(line: &[u8], faults: &mut Vec<String>) {
     if method.is_empty() || !method.iter().copied().all(is_token) {
         faults.push(format!("method `{}`", method.escape_ascii()));
     }
-    if !(target.starts_with(b"/") || *target == b"*") || !target.iter().all(|byte| (0x21..0x7f).contains(byte)) {
+    if !(target.starts_with(b"/") || *target == b"*")
+        || !target.iter().all(|byte| (0x21..0x7f).contains(byte))
+    {
         faults.push(format!("target `{}`", target.escape_ascii()));
     }
     if *version != b"HTTP/1.1" {
@@ -228,7 +234,9 @@ impl<R: Read> Reader<R> {
     }
 
     fn take_chunks(&mut self) -> io::Result<Vec<u8>> {
-        let wrong = |what: &[u8]| io::Error::new(io::ErrorKind::InvalidData, format!("chunk `{}`", what.escape_ascii()));
+        let wrong = |what: &[u8]| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("chunk `{}`", what.escape_ascii()))
+        };
         let mut body = Vec::new();
         loop {
             let line = self.take_until(b"\n")?;

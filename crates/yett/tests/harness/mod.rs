@@ -134,11 +134,16 @@ impl Gateway {
         let find = |what: &str| {
             let found = until(20, || {
                 let said = said.lock().unwrap();
-                let line = said.iter().find_map(|line| line.split_once(what).map(|(_, rest)| rest.to_owned()))?;
+                let line =
+                    said.iter().find_map(|line| line.split_once(what).map(|(_, rest)| rest.to_owned()))?;
                 line.split([' ', '/', ',']).next()?.parse().ok()
             });
             found.unwrap_or_else(|| {
-                panic!("the gateway did not say `{what}…`:\n{}\n{}", said.lock().unwrap().join("\n"), document)
+                panic!(
+                    "the gateway did not say `{what}…`:\n{}\n{}",
+                    said.lock().unwrap().join("\n"),
+                    document
+                )
             })
         };
         let (address, admin) = (find("listening on http://"), find("admin on http://"));
@@ -198,7 +203,8 @@ impl Gateway {
 
     /// The line of a call, by the id that its answer carried.
     pub fn log_of(&self, reply: &Reply) -> Value {
-        let id = reply.head.get("yett-call-id").unwrap_or_else(|| panic!("no `yett-call-id` in {:?}", reply.head));
+        let id =
+            reply.head.get("yett-call-id").unwrap_or_else(|| panic!("no `yett-call-id` in {:?}", reply.head));
         self.log_line(|line| line["id"] == id)
     }
 
@@ -268,7 +274,11 @@ pub fn judge(gateway: &Gateway, recorder: &Recorder, cases: &[Case]) {
 /// How long the body was on the wire; chunked ones are not used in twins' upstream form except for passing bodies.
 fn wire_length(call: &testkit::Recorded) -> usize {
     let chunked = call.head.get("transfer-encoding").is_some();
-    let frame = if chunked && !call.body.is_empty() { format!("{:X}\r\n\r\n0\r\n\r\n", call.body.len()).len() } else { 0 };
+    let frame = if chunked && !call.body.is_empty() {
+        format!("{:X}\r\n\r\n0\r\n\r\n", call.body.len()).len()
+    } else {
+        0
+    };
     call.body.len() + frame
 }
 

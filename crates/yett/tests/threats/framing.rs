@@ -14,34 +14,55 @@ fn head(lines: &str) -> Vec<u8> {
 fn heads() -> Vec<Case> {
     let host = "Host: api.test\r\n";
     let json = "Content-Type: application/json\r\n";
-    let post = |fields: &str, body: &str| head(&format!("POST /things HTTP/1.1\r\n{host}{json}{fields}\r\n{body}"));
+    let post =
+        |fields: &str, body: &str| head(&format!("POST /things HTTP/1.1\r\n{host}{json}{fields}\r\n{body}"));
     let twin = post_json("/things", THING);
     let mut cases = vec![
         case("bare LF after the request line", head(&format!("GET /things HTTP/1.1\n{host}\r\n")), MALFORMED),
         case("bare LF after a field", head("GET /things HTTP/1.1\r\nHost: api.test\n\r\n"), MALFORMED),
-        case("bare LF at the end", head("GET /things HTTP/1.1\r\nHost: api.test\r\nA: b\r\n\n\r\n\r\n"), MALFORMED),
+        case(
+            "bare LF at the end",
+            head("GET /things HTTP/1.1\r\nHost: api.test\r\nA: b\r\n\n\r\n\r\n"),
+            MALFORMED,
+        ),
         case("bare CR in a value", get("/things", "A: b\rc\r\n"), MALFORMED),
         case("NUL in a value", get("/things", "A: b\0c\r\n"), MALFORMED),
         case("NUL in a name", get("/things", "A\0: b\r\n"), MALFORMED),
         case("a control character in a value", get("/things", "A: b\x01c\r\n"), MALFORMED),
         case("DEL in a value", get("/things", "A: b\x7f\r\n"), MALFORMED),
         case("a folded field", get("/things", "A: b\r\n c\r\n"), MALFORMED),
-        case("a field that begins folded", head("GET /things HTTP/1.1\r\n A: b\r\nHost: api.test\r\n\r\n"), MALFORMED),
+        case(
+            "a field that begins folded",
+            head("GET /things HTTP/1.1\r\n A: b\r\nHost: api.test\r\n\r\n"),
+            MALFORMED,
+        ),
         case("white space before the colon", get("/things", "A : b\r\n"), MALFORMED),
         case("a tab before the colon", get("/things", "A\t: b\r\n"), MALFORMED),
         case("a field without a colon", get("/things", "Abc\r\n"), MALFORMED),
         case("an empty field name", get("/things", ": b\r\n"), MALFORMED),
         case("a field name that is no token", get("/things", "A(b): c\r\n"), MALFORMED),
-        case("two spaces in the request line", head(&format!("GET  /things HTTP/1.1\r\n{host}\r\n")), MALFORMED),
+        case(
+            "two spaces in the request line",
+            head(&format!("GET  /things HTTP/1.1\r\n{host}\r\n")),
+            MALFORMED,
+        ),
         case("a tab in the request line", head(&format!("GET\t/things HTTP/1.1\r\n{host}\r\n")), MALFORMED),
-        case("a space at the end of the request line", head(&format!("GET /things HTTP/1.1 \r\n{host}\r\n")), MALFORMED),
+        case(
+            "a space at the end of the request line",
+            head(&format!("GET /things HTTP/1.1 \r\n{host}\r\n")),
+            MALFORMED,
+        ),
         case("no version", head(&format!("GET /things\r\n{host}\r\n")), MALFORMED),
         case("HTTP/1.2", head(&format!("GET /things HTTP/1.2\r\n{host}\r\n")), MALFORMED),
         case("HTTP/2.0 in text", head(&format!("GET /things HTTP/2.0\r\n{host}\r\n")), MALFORMED),
         case("http/1.1 in lower case", head(&format!("GET /things http/1.1\r\n{host}\r\n")), MALFORMED),
         case("a method that is no token", head(&format!("GE(T /things HTTP/1.1\r\n{host}\r\n")), MALFORMED),
         case("a target with a fragment", head(&format!("GET /things#x HTTP/1.1\r\n{host}\r\n")), MALFORMED),
-        case("an empty line before the request", head(&format!("\r\nGET /things HTTP/1.1\r\n{host}\r\n")), MALFORMED),
+        case(
+            "an empty line before the request",
+            head(&format!("\r\nGET /things HTTP/1.1\r\n{host}\r\n")),
+            MALFORMED,
+        ),
     ];
     let lengths = [
         ("CL and TE", "Content-Length: 12\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
@@ -60,7 +81,11 @@ fn heads() -> Vec<Case> {
         ("CL with a form feed", "Content-Length: \x0c12\r\n", THING),
         ("TE identity", "Transfer-Encoding: identity\r\nContent-Length: 12\r\n", THING),
         ("TE gzip, chunked", "Transfer-Encoding: gzip, chunked\r\n", "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n"),
-        ("TE chunked, identity", "Transfer-Encoding: chunked, identity\r\n", "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n"),
+        (
+            "TE chunked, identity",
+            "Transfer-Encoding: chunked, identity\r\n",
+            "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n",
+        ),
         ("TE chunked twice", "Transfer-Encoding: chunked, chunked\r\n", "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n"),
         ("two TE", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
         ("TE xchunked", "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
@@ -70,7 +95,9 @@ fn heads() -> Vec<Case> {
         ("empty TE", "Transfer-Encoding: \r\nContent-Length: 12\r\n", THING),
     ];
     cases.extend(
-        lengths.iter().map(|(name, fields, body)| case(name, post(fields, body), MALFORMED).twin(twin.clone())),
+        lengths
+            .iter()
+            .map(|(name, fields, body)| case(name, post(fields, body), MALFORMED).twin(twin.clone())),
     );
     cases
 }
@@ -96,7 +123,9 @@ fn chunks() -> Vec<Case> {
         ("a trailer with a control character", b"c\r\n{\"name\":\"a\"}\r\n0\r\nA: \x01\r\n\r\n"),
         ("a trailer that is folded", b"c\r\n{\"name\":\"a\"}\r\n0\r\n A: b\r\n\r\n"),
     ];
-    bad.iter().map(|(name, body)| case(name, chunked("/things", body), Expect::Refusal).twin(good.clone())).collect()
+    bad.iter()
+        .map(|(name, body)| case(name, chunked("/things", body), Expect::Refusal).twin(good.clone()))
+        .collect()
 }
 
 #[test]
@@ -207,8 +236,12 @@ fn threat_03_nothing_tunnels_before_101() {
         case("websocket", with(websocket), refused.clone()),
         case("h2c", with(h2c), refused.clone()),
         case("an unknown protocol", with("Connection: upgrade\r\nUpgrade: foo/1\r\n"), refused.clone()),
-        case("several protocols", with("Connection: upgrade\r\nUpgrade: foo, h2c\r\n"), refused.clone()),
-        case("CONNECT", connect, Expect::OneOf(&["upgrade_refused", "method_not_allowed", "request_malformed"])),
+        case("several protocols", with("Connection: upgrade\r\nUpgrade: foo, h2c\r\n"), refused),
+        case(
+            "CONNECT",
+            connect,
+            Expect::OneOf(&["upgrade_refused", "method_not_allowed", "request_malformed"]),
+        ),
     ];
     let recorder = Recorder::start();
     let gateway = Gateway::start(&recorder);
@@ -236,18 +269,25 @@ fn threat_04_http_1_0_and_codings() {
     let recorder = Recorder::start();
     let gateway = Gateway::start(&recorder);
     let old = |fields: &str, body: &str| {
-        format!("POST /things HTTP/1.0\r\nHost: api.test\r\nContent-Type: application/json\r\n{fields}\r\n{body}")
+        format!(
+            "POST /things HTTP/1.0\r\nHost: api.test\r\nContent-Type: application/json\r\n{fields}\r\n{body}"
+        )
     };
     let twin = old("Content-Length: 12\r\n", THING);
     let chunks = "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n";
     let cases = [
-        case("chunked in HTTP/1.0", old("Transfer-Encoding: chunked\r\n", chunks), MALFORMED).twin(twin.clone()),
-        case("deflate in HTTP/1.0", old("Transfer-Encoding: deflate\r\n", chunks), MALFORMED).twin(twin.clone()),
+        case("chunked in HTTP/1.0", old("Transfer-Encoding: chunked\r\n", chunks), MALFORMED)
+            .twin(twin.clone()),
+        case("deflate in HTTP/1.0", old("Transfer-Encoding: deflate\r\n", chunks), MALFORMED)
+            .twin(twin.clone()),
         case("an unknown version", "GET /things HTTP/1.9\r\nHost: api.test\r\n\r\n", MALFORMED).twin(twin),
     ];
     judge(&gateway, &recorder, &cases);
     // An HTTP/1.0 client gets an answer that it can read: no chunks, and the connection ends.
-    recorder.answer(Answer { body: b"2\r\n{}\r\n0\r\n\r\n".to_vec(), ..Answer::json(200, "") }.header("transfer-encoding", "chunked"));
+    recorder.answer(
+        Answer { body: b"2\r\n{}\r\n0\r\n\r\n".to_vec(), ..Answer::json(200, "") }
+            .header("transfer-encoding", "chunked"),
+    );
     let mut client = RawClient::connect(gateway.address);
     client.send("GET /things HTTP/1.0\r\nHost: api.test\r\n\r\n").unwrap();
     let reply = client.reply().unwrap();
@@ -261,7 +301,9 @@ fn threat_07_expectations_are_met_once_or_refused() {
     let gateway = Gateway::start(&recorder);
     let json = "Content-Type: application/json\r\n";
     // With 100-continue on an open operation: 100, then the answer; the upstream sees no expectation.
-    let head = format!("POST /things HTTP/1.1\r\nHost: api.test\r\n{json}Content-Length: 12\r\nExpect: 100-continue\r\n\r\n");
+    let head = format!(
+        "POST /things HTTP/1.1\r\nHost: api.test\r\n{json}Content-Length: 12\r\nExpect: 100-continue\r\n\r\n"
+    );
     let mut client = RawClient::connect(gateway.address);
     client.send(&head).unwrap();
     client.send(THING).unwrap();
@@ -282,7 +324,9 @@ fn threat_07_expectations_are_met_once_or_refused() {
 
 /// Odd bytes where a rule looks: none may make it look away.
 fn odd() -> Vec<Case> {
-    let auth = |value: &[u8]| [b"GET /secret HTTP/1.1\r\nHost: api.test\r\nAuthorization: ", value, b"\r\n\r\n"].concat();
+    let auth = |value: &[u8]| {
+        [b"GET /secret HTTP/1.1\r\nHost: api.test\r\nAuthorization: ", value, b"\r\n\r\n"].concat()
+    };
     let long = vec![b'a'; 20_000];
     let mut cases: Vec<Case> = [
         ("an empty credential", b"".as_slice()),
@@ -308,17 +352,53 @@ fn odd() -> Vec<Case> {
     .collect();
     let longer = "a".repeat(70_000);
     cases.extend([
-        case("a field past the bound", get("/things", &format!("A: {longer}\r\n")), Expect::Problem(431, "headers_too_large")),
-        case("fields past the bound", get("/things", &"A: b\r\n".repeat(500)), Expect::Problem(431, "headers_too_large")),
-        case("a target past the bound", get(&format!("/public/{longer}"), ""), Expect::Problem(414, "target_too_long")),
-        case("obs-text in the target", b"GET /public/\xff HTTP/1.1\r\nHost: api.test\r\n\r\n".to_vec(), Expect::Refusal),
-        case("obs-text in the query", b"GET /things?q=\xff HTTP/1.1\r\nHost: api.test\r\n\r\n".to_vec(), Expect::Refusal),
+        case(
+            "a field past the bound",
+            get("/things", &format!("A: {longer}\r\n")),
+            Expect::Problem(431, "headers_too_large"),
+        ),
+        case(
+            "fields past the bound",
+            get("/things", &"A: b\r\n".repeat(500)),
+            Expect::Problem(431, "headers_too_large"),
+        ),
+        case(
+            "a target past the bound",
+            get(&format!("/public/{longer}"), ""),
+            Expect::Problem(414, "target_too_long"),
+        ),
+        case(
+            "obs-text in the target",
+            b"GET /public/\xff HTTP/1.1\r\nHost: api.test\r\n\r\n".to_vec(),
+            Expect::Refusal,
+        ),
+        case(
+            "obs-text in the query",
+            b"GET /things?q=\xff HTTP/1.1\r\nHost: api.test\r\n\r\n".to_vec(),
+            Expect::Refusal,
+        ),
         case("a query that is no UTF-8", get("/things?q=%FF", ""), Expect::Problem(400, "parameter_invalid")),
-        case("a parameter that is no UTF-8", get("/public/%FF%FE", ""), Expect::Problem(400, "parameter_invalid")),
-        case("a header that is no UTF-8", b"GET /things HTTP/1.1\r\nHost: api.test\r\nX-Flavor: \xff\r\n\r\n".to_vec(), Expect::Problem(400, "parameter_invalid")),
-        case("a cookie that is no UTF-8", b"GET /things HTTP/1.1\r\nHost: api.test\r\nCookie: session=\xff\r\n\r\n".to_vec(), Expect::Problem(400, "parameter_invalid")),
+        case(
+            "a parameter that is no UTF-8",
+            get("/public/%FF%FE", ""),
+            Expect::Problem(400, "parameter_invalid"),
+        ),
+        case(
+            "a header that is no UTF-8",
+            b"GET /things HTTP/1.1\r\nHost: api.test\r\nX-Flavor: \xff\r\n\r\n".to_vec(),
+            Expect::Problem(400, "parameter_invalid"),
+        ),
+        case(
+            "a cookie that is no UTF-8",
+            b"GET /things HTTP/1.1\r\nHost: api.test\r\nCookie: session=\xff\r\n\r\n".to_vec(),
+            Expect::Problem(400, "parameter_invalid"),
+        ),
         case("NUL in the query", get("/things?q=%00", ""), Expect::Refusal),
-        case("an unknown method in odd case", get("/things", "").replace_start(b"GET", b"gET"), Expect::Refusal),
+        case(
+            "an unknown method in odd case",
+            get("/things", "").replace_start(b"GET", b"gET"),
+            Expect::Refusal,
+        ),
     ]);
     cases
 }

@@ -21,17 +21,52 @@ fn several() -> Vec<Case> {
         case("parameters behind a semicolon", get("/things?limit=1;q=b", ""), bad.clone()),
         case("parameters behind an encoded ampersand", get("/things?limit=1%26q=b", ""), bad.clone()),
         case("a header twice", get("/things", "X-Flavor: sweet\r\nX-Flavor: sour\r\n"), bad.clone()),
-        case("a header twice in two cases", get("/things", "X-Flavor: sweet\r\nx-flavor: sweet\r\n"), bad.clone()),
+        case(
+            "a header twice in two cases",
+            get("/things", "X-Flavor: sweet\r\nx-flavor: sweet\r\n"),
+            bad.clone(),
+        ),
         case("a header with a comma", get("/things", "X-Flavor: sweet, sour\r\n"), bad.clone()),
         case("a cookie twice", get("/things", "Cookie: session=a; session=b\r\n"), bad.clone()),
         case("a cookie in two fields", get("/things", "Cookie: session=a\r\nCookie: session=b\r\n"), bad),
-        case("two media types", send("POST", "/things", text, body), Expect::OneOf(&["media_type_unsupported", "request_malformed", "body_malformed"])).twin(post.clone()),
-        case("one media type twice", send("POST", "/things", twice, body), Expect::OneOf(&["media_type_unsupported", "request_malformed", "body_malformed"])).twin(post.clone()),
-        case("two media types in one field", send("POST", "/things", "Content-Type: application/json, text/plain\r\n", body), Expect::Problem(415, "media_type_unsupported")).twin(post),
-        case("two credentials", get("/secret", "Authorization: Bearer a.b.c\r\nAuthorization: Bearer d.e.f\r\n"), Expect::Problem(400, "credential_malformed")),
-        case("two credentials in two cases", get("/secret", "Authorization: Bearer a.b.c\r\nauthorization: Bearer d.e.f\r\n"), Expect::Problem(400, "credential_malformed")),
-        case("a credential in the query", get("/secret?access_token=a.b.c", ""), Expect::Problem(400, "credential_malformed")),
-        case("a credential in the query, encoded", get("/secret?access%5Ftoken=a.b.c", ""), Expect::Problem(400, "credential_malformed")),
+        case(
+            "two media types",
+            send("POST", "/things", text, body),
+            Expect::OneOf(&["media_type_unsupported", "request_malformed", "body_malformed"]),
+        )
+        .twin(post.clone()),
+        case(
+            "one media type twice",
+            send("POST", "/things", twice, body),
+            Expect::OneOf(&["media_type_unsupported", "request_malformed", "body_malformed"]),
+        )
+        .twin(post.clone()),
+        case(
+            "two media types in one field",
+            send("POST", "/things", "Content-Type: application/json, text/plain\r\n", body),
+            Expect::Problem(415, "media_type_unsupported"),
+        )
+        .twin(post),
+        case(
+            "two credentials",
+            get("/secret", "Authorization: Bearer a.b.c\r\nAuthorization: Bearer d.e.f\r\n"),
+            Expect::Problem(400, "credential_malformed"),
+        ),
+        case(
+            "two credentials in two cases",
+            get("/secret", "Authorization: Bearer a.b.c\r\nauthorization: Bearer d.e.f\r\n"),
+            Expect::Problem(400, "credential_malformed"),
+        ),
+        case(
+            "a credential in the query",
+            get("/secret?access_token=a.b.c", ""),
+            Expect::Problem(400, "credential_malformed"),
+        ),
+        case(
+            "a credential in the query, encoded",
+            get("/secret?access%5Ftoken=a.b.c", ""),
+            Expect::Problem(400, "credential_malformed"),
+        ),
     ]
 }
 
@@ -212,7 +247,13 @@ fn threat_36_nothing_overrides_the_method() {
     let recorder = Recorder::start();
     let gateway = Gateway::start(&recorder);
     let token = gateway.token("alice", "things:read");
-    let names = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Method", "X_HTTP_Method_Override"];
+    let names = [
+        "X-HTTP-Method-Override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+        "X-Method",
+        "X_HTTP_Method_Override",
+    ];
     for name in names {
         for spelling in spellings(name) {
             let fields = format!("{spelling}: DELETE\r\n");
@@ -223,26 +264,65 @@ fn threat_36_nothing_overrides_the_method() {
             assert!(!text.contains("DELETE"), "{spelling} reached the upstream: {text}");
             // Nor does it open what needs more rights.
             let fields = format!("{spelling}: GET\r\nAuthorization: Bearer {token}\r\n");
-            let request = send("POST", "/secret", &format!("{fields}Content-Type: application/json\r\n"), r#"{"name":"a"}"#);
+            let request = send(
+                "POST",
+                "/secret",
+                &format!("{fields}Content-Type: application/json\r\n"),
+                r#"{"name":"a"}"#,
+            );
             assert_eq!(gateway.call(request).status, 403, "{spelling}");
         }
     }
     let cases = [
-        case("_method in the query", get("/things?_method=DELETE", ""), Expect::Problem(400, "parameter_invalid")),
-        case("_method in a form", send("POST", "/form", "Content-Type: application/x-www-form-urlencoded\r\n", "name=a&_method=DELETE"), Expect::Problem(400, "body_invalid"))
-            .twin(send("POST", "/form", "Content-Type: application/x-www-form-urlencoded\r\n", "name=a")),
-        case("_method in JSON", post_json("/things", r#"{"name":"a","_method":"DELETE"}"#), Expect::Problem(400, "body_invalid"))
-            .twin(post_json("/things", r#"{"name":"a"}"#)),
-        case("an unknown method", send("PURGE", "/things", "", ""), Expect::Problem(405, "method_not_allowed")),
-        case("a method of WebDAV", send("PROPFIND", "/things", "", ""), Expect::Problem(405, "method_not_allowed")),
+        case(
+            "_method in the query",
+            get("/things?_method=DELETE", ""),
+            Expect::Problem(400, "parameter_invalid"),
+        ),
+        case(
+            "_method in a form",
+            send(
+                "POST",
+                "/form",
+                "Content-Type: application/x-www-form-urlencoded\r\n",
+                "name=a&_method=DELETE",
+            ),
+            Expect::Problem(400, "body_invalid"),
+        )
+        .twin(send("POST", "/form", "Content-Type: application/x-www-form-urlencoded\r\n", "name=a")),
+        case(
+            "_method in JSON",
+            post_json("/things", r#"{"name":"a","_method":"DELETE"}"#),
+            Expect::Problem(400, "body_invalid"),
+        )
+        .twin(post_json("/things", r#"{"name":"a"}"#)),
+        case(
+            "an unknown method",
+            send("PURGE", "/things", "", ""),
+            Expect::Problem(405, "method_not_allowed"),
+        ),
+        case(
+            "a method of WebDAV",
+            send("PROPFIND", "/things", "", ""),
+            Expect::Problem(405, "method_not_allowed"),
+        ),
         case("TRACE", get("/things", "").splice_method("TRACE"), Expect::Problem(405, "method_not_allowed")),
-        case("a method in lower case", get("/things", "").splice_method("get"), Expect::Problem(405, "method_not_allowed")),
-        case("a method with more behind", get("/things", "").splice_method("GETX"), Expect::Problem(405, "method_not_allowed")),
+        case(
+            "a method in lower case",
+            get("/things", "").splice_method("get"),
+            Expect::Problem(405, "method_not_allowed"),
+        ),
+        case(
+            "a method with more behind",
+            get("/things", "").splice_method("GETX"),
+            Expect::Problem(405, "method_not_allowed"),
+        ),
     ];
     judge(&gateway, &recorder, &cases);
     reaches_naive(&cases);
     let reply = gateway.call(send("PURGE", "/things", "", ""));
-    let mut allow: Vec<&str> = reply.head.get("allow").unwrap_or_default().split(',').map(str::trim).collect();
+    let mut allow: Vec<&str> =
+        reply.head.get("allow").unwrap_or_default().split(',').map(str::trim).collect();
     allow.sort_unstable();
     assert_eq!(allow, ["GET", "HEAD", "OPTIONS", "POST"]);
 }

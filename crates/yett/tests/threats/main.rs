@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     reason = "a test that cannot be set up has to fail loudly"
 )]
+#![allow(clippy::too_many_lines, reason = "tables of cases")]
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -150,8 +150,16 @@ fn hosts() -> Vec<Case> {
         case("a host above", host("Host: x.api.test\r\n"), Expect::Problem(421, "host_unknown")),
         case("no host", host(""), Expect::Problem(400, "request_malformed")),
         case("an empty host", host("Host: \r\n"), unknown.clone()),
-        case("two hosts", host("Host: api.test\r\nHost: evil.test\r\n"), Expect::Problem(400, "request_malformed")),
-        case("two equal hosts", host("Host: api.test\r\nHost: api.test\r\n"), Expect::Problem(400, "request_malformed")),
+        case(
+            "two hosts",
+            host("Host: api.test\r\nHost: evil.test\r\n"),
+            Expect::Problem(400, "request_malformed"),
+        ),
+        case(
+            "two equal hosts",
+            host("Host: api.test\r\nHost: api.test\r\n"),
+            Expect::Problem(400, "request_malformed"),
+        ),
         case("two hosts in one field", host("Host: api.test, evil.test\r\n"), unknown.clone()),
         case("a user in the host", host("Host: x@api.test\r\n"), unknown.clone()),
         case("a path in the host", host("Host: api.test/x\r\n"), unknown.clone()),
@@ -160,10 +168,22 @@ fn hosts() -> Vec<Case> {
         case("a port that is none", host("Host: api.test:http\r\n"), unknown.clone()),
         case("two ports", host("Host: api.test:80:90\r\n"), unknown.clone()),
         case("two dots at the end", host("Host: api.test..\r\n"), unknown.clone()),
-        case("obs-text in the host", [b"GET /things HTTP/1.1\r\nHost: api.test\xff\r\n\r\n".as_slice()].concat(), unknown.clone()),
+        case(
+            "obs-text in the host",
+            [b"GET /things HTTP/1.1\r\nHost: api.test\xff\r\n\r\n".as_slice()].concat(),
+            unknown.clone(),
+        ),
         case("an encoded host", host("Host: api%2etest\r\n"), unknown.clone()),
-        case("an absolute form with another host", "GET http://evil.test/things HTTP/1.1\r\nHost: api.test\r\n\r\n", unknown.clone()),
-        case("an absolute form against Host", "GET http://api.test/things HTTP/1.1\r\nHost: evil.test\r\n\r\n", unknown),
+        case(
+            "an absolute form with another host",
+            "GET http://evil.test/things HTTP/1.1\r\nHost: api.test\r\n\r\n",
+            unknown.clone(),
+        ),
+        case(
+            "an absolute form against Host",
+            "GET http://api.test/things HTTP/1.1\r\nHost: evil.test\r\n\r\n",
+            unknown,
+        ),
     ]
 }
 
@@ -186,8 +206,12 @@ fn threat_15_the_authority_of_http_2_is_the_host() {
     let gateway = Gateway::with(&Setup::api("hosts: [api.test]"), &recorder.url());
     let call = |authority: &[u8], host: Option<&[u8]>| {
         let mut client = Http2::connect(gateway.address);
-        let mut fields: Vec<(&[u8], &[u8])> =
-            vec![(b":method", b"GET"), (b":scheme", b"http"), (b":authority", authority), (b":path", b"/things")];
+        let mut fields: Vec<(&[u8], &[u8])> = vec![
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b":authority", authority),
+            (b":path", b"/things"),
+        ];
         fields.extend(host.map(|host| (b"host".as_slice(), host)));
         client.headers(1, &fields, true);
         client.outcome(1).status()
