@@ -216,14 +216,24 @@ fn check_request_line(line: &[u8]) -> Result<bool, Fault> {
     if target.len() > bounds::TARGET_BYTES {
         return Err(Fault::TargetTooLong);
     }
-    if target.is_empty() || target.iter().any(|byte| is_control(*byte) || matches!(byte, b'\t' | b'#')) {
+    if target.is_empty() || target.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
         return Err(Malformed("a target with a byte that is not allowed there"));
+    }
+    // What the parser behind cannot read it would refuse with an answer of its own, without an id and a log line.
+    if !is_plain_path(target) && http::Uri::try_from(target).is_err() {
+        return Err(Malformed("a target that is no URI reference"));
     }
     match version {
         b"HTTP/1.1" => Ok(false),
         b"HTTP/1.0" => Ok(true),
         _ => Err(Malformed("a version other than HTTP/1.0 and HTTP/1.1")),
     }
+}
+
+/// Whether a target is a path and query of the bytes that need no second look.
+fn is_plain_path(target: &[u8]) -> bool {
+    target.first() == Some(&b'/')
+        && target.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~%?&=+,:@!$*;".contains(byte))
 }
 
 fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
