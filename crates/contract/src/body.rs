@@ -157,6 +157,10 @@ impl MediaRules {
     /// The object that a form stands for.
     fn read_form(&self, bytes: &[u8]) -> Result<Tape, Problem> {
         let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("encoding", "must be UTF-8"))?;
+        // Old servers part fields at `;` as well as at `&`; no serializer writes it raw (THREATS row 34).
+        if text.contains(';') {
+            return Err(Problem::new("encoding", "a `;` must be written as `%3B`"));
+        }
         let pairs = query::pairs(text).map_err(|fault| match fault {
             query::Fault::Encoding => Problem::new("encoding", "must be percent-encoded UTF-8"),
             query::Fault::TooMany => Problem::new("bounds", "has too many fields"),
