@@ -54,6 +54,8 @@ pub fn canonical_path(raw: &str) -> Result<Cow<'_, str>, NotCanonical> {
         return Err(NotCanonical::NotAbsolute);
     }
     let path = normalize(raw, Part::Path)?;
+    // Escapes that hid digits can leave a second layer behind, as `%25%32e` leaves `%252e`: it must not go upstream.
+    normalize(&path, Part::Path)?;
     check_segments(&path)?;
     Ok(path)
 }

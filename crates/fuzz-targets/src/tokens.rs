@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jose::{Algorithm, Expectations, Fault, KeySet, SigningKey, TypPolicy};
+use jose::{Algorithm, Expectations, KeySet, SigningKey, TypPolicy};
 use serde_json::Value;
 
 const NOW: u64 = 1_800_000_000;
@@ -116,8 +116,6 @@ fn tampered(data: &[u8]) {
         .and_then(|token| jose::verify(&token, &material().keys, &Algorithm::ALL).map(|_| ()));
     match verified {
         Ok(()) => assert_eq!(&text, good, "a changed token verifies"),
-        Err(fault) => {
-            assert!(text != *good || !Fault::ALL.contains(&fault), "the good token does not verify")
-        }
+        Err(fault) => assert_ne!(&text, good, "the good token does not verify: {}", fault.name()),
     }
 }
