@@ -16,6 +16,7 @@ test: peers
 	@tools/step "format" $(CARGO) fmt --all --check
 	@tools/step "clippy" $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --locked -- -D warnings
 	@tools/step "build" $(CARGO) build --profile $(PROFILE) --workspace --bins --locked
+	@tools/step "judges" .peers/venv/bin/python tests/peers/selftest.py
 	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --locked --no-fail-fast
 
 peers:

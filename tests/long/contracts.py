@@ -24,7 +24,6 @@ from common import PEERS, ROOT, Workspace, finish, say
 CONTRACTS = [
     ("github", "npm/node_modules/@octokit/openapi/generated/api.github.com.json"),
     ("github-enterprise", "npm/node_modules/@octokit/openapi/generated/ghes-3.19.json"),
-    ("github-dereferenced", "npm/node_modules/@octokit/openapi/generated/api.github.com.deref.json"),
 ]
 
 

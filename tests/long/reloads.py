@@ -81,6 +81,7 @@ class Setup:
     def write(self):
         replace(self.folder / "contract.yaml", self.contract())
         replace(self.folder / "yett.yaml", f"""version: 1
+admin: {{ bind: "127.0.0.1:0" }}
 listeners:
   plain: {{ bind: "127.0.0.1:0" }}
   secure: {{ bind: "127.0.0.1:0", tls: {{ certificate: "file:server.pem", key: "file:server.key" }} }}

@@ -35,6 +35,7 @@ def main(flags):
         upstream = recorder.wait_for(r"recorder on (http://\S+)")[1]
         (workspace.path / "yett.yaml").write_text(f"""version: 1
 listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
 apis:
   orders:
     contract: ./{contract.name}

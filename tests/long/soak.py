@@ -30,6 +30,7 @@ KEY = "0b9c1a4e-6f0d-4e0a-9a53-5a3c6c1d2e3f"
 def document(orders):
     return f"""version: 1
 listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
 apis:
   orders:
     contract: ./openapi.yaml

@@ -77,8 +77,10 @@ enum Part {
 fn check_segments(path: &str) -> Result<(), NotCanonical> {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
-        // `;` starts path parameters in some servers: the segment is what stands before it.
-        match segment.split(';').next().unwrap_or_default() {
+        // `;` starts path parameters in some servers, and in some of them after decoding: the segment is what stands
+        // before it, in either spelling.
+        let name = segment.split(';').next().unwrap_or_default();
+        match name.split("%3B").next().unwrap_or_default() {
             "" if segments.peek().is_some() || !segment.is_empty() => return Err(NotCanonical::EmptySegment),
             "." | ".." => return Err(NotCanonical::DotSegment),
             _ => {}
@@ -212,6 +214,9 @@ mod tests {
             ("/orders/..", Err(DotSegment)),
             ("/orders/%2e%2E/admin", Err(DotSegment)),
             ("/orders/..;/admin", Err(DotSegment)),
+            ("/orders/..%3b/admin", Err(DotSegment)),
+            ("/orders/.%3Bx", Err(DotSegment)),
+            ("/a/%25%32e/b", Err(DoubleEncoding)),
             ("/orders%2f7", Err(EncodedSlash)),
             ("/orders%5C7", Err(EncodedSlash)),
             ("/orders\\7", Err(EncodedSlash)),

@@ -92,7 +92,7 @@ async fn each_noun_answers_its_typed_client() {
     assert!(!format!("{token:?}").contains("\"t\""), "a token is not shown by Debug");
     match client.token(&TokenRequest::default()).await {
         Err(ClientError::Problem(problem)) => {
-            assert_eq!((problem.status, &*problem.code), (400, "request_invalid"))
+            assert_eq!((problem.status, &*problem.code), (400, "request_invalid"));
         }
         other => panic!("{other:?}"),
     }

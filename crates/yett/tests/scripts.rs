@@ -34,8 +34,11 @@ fn run(script: &str, args: &[&str]) -> Output {
 fn must_pass(script: &str, args: &[&str]) {
     let output = run(script, args);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{script} {args:?}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    println!("{said}");
+    assert!(
+        output.status.success(),
+        "{script} {args:?}\n{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

@@ -8,8 +8,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Size, Spanned};
 
-use super::{Bodies, Coding};
+use super::Bodies;
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+
+/// A content coding that can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 1950 around RFC 1951.
+    Deflate,
+}
+
+impl Coding {
+    pub(super) const ALL: [Self; 2] = [Self::Gzip, Self::Deflate];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+}
 
 /// How request bodies are decoded, and how large they and their insides may be.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -22,35 +22,12 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict, codes};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tape::ErrorKind;
 
-pub use config::{BodiesSection, JsonSection, compile, schema};
+pub use config::{BodiesSection, Coding, JsonSection, compile, schema};
 
 use crate::rewrite::sized;
 use decode::{Failure, Limits, decode};
-
-/// A content coding that can be undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Coding {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 1950 around RFC 1951.
-    Deflate,
-}
-
-impl Coding {
-    const ALL: [Self; 2] = [Self::Gzip, Self::Deflate];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Deflate => "deflate",
-        }
-    }
-}
 
 /// The control.
 #[derive(Debug)]

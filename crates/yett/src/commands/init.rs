@@ -71,6 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             issuer: &issuer,
             unsecured: report::unsecured(&imported.api) > 0,
             accepted: accepted.as_deref(),
+            opaque: !report::opaque(&imported.api).is_empty(),
         },
     );
     files.replace(&arguments.out, text.into_bytes());
@@ -86,6 +87,8 @@ struct Written<'a> {
     issuer: &'a str,
     unsecured: bool,
     accepted: Option<&'a str>,
+    /// Whether there are bodies that nothing here can read.
+    opaque: bool,
 }
 
 /// The document: at most 12 lines.
@@ -107,11 +110,13 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
     if written.unsecured {
         line(String::from("    unsecured: authenticated"));
     }
+    let validation = if written.opaque {
+        "{ request: enforce, response: shadow, opaque: accept }"
+    } else {
+        "{ request: enforce, response: shadow }"
+    };
     let known: Vec<&str> = compile::sections().iter().map(|section| section.name).collect();
-    for (section, value) in [
-        ("limits", "[{ per: subject, rate: 60/min }]"),
-        ("validation", "{ request: enforce, response: shadow }"),
-    ] {
+    for (section, value) in [("limits", "[{ per: subject, rate: 60/min }]"), ("validation", validation)] {
         if known.contains(&section) {
             line(format!("    {section}: {value}"));
         }

@@ -1,8 +1,8 @@
 //! What `init` says: what it wrote, what the contract leaves open, what to do next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{Api, Security};
+use contract::{Api, MediaKind, Security};
 
 use super::Arguments;
 use super::contract::Imported;
@@ -11,6 +11,16 @@ use crate::terminal::out;
 
 /// Most operations named in one line.
 const NAMED: usize = 8;
+
+/// Media types of request bodies that nothing here can read.
+pub(super) fn opaque(api: &Api) -> BTreeSet<String> {
+    let all = api.operations.iter().flat_map(|operation| operation.request.media());
+    let opaque = all.filter(|rules| {
+        let media_type = rules.media_type();
+        !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque
+    });
+    opaque.map(|rules| rules.media_type().to_owned()).collect()
+}
 
 /// Operations of which the contract does not say who may call them.
 pub(super) fn unsecured(api: &Api) -> usize {
@@ -53,6 +63,11 @@ pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, fil
 
 /// What the contract leaves open, by kind.
 fn open(api: &Api) {
+    let opaque: Vec<String> = opaque(api).into_iter().take(8).collect();
+    if !opaque.is_empty() {
+        let types = opaque.join("`, `");
+        out(format_args!("bodies of `{types}` pass unread (`opaque: accept`): nothing here can read them"));
+    }
     let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &api.open {
         kinds.entry(one.kind).or_default().push(&one.operation);

@@ -55,3 +55,13 @@ pub(crate) fn is_test(path: &Path) -> bool {
 pub(crate) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
+
+/// Names of the controls, as the registry has them.
+pub(crate) fn controls() -> Vec<String> {
+    let text =
+        String::from_utf8(std::fs::read(root().join("crates/controls/src/registry.rs")).unwrap()).unwrap();
+    let entries = text.split("name: \"").skip(1);
+    let names: Vec<String> = entries.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    assert!(names.len() >= 8, "{names:?}");
+    names
+}
