@@ -388,7 +388,8 @@ mod tests {
             "/trail/",
         ];
         let tree = tree(&templates);
-        let cases: &[(&str, Option<(u32, &[&str])>)] = &[
+        type Expected<'a> = Option<(u32, &'a [&'a str])>;
+        let cases: &[(&str, Expected<'_>)] = &[
             ("/orders/7", Some((0, &["7"]))),
             ("/orders/mine", Some((1, &[]))),
             ("/orders/mine/items", Some((2, &["mine"]))),
