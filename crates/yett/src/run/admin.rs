@@ -104,7 +104,8 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     let gauge = |name, help, value: f64| Sample { name, help, kind: Kind::Gauge, labels: Vec::new(), value };
     let status = gateway.status();
     let failed = status.last_reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
-    let number = |value: u64| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
+    // Exact to 2^53, as every number in this format.
+    let number = |value: u64| value as f64;
     let mut all = vec![
         gauge(
             "yett_snapshots_live",
@@ -128,6 +129,16 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
             kind: Kind::Counter,
             labels: vec![("outcome", outcome.to_owned())],
             value: number(count.load(Ordering::Relaxed)),
+        });
+    }
+    let tokens = gateway.token_cache();
+    for (event, count) in [("hit", tokens.hits), ("miss", tokens.misses), ("evicted", tokens.evicted)] {
+        all.push(Sample {
+            name: "yett_token_cache_total",
+            help: "Verified tokens that were remembered, or not, or gave way to others.",
+            kind: Kind::Counter,
+            labels: vec![("event", event.to_owned())],
+            value: number(count),
         });
     }
     all

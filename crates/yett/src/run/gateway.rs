@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use compile::{Compiled, Contracts, Input};
+use controls::authentication::{CacheCounts, TokenCache};
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
 use engine::snapshot::Live;
@@ -47,6 +48,7 @@ pub(super) struct Gateway {
     pub(super) asked: AtomicU64,
     pub(super) counts: Counts,
     telemetry: Arc<Telemetry>,
+    keyed: Arc<Keyed>,
     data: PathBuf,
     addresses: Vec<(String, SocketAddr)>,
     admin: OnceLock<SocketAddr>,
@@ -64,6 +66,16 @@ pub(super) struct Counts {
 }
 
 impl Gateway {
+    /// What happened to the tables of verified tokens, over all cores.
+    pub(super) fn token_cache(&self) -> CacheCounts {
+        let of = |core| TokenCache::of(&self.keyed, core).counts();
+        (0..self.options.cores).map(of).fold(CacheCounts::default(), |sum, one| CacheCounts {
+            hits: sum.hits + one.hits,
+            misses: sum.misses + one.misses,
+            evicted: sum.evicted + one.evicted,
+        })
+    }
+
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
     pub(super) fn start(options: Options, side: &Handle) -> Result<Option<Self>, String> {
         let spinner = terminal::spin("compiling");
@@ -120,6 +132,7 @@ impl Gateway {
             clock,
             live,
             telemetry,
+            keyed: services.keyed,
             data,
         }))
     }
