@@ -51,27 +51,8 @@ const BANNED: &[(&str, &str)] = &[
 
 /// Crates that may be there in two versions, with the reason.
 const DUPLICATES: &[(&str, &str)] = &[
-    ("getrandom", "rand's and ours move at different times"),
-    ("windows-sys", "never built here"),
-    ("windows-targets", "never built here"),
-    ("bitflags", "notify's inotify is one major version behind"),
-    ("hashbrown", "indexmap and others move at different times"),
-    ("thiserror", "x509 and asn1 crates are one major version behind"),
-    ("thiserror-impl", "x509 and asn1 crates are one major version behind"),
-    ("base64", "one test-only crate is one version behind"),
-    ("rand_core", "rand's and ours move at different times"),
-    ("rand", "proptest is one major version behind"),
-    ("foldhash", "hashbrown's two versions"),
-    ("wasi", "never built here"),
-    ("r-efi", "never built here"),
-    ("unicode-width", "a terminal crate is one version behind"),
-    ("parking_lot", "never in two versions within the binary's graph"),
-    ("core-foundation", "never built here"),
-    ("cfg_aliases", "build scripts only"),
-    ("strsim", "build scripts only"),
-    ("syn", "build scripts only"),
-    ("itertools", "build scripts only"),
-    ("winnow", "build scripts only"),
+    ("base64", "ours, in jose, is one version behind the one of serde-saphyr"),
+    ("syn", "derive macros only, never in the binary"),
 ];
 
 /// A package that ends up in the binary.
