@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use engine::bounds::Bound;
 use engine::{Body as WholeBody, Code, codes};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use crate::core::Core;
 use crate::flight::{Flight, Stream};
+use crate::incoming::Incoming;
 use crate::upstream::Lease;
 
 /// Checks of copies that one core has going at one time.
@@ -73,6 +73,14 @@ impl AnswerBody {
             ended: false,
             broken: None,
         }))
+    }
+
+    /// Whether the call's deadline has passed; wakes the task when it does.
+    pub(crate) fn is_overdue(&self, context: &mut Context<'_>) -> bool {
+        match self {
+            AnswerBody::Known(_) => false,
+            AnswerBody::Streamed(streamed) => streamed.stream.overdue(context),
+        }
     }
 }
 
@@ -164,7 +172,7 @@ impl Streamed {
     fn end(&mut self) {
         self.ended = true;
         if let Some(lease) = self.lease.take() {
-            lease.give_back();
+            lease.give_back(&mut self.incoming);
         }
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use engine::bounds;
 use http_body::Body;
-use hyper::body::Incoming;
 
 use crate::alarm::Alarm;
+use crate::incoming::{Fault, Incoming};
 
 /// More is not waited for when the answer is known already.
 const DRAIN_BYTES: usize = 64 * 1024;
@@ -129,7 +129,8 @@ async fn next_data(incoming: &mut Incoming, alarm: &Alarm) -> Result<Option<Byte
                     // Trailers of what is buffered are dropped.
                     Err(_) => {}
                 },
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(judge(&error))),
+                Poll::Ready(Some(Err(Fault::Broken))) => return Poll::Ready(Err(Unread::Broken)),
+                Poll::Ready(Some(Err(Fault::Malformed))) => return Poll::Ready(Err(Unread::Malformed)),
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => {
                     if alarm.at().is_none() {
@@ -141,16 +142,6 @@ async fn next_data(incoming: &mut Incoming, alarm: &Alarm) -> Result<Option<Byte
         }
     })
     .await
-}
-
-fn judge(error: &hyper::Error) -> Unread {
-    use std::error::Error;
-    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    match source {
-        Some(source) if source.kind() == std::io::ErrorKind::InvalidData => Unread::Malformed,
-        _ if error.is_parse() => Unread::Malformed,
-        _ => Unread::Broken,
-    }
 }
 
 /// Reads what is left of a body that nobody wants, as far as that is cheap; true when its end was reached, so that the

@@ -5,6 +5,7 @@
 //! and, on HTTP/1, all deadlines of a call.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,7 +17,7 @@ use bytes::BytesMut;
 use engine::bounds::{self, Bound};
 use engine::record::ConnectionEvent;
 use engine::{Peer, Tick};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -25,14 +26,16 @@ use tokio::net::TcpStream;
 use crate::alarm::Alarm;
 use crate::core::{Core, LocalExec};
 use crate::exchange::exchange;
-use crate::http1::guard::{Fault, Guard};
+use crate::http1::server;
+use crate::http1::wire::Socket;
+use crate::incoming::Incoming;
 use crate::listen::Replay;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
 const FIRST_READ: usize = 4 * 1024;
-/// More than the guard lets through of a head.
-const READ_BUFFER: usize = 64 * 1024;
+/// So much of an answer waits to be sent on a stream.
+const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PING_TIME: std::time::Duration = std::time::Duration::from_secs(30);
@@ -42,8 +45,7 @@ const PING_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 pub(crate) struct Conn {
     pub(crate) peer: Peer,
     pub(crate) alarm: Alarm,
-    fault: Cell<Option<(u64, Fault)>>,
-    begun: Cell<u64>,
+    malformed: Cell<bool>,
     active: Cell<u32>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
@@ -57,8 +59,7 @@ impl Conn {
         Self {
             peer,
             alarm,
-            fault: Cell::new(None),
-            begun: Cell::new(0),
+            malformed: Cell::new(false),
             active: Cell::new(0),
             head_open: Cell::new(false),
             closing: Cell::new(false),
@@ -66,13 +67,10 @@ impl Conn {
         }
     }
 
-    /// A call begins; returns why its head was refused, when it was.
-    pub(crate) fn begin(&self) -> Option<Fault> {
-        let number = self.begun.get();
-        self.begun.set(number + 1);
+    /// A call begins.
+    pub(crate) fn begin(&self) {
         self.active.set(self.active.get() + 1);
         self.alarm.clear();
-        self.fault.get().filter(|(refused, _)| *refused == number).map(|(_, fault)| fault)
     }
 
     /// A call is over.
@@ -85,9 +83,14 @@ impl Conn {
         }
     }
 
-    /// The head of call number `number` was refused.
-    pub(crate) fn refuse_head(&self, number: u64, fault: Fault) {
-        self.fault.set(Some((number, fault)));
+    /// What came breaks the grammar.
+    pub(crate) fn malformed(&self) {
+        self.malformed.set(true);
+    }
+
+    /// Whether anything that came broke the grammar.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.malformed.get()
     }
 
     /// Whether the start of a head is there and its end is not.
@@ -116,7 +119,20 @@ impl Conn {
         }
     }
 
-    fn watch(&self, context: &Context<'_>) {
+    /// Polls its task, unless that is what `context` belongs to.
+    pub(crate) fn wake_unless(&self, context: &Context<'_>) {
+        if let Some(waker) = self.waker.borrow().as_ref().filter(|waker| !waker.will_wake(context.waker())) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether no call is under way and none was for too long.
+    pub(crate) fn is_idle_for_long(&self, context: &mut Context<'_>) -> bool {
+        self.active.get() == 0 && self.alarm.poll(context).is_ready()
+    }
+
+    /// Keeps the waker of its task.
+    pub(crate) fn watch(&self, context: &Context<'_>) {
         let mut slot = self.waker.borrow_mut();
         if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *slot = Some(context.waker().clone());
@@ -142,7 +158,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.core.conns.remove(self.number);
         self.core.recorder.connection(ConnectionEvent::Closed);
-        if self.conn.fault.get().is_some() {
+        if self.conn.is_malformed() {
             self.core.recorder.connection(ConnectionEvent::Malformed);
         }
     }
@@ -183,7 +199,7 @@ pub(crate) async fn serve(core: Rc<Core>, listener: u16, socket: TcpStream, addr
                     if session.alpn_protocol() == Some(b"h2") {
                         serve_two(core, peer, stream).await;
                     } else {
-                        serve_one(core, peer, stream, BytesMut::new()).await;
+                        serve_one(core, peer, Socket::Accepted(Box::new(stream)), BytesMut::new()).await;
                     }
                 }
                 Ok(Err(_)) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
@@ -215,48 +231,16 @@ async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: TcpStream) {
     };
     match tokio::time::timeout(bounds::HEAD_TIME, sniff).await {
         Ok(Ok(true)) => serve_two(core, peer, Replay::new(first.freeze(), socket)).await,
-        Ok(Ok(false)) => serve_one(core, peer, socket, first).await,
+        Ok(Ok(false)) => serve_one(core, peer, Socket::Clear(socket), first).await,
         Ok(Err(_)) => {}
         Err(_) => core.recorder.bound(Bound::HeadTime),
     }
 }
 
-async fn serve_one<S>(core: Rc<Core>, peer: Peer, io: S, first: BytesMut)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
+async fn serve_one(core: Rc<Core>, peer: Peer, socket: Socket, first: BytesMut) {
     let conn = Rc::new(Conn::new(&core, peer));
     let _entered = Entered::new(&core, &conn);
-    let guard = Guard::new(io, first, Rc::clone(&conn));
-    let service = {
-        let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
-        service_fn(move |request| exchange(Rc::clone(&core), Rc::clone(&conn), request))
-    };
-    let connection = http1::Builder::new()
-        .half_close(false)
-        // Answers are small for the most part: one buffer costs less than a vector of them.
-        .writev(false)
-        .keep_alive(true)
-        .max_buf_size(READ_BUFFER)
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(guard), service);
-    let mut connection = pin!(connection);
-    let mut told = false;
-    let expired = std::future::poll_fn(|context| {
-        conn.watch(context);
-        if conn.is_closing() && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        if connection.as_mut().poll(context).is_ready() {
-            return Poll::Ready(false);
-        }
-        poll_idle(&conn, context)
-    })
-    .await;
-    if expired && conn.head_open.get() {
-        core.recorder.bound(Bound::HeadTime);
-    }
+    server::serve(core, conn, socket, first).await;
 }
 
 async fn serve_two<S>(core: Rc<Core>, peer: Peer, io: S)
@@ -267,7 +251,11 @@ where
     let _entered = Entered::new(&core, &conn);
     let service = {
         let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
-        service_fn(move |request| exchange(Rc::clone(&core), Rc::clone(&conn), request))
+        service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let (parts, body) = request.into_parts();
+            let answer = exchange(Rc::clone(&core), Rc::clone(&conn), Ok((parts, Incoming::Two(body))));
+            async { Ok::<_, Infallible>(answer.await) }
+        })
     };
     let connection = http2::Builder::new(LocalExec)
         .timer(TokioTimer::new())
@@ -277,7 +265,7 @@ where
         .max_local_error_reset_streams(bounds::RESET_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(READ_BUFFER)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(PING_TIME)
         .keep_alive_timeout(PING_TIME)
         .serve_connection(TokioIo::new(io), service);
@@ -292,7 +280,7 @@ where
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(false);
         }
-        if poll_idle(&conn, context).is_ready() {
+        if conn.is_idle_for_long(context) {
             conn.alarm.clear();
             if told {
                 return Poll::Ready(true);
@@ -306,12 +294,4 @@ where
         Poll::Pending
     })
     .await;
-}
-
-/// Ready when nothing happened for too long.
-fn poll_idle(conn: &Conn, context: &mut Context<'_>) -> Poll<bool> {
-    if conn.active.get() == 0 && conn.alarm.poll(context).is_ready() {
-        return Poll::Ready(true);
-    }
-    Poll::Pending
 }

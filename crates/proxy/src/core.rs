@@ -43,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) streams: Table<Rc<Stream>>,
     pub(crate) pool: Pool,
     pub(crate) servers: RefCell<Vec<Option<Served>>>,
+    /// The date as answers carry it, and the second that it tells.
+    pub(crate) date: Cell<(u64, [u8; 29])>,
     /// How long a stream may go on when its operation is gone.
     pub(crate) drain: Duration,
 }
@@ -51,6 +53,22 @@ impl Core {
     /// The snapshot that serves now.
     pub(crate) fn current(&self) -> Rc<CoreSnapshot> {
         Rc::clone(&self.current.borrow())
+    }
+
+    /// The date in the form of RFC 9110 section 5.6.7, written once a second.
+    pub(crate) fn date(&self) -> [u8; 29] {
+        let now = self.clock.unix().0 / 1_000_000_000;
+        let (second, text) = self.date.get();
+        if second == now {
+            return text;
+        }
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(now);
+        let mut text = [b' '; 29];
+        for (to, from) in text.iter_mut().zip(httpdate::fmt_http_date(at).bytes()) {
+            *to = from;
+        }
+        self.date.set((now, text));
+        text
     }
 
     /// Attaches a snapshot and lets live streams go over to it.

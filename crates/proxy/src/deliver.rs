@@ -5,18 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::bounds::Bound;
 use engine::pipeline::{Permitted, Stop};
-use engine::{Answer, Body as WholeBody, Refusal, ResponseMode, codes, problem};
+use engine::{Answer as OwnAnswer, Body as WholeBody, Refusal, ResponseMode, codes, problem};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body::Body;
-use hyper::body::Incoming;
 
 use crate::answer::AnswerBody;
 use crate::body::{self, Unread};
 use crate::exchange::Failure;
 use crate::flight::Flight;
+use crate::forward::Answer;
 use crate::hops;
-use crate::upstream::Lease;
+use crate::incoming::Incoming;
 
 /// Names the call on every answer.
 static CALL_ID: HeaderName = HeaderName::from_static("yett-call-id");
@@ -59,7 +59,7 @@ fn seconds(after: Duration) -> u64 {
     after.as_secs() + u64::from(after.subsec_nanos() > 0)
 }
 
-fn own(flight: Flight, answer: Answer, close: bool) -> Response<AnswerBody> {
+fn own(flight: Flight, answer: OwnAnswer, close: bool) -> Response<AnswerBody> {
     let mut headers = HeaderMap::with_capacity(4 + answer.headers.len());
     for (name, value) in answer.headers {
         headers.append(name, value);
@@ -114,13 +114,12 @@ fn respond(status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Response
 pub(crate) async fn answered(
     mut flight: Flight,
     permitted: &Permitted,
-    response: Response<Incoming>,
-    lease: Lease,
+    answer: Answer,
 ) -> Response<AnswerBody> {
     let plan = permitted.plan();
-    let (parts, mut incoming) = response.into_parts();
-    flight.call.response.status = parts.status;
-    flight.call.response.headers = parts.headers;
+    let Answer { status, headers, body: mut incoming, lease } = answer;
+    flight.call.response.status = status;
+    flight.call.response.headers = headers;
     hops::strip(&mut flight.call.response.headers, true);
     let (pipeline, call) = flight.pipeline();
     if let Err(stop) = pipeline.response_head(call, plan).await {
@@ -133,7 +132,7 @@ pub(crate) async fn answered(
             if let Err(stop) = Box::pin(read_whole(&mut flight, &mut incoming, limit)).await {
                 return withhold(flight, stop);
             }
-            lease.give_back();
+            lease.give_back(&mut incoming);
             let (pipeline, call) = flight.pipeline();
             if let Err(stop) = pipeline.response_body(call, plan).await {
                 return withhold(flight, stop);

@@ -3,7 +3,6 @@
 //! [`engine::pipeline`] says in which order controls speak; this module gives them what they need and does what they say.
 //! Every way through it ends in a [`Flight`] being dropped, which records the call.
 
-use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use engine::call::BodyLength;
 use engine::pipeline::{Permitted, Stop};
 use engine::{Body as WholeBody, BodyMode, Code, Refusal, codes};
 use http::{Response, header};
-use hyper::body::Incoming;
+use http::request::Parts;
 
 use crate::answer::AnswerBody;
 use crate::body::{self, Unread};
@@ -22,6 +21,8 @@ use crate::deliver;
 use crate::flight::{Flight, has_body};
 use crate::forward;
 use crate::head;
+use crate::http1::grammar::Fault;
+use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Pass, Passing};
 
 /// Why a call ends without the upstream's answer, when no control said so.
@@ -37,24 +38,23 @@ impl Failure {
     }
 }
 
-/// Answers one call.
+/// Answers one call, or the head of none.
 pub(crate) async fn exchange(
     core: Rc<Core>,
     conn: Rc<Conn>,
-    request: http::Request<Incoming>,
-) -> Result<Response<AnswerBody>, Infallible> {
+    head: Result<(Parts, Incoming), Fault>,
+) -> Response<AnswerBody> {
     let started = core.clock.now();
-    let (parts, incoming) = request.into_parts();
-    let head = match conn.begin() {
-        Some(fault) => Err(head::refused_by_guard(parts, fault)),
-        None => head::read(parts, &incoming, conn.peer.tls),
+    conn.begin();
+    let (head, mut incoming) = match head {
+        Ok((parts, incoming)) => (head::read(parts, &incoming, conn.peer.tls), Some(incoming)),
+        Err(fault) => (Err(head::refused_by_grammar(fault)), None),
     };
-    let mut incoming = Some(incoming);
-    let answer = match head {
+    match head {
         Ok(request) => {
             let mut flight = Flight::new(core, conn, started, request);
             match checks(&mut flight, &mut incoming).await {
-                Ok((permitted, outgoing)) => return Ok(beyond(flight, &permitted, outgoing).await),
+                Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {
                     let close = Box::pin(settle(&flight, incoming.take())).await;
                     deliver::stopped(flight, stop, close)
@@ -63,11 +63,10 @@ pub(crate) async fn exchange(
         }
         Err(refused) => {
             let flight = Flight::new(core, conn, started, refused.request);
-            let close = Box::pin(settle(&flight, incoming.take())).await;
+            let close = incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
             deliver::stopped(flight, Stop::Refuse(refused.refusal), close)
         }
-    };
-    Ok(answer)
+    }
 }
 
 /// Asks all controls that speak before the upstream does, and readies the body.
@@ -168,7 +167,7 @@ fn unread(flight: &Flight, why: Unread) -> Stop {
 /// All checks have passed: asks the upstream and delivers its answer.
 async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -> Response<AnswerBody> {
     match forward::send(&mut flight, permitted, outgoing).await {
-        Ok((response, lease)) => deliver::answered(flight, permitted, response, lease).await,
+        Ok(answer) => deliver::answered(flight, permitted, answer).await,
         Err(failure) => {
             let close = flight.passing.is_some();
             deliver::failed(flight, failure, close)
@@ -196,7 +195,7 @@ mod tests {
         size_of::<F>()
     }
 
-    /// hyper moves the future of each call: what is rare belongs in a box (it was 9,760 bytes, a tenth of a call's cost).
+    /// An open connection has room for it all its life: what is rare belongs in a box (it was 9,760 bytes).
     #[test]
     fn the_future_of_a_call_stays_small() {
         let size = size_of_future(super::exchange);

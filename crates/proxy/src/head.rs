@@ -1,6 +1,6 @@
-//! From hyper's head to a call's: one host, one framing, no fields of this hop, a canonical target.
+//! From a message's head to a call's: one host, one framing, no fields of this hop, a canonical target.
 //!
-//! What HTTP/1 allows on the wire was judged by the guard already; here is what both versions share (RFC 9110 sections
+//! What HTTP/1 allows on the wire was judged by its grammar already; here is what both versions share (RFC 9110 sections
 //! 4.2, 7.2, 7.6.1, 10.1.1; RFC 9113 section 8.3; THREATS rows 10, 11, 15, 42).
 
 use engine::call::BodyLength;
@@ -9,10 +9,10 @@ use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 
 use crate::hops;
-use crate::http1::guard::Fault;
+use crate::http1::grammar::Fault;
+use crate::incoming::Incoming;
 
 /// A head that is refused: what is kept of it, and why.
 #[derive(Debug)]
@@ -47,14 +47,14 @@ pub(crate) fn read(mut parts: Parts, body: &Incoming, tls: bool) -> Result<Reque
     })
 }
 
-/// What is kept of a head that the guard refused.
-pub(crate) fn refused_by_guard(parts: Parts, fault: Fault) -> Box<Refused> {
+/// What is kept of a head that the grammar of HTTP/1 refused.
+pub(crate) fn refused_by_grammar(fault: Fault) -> Box<Refused> {
     let refusal = match fault {
         Fault::Malformed(why) => Refusal::new(&codes::REQUEST_MALFORMED, why).public(why),
         Fault::TargetTooLong => Refusal::new(&codes::TARGET_TOO_LONG, "longer than the bound"),
         Fault::HeadersTooLarge => Refusal::new(&codes::HEADERS_TOO_LARGE, "more or longer than the bound"),
     };
-    let request = Request::refused(parts.method, parts.version, HeaderMap::new(), BodyLength::Empty);
+    let request = Request::refused(Method::GET, Version::HTTP_11, HeaderMap::new(), BodyLength::Empty);
     Box::new(Refused { request, refusal })
 }
 
@@ -108,7 +108,7 @@ fn check_size(parts: &Parts) -> Result<(), Box<Refusal>> {
     if target > bounds::TARGET_BYTES {
         return Err(simple(&codes::TARGET_TOO_LONG, "longer than the bound"));
     }
-    // On HTTP/1 the guard has counted already.
+    // On HTTP/1 the grammar has counted already.
     if parts.version != Version::HTTP_2 {
         return Ok(());
     }

@@ -9,7 +9,7 @@
 //!
 //! | module | what it promises |
 //! |---|---|
-//! | `http1::guard` | hyper sees a strict subset of RFC 9112, or nothing |
+//! | `http1` | a strict subset of RFC 9112, read by one reader and written anew |
 //! | `head` | a call has one host, one framing, no hop-by-hop fields |
 //! | `forward` | nothing goes upstream without [`engine::pipeline::Permitted`], and all of it is written anew |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
@@ -28,6 +28,7 @@ mod head;
 mod hops;
 mod http1;
 mod ids;
+mod incoming;
 mod listen;
 mod offload;
 mod outgoing;

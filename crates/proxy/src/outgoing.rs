@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use crate::incoming::Incoming;
 
 /// How far a body that passes has come. The call waits for the answer beside it.
 #[derive(Debug, Default)]

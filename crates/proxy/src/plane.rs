@@ -308,6 +308,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         streams: Table::default(),
         pool: Pool::default(),
         servers: std::cell::RefCell::default(),
+        date: std::cell::Cell::new((0, [b' '; 29])),
         drain: start.drain,
         context,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::snapshot::{Upstream, UpstreamHttp};
 use engine::{bounds, codes};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,8 +14,10 @@ use tokio::net::TcpStream;
 use super::{Sender, Target};
 use crate::core::{Core, LocalExec};
 use crate::exchange::Failure;
+use crate::http1::client::Connection;
+use crate::http1::wire::Socket;
 
-const READ_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
@@ -31,7 +33,10 @@ pub(super) async fn connect(
     let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
     let socket = dial(core, target, upstream).await?;
     if !upstream.tls {
-        return speak(socket, upstream.http == UpstreamHttp::Two).await;
+        return match upstream.http {
+            UpstreamHttp::Two => speak_two(socket).await,
+            _ => Ok(Sender::One(Connection::new(Socket::Clear(socket)))),
+        };
     }
     let config = match target.tls.get() {
         Some(config) => Arc::clone(config),
@@ -51,7 +56,10 @@ pub(super) async fn connect(
     if upstream.http == UpstreamHttp::Two && !two {
         return Err(unreachable(String::from("TLS: the upstream does not offer HTTP/2")));
     }
-    speak(stream, two).await
+    if two {
+        return speak_two(stream).await;
+    }
+    Ok(Sender::One(Connection::new(Socket::Connected(Box::new(stream)))))
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that connects for calls of clients")]
@@ -73,32 +81,21 @@ async fn dial(core: &Rc<Core>, target: &Target, upstream: &Arc<Upstream>) -> Res
     Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why))
 }
 
-async fn speak<S>(io: S, two: bool) -> Result<Sender, Failure>
+async fn speak_two<S>(io: S) -> Result<Sender, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let unreachable = |error: hyper::Error| Failure::new(&codes::UPSTREAM_UNREACHABLE, error.to_string());
-    if two {
-        let (sender, connection) = http2::Builder::new(LocalExec)
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
-            .max_concurrent_reset_streams(bounds::RESET_STREAMS)
-            .max_send_buf_size(READ_BUFFER)
-            .keep_alive_interval(std::time::Duration::from_secs(30))
-            .handshake(TokioIo::new(io))
-            .await
-            .map_err(unreachable)?;
-        tokio::task::spawn_local(connection);
-        return Ok(Sender::Two(sender));
-    }
-    let (sender, connection) = http1::Builder::new()
-        .writev(false)
-        .max_buf_size(READ_BUFFER)
+    let (sender, connection) = http2::Builder::new(LocalExec)
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_reset_streams(bounds::RESET_STREAMS)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(std::time::Duration::from_secs(30))
         .handshake(TokioIo::new(io))
         .await
-        .map_err(unreachable)?;
+        .map_err(|error| Failure::new(&codes::UPSTREAM_UNREACHABLE, error.to_string()))?;
     tokio::task::spawn_local(connection);
-    Ok(Sender::One(sender))
+    Ok(Sender::Two(sender))
 }

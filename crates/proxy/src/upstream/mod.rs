@@ -16,12 +16,14 @@ use std::time::Duration;
 use engine::record::ConnectionEvent;
 use engine::snapshot::{Upstream, UpstreamHttp};
 use engine::{Tick, bounds, codes};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use rustls::ClientConfig;
 
 use crate::core::Core;
 use crate::exchange::Failure;
-use crate::outgoing::{Outgoing, Passed, Passing};
+use crate::http1::client::Connection;
+use crate::incoming::Incoming;
+use crate::outgoing::Outgoing;
 
 /// How long a connection waits for its next call.
 const IDLE: Duration = Duration::from_secs(60);
@@ -29,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// A connection as calls use it.
 #[derive(Debug)]
 pub(crate) enum Sender {
-    One(http1::SendRequest<Outgoing>),
+    One(Connection),
     Two(http2::SendRequest<Outgoing>),
 }
 
@@ -45,7 +47,7 @@ struct Key {
 /// One place to connect to.
 #[derive(Debug)]
 pub(crate) struct Target {
-    idle: RefCell<Vec<(http1::SendRequest<Outgoing>, Tick)>>,
+    idle: RefCell<Vec<(Connection, Tick)>>,
     two: RefCell<Option<http2::SendRequest<Outgoing>>>,
     tls: OnceCell<Arc<ClientConfig>>,
     addresses: resolve::Addresses,
@@ -96,7 +98,7 @@ impl Pool {
             target
                 .idle
                 .borrow_mut()
-                .retain(|(sender, since)| !sender.is_closed() && now.since(*since) < IDLE);
+                .retain_mut(|(connection, since)| now.since(*since) < IDLE && connection.is_open());
             let unused = !target.used.replace(false);
             if target.two.borrow().as_ref().is_some_and(|sender| unused && sender.is_closed()) {
                 target.two.borrow_mut().take();
@@ -160,42 +162,32 @@ impl Target {
             return Some(Sender::Two(sender));
         }
         loop {
-            let (mut sender, _) = self.idle.borrow_mut().pop()?;
-            // Its last answer was read to the end; at most its task has not been told yet.
-            if !sender.is_closed() && (sender.is_ready() || sender.ready().await.is_ok()) {
-                return Some(Sender::One(sender));
+            let (mut connection, _) = self.idle.borrow_mut().pop()?;
+            if connection.is_open() {
+                return Some(Sender::One(connection));
             }
         }
     }
 }
 
-/// A connection that a call uses, until its answer has been read.
+/// Where the connection of a call goes when its answer has been read.
 #[derive(Debug)]
 pub(crate) struct Lease {
     target: Rc<Target>,
-    sender: Sender,
     core: Rc<Core>,
-    passing: Option<Rc<Passing>>,
 }
 
 impl Lease {
-    pub(crate) fn new(
-        target: Rc<Target>,
-        sender: Sender,
-        core: Rc<Core>,
-        passing: Option<Rc<Passing>>,
-    ) -> Self {
-        Self { target, sender, core, passing }
+    pub(crate) fn new(target: Rc<Target>, core: Rc<Core>) -> Self {
+        Self { target, core }
     }
 
-    /// The answer was read to its end: the connection may carry another call.
-    pub(crate) fn give_back(self) {
-        let Sender::One(sender) = self.sender else { return };
-        // A body that is still on its way keeps the connection.
-        let sent = self.passing.is_none_or(|passing| passing.state.get() == Passed::Whole);
+    /// The answer was read to its end: its connection may carry another call.
+    pub(crate) fn give_back(self, answer: &mut Incoming) {
+        let Some(connection) = answer.take_reusable() else { return };
         let mut idle = self.target.idle.borrow_mut();
-        if sent && !sender.is_closed() && idle.len() < bounds::IDLE_UPSTREAM {
-            idle.push((sender, self.core.clock.now()));
+        if idle.len() < bounds::IDLE_UPSTREAM {
+            idle.push((connection, self.core.clock.now()));
         }
     }
 }
@@ -212,7 +204,7 @@ fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
 
 /// What went wrong on a connection, as a code and a word for the operator.
 pub(crate) fn classify(error: &hyper::Error) -> Failure {
-    let code = if error.is_parse() || error.is_parse_too_large() {
+    let code = if error.is_parse() {
         &codes::UPSTREAM_PROTOCOL
     } else {
         &codes::UPSTREAM_RESET

@@ -1,0 +1,104 @@
+//! The head of an upstream's answer.
+//!
+//! The syntax is read by `httparse`; what it means for the framing (RFC 9112 section 6.3) is judged here. An answer that
+//! contradicts itself is the upstream's fault and never reaches a client.
+
+use bytes::Bytes;
+use engine::bounds;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+use super::grammar::{Framing, parse_length};
+use super::request::lists;
+
+/// A head that was accepted.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) framing: Framing,
+    /// Whether another answer may follow on the connection.
+    pub(crate) keep_alive: bool,
+}
+
+/// Where the name and the value of a field lie in a head.
+type Spans = (usize, usize, usize, usize);
+
+/// What the parser found: length, minor version, status, and where the fields lie.
+type Found = (usize, u8, u16, smallvec::SmallVec<[Spans; 24]>);
+
+/// Reads a head off the start of `bytes`: its length and itself; `None` when it is not whole yet. `method` is the
+/// request's: an answer to HEAD has no body.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
+    let mut fields = [httparse::EMPTY_HEADER; bounds::HEADERS];
+    let mut response = httparse::Response::new(&mut fields);
+    match response.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => {
+            let start = bytes.as_ptr().addr();
+            let spans = response.headers.iter().map(|field| {
+                let name = field.name.as_ptr().addr() - start;
+                let value = field.value.as_ptr().addr() - start;
+                (name, name + field.name.len(), value, value + field.value.len())
+            });
+            let (version, status) = (response.version.unwrap_or(0), response.code.unwrap_or(0));
+            Ok(Some((length, version, status, spans.collect())))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() > bounds::HEADER_BYTES => Err("a head longer than its bound"),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(httparse::Error::TooManyHeaders) => Err("more fields than the bound"),
+        Err(_) => Err("a head that is no HTTP/1"),
+    }
+}
+
+/// Takes the head that [`length`] found.
+///
+/// # Errors
+/// What contradicts itself in it.
+pub(crate) fn read(bytes: &Bytes, found: &Found, method: &Method) -> Result<Head, &'static str> {
+    let (_, version, status, spans) = found;
+    let status = StatusCode::from_u16(*status).map_err(|_| "a status that is none")?;
+    let mut headers = HeaderMap::with_capacity(spans.len() + 4);
+    let (mut length, mut chunked, mut close, mut stay) = (None, false, false, false);
+    for (name, name_end, value, value_end) in spans {
+        let name = HeaderName::from_bytes(bytes.get(*name..*name_end).unwrap_or_default())
+            .map_err(|_| "a field name that is no token")?;
+        let text = bytes.get(*value..*value_end).unwrap_or_default();
+        if name == header::CONTENT_LENGTH {
+            let said = parse_length(text).map_err(|_| "a Content-Length that is no number")?;
+            if length.is_some_and(|before| before != said) {
+                return Err("two lengths that differ");
+            }
+            if length.replace(said).is_some() {
+                continue;
+            }
+        } else if name == header::TRANSFER_ENCODING {
+            if chunked || *version == 0 || !text.eq_ignore_ascii_case(b"chunked") {
+                return Err("a Transfer-Encoding other than one `chunked` in HTTP/1.1");
+            }
+            chunked = true;
+        } else if name == header::CONNECTION {
+            close |= lists(text, b"close");
+            stay |= lists(text, b"keep-alive");
+        }
+        let value = HeaderValue::from_maybe_shared(bytes.slice(*value..*value_end))
+            .map_err(|_| "a field with a control character")?;
+        headers.append(name, value);
+    }
+    if chunked && length.is_some() {
+        return Err("both Content-Length and Transfer-Encoding");
+    }
+    let bodyless = *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let framing = match (bodyless, chunked, length) {
+        (true, ..) | (_, false, Some(0)) => Framing::Empty,
+        (_, true, _) => Framing::Chunked,
+        (_, _, Some(length)) => Framing::Length(length),
+        (_, _, None) => Framing::Close,
+    };
+    let keep_alive = framing != Framing::Close && !close && (*version == 1 || stay);
+    Ok(Head { status, headers, framing, keep_alive })
+}

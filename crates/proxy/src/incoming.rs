@@ -1,0 +1,72 @@
+//! A body that comes in, from whichever side, by whichever version of HTTP.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::http1::body::RequestBody;
+use crate::http1::client::{AnswerBody, Connection};
+
+/// Why a body has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its sender broke off.
+    Broken,
+    /// It breaks the grammar.
+    Malformed,
+}
+
+/// A body that comes in.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A request's over HTTP/1.
+    Request(RequestBody),
+    /// An answer's over HTTP/1.
+    Answer(AnswerBody),
+    /// Either over HTTP/2.
+    Two(hyper::body::Incoming),
+}
+
+impl Incoming {
+    /// The connection to the upstream that the body came on, when it may carry another call.
+    pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
+        match self {
+            Incoming::Answer(body) => body.take_reusable(),
+            Incoming::Request(_) | Incoming::Two(_) => None,
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match self.get_mut() {
+            Incoming::Request(body) => Pin::new(body).poll_frame(context),
+            Incoming::Answer(body) => Pin::new(body).poll_frame(context),
+            Incoming::Two(body) => Pin::new(body).poll_frame(context).map_err(|_| Fault::Broken),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Incoming::Request(body) => body.is_end_stream(),
+            Incoming::Answer(body) => body.is_end_stream(),
+            Incoming::Two(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Incoming::Request(body) => body.size_hint(),
+            Incoming::Answer(body) => body.size_hint(),
+            Incoming::Two(body) => body.size_hint(),
+        }
+    }
+}
