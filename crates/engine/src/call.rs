@@ -86,7 +86,7 @@ impl Request {
     /// Takes over a parsed head; its target becomes canonical.
     ///
     /// # Errors
-    /// When the target has no canonical form.
+    /// When the target has no canonical form; the fields come back, for the log.
     pub fn new(
         method: Method,
         version: Version,
@@ -94,16 +94,13 @@ impl Request {
         (host, authority): (Box<str>, Box<str>),
         headers: HeaderMap,
         length: BodyLength,
-    ) -> Result<Self, NotCanonical> {
-        let path = match canonical_path(uri.path())? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => Some(path.into_boxed_str()),
-        };
-        let query = match uri.query().map(canonical_query).transpose()? {
-            None | Some(Cow::Borrowed(_)) => None,
-            Some(Cow::Owned(query)) => Some(query.into_boxed_str()),
-        };
-        Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+    ) -> Result<Self, (NotCanonical, Box<HeaderMap>)> {
+        match canonical(&uri) {
+            Ok((path, query)) => {
+                Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+            }
+            Err(why) => Err((why, Box::new(headers))),
+        }
     }
 
     /// A head whose target has no canonical form: kept for the log only, with `/` as its path.
@@ -145,6 +142,18 @@ impl Request {
     pub fn set_query(&mut self, query: impl Into<Box<str>>) {
         self.query = Some(query.into());
     }
+}
+
+/// Path and query where their canonical form is another one than they have.
+type Rewritten = (Option<Box<str>>, Option<Box<str>>);
+
+fn canonical(uri: &Uri) -> Result<Rewritten, NotCanonical> {
+    let owned = |text| match text {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(String::into_boxed_str(text)),
+    };
+    let query = uri.query().map(canonical_query).transpose()?;
+    Ok((owned(canonical_path(uri.path())?), query.and_then(owned)))
 }
 
 /// A body that was buffered whole.
@@ -225,6 +234,8 @@ pub struct Call {
     pub started: Tick,
     /// The same on the wall clock.
     pub at: UnixTime,
+    /// When the last control spoke, or the call began: what follows without waiting need not read the clock again.
+    pub marked: Tick,
     /// The connection's other end.
     pub peer: Peer,
     /// Address of the client: the peer's, or what trusted hops say.
@@ -263,6 +274,7 @@ impl Call {
             id,
             started,
             at,
+            marked: started,
             client: peer.address.ip().to_canonical(),
             peer,
             trusted: false,

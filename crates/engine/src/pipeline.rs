@@ -218,7 +218,11 @@ impl Pipeline<'_> {
             return Ok(());
         }
         call.decision.verdicts.reserve(steps.len());
-        let mut start = self.clock.now();
+        // Between the end of the head and the last check on it nothing is waited for but what a control waits for.
+        let mut start = match stage {
+            Stage::Admission | Stage::Head => call.marked,
+            _ => self.clock.now(),
+        };
         for step in steps {
             let Some((name, control)) = self.core.control(step.control) else {
                 return Err(missing_control());
@@ -250,6 +254,7 @@ impl Pipeline<'_> {
         call: &mut Call,
     ) -> Result<Tick, Stop> {
         let now = self.clock.now();
+        call.marked = now;
         let (outcome, code, detail) = summarize(&verdict);
         call.decision.verdicts.push(Recorded {
             control,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engine::control::CoreContext;
 use engine::record::CoreRecorder;
-use engine::{Clock, CoreSnapshot, Snapshot};
+use engine::{Clock, CoreSnapshot, Snapshot, UnixTime};
 use rustls::ServerConfig;
 
 use crate::body::Budget;
@@ -55,20 +55,24 @@ impl Core {
         Rc::clone(&self.current.borrow())
     }
 
-    /// The date in the form of RFC 9110 section 5.6.7, written once a second.
+    /// The moment on the wall clock; answers carry the date of the last one that was asked for.
+    pub(crate) fn unix(&self) -> UnixTime {
+        let now = self.clock.unix();
+        let second = now.seconds();
+        if self.date.get().0 != second {
+            let at = std::time::UNIX_EPOCH + Duration::from_secs(second);
+            let mut text = [b' '; 29];
+            for (to, from) in text.iter_mut().zip(httpdate::fmt_http_date(at).bytes()) {
+                *to = from;
+            }
+            self.date.set((second, text));
+        }
+        now
+    }
+
+    /// The date in the form of RFC 9110 section 5.6.7: the start of the call that began last.
     pub(crate) fn date(&self) -> [u8; 29] {
-        let now = self.clock.unix().0 / 1_000_000_000;
-        let (second, text) = self.date.get();
-        if second == now {
-            return text;
-        }
-        let at = std::time::UNIX_EPOCH + Duration::from_secs(now);
-        let mut text = [b' '; 29];
-        for (to, from) in text.iter_mut().zip(httpdate::fmt_http_date(at).bytes()) {
-            *to = from;
-        }
-        self.date.set((now, text));
-        text
+        self.date.get().1
     }
 
     /// Attaches a snapshot and lets live streams go over to it.

@@ -93,7 +93,9 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     }
     let (pipeline, call) = flight.pipeline();
     let permitted = pipeline.body(call, passed).await?;
-    call.decision.timings.checks = pipeline.clock.now().since(call.started);
+    let waited = matches!(plan.request_mode, BodyMode::Whole { .. }) && has_body(length);
+    let checked = if waited { pipeline.clock.now() } else { call.marked };
+    call.decision.timings.checks = checked.since(call.started);
     let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
         (BodyMode::Whole { .. }, _, _) => whole(flight),
         (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),

@@ -44,7 +44,7 @@ impl Flight {
     /// A call whose head is there.
     pub(crate) fn new(core: Rc<Core>, conn: Rc<Conn>, started: Tick, request: Request) -> Self {
         let mut call =
-            Box::new(Call::new(core.ids.call(), (started, core.clock.unix()), conn.peer.clone(), request));
+            Box::new(Call::new(core.ids.call(), (started, core.unix()), conn.peer.clone(), request));
         call.trace.link = traceparent(&call.request.headers);
         let two = call.request.version == http::Version::HTTP_2;
         Self {

@@ -57,7 +57,9 @@ pub(crate) async fn send(
     let mut fresh = false;
     loop {
         let (sender, reused) = target.connection(&core, upstream, fresh).await?;
-        let started = core.clock.now();
+        // A connection that waited is there at once.
+        let checked = flight.call.started.after(flight.call.decision.timings.checks);
+        let started = if reused { checked } else { core.clock.now() };
         let attempt = Attempt {
             call: &flight.call,
             base_length: plan.base_length,

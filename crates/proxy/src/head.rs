@@ -32,18 +32,10 @@ pub(crate) fn read(mut parts: Parts, body: &Incoming, tls: bool) -> Result<Reque
         Err(refusal) => return Err(refused(parts, length, refusal)),
     };
     hops::strip(&mut parts.headers, false);
-    let (method, version) = (parts.method.clone(), parts.version);
-    // The fields are needed once more if the target has no canonical form, which is rare.
-    match engine::path::canonical_path(parts.uri.path()) {
-        Ok(_) => {}
-        Err(why) => {
-            let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
-            return Err(refused(parts, length, refusal));
-        }
-    }
-    Request::new(method.clone(), version, parts.uri, host, parts.headers, length).map_err(|why| {
+    let (method, version) = (parts.method, parts.version);
+    Request::new(method.clone(), version, parts.uri, host, parts.headers, length).map_err(|(why, headers)| {
         let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
-        Box::new(Refused { request: Request::refused(method, version, HeaderMap::new(), length), refusal })
+        Box::new(Refused { request: Request::refused(method, version, *headers, length), refusal })
     })
 }
 

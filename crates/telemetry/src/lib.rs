@@ -13,6 +13,7 @@ mod exposition;
 mod line;
 mod timestamp;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use engine::bounds::Bound;
@@ -24,6 +25,7 @@ pub use access_log::{AccessLog, Destination};
 pub use exposition::{Kind, Sample};
 
 use counters::Counters;
+use timestamp::Stamp;
 
 /// All recorders of a process.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Recorder for Telemetry {
     fn core(&self, _index: usize) -> Box<dyn CoreRecorder> {
         let counters = Arc::new(Mutex::new(Counters::default()));
         self.cores.lock().push(Arc::clone(&counters));
-        Box::new(Core { counters, log: self.log.as_ref().map(AccessLog::buffer) })
+        Box::new(Core { counters, stamp: RefCell::default(), log: self.log.as_ref().map(AccessLog::buffer) })
     }
 }
 
@@ -88,6 +90,7 @@ impl Recorder for Telemetry {
 #[derive(Debug)]
 struct Core {
     counters: Arc<Mutex<Counters>>,
+    stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
 }
 
@@ -96,7 +99,7 @@ impl CoreRecorder for Core {
         let mut counters = self.counters.lock();
         counters.call(snapshot, call);
         if let Some(log) = &self.log
-            && !log.append(|out| line::write(out, snapshot, call))
+            && !log.append(|out| line::write(out, &mut self.stamp.borrow_mut(), snapshot, call))
         {
             counters.bound(Bound::LogQueue);
         }

@@ -3,32 +3,30 @@
 //! What callers sent is bounded and escaped so that no reader of the log can be steered by it; queries, bodies,
 //! credentials and header values are not in it (invariant 12).
 
-use std::io::Write;
 use std::time::Duration;
 
 use engine::call::Call;
 use engine::decision::{Recorded, VERSION};
 use engine::plan::Mode;
-use engine::text::{bounded, push_json};
+use engine::text::{bounded, push_address, push_json, push_number as number};
 use engine::{Snapshot, decision::Decision};
 
-use crate::timestamp::{number, push as push_time};
+use crate::timestamp::Stamp;
 
 /// Longest path, user agent, subject in a line, in bytes.
 const TEXT: usize = 256;
 
 /// Appends the line of a call with its line feed.
-pub(crate) fn write(out: &mut Vec<u8>, snapshot: &Snapshot, call: &Call) {
+pub(crate) fn write(out: &mut Vec<u8>, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) {
     let decision = &call.decision;
     out.extend_from_slice(b"{\"time\":\"");
-    push_time(out, call.at);
+    stamp.push(out, call.at);
     out.extend_from_slice(b"\",\"v\":");
     number(out, u64::from(VERSION));
     out.extend_from_slice(b",\"id\":\"");
     out.extend_from_slice(&call.id.text());
     out.extend_from_slice(b"\",\"client\":\"");
-    // Writing to a vector does not fail.
-    let _ = write!(out, "{}", call.client);
+    push_address(out, call.client);
     out.push(b'"');
     push_request(out, call);
     push_outcome(out, decision);

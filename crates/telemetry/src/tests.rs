@@ -89,7 +89,7 @@ fn refused(plan: &Arc<OperationPlan>) -> Call {
 fn lines_are_json_that_says_why_and_keeps_secrets() {
     let plan = plan();
     let mut out = Vec::new();
-    line::write(&mut out, &snapshot(1), &refused(&plan));
+    line::write(&mut out, &mut Stamp::default(), &snapshot(1), &refused(&plan));
     let text = String::from_utf8(out).unwrap();
     assert!(text.ends_with("}\n") && text.matches('\n').count() == 1);
     assert!(!text.contains("secret") && !text.contains(['\u{1b}', '\u{202e}']));

@@ -2,9 +2,30 @@
 
 use engine::UnixTime;
 
-/// Appends `2026-01-02T03:04:05.678Z`.
-pub(crate) fn push(out: &mut Vec<u8>, at: UnixTime) {
-    let seconds = at.seconds();
+/// A moment's text up to its seconds, kept while the second lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Stamp {
+    second: Option<u64>,
+    text: Vec<u8>,
+}
+
+impl Stamp {
+    /// Appends `2026-01-02T03:04:05.678Z`.
+    pub(crate) fn push(&mut self, out: &mut Vec<u8>, at: UnixTime) {
+        let second = at.seconds();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text.clear();
+            to_seconds(&mut self.text, second);
+        }
+        out.extend_from_slice(&self.text);
+        out.push(b'.');
+        digits(out, at.0 / 1_000_000 % 1_000, 3);
+        out.push(b'Z');
+    }
+}
+
+fn to_seconds(out: &mut Vec<u8>, seconds: u64) {
     let (year, month, day) = civil(seconds / 86_400);
     let within = seconds % 86_400;
     digits(out, year, 4);
@@ -18,15 +39,6 @@ pub(crate) fn push(out: &mut Vec<u8>, at: UnixTime) {
     digits(out, within / 60 % 60, 2);
     out.push(b':');
     digits(out, within % 60, 2);
-    out.push(b'.');
-    digits(out, at.0 / 1_000_000 % 1_000, 3);
-    out.push(b'Z');
-}
-
-/// Appends a number in decimal.
-pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
-    let width = value.checked_ilog10().unwrap_or(0) + 1;
-    digits(out, value, width);
 }
 
 fn digits(out: &mut Vec<u8>, value: u64, width: u32) {
@@ -63,7 +75,7 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ] {
             let mut out = Vec::new();
-            push(&mut out, UnixTime(seconds * 1_000_000_000));
+            Stamp::default().push(&mut out, UnixTime(seconds * 1_000_000_000));
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }

@@ -14,12 +14,13 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
-use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use engine::text::push_address;
+use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
+use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 pub use config::compile;
@@ -28,6 +29,8 @@ use crate::hops::{self, X_FORWARDED_FOR};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// An element of a list, without its host.
+const ROOM: usize = 80;
 
 /// The control.
 #[derive(Debug, Clone, Default)]
@@ -117,33 +120,52 @@ fn remove(headers: &mut HeaderMap, declared: &[Box<str>]) {
 fn write(call: &mut Call, kept: Kept) {
     let peer = call.peer.address.ip().to_canonical();
     let own = HeaderValue::from_static(if call.peer.tls { "https" } else { "http" });
-    let host = kept.host.clone().or_else(|| HeaderValue::from_str(&call.request.authority).ok());
-    let mut forwarded = kept.forwarded.map_or_else(String::new, |before| before + ", ");
-    push_element(&mut forwarded, peer, call.peer.tls, &call.request.authority);
-    let mut addresses = kept.addresses.map_or_else(String::new, |before| before + ", ");
-    // Writing to a string does not fail.
-    let _ = write!(addresses, "{peer}");
-    let headers = &mut call.request.headers;
-    if let Ok(value) = HeaderValue::from_str(&forwarded) {
-        headers.insert(FORWARDED, value);
+    let request = &mut call.request;
+    let host = kept.host.or_else(|| host_of(request));
+    let mut forwarded = list(kept.forwarded, ROOM + request.authority.len());
+    push_element(&mut forwarded, peer, call.peer.tls, &request.authority);
+    let mut addresses = list(kept.addresses, ROOM);
+    push_address(&mut addresses, peer);
+    for (name, value) in [(FORWARDED, forwarded), (X_FORWARDED_FOR, addresses)] {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            request.headers.insert(name, value);
+        }
     }
-    if let Ok(value) = HeaderValue::from_str(&addresses) {
-        headers.insert(X_FORWARDED_FOR, value);
-    }
-    headers.insert(X_FORWARDED_PROTO, kept.proto.unwrap_or(own));
-    if let Some(host) = host.filter(|host| !host.is_empty()) {
-        headers.insert(X_FORWARDED_HOST, host);
+    request.headers.insert(X_FORWARDED_PROTO, kept.proto.unwrap_or(own));
+    if let Some(host) = host {
+        request.headers.insert(X_FORWARDED_HOST, host);
     }
 }
 
+/// The value of `Host`, shared with the field itself where there is one.
+fn host_of(request: &Request) -> Option<HeaderValue> {
+    if request.authority.is_empty() {
+        return None;
+    }
+    let field = request.headers.get(HOST).filter(|field| **field == *request.authority);
+    field.cloned().or_else(|| HeaderValue::from_str(&request.authority).ok())
+}
+
+/// What a trusted hop said already, ready for one more.
+fn list(before: Option<String>, room: usize) -> Vec<u8> {
+    let before = before.unwrap_or_default();
+    let mut out = Vec::with_capacity(before.len() + room);
+    out.extend_from_slice(before.as_bytes());
+    if !out.is_empty() {
+        out.extend_from_slice(b", ");
+    }
+    out
+}
+
 /// One `forwarded-element`. The host is quoted, for its colon; it holds no quote, being a checked authority.
-fn push_element(out: &mut String, peer: IpAddr, tls: bool, authority: &str) {
-    let _ = match peer {
-        IpAddr::V4(v4) => write!(out, "for={v4}"),
-        IpAddr::V6(v6) => write!(out, "for=\"[{v6}]\""),
-    };
-    let _ = write!(out, ";proto={}", if tls { "https" } else { "http" });
+fn push_element(out: &mut Vec<u8>, peer: IpAddr, tls: bool, authority: &str) {
+    out.extend_from_slice(if peer.is_ipv4() { b"for=" } else { b"for=\"[" });
+    push_address(out, peer);
+    out.extend_from_slice(if peer.is_ipv4() { b"" } else { b"]\"" });
+    out.extend_from_slice(if tls { b";proto=https" } else { b";proto=http" });
     if !authority.is_empty() && authority.as_bytes().iter().all(is_host) {
-        let _ = write!(out, ";host=\"{authority}\"");
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(authority.as_bytes());
+        out.push(b'"');
     }
 }

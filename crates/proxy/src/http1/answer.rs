@@ -3,6 +3,8 @@
 //! The syntax is read by `httparse`; what it means for the framing (RFC 9112 section 6.3) is judged here. An answer that
 //! contradicts itself is the upstream's fault and never reaches a client.
 
+use std::mem::MaybeUninit;
+
 use bytes::Bytes;
 use engine::bounds;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -33,9 +35,10 @@ type Found = (usize, u8, u16, smallvec::SmallVec<[Spans; 24]>);
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
-    let mut fields = [httparse::EMPTY_HEADER; bounds::HEADERS];
-    let mut response = httparse::Response::new(&mut fields);
-    match response.parse(bytes) {
+    let mut fields = [const { MaybeUninit::uninit() }; bounds::HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) => {
             let start = bytes.as_ptr().addr();
             let spans = response.headers.iter().map(|field| {

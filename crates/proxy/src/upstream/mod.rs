@@ -63,6 +63,8 @@ pub(crate) struct Pool {
     /// The weak count keeps the address from being given to another upstream.
     by_upstream: RefCell<HashMap<usize, Known>>,
     by_key: RefCell<HashMap<Key, Rc<Target>>>,
+    /// When [`Pool::sweep`] was called last: precise enough for what is counted in seconds.
+    swept: Cell<Tick>,
 }
 
 impl Pool {
@@ -94,6 +96,7 @@ impl Pool {
     /// Closes what was idle for too long.
     pub(crate) fn sweep(&self, now: Tick) {
         self.forget_unused();
+        self.swept.set(now);
         for target in self.by_key.borrow().values() {
             target
                 .idle
@@ -187,7 +190,7 @@ impl Lease {
         let Some(connection) = answer.take_reusable() else { return };
         let mut idle = self.target.idle.borrow_mut();
         if idle.len() < bounds::IDLE_UPSTREAM {
-            idle.push((connection, self.core.clock.now()));
+            idle.push((connection, self.core.pool.swept.get()));
         }
     }
 }
