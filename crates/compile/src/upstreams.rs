@@ -59,6 +59,7 @@ fn one(
             connect: upstream.deadlines.connect.get(),
             first_byte: upstream.deadlines.first_byte.get(),
             total: upstream.deadlines.total.get(),
+            idle: upstream.deadlines.idle.get(),
         },
     })
 }

@@ -61,6 +61,8 @@ codes! {
     HEADERS_TOO_LARGE = "headers_too_large", 431, Client, "the header section is too large";
     /// No API answers to this host on this listener.
     HOST_UNKNOWN = "host_unknown", 421, Client, "no API is served under this host";
+    /// The host is another one than the TLS handshake named (RFC 9110 section 15.5.20).
+    MISDIRECTED = "misdirected", 421, Client, "this host is not served on this connection";
     /// No operation of the contract has this path.
     OPERATION_UNKNOWN = "operation_unknown", 404, Client, "the contract has no such operation";
     /// The contract has the path, but not with this method.

@@ -55,8 +55,10 @@ pub struct Deadlines {
     pub connect: Duration,
     /// From the request's last byte to the head of the answer.
     pub first_byte: Duration,
-    /// From the first byte sent to the last byte received.
+    /// From the first byte sent to the head of the answer, or to its end where the answer is read whole.
     pub total: Duration,
+    /// Between two bytes of an answer that streams, from the upstream and to the client.
+    pub idle: Duration,
 }
 
 /// A service behind the gateway.

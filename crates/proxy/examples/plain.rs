@@ -92,6 +92,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(15),
             total: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
         },
     });
     let mut tree = Tree::default();

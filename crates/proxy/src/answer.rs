@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use engine::bounds::Bound;
+use engine::bounds::{self, Bound};
 use engine::{Body as WholeBody, Code, codes};
 use http_body::{Body, Frame, SizeHint};
 
@@ -31,7 +31,15 @@ pub(crate) enum AnswerBody {
 #[derive(Debug)]
 pub(crate) struct Known {
     bytes: Bytes,
-    flight: Option<Box<Flight>>,
+    call: Option<Held>,
+}
+
+/// Where the call of a known body is while its bytes go.
+#[derive(Debug)]
+enum Held {
+    Here(Box<Flight>),
+    /// In the core's table: on HTTP/2 nobody else would notice that a client takes nothing.
+    Stream(Rc<Stream>),
 }
 
 /// A body that comes from the upstream.
@@ -58,16 +66,24 @@ impl AnswerBody {
     /// A body that is known whole; the call is over once it is handed over.
     pub(crate) fn known(bytes: Bytes, mut flight: Flight) -> Self {
         flight.call.decision.bytes_out = bytes.len() as u64;
-        AnswerBody::Known(Known { bytes, flight: Some(Box::new(flight)) })
+        let two = flight.call.request.version == http::Version::HTTP_2;
+        let call = if two && !bytes.is_empty() {
+            Held::Stream(Stream::enter(flight, bounds::IDLE_TIME))
+        } else {
+            Held::Here(Box::new(flight))
+        };
+        AnswerBody::Known(Known { bytes, call: Some(call) })
     }
 
     /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
     pub(crate) fn streamed(incoming: Incoming, lease: Lease, flight: Flight, sample: Option<usize>) -> Self {
+        let idle = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
+        let idle = idle.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle);
         let sample = sample.map(|limit| Sample { pieces: Vec::new(), length: 0, limit });
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
-            stream: Stream::enter(flight),
+            stream: Stream::enter(flight, idle),
             sample,
             bytes: 0,
             ended: false,
@@ -75,7 +91,14 @@ impl AnswerBody {
         }))
     }
 
-    /// Whether the call's deadline has passed; wakes the task when it does.
+    /// The client took some of it.
+    pub(crate) fn moved(&self) {
+        if let AnswerBody::Streamed(streamed) = self {
+            streamed.stream.moved();
+        }
+    }
+
+    /// Whether nothing of it moved for too long; wakes the task when that is so.
     pub(crate) fn is_overdue(&self, context: &mut Context<'_>) -> bool {
         match self {
             AnswerBody::Known(_) => false,
@@ -128,7 +151,12 @@ impl Body for AnswerBody {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        if let Some(mut flight) = self.flight.take() {
+        let flight = match self.call.take() {
+            Some(Held::Here(flight)) => Some(*flight),
+            Some(Held::Stream(stream)) => stream.leave(),
+            None => None,
+        };
+        if let Some(mut flight) = flight {
             // Nobody took it: the client went away.
             if !self.bytes.is_empty() {
                 flight.call.decision.aborted = true;
@@ -142,6 +170,7 @@ impl Streamed {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
+                self.stream.moved();
                 if let Some(data) = frame.data_ref() {
                     self.bytes += data.len() as u64;
                     if let Some(sample) = &mut self.sample {

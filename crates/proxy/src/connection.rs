@@ -24,12 +24,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::alarm::Alarm;
-use crate::core::{Core, LocalExec};
+use crate::core::Core;
 use crate::exchange::exchange;
 use crate::http1::server;
 use crate::http1::wire::Socket;
 use crate::incoming::Incoming;
 use crate::listen::Replay;
+use crate::task::Tasks;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
@@ -257,7 +258,7 @@ where
             async { Ok::<_, Infallible>(answer.await) }
         })
     };
-    let connection = http2::Builder::new(LocalExec)
+    let connection = http2::Builder::new(Tasks(Rc::clone(&core)))
         .timer(TokioTimer::new())
         .max_concurrent_streams(bounds::STREAMS)
         .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
@@ -277,13 +278,16 @@ where
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        if connection.as_mut().poll(context).is_ready() {
-            return Poll::Ready(false);
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            if ended.is_err_and(|error| is_protocol_error(&error)) {
+                conn.malformed();
+            }
+            return Poll::Ready(());
         }
         if conn.is_idle_for_long(context) {
             conn.alarm.clear();
             if told {
-                return Poll::Ready(true);
+                return Poll::Ready(());
             }
             // GOAWAY first; what comes in before the client sees it is still served.
             told = true;
@@ -294,4 +298,10 @@ where
         Poll::Pending
     })
     .await;
+}
+
+/// Whether frames broke RFC 9113, and not just the socket: the client is told by GOAWAY and counted.
+fn is_protocol_error(error: &hyper::Error) -> bool {
+    use std::error::Error;
+    !error.is_canceled() && !error.source().is_some_and(|source| source.is::<io::Error>())
 }

@@ -17,6 +17,7 @@ use crate::flight::Stream;
 use crate::ids::Ids;
 use crate::offload::CoreOffload;
 use crate::table::Table;
+use crate::task::Task;
 use crate::tls::Tls;
 use crate::upstream::Pool;
 
@@ -43,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) streams: Table<Rc<Stream>>,
     pub(crate) pool: Pool,
     pub(crate) servers: RefCell<Vec<Option<Served>>>,
+    /// The task of HTTP/2 that runs now.
+    pub(crate) task: RefCell<Option<Rc<Task>>>,
     /// The date as answers carry it, and the second that it tells.
     pub(crate) date: Cell<(u64, [u8; 29])>,
     /// How long a stream may go on when its operation is gone.

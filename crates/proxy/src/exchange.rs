@@ -10,8 +10,8 @@ use engine::bounds::Bound;
 use engine::call::BodyLength;
 use engine::pipeline::{Permitted, Stop};
 use engine::{Body as WholeBody, BodyMode, Code, Refusal, codes};
-use http::{Response, header};
 use http::request::Parts;
+use http::{Response, header};
 
 use crate::answer::AnswerBody;
 use crate::body::{self, Unread};
@@ -47,7 +47,7 @@ pub(crate) async fn exchange(
     let started = core.clock.now();
     conn.begin();
     let (head, mut incoming) = match head {
-        Ok((parts, incoming)) => (head::read(parts, &incoming, conn.peer.tls), Some(incoming)),
+        Ok((parts, incoming)) => (head::read(parts, &incoming, &conn.peer), Some(incoming)),
         Err(fault) => (Err(head::refused_by_grammar(fault)), None),
     };
     match head {

@@ -5,7 +5,7 @@
 //!
 //! While checks run, a call keeps the snapshot that it began with. While an answer streams, it is a [`Stream`] in the
 //! table of its core, and goes over to the snapshot that a reload brings, so that old ones do not live as long as the
-//! longest download (invariant 4).
+//! longest download (invariant 4). It ends when for too long no byte of it moves, whichever side is at fault.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,6 +25,7 @@ use crate::body::Lease;
 use crate::connection::Conn;
 use crate::core::Core;
 use crate::outgoing::Passing;
+use crate::task::Task;
 
 /// A call and what it holds.
 #[derive(Debug)]
@@ -92,7 +93,8 @@ impl Flight {
         now
     }
 
-    fn rebind(&mut self, new: &Rc<CoreSnapshot>, drain: Duration) {
+    /// Goes over to a new snapshot; false when its operation is not in it.
+    fn rebind(&mut self, new: &Rc<CoreSnapshot>) -> bool {
         let old = std::mem::replace(&mut self.pin, Rc::clone(new));
         let (old, new) = (old.snapshot(), new.snapshot());
         for verdict in &mut self.call.decision.verdicts {
@@ -100,14 +102,12 @@ impl Flight {
             let found = new.places.iter().position(|place| **place == *text);
             verdict.place = PlaceId(found.and_then(|at| u32::try_from(at).ok()).unwrap_or_default());
         }
-        let Some(plan) = &self.call.operation else { return };
+        let Some(plan) = &self.call.operation else { return true };
         if let Some(like) = new.operation_like(plan) {
             self.call.operation = Some(Arc::clone(like));
-            return;
+            return true;
         }
-        let end = self.core.clock.now().after(drain);
-        let alarm = self.alarm();
-        alarm.set(alarm.at().map_or(end, |at| at.min(end)));
+        false
     }
 }
 
@@ -134,13 +134,25 @@ pub(crate) struct Stream {
     waker: RefCell<Option<Waker>>,
     number: Cell<Option<usize>>,
     core: Rc<Core>,
+    /// How long nothing may move.
+    idle: Duration,
+    /// Whether something has moved since the alarm was set.
+    moved: Cell<bool>,
+    /// When it ends whatever moves: its operation is gone.
+    ends: Cell<Option<Tick>>,
+    /// What carries it on HTTP/2.
+    task: Option<Rc<Task>>,
 }
 
 impl Stream {
-    /// Enters the call in the table of its core.
-    pub(crate) fn enter(flight: Flight) -> Rc<Self> {
+    /// Enters the call in the table of its core. It ends when nothing moves for `idle`.
+    pub(crate) fn enter(flight: Flight, idle: Duration) -> Rc<Self> {
         let core = Rc::clone(&flight.core);
         let stream = Rc::new(Self {
+            idle,
+            moved: Cell::new(true),
+            ends: Cell::new(None),
+            task: core.task.borrow().clone(),
             flight: RefCell::new(Some(flight)),
             waker: RefCell::new(None),
             number: Cell::new(None),
@@ -158,8 +170,36 @@ impl Stream {
         self.flight.borrow_mut().take()
     }
 
-    /// Whether the call's deadline has passed; wakes the task when it does.
+    /// A byte of it went on.
+    pub(crate) fn moved(&self) {
+        self.moved.set(true);
+    }
+
+    fn arm(&self, alarm: &Alarm, now: Tick) {
+        let at = now.after(self.idle);
+        alarm.set(self.ends.get().map_or(at, |end| at.min(end)));
+    }
+
+    /// Ends it when nothing has moved for too long and nobody asks any more, as when a client of HTTP/2 keeps its window
+    /// shut: its task is not polled then.
+    pub(crate) fn sweep(&self, now: Tick) {
+        let Some(task) = &self.task else { return };
+        let Some(flight) = &*self.flight.borrow() else { return };
+        let alarm = flight.alarm();
+        if self.moved.replace(false) {
+            self.arm(alarm, now);
+        } else if alarm.at().is_some_and(|at| at <= now) {
+            task.end();
+        }
+    }
+
+    /// Whether nothing has moved for too long; wakes the task when that is so.
     pub(crate) fn overdue(&self, context: &mut std::task::Context<'_>) -> bool {
+        if self.moved.replace(false)
+            && let Some(flight) = &*self.flight.borrow()
+        {
+            self.arm(flight.alarm(), self.core.clock.now());
+        }
         let mut slot = self.waker.borrow_mut();
         if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *slot = Some(context.waker().clone());
@@ -167,10 +207,15 @@ impl Stream {
         self.flight.borrow().as_ref().is_some_and(|flight| flight.alarm().poll(context).is_ready())
     }
 
-    /// Goes over to a new snapshot.
+    /// Goes over to a new snapshot; without its operation in it, it ends within `drain`.
     pub(crate) fn rebind(&self, new: &Rc<CoreSnapshot>, drain: Duration) {
-        if let Some(flight) = &mut *self.flight.borrow_mut() {
-            flight.rebind(new, drain);
+        if let Some(flight) = &mut *self.flight.borrow_mut()
+            && !flight.rebind(new)
+        {
+            let now = self.core.clock.now();
+            let end = now.after(drain);
+            self.ends.set(Some(self.ends.get().map_or(end, |before| before.min(end))));
+            self.arm(flight.alarm(), now);
         }
         // The deadline may have moved.
         if let Some(waker) = self.waker.borrow_mut().take() {

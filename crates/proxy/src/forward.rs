@@ -80,9 +80,13 @@ pub(crate) async fn send(
         flight.call.decision.timings.upstream = core.clock.now().since(started);
         match outcome {
             Ok((StatusCode::SWITCHING_PROTOCOLS, ..)) => {
-                return Err(Failure::new(&codes::UPSTREAM_PROTOCOL, "switched protocols without being asked"));
+                return Err(Failure::new(
+                    &codes::UPSTREAM_PROTOCOL,
+                    "switched protocols without being asked",
+                ));
             }
             Ok((status, headers, body)) => {
+                // Whoever reads the answer whole still has the deadline of the whole; a stream gets its own.
                 flight.alarm().set(started.after(upstream.deadlines.total));
                 return Ok(Answer { status, headers, body, lease: Lease::new(target, core) });
             }
@@ -123,7 +127,9 @@ impl Attempt<'_> {
             encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
         });
         let why = match self.wait.head(|context| connection.poll_head(context)).await? {
-            Ok(head) => return Ok((head.status, head.headers, Incoming::Answer(AnswerBody::new(connection)))),
+            Ok(head) => {
+                return Ok((head.status, head.headers, Incoming::Answer(AnswerBody::new(connection))));
+            }
             Err(why) => why,
         };
         self.wait.client_at_fault()?;
@@ -160,13 +166,14 @@ impl Attempt<'_> {
         let may_repeat = self.again && is_idempotent(request.method());
         let copy = if may_repeat { request.body().copy() } else { None };
         let mut response = pin!(sender.try_send_request(request));
-        let mut error: TrySendError<_> = match self.wait.head(|context| response.as_mut().poll(context)).await? {
-            Ok(response) => {
-                let (parts, body) = response.into_parts();
-                return Ok((parts.status, parts.headers, Incoming::Two(body)));
-            }
-            Err(error) => error,
-        };
+        let mut error: TrySendError<_> =
+            match self.wait.head(|context| response.as_mut().poll(context)).await? {
+                Ok(response) => {
+                    let (parts, body) = response.into_parts();
+                    return Ok((parts.status, parts.headers, Incoming::Two(body)));
+                }
+                Err(error) => error,
+            };
         self.wait.client_at_fault()?;
         match (error.take_message(), copy) {
             (Some(request), _) if self.again => Err(Unanswered::Again(request.into_body())),

@@ -4,7 +4,7 @@
 //! 4.2, 7.2, 7.6.1, 10.1.1; RFC 9113 section 8.3; THREATS rows 10, 11, 15, 42).
 
 use engine::call::BodyLength;
-use engine::{Code, Refusal, Request, bounds, codes};
+use engine::{Code, Peer, Refusal, Request, bounds, codes};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, Version};
@@ -25,9 +25,9 @@ pub(crate) struct Refused {
 ///
 /// # Errors
 /// When it breaks a rule, with what can be logged of it.
-pub(crate) fn read(mut parts: Parts, body: &Incoming, tls: bool) -> Result<Request, Box<Refused>> {
+pub(crate) fn read(mut parts: Parts, body: &Incoming, peer: &Peer) -> Result<Request, Box<Refused>> {
     let length = length_of(body);
-    let host = match check(&parts, tls) {
+    let host = match check(&parts, peer) {
         Ok(host) => host,
         Err(refusal) => return Err(refused(parts, length, refusal)),
     };
@@ -72,7 +72,7 @@ fn simple(code: &'static Code, why: &'static str) -> Box<Refusal> {
 
 type Host = (Box<str>, Box<str>);
 
-fn check(parts: &Parts, tls: bool) -> Result<Host, Box<Refusal>> {
+fn check(parts: &Parts, peer: &Peer) -> Result<Host, Box<Refusal>> {
     let headers = &parts.headers;
     check_size(parts)?;
     if parts.method == Method::CONNECT
@@ -92,7 +92,13 @@ fn check(parts: &Parts, tls: bool) -> Result<Host, Box<Refusal>> {
     if parts.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
         return Err(malformed("a target with a scheme other than http and https"));
     }
-    host_of(parts, tls)
+    let host = host_of(parts, peer.tls)?;
+    match &peer.server_name {
+        Some(name) if !name.trim_end_matches('.').eq_ignore_ascii_case(&host.0) => {
+            Err(simple(&codes::MISDIRECTED, "another host than the TLS handshake named"))
+        }
+        _ => Ok(host),
+    }
 }
 
 fn check_size(parts: &Parts) -> Result<(), Box<Refusal>> {

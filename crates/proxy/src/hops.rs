@@ -7,14 +7,15 @@
 use http::header::{self, HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
-/// Removes all fields of this hop; `trailers` keeps `Trailer`, which announces what will be passed on.
-pub(crate) fn strip(headers: &mut HeaderMap, trailers: bool) {
+/// Removes all fields of this hop. Of an answer, `Trailer` stays, which announces what will be passed on, and `Alt-Svc`
+/// goes, which would show clients a way around the gateway (RFC 7838).
+pub(crate) fn strip(headers: &mut HeaderMap, answer: bool) {
     let mut found: SmallVec<[HeaderName; 4]> = SmallVec::new();
     for name in headers.keys() {
         if *name == header::CONNECTION {
             named(headers, &mut found);
         }
-        if ends_here(name) || (*name == header::TRAILER && !trailers) {
+        if ends_here(name) || (if answer { *name == header::ALT_SVC } else { *name == header::TRAILER }) {
             found.push(name.clone());
         }
     }
@@ -85,6 +86,11 @@ mod tests {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         strip(&mut headers, false);
+        let mut answer = headers.clone();
+        answer.insert("alt-svc", HeaderValue::from_static("h2=\":444\""));
+        answer.insert("trailer", HeaderValue::from_static("x"));
+        strip(&mut answer, true);
+        assert!(!answer.contains_key("alt-svc") && answer.contains_key("trailer"));
         let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["host", "x-bar"]);

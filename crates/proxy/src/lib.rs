@@ -34,6 +34,7 @@ mod offload;
 mod outgoing;
 pub mod plane;
 mod table;
+mod task;
 mod tls;
 mod upstream;
 

@@ -308,6 +308,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         streams: Table::default(),
         pool: Pool::default(),
         servers: std::cell::RefCell::default(),
+        task: std::cell::RefCell::default(),
         date: std::cell::Cell::new((0, [b' '; 29])),
         drain: start.drain,
         context,
@@ -317,7 +318,11 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
 async fn sweep(core: Rc<Core>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        core.pool.sweep(core.clock.now());
+        let now = core.clock.now();
+        core.pool.sweep(now);
+        for stream in core.streams.all() {
+            stream.sweep(now);
+        }
     }
 }
 

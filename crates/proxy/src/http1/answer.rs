@@ -49,7 +49,9 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
             let (version, status) = (response.version.unwrap_or(0), response.code.unwrap_or(0));
             Ok(Some((length, version, status, spans.collect())))
         }
-        Ok(httparse::Status::Partial) if bytes.len() > bounds::HEADER_BYTES => Err("a head longer than its bound"),
+        Ok(httparse::Status::Partial) if bytes.len() > bounds::HEADER_BYTES => {
+            Err("a head longer than its bound")
+        }
         Ok(httparse::Status::Partial) => Ok(None),
         Err(httparse::Error::TooManyHeaders) => Err("more fields than the bound"),
         Err(_) => Err("a head that is no HTTP/1"),
@@ -62,7 +64,8 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
 /// What contradicts itself in it.
 pub(crate) fn read(bytes: &Bytes, found: &Found, method: &Method) -> Result<Head, &'static str> {
     let (_, version, status, spans) = found;
-    let status = StatusCode::from_u16(*status).map_err(|_| "a status that is none")?;
+    let status = StatusCode::from_u16(*status).ok().filter(|status| status.as_u16() < 600);
+    let status = status.ok_or("a status that is none")?;
     let mut headers = HeaderMap::with_capacity(spans.len() + 4);
     let (mut length, mut chunked, mut close, mut stay) = (None, false, false, false);
     for (name, name_end, value, value_end) in spans {

@@ -41,6 +41,9 @@ pub(crate) struct Wishes {
 /// Why it is refused.
 pub(crate) fn parse(head: &Bytes) -> Result<Head, Fault> {
     let (end, mut next) = line(head, 0);
+    if head.len() - next > bounds::HEADER_BYTES {
+        return Err(Fault::HeadersTooLarge);
+    }
     let (method, target, version) = request_line(head.get(..end).unwrap_or_default())?;
     let uri = Uri::from_maybe_shared(head.slice(target.0..target.1))
         .map_err(|_| Malformed("a target that is no URI reference"))?;

@@ -98,8 +98,11 @@ struct Manner {
 
 impl Manner {
     /// For a head that was refused.
-    const REFUSED: Self =
-        Self { wishes: Wishes { keep_alive: false, expects: false, trailers: false }, one_zero: false, head: false };
+    const REFUSED: Self = Self {
+        wishes: Wishes { keep_alive: false, expects: false, trailers: false },
+        one_zero: false,
+        head: false,
+    };
 
     fn of(head: &Head) -> Self {
         Self {
@@ -199,7 +202,8 @@ impl<'a> Delivery<'a> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         loop {
             let more = !self.over && !self.line.wire.borrow().is_full();
-            let frame = if more { std::pin::Pin::new(&mut self.body).poll_frame(context) } else { Poll::Pending };
+            let frame =
+                if more { std::pin::Pin::new(&mut self.body).poll_frame(context) } else { Poll::Pending };
             if let Poll::Ready(frame) = frame {
                 let went = match frame {
                     Some(Ok(frame)) => self.queue(frame),
@@ -217,14 +221,21 @@ impl<'a> Delivery<'a> {
                 Poll::Ready(Ok(())) if !more => continue,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
-                // A client that does not read is waited for as long as the call may take.
-                Poll::Pending if self.body.is_overdue(context) || self.line.conn.is_idle_for_long(context) => {
-                    return Poll::Ready(false);
-                }
+                Poll::Pending if self.is_stuck(context) => return Poll::Ready(false),
                 Poll::Pending => {}
             }
             return if self.line.is_gone(context) { Poll::Ready(false) } else { Poll::Pending };
         }
+    }
+
+    /// Whether the client takes nothing for too long.
+    fn is_stuck(&self, context: &mut Context<'_>) -> bool {
+        let wire = &mut *self.line.wire.borrow_mut();
+        if wire.has_written() {
+            wire.forget_written();
+            self.body.moved();
+        }
+        self.body.is_overdue(context) || self.line.conn.is_idle_for_long(context)
     }
 
     /// Queues what the body gave; false when it is longer than the head said.
@@ -243,7 +254,8 @@ impl<'a> Delivery<'a> {
                 Ends::Closing => wire.push(data),
             },
             Err(frame) => {
-                if let (Ends::Chunked, true, Ok(trailers)) = (self.ends, self.trailers, frame.into_trailers()) {
+                if let (Ends::Chunked, true, Ok(trailers)) = (self.ends, self.trailers, frame.into_trailers())
+                {
                     encode::trailers(wire.outbox(), &trailers);
                     self.over = true;
                 }

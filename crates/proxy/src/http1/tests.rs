@@ -156,7 +156,10 @@ fn the_framing_of_an_answer_is_what_rfc_9112_says() {
         ("HTTP/1.1 204 No\r\n\r\n", (Framing::Empty, true)),
         ("HTTP/1.1 304 No\r\ncontent-length: 9\r\n\r\n", (Framing::Empty, true)),
         ("HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n", (Framing::Length(5), false)),
-        ("HTTP/1.0 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\n", (Framing::Length(5), true)),
+        (
+            "HTTP/1.0 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\n",
+            (Framing::Length(5), true),
+        ),
     ];
     for (text, expected) in good {
         assert_eq!(answer(text, &Method::GET), Ok(expected), "{text:?}");
@@ -172,6 +175,7 @@ fn the_framing_of_an_answer_is_what_rfc_9112_says() {
         "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/1.1 99 OK\r\n\r\n",
+        "HTTP/1.1 600 OK\r\n\r\n",
         "SSH-2.0-OpenSSH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n",
     ];

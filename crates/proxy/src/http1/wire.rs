@@ -96,7 +96,16 @@ pub(crate) struct Wire {
 impl Wire {
     /// A socket of which `inbox` was read already.
     pub(crate) fn new(socket: Socket, inbox: BytesMut) -> Self {
-        Self { socket, inbox, outbox: Vec::new(), written: 0, tail: Bytes::new(), handed: false, unflushed: false, room: ROOM }
+        Self {
+            socket,
+            inbox,
+            outbox: Vec::new(),
+            written: 0,
+            tail: Bytes::new(),
+            handed: false,
+            unflushed: false,
+            room: ROOM,
+        }
     }
 
     /// Reads once, and gives how much came; 0 at the end.
@@ -156,10 +165,8 @@ impl Wire {
             let count = ready!(match (rest.is_empty(), self.tail.is_empty()) {
                 (_, true) => socket.poll_write(context, rest),
                 (true, false) => socket.poll_write(context, &self.tail),
-                (false, false) => socket.poll_write_vectored(
-                    context,
-                    &[io::IoSlice::new(rest), io::IoSlice::new(&self.tail)]
-                ),
+                (false, false) => socket
+                    .poll_write_vectored(context, &[io::IoSlice::new(rest), io::IoSlice::new(&self.tail)]),
             })?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -3,6 +3,7 @@
 mod bodies;
 mod framing;
 mod lifecycle;
+mod streams;
 mod two;
 mod upstreams;
 mod world;

@@ -62,16 +62,16 @@ async fn one(
     Ok(Answer { head: Response::from_parts(parts, ()), body, trailers })
 }
 
-fn block<F: Future>(future: F) -> F::Output {
+pub(super) fn block<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a client of the tests")]
-async fn dial(address: SocketAddr) -> TcpStream {
+pub(super) async fn dial(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-fn get(uri: &str) -> Request<()> {
+pub(super) fn get(uri: &str) -> Request<()> {
     Request::get(uri).body(()).unwrap()
 }
 
@@ -141,6 +141,23 @@ fn both_versions_are_served_over_tls() {
         text
     });
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+}
+
+#[test]
+fn a_call_for_another_host_than_the_handshake_named_is_misdirected() {
+    let backend = Backend::answering(OK);
+    let (identity, root) = identity();
+    let mut shape = Shape::to(backend.address);
+    shape.tls = Some(identity);
+    let world = World::start(&shape);
+    let statuses: Vec<u16> = block(async {
+        let stream = tls(world.address, &root, b"h2").await;
+        let uris = ["https://other/v1/a", "https://LOCALHOST/v1/a", "https://localhost.:443/v1/a"];
+        let answers = ask(stream, uris.map(|uri| (get(uri), "", None)).to_vec()).await;
+        answers.iter().map(|answer| answer.as_ref().unwrap().head.status().as_u16()).collect()
+    });
+    assert_eq!(statuses, [421, 200, 200]);
+    assert_eq!((backend.requests().len(), world.tape.calls(3)[0].code), (2, "misdirected"));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn an_answer_that_breaks_off_is_never_whole() {
             }
         });
         let mut shape = Shape::to(backend.address);
-        shape.deadlines.total = Duration::from_millis(300);
+        shape.deadlines.idle = Duration::from_millis(300);
         let world = World::start(&shape);
         let mut client = world.connect();
         client.send(GET);

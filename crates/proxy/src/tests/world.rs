@@ -252,6 +252,7 @@ impl Shape {
                 connect: Duration::from_secs(2),
                 first_byte: Duration::from_secs(5),
                 total: Duration::from_secs(20),
+                idle: Duration::from_secs(20),
             },
             operation: "all",
         }
@@ -267,7 +268,12 @@ impl Shape {
             tls: self.roots.is_some(),
             host: self.host.into(),
             port: self.upstream.port(),
-            authority: HeaderValue::from_static("orders.internal"),
+            // Over TLS it has to be the name of the handshake.
+            authority: HeaderValue::from_static(if self.roots.is_some() {
+                "localhost"
+            } else {
+                "orders.internal"
+            }),
             path: self.path.map(Into::into),
             http: self.http,
             roots: self.roots.clone().unwrap_or_default(),
@@ -363,6 +369,12 @@ impl Drop for World {
             plane.drain();
         }
     }
+}
+
+/// A moment that passes as the proxy's own timers do.
+#[allow(clippy::disallowed_methods, reason = "this is the clock")]
+pub(super) fn moment() -> Instant {
+    Instant::now()
 }
 
 /// A client that speaks bytes.

@@ -207,10 +207,6 @@ fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
 
 /// What went wrong on a connection, as a code and a word for the operator.
 pub(crate) fn classify(error: &hyper::Error) -> Failure {
-    let code = if error.is_parse() {
-        &codes::UPSTREAM_PROTOCOL
-    } else {
-        &codes::UPSTREAM_RESET
-    };
+    let code = if error.is_parse() { &codes::UPSTREAM_PROTOCOL } else { &codes::UPSTREAM_RESET };
     Failure::new(code, error.to_string())
 }

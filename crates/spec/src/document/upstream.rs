@@ -41,8 +41,10 @@ pub struct Deadlines {
     pub connect: Duration,
     /// from the request's end to the first byte of the answer
     pub first_byte: Duration,
-    /// the whole call
+    /// the whole call, up to the head of an answer that streams
     pub total: Duration,
+    /// between two bytes of an answer that streams
+    pub idle: Duration,
 }
 
 impl Default for Deadlines {
@@ -51,6 +53,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
             total: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
         }
     }
 }
