@@ -25,6 +25,9 @@ ORDER = json.dumps({
     "ship_to": {"line1": "1 Castle Street", "city": "Edinburgh", "postal_code": "EH1 2ND", "country": "GB"},
 }).encode()
 KEY = "0b9c1a4e-6f0d-4e0a-9a53-5a3c6c1d2e3f"
+# Failures of callers that have proven nothing: the gateway takes 50 a second from one address (docs/controls/admission.md),
+# and this load stays below that, however fast the machine.
+UNPROVEN, UNPROVEN_PER_SECOND = {"no token", "unknown path", "odd path"}, 40
 
 
 def document(orders):
@@ -56,7 +59,6 @@ def calls(reader, writer):
         (5, ("bad body", "POST", "/orders", [write, as_json, key], bad, {400, 422})),
         (5, ("bad query", "GET", "/orders?limit=many", [read], None, {400})),
         (3, ("wrong scope", "POST", "/orders", [read, as_json, key], ORDER, {403})),
-        # Refused without a good credential: few enough for the limit on failing callers.
         (1, ("no token", "GET", "/orders", [], None, {401})),
         (2, ("unknown path", "GET", "/admin", [read], None, {404})),
         (2, ("odd path", "GET", "/orders/%2e%2e/admin", [read], None, {400, 404})),
@@ -69,7 +71,15 @@ class Load:
     def __init__(self, address, mix):
         self.address, self.mix, self.stopping = address, mix, False
         self.statuses, self.wrong, self.seconds = collections.Counter(), collections.Counter(), []
-        self.first = []
+        self.begun, self.unproven = time.monotonic(), 0
+
+    def affords(self, name):
+        """Whether a call of this kind leaves the limit on failing callers alone."""
+        if name not in UNPROVEN:
+            return True
+        good = self.unproven < UNPROVEN_PER_SECOND * (time.monotonic() - self.begun)
+        self.unproven += good
+        return good
 
     async def client(self, number, pause):
         client = Client(*self.address)
@@ -78,6 +88,8 @@ class Load:
                 break
             # 37 is coprime to the length of the mix: all kinds come, none in a row.
             name, method, target, headers, body, accepted = self.mix[turn * 37 % len(self.mix)]
+            if not self.affords(name):
+                continue
             begun = time.monotonic()
             try:
                 if turn % 101 == 0:
@@ -121,6 +133,7 @@ async def main(flags):
         reader = gateway.token("alice", "orders:read")
         writer = gateway.token("bob", "orders:read", "orders:write")
         load = Load(gateway.address(), calls(reader, writer))
+        upstream = int(url.rstrip("/").rsplit(":", 1)[1])
         before = gateway.process.descriptors()
         tasks = [asyncio.create_task(load.client(number, 0.002)) for number in range(flags.clients)]
         samples, started, said = [], time.monotonic(), 0
@@ -134,7 +147,11 @@ async def main(flags):
         load.stopping = True
         await asyncio.wait(tasks, timeout=40)
         end = time.monotonic() + 30
-        while (after := gateway.process.descriptors()) > before + 8 and time.monotonic() < end:
+        while True:
+            idle = gateway.process.connections_to(upstream)
+            after = gateway.process.descriptors() - idle
+            if after <= before or time.monotonic() > end:
+                break
             await asyncio.sleep(0.5)
         warm = [rss for at, rss, _ in samples if at > flags.seconds / 5]
         quarter = max(1, len(warm) // 4)
@@ -146,13 +163,14 @@ async def main(flags):
             "wrong": load.wrong, "rss_kib_first_quarter": round(first), "rss_kib_last_quarter": round(last),
             "rss_ratio": round(last / first, 4), "rss_kib_most": max(rss for _, rss, _ in samples),
             "descriptors_before": before, "descriptors_most": max(count for _, _, count in samples),
-            "descriptors_after": after, "latency_ms_median": round(load.seconds[len(load.seconds) // 2] * 1e3, 2),
+            "descriptors_after": after, "idle_upstream_connections_after": idle, "latency_ms_median": round(load.seconds[len(load.seconds) // 2] * 1e3, 2),
             "latency_ms_p99": round(load.seconds[len(load.seconds) * 99 // 100] * 1e3, 2),
             "alive": gateway.process.alive(), "exit_code": gateway.process.stop(),
         }
+        missing = {call[0] for call in load.mix} - {name.rsplit(" ", 1)[0] for name in load.statuses}
         misses = [text for text, missed in [
-            ("wrong answers", load.wrong), ("memory is not flat", abs(results["rss_ratio"] - 1) > 0.05),
-            ("descriptors leak", after > before + 8), ("it ended", not results["alive"]),
+            ("wrong answers", load.wrong), (f"kinds of calls without an answer: {sorted(missing)}", missing), ("memory is not flat", abs(results["rss_ratio"] - 1) > 0.05),
+            ("descriptors leak", after > before), ("too many idle connections to the upstream", idle > 3 * flags.clients), ("it ended", not results["alive"]),
             ("it did not drain well", results["exit_code"] != 0),
         ] if missed]
         return finish("soak", flags, results, not misses, misses)
