@@ -286,7 +286,10 @@ fn without_descriptors_the_gateway_waits_and_serves_again() {
     let open = || std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count();
     assert!(until(20, || (open() >= 64).then_some(())).is_some(), "{} descriptors are open", open());
     drop(crowd);
-    assert_eq!(call(&gateway.url, "GET", "/notes", Some(&alice), None).0, 200, "the crowd has gone");
+    // Until all of the crowd is noticed to be gone, a call may find none for its upstream.
+    let served =
+        until(20, || (call(&gateway.url, "GET", "/notes", Some(&alice), None).0 == 200).then_some(()));
+    assert!(served.is_some(), "the crowd has gone, and nobody is served");
     assert!(until(20, || (open() < 40).then_some(())).is_some(), "{} descriptors are left", open());
     assert_eq!(call(&gateway.admin, "GET", "/health", None, None).0, 200);
 }
