@@ -246,10 +246,12 @@ def make(files, upstream, signer_jwks, issuer, audience, tools):
     return {proxy.name: proxy for proxy in (
         Proxy("yett", "yett", run_yett, yett(YETT_PLAIN), files),
         Proxy("yett-jwt", "yett", run_yett, yett(YETT_JWT), files),
+        # The row without a hit starts and stops its proxies: they are nobody else's.
+        Proxy("yett-cold", "yett", run_yett, yett(YETT_JWT), files),
         Proxy("nginx", "nginx", run_nginx, nginx, files),
         Proxy("envoy", "envoy", run_envoy, boot(None), files),
         Proxy("envoy-jwt-cache", "envoy", run_envoy, boot("cache"), files),
-        Proxy("envoy-jwt", "envoy", run_envoy, boot("no-cache"), files),
+        Proxy("envoy-cold", "envoy", run_envoy, boot("no-cache"), files),
     )}
 
 

@@ -96,6 +96,18 @@ class Process:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.popen.pid}/fd"))
 
+    def connections_to(self, port):
+        """How many of its descriptors are connections to this local port, in any state."""
+        held = set()
+        for name in os.listdir(f"/proc/{self.popen.pid}/fd"):
+            try:
+                held.add(os.readlink(f"/proc/{self.popen.pid}/fd/{name}"))
+            except FileNotFoundError:
+                pass
+        with open(f"/proc/{self.popen.pid}/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return sum(int(row[2].split(":")[1], 16) == port and f"socket:[{row[9]}]" in held for row in rows)
+
     def stop(self, seconds=20):
         """Ends it as an operator would; returns its exit code."""
         if self.alive():

@@ -98,7 +98,12 @@ impl Deadline {
 }
 
 /// Looks again and again until there is something to see; `None` when there is nothing within `seconds`.
-pub fn until<T>(seconds: u64, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn until<T>(seconds: u64, look: impl FnMut() -> Option<T>) -> Option<T> {
+    until_every(Duration::from_millis(3), seconds, look)
+}
+
+/// As [`until`], with a pause between two looks: for a look that costs something or is counted.
+pub fn until_every<T>(pause: Duration, seconds: u64, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Deadline::seconds(seconds);
     loop {
         if let Some(found) = look() {
@@ -107,6 +112,6 @@ pub fn until<T>(seconds: u64, mut look: impl FnMut() -> Option<T>) -> Option<T> 
         if deadline.is_over() {
             return None;
         }
-        std::thread::park_timeout(Duration::from_millis(3));
+        std::thread::park_timeout(pause);
     }
 }

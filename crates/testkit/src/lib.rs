@@ -24,7 +24,7 @@ pub mod recorder;
 pub mod wire;
 
 pub use call::CallBuilder;
-pub use clock::{Deadline, FakeClock, until};
+pub use clock::{Deadline, FakeClock, until, until_every};
 pub use core::{NoFetch, NoSpawn, core, done};
 pub use frames::Http2;
 pub use mint::{Alg, Mint};

@@ -105,6 +105,50 @@ fn init_converts_accepts_and_never_overwrites() {
     assert_eq!(house.read("yett.yaml"), written);
 }
 
+/// A contract of which two operations take XML; everything that `init` can write is written at once.
+#[test]
+fn init_lets_unread_bodies_pass_by_operation_only() {
+    let house = House::new();
+    let xml = |path: &str| {
+        format!(
+            "  {path}:\n    put:\n      requestBody: {{ required: true, content: {{ application/xml: {{ schema: {{ type: object }} }} }} }}\n      responses: {{ \"204\": {{ description: ok }} }}\n"
+        )
+    };
+    let contract = common::CONTRACT
+        .replace("{ type: string }", "{ type: string, pattern: \"^(?=a)b\" }")
+        .replace("security: [{ oauth: [\"notes:read\"] }]\n", "")
+        + &xml("\"/notes/{id}'s map\"").replace(
+            "    put:\n",
+            "    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]\n    put:\n",
+        )
+        + &xml("/drawing");
+    house.write("openapi.yaml", &contract);
+    let said = house.good(&[
+        "init",
+        "openapi.yaml",
+        "--upstream",
+        "http://127.0.0.1:3000",
+        "--issuer",
+        "https://idp.example.com",
+    ]);
+    assert!(
+        said.contains("2 operations take bodies that nothing here can read (`application/xml`)"),
+        "{said}"
+    );
+    assert!(said.contains("`PUT /drawing`"), "{said}");
+    let written = house.read("yett.yaml");
+    assert!(written.lines().count() <= 12, "{written}");
+    for part in ["audience: ", "unsecured: ", "limits: ", "accept_unenforced: ", "operations: "] {
+        assert!(written.contains(part), "`{part}` is not in:\n{written}");
+    }
+    house.good(&["check"]);
+    // What is accepted is accepted for these two: another operation with such a body is an error, schema or none.
+    let another = xml("/painting").replace("{ schema: { type: object } }", "{}");
+    house.write("openapi.yaml", &(contract + &another));
+    let said = house.bad(&["check"]);
+    assert!(said.contains("opaque-body") && said.contains("PUT /painting"), "{said}");
+}
+
 #[test]
 fn schema_config_and_completions_print() {
     let house = House::new();

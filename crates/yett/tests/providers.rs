@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 use harness::{Gateway, Setup};
 use serde_json::{Value, json};
 use testkit::raw::exchange;
-use testkit::{Answer, Recorder, until};
+use testkit::{Answer, Recorder, until, until_every};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -200,14 +200,9 @@ fn a_provider_that_fails_closes_the_gate_until_it_is_back() {
         );
         assert_eq!(recorder.count(), 0, "{broken}");
         provider.control("/serve", &json!({ "jwks": "ok" }));
-        let back = until(75, || {
-            let passed = get(&gateway, &token).0 == 200;
-            if !passed {
-                // Every look is a call; more than a few a second would say nothing more.
-                std::thread::park_timeout(std::time::Duration::from_millis(250));
-            }
-            passed.then_some(())
-        });
+        // Every look is a call, and one that fails is counted: a few a second are enough.
+        let pause = std::time::Duration::from_millis(250);
+        let back = until_every(pause, 75, || (get(&gateway, &token).0 == 200).then_some(()));
         assert!(
             back.is_some(),
             "{broken}: it is back and calls are still refused: {:?}",

@@ -398,9 +398,9 @@ fn threat_17_forged_tokens_never_pass_and_their_twins_do() {
 #[test]
 fn threat_17_the_same_tokens_get_through_a_naive_proxy() {
     let world = World::new();
-    let cases: Vec<Case> = world
-        .shapes()
+    let cases: Vec<Case> = [world.headers(), world.payloads(), world.shapes()]
         .iter()
+        .flatten()
         .map(|forged| case(&forged.name, get_as("/secret", &forged.token), Expect::Refusal))
         .collect();
     reaches_naive(&cases);
@@ -512,6 +512,21 @@ fn threat_19_without_keys_nothing_passes_until_they_come() {
             });
         }
     });
+}
+
+/// What is refused while the keys are missing is nothing that would have been stopped anyway.
+#[test]
+fn threat_19_the_same_calls_get_through_a_naive_proxy() {
+    let mint = Mint::new(Alg::Es256, "k");
+    let cases: Vec<Case> = failures()
+        .into_iter()
+        .map(|(name, answer)| {
+            let issuer = Issuer::answering(answer);
+            let token = mint.token(&claims(&issuer.url()).to_string());
+            case(name, get_as("/secret", &token), Expect::Problem(503, "issuer_unavailable"))
+        })
+        .collect();
+    reaches_naive(&cases);
 }
 
 #[test]

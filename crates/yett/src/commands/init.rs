@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             issuer: &issuer,
             unsecured: report::unsecured(&imported.api) > 0,
             accepted: accepted.as_deref(),
-            opaque: !report::opaque(&imported.api).is_empty(),
+            opaque: &report::opaque(&imported.api),
         },
     );
     files.replace(&arguments.out, text.into_bytes());
@@ -87,8 +87,8 @@ struct Written<'a> {
     issuer: &'a str,
     unsecured: bool,
     accepted: Option<&'a str>,
-    /// Whether there are bodies that nothing here can read.
-    opaque: bool,
+    /// Operations with bodies that nothing here can read.
+    opaque: &'a [report::Opaque],
 }
 
 /// The document: at most 12 lines.
@@ -110,21 +110,30 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
     if written.unsecured {
         line(String::from("    unsecured: authenticated"));
     }
-    let validation = if written.opaque {
-        "{ request: enforce, response: shadow, opaque: accept }"
-    } else {
-        "{ request: enforce, response: shadow }"
-    };
     let known: Vec<&str> = compile::sections().iter().map(|section| section.name).collect();
-    for (section, value) in [("limits", "[{ per: subject, rate: 60/min }]"), ("validation", validation)] {
-        if known.contains(&section) {
-            line(format!("    {section}: {value}"));
+    let mut section = |name: &str, value: &str| {
+        if known.contains(&name) {
+            line(format!("    {name}: {value}"));
         }
+    };
+    section("limits", "[{ per: subject, rate: 60/min }]");
+    if written.opaque.is_empty() {
+        section("validation", "{ request: enforce, response: shadow }");
+    } else {
+        // By operation, so that a contract which grows another unreadable body stops `yett check`. What `validation`
+        // would say is the default, and makes room within the 12 lines.
+        let each: Vec<String> = written.opaque.iter().map(|one| opaque(&one.selector)).collect();
+        line(format!("    operations: {{ {} }}", each.join(", ")));
     }
     if let Some(file) = written.accepted {
         line(format!("    accept_unenforced: {}", scalar(&format!("file:{file}"))));
     }
     text
+}
+
+/// One entry of `operations` that lets bodies pass which nothing reads.
+fn opaque(selector: &str) -> String {
+    format!("{}: {{ validation: {{ opaque: accept }} }}", quoted(selector))
 }
 
 /// A plain scalar where YAML reads it as the text that it is, a quoted one otherwise.

@@ -106,16 +106,26 @@ pub struct Gateway {
     lines: Receiver<String>,
     pub url: String,
     pub admin: String,
+    /// Address of the listener with TLS, where there is one.
+    pub secure: String,
 }
 
 impl Gateway {
     pub fn start(house: &House) -> Self {
-        let mut child = house
-            .command(&["run", "--cores", "1"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(house.command(&["run", "--cores", "1"]))
+    }
+
+    /// With no more than so many file descriptors.
+    pub fn start_with_descriptors(house: &House, count: usize) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {count}; exec \"$0\" run --cores 1");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_yett")]);
+        command.current_dir(house.dir.path()).env("NO_COLOR", "1");
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = sync_channel(10_000);
         std::thread::spawn(move || {
@@ -125,13 +135,22 @@ impl Gateway {
                 }
             }
         });
-        let mut gateway = Self { child, lines, url: String::new(), admin: String::new() };
-        let listening = gateway.line("listening on ");
-        let admin = gateway.line("admin on ");
-        let address =
-            |line: &str| line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        gateway.url = address(&listening);
-        gateway.admin = address(&admin);
+        let mut gateway =
+            Self { child, lines, url: String::new(), admin: String::new(), secure: String::new() };
+        let address = |line: &str, scheme: &str| {
+            let (_, rest) = line.split_once(scheme)?;
+            rest.split([' ', '/']).next().map(str::to_owned)
+        };
+        while gateway.admin.is_empty() {
+            let line = gateway.line(" on http");
+            if let Some(admin) = line.contains("admin on ").then(|| address(&line, "http://")).flatten() {
+                gateway.admin = admin;
+            } else if let Some(secure) = address(&line, "https://") {
+                gateway.secure = secure;
+            } else if gateway.url.is_empty() {
+                gateway.url = address(&line, "http://").unwrap();
+            }
+        }
         gateway
     }
 
@@ -151,6 +170,24 @@ impl Gateway {
         let sent =
             Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut does: nothing is told, nothing is tidied up.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The sum of the series of a metric with this label.
+    pub fn metric(&self, name: &str, label: &str) -> f64 {
+        let (_, page) = call(&self.admin, "GET", "/metrics", None, None);
+        let series = page.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 
     /// Waits for its end.

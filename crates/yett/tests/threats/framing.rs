@@ -1,6 +1,6 @@
 //! Rows 1 to 4 and 12: bytes that parsers read differently.
 
-use testkit::{Answer, Fault, RawClient, Recorder};
+use testkit::{Answer, Fault, Naive, RawClient, Recorder};
 
 use crate::harness::*;
 
@@ -167,21 +167,48 @@ fn threat_01_bytes_that_come_one_by_one_are_read_the_same() {
     assert_eq!(recorder.faults(), Vec::<String>::new());
 }
 
+const SMUGGLED: &str = "GET /public/smuggled HTTP/1.1\r\nHost: api.test\r\n\r\n";
+
+/// Calls that are refused before their body is read, which is a request.
+fn unread() -> [(&'static str, Vec<u8>, u16); 4] {
+    let json = "Content-Type: application/json\r\n";
+    let chunk = format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len());
+    [
+        ("401", send("POST", "/secret", json, SMUGGLED), 401),
+        ("401 chunked", chunked("/secret", chunk.as_bytes()), 401),
+        ("404", send("POST", "/nowhere", json, SMUGGLED), 404),
+        ("400", send("POST", "/things?x=1", json, SMUGGLED), 400),
+    ]
+}
+
+/// Bytes that reach the upstream of a proxy that checks nothing.
+fn through_naive(request: &[u8]) -> Vec<u8> {
+    let recorder = Recorder::start();
+    let naive = Naive::start(recorder.address());
+    let mut client = RawClient::connect(naive.address());
+    client.send(request).unwrap();
+    client.finish();
+    let _ = client.reply();
+    assert!(recorder.wait_for(1), "nothing got through: `{}`", request.escape_ascii());
+    recorder.bytes()
+}
+
+#[test]
+fn threat_02_the_same_bodies_get_through_a_naive_proxy() {
+    for (name, request, _) in unread() {
+        let seen = through_naive(&request);
+        let found = seen.windows(SMUGGLED.len()).any(|part| part == SMUGGLED.as_bytes());
+        assert!(found, "{name}: `{}`", seen.escape_ascii());
+    }
+}
+
 /// What follows a refused call on its connection is either answered as a call of its own, or never read.
 #[test]
 fn threat_02_a_body_left_unread_is_no_request() {
-    let smuggled = "GET /public/smuggled HTTP/1.1\r\nHost: api.test\r\n\r\n";
-    let json = "Content-Type: application/json\r\n";
-    let chunk = format!("{:x}\r\n{smuggled}\r\n0\r\n\r\n", smuggled.len());
-    let first: [(&str, Vec<u8>, u16); 4] = [
-        ("401", send("POST", "/secret", json, smuggled), 401),
-        ("401 chunked", chunked("/secret", chunk.as_bytes()), 401),
-        ("404", send("POST", "/nowhere", json, smuggled), 404),
-        ("400", send("POST", "/things?x=1", json, smuggled), 400),
-    ];
+    let smuggled = SMUGGLED;
     let recorder = Recorder::start();
     let gateway = Gateway::start(&recorder);
-    for (name, request, status) in first {
+    for (name, request, status) in unread() {
         let mut client = RawClient::connect(gateway.address);
         client.send(&request).unwrap();
         assert_eq!(client.reply().unwrap().status, status, "{name}");
@@ -283,6 +310,7 @@ fn threat_04_http_1_0_and_codings() {
         case("an unknown version", "GET /things HTTP/1.9\r\nHost: api.test\r\n\r\n", MALFORMED).twin(twin),
     ];
     judge(&gateway, &recorder, &cases);
+    reaches_naive(&cases);
     // An HTTP/1.0 client gets an answer that it can read: no chunks, and the connection ends.
     recorder.answer(
         Answer { body: b"2\r\n{}\r\n0\r\n\r\n".to_vec(), ..Answer::json(200, "") }
@@ -320,6 +348,82 @@ fn threat_07_expectations_are_met_once_or_refused() {
     let reply = gateway.call([other.as_bytes(), THING.as_bytes()].concat());
     assert_eq!((reply.status, reply.code().as_deref()), (417, Some("expectation_failed")));
     assert_eq!(recorder.count(), 1);
+}
+
+/// 0.CL, TE.0 and pauses: whatever an expectation comes with, the upstream gets one whole call or none, and what follows
+/// on the connection is never a body's rest.
+#[test]
+fn threat_07_no_expectation_moves_where_a_body_ends() {
+    let json = "Content-Type: application/json\r\n";
+    let expect = "Expect: 100-continue\r\n";
+    let hidden = "GET /public/smuggled HTTP/1.1\r\nHost: api.test\r\n\r\n";
+    let raw = |fields: &str, body: &str| {
+        format!("POST /things HTTP/1.1\r\nHost: api.test\r\n{json}{fields}\r\n{body}").into_bytes()
+    };
+    let twin = raw(&format!("{expect}Content-Length: 12\r\n"), THING);
+    let missing = Expect::OneOf(&["body_missing", "media_type_unsupported", "request_malformed"]);
+    let failed = Expect::Problem(417, "expectation_failed");
+    let cases = [
+        case("0.CL", raw(&format!("{expect}Content-Length: 0\r\n"), ""), missing.clone()),
+        case("a signed length", raw(&format!("{expect}Content-Length: +12\r\n"), THING), MALFORMED),
+        case(
+            "two lengths",
+            raw(&format!("{expect}Content-Length: 0\r\nContent-Length: 12\r\n"), THING),
+            MALFORMED,
+        ),
+        case("a folded length", raw(&format!("{expect}Content-Length:\r\n 12\r\n"), THING), MALFORMED),
+        case("TE.0", raw(&format!("{expect}Transfer-Encoding: chunked\r\n"), "0\r\n\r\n"), missing),
+        case(
+            "both",
+            raw(&format!("{expect}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), "0\r\n\r\n"),
+            MALFORMED,
+        ),
+        case(
+            "an expectation that is none",
+            raw("Expect: 100-continue, x\r\nContent-Length: 12\r\n", THING),
+            failed.clone(),
+        ),
+        case(
+            "an expectation with more behind",
+            raw("Expect: y 100-continue\r\nContent-Length: 12\r\n", THING),
+            failed.clone(),
+        ),
+        case(
+            "an expectation with a parameter",
+            raw("Expect: 100-continue;x=y\r\nContent-Length: 12\r\n", THING),
+            failed,
+        ),
+    ]
+    .map(|case| case.twin(twin.clone()));
+    let recorder = Recorder::start();
+    let gateway = Gateway::start(&recorder);
+    judge(&gateway, &recorder, &cases);
+    reaches_naive(&cases);
+    // In pieces with a wait for the 100 between them, two calls on one connection, a hidden one behind the first.
+    let before = recorder.count();
+    let mut client = RawClient::connect(gateway.address);
+    for _ in 0..2 {
+        client.send(raw(&format!("{expect}Content-Length: 12\r\n"), "")).unwrap();
+        client.send(&THING[..5]).unwrap();
+        client.send(&THING[5..]).unwrap();
+        assert_eq!(client.reply().unwrap().status, 200);
+    }
+    client.send(raw(&format!("{expect}Content-Length: {}\r\n", hidden.len()), hidden)).unwrap();
+    assert_eq!(client.reply().unwrap().status, 400, "what is hidden is the body, and no JSON");
+    assert_eq!(recorder.count(), before + 2);
+    assert!(recorder.calls().iter().all(|call| !call.target().contains("smuggled")));
+}
+
+#[test]
+fn threat_07_the_same_expectations_get_through_a_naive_proxy() {
+    for (target, expectation) in
+        [("/things", "100-continue"), ("/secret", "100-continue"), ("/things", "200-ok")]
+    {
+        let fields = format!("Content-Type: application/json\r\nExpect: {expectation}\r\n");
+        let seen =
+            String::from_utf8_lossy(&through_naive(&send("POST", target, &fields, THING))).into_owned();
+        assert!(seen.contains(&format!("Expect: {expectation}")) && seen.ends_with(THING), "{seen}");
+    }
 }
 
 /// Odd bytes where a rule looks: none may make it look away.

@@ -1,7 +1,7 @@
 //! Row 24: after a refusal nothing more of the chain runs; and what a caller and an operator learn of a call.
 
 use serde_json::Value;
-use testkit::{Answer, Recorder};
+use testkit::{Answer, Naive, Recorder};
 
 use crate::harness::*;
 
@@ -18,20 +18,14 @@ fn verdicts(line: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-#[test]
-fn threat_24_nothing_runs_after_a_refusal() {
-    let recorder = Recorder::start();
-    let api = "limits: [{ per: subject, rate: 3/hour }]\ncors: { origins: [\"https://good.test\"] }";
-    let gateway = Gateway::with(&Setup::api(api), &recorder.url());
-    let read = gateway.token("alice", "things:read");
-    let write = gateway.token("bob", "things:write");
+/// Calls that are refused in one phase and would be in later ones too: a bad body, an undeclared parameter.
+fn refused(read: &str, write: &str) -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let auth = |token: &str| format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
     let post = |token: &str, body: &str| send("POST", "/secret", &auth(token), body);
-    // Each is refused in one phase and would be in later ones too: a bad body, an undeclared parameter.
-    let phases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
-        ("path", send("POST", "/secret/../x", &auth(&read), "{"), 400, "path_not_canonical"),
-        ("route", send("POST", "/nowhere", &auth(&read), "{"), 404, "operation_unknown"),
-        ("method", send("DELETE", "/secret", &auth(&read), "{"), 405, "method_not_allowed"),
+    vec![
+        ("path", send("POST", "/secret/../x", &auth(read), "{"), 400, "path_not_canonical"),
+        ("route", send("POST", "/nowhere", &auth(read), "{"), 404, "operation_unknown"),
+        ("method", send("DELETE", "/secret", &auth(read), "{"), 405, "method_not_allowed"),
         (
             "origin",
             send("POST", "/secret", "Origin: https://evil.test\r\nContent-Type: application/json\r\n", "{"),
@@ -44,12 +38,41 @@ fn threat_24_nothing_runs_after_a_refusal() {
             401,
             "credential_missing",
         ),
-        ("authorization", send("POST", "/secret?x=1", &auth(&read), "{"), 403, "insufficient_scope"),
-        ("parameters", send("POST", "/secret?x=1", &auth(&write), "{"), 400, "parameter_invalid"),
-        ("body", post(&write, "{"), 400, "body_malformed"),
-        ("contract", post(&write, r#"{"name":1}"#), 400, "body_invalid"),
-        ("limits", post(&write, "{"), 429, "rate_limited"),
-    ];
+        ("authorization", send("POST", "/secret?x=1", &auth(read), "{"), 403, "insufficient_scope"),
+        ("parameters", send("POST", "/secret?x=1", &auth(write), "{"), 400, "parameter_invalid"),
+        ("body", post(write, "{"), 400, "body_malformed"),
+        ("contract", post(write, r#"{"name":1}"#), 400, "body_invalid"),
+        ("limits", post(write, "{"), 429, "rate_limited"),
+    ]
+}
+
+#[test]
+fn threat_24_the_same_calls_and_answers_get_through_a_naive_proxy() {
+    let cases: Vec<Case> = refused("a.b.c", "a.b.c")
+        .into_iter()
+        .map(|(phase, request, status, code)| case(phase, request, Expect::Problem(status, code)))
+        .collect();
+    reaches_naive(&cases);
+    let recorder = Recorder::start();
+    recorder.answer(secretive());
+    let naive = Naive::start(recorder.address());
+    let reply = testkit::raw::exchange(naive.address(), get("/things", "Connection: close\r\n")).unwrap();
+    assert!(reply.text().contains("Secret") && reply.head.get("x-secret").is_some(), "{reply:?}");
+}
+
+/// An answer that breaks the contract and tells what nobody should know.
+fn secretive() -> Answer {
+    Answer::json(200, r#"["stack trace of SecretService"]"#).header("x-secret", "SecretService")
+}
+
+#[test]
+fn threat_24_nothing_runs_after_a_refusal() {
+    let recorder = Recorder::start();
+    let api = "limits: [{ per: subject, rate: 3/hour }]\ncors: { origins: [\"https://good.test\"] }";
+    let gateway = Gateway::with(&Setup::api(api), &recorder.url());
+    let read = gateway.token("alice", "things:read");
+    let write = gateway.token("bob", "things:write");
+    let phases = refused(&read, &write);
     for (phase, request, status, code) in &phases {
         let reply = gateway.call(request);
         assert_eq!(
@@ -87,8 +110,7 @@ fn threat_24_nothing_runs_after_a_refusal() {
 #[test]
 fn threat_24_a_refused_answer_leaks_nothing() {
     let recorder = Recorder::start();
-    recorder
-        .answer(Answer::json(200, r#"["stack trace of SecretService"]"#).header("x-secret", "SecretService"));
+    recorder.answer(secretive());
     let gateway = Gateway::with(&Setup::api("validation: { response: enforce }"), &recorder.url());
     let reply = gateway.call(get("/things", ""));
     assert_eq!((reply.status, reply.code().as_deref()), (502, Some("response_invalid")));

@@ -12,14 +12,29 @@ use crate::terminal::out;
 /// Most operations named in one line.
 const NAMED: usize = 8;
 
-/// Media types of request bodies that nothing here can read.
-pub(super) fn opaque(api: &Api) -> BTreeSet<String> {
-    let all = api.operations.iter().flat_map(|operation| operation.request.media());
-    let opaque = all.filter(|rules| {
-        let media_type = rules.media_type();
-        !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque
+/// An operation that declares request bodies which nothing here can read.
+pub(super) struct Opaque {
+    /// How `operations` names it: `METHOD /template`, which every operation has.
+    pub(super) selector: String,
+    media_types: BTreeSet<String>,
+}
+
+/// The operations with request bodies that nothing here can read, in the contract's order.
+pub(super) fn opaque(api: &Api) -> Vec<Opaque> {
+    let each = api.operations.iter().map(|operation| Opaque {
+        selector: format!("{} {}", operation.method, operation.template),
+        media_types: operation
+            .request
+            .media()
+            .iter()
+            .map(|rules| (rules, rules.media_type()))
+            .filter(|(rules, media_type)| {
+                !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque
+            })
+            .map(|(_, media_type)| media_type.to_owned())
+            .collect(),
     });
-    opaque.map(|rules| rules.media_type().to_owned()).collect()
+    each.filter(|one| !one.media_types.is_empty()).collect()
 }
 
 /// Operations of which the contract does not say who may call them.
@@ -63,10 +78,19 @@ pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, fil
 
 /// What the contract leaves open, by kind.
 fn open(api: &Api) {
-    let opaque: Vec<String> = opaque(api).into_iter().take(8).collect();
+    let opaque = opaque(api);
     if !opaque.is_empty() {
-        let types = opaque.join("`, `");
-        out(format_args!("bodies of `{types}` pass unread (`opaque: accept`): nothing here can read them"));
+        let types: BTreeSet<&str> =
+            opaque.iter().flat_map(|one| &one.media_types).map(String::as_str).collect();
+        let types: Vec<&str> = types.into_iter().take(NAMED).collect();
+        let selectors: Vec<&str> = opaque.iter().map(|one| one.selector.as_str()).collect();
+        out(format_args!(
+            "open: {} operations take bodies that nothing here can read (`{}`); they pass unread, as `opaque: accept` \
+             under `operations` says: {}",
+            opaque.len(),
+            types.join("`, `"),
+            names(&selectors)
+        ));
     }
     let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &api.open {

@@ -1,0 +1,239 @@
+//! Invariants 3 and 5, word by word: what only a few named functions may do, each with its reason. A list here says
+//! `file:function`; what is found and not listed fails, and so does an entry that is not found any more.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot read the house has to fail loudly"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::tokens::{Token, places, tokens};
+use common::{controls, is_test, root, sources, without_tests};
+
+/// Every source of ours but the house's own, by its path from the root.
+fn all_sources() -> Vec<(String, String)> {
+    let relative = |path: &std::path::Path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    let folders = ["crates", "examples", "benches", "fuzz"].into_iter().flat_map(sources);
+    let named = folders.map(|(path, text)| (relative(&path), text));
+    named.filter(|(path, _)| !path.starts_with("crates/house/")).collect()
+}
+
+/// What of `paths` is found where, as `file:function`, against what is allowed.
+fn only(what: &str, paths: &[&str], allowed: &[(&str, &str)]) {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in all_sources() {
+        let tokens = tokens(&text);
+        for path in paths {
+            for (function, line) in places(&tokens, path) {
+                let place = format!("{file}:{function}");
+                found.entry(place).or_default().push(format!("`{path}` in line {line}"));
+            }
+        }
+    }
+    let listed: BTreeSet<&str> = allowed.iter().map(|(place, _)| *place).collect();
+    assert_eq!(listed.len(), allowed.len(), "an entry stands there twice");
+    assert!(allowed.iter().all(|(_, reason)| !reason.is_empty()), "each entry has its reason");
+    let more: Vec<_> = found.iter().filter(|(place, _)| !listed.contains(place.as_str())).collect();
+    assert!(more.is_empty(), "{what}, which these may not: {more:#?}");
+    let gone: Vec<_> = listed.iter().filter(|place| !found.contains_key(**place)).collect();
+    assert!(gone.is_empty(), "these are listed for what they do not do any more ({what}): {gone:#?}");
+}
+
+#[test]
+fn only_the_clock_reads_the_time() {
+    let paths = [
+        "Instant::now",
+        "SystemTime::now",
+        "UNIX_EPOCH.elapsed",
+        ".elapsed(",
+        "clock_gettime",
+        "OffsetDateTime::now_utc",
+        "Utc::now",
+        "Local::now",
+    ];
+    let measures = "measures how long it takes; decides nothing";
+    let own = "a clock: this is where a test's time comes from";
+    only(
+        "reads the time past `engine::Clock`",
+        &paths,
+        &[
+            ("crates/yett/src/clock.rs:now", "the clock"),
+            ("crates/yett/src/clock.rs:unix", "the clock"),
+            (
+                "crates/proxy/src/alarm.rs:arm",
+                "sets the runtime's timer, which counts from the runtime's own now",
+            ),
+            ("crates/testkit/src/clock.rs:seconds", "a deadline for what happens in another process"),
+            ("crates/testkit/src/clock.rs:left", "a deadline for what happens in another process"),
+            ("crates/testkit/src/clock.rs:is_over", "a deadline for what happens in another process"),
+            ("crates/proxy/src/tests/world.rs:now", own),
+            ("crates/proxy/src/tests/world.rs:unix", own),
+            ("crates/proxy/src/tests/world.rs:start", own),
+            ("crates/proxy/examples/plain.rs:now", own),
+            ("crates/proxy/examples/plain.rs:unix", own),
+            ("crates/proxy/examples/plain.rs:main", own),
+            ("crates/yett/tests/tokens.rs:now", "tokens for the real binary, which has the time of day"),
+            ("examples/orders/src/time.rs:now", "the sample is a service of its own, without our engine"),
+            ("crates/contract/examples/contracts.rs:now", measures),
+            ("crates/contract/examples/contracts.rs:main", measures),
+            ("crates/tape/src/tests/rate.rs:rate", measures),
+            ("benches/load/src/call.rs:call", measures),
+            ("benches/load/src/call.rs:take", measures),
+            ("benches/load/src/call.rs:connection", measures),
+        ],
+    );
+}
+
+#[test]
+fn only_the_clock_is_random() {
+    let paths = [
+        "rand::fill",
+        "SystemRandom",
+        "thread_rng",
+        "OsRng",
+        "getrandom",
+        "RandomState",
+        "fastrand",
+        "rand::random",
+    ];
+    let hashed = "seeds a hash table against chosen collisions; nothing that is decided depends on it";
+    let signed = "signatures want their own randomness, which nobody may choose";
+    only(
+        "makes randomness past `engine::Clock`",
+        &paths,
+        &[
+            ("crates/yett/src/clock.rs:fill", "the clock"),
+            ("crates/controls/src/authentication/cache.rs:", hashed),
+            ("crates/controls/src/authentication/cache.rs:default", hashed),
+            ("crates/state/src/memory.rs:", hashed),
+            ("crates/state/src/memory.rs:with_capacity", hashed),
+            ("crates/tape/src/duplicates.rs:", hashed),
+            ("crates/jose/src/sign.rs:", signed),
+            ("crates/jose/src/sign.rs:sign", signed),
+            ("crates/jose/src/tests/mint.rs:", signed),
+            ("crates/jose/src/tests/mint.rs:raw", signed),
+            ("crates/jose/src/tests/hostile.rs:forged_signatures_are_refused", signed),
+            ("crates/testkit/src/mint.rs:", signed),
+            ("crates/testkit/src/mint.rs:sign", signed),
+        ],
+    );
+}
+
+/// Tests wait for what happens, never for time to pass, and neither do their helpers; in the product a wait is a timer of the
+/// clock or one of these.
+#[test]
+fn tests_do_not_sleep() {
+    let paths = [
+        "sleep(",
+        "sleep_ms",
+        "sleep_until",
+        "time::interval",
+        "interval_at",
+        "park_timeout",
+        "wait_timeout",
+        "wait_timeout_while",
+    ];
+    let clock = "implements the clock's own timer";
+    let asked = "asks the clock, which a test moves";
+    let spent = "no descriptors are left: waits for some rather than spin";
+    let looks = "waits for a condition until a deadline, looking again from time to time";
+    only(
+        "waits for time to pass",
+        &paths,
+        &[
+            ("crates/engine/src/clock.rs:sleep", clock),
+            ("crates/yett/src/clock.rs:sleep", clock),
+            ("crates/testkit/src/clock.rs:sleep", clock),
+            ("crates/proxy/src/tests/world.rs:sleep", clock),
+            ("crates/proxy/examples/plain.rs:sleep", clock),
+            ("crates/controls/src/authentication/keys/refresh.rs:run", asked),
+            ("crates/controls/src/authentication/keys/refresh.rs:ticking", asked),
+            ("crates/outbound/src/lib.rs:fetch", asked),
+            ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
+            ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
+            ("crates/proxy/src/plane.rs:drain", looks),
+            ("crates/proxy/src/plane.rs:publish", looks),
+            (
+                "crates/telemetry/src/access_log.rs:open",
+                "the writer's thread looks for lines from time to time",
+            ),
+            ("crates/proxy/src/listen.rs:accept", spent),
+            ("crates/manage-api/src/server.rs:serve", spent),
+            ("crates/yett/src/run/admin.rs:serve", spent),
+            ("examples/orders/src/main.rs:accept", spent),
+            ("crates/testkit/src/clock.rs:until_every", looks),
+            ("crates/proxy/src/tests/world.rs:calls", looks),
+            ("crates/proxy/src/tests/world.rs:event", looks),
+            ("crates/testkit/src/recorder.rs:write", "an upstream that is slow on purpose"),
+        ],
+    );
+}
+
+#[test]
+fn the_proxy_and_the_engine_name_no_control() {
+    let controls = controls();
+    // What else has such a name: a stage of the engine's, at which that control speaks; a header field.
+    let others = [
+        ("crates/engine/src/plan.rs", "name", "admission"),
+        (
+            "crates/proxy/src/tests/framing.rs",
+            "fields_of_the_hop_end_here_and_ours_cannot_be_named_away",
+            "authorization",
+        ),
+    ];
+    let mut named = Vec::new();
+    for folder in ["crates/proxy", "crates/engine"] {
+        for (path, text) in sources(folder) {
+            let file = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+            let text = if is_test(&path) { text.as_str() } else { without_tests(&text) };
+            let tokens = tokens(text);
+            for path in ["controls::", "extern crate controls"] {
+                named.extend(
+                    places(&tokens, path).into_iter().map(|(_, line)| format!("{file}:{line}: `{path}`")),
+                );
+            }
+            named.extend(tokens.iter().filter_map(|token| {
+                let control = names_control(token, &controls)?;
+                let other = others.contains(&(file.as_str(), token.function.as_str(), control));
+                (!other).then(|| format!("{file}:{} {}: `{control}`", token.line, token.function))
+            }));
+        }
+    }
+    assert!(named.is_empty(), "{named:#?}");
+}
+
+/// The control that a text names: alone, as the key of a section or of a label (`limits.rate`, `control="limits"`).
+fn names_control<'c>(token: &Token, controls: &'c [String]) -> Option<&'c str> {
+    let text = token.literal.as_deref()?;
+    let named = |control: &&String| {
+        let key = text.strip_prefix(control.as_str()).is_some_and(|rest| rest.starts_with(['.', ':', '/']));
+        key || text == control.as_str()
+            || text.contains(&format!("\\\"{control}\\\""))
+            || text.contains(&format!("`{control}"))
+    };
+    controls.iter().find(named).map(String::as_str)
+}
+
+#[test]
+fn words_are_found_in_code_only() {
+    let text = r##"
+        // Instant::now() in a comment
+        /* and /* nested */ Instant::now() */
+        fn one<'a>(x: &'a str) -> char { let y = "Instant::now()"; let z = r#"Instant::now() " "#; '\'' }
+        trait T { fn declared(&self); }
+        const fn two() { if x { std::time::Instant :: now(); } }
+        fn three(f: fn(u8) -> u8) { let inner = || Instant::now(); }
+    "##;
+    let tokens = tokens(text);
+    let found = places(&tokens, "Instant::now");
+    assert_eq!(found, [("two".to_owned(), 6), ("three".to_owned(), 7)]);
+    let literals: Vec<&str> = tokens.iter().filter_map(|token| token.literal.as_deref()).collect();
+    assert_eq!(literals, ["Instant::now()", "Instant::now() \" "]);
+}
