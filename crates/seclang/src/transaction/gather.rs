@@ -1,0 +1,162 @@
+//! Before a phase runs: which rules can match which values at all.
+
+use super::Transaction;
+use crate::bits::Bits;
+use crate::compile::VariableIndex;
+use crate::texts::Text;
+use crate::transform::Transformation;
+
+const NONE: u32 = u32::MAX;
+
+/// A value that a rule has to be tested on.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    entry: u32,
+    text: Text,
+    next: u32,
+}
+
+/// For each rule the values it has to be tested on, in order.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    first: Vec<u32>,
+    last: Vec<u32>,
+    list: Vec<Candidate>,
+    /// Rules that have to run.
+    pub(super) active: Bits,
+    /// Used while gathering, kept for its memory.
+    scratch: [Bits; 3],
+}
+
+impl Candidates {
+    pub(super) fn new(rules: usize) -> Candidates {
+        Candidates {
+            first: vec![NONE; rules],
+            last: vec![NONE; rules],
+            list: Vec::with_capacity(64),
+            active: Bits::new(rules),
+            scratch: [Bits::new(rules), Bits::new(rules), Bits::new(rules)],
+        }
+    }
+
+    fn push(&mut self, rule: usize, entry: u32, text: Text) {
+        let at = u32::try_from(self.list.len()).unwrap_or(NONE);
+        self.list.push(Candidate { entry, text, next: NONE });
+        self.active.insert(rule);
+        if let Some(last) = self.last.get_mut(rule) {
+            match self.list.get_mut(*last as usize) {
+                Some(previous) => previous.next = at,
+                None => {
+                    if let Some(first) = self.first.get_mut(rule) {
+                        *first = at;
+                    }
+                }
+            }
+            *last = at;
+        }
+    }
+
+    /// Entry and transformed text of each value of a rule.
+    pub(super) fn of(&self, rule: usize) -> Vec<(usize, Text)> {
+        let mut at = self.first.get(rule).copied().unwrap_or(NONE);
+        let mut found = Vec::new();
+        while let Some(candidate) = self.list.get(at as usize) {
+            found.push((candidate.entry as usize, candidate.text));
+            at = candidate.next;
+        }
+        found
+    }
+}
+
+impl Transaction<'_> {
+    pub(super) fn gather(&mut self, phase: u8) {
+        let engine = self.engine;
+        let Some(index) = engine.phases.get(usize::from(phase.saturating_sub(1))) else { return };
+        self.candidates.list.clear();
+        self.candidates.first.fill(NONE);
+        self.candidates.last.fill(NONE);
+        self.candidates.active.copy_from(&index.unconditional);
+        let [mut rules, mut some, mut rest] = std::mem::take(&mut self.candidates.scratch);
+        for at in 0..self.entries.len() {
+            let Some(entry) = self.entries.get(at).copied() else { break };
+            let Some(variable) = index.variables.get(&entry.variable) else { continue };
+            variable.rules_for(self.texts.get(entry.name), &mut rules);
+            if rules.is_empty() {
+                continue;
+            }
+            let number = u32::try_from(at).unwrap_or(NONE);
+            rest.copy_from(&rules);
+            self.changed(variable, number, entry.value, &rules, (&mut some, &mut rest));
+            self.admit(number, entry.value, &rest);
+            if self.exhausted {
+                break;
+            }
+        }
+        self.candidates.scratch = [rules, some, rest];
+    }
+
+    /// The chains that change the value: their rules look at what comes out, and are taken from `rest`.
+    fn changed(
+        &mut self,
+        variable: &VariableIndex,
+        entry: u32,
+        text: Text,
+        rules: &Bits,
+        (some, rest): (&mut Bits, &mut Bits),
+    ) {
+        let present = self.texts.present(text);
+        let is_empty = self.texts.get(text).is_empty();
+        for chain in &variable.chains {
+            if if is_empty { !chain.changes_empty } else { !chain.triggers.meets(present) } {
+                continue;
+            }
+            if chain.rules.meets(rules) {
+                some.copy_from(&chain.rules);
+                some.keep(rules.words());
+                rest.subtract(some);
+                let end = self.chain(text, &chain.transformations);
+                self.admit(entry, end, some);
+            }
+            if chain.every_step.meets(rules) {
+                some.copy_from(&chain.every_step);
+                some.keep(rules.words());
+                rest.subtract(some);
+                some.iter().for_each(|rule| self.candidates.push(rule, entry, text));
+            }
+        }
+    }
+
+    /// A value after a whole chain.
+    pub(super) fn chain(&mut self, text: Text, steps: &[Transformation]) -> Text {
+        let mut text = text;
+        for step in steps {
+            let (next, work) = self.texts.transformed(text, *step);
+            self.spend(work);
+            text = next;
+        }
+        text
+    }
+
+    /// Notes the rules that this text lets run.
+    fn admit(&mut self, entry: u32, text: Text, rules: &Bits) {
+        if rules.is_empty() {
+            return;
+        }
+        let engine = self.engine;
+        let present = self.texts.present(text);
+        let length = self.texts.get(text).len();
+        let (words, work) = self.texts.candidates(text, &engine.prefilter);
+        for (number, (word, wanted)) in words.iter().zip(rules.words()).enumerate() {
+            let mut both = word & wanted;
+            while both != 0 {
+                let rule = number * 64 + both.trailing_zeros() as usize;
+                both &= both - 1;
+                let gate = engine.rules.get(rule).and_then(|rule| rule.links.first()).map(|link| &link.gate);
+                if gate.is_none_or(|gate| gate.allows(present, length)) {
+                    self.candidates.push(rule, entry, text);
+                }
+            }
+        }
+        self.spend(work);
+    }
+}

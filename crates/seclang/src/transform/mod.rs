@@ -1,0 +1,188 @@
+//! Transformations (reference manual, section "Transformation functions").
+//!
+//! Each takes bytes and writes bytes, in one pass over the input, to at most a small multiple of its length. Each also
+//! says which bytes it needs to see to change anything, so that a whole chain is skipped when none of them is there.
+
+mod encode;
+mod escape;
+mod path;
+mod text;
+mod url;
+
+use crate::bytes::ByteSet;
+
+pub(crate) use url::{decode as url_decode, has_broken_escape};
+
+/// One transformation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the reference manual describes each by this name")]
+pub enum Transformation {
+    Base64Decode,
+    Base64DecodeExt,
+    Base64Encode,
+    CmdLine,
+    CompressWhitespace,
+    CssDecode,
+    EscapeSeqDecode,
+    HexDecode,
+    HexEncode,
+    HtmlEntityDecode,
+    JsDecode,
+    Length,
+    Lowercase,
+    NormalizePath,
+    NormalizePathWin,
+    RemoveComments,
+    RemoveCommentsChar,
+    RemoveNulls,
+    RemoveWhitespace,
+    ReplaceComments,
+    ReplaceNulls,
+    Sha1,
+    SqlHexDecode,
+    Trim,
+    TrimLeft,
+    TrimRight,
+    Uppercase,
+    UrlDecode,
+    UrlDecodeUni,
+    UrlEncode,
+    Utf8ToUnicode,
+}
+
+use Transformation as T;
+
+const TABLE: &[(&str, Transformation)] = &[
+    ("base64Decode", T::Base64Decode),
+    ("base64DecodeExt", T::Base64DecodeExt),
+    ("base64Encode", T::Base64Encode),
+    ("cmdLine", T::CmdLine),
+    ("compressWhitespace", T::CompressWhitespace),
+    ("cssDecode", T::CssDecode),
+    ("escapeSeqDecode", T::EscapeSeqDecode),
+    ("hexDecode", T::HexDecode),
+    ("hexEncode", T::HexEncode),
+    ("htmlEntityDecode", T::HtmlEntityDecode),
+    ("jsDecode", T::JsDecode),
+    ("length", T::Length),
+    ("lowercase", T::Lowercase),
+    ("normalizePath", T::NormalizePath),
+    ("normalisePath", T::NormalizePath),
+    ("normalizePathWin", T::NormalizePathWin),
+    ("normalisePathWin", T::NormalizePathWin),
+    ("removeComments", T::RemoveComments),
+    ("removeCommentsChar", T::RemoveCommentsChar),
+    ("removeNulls", T::RemoveNulls),
+    ("removeWhitespace", T::RemoveWhitespace),
+    ("replaceComments", T::ReplaceComments),
+    ("replaceNulls", T::ReplaceNulls),
+    ("sha1", T::Sha1),
+    ("sqlHexDecode", T::SqlHexDecode),
+    ("trim", T::Trim),
+    ("trimLeft", T::TrimLeft),
+    ("trimRight", T::TrimRight),
+    ("uppercase", T::Uppercase),
+    ("urlDecode", T::UrlDecode),
+    ("urlDecodeUni", T::UrlDecodeUni),
+    ("urlEncode", T::UrlEncode),
+    ("utf8toUnicode", T::Utf8ToUnicode),
+];
+
+impl Transformation {
+    /// Looks a transformation up by its name, in any case.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Transformation> {
+        TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, transformation)| *transformation)
+    }
+
+    /// The name as the reference manual writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TABLE.iter().find(|(_, transformation)| *transformation == self).map_or("", |(name, _)| name)
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Transformation> {
+        TABLE.iter().map(|(_, transformation)| *transformation)
+    }
+
+    /// Appends the transformed `input` to `out`.
+    pub fn apply(self, input: &[u8], out: &mut Vec<u8>) {
+        match self {
+            T::Base64Decode => encode::base64_decode(input, out, false),
+            T::Base64DecodeExt => encode::base64_decode(input, out, true),
+            T::Base64Encode => encode::base64_encode(input, out),
+            T::CmdLine => text::cmd_line(input, out),
+            T::CompressWhitespace => text::compress_whitespace(input, out),
+            T::CssDecode => escape::css_decode(input, out),
+            T::EscapeSeqDecode => escape::escape_seq_decode(input, out),
+            T::HexDecode => encode::hex_decode(input, out),
+            T::HexEncode => encode::hex_encode(input, out),
+            T::HtmlEntityDecode => escape::html_entity_decode(input, out),
+            T::JsDecode => escape::js_decode(input, out),
+            T::Length => out.extend_from_slice(input.len().to_string().as_bytes()),
+            T::Lowercase => out.extend(input.iter().map(u8::to_ascii_lowercase)),
+            T::NormalizePath => path::normalize(input, out, false),
+            T::NormalizePathWin => path::normalize(input, out, true),
+            T::RemoveComments => text::remove_comments(input, out),
+            T::RemoveCommentsChar => text::remove_comments_char(input, out),
+            T::RemoveNulls => out.extend(input.iter().filter(|byte| **byte != 0)),
+            T::RemoveWhitespace => out.extend(input.iter().filter(|byte| !text::is_blank(**byte))),
+            T::ReplaceComments => text::replace_comments(input, out),
+            T::ReplaceNulls => out.extend(input.iter().map(|byte| if *byte == 0 { b' ' } else { *byte })),
+            T::Sha1 => encode::sha1(input, out),
+            T::SqlHexDecode => encode::sql_hex_decode(input, out),
+            T::Trim => out.extend_from_slice(text::trim(input, true, true)),
+            T::TrimLeft => out.extend_from_slice(text::trim(input, true, false)),
+            T::TrimRight => out.extend_from_slice(text::trim(input, false, true)),
+            T::Uppercase => out.extend(input.iter().map(u8::to_ascii_uppercase)),
+            T::UrlDecode => url::decode(input, out),
+            T::UrlDecodeUni => url::decode_uni(input, out),
+            T::UrlEncode => url::encode(input, out),
+            T::Utf8ToUnicode => url::utf8_to_unicode(input, out),
+        }
+    }
+
+    /// A value without any of these bytes is left as it is.
+    pub(crate) fn triggers(self) -> ByteSet {
+        let blanks = || ByteSet::of(b" \t\n\x0b\x0c\r\xa0");
+        let range = |from, to| {
+            let mut set = ByteSet::new();
+            set.insert_range(from, to);
+            set
+        };
+        match self {
+            T::CmdLine => ByteSet::of(b"\\\"'^,;/( \t\n\x0b\x0c\r").union(range(b'A', b'Z')),
+            T::CompressWhitespace | T::RemoveWhitespace => blanks(),
+            T::CssDecode | T::EscapeSeqDecode | T::JsDecode => ByteSet::of(b"\\"),
+            T::HtmlEntityDecode => ByteSet::of(b"&"),
+            T::Lowercase => range(b'A', b'Z'),
+            T::NormalizePath => ByteSet::of(b"/."),
+            T::NormalizePathWin => ByteSet::of(b"/.\\"),
+            T::RemoveComments | T::RemoveCommentsChar => ByteSet::of(b"/*-#<>"),
+            T::RemoveNulls | T::ReplaceNulls => ByteSet::of(b"\0"),
+            T::ReplaceComments => ByteSet::of(b"/"),
+            T::SqlHexDecode => ByteSet::of(b"xX"),
+            T::Trim | T::TrimLeft | T::TrimRight => blanks(),
+            T::Uppercase => range(b'a', b'z'),
+            T::UrlDecode | T::UrlDecodeUni => ByteSet::of(b"%+"),
+            T::Utf8ToUnicode => range(0x80, 0xff),
+            T::Base64Decode
+            | T::Base64DecodeExt
+            | T::Base64Encode
+            | T::HexDecode
+            | T::HexEncode
+            | T::Length
+            | T::Sha1
+            | T::UrlEncode => ByteSet::ALL,
+        }
+    }
+
+    /// Whether even the empty value is changed.
+    pub(crate) fn changes_empty(self) -> bool {
+        matches!(self, T::Length | T::Sha1)
+    }
+}
+
+#[cfg(test)]
+mod tests;
