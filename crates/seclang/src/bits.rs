@@ -20,12 +20,6 @@ impl Bits {
         }
     }
 
-    pub(crate) fn remove(&mut self, rule: usize) {
-        if let Some(word) = self.0.get_mut(rule / 64) {
-            *word &= !(1 << (rule % 64));
-        }
-    }
-
     pub(crate) fn contains(&self, rule: usize) -> bool {
         self.0.get(rule / 64).is_some_and(|word| word >> (rule % 64) & 1 == 1)
     }
@@ -94,8 +88,7 @@ mod tests {
         }
         assert_eq!(bits.iter().collect::<Vec<_>>(), [3, 64, 129]);
         assert_eq!((bits.next(4), bits.next(65), bits.next(130)), (Some(64), Some(129), None));
-        bits.remove(64);
-        assert!(!bits.contains(64) && bits.contains(129) && !bits.is_empty());
+        assert!(!bits.contains(65) && bits.contains(129) && !bits.is_empty());
         let mut other = Bits::new(130);
         other.insert(3);
         assert!(bits.meets(&other));

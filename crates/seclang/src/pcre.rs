@@ -105,17 +105,19 @@ impl Translator<'_> {
                 }
                 self.copy(1, true)
             }
-            b'$' if self.multi_line.last() == Some(&true) => self.copy(1, false),
+            b'$' if self.multi_line.last() == Some(&true) => self.copy(1, true),
             b'$' => {
                 self.out.push_str("\\z");
-                self.take(1, false)
+                self.take(1, true)
             }
             b'*' | b'+' | b'?' if self.can_repeat => self.quantifier(1),
+            b'*' | b'+' | b'?' => self.fail("a quantifier with nothing before it"),
             b'{' => match self.counted() {
                 Some(length) if self.can_repeat => self.quantifier(length),
                 _ => self.literal(byte, 1),
             },
-            b'^' | b'|' => self.copy(1, false),
+            b'^' => self.copy(1, true),
+            b'|' => self.copy(1, false),
             b'.' => self.copy(1, true),
             byte => self.literal(byte, 1),
         }
@@ -132,12 +134,12 @@ impl Translator<'_> {
     }
 
     fn quantifier(&mut self, length: usize) -> Step {
-        self.copy(length, false)?;
+        self.copy(length, true)?;
         match self.peek(0) {
-            Some(b'?') => self.copy(1, false),
+            Some(b'?') => self.copy(1, true),
             Some(b'+') => {
                 self.widened.push((self.at, "a possessive quantifier"));
-                self.take(1, false)
+                self.take(1, true)
             }
             _ => Ok(()),
         }
@@ -147,7 +149,7 @@ impl Translator<'_> {
         let Some(next) = self.peek(1) else { return self.fail("a `\\` at the end") };
         match next {
             b'd' | b'D' | b'w' | b'W' | b's' | b'S' => self.copy(2, true),
-            b'b' | b'B' | b'A' | b'z' => self.copy(2, false),
+            b'b' | b'B' | b'A' | b'z' => self.copy(2, true),
             b'h' => self.replace("[\\x09\\x20\\xA0]"),
             b'H' => self.replace("[^\\x09\\x20\\xA0]"),
             b'v' => self.replace("[\\x0A-\\x0D\\x85]"),
@@ -402,7 +404,7 @@ mod tests {
     fn classes_mean_what_pcre_means() {
         for (pattern, yes, no) in [
             ("^[a&&b]$", "&", "c"),
-            ("^[a--b]$", "-", "b"),
+            ("^[!--b]$", "-", "."),
             ("^[~~a]$", "~", "b"),
             ("^[[a]$", "[", "b"),
             ("^[]a]$", "]", "b"),
@@ -435,7 +437,7 @@ mod tests {
             assert!(matches(pattern, b"ab"), "{pattern}");
             assert_eq!(translate(pattern).unwrap().widened.len(), 1, "{pattern}");
         }
-        for pattern in ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "\\", "(?=a", "\\y", "[b-a]"] {
+        for pattern in ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"] {
             assert!(translate(pattern).is_err(), "{pattern}");
         }
     }

@@ -6,11 +6,10 @@ use diagnostics::Span;
 use crate::transform::Transformation;
 use crate::variable::Variable;
 
-/// One directive with its place.
+/// One directive.
 #[derive(Debug, Clone)]
 pub(crate) struct Directive {
     pub(crate) kind: DirectiveKind,
-    pub(crate) span: Span,
 }
 
 /// The directives that mean something to the engine.
@@ -130,9 +129,8 @@ pub(crate) enum Action {
     Message(Template),
     LogData(Template),
     Tag(String),
-    Version(String),
     Severity(u8),
-    /// `rev`, `maturity`, `accuracy` and the like: carried by no one, checked only for being known.
+    /// `ver`, `rev`, `auditlog` and the like: nothing here depends on them.
     Annotation,
     Capture,
     MultiMatch,
@@ -144,7 +142,6 @@ pub(crate) enum Action {
     SetVar(SetVar),
     Control(Control),
     Log(bool),
-    AuditLog(bool),
     Block,
     Deny,
     Drop,

@@ -84,11 +84,6 @@ impl Texts {
         self.known.get(text as usize).map_or(ByteSet::ALL, |known| known.present)
     }
 
-    /// How many strings there are.
-    pub(crate) fn len(&self) -> usize {
-        self.known.len()
-    }
-
     /// Keeps a string.
     pub(crate) fn add(&mut self, text: &[u8]) -> Text {
         let hash = if text.len() <= MAX_SHARED {

@@ -137,13 +137,19 @@ impl Flags {
     }
 }
 
+/// Where the parameter `boundary` begins.
+fn boundary_name(text: &[u8]) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let is_name = |at: &usize| {
+        let after = lower.get(at + 8..).unwrap_or_default().trim_ascii_start();
+        after.starts_with(b"=")
+    };
+    lower.windows(8).enumerate().filter(|(_, window)| window == b"boundary").map(|(at, _)| at).find(is_name)
+}
+
 /// The boundary of a `Content-Type`.
 fn boundary(content_type: &[u8], flags: &mut Flags) -> Option<Vec<u8>> {
-    let lower = content_type.to_ascii_lowercase();
-    let at = find(&lower, b"boundary")?;
-    if find(lower.get(at + 8..)?, b"boundary").is_some() {
-        return None;
-    }
+    let at = boundary_name(content_type)?;
     let before = content_type.get(..at)?;
     let before = before.trim_ascii_end();
     flags.missing_semicolon |= !before.ends_with(b";") && !before.ends_with(b",");
@@ -151,17 +157,21 @@ fn boundary(content_type: &[u8], flags: &mut Flags) -> Option<Vec<u8>> {
     let equals = after.iter().position(|byte| *byte == b'=')?;
     flags.boundary_whitespace |= equals > 0 || after.get(equals + 1).is_some_and(|byte| is_space(*byte));
     let value = after.get(equals + 1..)?.trim_ascii_start();
-    let value = match value.strip_prefix(b"\"") {
+    let (value, rest) = match value.strip_prefix(b"\"") {
         Some(quoted) => {
             flags.boundary_quoted = true;
             let end = quoted.iter().position(|byte| *byte == b'"')?;
-            quoted.get(..end)?
+            (quoted.get(..end)?, quoted.get(end..)?)
         }
         None => {
             let end = value.iter().position(|byte| matches!(byte, b';' | b',')).unwrap_or(value.len());
-            value.get(..end)?.trim_ascii_end()
+            (value.get(..end)?.trim_ascii_end(), value.get(end..)?)
         }
     };
+    // Two of them are two bodies.
+    if boundary_name(rest).is_some() {
+        return None;
+    }
     let valid = !value.is_empty()
         && value.len() <= 200
         && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte) || *byte > 32 && *byte < 127);

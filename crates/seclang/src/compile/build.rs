@@ -122,9 +122,7 @@ impl Facts {
                 Action::SetVar(set) => self.set_vars.push(set.clone()),
                 Action::Control(control) => self.controls.push(Control::Plain(control.clone())),
                 Action::Phase(_)
-                | Action::Version(_)
                 | Action::Annotation
-                | Action::AuditLog(_)
                 | Action::Collection => {}
             }
         }

@@ -83,7 +83,7 @@ fn plain(name: &str, value: Option<&str>) -> Option<Action> {
         return None;
     }
     Some(match name {
-        "auditlog" => Action::AuditLog(true),
+        "auditlog" | "noauditlog" => Action::Annotation,
         "block" => Action::Block,
         "capture" => Action::Capture,
         "chain" => Action::Chain,
@@ -91,7 +91,6 @@ fn plain(name: &str, value: Option<&str>) -> Option<Action> {
         "drop" => Action::Drop,
         "log" => Action::Log(true),
         "multimatch" => Action::MultiMatch,
-        "noauditlog" => Action::AuditLog(false),
         "nolog" => Action::Log(false),
         "pass" => Action::Pass,
         _ => return None,
@@ -110,9 +109,8 @@ fn valued(name: &str, value: &str, span: Span) -> Result<Action, Diagnostic> {
         "msg" => Action::Message(template(value, span)?),
         "logdata" => Action::LogData(template(value, span)?),
         "tag" => Action::Tag(value.to_owned()),
-        "ver" => Action::Version(value.to_owned()),
         "severity" => Action::Severity(severity(value).ok_or_else(bad)?),
-        "rev" | "maturity" | "accuracy" | "sanitisearg" | "sanitisematched" | "sanitiserequestheader"
+        "ver" | "rev" | "maturity" | "accuracy" | "sanitisearg" | "sanitisematched" | "sanitiserequestheader"
         | "sanitiseresponseheader" | "setenv" | "xmlns" => Action::Annotation,
         "skip" => Action::Skip(value.parse().map_err(|_| bad())?),
         "skipafter" => Action::SkipAfter(value.to_owned()),

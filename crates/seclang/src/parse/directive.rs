@@ -80,7 +80,7 @@ pub(super) fn directive(line: &Line) -> Parsed<Option<Directive>> {
         }
         _ => DirectiveKind::Setting(one(setting(line, name, words))?),
     };
-    Ok(Some(Directive { kind, span: line.span }))
+    Ok(Some(Directive { kind }))
 }
 
 fn word<'a>(line: &Line, words: &'a [Word], at: usize) -> Result<&'a Word, Diagnostic> {

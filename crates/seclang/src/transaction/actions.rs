@@ -95,8 +95,7 @@ impl Transaction<'_> {
         String::from_utf8_lossy(&self.expand(template)).into_owned()
     }
 
-    pub(super) fn report(&mut self, rule: &Rule, chained: bool, matches: Vec<Match>) {
-        let _ = chained;
+    pub(super) fn report(&mut self, rule: &Rule, matches: Vec<Match>) {
         if self.reports.len() >= self.engine.settings.report_limit {
             return;
         }

@@ -45,7 +45,6 @@ impl Transaction<'_> {
 
     /// Whether the rule with its whole chain matched.
     fn rule(&mut self, at: usize, rule: &Rule) -> bool {
-        let chained = rule.links.len() > 1;
         let mut reports = Vec::new();
         for (number, link) in rule.links.iter().enumerate() {
             let last = number + 1 == rule.links.len();
@@ -55,7 +54,7 @@ impl Transaction<'_> {
         }
         self.matched_ids.push(rule.id);
         if rule.log {
-            self.report(rule, chained, reports);
+            self.report(rule, reports);
         }
         true
     }
@@ -191,7 +190,7 @@ impl Transaction<'_> {
                     Disruptive::Redirect(to) => Some(String::from_utf8_lossy(&self.expand(to)).into_owned()),
                     _ => None,
                 };
-                let status = if redirect.is_some() && rule.status == 403 { 302 } else { rule.status };
+                let status = if redirect.is_some() && !(300..400).contains(&rule.status) { 302 } else { rule.status };
                 self.verdict =
                     Verdict::Deny(super::Intervention { status, rule: Some(rule.id), redirect, exhausted: false });
                 true

@@ -13,6 +13,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
     reason = "a harness that cannot go on has to fail loudly; it is shared by targets that use parts of it"
 )]
 
@@ -64,7 +66,10 @@ fn log(call: &Transaction<'_>) -> String {
         for found in &report.matches {
             lines += &format!(
                 "[id \"{}\"] [msg \"{}\"] [data \"{}\"] [var \"{}\"]\n",
-                report.id, report.message, found.data, found.variable
+                report.id,
+                report.message,
+                escaped(&found.data),
+                found.variable
             );
         }
     }
@@ -134,4 +139,9 @@ pub fn known_failures() -> Vec<(String, String)> {
             (name.to_owned(), reason.trim().to_owned())
         })
         .collect()
+}
+
+/// Logs write control characters as escapes, so that a line stays a line.
+fn escaped(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

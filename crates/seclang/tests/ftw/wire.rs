@@ -33,6 +33,10 @@ pub fn request(input: &Input) -> Request {
         Some(encoded) => raw(encoded),
         None => described(input),
     };
+    // A request line without a protocol is one of HTTP/0.9 (RFC 1945, section 4.1).
+    if request.version.is_empty() {
+        request.version = b"HTTP/0.9".to_vec();
+    }
     // A server takes the framing of a chunked body off, and the length that it overrides (RFC 9112, section 6.3).
     if request.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) {
         request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
