@@ -76,7 +76,27 @@ fn measure(engine: &Engine, make: impl Fn(usize) -> Request, calls: usize) -> f6
     times[2]
 }
 
+/// `cost get|json|form LEVEL CALLS` only makes calls, for a profiler.
+fn only(arguments: &[String]) -> Option<()> {
+    let [_, what, level, calls] = arguments else { return None };
+    let overrides = format!("SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level={level}\"");
+    let engine = ftw::rules::engine(&overrides);
+    for seed in 0..calls.parse().ok()? {
+        let request = match what.as_str() {
+            "get" => browser_get(),
+            "json" => json(seed),
+            _ => form(seed),
+        };
+        std::hint::black_box(ftw::inspect(&engine, &request));
+    }
+    Some(())
+}
+
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if only(&arguments).is_some() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     for (name, level) in [("PL1", 1), ("PL2", 2), ("PL4", 4)] {
         let overrides = format!("SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level={level}\"");

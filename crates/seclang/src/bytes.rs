@@ -22,6 +22,36 @@ impl ByteSet {
         set
     }
 
+    /// The bytes of a string, when the program is compiled.
+    pub(crate) const fn of_const(bytes: &[u8]) -> Self {
+        let mut set = Self::new();
+        let mut rest = bytes;
+        while let [byte, after @ ..] = rest {
+            set = set.with_range(*byte, *byte);
+            rest = after;
+        }
+        set
+    }
+
+    /// And an inclusive range.
+    pub(crate) const fn with_range(self, from: u8, to: u8) -> Self {
+        let Self([mut a, mut b, mut c, mut d]) = self;
+        let mut byte = from;
+        loop {
+            let bit = 1 << (byte & 63);
+            match byte >> 6 {
+                0 => a |= bit,
+                1 => b |= bit,
+                2 => c |= bit,
+                _ => d |= bit,
+            }
+            if byte >= to {
+                return Self([a, b, c, d]);
+            }
+            byte += 1;
+        }
+    }
+
     /// Adds one byte.
     pub(crate) fn insert(&mut self, byte: u8) {
         if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
@@ -56,8 +86,9 @@ impl ByteSet {
     }
 
     /// What is not in it.
-    pub(crate) fn complement(self) -> Self {
-        Self(self.0.map(|word| !word))
+    pub(crate) const fn complement(self) -> Self {
+        let Self([a, b, c, d]) = self;
+        Self([!a, !b, !c, !d])
     }
 
     /// How many bytes.

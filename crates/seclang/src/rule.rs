@@ -50,10 +50,21 @@ pub(crate) struct Link {
     pub(crate) test: Option<(bool, Operator)>,
     pub(crate) gate: Gate,
     pub(crate) transformations: Vec<Transformation>,
+    /// Whether all it looks at is there before the rules of a phase run.
+    pub(crate) gathered: bool,
     pub(crate) multi_match: bool,
     pub(crate) capture: bool,
     pub(crate) set_vars: Vec<SetVar>,
     pub(crate) controls: Vec<Control>,
+}
+
+impl Link {
+    /// Whether its test can be decided value by value before the rules of a phase run.
+    pub(crate) fn is_static(&self) -> bool {
+        self.test.is_some()
+            && !self.targets.is_empty()
+            && self.targets.iter().all(|target| !target.count && !target.variable.is_dynamic())
+    }
 }
 
 /// A target.

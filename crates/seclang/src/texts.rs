@@ -64,9 +64,9 @@ impl Texts {
         Texts {
             bytes: Vec::with_capacity(8 * 1024),
             known: Vec::with_capacity(128),
-            by_hash: HashMap::default(),
+            by_hash: HashMap::with_capacity_and_hasher(256, BuildHasherDefault::default()),
             hasher: RandomState::new(),
-            steps: HashMap::default(),
+            steps: HashMap::with_capacity_and_hasher(128, BuildHasherDefault::default()),
             words: Vec::new(),
             width,
             scratch: Vec::new(),

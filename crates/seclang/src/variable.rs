@@ -190,6 +190,9 @@ const TABLE: &[(&str, Variable, bool)] = &[
 ];
 
 impl Variable {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Variable::Xml as usize + 1;
+
     /// Looks a variable up by its name, in any case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Variable> {

@@ -203,6 +203,7 @@ impl Compiler<'_> {
         });
         let set_vars = std::mem::take(&mut facts.set_vars);
         Link {
+            gathered: false,
             targets,
             excluded,
             test,

@@ -19,6 +19,8 @@ use crate::variable::Variable;
 pub(super) struct Folded {
     /// Rules that never have to run.
     pub(super) removed: Bits,
+    /// Rules that stay, say nothing and match in every call.
+    pub(super) certain: Bits,
     /// `TX` as every call begins with it.
     pub(super) initial: Vec<Option<Value>>,
 }
@@ -27,6 +29,7 @@ struct Folder<'a> {
     rules: &'a [Rule],
     names: &'a Names,
     removed: Bits,
+    certain: Bits,
     initial: Vec<Option<Value>>,
     /// Members whose value is the same in every call at this point; absent members are `None` inside.
     known: HashMap<Slot, Option<Value>>,
@@ -49,6 +52,7 @@ pub(super) fn fold(rules: &[Rule], names: &Names) -> Folded {
         rules,
         names,
         removed: Bits::new(rules.len()),
+        certain: Bits::new(rules.len()),
         initial: vec![None; names.len()],
         known: HashMap::new(),
         touched: HashSet::new(),
@@ -62,7 +66,7 @@ pub(super) fn fold(rules: &[Rule], names: &Names) -> Folded {
     for phase in 1..=5 {
         folder.phase(phase);
     }
-    Folded { removed: folder.removed, initial: folder.initial }
+    Folded { removed: folder.removed, certain: folder.certain, initial: folder.initial }
 }
 
 fn removals(rules: &[Rule]) -> Vec<Bits> {
@@ -143,6 +147,9 @@ impl Folder<'_> {
             self.removed.insert(at);
         } else {
             self.stays_certainly(rule, sure);
+            if silent {
+                self.certain.insert(at);
+            }
         }
         let Some(skip_to) = skip else { return at + 1 };
         for between in at + 1..skip_to {

@@ -13,13 +13,6 @@ use crate::rule::{Link, Members, Rule, Selector};
 use crate::transform::Transformation;
 use crate::variable::Variable;
 
-/// Whether a rule's first test can be decided value by value before the rules run.
-pub(super) fn is_static(link: &Link) -> bool {
-    link.test.is_some()
-        && !link.targets.is_empty()
-        && link.targets.iter().all(|target| !target.count && !target.variable.is_dynamic())
-}
-
 /// One automaton over the literals of all rules.
 #[derive(Debug)]
 pub(crate) struct Prefilter {
@@ -82,8 +75,8 @@ impl Prefilter {
 pub(crate) struct PhaseIndex {
     /// Rules that run whatever the values are.
     pub(crate) unconditional: Bits,
-    /// By concrete variable.
-    pub(crate) variables: HashMap<Variable, VariableIndex>,
+    /// By number of the concrete variable.
+    variables: Vec<Option<VariableIndex>>,
 }
 
 /// Which rules look at a variable, and how.
@@ -116,11 +109,12 @@ pub(crate) struct ChainIndex {
 impl PhaseIndex {
     pub(super) fn new(phase: u8, rules: &[Rule], removed: &Bits) -> PhaseIndex {
         let mut unconditional = Bits::new(rules.len());
-        let mut variables: HashMap<Variable, VariableIndex> = HashMap::new();
+        let mut variables: Vec<Option<VariableIndex>> = Vec::new();
+        variables.resize_with(Variable::COUNT, || None);
         let active = rules.iter().enumerate().filter(|(at, rule)| rule.phase == phase && !removed.contains(*at));
         for (at, rule) in active {
             let Some(link) = rule.links.first() else { continue };
-            if !is_static(link) {
+            if !link.gathered {
                 unconditional.insert(at);
                 continue;
             }
@@ -128,12 +122,19 @@ impl PhaseIndex {
                 let one = [target.variable];
                 let parts = target.variable.parts();
                 for variable in if parts.is_empty() { &one } else { parts } {
-                    let index = variables.entry(*variable).or_insert_with(|| VariableIndex::new(rules.len()));
-                    index.add(at, rules.len(), target, *variable, link);
+                    if let Some(place) = variables.get_mut(*variable as usize) {
+                        let index = place.get_or_insert_with(|| VariableIndex::new(rules.len()));
+                        index.add(at, rules.len(), target, *variable, link);
+                    }
                 }
             }
         }
         PhaseIndex { unconditional, variables }
+    }
+
+    /// Which rules look at a variable.
+    pub(crate) fn variable(&self, variable: Variable) -> Option<&VariableIndex> {
+        self.variables.get(variable as usize)?.as_ref()
     }
 }
 

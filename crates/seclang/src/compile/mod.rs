@@ -210,9 +210,15 @@ impl Compiler<'_> {
     }
 
     fn finish(&mut self) -> Option<(Engine, Diagnostics)> {
-        let rules = std::mem::take(&mut self.rules);
+        let mut rules = std::mem::take(&mut self.rules);
         let names = std::mem::take(&mut self.names);
         let folded = fold::fold(&rules, &names);
+        for (at, rule) in rules.iter_mut().enumerate() {
+            if folded.certain.contains(at) {
+                rule.links.iter_mut().for_each(|link| link.test = None);
+            }
+            rule.links.iter_mut().for_each(|link| link.gathered = link.is_static());
+        }
         let prefilter = Prefilter::new(&rules, &folded.removed).map_err(|error| self.found.push(error)).ok()?;
         let phases = std::array::from_fn(|at| {
             let phase = u8::try_from(at + 1).unwrap_or(u8::MAX);

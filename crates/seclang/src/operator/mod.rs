@@ -120,7 +120,8 @@ impl Operator {
                 high.insert_range(0x80, 0xff);
                 Gate { sets: vec![high], min_len: 1, ..Gate::default() }
             }
-            Operator::CrossSiteScripting | Operator::SqlInjection => Gate { min_len: 1, ..Gate::default() },
+            Operator::CrossSiteScripting => Gate { sets: vec![injection::SCRIPT_NEEDS], min_len: 1, ..Gate::default() },
+            Operator::SqlInjection => Gate { sets: vec![injection::SQL_NEEDS], min_len: 2, ..Gate::default() },
             Operator::Text(TextTest::Contains | TextTest::BeginsWith | TextTest::EndsWith | TextTest::Equals, text) => {
                 text.constant().map_or_else(Gate::default, |text| Gate::of_literals(&[text.to_vec()]))
             }
@@ -139,7 +140,7 @@ impl Operator {
 }
 
 impl Comparison {
-    fn holds(self, left: i64, right: i64) -> bool {
+    pub(crate) fn holds(self, left: i64, right: i64) -> bool {
         match self {
             Comparison::Equal => left == right,
             Comparison::GreaterOrEqual => left >= right,

@@ -99,6 +99,20 @@ proptest::proptest! {
     }
 
     #[test]
+    fn words_alone_are_no_injection(
+        number in "[0-9]{0,3}([.]?[0-9a-fA-FxXeEbB]{0,4})",
+        word in "(?i)(union|select|or|and|not|null|true|drop|waitfor|exec|begin|if|case|having|into|like|sleep|x|n|e|b|u|q|_|[a-z_]{0,9}){0,3}[0-9]{0,3}",
+    ) {
+        let value = format!("{number}{word}").replace('.', "");
+        proptest::prop_assert!(Operator::SqlInjection.test(value.as_bytes(), b"", false).is_none(), "{}", value);
+    }
+
+    #[test]
+    fn without_tags_and_attributes_there_is_no_script(value in "(on[a-z]{3,8}|style|href|xmlns|script|javascript:|[ >'\"`/!\\-\\[\\]?%&;:a-z0-9\\x00\t]){0,12}") {
+        proptest::prop_assert!(Operator::CrossSiteScripting.test(value.as_bytes(), b"", false).is_none(), "{}", value);
+    }
+
+    #[test]
     fn detectors_take_anything_that_looks_like_code(value in "['\"`()\\[\\]{}<>=!@#$%^&*;:/\\\\a-f0-9xX \\-,.|~?]{0,60}") {
         let _ = Operator::SqlInjection.test(value.as_bytes(), b"", true);
         let _ = Operator::CrossSiteScripting.test(value.as_bytes(), b"", true);

@@ -3,6 +3,7 @@
 use super::Transaction;
 use crate::bits::Bits;
 use crate::compile::VariableIndex;
+use crate::rule::Link;
 use crate::texts::Text;
 use crate::transform::Transformation;
 
@@ -56,15 +57,14 @@ impl Candidates {
         }
     }
 
-    /// Entry and transformed text of each value of a rule.
-    pub(super) fn of(&self, rule: usize) -> Vec<(usize, Text)> {
-        let mut at = self.first.get(rule).copied().unwrap_or(NONE);
-        let mut found = Vec::new();
-        while let Some(candidate) = self.list.get(at as usize) {
-            found.push((candidate.entry as usize, candidate.text));
-            at = candidate.next;
-        }
-        found
+    /// Where the values of a rule begin.
+    pub(super) fn first(&self, rule: usize) -> u32 {
+        self.first.get(rule).copied().unwrap_or(NONE)
+    }
+
+    /// Entry and transformed text at a place, and the next place.
+    pub(super) fn at(&self, place: u32) -> Option<(usize, Text, u32)> {
+        self.list.get(place as usize).map(|candidate| (candidate.entry as usize, candidate.text, candidate.next))
     }
 }
 
@@ -79,7 +79,7 @@ impl Transaction<'_> {
         let [mut rules, mut some, mut rest] = std::mem::take(&mut self.candidates.scratch);
         for at in 0..self.entries.len() {
             let Some(entry) = self.entries.get(at).copied() else { break };
-            let Some(variable) = index.variables.get(&entry.variable) else { continue };
+            let Some(variable) = index.variable(entry.variable) else { continue };
             variable.rules_for(self.texts.get(entry.name), &mut rules);
             if rules.is_empty() {
                 continue;
@@ -121,7 +121,7 @@ impl Transaction<'_> {
                 some.copy_from(&chain.every_step);
                 some.keep(rules.words());
                 rest.subtract(some);
-                some.iter().for_each(|rule| self.candidates.push(rule, entry, text));
+                self.admit_steps(entry, text, &chain.transformations, some);
             }
         }
     }
@@ -135,6 +135,39 @@ impl Transaction<'_> {
             text = next;
         }
         text
+    }
+
+    /// Notes the rules with `multiMatch` that one of the steps lets run.
+    fn admit_steps(&mut self, entry: u32, text: Text, steps: &[Transformation], rules: &Bits) {
+        let engine = self.engine;
+        for rule in rules.iter() {
+            let Some(link) = engine.rules.get(rule).and_then(|rule| rule.links.first()) else { continue };
+            let mut step = text;
+            let mut can = self.can_match(rule, link, step);
+            for transformation in steps {
+                if can {
+                    break;
+                }
+                let next = self.chain(step, std::slice::from_ref(transformation));
+                can = next != step && self.can_match(rule, link, next);
+                step = next;
+            }
+            if can {
+                self.candidates.push(rule, entry, text);
+            }
+        }
+    }
+
+    /// Whether the test of a rule's first link can hold for a text.
+    pub(super) fn can_match(&mut self, rule: usize, link: &Link, text: Text) -> bool {
+        if !link.gate.allows(self.texts.present(text), self.texts.get(text).len()) {
+            return false;
+        }
+        let engine = self.engine;
+        let (words, work) = self.texts.candidates(text, &engine.prefilter);
+        let can = words.get(rule / 64).is_some_and(|word| word >> (rule % 64) & 1 == 1);
+        self.spend(work);
+        can
     }
 
     /// Notes the rules that this text lets run.

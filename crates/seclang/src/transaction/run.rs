@@ -1,5 +1,9 @@
 //! The rules of a phase, in order.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use super::{Subject, Transaction, Verdict};
 use crate::operator::{Found, Operator};
 use crate::rule::{Disruptive, Link, Rule};
@@ -13,6 +17,21 @@ use crate::texts::Text;
 pub(super) struct Hit {
     pub(super) source: Subject,
     pub(super) text: Text,
+}
+
+/// Subjects with their transformed text, where that is known.
+type WorkList = SmallVec<[(Subject, Option<Text>); 8]>;
+
+/// A link while it is tested.
+struct LinkRun<'r, 'm> {
+    at: usize,
+    rule: &'r Rule,
+    link: &'r Link,
+    /// Whether it is the first of its chain.
+    head: bool,
+    /// Of the last of its chain.
+    reports: Option<&'m mut Vec<super::Match>>,
+    hits: Vec<Subject>,
 }
 
 impl Transaction<'_> {
@@ -69,45 +88,76 @@ impl Transaction<'_> {
             }
             return true;
         };
-        let parameter = match operator.parameter() {
-            Some(parameter) => match parameter.constant() {
-                Some(text) => std::borrow::Cow::Borrowed(text),
-                None => std::borrow::Cow::Owned(self.expand(parameter)),
-            },
-            None => std::borrow::Cow::Borrowed(&b""[..]),
-        };
-        let mut hits: Vec<Subject> = Vec::new();
-        for (subject, transformed) in self.work_list(at, link, head) {
-            for text in self.steps(link, subject, transformed) {
-                let Some(found) = self.test(*negated, operator, &parameter, link.capture, text) else { continue };
-                let matched = Subject { value: text, ..subject };
-                self.matched.last = Some(matched);
-                hits.push(matched);
-                if link.capture {
-                    self.capture(text, found);
-                }
-                self.act(link);
-                if last && rule.log {
-                    let report = self.match_report(rule, Hit { source: subject, text });
-                    reports.push(report);
-                }
+        if !head || !link.gathered {
+            if self.cannot_match(link, *negated, operator) {
+                return false;
             }
         }
-        if hits.is_empty() {
+        let parameter = match operator.parameter() {
+            Some(parameter) => match parameter.constant() {
+                Some(text) => Cow::Borrowed(text),
+                None => Cow::Owned(self.expand(parameter)),
+            },
+            None => Cow::Borrowed(&b""[..]),
+        };
+        let mut run = LinkRun { at, rule, link, head, reports: last.then_some(reports), hits: Vec::new() };
+        for (subject, transformed) in self.work_list(at, link, head) {
+            if link.multi_match {
+                self.every_step(&mut run, subject, &parameter);
+            } else {
+                let text = transformed.unwrap_or_else(|| self.chain(subject.value, &link.transformations));
+                self.one(&mut run, subject, text, &parameter);
+            }
+        }
+        if run.hits.is_empty() {
             return false;
         }
-        self.matched.all = hits;
+        self.matched.all = run.hits;
         true
     }
 
+    /// With `multiMatch` every distinct step of the chain is tested.
+    fn every_step(&mut self, run: &mut LinkRun<'_, '_>, subject: Subject, parameter: &[u8]) {
+        let mut text = subject.value;
+        let gathered = run.head && run.link.gathered;
+        if !gathered || self.can_match(run.at, run.link, text) {
+            self.one(run, subject, text, parameter);
+        }
+        for step in &run.link.transformations {
+            let next = self.chain(text, std::slice::from_ref(step));
+            if next != text && (!gathered || self.can_match(run.at, run.link, next)) {
+                self.one(run, subject, next, parameter);
+            }
+            text = next;
+        }
+    }
+
+    /// Tests one text and carries out what follows from a match.
+    fn one(&mut self, run: &mut LinkRun<'_, '_>, subject: Subject, text: Text, parameter: &[u8]) {
+        let Some((negated, operator)) = &run.link.test else { return };
+        let Some(found) = self.test(*negated, operator, parameter, run.link.capture, text) else { return };
+        let matched = Subject { value: text, ..subject };
+        self.matched.last = Some(matched);
+        run.hits.push(matched);
+        if run.link.capture {
+            self.capture(text, found);
+        }
+        self.act(run.link);
+        if let Some(reports) = run.reports.as_mut().filter(|_| run.rule.log) {
+            let report = self.match_report(run.rule, Hit { source: subject, text });
+            reports.push(report);
+        }
+    }
+
     /// What a link has to be tested on; with the transformed text where that is known.
-    fn work_list(&mut self, at: usize, link: &Link, head: bool) -> Vec<(Subject, Option<Text>)> {
-        let is_gathered = head && link.targets.iter().all(|target| !target.count && !target.variable.is_dynamic());
-        if !is_gathered {
+    fn work_list(&mut self, at: usize, link: &Link, head: bool) -> WorkList {
+        if !head || !link.gathered {
             return self.subjects(at, link).into_iter().map(|subject| (subject, None)).collect();
         }
-        let mut found = Vec::new();
-        for (entry, text) in self.candidates.of(at) {
+        let mut found: SmallVec<[(usize, Subject, Text); 8]> = SmallVec::new();
+        let mut place = self.candidates.first(at);
+        while let Some((entry, text, next)) = self.candidates.at(place) {
+            place = next;
             let Some(entry) = self.entries.get(entry).copied() else { continue };
             let name = self.texts.get(entry.name);
             let position = link.targets.iter().position(|target| target.select(entry.variable, name));
@@ -118,26 +168,10 @@ impl Transaction<'_> {
             let subject = Subject { variable: target.variable, name: entry.name, value: entry.value, count: false };
             found.push((position, subject, text));
         }
-        found.sort_by_key(|(position, ..)| *position);
+        if found.len() > 1 && link.targets.len() > 1 {
+            found.sort_by_key(|(position, ..)| *position);
+        }
         found.into_iter().map(|(_, subject, text)| (subject, Some(text))).collect()
-    }
-
-    /// The texts to test: the end of the chain, or with `multiMatch` every distinct step of it.
-    fn steps(&mut self, link: &Link, subject: Subject, transformed: Option<Text>) -> Vec<Text> {
-        if !link.multi_match {
-            let text = transformed.unwrap_or_else(|| self.chain(subject.value, &link.transformations));
-            return vec![text];
-        }
-        let mut texts = vec![subject.value];
-        let mut text = subject.value;
-        for step in &link.transformations {
-            let next = self.chain(text, std::slice::from_ref(step));
-            if next != text {
-                texts.push(next);
-                text = next;
-            }
-        }
-        texts
     }
 
     fn test(&mut self, negated: bool, operator: &Operator, parameter: &[u8], capture: bool, text: Text) -> Option<Found> {

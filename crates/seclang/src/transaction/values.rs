@@ -1,12 +1,43 @@
 //! Looking values up: targets of rules, and macros.
 
 use super::{Subject, Transaction};
+use crate::bytes::integer;
+use crate::operator::Operator;
 use crate::rule::{Link, Members, Selector};
 use crate::store::Value;
 use crate::template::{Expand, Piece};
 use crate::variable::Variable as V;
 
 impl Transaction<'_> {
+    /// Whether it is plain, without building any value, that a numeric test does not hold.
+    pub(super) fn cannot_match(&self, link: &Link, negated: bool, operator: &Operator) -> bool {
+        let Operator::Compare(comparison, parameter) = operator else { return false };
+        let parameter = match parameter.pieces.as_slice() {
+            [Piece::Text(text)] => integer(text),
+            [Piece::Tx(slot)] => self.tx.get(*slot).map_or(0, Value::number),
+            _ => return false,
+        };
+        if !link.transformations.is_empty() || !link.excluded.is_empty() || !self.removed_targets.is_empty() {
+            return false;
+        }
+        link.targets.iter().all(|target| {
+            let value = match (target.slot, target.count) {
+                (Some(slot), false) => match self.tx.get(slot) {
+                    Some(value) => value.number(),
+                    None => return true,
+                },
+                (Some(slot), true) => i64::from(self.tx.get(slot).is_some()),
+                (None, true) if !target.variable.is_dynamic() => {
+                    let entries = self.entries.iter();
+                    let count = entries.filter(|entry| target.select(entry.variable, self.texts.get(entry.name))).count();
+                    i64::try_from(count).unwrap_or(i64::MAX)
+                }
+                _ => return false,
+            };
+            comparison.holds(value, parameter) == negated
+        })
+    }
+
     /// What a link looks at, in the order its targets are written.
     pub(super) fn subjects(&mut self, rule: usize, link: &Link) -> Vec<Subject> {
         let mut found = Vec::new();

@@ -145,28 +145,36 @@ impl Transformation {
 
     /// A value without any of these bytes is left as it is.
     pub(crate) fn triggers(self) -> ByteSet {
-        let blanks = || ByteSet::of(b" \t\n\x0b\x0c\r\xa0");
-        let range = |from, to| {
-            let mut set = ByteSet::new();
-            set.insert_range(from, to);
-            set
-        };
+        const BLANKS: ByteSet = ByteSet::of_const(b" \t\n\x0b\x0c\r\xa0");
+        const COMMAND: ByteSet = ByteSet::of_const(b"\\\"'^,;/( \t\n\x0b\x0c\r").with_range(b'A', b'Z');
+        const BACKSLASH: ByteSet = ByteSet::of_const(b"\\");
+        const AMPERSAND: ByteSet = ByteSet::of_const(b"&");
+        const UPPER: ByteSet = ByteSet::new().with_range(b'A', b'Z');
+        const LOWER: ByteSet = ByteSet::new().with_range(b'a', b'z');
+        const HIGH: ByteSet = ByteSet::new().with_range(0x80, 0xff);
+        const PATH: ByteSet = ByteSet::of_const(b"/.");
+        const PATH_WINDOWS: ByteSet = ByteSet::of_const(b"/.\\");
+        const COMMENTS: ByteSet = ByteSet::of_const(b"/*-#<>");
+        const NUL: ByteSet = ByteSet::of_const(b"\0");
+        const SLASH: ByteSet = ByteSet::of_const(b"/");
+        const X: ByteSet = ByteSet::of_const(b"xX");
+        const ESCAPES: ByteSet = ByteSet::of_const(b"%+");
         match self {
-            T::CmdLine => ByteSet::of(b"\\\"'^,;/( \t\n\x0b\x0c\r").union(range(b'A', b'Z')),
-            T::CompressWhitespace | T::RemoveWhitespace => blanks(),
-            T::CssDecode | T::EscapeSeqDecode | T::JsDecode => ByteSet::of(b"\\"),
-            T::HtmlEntityDecode => ByteSet::of(b"&"),
-            T::Lowercase => range(b'A', b'Z'),
-            T::NormalizePath => ByteSet::of(b"/."),
-            T::NormalizePathWin => ByteSet::of(b"/.\\"),
-            T::RemoveComments | T::RemoveCommentsChar => ByteSet::of(b"/*-#<>"),
-            T::RemoveNulls | T::ReplaceNulls => ByteSet::of(b"\0"),
-            T::ReplaceComments => ByteSet::of(b"/"),
-            T::SqlHexDecode => ByteSet::of(b"xX"),
-            T::Trim | T::TrimLeft | T::TrimRight => blanks(),
-            T::Uppercase => range(b'a', b'z'),
-            T::UrlDecode | T::UrlDecodeUni => ByteSet::of(b"%+"),
-            T::Utf8ToUnicode => range(0x80, 0xff),
+            T::CmdLine => COMMAND,
+            T::CompressWhitespace | T::RemoveWhitespace => BLANKS,
+            T::CssDecode | T::EscapeSeqDecode | T::JsDecode => BACKSLASH,
+            T::HtmlEntityDecode => AMPERSAND,
+            T::Lowercase => UPPER,
+            T::NormalizePath => PATH,
+            T::NormalizePathWin => PATH_WINDOWS,
+            T::RemoveComments | T::RemoveCommentsChar => COMMENTS,
+            T::RemoveNulls | T::ReplaceNulls => NUL,
+            T::ReplaceComments => SLASH,
+            T::SqlHexDecode => X,
+            T::Trim | T::TrimLeft | T::TrimRight => BLANKS,
+            T::Uppercase => LOWER,
+            T::UrlDecode | T::UrlDecodeUni => ESCAPES,
+            T::Utf8ToUnicode => HIGH,
             T::Base64Decode
             | T::Base64DecodeExt
             | T::Base64Encode
