@@ -40,6 +40,17 @@ impl Bits {
         self.0.iter_mut().zip(words).for_each(|(word, other)| *word &= other);
     }
 
+    /// The same rules under new numbers; those without one are left out.
+    pub(crate) fn renumbered(&self, numbers: &[Option<usize>], count: usize) -> Bits {
+        let mut bits = Bits::new(count);
+        for rule in self.iter() {
+            if let Some(number) = numbers.get(rule).copied().flatten() {
+                bits.insert(number);
+            }
+        }
+        bits
+    }
+
     /// Becomes a copy of `other`, without allocating when both are for the same rules.
     pub(crate) fn copy_from(&mut self, other: &Bits) {
         if self.0.len() == other.0.len() {

@@ -124,10 +124,7 @@ pub(crate) fn hex2(high: u8, low: u8) -> Option<u8> {
 
 /// Where `needle` first occurs.
 pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    if needle.is_empty() {
-        return Some(0);
-    }
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memchr::memmem::find(haystack, needle)
 }
 
 /// An integer as C's `atoi` reads it: optional sign, digits, the rest ignored, 0 when there are none; saturating.

@@ -82,6 +82,7 @@ impl Assets for HashMap<String, String> {
 #[derive(Debug)]
 pub struct Engine {
     rules: Vec<Rule>,
+    total: usize,
     names: Names,
     phases: [PhaseIndex; 5],
     prefilter: Prefilter,
@@ -122,7 +123,7 @@ impl Engine {
     /// What became of the rules.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        Statistics { rules: self.rules.len(), folded: self.folded, literals: self.prefilter.len() }
+        Statistics { rules: self.total, folded: self.folded, literals: self.prefilter.len() }
     }
 
     /// Begins the inspection of one call.

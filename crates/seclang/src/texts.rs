@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use crate::bytes::ByteSet;
 use crate::compile::Prefilter;
-use crate::transform::Transformation;
+use crate::transform::{Kinds, Transformation, kinds_of_value};
 
 /// Names a byte string of the call.
 pub(crate) type Text = u32;
@@ -19,6 +19,7 @@ struct Known {
     start: u32,
     end: u32,
     present: ByteSet,
+    kinds: Kinds,
     scanned: bool,
 }
 
@@ -84,6 +85,11 @@ impl Texts {
         self.known.get(text as usize).map_or(ByteSet::ALL, |known| known.present)
     }
 
+    /// Kinds of bytes in it, none when it is empty.
+    pub(crate) fn kinds(&self, text: Text) -> Kinds {
+        self.known.get(text as usize).map_or(0, |known| if known.start == known.end { 0 } else { known.kinds })
+    }
+
     /// Keeps a string.
     pub(crate) fn add(&mut self, text: &[u8]) -> Text {
         let hash = if text.len() <= MAX_SHARED {
@@ -105,7 +111,7 @@ impl Texts {
         let id = number(self.known.len());
         let present = ByteSet::of(self.bytes.get(start..).unwrap_or_default());
         let end = self.bytes.len();
-        self.known.push(Known { start: number(start), end: number(end), present, scanned: false });
+        self.known.push(Known { start: number(start), end: number(end), present, kinds: kinds_of_value(present), scanned: false });
         if let Some(hash) = hash {
             self.by_hash.insert(hash, id);
         }

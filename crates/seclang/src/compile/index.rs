@@ -10,7 +10,7 @@ use regex::bytes::Regex;
 use crate::bits::Bits;
 use crate::bytes::ByteSet;
 use crate::rule::{Link, Members, Rule, Selector};
-use crate::transform::Transformation;
+use crate::transform::{Kinds, Transformation, kinds};
 use crate::variable::Variable;
 
 /// One automaton over the literals of all rules.
@@ -24,10 +24,10 @@ pub(crate) struct Prefilter {
 }
 
 impl Prefilter {
-    pub(super) fn new(rules: &[Rule], removed: &Bits) -> Result<Prefilter, Diagnostic> {
+    pub(super) fn new(rules: &[Rule]) -> Result<Prefilter, Diagnostic> {
         let mut literals: HashMap<Vec<u8>, Vec<u16>> = HashMap::new();
         let mut always = Bits::new(rules.len());
-        for (at, rule) in rules.iter().enumerate().filter(|(at, _)| !removed.contains(*at)) {
+        for (at, rule) in rules.iter().enumerate() {
             let Some(link) = rule.links.first() else { continue };
             if link.gate.literals.is_empty() {
                 always.insert(at);
@@ -97,8 +97,8 @@ pub(crate) struct VariableIndex {
 #[derive(Debug)]
 pub(crate) struct ChainIndex {
     pub(crate) transformations: Box<[Transformation]>,
-    /// A value without these bytes comes out as it went in.
-    pub(crate) triggers: ByteSet,
+    /// A value without bytes of these kinds comes out as it went in.
+    pub(crate) triggers: Kinds,
     pub(crate) changes_empty: bool,
     /// Rules that look at the end of the chain.
     pub(crate) rules: Bits,
@@ -107,11 +107,11 @@ pub(crate) struct ChainIndex {
 }
 
 impl PhaseIndex {
-    pub(super) fn new(phase: u8, rules: &[Rule], removed: &Bits) -> PhaseIndex {
+    pub(super) fn new(phase: u8, rules: &[Rule]) -> PhaseIndex {
         let mut unconditional = Bits::new(rules.len());
         let mut variables: Vec<Option<VariableIndex>> = Vec::new();
         variables.resize_with(Variable::COUNT, || None);
-        let active = rules.iter().enumerate().filter(|(at, rule)| rule.phase == phase && !removed.contains(*at));
+        let active = rules.iter().enumerate().filter(|(_, rule)| rule.phase == phase);
         for (at, rule) in active {
             let Some(link) = rule.links.first() else { continue };
             if !link.gathered {
@@ -196,7 +196,7 @@ impl VariableIndex {
             let triggers = link.transformations.iter().fold(ByteSet::new(), |set, step| set.union(step.triggers()));
             self.chains.push(ChainIndex {
                 transformations: link.transformations.clone().into_boxed_slice(),
-                triggers,
+                triggers: kinds(triggers),
                 changes_empty: link.transformations.iter().any(|step| step.changes_empty()),
                 rules: Bits::new(count),
                 every_step: Bits::new(count),

@@ -219,23 +219,56 @@ impl Compiler<'_> {
             }
             rule.links.iter_mut().for_each(|link| link.gathered = link.is_static());
         }
-        let prefilter = Prefilter::new(&rules, &folded.removed).map_err(|error| self.found.push(error)).ok()?;
+        let total = rules.len();
+        let rules = compacted(rules, &folded.removed);
+        let prefilter = Prefilter::new(&rules).map_err(|error| self.found.push(error)).ok()?;
+        let count = rules.len();
         let phases = std::array::from_fn(|at| {
             let phase = u8::try_from(at + 1).unwrap_or(u8::MAX);
-            PhaseIndex::new(phase, &rules, &folded.removed)
+            PhaseIndex::new(phase, &rules)
         });
         let initial: Vec<Option<Value>> = folded.initial;
         let engine = Engine {
             rules,
+            total,
             names,
             phases,
             prefilter,
             initial,
-            folded: folded.removed.iter().count(),
+            folded: total - count,
             settings: std::mem::take(&mut self.settings),
         };
         Some((engine, std::mem::take(&mut self.found)))
     }
+}
+
+/// Without the rules that never run, so that sets of rules are small.
+fn compacted(rules: Vec<Rule>, removed: &Bits) -> Vec<Rule> {
+    let mut numbers: Vec<Option<usize>> = Vec::with_capacity(rules.len());
+    let mut next = 0;
+    // Where a skip to a rule that is gone goes on: at the next one that stays.
+    let mut landings: Vec<usize> = Vec::with_capacity(rules.len() + 1);
+    for (at, rule) in rules.iter().enumerate() {
+        let stays = !removed.contains(at) && rule.phase > 0;
+        landings.push(next);
+        numbers.push(stays.then_some(next));
+        next += usize::from(stays);
+    }
+    landings.push(next);
+    let mut kept = Vec::with_capacity(next);
+    for (mut rule, number) in rules.into_iter().zip(&numbers) {
+        if number.is_none() {
+            continue;
+        }
+        rule.skip_to = rule.skip_to.map(|to| landings.get(to).copied().unwrap_or(next));
+        for control in rule.links.iter_mut().flat_map(|link| &mut link.controls) {
+            if let Control::Remove(meant) | Control::RemoveTarget(meant, _) = control {
+                *meant = meant.renumbered(&numbers, next);
+            }
+        }
+        kept.push(rule);
+    }
+    kept
 }
 
 impl Settings {

@@ -104,10 +104,9 @@ impl Transaction<'_> {
         rules: &Bits,
         (some, rest): (&mut Bits, &mut Bits),
     ) {
-        let present = self.texts.present(text);
-        let is_empty = self.texts.get(text).is_empty();
+        let kinds = self.texts.kinds(text);
         for chain in &variable.chains {
-            if if is_empty { !chain.changes_empty } else { !chain.triggers.meets(present) } {
+            if chain.triggers & kinds == 0 && (kinds != 0 || !chain.changes_empty) {
                 continue;
             }
             if chain.rules.meets(rules) {

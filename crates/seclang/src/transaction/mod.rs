@@ -9,6 +9,8 @@ mod response;
 mod run;
 mod values;
 
+use std::ops::Range;
+
 use crate::Engine;
 use crate::bits::Bits;
 use crate::rule::Selector;
@@ -48,6 +50,8 @@ pub struct Transaction<'e> {
     engine: &'e Engine,
     texts: Texts,
     entries: Vec<Entry>,
+    /// For each variable where its first and last entries are.
+    ranges: Vec<Range<usize>>,
     tx: Store,
     mode: Mode,
     processor: Option<Processor>,
@@ -85,6 +89,7 @@ impl<'e> Transaction<'e> {
             engine,
             texts,
             entries: Vec::with_capacity(64),
+            ranges: vec![0..0; Variable::COUNT],
             tx: Store::new(&engine.initial),
             mode: settings.mode,
             processor: None,
@@ -157,7 +162,18 @@ impl<'e> Transaction<'e> {
     /// Adds an entry.
     fn entry(&mut self, variable: Variable, name: &[u8], value: &[u8]) {
         let (name, value) = (self.texts.add(name), self.texts.add(value));
-        self.entries.push(Entry { variable, name, value });
+        self.push(Entry { variable, name, value });
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let at = self.entries.len();
+        if let Some(range) = self.ranges.get_mut(entry.variable as usize) {
+            if range.is_empty() {
+                range.start = at;
+            }
+            range.end = at + 1;
+        }
+        self.entries.push(entry);
     }
 
     /// Adds a variable without members.
@@ -167,8 +183,26 @@ impl<'e> Transaction<'e> {
 
     /// Adds a member and, in the collection of names, its name.
     fn member(&mut self, variable: Variable, names: Variable, name: &[u8], value: &[u8]) {
-        self.entry(variable, name, value);
-        self.entry(names, name, name);
+        let (name, value) = (self.texts.add(name), self.texts.add(value));
+        self.push(Entry { variable, name, value });
+        self.push(Entry { variable: names, name, value: name });
+    }
+
+    /// Where the entries of a variable are, among others.
+    fn range(&self, variable: Variable) -> Range<usize> {
+        let of = |variable: Variable| self.ranges.get(variable as usize).cloned().unwrap_or_default();
+        match variable.parts() {
+            [] => of(variable),
+            [one, other] => {
+                let (one, other) = (of(*one), of(*other));
+                match (one.is_empty(), other.is_empty()) {
+                    (true, _) => other,
+                    (_, true) => one,
+                    _ => one.start.min(other.start)..one.end.max(other.end),
+                }
+            }
+            _ => 0..self.entries.len(),
+        }
     }
 
     /// Runs one phase and says what was decided.

@@ -28,7 +28,7 @@ impl Transaction<'_> {
                 },
                 (Some(slot), true) => i64::from(self.tx.get(slot).is_some()),
                 (None, true) if !target.variable.is_dynamic() => {
-                    let entries = self.entries.iter();
+                    let entries = self.entries.get(self.range(target.variable)).unwrap_or_default().iter();
                     let count = entries.filter(|entry| target.select(entry.variable, self.texts.get(entry.name))).count();
                     i64::try_from(count).unwrap_or(i64::MAX)
                 }
@@ -73,7 +73,7 @@ impl Transaction<'_> {
             }
             variable if variable.is_persistent() => self.select_persistent(target, found),
             _ => {
-                for at in 0..self.entries.len() {
+                for at in self.range(target.variable) {
                     let Some(entry) = self.entries.get(at).copied() else { break };
                     let name = self.texts.get(entry.name);
                     if target.select(entry.variable, name) && !self.is_excluded(rule, link, entry.variable, name) {
@@ -192,7 +192,8 @@ impl Transaction<'_> {
                 }
             }
             _ => {
-                let entry = self.entries.iter().find(|entry| {
+                let range = self.entries.get(self.range(variable)).unwrap_or_default();
+                let entry = range.iter().find(|entry| {
                     (entry.variable == variable || variable.parts().contains(&entry.variable))
                         && key.is_none_or(|key| self.texts.get(entry.name).eq_ignore_ascii_case(key))
                 });

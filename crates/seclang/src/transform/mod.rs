@@ -192,5 +192,41 @@ impl Transformation {
     }
 }
 
+/// Kinds of bytes that transformations look for, one bit each.
+pub(crate) type Kinds = u16;
+
+/// The kinds. Every byte that triggers a transformation is of one of them, or the transformation changes everything.
+const KINDS: [ByteSet; 15] = [
+    ByteSet::of_const(b"%+"),
+    ByteSet::of_const(b"&"),
+    ByteSet::of_const(b"\\"),
+    ByteSet::of_const(b"/"),
+    ByteSet::of_const(b"."),
+    ByteSet::of_const(b" \t\n\x0b\x0c\r"),
+    ByteSet::of_const(b"\xa0"),
+    ByteSet::new().with_range(b'A', b'Z'),
+    ByteSet::new().with_range(b'a', b'z'),
+    ByteSet::of_const(b"\0"),
+    ByteSet::new().with_range(0x80, 0xff),
+    ByteSet::of_const(b"\"'^,;("),
+    ByteSet::of_const(b"*-#<>"),
+    ByteSet::of_const(b"xX"),
+    // Whatever there is.
+    ByteSet::ALL,
+];
+
+/// The kinds of the bytes in a set.
+pub(crate) fn kinds(set: ByteSet) -> Kinds {
+    let of = |kind: &ByteSet| set.meets(*kind);
+    let everything = set == ByteSet::ALL;
+    let bits = KINDS.iter().enumerate().filter(|(number, kind)| if *number == 14 { everything } else { of(kind) });
+    bits.fold(0, |bits, (number, _)| bits | 1 << number)
+}
+
+/// The kinds of the bytes that a value has.
+pub(crate) fn kinds_of_value(present: ByteSet) -> Kinds {
+    kinds(present) | 1 << 14
+}
+
 #[cfg(test)]
 mod tests;
