@@ -1,121 +1,31 @@
-//! What a call costs: time per call and counts of work, on a browser's GET and a JSON body of 48 values.
+//! `cost get|json|form LEVEL CALLS`: makes calls, for a profiler or the shell's `time`; the cost of one is the difference
+//! between two counts of calls, divided. Says what they cost in counts.
 
 #[path = "../tests/ftw/mod.rs"]
 mod ftw;
 
 use std::io::Write as _;
-use std::time::Instant;
 
-use ftw::wire::Request;
-use seclang::Engine;
-
-/// A GET as a browser sends it.
-pub fn browser_get() -> Request {
-    let headers = [
-        ("Host", "www.example.com"),
-        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"),
-        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
-        ("Accept-Language", "en-US,en;q=0.5"),
-        ("Accept-Encoding", "gzip, deflate, br"),
-        ("Connection", "keep-alive"),
-        ("Cookie", "session=3f9a1c77e2b84d05; theme=dark; lang=en"),
-        ("Upgrade-Insecure-Requests", "1"),
-        ("Sec-Fetch-Dest", "document"),
-        ("Sec-Fetch-Mode", "navigate"),
-        ("Sec-Fetch-Site", "same-origin"),
-        ("Referer", "https://www.example.com/catalog/books"),
-    ];
-    Request {
-        method: b"GET".to_vec(),
-        target: b"/catalog/items?page=2&sort=price&category=books&q=rust+programming".to_vec(),
-        version: b"HTTP/1.1".to_vec(),
-        headers: headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect(),
-        body: Vec::new(),
-    }
-}
-
-/// A JSON body of 48 values that differ in every call.
-pub fn json(seed: usize) -> Request {
-    let words = ["alice", "order", "blue", "Main Street", "2026-11-25", "pending", "delivery note", "42.50"];
-    let fields: Vec<String> = (0..48)
-        .map(|at| format!("\"field{at}\":\"{} {}\"", words[(at + seed) % words.len()], seed * 48 + at))
-        .collect();
-    let body = format!("{{{}}}", fields.join(",")).into_bytes();
-    let mut request = browser_get();
-    request.method = b"POST".to_vec();
-    request.target = b"/api/orders".to_vec();
-    request.headers.push((b"Content-Type".to_vec(), b"application/json".to_vec()));
-    request.headers.push((b"Content-Length".to_vec(), body.len().to_string().into_bytes()));
-    request.body = body;
-    request
-}
-
-/// A form of ten KiB and 950 arguments.
-pub fn form(seed: usize) -> Request {
-    let fields: Vec<String> = (0..950).map(|at| format!("f{at}=v{}", at * 7 + seed)).collect();
-    let mut request = json(seed);
-    request.body = fields.join("&").into_bytes();
-    request.headers.retain(|(name, _)| !name.starts_with(b"Content-"));
-    request.headers.push((b"Content-Type".to_vec(), b"application/x-www-form-urlencoded".to_vec()));
-    request.headers.push((b"Content-Length".to_vec(), request.body.len().to_string().into_bytes()));
-    request
-}
-
-fn measure(engine: &Engine, make: impl Fn(usize) -> Request, calls: usize) -> f64 {
-    let requests: Vec<Request> = (0..calls).map(make).collect();
-    let mut times: Vec<f64> = (0..5)
-        .map(|_| {
-            let start = Instant::now();
-            for request in &requests {
-                std::hint::black_box(ftw::inspect(engine, request));
-            }
-            start.elapsed().as_secs_f64() * 1e6 / calls as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[2]
-}
-
-/// `cost get|json|form LEVEL CALLS` only makes calls, for a profiler.
-fn only(arguments: &[String]) -> Option<()> {
-    let [_, what, level, calls] = arguments else { return None };
-    let overrides = format!("SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level={level}\"");
-    let engine = ftw::rules::engine(&overrides);
-    for seed in 0..calls.parse().ok()? {
-        let request = match what.as_str() {
-            "get" => browser_get(),
-            "json" => json(seed),
-            _ => form(seed),
-        };
-        std::hint::black_box(ftw::inspect(&engine, &request));
-    }
-    Some(())
-}
+use ftw::requests;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if only(&arguments).is_some() {
-        return;
-    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut out = std::io::stdout().lock();
-    for (name, level) in [("PL1", 1), ("PL2", 2), ("PL4", 4)] {
-        let overrides = format!("SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level={level}\"");
-        let start = Instant::now();
-        let engine = ftw::rules::engine(&overrides);
-        let load = start.elapsed();
-        let get = measure(&engine, |_| browser_get(), 500);
-        let json_time = measure(&engine, json, 200);
-        let form_time = measure(&engine, form, 20);
-        let _ = writeln!(out, "{name}: load {load:?}, {:?}", engine.statistics());
-        for (what, request, time) in [("GET", browser_get(), get), ("JSON", json(1), json_time), ("form", form(1), form_time)] {
-            let call = ftw::inspect(&engine, &request);
-            let _ = writeln!(
-                out,
-                "  {what}: {time:.1} us, work {}, rules matched {}, reported {:?}",
-                call.work(),
-                call.matched_ids().len(),
-                call.reports().iter().map(|report| report.id).collect::<Vec<_>>()
-            );
-        }
+    let (Some(what), Some(level), Some(calls)) =
+        (arguments.first(), arguments.get(1), arguments.get(2).and_then(|calls| calls.parse::<usize>().ok()))
+    else {
+        let _ = writeln!(out, "usage: cost get|json|form LEVEL CALLS");
+        return;
+    };
+    let engine = ftw::rules::at_level(level);
+    let mut work = 0;
+    for seed in 0..calls {
+        let request = match what.as_str() {
+            "get" => requests::browser_get(),
+            "json" => requests::json(seed),
+            _ => requests::form(seed),
+        };
+        work += ftw::inspect(&engine, &request).work();
     }
+    let _ = writeln!(out, "{:?}, {calls} calls, work {work}", engine.statistics());
 }

@@ -16,7 +16,12 @@ fn main() {
         let Some(failure) = &outcome.failure else { continue };
         failed += 1;
         let reason = known.iter().find(|(name, _)| *name == outcome.name).map(|(_, reason)| reason.as_str());
-        let _ = writeln!(out, "{}: {failure}{}", outcome.name, reason.map(|reason| format!(" (known: {reason})")).unwrap_or_default());
+        let _ = writeln!(
+            out,
+            "{}: {failure}{}",
+            outcome.name,
+            reason.map(|reason| format!(" (known: {reason})")).unwrap_or_default()
+        );
     }
     let _ = writeln!(out, "{} passed, {failed} failed", outcomes.len() - failed);
 }

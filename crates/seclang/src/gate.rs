@@ -146,7 +146,9 @@ fn required(hir: &Hir) -> Known {
             .filter(|set| set.len() <= 10)
             .map_or_else(Known::default, |set| Known::exact(set.iter().map(|byte| vec![byte]).collect())),
         HirKind::Capture(capture) => required(&capture.sub),
-        HirKind::Repetition(repetition) => repeated(&required(&repetition.sub), repetition.min, repetition.max),
+        HirKind::Repetition(repetition) => {
+            repeated(&required(&repetition.sub), repetition.min, repetition.max)
+        }
         HirKind::Concat(parts) => concat(parts.iter().map(required)),
         HirKind::Alternation(branches) => alternation(branches.iter().map(required).collect()),
     }
@@ -200,8 +202,11 @@ fn concat(parts: impl Iterator<Item = Known>) -> Known {
 }
 
 fn alternation(branches: Vec<Known>) -> Known {
-    let exact: Option<Vec<Vec<u8>>> =
-        branches.iter().map(|branch| branch.exact.clone()).collect::<Option<Vec<_>>>().map(|all| all.concat());
+    let exact: Option<Vec<Vec<u8>>> = branches
+        .iter()
+        .map(|branch| branch.exact.clone())
+        .collect::<Option<Vec<_>>>()
+        .map(|all| all.concat());
     if let Some(exact) = exact.filter(|exact| exact.len() <= MAX_LITERALS) {
         return Known::exact(exact);
     }
@@ -255,7 +260,9 @@ mod tests {
         assert_eq!(literals("(?i)<script[^>]*>"), ["<script"]);
         assert_eq!(literals("(?:foo|ba[rz])\\s+select"), ["select"]);
         assert_eq!(literals("a(?:lpha|rray)b?"), ["alpha", "alphab", "array", "arrayb"]);
-        assert!(literals("[a-z]+").is_empty() && literals("(?:abc)?").is_empty() && literals("abc|").is_empty());
+        assert!(
+            literals("[a-z]+").is_empty() && literals("(?:abc)?").is_empty() && literals("abc|").is_empty()
+        );
     }
 
     #[test]

@@ -196,8 +196,10 @@ impl Translator<'_> {
             b'e' => (0x1b, 2),
             b'x' => return self.hex_escape(),
             b'0' => {
-                let digits = self.rest().iter().skip(2).take(2).take_while(|byte| (b'0'..=b'7').contains(byte));
-                let (value, count) = digits.fold((0_u8, 0), |(value, count), digit| (value << 3 | (digit & 7), count + 1));
+                let digits =
+                    self.rest().iter().skip(2).take(2).take_while(|byte| (b'0'..=b'7').contains(byte));
+                let (value, count) =
+                    digits.fold((0_u8, 0), |(value, count), digit| (value << 3 | (digit & 7), count + 1));
                 (value, 2 + count)
             }
             b'c' => (self.peek(2)?.to_ascii_uppercase() ^ 0x40, 3),
@@ -228,7 +230,8 @@ impl Translator<'_> {
         }
         match (self.peek(2), self.peek(3)) {
             (Some(b'#'), _) => {
-                let length = self.rest().iter().position(|byte| *byte == b')').map_or(self.rest().len(), |at| at + 1);
+                let length =
+                    self.rest().iter().position(|byte| *byte == b')').map_or(self.rest().len(), |at| at + 1);
                 self.take(length, self.can_repeat)
             }
             (Some(b':'), _) => {
@@ -292,7 +295,8 @@ impl Translator<'_> {
     fn flags(&mut self, multi_line: bool) -> Step {
         let mut multi_line = multi_line;
         let mut on = true;
-        let flags: Vec<u8> = self.rest().iter().skip(2).copied().take_while(|byte| !matches!(byte, b':' | b')')).collect();
+        let flags: Vec<u8> =
+            self.rest().iter().skip(2).copied().take_while(|byte| !matches!(byte, b':' | b')')).collect();
         for flag in &flags {
             match flag {
                 b'-' => on = false,
@@ -368,9 +372,11 @@ impl Translator<'_> {
                 b'v' => self.class_set("\\x0A-\\x0D\\x85"),
                 b'b' => Ok(Some((0x08, 2))),
                 b'1'..=b'7' => {
-                    let digits = self.rest().iter().skip(1).take(3).take_while(|byte| (b'0'..=b'7').contains(byte));
-                    let (value, count) =
-                        digits.fold((0_u16, 0), |(value, count), digit| (value << 3 | u16::from(digit & 7), count + 1));
+                    let digits =
+                        self.rest().iter().skip(1).take(3).take_while(|byte| (b'0'..=b'7').contains(byte));
+                    let (value, count) = digits.fold((0_u16, 0), |(value, count), digit| {
+                        (value << 3 | u16::from(digit & 7), count + 1)
+                    });
                     Ok(Some(((value & 0xff) as u8, 1 + count)))
                 }
                 _ => match self.escaped_byte() {
@@ -437,7 +443,9 @@ mod tests {
             assert!(matches(pattern, b"ab"), "{pattern}");
             assert_eq!(translate(pattern).unwrap().widened.len(), 1, "{pattern}");
         }
-        for pattern in ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"] {
+        for pattern in
+            ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"]
+        {
             assert!(translate(pattern).is_err(), "{pattern}");
         }
     }

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 use crate::gate::Gate;
 use crate::operator::Operator;
 use crate::syntax::{AllowScope, Control as ControlSyntax, Select};
-use crate::template::{Expand, Slot};
+use crate::template::{Expand, Names, Slot};
 use crate::transform::Transformation;
 use crate::variable::Variable;
 
@@ -75,6 +75,8 @@ pub(crate) struct Selector {
     pub(crate) count: bool,
     /// Of a named member of `TX`.
     pub(crate) slot: Option<Slot>,
+    /// The members of `TX` that the rules name and a pattern selects.
+    pub(crate) slots: Box<[Slot]>,
 }
 
 /// Which members of a collection.
@@ -98,6 +100,14 @@ impl Members {
 }
 
 impl Selector {
+    /// Finds what a pattern selects among the members of `TX` that the rules name.
+    pub(crate) fn find_slots(&mut self, names: &Names) {
+        if self.variable == Variable::Tx && self.slot.is_none() {
+            let all = (0..names.len()).filter_map(|slot| Slot::try_from(slot).ok());
+            self.slots = all.filter(|slot| self.members.select(names.name(*slot))).collect();
+        }
+    }
+
     /// Whether an entry of a concrete collection is meant.
     pub(crate) fn select(&self, variable: Variable, name: &[u8]) -> bool {
         let same = self.variable == variable || self.variable.parts().contains(&variable);

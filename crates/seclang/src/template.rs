@@ -75,7 +75,9 @@ impl Expand {
         let piece = |part: &Part| match part {
             Part::Text(text) => Piece::Text(text.as_bytes().into()),
             Part::Macro(Variable::Tx, Some(key)) => Piece::Tx(names.slot(key.as_bytes())),
-            Part::Macro(variable, key) => Piece::Variable(*variable, key.as_ref().map(|key| key.as_bytes().into())),
+            Part::Macro(variable, key) => {
+                Piece::Variable(*variable, key.as_ref().map(|key| key.as_bytes().into()))
+            }
         };
         Expand { pieces: template.parts.iter().map(piece).collect() }
     }

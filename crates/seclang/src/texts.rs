@@ -10,6 +10,9 @@ use crate::transform::{Kinds, Transformation, kinds_of_value};
 /// Names a byte string of the call.
 pub(crate) type Text = u32;
 
+/// No string.
+const UNKNOWN: Text = Text::MAX;
+
 /// Longer strings are not compared with those already there.
 const MAX_SHARED: usize = 4096;
 
@@ -30,8 +33,8 @@ pub(crate) struct Texts {
     known: Vec<Known>,
     by_hash: HashMap<u64, Text, BuildHasherDefault<Spread>>,
     hasher: RandomState,
-    /// Results of single transformations.
-    steps: HashMap<u64, Text, BuildHasherDefault<Spread>>,
+    /// For each string what each single transformation makes of it, once that is known.
+    steps: Vec<Text>,
     /// Rules that the prefilter lets run, `width` words for each string.
     words: Vec<u64>,
     width: usize,
@@ -67,7 +70,7 @@ impl Texts {
             known: Vec::with_capacity(128),
             by_hash: HashMap::with_capacity_and_hasher(256, BuildHasherDefault::default()),
             hasher: RandomState::new(),
-            steps: HashMap::with_capacity_and_hasher(128, BuildHasherDefault::default()),
+            steps: Vec::with_capacity(128 * Transformation::COUNT),
             words: Vec::new(),
             width,
             scratch: Vec::new(),
@@ -87,7 +90,9 @@ impl Texts {
 
     /// Kinds of bytes in it, none when it is empty.
     pub(crate) fn kinds(&self, text: Text) -> Kinds {
-        self.known.get(text as usize).map_or(0, |known| if known.start == known.end { 0 } else { known.kinds })
+        self.known
+            .get(text as usize)
+            .map_or(0, |known| if known.start == known.end { 0 } else { known.kinds })
     }
 
     /// Keeps a string.
@@ -111,7 +116,13 @@ impl Texts {
         let id = number(self.known.len());
         let present = ByteSet::of(self.bytes.get(start..).unwrap_or_default());
         let end = self.bytes.len();
-        self.known.push(Known { start: number(start), end: number(end), present, kinds: kinds_of_value(present), scanned: false });
+        self.known.push(Known {
+            start: number(start),
+            end: number(end),
+            present,
+            kinds: kinds_of_value(present),
+            scanned: false,
+        });
         if let Some(hash) = hash {
             self.by_hash.insert(hash, id);
         }
@@ -126,8 +137,8 @@ impl Texts {
         if untouched {
             return (text, 0);
         }
-        let key = u64::from(text) << 8 | step as u64;
-        if let Some(found) = self.steps.get(&key) {
+        let place = text as usize * Transformation::COUNT + step as usize;
+        if let Some(found) = self.steps.get(place).filter(|found| **found != UNKNOWN) {
             return (*found, 1);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -135,7 +146,12 @@ impl Texts {
         step.apply(self.get(text), &mut scratch);
         let result = if scratch == self.get(text) { text } else { self.add(&scratch) };
         self.scratch = scratch;
-        self.steps.insert(key, result);
+        if self.steps.len() <= place {
+            self.steps.resize(self.known.len() * Transformation::COUNT, UNKNOWN);
+        }
+        if let Some(known) = self.steps.get_mut(place) {
+            *known = result;
+        }
         (result, length as u64 + 8)
     }
 

@@ -23,6 +23,11 @@ fn the_core_rule_sets_tests_pass_but_the_known_ones() {
         }
     }
     let names: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
-    problems.extend(known.iter().filter(|name| !names.contains(name.as_str())).map(|name| format!("{name}: no such stage")));
+    problems.extend(
+        known
+            .iter()
+            .filter(|name| !names.contains(name.as_str()))
+            .map(|name| format!("{name}: no such stage")),
+    );
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

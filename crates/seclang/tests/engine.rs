@@ -10,7 +10,9 @@ fn load(text: &str) -> Engine {
     let (engine, found, sources) = Engine::load(&[RuleFile { name: "test.conf", text }], &BTreeMap::new());
     let problems: Vec<String> = found
         .iter()
-        .map(|found| format!("{}: {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.message))
+        .map(|found| {
+            format!("{}: {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.message)
+        })
         .collect();
     engine.unwrap_or_else(|| panic!("{}", problems.join("\n")))
 }
@@ -18,7 +20,12 @@ fn load(text: &str) -> Engine {
 fn problems(text: &str) -> Vec<String> {
     let (engine, found, sources) = Engine::load(&[RuleFile { name: "t", text }], &BTreeMap::new());
     assert_eq!(engine.is_none(), found.has_errors());
-    found.iter().map(|found| format!("{} {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.code)).collect()
+    found
+        .iter()
+        .map(|found| {
+            format!("{} {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.code)
+        })
+        .collect()
 }
 
 fn get<'e>(engine: &'e Engine, target: &str, headers: &[(&str, &str)]) -> Transaction<'e> {
@@ -137,7 +144,9 @@ SecAction "id:7,phase:5,pass,nolog"
     let engine = load(&format!("SecRuleEngine On\n{rules}"));
     let decided = |target: &str| match get(&engine, target, &[("Host", "h")]).verdict() {
         Verdict::Pass => None,
-        Verdict::Deny(Intervention { status, rule, redirect, .. }) => Some((*status, *rule, redirect.clone())),
+        Verdict::Deny(Intervention { status, rule, redirect, .. }) => {
+            Some((*status, *rule, redirect.clone()))
+        }
     };
     assert_eq!(decided("/?a=x"), Some((406, Some(1), None)));
     assert_eq!(decided("/?a=y"), Some((409, Some(2), None)));
@@ -169,13 +178,15 @@ SecRule REQBODY_ERROR "!@eq 0" "id:9,phase:2,pass"
 SecRule REQUEST_BODY "@contains evil" "id:10,phase:2,pass"
 "#,
     );
-    let ids = |kind: &str, body: &str| post(&engine, "/", &[("Content-Type", kind)], body).matched_ids().to_vec();
+    let ids =
+        |kind: &str, body: &str| post(&engine, "/", &[("Content-Type", kind)], body).matched_ids().to_vec();
     assert_eq!(ids("application/json", r#"{"a":[1,{"b":"evil"}]}"#), [1, 3]);
     assert_eq!(ids("application/json", r#"{"a":[1,{"b":"evil"}]"#), [1, 3, 9]);
     assert_eq!(ids("application/x-www-form-urlencoded", "f=evil"), [4, 10]);
     assert_eq!(ids("text/xml", "<a b='evil'>evil</a>"), [2, 5, 6]);
     assert_eq!(ids("text/xml", "<!DOCTYPE a><a/>"), [2, 9]);
-    let part = "--b\r\nContent-Disposition: form-data; name=\"up\"; filename=\"x.php\"\r\n\r\nevil\r\n--b--\r\n";
+    let part =
+        "--b\r\nContent-Disposition: form-data; name=\"up\"; filename=\"x.php\"\r\n\r\nevil\r\n--b--\r\n";
     assert_eq!(ids("multipart/form-data; boundary=b", part), [7, 8]);
     assert!(ids("text/plain", "evil").is_empty());
 }
@@ -198,7 +209,10 @@ SecRule TX:level "@eq 2" "id:7,phase:2,pass,setvar:tx.score=+%{tx.level}"
     assert_eq!(engine.statistics().folded, 4);
     assert_eq!(get(&engine, "/?a=x", &[]).matched_ids(), [5, 6, 7]);
     let call = get(&engine, "/", &[]);
-    assert_eq!((call.matched_ids(), text(&call, "level").as_str(), text(&call, "score").as_str()), (&[7][..], "2", "2"));
+    assert_eq!(
+        (call.matched_ids(), text(&call, "level").as_str(), text(&call, "score").as_str()),
+        (&[7][..], "2", "2")
+    );
 }
 
 #[test]

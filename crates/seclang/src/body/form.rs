@@ -46,8 +46,12 @@ mod tests {
     #[test]
     fn fields_are_split_and_decoded() {
         let (pairs, broken) = fields(b"a=1&b=%20x+y&&c&=d&e=%zz=2", b'&');
-        let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
-        assert_eq!(pairs, [(&b"a"[..], &b"1"[..]), (b"b", b" x y"), (b"c", b""), (b"", b"d"), (b"e", b"%zz=2")]);
+        let pairs: Vec<(&[u8], &[u8])> =
+            pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+        assert_eq!(
+            pairs,
+            [(&b"a"[..], &b"1"[..]), (b"b", b" x y"), (b"c", b""), (b"", b"d"), (b"e", b"%zz=2")]
+        );
         assert!(broken);
     }
 

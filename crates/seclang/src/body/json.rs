@@ -15,7 +15,8 @@ pub(crate) struct Bounds {
 
 /// The values so far, and what was wrong.
 pub(crate) fn flatten(input: &[u8], bounds: Bounds) -> (Pairs, Option<&'static str>) {
-    let mut reader = Reader { input, at: 0, path: b"json".to_vec(), open: Vec::new(), pairs: Vec::new(), bounds };
+    let mut reader =
+        Reader { input, at: 0, path: b"json".to_vec(), open: Vec::new(), pairs: Vec::new(), bounds };
     let error = reader.document().err();
     (reader.pairs, error)
 }
@@ -161,7 +162,11 @@ impl Reader<'_> {
             match rest.get(plain) {
                 Some(b'"') => {
                     self.at += 1;
-                    return if std::str::from_utf8(&out).is_ok() { Ok(out) } else { Err("a string is not UTF-8") };
+                    return if std::str::from_utf8(&out).is_ok() {
+                        Ok(out)
+                    } else {
+                        Err("a string is not UTF-8")
+                    };
                 }
                 Some(b'\\') => self.escape(&mut out)?,
                 Some(_) => return Err("a control character in a string"),
@@ -229,7 +234,8 @@ fn is_number(word: &[u8]) -> bool {
         rest = fraction.get(count..).unwrap_or_default();
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let exponent =
+            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
         return !exponent.is_empty() && digits(exponent) == exponent.len();
     }
     rest.is_empty()
@@ -249,7 +255,8 @@ mod tests {
 
     #[test]
     fn values_are_named_by_their_path() {
-        let (pairs, good) = flat(r#" {"a":[1,{"b":"x\n\u00e9"},[]],"c":{"d":null,"e":true},"f":{},"g":-1.5e3} "#);
+        let (pairs, good) =
+            flat(r#" {"a":[1,{"b":"x\n\u00e9"},[]],"c":{"d":null,"e":true},"f":{},"g":-1.5e3} "#);
         let expected = [
             ("json.a.array_0", "1"),
             ("json.a.array_1.b", "x\né"),
@@ -267,12 +274,43 @@ mod tests {
     #[test]
     fn what_is_not_json_is_an_error() {
         for text in [
-            "", "{", "[1", "[1 2]", "[1,]", "{\"a\"}", "{\"a\":1,}", "{a:1}", "01", "1.", "+1", "nul", "\"a", "\"\\q\"",
-            "\"\\u12\"", "[]]", "{}{}", "[[[[[[[[[1]]]]]]]]]", "\"\u{1}\"", "1e", "[,1]", "{,}", "[[],,1]",
+            "",
+            "{",
+            "[1",
+            "[1 2]",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "01",
+            "1.",
+            "+1",
+            "nul",
+            "\"a",
+            "\"\\q\"",
+            "\"\\u12\"",
+            "[]]",
+            "{}{}",
+            "[[[[[[[[[1]]]]]]]]]",
+            "\"\u{1}\"",
+            "1e",
+            "[,1]",
+            "{,}",
+            "[[],,1]",
         ] {
             assert!(!flat(text).1, "{text}");
         }
-        for text in ["[]", "{}", "[[],[[]]]", "{\"a\":{}, \"b\":[ ]}", "0", "-0", "[{},{}]", "[\"[\",1]", "{\"a\":\"{\",\"b\":1}"] {
+        for text in [
+            "[]",
+            "{}",
+            "[[],[[]]]",
+            "{\"a\":{}, \"b\":[ ]}",
+            "0",
+            "-0",
+            "[{},{}]",
+            "[\"[\",1]",
+            "{\"a\":\"{\",\"b\":1}",
+        ] {
             assert!(flat(text).1, "{text}");
         }
         assert_eq!(flat("{\"a\":\"x\",\"b\":}").0.len(), 1);

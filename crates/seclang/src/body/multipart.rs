@@ -174,7 +174,9 @@ fn boundary(content_type: &[u8], flags: &mut Flags) -> Option<Vec<u8>> {
     }
     let valid = !value.is_empty()
         && value.len() <= 200
-        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte) || *byte > 32 && *byte < 127);
+        && value.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte) || *byte > 32 && *byte < 127
+        });
     valid.then(|| value.to_vec())
 }
 
@@ -201,7 +203,9 @@ impl Multipart {
             self.flags.invalid_part = true;
         }
         let content = part.get(at..).unwrap_or_default();
-        let content = content.strip_suffix(b"\n").map_or(content, |content| content.strip_suffix(b"\r").unwrap_or(content));
+        let content = content
+            .strip_suffix(b"\n")
+            .map_or(content, |content| content.strip_suffix(b"\r").unwrap_or(content));
         self.with_headers(&headers, content);
     }
 
@@ -224,7 +228,10 @@ impl Multipart {
                 self.flags.invalid_part = true;
                 continue;
             };
-            if header.get(..colon).is_some_and(|field| field.trim_ascii().eq_ignore_ascii_case(b"content-disposition")) {
+            if header
+                .get(..colon)
+                .is_some_and(|field| field.trim_ascii().eq_ignore_ascii_case(b"content-disposition"))
+            {
                 disposed = true;
                 let (found_name, found_file) = self.disposition(header.get(colon + 1..).unwrap_or_default());
                 name = name.or(found_name);
@@ -288,7 +295,10 @@ impl Multipart {
         let quote = text.first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
         let Some(quote) = quote else {
             let end = text.iter().position(|byte| *byte == b';').unwrap_or(text.len());
-            return (text.get(..end).unwrap_or_default().trim_ascii_end().to_vec(), text.get(end..).unwrap_or_default());
+            return (
+                text.get(..end).unwrap_or_default().trim_ascii_end().to_vec(),
+                text.get(end..).unwrap_or_default(),
+            );
         };
         self.flags.invalid_quoting |= quote == b'\'';
         let mut out = Vec::new();
@@ -335,7 +345,10 @@ mod tests {
             "--b\nContent-Disposition: form-data; name=\"a\"\n\n1\n2\n--b\nContent-Disposition: form-data; name=f; filename=\"x\\\".php\"\nContent-Type: text/plain\n\ndata\n--b--\n",
         );
         assert_eq!(found.fields, [(b"a".to_vec(), b"1\r\n2".to_vec())]);
-        assert_eq!(found.files, [File { name: b"f".to_vec(), file_name: b"x\".php".to_vec(), content: b"data".to_vec() }]);
+        assert_eq!(
+            found.files,
+            [File { name: b"f".to_vec(), file_name: b"x\".php".to_vec(), content: b"data".to_vec() }]
+        );
         assert_eq!(found.headers.len(), 3);
         assert_eq!(found.headers[2], (b"f".to_vec(), b"Content-Type: text/plain".to_vec()));
         assert!(!found.flags.strict_error() && found.error.is_none());

@@ -53,10 +53,14 @@ fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
             Event::Text(text) if depth > 0 => xml.text.extend_from_slice(text.as_bytes()),
             Event::Text(text) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => {}
             Event::CData(text) if depth > 0 => xml.text.extend_from_slice(text.as_bytes()),
-            Event::Text(_) | Event::CData(_) => return Err("there is text outside of the root element".to_owned()),
+            Event::Text(_) | Event::CData(_) => {
+                return Err("there is text outside of the root element".to_owned());
+            }
             Event::GeneralRef(reference) => xml.text.extend_from_slice(&entity(reference.as_bytes())?),
             Event::DocType(_) => return Err("a document type is not allowed".to_owned()),
-            Event::Eof if depth > 0 || roots != 1 => return Err("there is not exactly one whole root element".to_owned()),
+            Event::Eof if depth > 0 || roots != 1 => {
+                return Err("there is not exactly one whole root element".to_owned());
+            }
             Event::Eof => return Ok(()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
@@ -88,7 +92,9 @@ fn entity(name: &[u8]) -> Result<Vec<u8>, String> {
     let number = std::str::from_utf8(name).ok().and_then(|name| name.strip_prefix('#')).and_then(|number| {
         number.strip_prefix('x').map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
     });
-    let c = number.and_then(char::from_u32).ok_or_else(|| "an entity that XML does not have built in".to_owned())?;
+    let c = number
+        .and_then(char::from_u32)
+        .ok_or_else(|| "an entity that XML does not have built in".to_owned())?;
     Ok(c.to_string().into_bytes())
 }
 
@@ -98,7 +104,10 @@ fn unescaped(value: &[u8]) -> Result<Vec<u8>, String> {
     while let Some(at) = rest.iter().position(|byte| *byte == b'&') {
         let (plain, after) = rest.split_at(at);
         out.extend_from_slice(plain);
-        let end = after.iter().position(|byte| *byte == b';').ok_or_else(|| "an entity is not closed".to_owned())?;
+        let end = after
+            .iter()
+            .position(|byte| *byte == b';')
+            .ok_or_else(|| "an entity is not closed".to_owned())?;
         out.extend_from_slice(&entity(after.get(1..end).unwrap_or_default())?);
         rest = after.get(end + 1..).unwrap_or_default();
     }
@@ -126,8 +135,18 @@ mod tests {
     #[test]
     fn what_is_not_well_formed_or_too_much_is_an_error() {
         for text in [
-            "", "x", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a><a/>", "<a>&e;</a>", "<a b='&e;'/>", "<a b='&'/>",
-            "<a><a><a><a><a/></a></a></a></a>x", "<a><b><c><d><e></e></d></c></b></a>", "<a b='1' c='1' d='1' e='1'/>",
+            "",
+            "x",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<!DOCTYPE a><a/>",
+            "<a>&e;</a>",
+            "<a b='&e;'/>",
+            "<a b='&'/>",
+            "<a><a><a><a><a/></a></a></a></a>x",
+            "<a><b><c><d><e></e></d></c></b></a>",
+            "<a b='1' c='1' d='1' e='1'/>",
             "<a b='1' b='2'/>",
         ] {
             assert!(read(text.as_bytes(), BOUNDS).1.is_some(), "{text}");

@@ -8,7 +8,9 @@ use super::{Compiler, selector};
 use crate::gate::Gate;
 use crate::operator;
 use crate::rule::{Change, Control, Disruptive, Link, Rule, SetVar, VarName};
-use crate::syntax::{Action, ActionList, Change as ChangeSyntax, RuleSyntax, SetVar as SetVarSyntax, Template};
+use crate::syntax::{
+    Action, ActionList, Change as ChangeSyntax, RuleSyntax, SetVar as SetVarSyntax, Template,
+};
 use crate::template::Expand;
 use crate::transform::Transformation;
 use crate::variable::Variable;
@@ -121,9 +123,7 @@ impl Facts {
                 Action::Capture => self.capture = true,
                 Action::SetVar(set) => self.set_vars.push(set.clone()),
                 Action::Control(control) => self.controls.push(Control::Plain(control.clone())),
-                Action::Phase(_)
-                | Action::Annotation
-                | Action::Collection => {}
+                Action::Phase(_) | Action::Annotation | Action::Collection => {}
             }
         }
     }
@@ -158,7 +158,8 @@ impl Compiler<'_> {
             self.found.push(error.help("add `id:` with a number that no other rule has"));
             return;
         };
-        let mut expand = |text: &Option<Template>| text.as_ref().map(|text| Expand::new(text, &mut self.names));
+        let mut expand =
+            |text: &Option<Template>| text.as_ref().map(|text| Expand::new(text, &mut self.names));
         let (message, log_data) = (expand(&facts.message), expand(&facts.log_data));
         self.skips.push(facts.skip);
         self.rules.push(Rule {
@@ -182,7 +183,9 @@ impl Compiler<'_> {
             let error = Diagnostic::error("seclang-chained-id", "a rule inside a chain has no id of its own");
             self.found.push(error.at(span).help("leave `id:` to the first rule of the chain"));
         }
-        if facts.skip.is_some() || facts.disruptive.as_ref().is_some_and(|disruptive| *disruptive != Disruptive::Pass) {
+        if facts.skip.is_some()
+            || facts.disruptive.as_ref().is_some_and(|disruptive| *disruptive != Disruptive::Pass)
+        {
             let message = "only the first rule of a chain can decide about the call or skip";
             self.found.push(Diagnostic::error("seclang-chained-action", message).at(span));
         }

@@ -134,7 +134,9 @@ impl Folder<'_> {
     /// A rule whose condition always holds.
     fn certain(&mut self, at: usize, rule: &Rule) -> usize {
         let sure = at >= self.uncertain_until && !self.unsure.contains(at);
-        let silent = !rule.log && rule.disruptive == Disruptive::Pass && rule.links.iter().all(|link| link.controls.is_empty());
+        let silent = !rule.log
+            && rule.disruptive == Disruptive::Pass
+            && rule.links.iter().all(|link| link.controls.is_empty());
         let foldable = silent && rule.phase == 1 && sure && !self.may_stop && self.sets_are_constant(rule);
         let sets_nothing = rule.links.iter().all(|link| link.set_vars.is_empty());
         let skip = rule.skip_to.filter(|skip_to| silent && self.can_skip(at, *skip_to));
@@ -168,14 +170,16 @@ impl Folder<'_> {
         }
         let phase = self.rules.get(at).map(|rule| rule.phase);
         self.removals.iter().filter(|meant| meant.contains(at)).all(|meant| {
-            (at + 1..skip_to).all(|inner| meant.contains(inner) || self.rules.get(inner).map(|rule| rule.phase) != phase)
+            (at + 1..skip_to)
+                .all(|inner| meant.contains(inner) || self.rules.get(inner).map(|rule| rule.phase) != phase)
         })
     }
 
     fn sets_are_constant(&self, rule: &Rule) -> bool {
         rule.links.iter().flat_map(|link| &link.set_vars).all(|set| {
             let VarName::Slot(slot) = &set.name else { return false };
-            let untouched = !self.all_touched && !self.touched.contains(slot) && self.known.contains_key(slot);
+            let untouched =
+                !self.all_touched && !self.touched.contains(slot) && self.known.contains_key(slot);
             let constant = match &set.change {
                 Change::Set(text) | Change::Add(text) | Change::Subtract(text) => self.expand(text).is_some(),
                 Change::Unset => true,
@@ -193,8 +197,12 @@ impl Folder<'_> {
             let operand = |text: &Expand| self.expand(text).map(|text| Value::from_text(&text));
             let after = match &set.change {
                 Change::Set(text) => operand(text),
-                Change::Add(text) => operand(text).map(|by| Value::Number(number().saturating_add(by.number()))),
-                Change::Subtract(text) => operand(text).map(|by| Value::Number(number().saturating_sub(by.number()))),
+                Change::Add(text) => {
+                    operand(text).map(|by| Value::Number(number().saturating_add(by.number())))
+                }
+                Change::Subtract(text) => {
+                    operand(text).map(|by| Value::Number(number().saturating_sub(by.number())))
+                }
                 Change::Unset => None,
             };
             self.known.insert(*slot, after.clone());
@@ -292,7 +300,8 @@ impl Folder<'_> {
             }
             if !all {
                 // What the first tests of a chain set, they set even when a later one fails.
-                let clean = rule.links.iter().all(|link| link.set_vars.is_empty() && link.controls.is_empty());
+                let clean =
+                    rule.links.iter().all(|link| link.set_vars.is_empty() && link.controls.is_empty());
                 let first_fails = rule.links.first().is_some_and(|first| self.test(first) == Some(false));
                 return (clean || first_fails).then_some(false);
             }
@@ -302,8 +311,16 @@ impl Folder<'_> {
 
     fn test(&self, link: &Link) -> Option<bool> {
         let Some((negated, operator)) = &link.test else { return Some(true) };
-        let plain = matches!(operator, Operator::Compare(..) | Operator::Text(..) | Operator::Always | Operator::Never);
-        if !plain || link.capture || !link.excluded.is_empty() || !link.transformations.is_empty() || link.targets.is_empty() {
+        let plain = matches!(
+            operator,
+            Operator::Compare(..) | Operator::Text(..) | Operator::Always | Operator::Never
+        );
+        if !plain
+            || link.capture
+            || !link.excluded.is_empty()
+            || !link.transformations.is_empty()
+            || link.targets.is_empty()
+        {
             return None;
         }
         let parameter = operator.parameter().map_or(Some(Vec::new()), |parameter| self.expand(parameter))?;

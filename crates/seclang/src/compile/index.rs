@@ -33,7 +33,8 @@ impl Prefilter {
                 always.insert(at);
                 continue;
             }
-            let number = u16::try_from(at).map_err(|_| Diagnostic::error("seclang-too-many", "more than 65535 rules"))?;
+            let number = u16::try_from(at)
+                .map_err(|_| Diagnostic::error("seclang-too-many", "more than 65535 rules"))?;
             for literal in &link.gate.literals {
                 let known = literals.entry(literal.clone()).or_default();
                 if known.last() != Some(&number) {
@@ -89,6 +90,8 @@ pub(crate) struct VariableIndex {
     pub(crate) matching: Vec<(Regex, Bits)>,
     pub(crate) not_named: HashMap<Box<[u8]>, Bits>,
     pub(crate) not_matching: Vec<(Regex, Bits)>,
+    /// Rules that take all of the variable back.
+    pub(crate) not_any: Bits,
     /// Distinct chains of transformations with the rules that use them; those without any are not listed.
     pub(crate) chains: Vec<ChainIndex>,
 }
@@ -159,6 +162,7 @@ impl VariableIndex {
             matching: Vec::new(),
             not_named: HashMap::new(),
             not_matching: Vec::new(),
+            not_any: Bits::new(count),
             chains: Vec::new(),
         }
     }
@@ -174,12 +178,7 @@ impl VariableIndex {
                 continue;
             }
             match &excluded.members {
-                // Nothing of this variable is left; an empty pattern matches every name.
-                Members::All => {
-                    if let Ok(every) = Regex::new("") {
-                        insert_matching(&mut self.not_matching, &every, rule, count);
-                    }
-                }
+                Members::All => self.not_any.insert(rule),
                 Members::Named(name) => insert(&mut self.not_named, name, rule, count),
                 Members::Matching(pattern) => insert_matching(&mut self.not_matching, pattern, rule, count),
             }
@@ -193,7 +192,8 @@ impl VariableIndex {
         }
         let known = self.chains.iter().position(|chain| *chain.transformations == *link.transformations);
         let at = known.unwrap_or_else(|| {
-            let triggers = link.transformations.iter().fold(ByteSet::new(), |set, step| set.union(step.triggers()));
+            let triggers =
+                link.transformations.iter().fold(ByteSet::new(), |set, step| set.union(step.triggers()));
             self.chains.push(ChainIndex {
                 transformations: link.transformations.clone().into_boxed_slice(),
                 triggers: kinds(triggers),
@@ -211,6 +211,7 @@ impl VariableIndex {
     /// The rules that look at the member `name`.
     pub(crate) fn rules_for(&self, name: &[u8], rules: &mut Bits) {
         rules.copy_from(&self.all);
+        rules.subtract(&self.not_any);
         let plain = self.named.is_empty() && self.matching.is_empty();
         if plain && self.not_named.is_empty() && self.not_matching.is_empty() {
             return;
@@ -219,10 +220,17 @@ impl VariableIndex {
         if let Some(named) = self.named.get(lower.as_slice()) {
             rules.add(named);
         }
-        self.matching.iter().filter(|(pattern, _)| pattern.is_match(name)).for_each(|(_, more)| rules.add(more));
+        self.matching
+            .iter()
+            .filter(|(pattern, _)| pattern.is_match(name))
+            .for_each(|(_, more)| rules.add(more));
+        rules.subtract(&self.not_any);
         if let Some(less) = self.not_named.get(lower.as_slice()) {
             rules.subtract(less);
         }
-        self.not_matching.iter().filter(|(pattern, _)| pattern.is_match(name)).for_each(|(_, less)| rules.subtract(less));
+        self.not_matching
+            .iter()
+            .filter(|(pattern, _)| pattern.is_match(name))
+            .for_each(|(_, less)| rules.subtract(less));
     }
 }

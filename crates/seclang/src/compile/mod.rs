@@ -89,7 +89,10 @@ impl Compiler<'_> {
         if chain.is_open() {
             chain.close();
             if let Some(rule) = self.rules.last() {
-                let error = Diagnostic::error("seclang-open-chain", format!("the chain of rule {} does not end", rule.id));
+                let error = Diagnostic::error(
+                    "seclang-open-chain",
+                    format!("the chain of rule {} does not end", rule.id),
+                );
                 self.found.push(error.at(rule.span).help("remove `chain` from its last rule"));
             }
         }
@@ -99,7 +102,10 @@ impl Compiler<'_> {
         let mut seen = HashMap::new();
         for rule in &self.rules {
             if seen.insert(rule.id, rule.span).is_some() {
-                let error = Diagnostic::error("seclang-twice", format!("there are two rules with the id {}", rule.id));
+                let error = Diagnostic::error(
+                    "seclang-twice",
+                    format!("there are two rules with the id {}", rule.id),
+                );
                 self.found.push(error.at(rule.span));
             }
         }
@@ -111,17 +117,24 @@ impl Compiler<'_> {
             let target = match skip {
                 None => continue,
                 Some(build::Skip::Count(count)) => {
-                    let later = self.rules.iter().enumerate().skip(at + 1).filter(|(_, later)| later.phase == rule.phase);
+                    let later = self
+                        .rules
+                        .iter()
+                        .enumerate()
+                        .skip(at + 1)
+                        .filter(|(_, later)| later.phase == rule.phase);
                     later.map(|(index, _)| index).nth(*count as usize).unwrap_or(self.rules.len())
                 }
-                Some(build::Skip::After(name)) => match self.markers.get(name).copied().or_else(|| self.after_id(name)) {
-                    Some(target) if target > at => target,
-                    _ => {
-                        let message = format!("there is no marker `{name}` after this rule");
-                        self.found.push(Diagnostic::error("seclang-no-marker", message).at(rule.span));
-                        continue;
+                Some(build::Skip::After(name)) => {
+                    match self.markers.get(name).copied().or_else(|| self.after_id(name)) {
+                        Some(target) if target > at => target,
+                        _ => {
+                            let message = format!("there is no marker `{name}` after this rule");
+                            self.found.push(Diagnostic::error("seclang-no-marker", message).at(rule.span));
+                            continue;
+                        }
                     }
-                },
+                }
             };
             if let Some(rule) = self.rules.get_mut(at) {
                 rule.skip_to = Some(target);
@@ -153,7 +166,10 @@ impl Compiler<'_> {
                 DirectiveKind::UpdateTarget(select, targets) => {
                     let meant = self.selected(&select);
                     for target in &targets {
-                        let Some(selector) = selector::compile(target, &mut self.names, &mut self.found) else { continue };
+                        let Some(selector) = selector::compile(target, &mut self.names, &mut self.found)
+                        else {
+                            continue;
+                        };
                         for at in meant.iter() {
                             let link = self.rules.get_mut(at).and_then(|rule| rule.links.first_mut());
                             let Some(link) = link else { continue };
@@ -192,7 +208,10 @@ impl Compiler<'_> {
                         ControlSyntax::Remove(select) => Control::Remove(self.selected(select)),
                         ControlSyntax::RemoveTarget(select, target) => {
                             let meant = self.selected(std::slice::from_ref(select));
-                            let Some(selector) = selector::compile(target, &mut self.names, &mut self.found) else { continue };
+                            let Some(selector) = selector::compile(target, &mut self.names, &mut self.found)
+                            else {
+                                continue;
+                            };
                             Control::RemoveTarget(meant, selector)
                         }
                         _ => continue,
@@ -218,6 +237,9 @@ impl Compiler<'_> {
                 rule.links.iter_mut().for_each(|link| link.test = None);
             }
             rule.links.iter_mut().for_each(|link| link.gathered = link.is_static());
+            for target in rule.links.iter_mut().flat_map(|link| &mut link.targets) {
+                target.find_slots(&names);
+            }
         }
         let total = rules.len();
         let rules = compacted(rules, &folded.removed);

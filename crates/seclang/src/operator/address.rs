@@ -17,7 +17,8 @@ fn bits(address: IpAddr) -> u128 {
 impl Networks {
     /// Adds `192.0.2.0/24`, `2001:db8::/32` or a single address; `None` when it is neither.
     pub(crate) fn add(&mut self, text: &str) -> Option<()> {
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let (address, prefix) =
+            text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let address: IpAddr = address.trim().parse().ok()?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let prefix: u32 = prefix.map_or(Some(width), |prefix| prefix.trim().parse().ok())?;

@@ -48,12 +48,13 @@ fn operator(
     let plain = |operator: Operator| Ok((operator, Gate::default()));
     match test.name.as_str() {
         "rx" => regex(test, found),
-        "pm" => phrases(snort(argument)),
-        "pmf" | "pmfromfile" => phrases(lines(test, assets)?),
+        "pm" => phrases(&snort(argument)),
+        "pmf" | "pmfromfile" => phrases(&lines(test, assets)?),
         "ipmatch" => plain(Operator::Networks(networks(test, argument.split([',', ' ']))?)),
         "ipmatchf" | "ipmatchfromfile" => {
             let lines = lines(test, assets)?;
-            let lines: Vec<String> = lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+            let lines: Vec<String> =
+                lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
             plain(Operator::Networks(networks(test, lines.iter().map(String::as_str))?))
         }
         "eq" => plain(Operator::Compare(Comparison::Equal, expand()?)),
@@ -75,7 +76,8 @@ fn operator(
         "unconditionalmatch" => plain(Operator::Always),
         "nomatch" => plain(Operator::Never),
         "geolookup" | "rbl" => {
-            let message = format!("`@{}` asks a service outside of the engine; it never matches here", test.name);
+            let message =
+                format!("`@{}` asks a service outside of the engine; it never matches here", test.name);
             let help = "remove the rule, or use the gateway's own address lists";
             found.push(Diagnostic::warning("seclang-outside", message).at(test.span).help(help));
             plain(Operator::Never)
@@ -90,10 +92,11 @@ fn operator(
 fn regex(test: &Test, found: &mut Diagnostics) -> Result<(Operator, Gate), Diagnostic> {
     let bad = |why: String| parse::error("seclang-bad-pattern", why, test.argument_span);
     let translated = pcre::translate(&test.argument).map_err(|error| {
-        let rest: String = String::from_utf8_lossy(test.argument.as_bytes().get(error.at..).unwrap_or_default())
-            .chars()
-            .take(12)
-            .collect();
+        let rest: String =
+            String::from_utf8_lossy(test.argument.as_bytes().get(error.at..).unwrap_or_default())
+                .chars()
+                .take(12)
+                .collect();
         bad(format!("the pattern has {} at `{rest}`", error.why))
     })?;
     for (_, what) in &translated.widened {
@@ -122,12 +125,12 @@ fn one_line(text: &str) -> String {
     text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned()
 }
 
-fn phrases(literals: Vec<Vec<u8>>) -> Result<(Operator, Gate), Diagnostic> {
-    let gate = Gate::of_literals(&literals);
+fn phrases(literals: &[Vec<u8>]) -> Result<(Operator, Gate), Diagnostic> {
+    let gate = Gate::of_literals(literals);
     let automaton: Result<AhoCorasick, _> = AhoCorasickBuilder::new()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::LeftmostFirst)
-        .build(&literals);
+        .build(literals);
     match automaton {
         Ok(automaton) => Ok((Operator::Phrases(automaton), gate)),
         Err(error) => Err(Diagnostic::error("seclang-bad-phrases", format!("too many phrases: {error}"))),
@@ -136,19 +139,24 @@ fn phrases(literals: Vec<Vec<u8>>) -> Result<(Operator, Gate), Diagnostic> {
 
 /// The words of `@pm`, in which `|41 42|` stands for bytes.
 fn snort(argument: &str) -> Vec<Vec<u8>> {
-    argument.split_ascii_whitespace().map(|word| {
-        let mut out = Vec::new();
-        for (index, piece) in word.split('|').enumerate() {
-            let digits: Vec<u8> = piece.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            let bytes: Option<Vec<u8>> = digits.chunks(2).map(|pair| hex2(*pair.first()?, *pair.get(1)?)).collect();
-            match bytes {
-                Some(bytes) if index % 2 == 1 && word.matches('|').count() % 2 == 0 => out.extend(bytes),
-                _ => out.extend_from_slice(piece.as_bytes()),
+    argument
+        .split_ascii_whitespace()
+        .map(|word| {
+            let mut out = Vec::new();
+            for (index, piece) in word.split('|').enumerate() {
+                let digits: Vec<u8> = piece.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+                let bytes: Option<Vec<u8>> =
+                    digits.chunks(2).map(|pair| hex2(*pair.first()?, *pair.get(1)?)).collect();
+                match bytes {
+                    Some(bytes) if index % 2 == 1 && word.matches('|').count() % 2 == 0 => out.extend(bytes),
+                    _ => out.extend_from_slice(piece.as_bytes()),
+                }
             }
-        }
-        // A lone bar is itself.
-        if word.matches('|').count() % 2 == 1 { word.as_bytes().to_vec() } else { out }
-    }).filter(|word| !word.is_empty()).collect()
+            // A lone bar is itself.
+            if word.matches('|').count() % 2 == 1 { word.as_bytes().to_vec() } else { out }
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// The lines of a file that are not comments.
@@ -157,7 +165,8 @@ fn lines(test: &Test, assets: &dyn Assets) -> Result<Vec<Vec<u8>>, Diagnostic> {
     for name in test.argument.split_ascii_whitespace() {
         let text = assets.get(name).ok_or_else(|| {
             let message = format!("the file `{name}` is not there");
-            parse::error("seclang-missing-file", message, test.argument_span).help("put it beside the rule files")
+            parse::error("seclang-missing-file", message, test.argument_span)
+                .help("put it beside the rule files")
         })?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         found.extend(lines.map(|line| line.as_bytes().to_vec()));

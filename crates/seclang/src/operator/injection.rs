@@ -16,8 +16,8 @@ pub(super) const SCRIPT_NEEDS: ByteSet = ByteSet::of_const(b"<=");
 
 /// The fingerprint, when the value is an SQL injection.
 pub(super) fn sql(value: &[u8]) -> Option<Vec<u8>> {
-    let result = libinjectionrs::detect_sqli(value);
-    result.is_injection().then(|| result.fingerprint.map(|print| print.as_str().as_bytes().to_vec()).unwrap_or_default())
+    let mut state = libinjectionrs::SqliState::new(value, libinjectionrs::SqliFlags::FLAG_NONE);
+    state.detect().then(|| state.get_fingerprint().as_str().as_bytes().to_vec())
 }
 
 /// Whether the value is cross-site scripting.

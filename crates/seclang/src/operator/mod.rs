@@ -80,7 +80,8 @@ impl Operator {
                     return None;
                 }
                 let captures = regex.captures(value)?;
-                let groups = captures.iter().take(10).map(|group| group.map(|group| (group.start(), group.end())));
+                let groups =
+                    captures.iter().take(10).map(|group| group.map(|group| (group.start(), group.end())));
                 Some(Found::Groups(groups.collect()))
             }
             Operator::Regex(regex) => plain(regex.is_match(value)),
@@ -94,8 +95,12 @@ impl Operator {
             Operator::OutsideRange(outside) => plain(value.iter().any(|byte| outside.contains(*byte))),
             Operator::BrokenUrlEncoding => plain(crate::transform::has_broken_escape(value)),
             Operator::BrokenUtf8 => plain(std::str::from_utf8(value).is_err()),
-            Operator::SqlInjection => injection::sql(value.get(..DETECTOR_LIMIT).unwrap_or(value)).map(Found::Text),
-            Operator::CrossSiteScripting => plain(injection::script(value.get(..DETECTOR_LIMIT).unwrap_or(value))),
+            Operator::SqlInjection => {
+                injection::sql(value.get(..DETECTOR_LIMIT).unwrap_or(value)).map(Found::Text)
+            }
+            Operator::CrossSiteScripting => {
+                plain(injection::script(value.get(..DETECTOR_LIMIT).unwrap_or(value)))
+            }
             Operator::Always => Some(Found::Value),
             Operator::Never => None,
         }
@@ -114,17 +119,24 @@ impl Operator {
         match self {
             Operator::Regex(_) | Operator::Phrases(_) => source.clone(),
             Operator::OutsideRange(outside) => Gate { sets: vec![*outside], min_len: 1, ..Gate::default() },
-            Operator::BrokenUrlEncoding => Gate { sets: vec![ByteSet::of(b"%")], min_len: 1, ..Gate::default() },
+            Operator::BrokenUrlEncoding => {
+                Gate { sets: vec![ByteSet::of(b"%")], min_len: 1, ..Gate::default() }
+            }
             Operator::BrokenUtf8 => {
                 let mut high = ByteSet::new();
                 high.insert_range(0x80, 0xff);
                 Gate { sets: vec![high], min_len: 1, ..Gate::default() }
             }
-            Operator::CrossSiteScripting => Gate { sets: vec![injection::SCRIPT_NEEDS], min_len: 1, ..Gate::default() },
-            Operator::SqlInjection => Gate { sets: vec![injection::SQL_NEEDS], min_len: 2, ..Gate::default() },
-            Operator::Text(TextTest::Contains | TextTest::BeginsWith | TextTest::EndsWith | TextTest::Equals, text) => {
-                text.constant().map_or_else(Gate::default, |text| Gate::of_literals(&[text.to_vec()]))
+            Operator::CrossSiteScripting => {
+                Gate { sets: vec![injection::SCRIPT_NEEDS], min_len: 1, ..Gate::default() }
             }
+            Operator::SqlInjection => {
+                Gate { sets: vec![injection::SQL_NEEDS], min_len: 2, ..Gate::default() }
+            }
+            Operator::Text(
+                TextTest::Contains | TextTest::BeginsWith | TextTest::EndsWith | TextTest::Equals,
+                text,
+            ) => text.constant().map_or_else(Gate::default, |text| Gate::of_literals(&[text.to_vec()])),
             _ => Gate::default(),
         }
     }

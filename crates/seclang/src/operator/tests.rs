@@ -21,7 +21,8 @@ fn compile(name: &str, argument: &str) -> Result<Operator, Diagnostics> {
 
 fn matches(name: &str, argument: &str, value: &[u8]) -> bool {
     let operator = compile(name, argument).unwrap();
-    let parameter = operator.parameter().map(|parameter| parameter.constant().unwrap().to_vec()).unwrap_or_default();
+    let parameter =
+        operator.parameter().map(|parameter| parameter.constant().unwrap().to_vec()).unwrap_or_default();
     operator.test(value, &parameter, false).is_some()
 }
 
@@ -70,7 +71,10 @@ fn captures_are_ranges_or_texts() {
     assert_eq!(regex.test(b"xac", b"", true), Some(Found::Groups(vec![Some((1, 3)), None, Some((2, 3))])));
     let phrases = compile("pm", "b").unwrap();
     assert_eq!(phrases.test(b"aB", b"", true), Some(Found::Groups(vec![Some((1, 2))])));
-    assert!(matches!(compile("detectSQLi", "").unwrap().test(b"1' OR '1'='1", b"", true), Some(Found::Text(_))));
+    assert!(matches!(
+        compile("detectSQLi", "").unwrap().test(b"1' OR '1'='1", b"", true),
+        Some(Found::Text(_))
+    ));
 }
 
 #[test]

@@ -110,8 +110,16 @@ fn valued(name: &str, value: &str, span: Span) -> Result<Action, Diagnostic> {
         "logdata" => Action::LogData(template(value, span)?),
         "tag" => Action::Tag(value.to_owned()),
         "severity" => Action::Severity(severity(value).ok_or_else(bad)?),
-        "ver" | "rev" | "maturity" | "accuracy" | "sanitisearg" | "sanitisematched" | "sanitiserequestheader"
-        | "sanitiseresponseheader" | "setenv" | "xmlns" => Action::Annotation,
+        "ver"
+        | "rev"
+        | "maturity"
+        | "accuracy"
+        | "sanitisearg"
+        | "sanitisematched"
+        | "sanitiserequestheader"
+        | "sanitiseresponseheader"
+        | "setenv"
+        | "xmlns" => Action::Annotation,
         "skip" => Action::Skip(value.parse().map_err(|_| bad())?),
         "skipafter" => Action::SkipAfter(value.to_owned()),
         "status" => Action::Status(value.parse().map_err(|_| bad())?),

@@ -84,7 +84,9 @@ pub(super) fn directive(line: &Line) -> Parsed<Option<Directive>> {
 }
 
 fn word<'a>(line: &Line, words: &'a [Word], at: usize) -> Result<&'a Word, Diagnostic> {
-    words.get(at).ok_or_else(|| error("seclang-missing", "something is missing at the end of this directive", line.span))
+    words.get(at).ok_or_else(|| {
+        error("seclang-missing", "something is missing at the end of this directive", line.span)
+    })
 }
 
 fn tag(word: &Word) -> Select {
@@ -139,7 +141,12 @@ fn rule(line: &Line, words: &[Word]) -> Parsed<DirectiveKind> {
     }
     match (targets, test, actions) {
         (Some(targets), Some(test), Some(actions)) if errors.is_empty() => {
-            Ok(DirectiveKind::Rule(Box::new(RuleSyntax { targets, test: Some(test), actions, span: line.span })))
+            Ok(DirectiveKind::Rule(Box::new(RuleSyntax {
+                targets,
+                test: Some(test),
+                actions,
+                span: line.span,
+            })))
         }
         _ => Err(errors),
     }
@@ -147,7 +154,12 @@ fn rule(line: &Line, words: &[Word]) -> Parsed<DirectiveKind> {
 
 fn sec_action(line: &Line, words: &[Word]) -> Parsed<DirectiveKind> {
     let actions: ActionList = action::actions(one(word(line, words, 0))?)?;
-    Ok(DirectiveKind::Rule(Box::new(RuleSyntax { targets: Vec::new(), test: None, actions, span: line.span })))
+    Ok(DirectiveKind::Rule(Box::new(RuleSyntax {
+        targets: Vec::new(),
+        test: None,
+        actions,
+        span: line.span,
+    })))
 }
 
 /// `!@rx …`; without an operator it is `@rx`.

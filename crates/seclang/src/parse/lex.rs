@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn lines_are_joined_and_words_unquoted() {
         assert_eq!(
-            words("# no\nSecRule A \"@rx a\\\"b \\x5c\" \\\n    \"id:1,\\\n  # kept out\n  pass\"\nSecMarker 'x y'\n"),
+            words(
+                "# no\nSecRule A \"@rx a\\\"b \\x5c\" \\\n    \"id:1,\\\n  # kept out\n  pass\"\nSecMarker 'x y'\n"
+            ),
             vec![vec!["SecRule", "A", "@rx a\"b \\x5c", "id:1,  pass"], vec!["SecMarker", "x y"]]
         );
         assert_eq!(words("  \n#c \\\nA b"), vec![vec!["A", "b"]]);

@@ -43,7 +43,7 @@ fn pieces(text: &str, commas: bool) -> Vec<(usize, usize)> {
             _ => {}
         }
         // `XML:/*` and `XML://@*` are paths, not patterns.
-        if pattern && text.get(start..at).is_some_and(|so_far| is_path(so_far)) {
+        if pattern && text.get(start..at).is_some_and(is_path) {
             pattern = false;
         }
         previous = c;
@@ -76,7 +76,7 @@ pub(super) fn target(text: &str, span: Span) -> Result<Target, Diagnostic> {
     }
     let key = key.trim();
     if variable == Variable::Xml {
-        return xml(key, Target { variable, key: Key::Any, count, exclude, span });
+        return xml(key, &Target { variable, key: Key::Any, count, exclude, span });
     }
     let key = key.strip_prefix('\'').and_then(|key| key.strip_suffix('\'')).unwrap_or(key);
     let pattern = key.strip_prefix('/').and_then(|key| key.strip_suffix('/'));
@@ -85,9 +85,9 @@ pub(super) fn target(text: &str, span: Span) -> Result<Target, Diagnostic> {
 }
 
 /// The two paths that the Core Rule Set uses: the text of the root element, and the values of all attributes.
-fn xml(path: &str, target: Target) -> Result<Target, Diagnostic> {
+fn xml(path: &str, target: &Target) -> Result<Target, Diagnostic> {
     match path {
-        "/*" | "//@*" => Ok(Target { key: Key::Name(path.to_owned()), ..target }),
+        "/*" | "//@*" => Ok(Target { key: Key::Name(path.to_owned()), ..target.clone() }),
         _ => {
             let message = format!("`XML:{path}` is not one of the paths `/*` and `//@*`");
             Err(error("seclang-xml-path", message, target.span))

@@ -30,6 +30,7 @@ fn macro_of(name: &str, span: Span) -> Result<Part, Diagnostic> {
         return Ok(Part::Macro(variable, None));
     }
     let (collection, key) = name.split_once(['.', ':']).ok_or_else(unknown)?;
-    let variable = Variable::parse(collection).filter(|variable| variable.is_collection()).ok_or_else(unknown)?;
+    let variable =
+        Variable::parse(collection).filter(|variable| variable.is_collection()).ok_or_else(unknown)?;
     Ok(Part::Macro(variable, Some(key.to_owned())))
 }

@@ -73,7 +73,9 @@ impl Transaction<'_> {
                 let count = self.engine.rules.len();
                 self.removed.get_or_insert_with(|| Bits::new(count)).add(rules);
             }
-            Control::RemoveTarget(rules, selector) => self.removed_targets.push((rules.clone(), selector.clone())),
+            Control::RemoveTarget(rules, selector) => {
+                self.removed_targets.push((rules.clone(), selector.clone()));
+            }
         }
     }
 

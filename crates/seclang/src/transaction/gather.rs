@@ -64,7 +64,9 @@ impl Candidates {
 
     /// Entry and transformed text at a place, and the next place.
     pub(super) fn at(&self, place: u32) -> Option<(usize, Text, u32)> {
-        self.list.get(place as usize).map(|candidate| (candidate.entry as usize, candidate.text, candidate.next))
+        self.list
+            .get(place as usize)
+            .map(|candidate| (candidate.entry as usize, candidate.text, candidate.next))
     }
 }
 
@@ -110,11 +112,14 @@ impl Transaction<'_> {
                 continue;
             }
             if chain.rules.meets(rules) {
-                some.copy_from(&chain.rules);
-                some.keep(rules.words());
-                rest.subtract(some);
                 let end = self.chain(text, &chain.transformations);
-                self.admit(entry, end, some);
+                // What comes out as it went in stays with the rest.
+                if end != text {
+                    some.copy_from(&chain.rules);
+                    some.keep(rules.words());
+                    rest.subtract(some);
+                    self.admit(entry, end, some);
+                }
             }
             if chain.every_step.meets(rules) {
                 some.copy_from(&chain.every_step);

@@ -131,7 +131,6 @@ impl<'e> Transaction<'e> {
     }
 
     /// What was decided so far.
-    #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
@@ -168,7 +167,7 @@ impl<'e> Transaction<'e> {
     fn push(&mut self, entry: Entry) {
         let at = self.entries.len();
         if let Some(range) = self.ranges.get_mut(entry.variable as usize) {
-            if range.is_empty() {
+            if range.start == range.end {
                 range.start = at;
             }
             range.end = at + 1;

@@ -103,7 +103,8 @@ impl Transaction<'_> {
             }
             Some(Processor::Json) => {
                 let settings = &self.engine.settings;
-                let bounds = json::Bounds { depth: settings.json_depth_limit, values: settings.arguments_limit };
+                let bounds =
+                    json::Bounds { depth: settings.json_depth_limit, values: settings.arguments_limit };
                 let (pairs, error) = json::flatten(body, bounds);
                 self.arguments(V::ArgsPost, V::ArgsPostNames, &pairs);
                 if let Some(error) = error {
@@ -208,10 +209,9 @@ impl Transaction<'_> {
 
     /// The first header of a name.
     pub(super) fn header(&self, variable: V, name: &[u8]) -> Option<Vec<u8>> {
-        let entry = self
-            .entries
-            .iter()
-            .find(|entry| entry.variable == variable && self.texts.get(entry.name).eq_ignore_ascii_case(name))?;
+        let entry = self.entries.iter().find(|entry| {
+            entry.variable == variable && self.texts.get(entry.name).eq_ignore_ascii_case(name)
+        })?;
         Some(self.texts.get(entry.value).to_vec())
     }
 }

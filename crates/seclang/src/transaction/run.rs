@@ -79,7 +79,15 @@ impl Transaction<'_> {
     }
 
     /// Tests all that a link looks at and carries out what follows from each match.
-    fn link(&mut self, at: usize, rule: &Rule, link: &Link, head: bool, last: bool, reports: &mut Vec<super::Match>) -> bool {
+    fn link(
+        &mut self,
+        at: usize,
+        rule: &Rule,
+        link: &Link,
+        head: bool,
+        last: bool,
+        reports: &mut Vec<super::Match>,
+    ) -> bool {
         let Some((negated, operator)) = &link.test else {
             self.act(link);
             if last && rule.log {
@@ -88,10 +96,8 @@ impl Transaction<'_> {
             }
             return true;
         };
-        if !head || !link.gathered {
-            if self.cannot_match(link, *negated, operator) {
-                return false;
-            }
+        if (!head || !link.gathered) && self.cannot_match(link, *negated, operator) {
+            return false;
         }
         let parameter = match operator.parameter() {
             Some(parameter) => match parameter.constant() {
@@ -161,11 +167,14 @@ impl Transaction<'_> {
             let Some(entry) = self.entries.get(entry).copied() else { continue };
             let name = self.texts.get(entry.name);
             let position = link.targets.iter().position(|target| target.select(entry.variable, name));
-            let Some((position, target)) = position.and_then(|at| Some((at, link.targets.get(at)?))) else { continue };
+            let Some((position, target)) = position.and_then(|at| Some((at, link.targets.get(at)?))) else {
+                continue;
+            };
             if !self.removed_targets.is_empty() && self.is_excluded(at, link, entry.variable, name) {
                 continue;
             }
-            let subject = Subject { variable: target.variable, name: entry.name, value: entry.value, count: false };
+            let subject =
+                Subject { variable: target.variable, name: entry.name, value: entry.value, count: false };
             found.push((position, subject, text));
         }
         if found.len() > 1 && link.targets.len() > 1 {
@@ -174,7 +183,14 @@ impl Transaction<'_> {
         found.into_iter().map(|(_, subject, text)| (subject, Some(text))).collect()
     }
 
-    fn test(&mut self, negated: bool, operator: &Operator, parameter: &[u8], capture: bool, text: Text) -> Option<Found> {
+    fn test(
+        &mut self,
+        negated: bool,
+        operator: &Operator,
+        parameter: &[u8],
+        capture: bool,
+        text: Text,
+    ) -> Option<Found> {
         let value = self.texts.get(text);
         let found = operator.test(value, parameter, capture && !negated);
         let work = (value.len() as u64).saturating_add(16).saturating_mul(operator.cost());
@@ -195,7 +211,9 @@ impl Transaction<'_> {
                 Found::Text(text) => vec![Some(Value::from_text(&text))],
                 Found::Groups(groups) => groups
                     .into_iter()
-                    .map(|group| group.map(|(start, end)| Value::from_text(value.get(start..end).unwrap_or_default())))
+                    .map(|group| {
+                        group.map(|(start, end)| Value::from_text(value.get(start..end).unwrap_or_default()))
+                    })
                     .collect(),
             }
         };
@@ -224,9 +242,14 @@ impl Transaction<'_> {
                     Disruptive::Redirect(to) => Some(String::from_utf8_lossy(&self.expand(to)).into_owned()),
                     _ => None,
                 };
-                let status = if redirect.is_some() && !(300..400).contains(&rule.status) { 302 } else { rule.status };
-                self.verdict =
-                    Verdict::Deny(super::Intervention { status, rule: Some(rule.id), redirect, exhausted: false });
+                let status =
+                    if redirect.is_some() && !(300..400).contains(&rule.status) { 302 } else { rule.status };
+                self.verdict = Verdict::Deny(super::Intervention {
+                    status,
+                    rule: Some(rule.id),
+                    redirect,
+                    exhausted: false,
+                });
                 true
             }
         }

@@ -29,7 +29,9 @@ impl Transaction<'_> {
                 (Some(slot), true) => i64::from(self.tx.get(slot).is_some()),
                 (None, true) if !target.variable.is_dynamic() => {
                     let entries = self.entries.get(self.range(target.variable)).unwrap_or_default().iter();
-                    let count = entries.filter(|entry| target.select(entry.variable, self.texts.get(entry.name))).count();
+                    let count = entries
+                        .filter(|entry| target.select(entry.variable, self.texts.get(entry.name)))
+                        .count();
                     i64::try_from(count).unwrap_or(i64::MAX)
                 }
                 _ => return false,
@@ -76,7 +78,9 @@ impl Transaction<'_> {
                 for at in self.range(target.variable) {
                     let Some(entry) = self.entries.get(at).copied() else { break };
                     let name = self.texts.get(entry.name);
-                    if target.select(entry.variable, name) && !self.is_excluded(rule, link, entry.variable, name) {
+                    if target.select(entry.variable, name)
+                        && !self.is_excluded(rule, link, entry.variable, name)
+                    {
                         let (name, value) = (entry.name, entry.value);
                         found.push(Subject { variable: target.variable, name, value, count: false });
                     }
@@ -97,10 +101,16 @@ impl Transaction<'_> {
             }
             return;
         }
+        let engine = self.engine;
+        for slot in &target.slots {
+            if let Some(value) = self.tx.get(*slot).map(Value::to_bytes) {
+                found.push(self.made(V::Tx, engine.names.name(*slot), &value));
+            }
+        }
         let members: Vec<(Vec<u8>, Vec<u8>)> = self
             .tx
-            .iter(&self.engine.names)
-            .filter(|(name, _)| target.members.select(name))
+            .dynamic()
+            .filter(|(name, _)| !name.starts_with(b"\0") && target.members.select(name))
             .map(|(name, value)| (name.to_vec(), value.to_bytes()))
             .collect();
         for (name, value) in members {
@@ -112,7 +122,7 @@ impl Transaction<'_> {
         let prefix = persistent_prefix(target.variable);
         let members: Vec<(Vec<u8>, Vec<u8>)> = self
             .tx
-            .iter(&self.engine.names)
+            .dynamic()
             .filter_map(|(name, value)| Some((name.strip_prefix(prefix.as_slice())?, value)))
             .filter(|(name, _)| target.members.select(name))
             .map(|(name, value)| (name.to_vec(), value.to_bytes()))
@@ -125,7 +135,10 @@ impl Transaction<'_> {
     /// Whether a rule, or a rule that ran before it, took this out of its targets.
     pub(super) fn is_excluded(&self, rule: usize, link: &Link, variable: V, name: &[u8]) -> bool {
         link.excluded.iter().any(|excluded| excluded.select(variable, name))
-            || self.removed_targets.iter().any(|(rules, removed)| rules.contains(rule) && removed.select(variable, name))
+            || self
+                .removed_targets
+                .iter()
+                .any(|(rules, removed)| rules.contains(rule) && removed.select(variable, name))
     }
 
     fn count(&mut self, rule: usize, link: &Link, target: &Selector) -> Subject {
@@ -183,7 +196,9 @@ impl Transaction<'_> {
                     out.extend_from_slice(&self.name_of(last));
                 }
             }
-            V::ReqbodyProcessor => out.extend_from_slice(self.processor.map_or("", |kind| kind.name()).as_bytes()),
+            V::ReqbodyProcessor => {
+                out.extend_from_slice(self.processor.map_or("", |kind| kind.name()).as_bytes());
+            }
             variable if variable.is_persistent() => {
                 let mut name = persistent_prefix(variable);
                 name.extend(key.unwrap_or_default().to_ascii_lowercase());

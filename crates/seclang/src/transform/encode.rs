@@ -56,7 +56,9 @@ pub(super) fn hex_decode(input: &[u8], out: &mut Vec<u8>) {
     };
     for pair in input.chunks_exact(2) {
         if let [high, low] = pair {
-            out.push(hex2(*high, *low).unwrap_or_else(|| loose(*high).wrapping_mul(16).wrapping_add(loose(*low))));
+            out.push(
+                hex2(*high, *low).unwrap_or_else(|| loose(*high).wrapping_mul(16).wrapping_add(loose(*low))),
+            );
         }
     }
 }

@@ -23,9 +23,10 @@ pub(super) fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) {
 /// What follows `&`: the byte it stands for and how long it is.
 fn entity(after: &[u8]) -> Option<(u8, usize)> {
     let number = |digits: &[u8], radix: u8| {
-        digits.iter().filter_map(|digit| hex(*digit)).fold(0_u8, |value, digit| {
-            value.wrapping_mul(radix).wrapping_add(digit)
-        })
+        digits
+            .iter()
+            .filter_map(|digit| hex(*digit))
+            .fold(0_u8, |value, digit| value.wrapping_mul(radix).wrapping_add(digit))
     };
     match after {
         [b'#', b'x' | b'X', digits @ ..] => {
@@ -133,7 +134,12 @@ pub(super) fn css_decode(input: &[u8], out: &mut Vec<u8>) {
 /// Of the code point the low byte, full-width ASCII narrowed.
 fn css_byte(digits: &[u8]) -> u8 {
     let at = |from_end: usize| {
-        digits.len().checked_sub(from_end).and_then(|at| digits.get(at)).and_then(|digit| hex(*digit)).unwrap_or(0)
+        digits
+            .len()
+            .checked_sub(from_end)
+            .and_then(|at| digits.get(at))
+            .and_then(|digit| hex(*digit))
+            .unwrap_or(0)
     };
     let (high, low) = (at(4) << 4 | at(3), at(2) << 4 | at(1));
     if at(5) == 0 && at(6) == 0 { narrow(high, low) } else { low }

@@ -89,10 +89,16 @@ const TABLE: &[(&str, Transformation)] = &[
 ];
 
 impl Transformation {
+    /// How many there are.
+    pub(crate) const COUNT: usize = T::Utf8ToUnicode as usize + 1;
+
     /// Looks a transformation up by its name, in any case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Transformation> {
-        TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, transformation)| *transformation)
+        TABLE
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, transformation)| *transformation)
     }
 
     /// The name as the reference manual writes it.
@@ -219,7 +225,8 @@ const KINDS: [ByteSet; 15] = [
 pub(crate) fn kinds(set: ByteSet) -> Kinds {
     let of = |kind: &ByteSet| set.meets(*kind);
     let everything = set == ByteSet::ALL;
-    let bits = KINDS.iter().enumerate().filter(|(number, kind)| if *number == 14 { everything } else { of(kind) });
+    let bits =
+        KINDS.iter().enumerate().filter(|(number, kind)| if *number == 14 { everything } else { of(kind) });
     bits.fold(0, |bits, (number, _)| bits | 1 << number)
 }
 

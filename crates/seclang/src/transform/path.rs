@@ -5,7 +5,8 @@
 pub(super) fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) {
     let separator = |byte: &u8| *byte == b'/' || (windows && *byte == b'\\');
     let absolute = input.first().is_some_and(separator);
-    let directory = input.last().is_some_and(separator) || matches!(input.rsplit(separator).next(), Some(b".")) && input.len() > 1;
+    let directory = input.last().is_some_and(separator)
+        || matches!(input.rsplit(separator).next(), Some(b".")) && input.len() > 1;
     // Where each kept segment begins in `out`, so that `..` can take it back.
     let base = out.len();
     let mut starts: Vec<usize> = Vec::new();

@@ -68,7 +68,8 @@ fn every_transformation_does_what_the_manual_says() {
     let sha1 = apply(T::Sha1, b"abc");
     assert_eq!(apply(T::HexEncode, &sha1), b"a9993e364706816aba3e25717850c26c9cd0d89d");
     for transformation in Transformation::all() {
-        let is_tested = CASES.iter().any(|(tested, ..)| *tested == transformation) || transformation == T::Sha1;
+        let is_tested =
+            CASES.iter().any(|(tested, ..)| *tested == transformation) || transformation == T::Sha1;
         assert!(is_tested, "{} has no case", transformation.name());
         assert_eq!(Transformation::parse(transformation.name()), Some(transformation));
     }

@@ -113,7 +113,10 @@ pub(super) fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) {
         rest = match rest {
             [] => return,
             [b'<', b'!', b'-', b'-', after @ ..] | [b'-', b'-', b'>', after @ ..] => after,
-            [b'/', b'*', after @ ..] | [b'*', b'/', after @ ..] | [b'-', b'-', after @ ..] | [b'#', after @ ..] => after,
+            [b'/', b'*', after @ ..]
+            | [b'*', b'/', after @ ..]
+            | [b'-', b'-', after @ ..]
+            | [b'#', after @ ..] => after,
             [byte, after @ ..] => {
                 out.push(*byte);
                 after

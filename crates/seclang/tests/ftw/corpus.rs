@@ -91,7 +91,8 @@ pub fn tests() -> Vec<Test> {
         if text.lines().all(|line| line.trim().is_empty() || line.starts_with('#') || line.trim() == "---") {
             continue;
         }
-        let file: File = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file: File =
+            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let test = |case: TestCase| Test { rule: file.rule_id, id: case.test_id, stages: case.stages };
         found.extend(file.tests.into_iter().map(test));
     }

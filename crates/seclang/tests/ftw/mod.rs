@@ -20,6 +20,7 @@
 
 pub mod corpus;
 pub mod reflect;
+pub mod requests;
 pub mod rules;
 pub mod wire;
 
@@ -95,15 +96,12 @@ pub fn run(engine: &Engine, stage: &Stage) -> Option<String> {
     for id in expected.no_expect_ids.iter().filter(|id| ids.contains(id)) {
         failures.push(format!("{id} is logged"));
     }
-    if let Some(pattern) = &expected.match_regex {
-        if !regex::Regex::new(pattern).unwrap().is_match(&log(&call)) {
-            failures.push(format!("nothing logged matches `{pattern}`"));
-        }
+    let is_logged = |pattern: &String| regex::Regex::new(pattern).unwrap().is_match(&log(&call));
+    for pattern in expected.match_regex.iter().filter(|pattern| !is_logged(pattern)) {
+        failures.push(format!("nothing logged matches `{pattern}`"));
     }
-    if let Some(pattern) = &expected.no_match_regex {
-        if regex::Regex::new(pattern).unwrap().is_match(&log(&call)) {
-            failures.push(format!("what is logged matches `{pattern}`"));
-        }
+    for pattern in expected.no_match_regex.iter().filter(|pattern| is_logged(pattern)) {
+        failures.push(format!("what is logged matches `{pattern}`"));
     }
     if *status == Some(200) && *call.verdict() != Verdict::Pass {
         failures.push("the call is refused".to_owned());
@@ -115,8 +113,12 @@ pub fn run(engine: &Engine, stage: &Stage) -> Option<String> {
 pub fn run_all(engine: &Engine, tests: &[corpus::Test], threads: usize) -> Vec<Outcome> {
     let chunk = tests.len().div_ceil(threads.max(1)).max(1);
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            tests.chunks(chunk).map(|tests| scope.spawn(move || tests.iter().flat_map(|test| run_test(engine, test)).collect::<Vec<_>>())).collect();
+        let workers: Vec<_> = tests
+            .chunks(chunk)
+            .map(|tests| {
+                scope.spawn(move || tests.iter().flat_map(|test| run_test(engine, test)).collect::<Vec<_>>())
+            })
+            .collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
 }
@@ -126,7 +128,11 @@ fn run_test(engine: &Engine, test: &corpus::Test) -> Vec<Outcome> {
         let stage = if at == 0 { String::new() } else { format!("/{}", at + 1) };
         format!("{}-{}{stage}", test.rule, test.id)
     };
-    test.stages.iter().enumerate().map(|(at, stage)| Outcome { name: name(at), failure: run(engine, stage) }).collect()
+    test.stages
+        .iter()
+        .enumerate()
+        .map(|(at, stage)| Outcome { name: name(at), failure: run(engine, stage) })
+        .collect()
 }
 
 /// Stages that are known to fail, with the reason.
@@ -143,5 +149,7 @@ pub fn known_failures() -> Vec<(String, String)> {
 
 /// Logs write control characters as escapes, so that a line stays a line.
 fn escaped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
 }

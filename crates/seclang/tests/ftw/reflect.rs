@@ -29,7 +29,8 @@ pub fn answer(request: &Request) -> Answer {
         answer.status = u16::try_from(status).unwrap_or(400);
     }
     if let Some(headers) = told["headers"].as_object() {
-        let header = |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap_or_default().to_owned());
+        let header =
+            |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap_or_default().to_owned());
         answer.headers.extend(headers.iter().map(header));
     }
     let plain = told["body"].as_str().unwrap_or_default();
@@ -50,10 +51,25 @@ pub fn answer(request: &Request) -> Answer {
 fn sniffed(body: &[u8]) -> &'static str {
     let start: Vec<u8> = body.trim_ascii_start().iter().take(16).map(u8::to_ascii_lowercase).collect();
     let html: [&[u8]; 14] = [
-        b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<a",
-        b"<style", b"<title", b"<b", b"<body",
+        b"<!doctype html",
+        b"<html",
+        b"<head",
+        b"<script",
+        b"<iframe",
+        b"<h1",
+        b"<div",
+        b"<font",
+        b"<table",
+        b"<a",
+        b"<style",
+        b"<title",
+        b"<b",
+        b"<body",
     ];
-    if html.iter().any(|tag| start.starts_with(tag) && matches!(start.get(tag.len()), Some(b' ' | b'>') | None)) {
+    if html
+        .iter()
+        .any(|tag| start.starts_with(tag) && matches!(start.get(tag.len()), Some(b' ' | b'>') | None))
+    {
         return "text/html; charset=utf-8";
     }
     if start.starts_with(b"<?xml") {

@@ -16,7 +16,8 @@ pub fn folder() -> PathBuf {
 }
 
 fn read(path: &Path) -> String {
-    String::from_utf8(std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
+    String::from_utf8(std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .unwrap()
 }
 
 /// Name and text of each file of rules, in the order they are loaded, and of each data file.
@@ -49,7 +50,9 @@ pub fn engine(overrides: &str) -> Engine {
     let (engine, found, sources) = Engine::load(&files, &assets);
     let problems: Vec<String> = found
         .iter()
-        .map(|found| format!("{}: {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.message))
+        .map(|found| {
+            format!("{}: {}", found.span.map(|span| sources.place(span)).unwrap_or_default(), found.message)
+        })
         .collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     engine.expect("an engine when nothing is wrong")
@@ -58,4 +61,11 @@ pub fn engine(overrides: &str) -> Engine {
 /// As the Core Rule Set's own tests run it.
 pub fn tested() -> Engine {
     engine(include_str!("../data/overrides.conf"))
+}
+
+/// As it is used, at a paranoia level.
+pub fn at_level(level: impl std::fmt::Display) -> Engine {
+    engine(&format!(
+        "SecAction \"id:900000,phase:1,pass,t:none,nolog,setvar:tx.blocking_paranoia_level={level}\""
+    ))
 }

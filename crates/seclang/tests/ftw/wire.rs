@@ -43,7 +43,9 @@ pub fn request(input: &Input) -> Request {
         request.body = unchunked(&request.body);
     } else if let Some(length) = request.header("content-length") {
         // A server reads no more than was announced.
-        if let Some(length) = std::str::from_utf8(length).ok().and_then(|text| text.trim().parse::<usize>().ok()) {
+        if let Some(length) =
+            std::str::from_utf8(length).ok().and_then(|text| text.trim().parse::<usize>().ok())
+        {
             request.body.truncate(length);
         }
     } else {
@@ -53,12 +55,18 @@ pub fn request(input: &Input) -> Request {
 }
 
 fn described(input: &Input) -> Request {
-    let text = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned()).into_bytes();
+    let text = |value: &Option<String>, default: &str| {
+        value.clone().unwrap_or_else(|| default.to_owned()).into_bytes()
+    };
     let mut request = Request {
         method: text(&input.method, "GET"),
         target: text(&input.uri, "/"),
         version: text(&input.version, "HTTP/1.1"),
-        headers: input.headers.iter().map(|(name, value)| (name.clone().into(), value.clone().into())).collect(),
+        headers: input
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone().into(), value.clone().into()))
+            .collect(),
         body: text(&input.data, ""),
     };
     if !request.body.is_empty() && input.autocomplete_headers {
@@ -73,7 +81,9 @@ fn described(input: &Input) -> Request {
     if input.autocomplete_headers {
         request.add_missing("Connection", "close");
         let method = String::from_utf8_lossy(&request.method).into_owned();
-        let with_body = method.starts_with("POST") || ["PUT", "PATCH"].iter().any(|known| method.contains(known)) || method.ends_with("DELETE");
+        let with_body = method.starts_with("POST")
+            || ["PUT", "PATCH"].iter().any(|known| method.contains(known))
+            || method.ends_with("DELETE");
         if !request.body.is_empty() || with_body {
             let length = request.body.len().to_string();
             request.add_missing("Content-Length", &length);
@@ -138,7 +148,9 @@ fn unchunked(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = body;
     while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+        let size = std::str::from_utf8(&rest[..end])
+            .ok()
+            .and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
         let Some(size) = size.filter(|size| *size > 0) else { break };
         let data = rest.get(end + 2..).unwrap_or_default();
         out.extend_from_slice(&data[..size.min(data.len())]);
@@ -158,7 +170,9 @@ pub fn refused(request: &Request) -> Option<&'static str> {
     }
     let connect = request.method == b"CONNECT";
     let in_target = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%|{}".contains(byte);
-    let origin = request.target.first() == Some(&b'/') || request.target == b"*" || request.target.starts_with(b"http");
+    let origin = request.target.first() == Some(&b'/')
+        || request.target == b"*"
+        || request.target.starts_with(b"http");
     if !request.target.iter().all(in_target) || (!connect && !origin) {
         return Some("the target is malformed");
     }
@@ -168,11 +182,17 @@ pub fn refused(request: &Request) -> Option<&'static str> {
     if request.headers.iter().any(|(_, value)| value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))) {
         return Some("a header has a control character");
     }
-    if request.header("content-length").is_some_and(|length| length.is_empty() || !length.iter().all(u8::is_ascii_digit)) {
+    if request
+        .header("content-length")
+        .is_some_and(|length| length.is_empty() || !length.iter().all(u8::is_ascii_digit))
+    {
         return Some("the content length is not a number");
     }
     match request.header("host") {
-        Some(host) if host.is_empty() || host.iter().any(|byte| !(byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte))) => {
+        Some(host)
+            if host.is_empty()
+                || host.iter().any(|byte| !(byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte))) =>
+        {
             Some("the host is malformed")
         }
         None if request.version == b"HTTP/1.1" => Some("there is no host"),
