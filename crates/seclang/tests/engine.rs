@@ -138,8 +138,8 @@ SecRule ARGS "@contains y" "id:2,phase:2,deny,status:409"
 SecRule ARGS "@contains z" "id:3,phase:2,redirect:'http://%{request_headers.host}/'"
 SecRule ARGS "@contains w" "id:4,phase:1,allow"
 SecRule ARGS "@contains v" "id:5,phase:1,allow:phase"
-SecAction "id:6,phase:1,pass,nolog"
-SecAction "id:7,phase:5,pass,nolog"
+SecAction "id:6,phase:1,pass,log"
+SecAction "id:7,phase:5,pass,log"
 "#;
     let engine = load(&format!("SecRuleEngine On\n{rules}"));
     let decided = |target: &str| match get(&engine, target, &[("Host", "h")]).verdict() {
