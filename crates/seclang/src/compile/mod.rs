@@ -316,3 +316,6 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@
 //! cutting, look-around is left out: everything that matched still matches, and it is reported), or an error
 //! (back-references, recursion, conditions).
 
+mod class;
+
 use crate::bytes::hex;
 
 /// A translated pattern.
@@ -313,147 +315,7 @@ impl Translator<'_> {
         }
         self.copy(3 + flags.len(), false)
     }
-
-    /// A bracketed class, byte by byte.
-    fn class(&mut self) -> Step {
-        let start = self.at;
-        self.at += 1;
-        self.out.push('[');
-        if self.peek(0) == Some(b'^') {
-            self.out.push('^');
-            self.at += 1;
-        }
-        let mut first = true;
-        // The low end of a range, once its `-` was seen.
-        loop {
-            let Some(byte) = self.peek(0) else {
-                return Err(Untranslatable { at: start, why: "a class that is not closed" });
-            };
-            if byte == b']' && !first {
-                self.out.push(']');
-                return self.take(1, true);
-            }
-            first = false;
-            let Some((low, length)) = self.class_item()? else { continue };
-            self.at += length;
-            push_byte(&mut self.out, low);
-            let is_range = self.peek(0) == Some(b'-') && self.peek(1).is_some_and(|next| next != b']');
-            if !is_range {
-                continue;
-            }
-            self.at += 1;
-            match self.class_item()? {
-                Some((high, length)) if high >= low => {
-                    self.out.push('-');
-                    push_byte(&mut self.out, high);
-                    self.at += length;
-                }
-                Some(_) => return self.fail("a range whose end comes before its start"),
-                // `[a-\d]`: the dash is itself, and the class has been written.
-                None => push_byte(&mut self.out, b'-'),
-            }
-        }
-    }
-
-    /// One byte of a class and its length; `None` when a whole set was written and taken.
-    fn class_item(&mut self) -> Result<Option<(u8, usize)>, Untranslatable> {
-        match (self.peek(0), self.peek(1)) {
-            (Some(b'['), Some(b':')) if crate::bytes::find(self.rest(), b":]").is_some() => {
-                let length = crate::bytes::find(self.rest(), b":]").unwrap_or(0) + 2;
-                self.copy(length, false)?;
-                Ok(None)
-            }
-            (Some(b'\\'), Some(next)) => match next {
-                b'd' | b'D' | b'w' | b'W' | b's' | b'S' => {
-                    self.copy(2, false)?;
-                    Ok(None)
-                }
-                b'h' => self.class_set("\\x09\\x20\\xA0"),
-                b'v' => self.class_set("\\x0A-\\x0D\\x85"),
-                b'b' => Ok(Some((0x08, 2))),
-                b'1'..=b'7' => {
-                    let digits =
-                        self.rest().iter().skip(1).take(3).take_while(|byte| (b'0'..=b'7').contains(byte));
-                    let (value, count) = digits.fold((0_u16, 0), |(value, count), digit| {
-                        (value << 3 | u16::from(digit & 7), count + 1)
-                    });
-                    Ok(Some(((value & 0xff) as u8, 1 + count)))
-                }
-                _ => match self.escaped_byte() {
-                    Some(found) => Ok(Some(found)),
-                    None => self.fail("an escape that this engine does not know").map(|()| None),
-                },
-            },
-            (Some(byte), _) => Ok(Some((byte, 1))),
-            (None, _) => self.fail("a class that is not closed").map(|()| None),
-        }
-    }
-
-    fn class_set(&mut self, set: &str) -> Result<Option<(u8, usize)>, Untranslatable> {
-        self.out.push_str(set);
-        self.at += 2;
-        Ok(None)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn matches(pattern: &str, text: &[u8]) -> bool {
-        let translated = translate(pattern).unwrap();
-        let mut builder = regex::bytes::RegexBuilder::new(&translated.pattern);
-        builder.unicode(false).dot_matches_new_line(true).build().unwrap().is_match(text)
-    }
-
-    #[test]
-    fn classes_mean_what_pcre_means() {
-        for (pattern, yes, no) in [
-            ("^[a&&b]$", "&", "c"),
-            ("^[!--b]$", "-", "."),
-            ("^[~~a]$", "~", "b"),
-            ("^[[a]$", "[", "b"),
-            ("^[]a]$", "]", "b"),
-            ("^[^]a]$", "b", "]"),
-            ("^[\\w-.]$", "-", "+"),
-            ("^[a-\\d]$", "-", "b"),
-            ("^[[:alpha:]]$", "x", "1"),
-            ("^[\\101-\\103]$", "B", "D"),
-            ("^[\\x{41}]$", "A", "B"),
-            ("^[\\]]$", "]", "\\"),
-        ] {
-            assert!(matches(pattern, yes.as_bytes()), "{pattern} {yes}");
-            assert!(!matches(pattern, no.as_bytes()), "{pattern} {no}");
-        }
-        assert!(matches("^[\\x{bc}\\xff]+$", b"\xbc\xff") && matches("^é$", "é".as_bytes()));
-    }
-
-    #[test]
-    fn ends_and_braces_mean_what_pcre_means() {
-        assert!(!matches("a$", b"a\n") && matches("(?m)a$", b"a\nb") && !matches("(?:(?m)a)b$", b"ab\n"));
-        assert!(matches("a{,2}", b"a{,2}") && matches("{a}", b"{a}") && matches("a{2}", b"aa"));
-        assert!(matches("a.b", b"a\nb") && matches("\\Qa.b\\E", b"a.b") && !matches("\\Qa.b\\E", b"axb"));
-        assert!(matches("^\\0\\x0b\\cA\\e$", b"\0\x0b\x01\x1b") && matches("(?#no)a", b"a"));
-        assert!(matches("(?<n>a)(?P<m>b)", b"ab") && matches("(?i:A)b", b"ab"));
-    }
-
-    #[test]
-    fn what_backtracks_is_widened_or_refused() {
-        for pattern in ["a++b", "(?>a)b", "a(?!c[)])b", "(?<=x)?ab"] {
-            assert!(matches(pattern, b"ab"), "{pattern}");
-            assert_eq!(translate(pattern).unwrap().widened.len(), 1, "{pattern}");
-        }
-        for pattern in
-            ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"]
-        {
-            assert!(translate(pattern).is_err(), "{pattern}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn nothing_panics(pattern in "[a-z0-9\\\\\\[\\]\\(\\)\\{\\}?*+:<>=!#^$|.,&~\\-\\PC]{0,40}") {
-            let _ = translate(&pattern);
-        }
-    }
-}
+mod tests;
