@@ -16,7 +16,8 @@
 //!
 //! - What it does not know is an error with a place, never ignored.
 //! - No input makes it panic, and no call costs more than [`Settings::work_limit`]; one that reaches it is refused.
-//! - What is left out of a pattern because it would need backtracking only widens what it matches, and is reported.
+//! - What is left out of a pattern because it would need backtracking only widens the pattern, and is reported with its
+//!   place and with what that means for the rule.
 
 mod bits;
 mod body;

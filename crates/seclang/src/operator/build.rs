@@ -99,15 +99,15 @@ fn regex(test: &Test, found: &mut Diagnostics) -> Result<(Operator, Gate), Diagn
                 .collect();
         bad(format!("the pattern has {} at `{rest}`", error.why))
     })?;
-    for (_, what) in &translated.widened {
-        let message = format!("{what} in the pattern is left out, so that it matches more than it says");
-        // Matching more under `!` is matching less: what should be refused would pass.
-        let diagnostic = if test.negated {
-            Diagnostic::error("seclang-widened", message)
-        } else {
-            Diagnostic::warning("seclang-widened", message)
-        };
-        found.push(diagnostic.at(test.argument_span).help("write the pattern without it"));
+    let mut kinds: Vec<&str> = translated.widened.iter().map(|(_, what)| *what).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if !kinds.is_empty() {
+        let effect = if test.negated { "the rule matches less" } else { "the rule matches more" };
+        let message =
+            format!("the pattern has {}, which is left out: {effect} than it says", kinds.join(" and "));
+        let help = "write the pattern without it, or accept the difference";
+        found.push(Diagnostic::warning("seclang-widened", message).at(test.argument_span).help(help));
     }
     let regex = RegexBuilder::new(&translated.pattern)
         .unicode(false)

@@ -80,7 +80,7 @@ fn captures_are_ranges_or_texts() {
 #[test]
 fn what_cannot_be_compiled_is_an_error() {
     for (name, argument) in [
-        ("rx", "(a)\\1"),
+        ("rx", "(a\\1)"),
         ("rx", "(a"),
         ("rx", "a{1000}{1000}{1000}"),
         ("pmFromFile", "absent.data"),

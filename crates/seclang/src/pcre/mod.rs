@@ -5,8 +5,8 @@
 //! `~~` are plain bytes in PCRE and operators in Rust: every byte of a class is written as `\xHH`.
 //!
 //! What a linear-time engine cannot do is either made wider (possessive quantifiers and atomic groups lose their
-//! cutting, look-around is left out: everything that matched still matches, and it is reported), or an error
-//! (back-references, recursion, conditions).
+//! cutting, look-around is left out, a back-reference becomes the pattern of its group: everything that matched still
+//! matches, and it is reported), or an error (recursion, conditions, verbs).
 
 mod class;
 
@@ -37,6 +37,10 @@ struct Translator<'a> {
     widened: Vec<(usize, &'static str)>,
     /// Whether `$` means line ends, for each open group.
     multi_line: Vec<bool>,
+    /// For each open group where it begins in `out`, and its number when it captures.
+    open: Vec<(usize, Option<usize>)>,
+    /// Of each capturing group what it contains, once it is closed.
+    groups: Vec<Option<String>>,
     /// Whether something stands here that a quantifier can follow.
     can_repeat: bool,
 }
@@ -49,6 +53,8 @@ pub(crate) fn translate(source: &str) -> Result<Translated, Untranslatable> {
         out: String::with_capacity(source.len() + 16),
         widened: Vec::new(),
         multi_line: vec![false],
+        open: Vec::new(),
+        groups: Vec::new(),
         can_repeat: false,
     };
     while let Some(byte) = translator.peek(0) {
@@ -102,9 +108,7 @@ impl Translator<'_> {
             b'[' => self.class(),
             b'(' => self.group(),
             b')' => {
-                if self.multi_line.len() > 1 {
-                    self.multi_line.pop();
-                }
+                self.close();
                 self.copy(1, true)
             }
             b'$' if self.multi_line.last() == Some(&true) => self.copy(1, true),
@@ -158,7 +162,7 @@ impl Translator<'_> {
             b'V' => self.replace("[^\\x0A-\\x0D\\x85]"),
             b'N' => self.replace("[^\\x0A]"),
             b'R' => self.replace("(?:\\x0D\\x0A|[\\x0A-\\x0D\\x85])"),
-            b'1'..=b'9' => self.fail("a back-reference, which needs backtracking"),
+            b'1'..=b'9' => self.back_reference(usize::from(next - b'0')),
             b'k' | b'g' => self.fail("a back-reference, which needs backtracking"),
             b'Q' => self.quoted(),
             b'E' => self.take(2, self.can_repeat),
@@ -166,6 +170,42 @@ impl Translator<'_> {
                 Some((byte, length)) => self.literal(byte, length),
                 None => self.fail("an escape that this engine does not know"),
             },
+        }
+    }
+
+    /// Whatever the group can match, which is more than what it matched.
+    fn back_reference(&mut self, number: usize) -> Step {
+        let group = number.checked_sub(1).and_then(|at| self.groups.get(at)).cloned().flatten();
+        let Some(group) = group.filter(|group| group.len() <= 4096) else {
+            return self.fail("a back-reference to a group that is not closed before it");
+        };
+        self.widened.push((self.at, "a back-reference"));
+        self.out.push_str("(?:");
+        self.out.push_str(&group);
+        self.out.push(')');
+        self.take(2, true)
+    }
+
+    /// Enters a group.
+    fn enter(&mut self, captures: bool, multi_line: bool) {
+        self.multi_line.push(multi_line);
+        let number = captures.then_some(self.groups.len());
+        if captures {
+            self.groups.push(None);
+        }
+        self.open.push((self.out.len(), number));
+    }
+
+    /// Leaves a group; what a capturing one contains is kept without its captures, every other bracket being escaped.
+    fn close(&mut self) {
+        if self.multi_line.len() > 1 {
+            self.multi_line.pop();
+        }
+        let Some((start, Some(number))) = self.open.pop() else { return };
+        let inside = self.out.get(start + 1..).unwrap_or_default();
+        let plain = inside.replace("(?", "\0").replace('(', "(?:").replace('\0', "(?");
+        if let Some(group) = self.groups.get_mut(number) {
+            *group = Some(plain);
         }
     }
 
@@ -227,7 +267,7 @@ impl Translator<'_> {
             return self.fail("a verb, which needs backtracking");
         }
         if self.peek(1) != Some(b'?') {
-            self.multi_line.push(multi_line);
+            self.enter(true, multi_line);
             return self.copy(1, false);
         }
         match (self.peek(2), self.peek(3)) {
@@ -237,12 +277,12 @@ impl Translator<'_> {
                 self.take(length, self.can_repeat)
             }
             (Some(b':'), _) => {
-                self.multi_line.push(multi_line);
+                self.enter(false, multi_line);
                 self.copy(3, false)
             }
             (Some(b'>'), _) => {
                 self.widened.push((self.at, "an atomic group"));
-                self.multi_line.push(multi_line);
+                self.enter(false, multi_line);
                 self.out.push_str("(?:");
                 self.take(3, false)
             }
@@ -288,7 +328,7 @@ impl Translator<'_> {
         let (Some(2 | 3), Some(close)) = (open, close) else {
             return self.fail("a group that this engine does not know");
         };
-        self.multi_line.push(multi_line);
+        self.enter(true, multi_line);
         self.out.push('(');
         self.take(close + 1, false)
     }
@@ -309,7 +349,7 @@ impl Translator<'_> {
         }
         let scoped = self.peek(2 + flags.len()) == Some(b':');
         if scoped {
-            self.multi_line.push(multi_line);
+            self.enter(false, multi_line);
         } else if let Some(current) = self.multi_line.last_mut() {
             *current = multi_line;
         }

@@ -39,12 +39,13 @@ fn ends_and_braces_mean_what_pcre_means() {
 
 #[test]
 fn what_backtracks_is_widened_or_refused() {
+    assert!(matches("^((?:a|(b)))-\\1$", b"b-a") && !matches("^(a|b)-\\1$", b"a-c"));
     for pattern in ["a++b", "(?>a)b", "a(?!c[)])b", "(?<=x)?ab"] {
         assert!(matches(pattern, b"ab"), "{pattern}");
         assert_eq!(translate(pattern).unwrap().widened.len(), 1, "{pattern}");
     }
     for pattern in
-        ["(a)\\1", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"]
+        ["(a\\1)", "\\g1", "(?R)", "(*ACCEPT)", "(?|a)", "[a", "*a", "a|+", "\\", "(?=a", "\\y", "[b-a]"]
     {
         assert!(translate(pattern).is_err(), "{pattern}");
     }

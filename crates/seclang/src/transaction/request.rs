@@ -20,6 +20,11 @@ impl Transaction<'_> {
         self.scalar(V::UniqueId, id.as_bytes());
     }
 
+    /// How long the call took so far, in microseconds; rules use it for sampling.
+    pub fn duration(&mut self, microseconds: u64) {
+        self.scalar(V::Duration, microseconds.to_string().as_bytes());
+    }
+
     /// The request line: method, target and protocol (`HTTP/1.1`) as they came.
     pub fn request_line(&mut self, method: &[u8], target: &[u8], protocol: &[u8]) {
         let line = [method, target, protocol].join(&b' ');
