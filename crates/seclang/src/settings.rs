@@ -50,7 +50,7 @@ impl Default for Settings {
             argument_separator: b'&',
             arguments_limit: 1000,
             json_depth_limit: 128,
-            work_limit: 1 << 30,
+            work_limit: 1 << 27,
             report_limit: 512,
         }
     }

@@ -237,6 +237,19 @@ SecRule TX:sure "@eq 1" "id:9,phase:1,pass"
 }
 
 #[test]
+fn bodies_over_the_limit_are_refused_or_inspected_to_it() {
+    let rules = "SecRequestBodyLimit 20\nSecRule ARGS \"@contains x\" \"id:1,phase:2,pass\"\n\
+                 SecRule INBOUND_DATA_ERROR \"@eq 1\" \"id:2,phase:2,pass\"\n";
+    let form = &[("Content-Type", "application/x-www-form-urlencoded")];
+    let engine = load(&format!("SecRuleEngine On\n{rules}"));
+    let call = post(&engine, "/", form, "a=x&b=123456789012345678901234567890");
+    assert!(matches!(call.verdict(), Verdict::Deny(Intervention { status: 413, rule: None, .. })));
+    let engine = load(&format!("SecRuleEngine DetectionOnly\n{rules}"));
+    let call = post(&engine, "/", form, "a=x&b=123456789012345678901234567890&c=x");
+    assert_eq!((call.matched_ids(), call.verdict()), (&[1, 2][..], &Verdict::Pass));
+}
+
+#[test]
 fn too_much_work_is_refused() {
     let mut engine = load("SecRuleEngine On\nSecRule ARGS \"@rx (a|b)*c\" \"id:1,phase:2,pass,t:lowercase\"");
     engine.settings_mut().work_limit = 10_000;
@@ -268,6 +281,8 @@ fn what_is_not_known_has_a_place() {
         ("SecRule ARGS \"@rx a\" \"id:1,setvar:foo=1\"", "t:1:28 seclang-bad-setvar"),
         ("SecRule ARGS \"@rx a\" \"id:1", "t:1:1 seclang-open-quote"),
         ("SecRule XML:/a/b \"@rx a\" \"id:1\"", "t:1:9 seclang-xml-path"),
+        ("SecRuleUpdateTargetById 1 !ARGS:a ARGS", "t:1:35 seclang-extra"),
+        ("SecMarker A B", "t:1:13 seclang-extra"),
         ("SecRuleEngine Perhaps", "t:1:15 seclang-bad-value"),
     ];
     for (text, expected) in cases {

@@ -56,6 +56,19 @@ fn one<T>(result: Result<T, Diagnostic>) -> Parsed<T> {
 /// Parses one directive; `None` for those without an effect here.
 pub(super) fn directive(line: &Line) -> Parsed<Option<Directive>> {
     let Some((name, words)) = line.words.split_first() else { return Ok(None) };
+    let most = match name.text.to_ascii_lowercase().as_str() {
+        "secrule" => 3,
+        "secaction" | "secmarker" | "secdefaultaction" | "secruleremovebytag" | "secruleremovebymsg" => 1,
+        "secruleupdatetargetbyid"
+        | "secruleupdatetargetbytag"
+        | "secruleupdatetargetbymsg"
+        | "secruleupdateactionbyid" => 2,
+        _ => usize::MAX,
+    };
+    if let Some(extra) = words.get(most) {
+        let message = format!("`{}` is one word too many", extra.text);
+        return one(Err(error("seclang-extra", message, extra.whole())));
+    }
     let kind = match name.text.to_ascii_lowercase().as_str() {
         "secrule" => rule(line, words)?,
         "secaction" => sec_action(line, words)?,
@@ -136,9 +149,6 @@ fn rule(line: &Line, words: &[Word]) -> Parsed<DirectiveKind> {
             None
         }
     };
-    if let Some(extra) = words.get(3) {
-        errors.push(error("seclang-extra", format!("`{}` is one word too many", extra.text), extra.whole()));
-    }
     match (targets, test, actions) {
         (Some(targets), Some(test), Some(actions)) if errors.is_empty() => {
             Ok(DirectiveKind::Rule(Box::new(RuleSyntax {

@@ -152,6 +152,14 @@ impl<'e> Transaction<'e> {
         }
     }
 
+    /// Refuses the call for a reason that is no rule's.
+    fn refuse(&mut self, status: u16) {
+        if self.mode == Mode::On {
+            self.verdict =
+                Verdict::Deny(Intervention { status, rule: None, redirect: None, exhausted: false });
+        }
+    }
+
     /// Whether the call was too much work: what follows was not checked, and it is refused unless only detection is on.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {

@@ -78,11 +78,13 @@ impl Transaction<'_> {
         let mut body = body;
         let over = body.len() > settings.request_body_limit;
         if over {
-            if settings.request_body_limit_reject {
+            let (limit, reject) = (settings.request_body_limit, settings.request_body_limit_reject);
+            self.scalar(V::InboundDataError, b"1");
+            if reject && self.request_body_access {
                 self.body_failed("the request body is larger than the limit".to_owned());
-                self.scalar(V::InboundDataError, b"1");
+                self.refuse(413);
             }
-            body = body.get(..settings.request_body_limit).unwrap_or(body);
+            body = body.get(..limit).unwrap_or(body);
         }
         self.scalar(V::RequestBodyLength, body.len().to_string().as_bytes());
         if self.request_body_access && !body.is_empty() {
@@ -95,6 +97,10 @@ impl Transaction<'_> {
     fn process_body(&mut self, body: &[u8]) {
         if self.processor.is_none() && self.force_body {
             self.scalar(V::RequestBody, body);
+        }
+        let limit = self.engine.settings.request_body_no_files_limit;
+        if self.processor.is_some_and(|processor| processor != Processor::Multipart) && body.len() > limit {
+            self.body_failed("the request body without its files is larger than the limit".to_owned());
         }
         match self.processor {
             None => {}

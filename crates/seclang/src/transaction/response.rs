@@ -37,10 +37,12 @@ impl Transaction<'_> {
         let settings = &self.engine.settings;
         let mut seen = body;
         if body.len() > settings.response_body_limit {
-            if settings.response_body_limit_reject {
-                self.scalar(V::OutboundDataError, b"1");
+            let (limit, reject) = (settings.response_body_limit, settings.response_body_limit_reject);
+            self.scalar(V::OutboundDataError, b"1");
+            if reject && self.wants_response_body() {
+                self.refuse(500);
             }
-            seen = body.get(..settings.response_body_limit).unwrap_or(body);
+            seen = body.get(..limit).unwrap_or(body);
         }
         self.scalar(V::ResponseContentLength, body.len().to_string().as_bytes());
         if self.wants_response_body() {
