@@ -29,21 +29,14 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Of a translated pattern; an empty gate when it does not parse.
-    pub(crate) fn of_pattern(pattern: &str) -> Gate {
-        let parser = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .dot_matches_new_line(true)
-            .build()
-            .parse(pattern);
-        let Ok(hir) = parser else { return Gate::default() };
-        let mut sets = byte_sets(&hir);
+    /// Of a parsed pattern.
+    pub(crate) fn of_hir(hir: &Hir) -> Gate {
+        let mut sets = byte_sets(hir);
         sets.sort_by_key(|set| weight_of_set(*set));
         sets.dedup();
         sets.retain(|set| weight_of_set(*set) < 500);
         sets.truncate(MAX_SETS);
-        let literals = required(&hir).best.filter(|best| rate(best) < 50_000).unwrap_or_default();
+        let literals = required(hir).best.filter(|best| rate(best) < 50_000).unwrap_or_default();
         Gate { literals, sets, min_len: hir.properties().minimum_len().unwrap_or(0) }
     }
 
@@ -250,8 +243,13 @@ fn byte_sets(hir: &Hir) -> Vec<ByteSet> {
 mod tests {
     use super::*;
 
+    fn of_pattern(pattern: &str) -> Gate {
+        let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+        Gate::of_hir(&parser.parse(pattern).unwrap())
+    }
+
     fn literals(pattern: &str) -> Vec<String> {
-        let gate = Gate::of_pattern(pattern);
+        let gate = of_pattern(pattern);
         gate.literals.iter().map(|literal| String::from_utf8_lossy(literal).into_owned()).collect()
     }
 
@@ -267,7 +265,7 @@ mod tests {
 
     #[test]
     fn byte_sets_are_found() {
-        let gate = Gate::of_pattern("[<>]a*;");
+        let gate = of_pattern("[<>]a*;");
         assert_eq!(gate.sets, [ByteSet::of(b";"), ByteSet::of(b"<>")]);
         assert_eq!(gate.min_len, 2);
         assert!(gate.allows(ByteSet::of(b";<"), 2) && !gate.allows(ByteSet::of(b";"), 2));
@@ -278,7 +276,7 @@ mod tests {
         #[test]
         fn gates_are_sound(pattern in "(\\(\\?i\\))?([a-c<;]|\\[a-d\\]|\\([ab]{1,3}\\|[c<]{0,2}\\)[?+*]?|a\\{2\\}){1,6}", text in "[a-dA-D<;]{0,12}") {
             if let Ok(regex) = regex::bytes::RegexBuilder::new(&pattern).unicode(false).build() {
-                let gate = Gate::of_pattern(&pattern);
+                let gate = of_pattern(&pattern);
                 if regex.is_match(text.as_bytes()) {
                     proptest::prop_assert!(gate.allows(ByteSet::of(text.as_bytes()), text.len()));
                     let lower = text.to_ascii_lowercase();

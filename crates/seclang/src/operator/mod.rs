@@ -6,7 +6,7 @@ mod check;
 mod injection;
 
 use aho_corasick::AhoCorasick;
-use regex::bytes::Regex;
+use regex_automata::meta::Regex;
 
 use crate::bytes::{ByteSet, find, integer};
 use crate::gate::Gate;
@@ -79,9 +79,10 @@ impl Operator {
                 if !regex.is_match(value) {
                     return None;
                 }
-                let captures = regex.captures(value)?;
+                let mut captures = regex.create_captures();
+                regex.captures(value, &mut captures);
                 let groups =
-                    captures.iter().take(10).map(|group| group.map(|group| (group.start(), group.end())));
+                    captures.iter().take(10).map(|group| group.map(|group| (group.start, group.end)));
                 Some(Found::Groups(groups.collect()))
             }
             Operator::Regex(regex) => plain(regex.is_match(value)),
