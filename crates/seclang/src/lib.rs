@@ -90,6 +90,8 @@ pub struct Engine {
     initial: Vec<Option<Value>>,
     folded: usize,
     settings: Settings,
+    /// Whether a rule looks into uploaded files.
+    reads_files: bool,
 }
 
 /// What became of the rules when they were compiled.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub json_depth_limit: usize,
     /// Work that one call may cause, in bytes read by transformations and tests; past it the call is refused.
     pub work_limit: u64,
+    /// Bytes that the values of one call may take, transformed ones included; past them the call is refused.
+    pub memory_limit: usize,
     /// Rules whose matches are kept for the report.
     pub report_limit: usize,
 }
@@ -51,6 +53,7 @@ impl Default for Settings {
             arguments_limit: 1000,
             json_depth_limit: 128,
             work_limit: 1 << 27,
+            memory_limit: 64 << 20,
             report_limit: 512,
         }
     }

@@ -1,5 +1,6 @@
 //! `TX` and the other collections that rules write: they live as long as the call.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bytes::integer;
@@ -54,12 +55,13 @@ const MAX_DYNAMIC: usize = 4096;
 pub(crate) struct Store {
     slots: Vec<Option<Value>>,
     /// Names that came up while rules ran; those of other collections than `TX` begin with its name between NULs.
-    dynamic: Vec<(Vec<u8>, Value)>,
+    dynamic: Vec<(Vec<u8>, Option<Value>)>,
+    places: HashMap<Vec<u8>, usize>,
 }
 
 impl Store {
     pub(crate) fn new(initial: &[Option<Value>]) -> Store {
-        Store { slots: initial.to_vec(), dynamic: Vec::new() }
+        Store { slots: initial.to_vec(), dynamic: Vec::new(), places: HashMap::new() }
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Value> {
@@ -76,7 +78,7 @@ impl Store {
     pub(crate) fn find(&self, names: &Names, name: &[u8]) -> Option<&Value> {
         match names.find(name) {
             Some(slot) => self.get(slot),
-            None => self.dynamic.iter().find(|(known, _)| known == name).map(|(_, value)| value),
+            None => self.dynamic.get(*self.places.get(name)?)?.1.as_ref(),
         }
     }
 
@@ -85,26 +87,21 @@ impl Store {
         if let Some(slot) = names.find(name) {
             return self.set(slot, value);
         }
-        let at = self.dynamic.iter().position(|(known, _)| known == name);
-        match (at, value) {
-            (Some(at), Some(value)) => {
-                if let Some(place) = self.dynamic.get_mut(at) {
-                    place.1 = value;
-                }
-            }
-            (Some(at), None) => {
-                self.dynamic.swap_remove(at);
-            }
-            (None, Some(value)) if self.dynamic.len() < MAX_DYNAMIC => {
+        let at = self.places.get(name).copied();
+        let is_room = self.dynamic.len() < MAX_DYNAMIC;
+        match at.and_then(|at| self.dynamic.get_mut(at)) {
+            Some(place) => place.1 = value,
+            None if value.is_some() && is_room => {
+                self.places.insert(name.to_vec(), self.dynamic.len());
                 self.dynamic.push((name.to_vec(), value));
             }
-            (None, _) => {}
+            None => {}
         }
     }
 
     /// The members whose names came up while rules ran.
     pub(crate) fn dynamic(&self) -> impl Iterator<Item = (&[u8], &Value)> {
-        self.dynamic.iter().map(|(name, value)| (name.as_slice(), value))
+        self.dynamic.iter().filter_map(|(name, value)| Some((name.as_slice(), value.as_ref()?)))
     }
 }
 

@@ -95,6 +95,11 @@ impl Texts {
             .map_or(0, |known| if known.start == known.end { 0 } else { known.kinds })
     }
 
+    /// Bytes that all strings take.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Keeps a string.
     pub(crate) fn add(&mut self, text: &[u8]) -> Text {
         let hash = if text.len() <= MAX_SHARED {

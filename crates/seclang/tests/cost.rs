@@ -13,9 +13,9 @@ fn ordinary_calls_cost_little_and_match_nothing() {
     let folded = engine.statistics().folded;
     assert!(folded > 350, "only {folded} rules are decided at load");
     for (what, request, bound) in [
-        ("GET", requests::browser_get(), 20_000),
-        ("JSON of 48 values", requests::json(1), 100_000),
-        ("form of 950 arguments", requests::form(1), 300_000),
+        ("GET", requests::browser_get(), 26_000),
+        ("JSON of 48 values", requests::json(1), 240_000),
+        ("form of 950 arguments", requests::form(1), 200_000),
     ] {
         let call = ftw::inspect(&engine, &request);
         assert!(call.work() < bound, "{what}: {}", call.work());

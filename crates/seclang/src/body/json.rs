@@ -15,8 +15,10 @@ pub(crate) struct Bounds {
 
 /// The values so far, and what was wrong.
 pub(crate) fn flatten(input: &[u8], bounds: Bounds) -> (Pairs, Option<&'static str>) {
+    // A long name above many values must not be written out for each of them.
+    let names = input.len().saturating_mul(8).saturating_add(1 << 16);
     let mut reader =
-        Reader { input, at: 0, path: b"json".to_vec(), open: Vec::new(), pairs: Vec::new(), bounds };
+        Reader { names, input, at: 0, path: b"json".to_vec(), open: Vec::new(), pairs: Vec::new(), bounds };
     let error = reader.document().err();
     (reader.pairs, error)
 }
@@ -32,6 +34,8 @@ struct Container {
 }
 
 struct Reader<'a> {
+    /// Bytes of names that may still be written.
+    names: usize,
     input: &'a [u8],
     at: usize,
     path: Vec<u8>,
@@ -147,6 +151,7 @@ impl Reader<'_> {
         if self.pairs.len() >= self.bounds.values {
             return Err("there are too many values");
         }
+        self.names = self.names.checked_sub(self.path.len()).ok_or("the names of the values are too long")?;
         self.pairs.push((self.path.clone(), value));
         Ok(())
     }
@@ -269,6 +274,13 @@ mod tests {
         assert_eq!(flat("[1,\"{\"]").0.last(), Some(&("json.array_1".to_owned(), "{".to_owned())));
         assert_eq!(flat("\"x\"").0, [("json".to_owned(), "x".to_owned())]);
         assert_eq!(flat("\"\\ud83d\\ude00\\ud83d\"").0[0].1, "\u{1f600}\u{fffd}");
+    }
+
+    #[test]
+    fn a_long_name_is_not_multiplied() {
+        let body = format!("{{\"{}\":[{}]}}", "n".repeat(100_000), vec!["1"; 5000].join(","));
+        let (pairs, error) = flatten(body.as_bytes(), Bounds { depth: 8, values: 10_000 });
+        assert!(error.is_some() && pairs.iter().map(|(name, _)| name.len()).sum::<usize>() < 2_000_000);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::rule::{Control, Rule, selects};
 use crate::store::Value;
 use crate::syntax::{Control as ControlSyntax, Directive, DirectiveKind, Mode, Select, SettingSyntax};
 use crate::template::Names;
+use crate::variable::Variable;
 use crate::{Assets, Engine, RuleFile, Settings};
 
 pub(crate) use index::{PhaseIndex, Prefilter, VariableIndex};
@@ -245,6 +246,8 @@ impl Compiler<'_> {
         let rules = compacted(rules, &folded.removed);
         let prefilter = Prefilter::new(&rules).map_err(|error| self.found.push(error)).ok()?;
         let count = rules.len();
+        let mut targets = rules.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.targets);
+        let reads_files = targets.any(|target| target.variable == Variable::FilesTmpContent);
         let phases = std::array::from_fn(|at| {
             let phase = u8::try_from(at + 1).unwrap_or(u8::MAX);
             PhaseIndex::new(phase, &rules)
@@ -258,6 +261,7 @@ impl Compiler<'_> {
             prefilter,
             initial,
             folded: total - count,
+            reads_files,
             settings: std::mem::take(&mut self.settings),
         };
         Some((engine, std::mem::take(&mut self.found)))

@@ -67,9 +67,6 @@ pub(crate) enum Found {
     Text(Vec<u8>),
 }
 
-/// Longer values are tested for injections up to here; the detectors look at their first tokens.
-const DETECTOR_LIMIT: usize = 64 * 1024;
-
 impl Operator {
     /// Tests a value; with `capture`, says what matched.
     pub(crate) fn test(&self, value: &[u8], parameter: &[u8], capture: bool) -> Option<Found> {
@@ -96,12 +93,8 @@ impl Operator {
             Operator::OutsideRange(outside) => plain(value.iter().any(|byte| outside.contains(*byte))),
             Operator::BrokenUrlEncoding => plain(crate::transform::has_broken_escape(value)),
             Operator::BrokenUtf8 => plain(std::str::from_utf8(value).is_err()),
-            Operator::SqlInjection => {
-                injection::sql(value.get(..DETECTOR_LIMIT).unwrap_or(value)).map(Found::Text)
-            }
-            Operator::CrossSiteScripting => {
-                plain(injection::script(value.get(..DETECTOR_LIMIT).unwrap_or(value)))
-            }
+            Operator::SqlInjection => injection::sql(value).map(Found::Text),
+            Operator::CrossSiteScripting => plain(injection::script(value)),
             Operator::Always => Some(Found::Value),
             Operator::Never => None,
         }
@@ -145,8 +138,9 @@ impl Operator {
     /// How many times longer than reading the value once it takes at worst, for the budget.
     pub(crate) fn cost(&self) -> u64 {
         match self {
-            Operator::Regex(_) => 4,
-            Operator::SqlInjection | Operator::CrossSiteScripting => 8,
+            Operator::Regex(_) => 2,
+            Operator::CrossSiteScripting => 16,
+            Operator::SqlInjection => 64,
             _ => 1,
         }
     }

@@ -143,10 +143,12 @@ impl<'e> Transaction<'e> {
 
     fn spend(&mut self, work: u64) {
         self.work = self.work.saturating_add(work);
-        if self.work > self.engine.settings.work_limit && !self.exhausted {
+        let settings = &self.engine.settings;
+        let over = self.work > settings.work_limit || self.texts.size() > settings.memory_limit;
+        if over && !self.exhausted {
             self.exhausted = true;
-            let intervention = Intervention { status: 503, rule: None, redirect: None, exhausted: true };
             if self.mode == Mode::On {
+                let intervention = Intervention { status: 503, rule: None, redirect: None, exhausted: true };
                 self.verdict = Verdict::Deny(intervention);
             }
         }

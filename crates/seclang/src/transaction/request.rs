@@ -149,7 +149,9 @@ impl Transaction<'_> {
             self.entry(V::FilesNames, &file.name, &file.name);
             self.entry(V::MultipartFilename, &file.name, &file.file_name);
             self.entry(V::FilesSizes, &file.name, file.content.len().to_string().as_bytes());
-            self.entry(V::FilesTmpContent, &file.name, &file.content);
+            if self.engine.reads_files {
+                self.entry(V::FilesTmpContent, &file.name, &file.content);
+            }
         }
         for (name, _) in &found.fields {
             self.entry(V::MultipartName, name, name);
