@@ -1,5 +1,6 @@
 # Everything a person needs: `make run` to try it, `make test` to trust it, `make bench` to compare it, `make long` for
-# what takes up to an hour, `make crs` for the Core Rule Set's own tests. Each installs what it needs and needs no other command before it.
+# what takes up to an hour, `make crs` for the Core Rule Set's own tests. Each installs what it needs and needs no other
+# command before it.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:

@@ -260,6 +260,15 @@ fn too_much_work_is_refused() {
 }
 
 #[test]
+fn too_much_memory_is_refused() {
+    let mut engine =
+        load("SecRuleEngine On\nSecRule ARGS \"@rx b\" \"id:1,phase:2,pass,t:base64Encode,t:hexEncode\"");
+    engine.settings_mut().memory_limit = 10_000;
+    assert!(!get(&engine, "/?q=1", &[]).is_exhausted());
+    assert!(get(&engine, &format!("/?q={}", "a".repeat(3000)), &[]).is_exhausted());
+}
+
+#[test]
 fn what_is_not_known_has_a_place() {
     let cases = [
         ("SecRule ARGS \"@rx a\" \"id:1\"\nSecFoo On", "t:2:1 seclang-unknown-directive"),
