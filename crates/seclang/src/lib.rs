@@ -51,6 +51,7 @@ use compile::{PhaseIndex, Prefilter};
 use rule::Rule;
 use store::Value;
 use template::Names;
+use texts::Keys;
 
 /// One rule file: its name for messages, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +93,7 @@ pub struct Engine {
     settings: Settings,
     /// Whether a rule looks into uploaded files.
     reads_files: bool,
+    keys: Keys,
 }
 
 /// What became of the rules when they were compiled.

@@ -32,13 +32,38 @@ pub(crate) struct Texts {
     bytes: Vec<u8>,
     known: Vec<Known>,
     by_hash: HashMap<u64, Text, BuildHasherDefault<Spread>>,
-    hasher: RandomState,
+    keys: Keys,
     /// For each string what each single transformation makes of it, once that is known.
     steps: Vec<Text>,
     /// Rules that the prefilter lets run, `width` words for each string.
     words: Vec<u64>,
     width: usize,
     scratch: Vec<u8>,
+}
+
+/// Secret numbers that keep the hashes of a process from being chosen by a caller. Two strings of one hash are only not
+/// shared, so a weaker function than SipHash is enough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys(u64, u64);
+
+impl Keys {
+    /// New ones.
+    pub(crate) fn new() -> Keys {
+        let random = RandomState::new();
+        Keys(random.hash_one(0_u8) | 1, random.hash_one(1_u8) | 1)
+    }
+
+    fn hash(self, text: &[u8]) -> u64 {
+        let mix = |hash: u64, word: u64| {
+            let product = u128::from(hash ^ word).wrapping_mul(u128::from(self.0));
+            (product as u64) ^ ((product >> 64) as u64)
+        };
+        let (words, rest) = text.as_chunks::<8>();
+        let mut tail = [0; 8];
+        tail.iter_mut().zip(rest).for_each(|(byte, rest)| *byte = *rest);
+        let hash = words.iter().fold(self.1, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        mix(mix(hash, u64::from_le_bytes(tail)), text.len() as u64)
+    }
 }
 
 /// Spreads keys that are already numbers: hashes, or numbers of our own making that no caller chooses.
@@ -64,12 +89,12 @@ impl Hasher for Spread {
 
 impl Texts {
     /// Room for the strings of a call; `width` words are kept per string.
-    pub(crate) fn new(width: usize) -> Texts {
+    pub(crate) fn new(width: usize, keys: Keys) -> Texts {
         Texts {
             bytes: Vec::with_capacity(8 * 1024),
             known: Vec::with_capacity(128),
             by_hash: HashMap::with_capacity_and_hasher(256, BuildHasherDefault::default()),
-            hasher: RandomState::new(),
+            keys,
             steps: Vec::with_capacity(128 * Transformation::COUNT),
             words: Vec::new(),
             width,
@@ -103,7 +128,7 @@ impl Texts {
     /// Keeps a string.
     pub(crate) fn add(&mut self, text: &[u8]) -> Text {
         let hash = if text.len() <= MAX_SHARED {
-            let hash = self.hasher.hash_one(text);
+            let hash = self.keys.hash(text);
             if let Some(found) = self.by_hash.get(&hash).copied().filter(|found| self.get(*found) == text) {
                 return found;
             }

@@ -15,6 +15,7 @@ use crate::rule::{Control, Rule, selects};
 use crate::store::Value;
 use crate::syntax::{Control as ControlSyntax, Directive, DirectiveKind, Mode, Select, SettingSyntax};
 use crate::template::Names;
+use crate::texts::Keys;
 use crate::variable::Variable;
 use crate::{Assets, Engine, RuleFile, Settings};
 
@@ -262,6 +263,7 @@ impl Compiler<'_> {
             initial,
             folded: total - count,
             reads_files,
+            keys: Keys::new(),
             settings: std::mem::take(&mut self.settings),
         };
         Some((engine, std::mem::take(&mut self.found)))

@@ -60,7 +60,7 @@ fn values() -> Vec<Vec<u8>> {
 #[test]
 fn no_rule_is_kept_from_a_value_that_it_matches() {
     let engine = engine();
-    let mut texts = Texts::new(engine.rules.len().div_ceil(64));
+    let mut texts = Texts::new(engine.rules.len().div_ceil(64), Keys::new());
     let (mut tests, mut matches) = (0, 0);
     for value in values() {
         let source = texts.add(&value);
@@ -91,7 +91,7 @@ fn no_rule_is_kept_from_a_value_that_it_matches() {
 
 #[test]
 fn transformations_are_left_out_only_where_they_change_nothing() {
-    let mut texts = Texts::new(1);
+    let mut texts = Texts::new(1, Keys::new());
     for value in values() {
         let source = texts.add(&value);
         for step in crate::Transformation::all() {

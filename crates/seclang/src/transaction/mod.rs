@@ -83,7 +83,7 @@ struct Matched {
 impl<'e> Transaction<'e> {
     pub(crate) fn new(engine: &'e Engine) -> Transaction<'e> {
         let settings = &engine.settings;
-        let mut texts = Texts::new(engine.rules.len().div_ceil(64));
+        let mut texts = Texts::new(engine.rules.len().div_ceil(64), engine.keys);
         texts.add(b"");
         Transaction {
             engine,
