@@ -1,9 +1,10 @@
 # Everything a person needs: `make run` to try it, `make test` to trust it, `make bench` to compare it, `make long` for
-# what takes up to an hour. Each installs what it needs and needs no other command before it.
+# what takes up to an hour, `make crs` for the Core Rule Set's own tests. Each installs what it needs and needs no other
+# command before it.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench long fmt clippy unit e2e peers clean
+.PHONY: run test bench long crs fmt clippy unit e2e peers clean
 
 # One profile for everything that is tested, so that dependencies compile once.
 PROFILE := ci
@@ -25,6 +26,10 @@ peers:
 bench: peers
 	@tools/step "release build" $(CARGO) build --release --locked -p yett -p load
 	@benches/run
+
+# The Core Rule Set's own tests, in process; the last line is the count.
+crs:
+	@$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs
 
 long: peers
 	@tools/long

@@ -23,6 +23,7 @@ mod http1;
 mod json;
 mod parameters;
 mod paths;
+mod rules;
 mod sample;
 mod tokens;
 
@@ -30,7 +31,7 @@ mod tokens;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("bodies", bodies::run),
     ("contracts", contracts::run),
     ("documents", documents::run),
@@ -38,6 +39,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("json", json::run),
     ("parameters", parameters::run),
     ("paths", paths::run),
+    ("rules", rules::run),
     ("tokens", tokens::run),
 ];
 
