@@ -32,11 +32,18 @@ pub(crate) enum Framing {
 /// Longest head: first line and fields.
 pub(crate) const HEAD_BYTES: usize = bounds::TARGET_BYTES + bounds::HEADER_BYTES;
 
+/// Longest first line: a target, and what stands around it.
+const FIRST_LINE_BYTES: usize = bounds::TARGET_BYTES + 64;
+
 /// Finds the end of a head; bytes before `searched` were looked at already.
 ///
 /// # Errors
 /// When a line ends without CR, or the head is too long.
 pub(crate) fn find_end(bytes: &[u8], searched: usize) -> Result<Option<usize>, Fault> {
+    let first_line = bytes.get(..FIRST_LINE_BYTES).unwrap_or_default();
+    if !first_line.is_empty() && memchr(b'\n', first_line).is_none() {
+        return Err(Fault::TargetTooLong);
+    }
     let mut at = searched.saturating_sub(3);
     while let Some(length) = bytes.get(at..).and_then(|rest| memchr(b'\n', rest)) {
         let line_end = at + length;
@@ -48,9 +55,6 @@ pub(crate) fn find_end(bytes: &[u8], searched: usize) -> Result<Option<usize>, F
             return if line_end < HEAD_BYTES { Ok(Some(line_end + 1)) } else { Err(Fault::HeadersTooLarge) };
         }
         at = line_end + 1;
-    }
-    if bytes.len() > bounds::TARGET_BYTES + 64 && memchr(b'\n', bytes).is_none() {
-        return Err(Fault::TargetTooLong);
     }
     if bytes.len() > HEAD_BYTES { Err(Fault::HeadersTooLarge) } else { Ok(None) }
 }

@@ -113,6 +113,8 @@ fn bounds_have_their_own_faults() {
     let long = "a".repeat(bounds::TARGET_BYTES + 100);
     assert_eq!(fault(&format!("GET /{long} HTTP/1.1\r\n\r\n")), Some(Fault::TargetTooLong));
     assert_eq!(fault(&format!("GET /{long}")), Some(Fault::TargetTooLong));
+    let longer = "a".repeat(HEAD_BYTES);
+    assert_eq!(fault(&format!("GET /{longer} HTTP/1.1\r\nhost: a\r\n\r\n")), Some(Fault::TargetTooLong));
     let many = "a: b\r\n".repeat(bounds::HEADERS + 1);
     assert_eq!(fault(&format!("GET / HTTP/1.1\r\n{many}\r\n")), Some(Fault::HeadersTooLarge));
     let wide = "a".repeat(HEAD_BYTES);
