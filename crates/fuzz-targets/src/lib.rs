@@ -25,6 +25,7 @@ mod parameters;
 mod paths;
 mod sample;
 mod tokens;
+mod wire;
 
 /// A target: takes any bytes, panics on a finding.
 pub type Target = fn(&[u8]);
