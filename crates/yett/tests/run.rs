@@ -100,6 +100,24 @@ fn reloads_swap_what_is_good_and_keep_the_old_for_the_rest() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_does_not_keep_it_from_ending() {
+    let (house, service) = (House::new(), Service::start());
+    let path = house.path("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut pipe, &[b'\n'; 65_536]).unwrap();
+    let document = house.document(service.port) + "record: { access_log: \"file:log\" }\n";
+    house.write("yett.yaml", &document);
+    let gateway = Gateway::start(&house);
+    assert_eq!(call(&gateway.url, "GET", "/notes", None, None).0, 401);
+    house.write("yett.yaml", &document.replace("1000/min", "1/hour"));
+    assert!(house.good(&["reload"]).contains("configuration 2"), "the control socket answers");
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0);
+    drop(pipe);
+}
+
+#[test]
 fn signals_reload_and_drain() {
     let (house, service) = (House::new(), Service::start());
     house.write("yett.yaml", &house.document(service.port));
