@@ -124,8 +124,8 @@ fn numbers_add_up_over_cores_and_reloads() {
         value: 2.0,
     }]);
     for expected in [
-        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"200\",code=\"\"} 2\n",
-        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"429\",code=\"rate_limited\"} 1\n",
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"200\",code=\"\",blame=\"\"} 2\n",
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"429\",code=\"rate_limited\",blame=\"client\"} 1\n",
         "yett_verdicts_total{control=\"limits\",outcome=\"throttle\",mode=\"enforce\",code=\"rate_limited\"} 1\n",
         "yett_call_duration_seconds_bucket{le=\"0.0001\"} 0\n",
         "yett_call_duration_seconds_bucket{le=\"0.00025\"} 3\n",

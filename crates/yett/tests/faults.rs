@@ -33,7 +33,8 @@ fn told(gateway: &Gateway, reply: &Reply, status: u16, code: &str, name: &str) {
         (Some(code), Some("upstream")),
         "{name}: {line}"
     );
-    assert!(gateway.metric("yett_calls_total", &[("code", code)]) >= 1.0, "{name}");
+    let labels = [("code", code), ("blame", "upstream")];
+    assert!(gateway.metric("yett_calls_total", &labels) >= 1.0, "{name}");
 }
 
 #[test]
