@@ -141,6 +141,19 @@ fn numbers_add_up_over_cores_and_reloads() {
 }
 
 #[test]
+fn a_body_refused_by_its_length_is_counted_as_bound() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let core = telemetry.core(0);
+    core.call(&snapshot(1), &refused(&plan()));
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"body\"} 0\n"));
+    let mut call = refused(&plan());
+    call.decision.code = Some(&codes::BODY_TOO_LARGE);
+    call.decision.verdicts[0].code = Some(&codes::BODY_TOO_LARGE);
+    core.call(&snapshot(1), &call);
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"body\"} 1\n"));
+}
+
+#[test]
 fn statuses_of_an_odd_upstream_are_bounded() {
     let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
     let core = telemetry.core(0);
