@@ -114,6 +114,12 @@ impl Range {
         Some(Self { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters })
     }
 
+    /// Whether it takes types that are no text.
+    pub(crate) fn may_be_bytes(&self) -> bool {
+        let text = self.kind == "text";
+        !text && (!self.is_exact() || matches!(kind(&self.essence()), MediaKind::Binary | MediaKind::Opaque))
+    }
+
     pub(crate) fn is_exact(&self) -> bool {
         self.kind != "*" && !self.subtype.contains('*')
     }

@@ -110,7 +110,10 @@ impl Import<'_> {
         let mut out = BTreeMap::new();
         for (name, value) in encodings {
             let spot = at.join(name);
-            if value.get("headers").and_then(Value::as_object).is_some_and(|headers| !headers.is_empty()) {
+            let headers = value.get("headers").and_then(Value::as_object);
+            let headers: Vec<String> =
+                headers.into_iter().flat_map(Map::keys).map(|name| name.to_ascii_lowercase()).collect();
+            if !headers.is_empty() {
                 self.lowering
                     .operation_issue(&spot.join("headers"), "header fields of parts are not checked");
             }
@@ -123,7 +126,7 @@ impl Import<'_> {
             }
             let explode = value.get("explode").and_then(Value::as_bool);
             let explode = explode.unwrap_or(parsed.is_none_or(|style| style == Style::Form));
-            out.insert(name.clone(), Encoding { types, style: parsed, explode });
+            out.insert(name.clone(), Encoding { types, style: parsed, explode, headers });
         }
         out
     }
