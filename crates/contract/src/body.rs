@@ -65,6 +65,8 @@ pub struct MediaRules {
     pub(crate) shape: Shape,
     pub(crate) encodings: BTreeMap<String, Encoding>,
     pub(crate) has_schema: bool,
+    /// A range whose schema says more than that there are bytes.
+    pub(crate) readable_only: bool,
 }
 
 /// Chooses the narrowest entry that matches.
@@ -122,6 +124,12 @@ impl MediaRules {
             MediaKind::Form => self.with_tape(self.read_form(input.bytes), out),
             MediaKind::Multipart => self.with_tape(self.read_multipart(input.bytes, actual.as_ref()), out),
             MediaKind::Text => self.with_tape(self.read_text(input.bytes), out),
+            MediaKind::Binary if self.readable_only => {
+                let message =
+                    "the contract describes the body by a schema, which this media type has no place for";
+                out.push(Place::Body, "", "media-type", message);
+                Vec::new()
+            }
             MediaKind::Binary | MediaKind::Opaque => Vec::new(),
         }
     }

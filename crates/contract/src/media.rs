@@ -86,6 +86,7 @@ pub(crate) fn kind(essence: &str) -> MediaKind {
         | "application/x-ndjson"
         | "application/x-jsonlines"
         | "application/xml"
+        | "text/event-stream"
         | "text/xml"
         | "application/yaml"
         | "application/x-yaml"

@@ -76,7 +76,10 @@ impl Import<'_> {
             Some(Value::Object(encodings)) => self.encodings(&at.join("encoding"), encodings),
             _ => BTreeMap::new(),
         };
-        MediaRules { range, media_type: media_type.to_owned(), checker, shape, encodings, has_schema }
+        // Of a range the client chooses the type: one that nothing reads must not lead around the schema.
+        let readable_only = has_schema && !range.is_exact() && !self.is_bytes(&schema);
+        let media_type = media_type.to_owned();
+        MediaRules { range, media_type, checker, shape, encodings, has_schema, readable_only }
     }
 
     /// Whether a schema says no more than that there are bytes.

@@ -44,8 +44,23 @@ fn media_types_are_matched_narrowest_first() {
         ("multipart/form-data; boundary=a", MediaKind::Multipart),
         ("multipart/mixed", MediaKind::Opaque),
         ("application/octet-stream", MediaKind::Binary),
+        ("text/event-stream", MediaKind::Opaque),
     ] {
         assert_eq!(ContentType::parse(text).unwrap().kind(), kind, "{text}");
+    }
+}
+
+#[test]
+fn a_range_is_no_way_around_its_schema() {
+    let told = api("'*/*': {schema: {type: object, required: [k]}}");
+    assert!(check_body(&told, "application/json", b"{\"k\":1}").is_empty());
+    assert_eq!(check_body(&told, "application/json", b"{}"), [" required"]);
+    for kind in ["application/octet-stream", "image/png", "application/x-unknown"] {
+        assert_eq!(check_body(&told, kind, b"{}"), [" media-type"], "{kind}");
+    }
+    for schema in ["{}", "{schema: {type: string, format: binary}}", "{schema: {}}"] {
+        let free = api(&format!("'*/*': {schema}"));
+        assert!(check_body(&free, "image/png", b"x").is_empty(), "{schema}");
     }
 }
 
