@@ -131,9 +131,15 @@ fn cookies_behind_the_bound_do_not_pass_unread() {
 
 #[test]
 fn cookies_are_sent_as_they_were_checked() {
-    let api = import(&with_parameters("/x", "{name: currency, in: cookie, schema: {enum: [EUR, USD]}}"));
+    let api = import(&with_parameters(
+        "/x",
+        "{name: currency, in: cookie, schema: {enum: [EUR, USD]}}, {name: s, in: cookie, schema: {enum: [a b, a+c]}}",
+    ));
     let rows: &[(&str, &[&str])] = &[
         ("currency=EUR", &[]),
+        ("s=a+c", &[]),
+        ("s=a b", &[]),
+        ("s=a+b", &["cookie s enum"]),
         (" currency\t= EUR ", &[]),
         ("currency=\"EUR\"", &["cookie currency encoding"]),
         ("currency=\"EUR", &["cookie currency encoding"]),
