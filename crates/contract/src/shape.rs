@@ -99,7 +99,7 @@ impl Shape {
     fn read_one(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
         let Some(spot) = lowering.settle(spot) else { return };
         let Some(Value::Object(map)) = lowering.documents.get(&spot) else { return };
-        self.null |= map.get("nullable") == Some(&Value::Bool(true));
+        self.null |= lowering.old && map.get("nullable") == Some(&Value::Bool(true));
         self.bytes |= map.get("format").is_some_and(|format| format == "binary")
             || map.contains_key("contentEncoding")
             || map.contains_key("contentMediaType");

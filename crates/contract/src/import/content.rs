@@ -122,6 +122,11 @@ impl Import<'_> {
             }
             let types = value.get("contentType").and_then(Value::as_str).unwrap_or_default();
             let types = types.split(',').filter_map(|one| Range::parse(one.trim())).collect();
+            for key in ["encoding", "itemEncoding", "prefixEncoding"] {
+                if value.get(key).is_some() {
+                    self.lowering.operation_issue(&spot.join(key), "parts of parts are not read");
+                }
+            }
             let style = value.get("style").and_then(Value::as_str);
             let parsed = style.and_then(Style::parse);
             if style.is_some() && parsed.is_none() {
