@@ -28,7 +28,8 @@ pub(crate) struct Build<'b, 'a> {
     pub(crate) upstream: Option<&'b Arc<Upstream>>,
     pub(crate) planner: &'b mut Planner<'a>,
     pub(crate) claims: &'b mut Claims,
-    pub(crate) mounts: &'b mut Vec<Mount>,
+    /// Of each API.
+    pub(crate) mounts: &'b mut Vec<Vec<Mount>>,
     /// Mounts of documents of our own; they come before all others, so that no `/*` hides them.
     pub(crate) well_known: &'b mut Vec<Mount>,
 }
@@ -80,14 +81,16 @@ impl Build<'_, '_> {
             ways.push(Way { base: draft.base, template: draft.parsed, method: draft.method, operation });
         }
         let mut reported = BTreeSet::new();
+        let mut own = Vec::new();
         for site in &sites {
             let laid = mounts::lay_out(site, &ways, |new, old| {
                 if reported.insert((new, old)) {
                     collision(spans.get(&new), spans.get(&old), out);
                 }
             });
-            self.mounts.extend(laid);
+            own.extend(laid);
         }
+        self.mounts.push(own);
         self.metadata(&scope, &shared, &sites, out);
         summary
     }

@@ -168,14 +168,13 @@ fn build(
         };
         apis.push(built.run(out));
     }
-    well_known.append(&mut mounts);
     let (operations, controls, places) = planner.finish();
     let digest = digest::of(&resolved.tree, input);
     let snapshot = Snapshot {
         generation: input.generation,
         digest,
         listeners,
-        routes: RouteTable::new(well_known),
+        routes: RouteTable::of_apis(well_known, mounts),
         operations,
         controls,
         admission,

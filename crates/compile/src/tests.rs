@@ -320,3 +320,21 @@ apis:
     );
     assert!(needed_assets("yett.yaml", "a: [", None).is_empty());
 }
+
+#[test]
+fn an_api_at_the_root_serves_nothing_that_another_refuses() {
+    let text = format!(
+        "{DOCUMENT}  root:\n    contract: none\n    allow: [\"GET /*\"]\n    unsecured: anonymous\n    upstream: http://127.0.0.1:2\n"
+    );
+    let compiled = Case::new(&text).good();
+    let api = |path: &str| find(&compiled, "h", &Method::GET, path).map(|plan| plan.api.to_string());
+    for path in ["/v1/unknown", "/v1", "/v1/", "/v1/orders/"] {
+        assert_eq!(api(path), None, "{path}");
+    }
+    assert_eq!(api("/v1/orders").as_deref(), Some("orders"));
+    for path in ["/v1x", "/other"] {
+        assert_eq!(api(path).as_deref(), Some("root"), "{path}");
+    }
+    let document = "/.well-known/oauth-protected-resource/v1";
+    assert_eq!(api(document).as_deref(), Some("orders"), "no `/*` hides it");
+}

@@ -1,13 +1,12 @@
 //! Bodies: which of the declared media types one is, whether it fits, and the one form it is sent on in.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tape::{Bounds, Tape};
 
 use crate::checker::Checker;
 use crate::media::{ContentType, MediaKind, Range};
-use crate::multipart::{self, Part};
+use crate::multipart;
 use crate::shape::{Raw, Shape};
 use crate::style::{self, Style};
 use crate::violation::{Place, Violations};
@@ -53,6 +52,8 @@ pub(crate) struct Encoding {
     pub(crate) types: Vec<Range>,
     pub(crate) style: Option<Style>,
     pub(crate) explode: bool,
+    /// Names of header fields that a part may have, in lower case.
+    pub(crate) headers: Vec<String>,
 }
 
 /// The rules of one entry of `content`.
@@ -64,6 +65,8 @@ pub struct MediaRules {
     pub(crate) shape: Shape,
     pub(crate) encodings: BTreeMap<String, Encoding>,
     pub(crate) has_schema: bool,
+    /// A range whose schema says more than that there are bytes.
+    pub(crate) readable_only: bool,
 }
 
 /// Chooses the narrowest entry that matches.
@@ -121,6 +124,12 @@ impl MediaRules {
             MediaKind::Form => self.with_tape(self.read_form(input.bytes), out),
             MediaKind::Multipart => self.with_tape(self.read_multipart(input.bytes, actual.as_ref()), out),
             MediaKind::Text => self.with_tape(self.read_text(input.bytes), out),
+            MediaKind::Binary if self.readable_only => {
+                let message =
+                    "the contract describes the body by a schema, which this media type has no place for";
+                out.push(Place::Body, "", "media-type", message);
+                Vec::new()
+            }
             MediaKind::Binary | MediaKind::Opaque => Vec::new(),
         }
     }
@@ -215,55 +224,7 @@ impl MediaRules {
             .map_err(|(keyword, message)| Problem::at(name, keyword, message))
     }
 
-    fn read_multipart(&self, bytes: &[u8], actual: Option<&ContentType>) -> Result<Tape, Problem> {
-        let boundary = actual
-            .and_then(|actual| actual.parameter("boundary"))
-            .ok_or(Problem::new("boundary", "the content type must give a boundary"))?;
-        let parts = multipart::parse(bytes, boundary).map_err(|message| Problem::new("syntax", message))?;
-        let free = Shape::default();
-        let mut members = Vec::new();
-        for part in parts {
-            let fields = self.shape.fields.as_ref();
-            let shape = fields
-                .and_then(|fields| fields.named.get(&part.name).or(fields.rest.as_deref()))
-                .unwrap_or(&free);
-            self.part_type(&part)?;
-            let item = shape.items.as_deref().filter(|_| !shape.is_scalar()).unwrap_or(shape);
-            let is_json = part.content_type.as_ref().is_some_and(|kind| kind.kind() == MediaKind::Json);
-            let text = text_of(part.body);
-            let raw = if is_json || (item.fields.is_some() && !item.is_scalar() && part.filename.is_none()) {
-                if Tape::parse(part.body.to_vec().into(), &Bounds::default()).is_err() {
-                    return Err(Problem::at(&part.name, "syntax", "must be JSON"));
-                }
-                Raw::Json(text.into_owned())
-            } else {
-                Raw::Text(text.into_owned())
-            };
-            // A part of JSON that is an array stands for the whole property.
-            let whole = is_json && part.body.trim_ascii_start().starts_with(b"[");
-            add(&mut members, part.name, raw, if whole { &free } else { shape })?;
-        }
-        self.object(members)
-    }
-
-    fn part_type(&self, part: &Part<'_>) -> Result<(), Problem> {
-        let Some(encoding) = self.encodings.get(&part.name).filter(|encoding| !encoding.types.is_empty())
-        else {
-            return Ok(());
-        };
-        let plain = ContentType { essence: String::from("text/plain"), parameters: Vec::new() };
-        let actual = part.content_type.as_ref().unwrap_or(&plain);
-        if encoding.types.iter().any(|range| range.matches(actual).is_some()) {
-            return Ok(());
-        }
-        Err(Problem::at(
-            &part.name,
-            "contentType",
-            "the part must be of a content type that the contract names",
-        ))
-    }
-
-    fn object(&self, members: Vec<(String, Raw)>) -> Result<Tape, Problem> {
+    pub(crate) fn object(&self, members: Vec<(String, Raw)>) -> Result<Tape, Problem> {
         let raw = Raw::Map(members);
         // Text that a union of types could read in two ways is taken as text first.
         for literal in [true, false] {
@@ -312,6 +273,10 @@ impl MediaRules {
                 let boundary = actual.parameter("boundary")?;
                 let mut parts = multipart::parse(input.bytes, boundary).ok()?;
                 parts.retain(|part| !is_stripped(&part.name, &strip));
+                for part in &mut parts {
+                    let declared = self.part_headers(&part.name);
+                    part.others.retain(|(name, _)| declared.contains(name));
+                }
                 multipart::write(&parts, boundary, &mut bytes);
                 let content_type = Some(format!("multipart/form-data; boundary=\"{boundary}\""));
                 Some(Rewritten { bytes, content_type })
@@ -338,7 +303,12 @@ fn structured(text: &str, shape: &Shape) -> Raw {
 }
 
 /// Adds a member; a repeated one makes a list where the schema has one, and is refused elsewhere.
-fn add(members: &mut Vec<(String, Raw)>, name: String, raw: Raw, shape: &Shape) -> Result<(), Problem> {
+pub(crate) fn add(
+    members: &mut Vec<(String, Raw)>,
+    name: String,
+    raw: Raw,
+    shape: &Shape,
+) -> Result<(), Problem> {
     match members.iter_mut().find(|(known, _)| *known == name) {
         Some((_, Raw::List(items))) if shape.items.is_some() => items.push(raw),
         Some(_) => return Err(Problem::at(&name, "duplicate", "must be given once")),
@@ -348,26 +318,19 @@ fn add(members: &mut Vec<(String, Raw)>, name: String, raw: Raw, shape: &Shape) 
     Ok(())
 }
 
-/// Text, or for bytes that are not UTF-8 one character per byte, so that lengths are those of the bytes.
-fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
-    }
-}
-
-struct Problem {
+/// Why a body cannot be read as what the contract declares.
+pub(crate) struct Problem {
     at: String,
     keyword: &'static str,
     message: &'static str,
 }
 
 impl Problem {
-    fn new(keyword: &'static str, message: &'static str) -> Self {
+    pub(crate) fn new(keyword: &'static str, message: &'static str) -> Self {
         Self { at: String::new(), keyword, message }
     }
 
-    fn at(name: &str, keyword: &'static str, message: &'static str) -> Self {
+    pub(crate) fn at(name: &str, keyword: &'static str, message: &'static str) -> Self {
         Self { at: crate::pointer::join("", name), keyword, message }
     }
 }

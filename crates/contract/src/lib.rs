@@ -24,6 +24,7 @@ mod media;
 mod model;
 mod multipart;
 mod parameter;
+mod parts;
 mod percent;
 mod pointer;
 mod query;

@@ -86,6 +86,7 @@ pub(crate) fn kind(essence: &str) -> MediaKind {
         | "application/x-ndjson"
         | "application/x-jsonlines"
         | "application/xml"
+        | "text/event-stream"
         | "text/xml"
         | "application/yaml"
         | "application/x-yaml"
@@ -112,6 +113,12 @@ impl Range {
         let (kind, subtype) = parsed.essence.split_once('/')?;
         let parameters = parsed.parameters.into_iter().filter(|(name, _)| name != "charset").collect();
         Some(Self { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters })
+    }
+
+    /// Whether it takes types that are no text.
+    pub(crate) fn may_be_bytes(&self) -> bool {
+        let text = self.kind == "text";
+        !text && (!self.is_exact() || matches!(kind(&self.essence()), MediaKind::Binary | MediaKind::Opaque))
     }
 
     pub(crate) fn is_exact(&self) -> bool {

@@ -14,6 +14,8 @@ pub(crate) struct Part<'a> {
     pub(crate) name: String,
     pub(crate) filename: Option<String>,
     pub(crate) content_type: Option<ContentType>,
+    /// Other header fields, names in lower case: only those that the contract declares may pass.
+    pub(crate) others: Vec<(String, &'a str)>,
     pub(crate) body: &'a [u8],
 }
 
@@ -57,6 +59,8 @@ fn part(bytes: &[u8]) -> Result<Part<'_>, &'static str> {
         .map_err(|_| "header fields of a part must be UTF-8")?;
     let mut disposition = None;
     let mut content_type = None;
+    let mut others: Vec<(String, &str)> = Vec::new();
+    let body = bytes.get(end + 4..).unwrap_or_default();
     for line in head.split("\r\n") {
         if line.contains(['\n', '\r', '\0']) {
             return Err("header fields of a part must end with CRLF");
@@ -66,7 +70,8 @@ fn part(bytes: &[u8]) -> Result<Part<'_>, &'static str> {
             return Err("a header field of a part must have a name");
         }
         let value = value.trim_matches([' ', '\t']);
-        let known = match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        let known = match name.as_str() {
             "content-disposition" => disposition.replace(value).is_some(),
             "content-type" => {
                 let parsed = ContentType::parse(value).ok_or("the content type of a part is malformed")?;
@@ -78,14 +83,21 @@ fn part(bytes: &[u8]) -> Result<Part<'_>, &'static str> {
                 }
                 false
             }
-            _ => false,
+            // Some clients say it; a reader that believes another one would find other parts.
+            "content-length" if value == body.len().to_string() => false,
+            "content-length" => return Err("the length of a part must be what it says"),
+            _ => {
+                let known = others.iter().any(|(other, _)| *other == name);
+                others.push((name, value));
+                known
+            }
         };
         if known {
             return Err("a header field of a part must not be repeated");
         }
     }
     let (name, filename) = names(disposition.ok_or("a part must have a content disposition")?)?;
-    Ok(Part { name, filename, content_type, body: bytes.get(end + 4..).unwrap_or_default() })
+    Ok(Part { name, filename, content_type, others, body })
 }
 
 fn names(disposition: &str) -> Result<(String, Option<String>), &'static str> {
@@ -129,6 +141,9 @@ pub(crate) fn write(parts: &[Part<'_>], boundary: &str, out: &mut Vec<u8>) {
                 out.extend([b"; ", name.as_bytes(), b"="].concat());
                 quote(value, out);
             }
+        }
+        for (name, value) in &part.others {
+            out.extend([b"\r\n", name.as_bytes(), b": ", value.as_bytes()].concat());
         }
         out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(part.body);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::percent;
 
-/// Pairs of one query, form or cookie header; more are refused.
+/// Pairs of one query, of one form and of all cookies of a call; more are refused.
 pub const MAX_PAIRS: usize = 1024;
 
 /// One `name=value`.
@@ -49,12 +49,19 @@ pub(crate) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Fault> {
     Ok(out)
 }
 
-/// Splits a `Cookie` field (RFC 6265 §4.2.1); values keep their text, surrounding quotes are dropped.
+/// Splits a `Cookie` field (RFC 6265 §4.2.1). All of it: what is not listed here is sent unchecked, so the caller counts.
+/// Values keep their text, quotes too: some servers drop them and some do not.
 pub(crate) fn cookies(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(';').map(str::trim).filter(|piece| !piece.is_empty()).take(MAX_PAIRS).map(|piece| {
+    cookie_pieces(text).map(|piece| {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        let value = value.trim();
-        let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        (name.trim(), value)
+        (name.trim_matches(BLANK), value.trim_matches(BLANK))
     })
 }
+
+/// The pieces of a `Cookie` field that are not empty.
+pub(crate) fn cookie_pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(';').map(|piece| piece.trim_matches(BLANK)).filter(|piece| !piece.is_empty())
+}
+
+/// White space of HTTP (RFC 9110 §5.6.3). Others are text: a server that does not drop them reads another name.
+pub(crate) const BLANK: [char; 2] = [' ', '\t'];

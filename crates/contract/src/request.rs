@@ -58,12 +58,10 @@ impl Stripped {
     /// A `Cookie` field without the stripped cookies; `None` when nothing is left.
     #[must_use]
     pub fn apply_cookie(&self, raw: &str) -> Option<String> {
-        let kept: Vec<&str> = raw
-            .split(';')
-            .map(str::trim)
+        let kept: Vec<&str> = query::cookie_pieces(raw)
             .filter(|piece| {
-                let name = piece.split_once('=').map_or(*piece, |(name, _)| name).trim();
-                !piece.is_empty() && !self.cookies.iter().any(|stripped| stripped == name)
+                let name = piece.split_once('=').map_or(*piece, |(name, _)| name).trim_matches(query::BLANK);
+                !self.cookies.iter().any(|stripped| stripped == name)
             })
             .collect();
         (!kept.is_empty()).then(|| kept.join("; "))
@@ -213,8 +211,15 @@ impl RequestRules {
         let mut found: Vec<(&str, &str)> = Vec::new();
         for field in headers.get_all(header::COOKIE) {
             match std::str::from_utf8(field.as_bytes()) {
-                Ok(text) => found.extend(query::cookies(text).take(query::MAX_PAIRS)),
+                // One more than the bound is enough to know.
+                Ok(text) => {
+                    found.extend(query::cookies(text).take(query::MAX_PAIRS + 1 - found.len()));
+                }
                 Err(_) => out.push(Place::Cookie, "", "encoding", "cookies must be UTF-8"),
+            }
+            if found.len() > query::MAX_PAIRS {
+                out.push(Place::Cookie, "", "bounds", "there are too many cookies");
+                return;
             }
         }
         for parameter in &self.cookies {
@@ -224,7 +229,16 @@ impl RequestRules {
                 out.push(Place::Cookie, &parameter.name, "duplicate", "must be given once");
                 continue;
             }
-            parameter.check_single(value, out);
+            // Quotes are dropped by some servers and kept by others, so no check of either holds for both.
+            if value.is_some_and(|value| value.starts_with('"')) {
+                out.push(Place::Cookie, &parameter.name, "encoding", "must be written without quotes");
+                continue;
+            }
+            // A plus is a plus in a cookie: only queries and forms write spaces so.
+            match value.filter(|value| value.contains('+')) {
+                Some(value) => parameter.check_single(Some(&value.replace('+', "%2B")), out),
+                None => parameter.check_single(value, out),
+            }
         }
         for (name, _) in &found {
             if self.cookies.iter().any(|parameter| parameter.name == *name)

@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     pub(crate) fields: Option<Fields>,
     /// The schema names no type.
     any: bool,
+    /// A string that stands for bytes (`format: binary`, `contentEncoding`, `contentMediaType`).
+    bytes: bool,
 }
 
 /// An object's properties.
@@ -75,6 +77,11 @@ impl Shape {
         self.any || self.string || self.number || self.boolean || self.null
     }
 
+    /// Whether a part of multipart may hold bytes that are no text.
+    pub(crate) fn is_bytes(&self) -> bool {
+        self.any || self.bytes
+    }
+
     pub(crate) fn is_compound(&self) -> bool {
         self.items.is_some() || self.fields.is_some()
     }
@@ -92,7 +99,10 @@ impl Shape {
     fn read_one(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
         let Some(spot) = lowering.settle(spot) else { return };
         let Some(Value::Object(map)) = lowering.documents.get(&spot) else { return };
-        self.null |= map.get("nullable") == Some(&Value::Bool(true));
+        self.null |= lowering.old && map.get("nullable") == Some(&Value::Bool(true));
+        self.bytes |= map.get("format").is_some_and(|format| format == "binary")
+            || map.contains_key("contentEncoding")
+            || map.contains_key("contentMediaType");
         let names: Vec<&str> = match map.get("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),

@@ -1,14 +1,18 @@
-//! From host, path and method to one operation of one contract.
+//! From host, path and method to one operation of one contract: the tree of an API; [`RouteTable`] chooses the API.
 //!
 //! A tree of segments per API. At each level literal segments win over segments with literal parts, those over plain
 //! parameters, those over a tail (OpenAPI 3.1 section 4.8.8.2: concrete before templated); a dead end goes back to the
 //! next kind. A node is reached on one way only, so a search visits each node at most once.
+
+mod table;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use http::Method;
 use smallvec::SmallVec;
+
+pub use table::{Mount, Route, RouteTable};
 
 /// Number of an operation in [`crate::Snapshot::operations`].
 pub type OperationIndex = u32;
@@ -281,85 +285,6 @@ fn range(start: usize, length: usize) -> (u32, u32) {
     (start32, start32.saturating_add(u32::try_from(length).unwrap_or(u32::MAX)))
 }
 
-/// Where an API is mounted.
-#[derive(Debug)]
-pub struct Mount {
-    /// Listeners that serve it, by number; empty means all.
-    pub listeners: Vec<u16>,
-    /// Hosts in lower case, `*.example.com` for any one label; empty means any host.
-    pub hosts: Vec<Box<str>>,
-    /// Base path without a slash at its end; empty for the root.
-    pub base: Box<str>,
-    /// Its operations.
-    pub tree: Tree,
-}
-
-/// What a call came to.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Route<'t> {
-    /// This operation.
-    Operation(OperationIndex, Params),
-    /// The path is there, with these methods only.
-    OtherMethods(&'t [(Method, OperationIndex)], Params),
-    /// No operation has this path.
-    NoPath,
-    /// No API has this host.
-    NoHost,
-}
-
-/// All mounts, longest base path first.
-#[derive(Debug, Default)]
-pub struct RouteTable {
-    mounts: Vec<Mount>,
-}
-
-impl RouteTable {
-    /// Orders the mounts.
-    #[must_use]
-    pub fn new(mut mounts: Vec<Mount>) -> Self {
-        mounts.sort_by_key(|mount| std::cmp::Reverse((mount.base.len(), !mount.hosts.is_empty())));
-        Self { mounts }
-    }
-
-    /// Finds the operation of a call. `host` is in lower case and without port and trailing dot.
-    #[must_use]
-    pub fn find(&self, listener: u16, host: &str, path: &str, method: &Method) -> Route<'_> {
-        let mut host_known = false;
-        let mut other = None;
-        for mount in &self.mounts {
-            let here = mount.listeners.is_empty() || mount.listeners.contains(&listener);
-            if !here || !host_matches(&mount.hosts, host) {
-                continue;
-            }
-            host_known = true;
-            if !path.starts_with(&*mount.base) {
-                continue;
-            }
-            match mount.tree.find(path, mount.base.len(), method) {
-                Found::Operation(operation, params) => return Route::Operation(operation, params),
-                Found::OtherMethods(methods, params) if other.is_none() => other = Some((methods, params)),
-                _ => {}
-            }
-        }
-        match other {
-            Some((methods, params)) => Route::OtherMethods(methods, params),
-            None if host_known => Route::NoPath,
-            None => Route::NoHost,
-        }
-    }
-}
-
-fn host_matches(patterns: &[Box<str>], host: &str) -> bool {
-    patterns.is_empty()
-        || patterns.iter().any(|pattern| match pattern.strip_prefix("*.") {
-            Some(suffix) => host
-                .strip_suffix(suffix)
-                .and_then(|label| label.strip_suffix('.'))
-                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
-            None => &**pattern == host,
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,40 +352,5 @@ mod tests {
         for bad in ["a", "/{", "/{}", "/}", "/{a}{b}", "/{a}/{a}", "/a}b{c}"] {
             assert!(Template::parse(bad, false).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn mounts_are_told_apart_by_listener_host_and_base() {
-        let mount = |listeners: &[u16], hosts: &[&str], base: &str, operation: u32| {
-            let mut tree = Tree::default();
-            tree.insert(&Template::parse("/x", false).unwrap(), Method::GET, operation).unwrap();
-            Mount {
-                listeners: listeners.to_vec(),
-                hosts: hosts.iter().map(|host| (*host).into()).collect(),
-                base: base.into(),
-                tree,
-            }
-        };
-        let table = RouteTable::new(vec![
-            mount(&[], &["api.example.com"], "", 1),
-            mount(&[], &["api.example.com"], "/v2", 2),
-            mount(&[1], &["*.example.org"], "", 3),
-        ]);
-        let cases = [
-            (0, "api.example.com", "/x", Some(1)),
-            (0, "api.example.com", "/v2/x", Some(2)),
-            (0, "api.example.com", "/v2x", None),
-            (1, "a.example.org", "/x", Some(3)),
-            (0, "a.example.org", "/x", None),
-            (1, "a.b.example.org", "/x", None),
-        ];
-        for (listener, host, path, expected) in cases {
-            let found = match table.find(listener, host, path, &Method::GET) {
-                Route::Operation(operation, _) => Some(operation),
-                _ => None,
-            };
-            assert_eq!(found, expected, "{listener} {host} {path}");
-        }
-        assert_eq!(table.find(0, "evil", "/x", &Method::GET), Route::NoHost);
     }
 }

@@ -26,6 +26,7 @@ mod paths;
 mod rules;
 mod sample;
 mod tokens;
+mod wire;
 
 /// A target: takes any bytes, panics on a finding.
 pub type Target = fn(&[u8]);

@@ -5,13 +5,20 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use engine::{Clock, Tick, UnixTime};
+use parking_lot::{Condvar, Mutex};
+
+use crate::timestamp;
 
 /// How often waiting lines are written.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// A write that takes longer is told as a fault.
+const HANGING: Duration = Duration::from_secs(2);
+/// How long a flush, the last one too, waits for the sink.
+const FLUSH: Duration = Duration::from_secs(2);
 /// Most bytes of lines that wait per core; what comes on top is lost and counted.
 const WAITING: usize = 8 * 1024 * 1024;
 
@@ -30,23 +37,37 @@ pub enum Destination {
 #[derive(Debug)]
 pub struct AccessLog {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writer: Thread,
 }
 
+/// What the cores, the writer and those who ask share. Nobody holds one of these locks while something is written: a
+/// pipe that nobody reads must stop the writer only.
 #[derive(Debug)]
 struct Shared {
     buffers: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
-    /// Held while lines are written, so that a flush returns after what it found was written.
-    sink: Mutex<Sink>,
+    state: Mutex<State>,
+    /// Told of each change of [`State::done`].
+    changed: Condvar,
     lost: AtomicU64,
     stop: AtomicBool,
     reopen: AtomicBool,
+    clock: Arc<dyn Clock>,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    fault: Option<String>,
+    /// Since when one write goes on.
+    writing: Option<(Tick, UnixTime)>,
+    /// Flushes asked for, and those whose lines are written.
+    asked: u64,
+    done: u64,
+}
+
+/// Held by the writer alone.
 #[derive(Debug)]
 struct Sink {
     file: Option<(PathBuf, File)>,
-    fault: Option<String>,
 }
 
 /// One core's end of the log.
@@ -70,26 +91,30 @@ impl Buffer {
 }
 
 impl AccessLog {
-    pub(crate) fn open(destination: &Destination) -> io::Result<Self> {
+    pub(crate) fn open(destination: &Destination, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let file = match destination {
             Destination::File(path) => Some((path.clone(), open(path)?)),
             _ => None,
         };
         let shared = Arc::new(Shared {
             buffers: Mutex::default(),
-            sink: Mutex::new(Sink { file, fault: None }),
+            state: Mutex::default(),
+            changed: Condvar::new(),
             lost: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
+            clock,
         });
         let writing = Arc::clone(&shared);
+        let mut sink = Sink { file };
         let writer = thread::Builder::new().name(String::from("access-log")).spawn(move || {
             while !writing.stop.load(Ordering::Acquire) {
                 thread::park_timeout(INTERVAL);
-                writing.write_waiting();
+                writing.write_waiting(&mut sink);
             }
         })?;
-        Ok(Self { shared, writer: Some(writer) })
+        // Not joined: its last word is a flush, which is waited for, and one that hangs in a write ends with the process.
+        Ok(Self { shared, writer: writer.thread().clone() })
     }
 
     /// A new core's end.
@@ -105,15 +130,32 @@ impl AccessLog {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
-    /// Why the last write failed, until one succeeds.
+    /// Why the last write failed, until one succeeds, or since when one hangs.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        self.shared.sink.lock().fault.clone()
+        let state = self.shared.state.lock();
+        if let Some((since, at)) = state.writing
+            && self.shared.clock.now().since(since) >= HANGING
+        {
+            let mut text = b"blocked since ".to_vec();
+            timestamp::push(&mut text, at);
+            text.extend_from_slice(b": what reads the log takes nothing");
+            return Some(String::from_utf8_lossy(&text).into_owned());
+        }
+        state.fault.clone()
     }
 
-    /// Writes what waits now.
+    /// Writes what waits now. Ends without it after [`FLUSH`], when the sink takes nothing.
     pub fn flush(&self) {
-        self.shared.write_waiting();
+        let mut state = self.shared.state.lock();
+        state.asked += 1;
+        let own = state.asked;
+        self.writer.unpark();
+        while state.done < own {
+            if self.shared.changed.wait_for(&mut state, FLUSH).timed_out() {
+                return;
+            }
+        }
     }
 
     /// Opens the file again before the next write.
@@ -124,68 +166,70 @@ impl AccessLog {
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
+        self.flush();
         self.shared.stop.store(true, Ordering::Release);
-        if let Some(writer) = self.writer.take() {
-            Thread::unpark(writer.thread());
-            // The writer panics only if it is broken; its last lines are lost then.
-            let _ = writer.join();
-        }
-        self.shared.write_waiting();
+        self.writer.unpark();
     }
 }
 
 impl Shared {
-    fn write_waiting(&self) {
-        let mut sink = self.sink.lock();
-        if self.reopen.swap(false, Ordering::AcqRel) {
-            sink.reopen();
+    fn write_waiting(&self, sink: &mut Sink) {
+        let asked = self.state.lock().asked;
+        if self.reopen.swap(false, Ordering::AcqRel)
+            && let Err(why) = sink.reopen()
+        {
+            self.state.lock().fault = Some(why);
         }
         let buffers: Vec<_> = self.buffers.lock().iter().map(Arc::clone).collect();
         for buffer in buffers {
             let lines = std::mem::take(&mut *buffer.lock());
             if !lines.is_empty() {
-                let written = sink.write(&lines);
-                if written < lines.len() {
-                    let rest = lines.get(written..).unwrap_or_default();
-                    let lost = rest.iter().filter(|byte| **byte == b'\n').count();
-                    self.lost.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
-                }
+                self.write(sink, &lines);
             }
+        }
+        self.state.lock().done = asked;
+        self.changed.notify_all();
+    }
+
+    /// Writes as much as it can; what is left is lost and counted.
+    fn write(&self, sink: &mut Sink, lines: &[u8]) {
+        self.state.lock().writing = Some((self.clock.now(), self.clock.unix()));
+        let result = sink.write(lines);
+        let mut state = self.state.lock();
+        state.writing = None;
+        state.fault = None;
+        if let Err((written, why)) = result {
+            state.fault = Some(why);
+            let rest = lines.get(written..).unwrap_or_default();
+            let lost = rest.iter().filter(|byte| **byte == b'\n').count();
+            self.lost.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 }
 
 impl Sink {
-    /// Writes as much as it can and returns how much that was.
-    fn write(&mut self, mut lines: &[u8]) -> usize {
-        let all = lines.len();
-        while !lines.is_empty() {
+    /// Writes all; else gives how much it could, and why.
+    fn write(&mut self, lines: &[u8]) -> Result<(), (usize, String)> {
+        let mut written = 0;
+        while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
             let result = match &mut self.file {
-                Some((_, file)) => file.write(lines),
-                None => io::stdout().lock().write(lines),
+                Some((_, file)) => file.write(rest),
+                None => io::stdout().lock().write(rest),
             };
             match result {
-                Ok(0) => return self.fail(all - lines.len(), "nothing could be written"),
-                Ok(written) => lines = lines.get(written..).unwrap_or_default(),
+                Ok(0) => return Err((written, String::from("nothing could be written"))),
+                Ok(more) => written += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.fail(all - lines.len(), &error.to_string()),
+                Err(error) => return Err((written, error.to_string())),
             }
         }
-        self.fault = None;
-        all
+        Ok(())
     }
 
-    fn fail(&mut self, written: usize, why: &str) -> usize {
-        self.fault = Some(why.to_owned());
-        written
-    }
-
-    fn reopen(&mut self) {
-        let Some((path, file)) = &mut self.file else { return };
-        match open(path) {
-            Ok(opened) => *file = opened,
-            Err(error) => self.fault = Some(error.to_string()),
-        }
+    fn reopen(&mut self) -> Result<(), String> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        *file = open(path).map_err(|error| error.to_string())?;
+        Ok(())
     }
 }
 

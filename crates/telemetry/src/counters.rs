@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::bounds::Bound;
 use engine::plan::{Mode, OperationPlan};
 use engine::record::ConnectionEvent;
-use engine::{Call, Outcome, Snapshot};
+use engine::{Call, Outcome, Snapshot, codes};
 
 /// Different statuses counted per operation; what an odd upstream invents beyond is counted as 0.
 const STATUSES: usize = 32;
@@ -101,6 +101,10 @@ impl Counters {
             }
         }
         for verdict in decision.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Allow) {
+            // The data plane counts the bodies that it cut off; one that said its length was refused by a control.
+            if verdict.code == Some(&codes::BODY_TOO_LARGE) {
+                self.bound(Bound::Body);
+            }
             let code = verdict.code.map_or("", |code| code.name);
             self.verdict((verdict.control, verdict.outcome, verdict.mode, code), 1);
         }

@@ -78,10 +78,17 @@ pub(crate) fn render(total: &Counters, lost: u64, own: &[Sample]) -> String {
 }
 
 fn calls(out: &mut Page, total: &Counters) {
-    out.head("yett_calls_total", "Calls by operation, status and code.", "counter");
+    out.head("yett_calls_total", "Calls by operation, status, code and who is to blame.", "counter");
     let mut line = |api: &str, operation: &str, status: u16, code: &str, count: u64| {
         let status = status.to_string();
-        let labels = [("api", api), ("operation", operation), ("status", status.as_str()), ("code", code)];
+        let blame = engine::codes::find(code).map_or("", |code| code.blame.name());
+        let labels = [
+            ("api", api),
+            ("operation", operation),
+            ("status", status.as_str()),
+            ("code", code),
+            ("blame", blame),
+        ];
         out.line("yett_calls_total", &labels, count);
     };
     for ((api, operation), calls) in &total.calls {

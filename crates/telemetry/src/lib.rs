@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use engine::bounds::Bound;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
-use engine::{Call, Snapshot};
+use engine::{Call, Clock, Snapshot};
 use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
@@ -39,10 +39,10 @@ impl Telemetry {
     ///
     /// # Errors
     /// When the log cannot be opened.
-    pub fn new(destination: &Destination) -> std::io::Result<Self> {
+    pub fn new(destination: &Destination, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let log = match destination {
             Destination::Off => None,
-            other => Some(AccessLog::open(other)?),
+            other => Some(AccessLog::open(other, clock)?),
         };
         Ok(Self { log, cores: Mutex::default() })
     }
@@ -63,7 +63,7 @@ impl Telemetry {
         self.log.as_ref().and_then(AccessLog::fault)
     }
 
-    /// Writes what waits.
+    /// Writes what waits; gives up after two seconds, when the log cannot be written.
     pub fn flush(&self) {
         if let Some(log) = &self.log {
             log.flush();

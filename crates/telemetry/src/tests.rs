@@ -6,7 +6,7 @@ use engine::call::{BodyLength, CallId, Peer, Request};
 use engine::plan::{BodyMode, Mode, OperationPlan, PlaceId, ResponseMode, Stage};
 use engine::route::RouteTable;
 use engine::snapshot::Live;
-use engine::{Clock, Decision, Outcome, Recorded, codes};
+use engine::{Decision, Outcome, Recorded, codes};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use testkit::FakeClock;
 
@@ -108,7 +108,7 @@ fn lines_are_json_that_says_why_and_keeps_secrets() {
 
 #[test]
 fn numbers_add_up_over_cores_and_reloads() {
-    let telemetry = Telemetry::new(&Destination::Off).unwrap();
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
     let (one, two) = (telemetry.core(0), telemetry.core(1));
     let old = plan();
     one.call(&snapshot(1), &call("a", &old));
@@ -124,8 +124,8 @@ fn numbers_add_up_over_cores_and_reloads() {
         value: 2.0,
     }]);
     for expected in [
-        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"200\",code=\"\"} 2\n",
-        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"429\",code=\"rate_limited\"} 1\n",
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"200\",code=\"\",blame=\"\"} 2\n",
+        "yett_calls_total{api=\"orders\",operation=\"getOrder\",status=\"429\",code=\"rate_limited\",blame=\"client\"} 1\n",
         "yett_verdicts_total{control=\"limits\",outcome=\"throttle\",mode=\"enforce\",code=\"rate_limited\"} 1\n",
         "yett_call_duration_seconds_bucket{le=\"0.0001\"} 0\n",
         "yett_call_duration_seconds_bucket{le=\"0.00025\"} 3\n",
@@ -141,8 +141,21 @@ fn numbers_add_up_over_cores_and_reloads() {
 }
 
 #[test]
+fn a_body_refused_by_its_length_is_counted_as_bound() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let core = telemetry.core(0);
+    core.call(&snapshot(1), &refused(&plan()));
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"body\"} 0\n"));
+    let mut call = refused(&plan());
+    call.decision.code = Some(&codes::BODY_TOO_LARGE);
+    call.decision.verdicts[0].code = Some(&codes::BODY_TOO_LARGE);
+    core.call(&snapshot(1), &call);
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"body\"} 1\n"));
+}
+
+#[test]
 fn statuses_of_an_odd_upstream_are_bounded() {
-    let telemetry = Telemetry::new(&Destination::Off).unwrap();
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
     let core = telemetry.core(0);
     let plan = plan();
     for status in 100..999 {
@@ -158,7 +171,7 @@ fn statuses_of_an_odd_upstream_are_bounded() {
 fn the_log_is_written_rotated_and_a_full_disk_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
-    let telemetry = Telemetry::new(&Destination::File(path.clone())).unwrap();
+    let telemetry = Telemetry::new(&Destination::File(path.clone()), Arc::new(FakeClock::new())).unwrap();
     let core = telemetry.core(0);
     let plan = plan();
     core.call(&snapshot(1), &call("a", &plan));
@@ -173,9 +186,52 @@ fn the_log_is_written_rotated_and_a_full_disk_is_said() {
     assert_eq!((lines("old.log"), lines("access.log")), (1, 2));
     assert_eq!(telemetry.log_fault(), None);
 
-    let full = Telemetry::new(&Destination::File("/dev/full".into())).unwrap();
+    let full = Telemetry::new(&Destination::File("/dev/full".into()), Arc::new(FakeClock::new())).unwrap();
     full.core(0).call(&snapshot(1), &call("a", &plan));
     full.flush();
     assert!(full.log_fault().unwrap().contains("No space left"));
     assert!(full.render(&[]).contains("yett_log_lines_lost_total 1\n"));
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_its_writer_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Both ends, so that it opens; never read, until the end.
+    let mut reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let clock = FakeClock::new();
+    let telemetry = Telemetry::new(&Destination::File(path), Arc::new(clock.clone())).unwrap();
+    let core = telemetry.core(0);
+    let plan = plan();
+    // More than a pipe holds.
+    for _ in 0..1000 {
+        core.call(&snapshot(1), &call("a", &plan));
+    }
+    telemetry.flush();
+    assert_eq!(telemetry.log_fault(), None, "it may only be slow");
+    clock.advance(Duration::from_secs(3));
+    let fault = telemetry.log_fault().unwrap_or_default();
+    assert!(fault.starts_with("blocked since 2026-01-01T00:00:00.000Z"), "{fault}");
+    core.call(&snapshot(1), &call("a", &plan));
+    assert!(telemetry.render(&[]).contains("yett_calls_total"), "nobody else waits");
+    // Somebody reads: it goes on, and nothing was lost.
+    let reading = std::thread::spawn(move || {
+        let (mut lines, mut buffer) = (0, [0; 65_536]);
+        while lines < 1001 {
+            let read = std::io::Read::read(&mut reader, &mut buffer).unwrap();
+            lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count();
+        }
+        reader
+    });
+    let mut reader = reading.join().unwrap();
+    telemetry.flush();
+    assert_eq!(telemetry.log_fault(), None);
+    assert!(telemetry.render(&[]).contains("yett_log_lines_lost_total 0\n"));
+    // And an end that does not hang.
+    for _ in 0..1000 {
+        core.call(&snapshot(1), &call("a", &plan));
+    }
+    drop(telemetry);
+    let _ = std::io::Read::read(&mut reader, &mut [0; 16]);
 }

@@ -33,7 +33,8 @@ fn told(gateway: &Gateway, reply: &Reply, status: u16, code: &str, name: &str) {
         (Some(code), Some("upstream")),
         "{name}: {line}"
     );
-    assert!(gateway.metric("yett_calls_total", &[("code", code)]) >= 1.0, "{name}");
+    let labels = [("code", code), ("blame", "upstream")];
+    assert!(gateway.metric("yett_calls_total", &labels) >= 1.0, "{name}");
 }
 
 #[test]
@@ -265,6 +266,32 @@ fn a_full_disk_stops_no_call_and_is_said() {
     assert_eq!(gateway.admin("/health").status, 200);
     let lost = gateway.metric("yett_log_lines_lost_total", &[]);
     assert!(lost >= 1.0, "the lines that were lost are counted: {}", gateway.admin("/metrics").text());
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_call_and_no_operator() {
+    let recorder = Recorder::start();
+    // A pipe that is full before the first call.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut pipe, &[b'\n'; 65_536]).unwrap();
+    let log = format!("file:{}", path.display());
+    let gateway = Gateway::with(&Setup { log, ..Setup::default() }, &recorder.url());
+    assert_eq!(gateway.call(get("/things", "")).status, 200);
+    let said = testkit::until(15, || {
+        let detail: serde_json::Value = serde_json::from_slice(&gateway.admin("/ready").body).ok()?;
+        let fault = detail["access_log"]["fault"].as_str()?;
+        fault.starts_with("blocked since 20").then_some(())
+    });
+    assert!(said.is_some(), "{}", gateway.admin("/ready").text());
+    assert_eq!(gateway.admin("/health").status, 200);
+    assert!(gateway.metric("yett_calls_total", &[("status", "200")]) >= 1.0);
+    assert_eq!(gateway.call(get("/things", "")).status, 200, "calls go on");
+    let deadline = Deadline::seconds(15);
+    drop(gateway);
+    assert!(!deadline.is_over(), "it ends");
 }
 
 #[test]

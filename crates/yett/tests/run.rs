@@ -88,7 +88,7 @@ fn reloads_swap_what_is_good_and_keep_the_old_for_the_rest() {
     gateway.line("reloaded: configuration 3");
     let said = house.good(&["reload"]);
     assert!(said.contains("nothing changed") || said.contains("configuration 3"), "{said}");
-    house.write("yett.yaml", &format!("# a comment\n{document}"));
+    house.write("yett.yaml", &format!("{document}# a comment that moves nothing\n"));
     assert!(house.good(&["reload"]).contains("configuration 3"));
 
     // A socket cannot move under a running gateway.
@@ -97,6 +97,45 @@ fn reloads_swap_what_is_good_and_keep_the_old_for_the_rest() {
     assert!(said.contains("restart-needed") && said.contains("yett.yaml:2:"), "{said}");
     assert_eq!(call(&gateway.url, "GET", "/notes", Some(&read), None).0, 200);
     assert!(house.good(&["status"]).contains("1 alive"));
+}
+
+#[test]
+fn a_comment_moves_the_places_and_resets_nothing() {
+    let (house, service) = (House::new(), Service::start());
+    let document = house.document(service.port).replace("1000/min", "1/hour")
+        + "record: { access_log: \"file:access.log\" }\n";
+    house.write("yett.yaml", &document);
+    let gateway = Gateway::start(&house);
+    let read = token(&house, "notes:read");
+    let get = || call(&gateway.url, "GET", "/notes", Some(&read), None).0;
+    assert_eq!((get(), get()), (200, 429));
+    house.write("yett.yaml", &format!("# one\n# two\n{document}"));
+    assert!(house.good(&["reload"]).contains("configuration 2"));
+    assert_eq!(get(), 429, "the limit's count goes on");
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0);
+    let log = house.read("access.log");
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains("rate_limited")).collect();
+    assert!(refused.len() == 2 && refused[0].contains("yett.yaml:9:"), "{log}");
+    assert!(refused[1].contains("yett.yaml:11:"), "{log}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_keep_it_from_ending() {
+    let (house, service) = (House::new(), Service::start());
+    let path = house.path("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut pipe, &[b'\n'; 65_536]).unwrap();
+    let document = house.document(service.port) + "record: { access_log: \"file:log\" }\n";
+    house.write("yett.yaml", &document);
+    let gateway = Gateway::start(&house);
+    assert_eq!(call(&gateway.url, "GET", "/notes", None, None).0, 401);
+    house.write("yett.yaml", &document.replace("1000/min", "1/hour"));
+    assert!(house.good(&["reload"]).contains("configuration 2"), "the control socket answers");
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0);
+    drop(pipe);
 }
 
 #[test]

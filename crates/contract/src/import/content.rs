@@ -76,7 +76,10 @@ impl Import<'_> {
             Some(Value::Object(encodings)) => self.encodings(&at.join("encoding"), encodings),
             _ => BTreeMap::new(),
         };
-        MediaRules { range, media_type: media_type.to_owned(), checker, shape, encodings, has_schema }
+        // Of a range the client chooses the type: one that nothing reads must not lead around the schema.
+        let readable_only = has_schema && !range.is_exact() && !self.is_bytes(&schema);
+        let media_type = media_type.to_owned();
+        MediaRules { range, media_type, checker, shape, encodings, has_schema, readable_only }
     }
 
     /// Whether a schema says no more than that there are bytes.
@@ -110,12 +113,20 @@ impl Import<'_> {
         let mut out = BTreeMap::new();
         for (name, value) in encodings {
             let spot = at.join(name);
-            if value.get("headers").and_then(Value::as_object).is_some_and(|headers| !headers.is_empty()) {
+            let headers = value.get("headers").and_then(Value::as_object);
+            let headers: Vec<String> =
+                headers.into_iter().flat_map(Map::keys).map(|name| name.to_ascii_lowercase()).collect();
+            if !headers.is_empty() {
                 self.lowering
                     .operation_issue(&spot.join("headers"), "header fields of parts are not checked");
             }
             let types = value.get("contentType").and_then(Value::as_str).unwrap_or_default();
             let types = types.split(',').filter_map(|one| Range::parse(one.trim())).collect();
+            for key in ["encoding", "itemEncoding", "prefixEncoding"] {
+                if value.get(key).is_some() {
+                    self.lowering.operation_issue(&spot.join(key), "parts of parts are not read");
+                }
+            }
             let style = value.get("style").and_then(Value::as_str);
             let parsed = style.and_then(Style::parse);
             if style.is_some() && parsed.is_none() {
@@ -123,7 +134,7 @@ impl Import<'_> {
             }
             let explode = value.get("explode").and_then(Value::as_bool);
             let explode = explode.unwrap_or(parsed.is_none_or(|style| style == Style::Form));
-            out.insert(name.clone(), Encoding { types, style: parsed, explode });
+            out.insert(name.clone(), Encoding { types, style: parsed, explode, headers });
         }
         out
     }

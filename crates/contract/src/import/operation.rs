@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::Value;
 
-use super::{Draft, Import, paths, servers};
+use super::{Draft, Import, keys, paths, servers};
 use crate::body::MediaRules;
 use crate::documents::Spot;
 use crate::lower::Side;
@@ -31,6 +31,8 @@ impl Import<'_> {
             return None;
         }
         self.lowering.begin_operation();
+        self.keys(spot, value, keys::OPERATION, "an operation");
+        self.default_dialect();
         let id = value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.map_or_else(|| format!("{method} {template}"), str::to_owned);
         let security = self.security(spot, value, &id);
@@ -121,7 +123,8 @@ impl Import<'_> {
         let Some((at, body)) = self.documents.follow(&spot.join("requestBody")) else {
             return (Vec::new(), false);
         };
-        let required = body.get("required").and_then(Value::as_bool) == Some(true);
+        self.keys(&at, body, keys::REQUEST_BODY, "a request body");
+        let required = self.flag(&at, body, "required");
         let media = self.content(&at, body, Side::Request, self.options.undeclared.property);
         if media.iter().any(|media| !media.has_schema) {
             self.open.push(Open {

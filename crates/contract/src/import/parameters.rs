@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Import;
+use super::{Import, keys};
 use crate::checker::Checker;
 use crate::documents::Spot;
 use crate::fast::Fast;
@@ -75,10 +75,10 @@ impl Import<'_> {
         if whole_query {
             self.lowering.operation_issue(at, "a parameter that is the whole query string is not checked");
         }
+        self.keys(at, value, keys::PARAMETER, "a parameter");
         let mut parameter = self.value(at, value, place, Side::Request)?;
         parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
-        parameter.required =
-            place == Place::Path || value.get("required").and_then(Value::as_bool) == Some(true);
+        parameter.required = self.flag(at, value, "required") || place == Place::Path;
         parameter.whole_query = whole_query;
         Some(parameter)
     }
@@ -89,7 +89,15 @@ impl Import<'_> {
         let explode = value.get("explode").and_then(Value::as_bool).unwrap_or(style == Style::Form);
         let (schema, json) = match value.get("content").and_then(Value::as_object) {
             Some(content) => {
-                let (media, _) = content.iter().next()?;
+                let Some(media) = content.keys().next().filter(|_| content.len() == 1) else {
+                    let message = "`content` of a parameter has exactly one media type";
+                    self.documents.error(&at.join("content"), "bad-parameter", message, "keep one");
+                    return None;
+                };
+                if value.get("schema").is_some() {
+                    let message = "a parameter has `schema` or `content`, not both";
+                    self.documents.error(&at.join("content"), "bad-parameter", message, "keep one of them");
+                }
                 let json =
                     Range::parse(media).is_some_and(|range| media::kind(&range.essence()) == MediaKind::Json);
                 let schema = at.at(&["content", media, "schema"]);
@@ -116,6 +124,10 @@ impl Import<'_> {
             }
             None => (free, Shape::free(), None),
         };
+        if place == Place::Cookie && explode && shape.is_compound() && !shape.is_scalar() && !json {
+            let what = "a list or an object spread over several cookies is not read: write `explode: false`";
+            self.lowering.operation_issue(at, what);
+        }
         Some(Parameter {
             place,
             name: String::new(),
@@ -163,7 +175,7 @@ impl Import<'_> {
             let Some((at, value)) = self.documents.follow(&list.join(name)) else { continue };
             let Some(mut parameter) = self.value(&at, value, Place::Header, Side::Response) else { continue };
             parameter.name = name.to_ascii_lowercase();
-            parameter.required = value.get("required").and_then(Value::as_bool) == Some(true);
+            parameter.required = self.flag(&at, value, "required");
             out.push(parameter);
         }
         out

@@ -71,6 +71,9 @@ const KNOWN: &[&str] = &[
     "nullable",
 ];
 
+/// What is said of every `$dynamicRef`.
+pub(super) const DYNAMIC: &str = "`$dynamicRef` is followed as a plain `$ref`";
+
 pub(super) fn is_annotation(key: &str) -> bool {
     key.starts_with("x-") || ANNOTATIONS.contains(&key)
 }
@@ -123,7 +126,11 @@ impl Lowering<'_> {
         let at = spot.join(key);
         let lowered = match key {
             "$ref" | "$dynamicRef" => self.sibling_reference(spot, key, value, views, out),
-            _ if key.starts_with('$') => None,
+            "$schema" => {
+                self.dialect(&at, value);
+                None
+            }
+            "$id" | "$anchor" | "$dynamicAnchor" | "$defs" | "$comment" | "$vocabulary" => None,
             "type" => self.types(&at, value),
             "properties" => self.properties(&at, value, views),
             "patternProperties" => self.pattern_properties(&at, value, views),
@@ -172,6 +179,14 @@ impl Lowering<'_> {
         }
     }
 
+    /// Schemas of older dialects mean other things by some of the same keywords.
+    fn dialect(&mut self, at: &Spot, value: &Value) {
+        let known = value.as_str().is_some_and(is_known_dialect);
+        if !known {
+            self.issue(at, format!("the dialect {} is read as JSON Schema 2020-12", short(value)));
+        }
+    }
+
     fn unknown(&mut self, at: &Spot, key: &str) {
         let hint = diagnostics::nearest(key, KNOWN.iter().copied())
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -212,7 +227,7 @@ impl Lowering<'_> {
             return None;
         };
         if key == "$dynamicRef" {
-            self.issue(&spot.join(key), "`$dynamicRef` is followed as a plain `$ref`");
+            self.issue(&spot.join(key), DYNAMIC);
         }
         let lowered = self.reference(spot, reference, &Context { inherited: true, ..views.part.clone() });
         push_all_of(out, lowered);
@@ -374,9 +389,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// 3.0's `nullable`; where a composition would refuse null on its own, null stands beside it.
+    /// 3.0's `nullable`, which later versions do not have; where a composition would refuse null on its own, null stands beside it.
     fn nullable(&self, map: &Map<String, Value>, composed: bool, mut out: Map<String, Value>) -> Value {
-        if map.get("nullable") != Some(&Value::Bool(true)) {
+        if !self.old || map.get("nullable") != Some(&Value::Bool(true)) {
             return Value::Object(out);
         }
         if composed || !out.contains_key("type") || out.contains_key("const") {
@@ -420,6 +435,15 @@ pub(super) fn push_all_of(out: &mut Map<String, Value>, part: Value) {
     if let Value::Array(parts) = out.entry("allOf").or_insert_with(|| json!([])) {
         parts.push(part);
     }
+}
+
+/// JSON Schema 2020-12 and what OpenAPI 3.1 and 3.2 make of it.
+pub(crate) fn is_known_dialect(uri: &str) -> bool {
+    let uri = uri.trim_end_matches('#');
+    uri == "https://json-schema.org/draft/2020-12/schema"
+        || uri
+            .strip_prefix("https://spec.openapis.org/oas/3.")
+            .is_some_and(|rest| rest.contains("/dialect/") || rest.contains("/schema/"))
 }
 
 fn short(value: &Value) -> String {

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use keywords::is_known_dialect;
+
 use crate::documents::{Documents, Spot};
 use crate::schemas::{BASE, DELEGATE, Definition, Pool, Slot};
 
@@ -75,7 +77,7 @@ pub(crate) struct Lowering<'d> {
     pub(crate) documents: &'d Documents,
     pub(crate) pool: Pool,
     /// OpenAPI 3.0: siblings of `$ref` are ignored, `nullable` counts.
-    old: bool,
+    pub(crate) old: bool,
     memo: HashMap<(Spot, Context), usize>,
     definitions: Vec<(Value, Used)>,
     /// Slots of the definitions that values are handed to.
@@ -211,7 +213,12 @@ impl<'d> Lowering<'d> {
         match documents.get(spot) {
             Some(Value::Bool(value)) => Value::Bool(*value),
             Some(Value::Object(map)) => match self.pure_reference(map) {
-                Some(reference) => self.reference(spot, reference, context),
+                Some(reference) => {
+                    if !map.contains_key("$ref") {
+                        self.issue(&spot.join("$dynamicRef"), keywords::DYNAMIC);
+                    }
+                    self.reference(spot, reference, context)
+                }
                 None => self.object(spot, map, context),
             },
             _ => {
@@ -229,7 +236,10 @@ impl<'d> Lowering<'d> {
     /// The `$ref` of a schema that says nothing else (in 3.0 everything else beside it is ignored).
     fn pure_reference<'v>(&self, map: &'v Map<String, Value>) -> Option<&'v str> {
         let reference = map.get("$ref").or_else(|| map.get("$dynamicRef"))?.as_str()?;
-        let alone = map.keys().all(|key| key.starts_with("$") || keywords::is_annotation(key));
+        let alone = map.keys().all(|key| {
+            let other = key == "$dynamicRef" && map.contains_key("$ref");
+            key.starts_with('$') && !other || keywords::is_annotation(key)
+        });
         (self.old || alone).then_some(reference)
     }
 

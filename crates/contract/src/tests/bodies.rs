@@ -44,8 +44,23 @@ fn media_types_are_matched_narrowest_first() {
         ("multipart/form-data; boundary=a", MediaKind::Multipart),
         ("multipart/mixed", MediaKind::Opaque),
         ("application/octet-stream", MediaKind::Binary),
+        ("text/event-stream", MediaKind::Opaque),
     ] {
         assert_eq!(ContentType::parse(text).unwrap().kind(), kind, "{text}");
+    }
+}
+
+#[test]
+fn a_range_is_no_way_around_its_schema() {
+    let told = api("'*/*': {schema: {type: object, required: [k]}}");
+    assert!(check_body(&told, "application/json", b"{\"k\":1}").is_empty());
+    assert_eq!(check_body(&told, "application/json", b"{}"), [" required"]);
+    for kind in ["application/octet-stream", "image/png", "application/x-unknown"] {
+        assert_eq!(check_body(&told, kind, b"{}"), [" media-type"], "{kind}");
+    }
+    for schema in ["{}", "{schema: {type: string, format: binary}}", "{schema: {}}"] {
+        let free = api(&format!("'*/*': {schema}"));
+        assert!(check_body(&free, "image/png", b"x").is_empty(), "{schema}");
     }
 }
 
@@ -142,6 +157,43 @@ fn multipart_is_read_strictly() {
         assert_eq!(check_body(&api, "multipart/form-data; boundary=B", body.as_bytes()), expected, "{body}");
     }
     assert_eq!(check_body(&api, "multipart/form-data", n.as_bytes()), [" boundary"]);
+}
+
+#[test]
+fn parts_hold_what_was_checked_and_nothing_beside() {
+    let mut options = crate::Options::default();
+    let pointer = "/paths/~1x/post/requestBody/content/multipart~1form-data/encoding/n/headers";
+    options.accept_unenforced.insert(format!("api.yaml#{pointer}"));
+    options.accept_unenforced.insert(pointer.to_owned());
+    let api = super::import_with(
+        "openapi: 3.1.0\ninfo: {title: t, version: '1'}\nsecurity: []\npaths:\n  /x:\n    post:\n      requestBody: \
+         {content: {multipart/form-data: {schema: {type: object, properties: {s: {enum: [\u{e9}, a]}, n: {type: string}, \
+         b: {type: string, format: binary}, i: {type: string}, any: {}}}, encoding: {n: {headers: {X-Kind: {schema: {}}}}, \
+         i: {contentType: image/png}}}}}\n      responses: {'200': {description: ok}}\n",
+        &options,
+    );
+    let rows: &[(&str, &[u8], &[&str])] = &[
+        ("name=s", "\u{e9}".as_bytes(), &[]),
+        // The same letter in Latin-1 was taken for it, and sent as bytes.
+        ("name=s", b"\xe9", &["/s encoding"]),
+        ("name=s\r\nContent-Type: application/octet-stream", b"\xe9", &["/s encoding"]),
+        ("name=s\r\nContent-Type: text/plain; charset=iso-8859-1", b"a", &["/s charset"]),
+        ("name=s\r\nContent-Type: text/plain; charset=UTF-8", b"a", &[]),
+        ("name=b; filename=f\r\nContent-Type: image/png", b"\x89\xff", &[]),
+        ("name=i\r\nContent-Type: image/png", b"\x89\xff", &[]),
+        ("name=any", b"\xff", &[]),
+        ("name=s\r\nX-Kind: 1", b"a", &["/s headers"]),
+        ("name=n\r\nX-Kind: 1", b"a", &[]),
+        ("name=n\r\nx-kind: 1\r\nX-Kind: 2", b"a", &[" syntax"]),
+        ("name=n\r\nX-Other: 1", b"a", &["/n headers"]),
+        ("name=n\r\nContent-Length: 1", b"a", &[]),
+        ("name=n\r\nContent-Length: 2", b"a", &[" syntax"]),
+    ];
+    for (head, body, expected) in rows {
+        let start = format!("--B\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        let whole = [start.as_bytes(), body, b"\r\n--B--\r\n"].concat();
+        assert_eq!(check_body(&api, "multipart/form-data; boundary=B", &whole), *expected, "{head} {body:?}");
+    }
 }
 
 #[test]

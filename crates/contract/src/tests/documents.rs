@@ -151,6 +151,66 @@ fn what_is_not_enforced_is_an_error_until_accepted() {
 }
 
 #[test]
+fn what_is_written_and_means_nothing_is_said() {
+    let parameter = |text: &str| super::with_parameters("/x", text);
+    let body = |schema: &str| super::with_body("3.1.0", schema, "{A: {type: string}}");
+    let dialect = |uri: &str| format!("{}jsonSchemaDialect: '{uri}'\n", body("{type: string}"));
+    let operation = |more: &str| {
+        format!(
+            "{HEAD}paths:\n  /x:\n    post:\n      {more}\n      responses: {{'200': {{description: ok}}}}\n"
+        )
+    };
+    let encoding = |encoding: &str| {
+        operation(&format!(
+            "requestBody: {{content: {{multipart/form-data: {{schema: {{type: object}}, encoding: {{a: {encoding}}}}}}}}}"
+        ))
+    };
+    let rows = [
+        (
+            parameter("{name: q, in: query, requried: true, schema: {type: integer}}"),
+            "a parameter has no `requried`; did you mean `required`?",
+        ),
+        (
+            parameter("{name: q, in: query, required: 'true', schema: {}}"),
+            "[bad-flag] `required` is true or false",
+        ),
+        (parameter("{name: q, in: query, type: integer}"), "a parameter has no `type`"),
+        (parameter("{name: q, in: query, schema: {}, content: {application/json: {}}}"), "not both"),
+        (parameter("{name: q, in: header, content: {}}"), "exactly one media type"),
+        (parameter("{name: q, in: query, content: {application/json: {}, text/plain: {}}}"), "exactly one"),
+        (
+            parameter("{name: c, in: cookie, schema: {type: array}}"),
+            "spread over several cookies is not read",
+        ),
+        (operation("secuirty: []"), "an operation has no `secuirty`; did you mean `security`?"),
+        (operation("requestBody: {content: {}, requierd: true}"), "a request body has no `requierd`"),
+        (encoding("{encoding: {b: {}}}"), "parts of parts are not read"),
+        (body("{$recursiveRef: '#'}"), "`$recursiveRef` is not a schema keyword"),
+        (body("{$dynamicRef: '#/components/schemas/A'}"), "`$dynamicRef` is followed as a plain `$ref`"),
+        (
+            body("{$schema: 'http://json-schema.org/draft-07/schema#', type: string}"),
+            "is read as JSON Schema 2020-12",
+        ),
+        (dialect("http://json-schema.org/draft-04/schema#"), "[unenforced] the dialect"),
+    ];
+    for (text, expected) in rows {
+        let said = problems(&text);
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}\n{text}");
+    }
+    let good = [
+        parameter("{name: q, in: query, required: true, x-a: 1, schema: {type: integer}, example: 1}"),
+        parameter("{name: q, in: header, content: {application/json: {schema: {}}}}"),
+        parameter("{name: c, in: cookie, explode: false, schema: {type: array}}"),
+        operation("summary: s\n      x-a: 1\n      requestBody: {required: true, content: {}}"),
+        body("{$schema: 'https://json-schema.org/draft/2020-12/schema', $ref: '#/components/schemas/A'}"),
+        dialect("https://spec.openapis.org/oas/3.1/dialect/base"),
+    ];
+    for text in good {
+        assert!(problems(&text).is_empty(), "{:?}\n{text}", problems(&text));
+    }
+}
+
+#[test]
 fn security_servers_and_ids() {
     let text = "openapi: 3.0.3\ninfo: {title: Shop, version: '2'}\nservers: [{url: 'https://{h}.example.com/v{n}/', variables: {h: {default: a}, n: {default: '1'}}}]\n\
         security: [{oauth: ['r:x'], key: []}, {}]\npaths:\n  /a:\n    parameters: [{name: q, in: query, schema: {type: integer}}]\n    \

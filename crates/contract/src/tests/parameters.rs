@@ -107,6 +107,60 @@ fn query_styles() {
 }
 
 #[test]
+fn cookies_behind_the_bound_do_not_pass_unread() {
+    let api = import(&with_parameters("/x", "{name: currency, in: cookie, schema: {enum: [EUR, USD]}}"));
+    let many = |count: usize| "a;".repeat(count);
+    let (half, rest) = (many(512), many(511));
+    let rows: &[(&[&str], &[&str])] = &[
+        (&[&format!("{}currency=EUR", many(1023))], &["-cookie a"]),
+        (&[&format!("{}currency=BAD", many(1023))], &["cookie currency enum", "-cookie a"]),
+        (&[&format!("{}currency=EUR", many(1024))], &["cookie  bounds"]),
+        (&[&format!("{}currency=BAD; currency=EUR; session=1", many(1024))], &["cookie  bounds"]),
+        (&[&half, &rest, "currency=EUR"], &["-cookie a"]),
+        (&[&half, &rest, "currency=BAD"], &["cookie currency enum", "-cookie a"]),
+        (&[&half, &half, "currency=EUR"], &["cookie  bounds"]),
+        (&[&many(1024), "currency=BAD"], &["cookie  bounds"]),
+    ];
+    for (fields, expected) in rows {
+        let headers: Vec<(&str, &str)> = fields.iter().map(|field| ("cookie", *field)).collect();
+        let shown: Vec<&str> =
+            fields.iter().map(|field| field.get(field.len().max(24) - 24..).unwrap()).collect();
+        assert_eq!(parameters(&api, &[], None, &headers), *expected, "{shown:?}");
+    }
+}
+
+#[test]
+fn cookies_are_sent_as_they_were_checked() {
+    let api = import(&with_parameters(
+        "/x",
+        "{name: currency, in: cookie, schema: {enum: [EUR, USD]}}, {name: s, in: cookie, schema: {enum: [a b, a+c]}}",
+    ));
+    let rows: &[(&str, &[&str])] = &[
+        ("currency=EUR", &[]),
+        ("s=a+c", &[]),
+        ("s=a b", &[]),
+        ("s=a+b", &["cookie s enum"]),
+        (" currency\t= EUR ", &[]),
+        ("currency=\"EUR\"", &["cookie currency encoding"]),
+        ("currency=\"EUR", &["cookie currency encoding"]),
+        ("currency=EUR\"", &["cookie currency enum"]),
+        ("other=\"x\"; currency=USD", &["-cookie other"]),
+    ];
+    for (field, expected) in rows {
+        assert_eq!(parameters(&api, &[], None, &[("cookie", field)]), *expected, "{field}");
+    }
+    // Not the white space of HTTP: the name is another one.
+    let odd = http::HeaderValue::from_bytes("\u{a0}currency=EUR".as_bytes()).unwrap();
+    let mut headers = http::HeaderMap::new();
+    headers.append("cookie", odd);
+    let input = crate::ParameterInput { path: &[], query: None, headers: &headers };
+    let mut out = crate::Violations::new();
+    let stripped = api.operations[0].request.check_parameters(&input, &mut out);
+    assert_eq!(stripped.cookies, ["\u{a0}currency"]);
+    assert_eq!(stripped.apply_cookie("\u{a0}currency=EUR; currency=USD").as_deref(), Some("currency=USD"));
+}
+
+#[test]
 fn headers_and_cookies() {
     let api = import(&with_parameters(
         "/x",

@@ -116,6 +116,7 @@ const ROWS: &[Row] = &[
     ),
     ("3.1.0", "{not: {type: string}}", "{}", &["1"], &["\"a\""]),
     ("3.1.0", "{dependentRequired: {a: [b]}}", "{}", &["{\"b\": 1}", "{\"a\":1,\"b\":1}"], &["{\"a\": 1}"]),
+    ("3.1.0", "{type: string, nullable: true}", "{}", &["\"a\""], &["null"]),
     ("3.0.3", "{type: string, nullable: true, enum: [a]}", "{}", &["\"a\"", "null"], &["\"b\""]),
     (
         "3.0.3",

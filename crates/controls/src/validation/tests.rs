@@ -276,6 +276,8 @@ fn answers_are_held_to_the_contract_and_tell_nothing() {
         (200, json, "<html>", "ok", "response_invalid"),
         (200, Some("text/html"), "<html>", "response_invalid", "ok"),
         (200, None, "{}", "ok", "response_invalid"),
+        (200, json, "", "ok", "response_invalid"),
+        (200, None, "", "ok", "response_invalid"),
         (204, None, "", "ok", "ok"),
         (500, json, "{}", "response_invalid", "ok"),
     ];

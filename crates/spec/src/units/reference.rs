@@ -41,7 +41,11 @@ impl FromStr for FileRef {
 }
 
 impl fmt::Display for FileRef {
+    /// As it is read: a path that starts like a scheme needs one before it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.starts_with("file:") {
+            f.write_str("file:")?;
+        }
         f.write_str(&self.0)
     }
 }
@@ -127,14 +131,16 @@ impl FromStr for FileOrUrl {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        if text.contains("://") { text.parse().map(Self::Url) } else { text.parse().map(Self::File) }
+        // `file:` decides: what follows it is a path, even `//x`.
+        let is_url = text.contains("://") && !text.starts_with("file:");
+        if is_url { text.parse().map(Self::Url) } else { text.parse().map(Self::File) }
     }
 }
 
 impl fmt::Display for FileOrUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(file) => write!(f, "file:{file}"),
+            Self::File(file) => write!(f, "file:{}", file.path()),
             Self::Url(url) => url.fmt(f),
         }
     }

@@ -126,8 +126,10 @@ fn references() {
     }
     reads::<FileRef>(&[("./a.yaml", "./a.yaml"), ("file:cert.pem", "cert.pem"), ("/abs", "/abs")]);
     refuses::<FileRef>(&["", "file:", "http://x/a", "file:https://x", "a\0b"]);
+    reads::<FileRef>(&[("file:file:x", "file:file:x"), ("//x", "//x")]);
     reads::<FileOrUrl>(&[("jwks.json", "file:jwks.json"), ("https://x/jwks", "https://x/jwks")]);
-    refuses::<FileOrUrl>(&["", "ftp://x/y"]);
+    reads::<FileOrUrl>(&[("//x", "file://x"), ("file:file:x", "file:file:x"), ("file:///x", "file:///x")]);
+    refuses::<FileOrUrl>(&["", "ftp://x/y", "file:https://x"]);
 }
 
 #[test]
@@ -247,5 +249,22 @@ proptest! {
             let again = format!("http://{}", url.authority()).parse::<Url>().expect("its authority is good");
             prop_assert_eq!(again.host(), url.host());
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn references_print_as_they_read(
+        text in "(file:|env:|https?://|/|:|[a-z.]){1,5}",
+    ) {
+        fn same<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Result<(), TestCaseError> {
+            let Ok(value) = text.parse::<T>() else { return Ok(()) };
+            let printed = value.to_string();
+            prop_assert_eq!(printed.parse::<T>().ok(), Some(value), "{} as {}", text, printed);
+            Ok(())
+        }
+        same::<FileRef>(&text)?;
+        same::<FileOrUrl>(&text)?;
+        same::<SecretRef>(&text)?;
     }
 }

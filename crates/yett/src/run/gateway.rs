@@ -103,7 +103,7 @@ impl Gateway {
             spec::AccessLog::Off => Destination::Off,
             spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
         };
-        let telemetry = Telemetry::new(&destination)
+        let telemetry = Telemetry::new(&destination, Arc::clone(&clock))
             .map_err(|error| format!("the access log cannot be opened: {error}"))?;
         let telemetry = Arc::new(telemetry);
         let services = services(&clock, &live, &telemetry, side)?;

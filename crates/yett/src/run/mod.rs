@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use manage_api::Handler;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::socket;
 use crate::terminal;
@@ -52,19 +52,17 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;
     let Some(gateway) = Gateway::start(options, runtime.handle())? else { return Ok(Stopped::NotStarted) };
     let gateway = Arc::new(gateway);
-    let started = runtime.block_on(open(&gateway));
-    let watcher = match started {
-        Ok(watcher) => watcher,
+    // Before anybody is told that it runs: a signal that nobody listens for ends the process.
+    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway).await?)) });
+    let (signals, watcher) = match started {
+        Ok(started) => started,
         Err(why) => {
             gateway.stop();
             return Err(why);
         }
     };
-    let ended = runtime.block_on(until_told(&gateway));
+    runtime.block_on(until_told(&gateway, signals));
     drop(watcher);
-    if let Err(why) = ended {
-        terminal::say(format_args!("error: {why}"));
-    }
     terminal::say("draining: calls in flight may end, new ones are not taken");
     gateway.stop();
     let _ = std::fs::remove_file(socket(gateway.data()));
@@ -90,21 +88,35 @@ async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
     Ok(watch)
 }
 
+/// What operators say by signal.
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+        Ok(Self {
+            hang_up: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// SIGHUP reloads; SIGTERM and SIGINT end.
-async fn until_told(gateway: &Arc<Gateway>) -> Result<(), String> {
-    let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
-    let mut hang_up = listen(SignalKind::hangup())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
+async fn until_told(gateway: &Arc<Gateway>, mut signals: Signals) {
     loop {
         tokio::select! {
-            _ = hang_up.recv() => {
+            _ = signals.hang_up.recv() => {
                 gateway.telemetry().reopen();
                 let gateway = Arc::clone(gateway);
                 tokio::spawn(async move { reload::reload(&gateway, reload::Reason::Asked).await });
             }
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
         }
     }
 }
