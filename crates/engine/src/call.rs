@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -12,6 +13,7 @@ use smallvec::SmallVec;
 use tape::Tape;
 
 use crate::clock::{Tick, UnixTime};
+use crate::codes;
 use crate::decision::Decision;
 use crate::path::{NotCanonical, canonical_path, canonical_query};
 use crate::plan::OperationPlan;
@@ -19,6 +21,7 @@ use crate::principal::{Principal, Proof};
 use crate::route::Params;
 use crate::text::hex128;
 use crate::trace::TraceParent;
+use crate::verdict::Refusal;
 
 /// Names one call everywhere: in the answer's header, the log, the trace and the stored decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -216,6 +219,12 @@ pub struct Trace {
     pub link: Option<TraceParent>,
 }
 
+/// How a call ends whose address has failed too often ([`Call::suspect`]).
+#[must_use]
+pub fn too_many_failures(retry_after: Duration) -> Box<Refusal> {
+    Refusal::new(&codes::TOO_MANY_FAILURES, "the address has failed too often").retry_after(retry_after)
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Call {
@@ -231,6 +240,9 @@ pub struct Call {
     pub client: IpAddr,
     /// Whether the peer is a trusted hop.
     pub trusted: bool,
+    /// Set when callers of this address have failed too often: until they may fail again. The call goes on only for a
+    /// credential that costs nothing to check; everything else ends with [`too_many_failures`].
+    pub suspect: Option<Duration>,
     /// Its place in a trace.
     pub trace: Trace,
     /// The request's head.
@@ -266,6 +278,7 @@ impl Call {
             client: peer.address.ip().to_canonical(),
             peer,
             trusted: false,
+            suspect: None,
             trace: Trace { current, link: None },
             request,
             operation: None,

@@ -6,7 +6,8 @@
 //! suffice is authorization's question.
 //!
 //! A remembered token is answered at once and without allocating; another costs one verification; only a token that
-//! newer keys might prove waits, and at most [`keys::WAIT`]. There is no mode `off` and none `shadow`.
+//! newer keys might prove waits, and at most [`keys::WAIT`]. For an address that has failed too often ([`Call::suspect`])
+//! only remembered tokens count. There is no mode `off` and none `shadow`.
 
 pub mod bearer;
 pub mod cache;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use engine::call::too_many_failures;
 use engine::principal::Proof;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
@@ -116,6 +118,13 @@ enum Looked<'k> {
 
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        if let Some(wait) = call.suspect {
+            // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
+            return Step::Done(match self.look(call) {
+                Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Verdict::Allow,
+                _ => Verdict::Throttle(too_many_failures(wait)),
+            });
+        }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
             Looked::Wait(source, seen, why) => {
@@ -158,7 +167,14 @@ impl AtCore {
         let mut wanted = None;
         let mut worst: Option<Why> = None;
         for (group, verifier) in groups.iter().zip(&self.verifiers) {
-            match verifier.check(token) {
+            let checked = match call.suspect {
+                None => verifier.check(token),
+                Some(_) => match verifier.remembered(token) {
+                    Some(principal) => Checked::Proven(principal),
+                    None => continue,
+                },
+            };
+            match checked {
                 Checked::Proven(principal) => {
                     let proof = |scheme: &u16| Proof { scheme: *scheme, principal: Arc::clone(&principal) };
                     proofs.extend(group.schemes.iter().map(proof));

@@ -200,15 +200,25 @@ impl CoreVerifier {
     #[must_use]
     pub fn check(&self, token: &str) -> Checked {
         let (now, seconds) = (self.clock.now(), self.clock.unix().seconds());
+        match self.find(token, now, seconds) {
+            Some(principal) => Checked::Proven(principal),
+            None => self.verify(token, now, seconds),
+        }
+    }
+
+    /// Whom a token proves, if it was verified before and still counts; verifies nothing.
+    #[must_use]
+    pub fn remembered(&self, token: &str) -> Option<Arc<Principal>> {
+        self.find(token, self.clock.now(), self.clock.unix().seconds())
+    }
+
+    fn find(&self, token: &str, now: Tick, seconds: u64) -> Option<Arc<Principal>> {
         let good = |hit: &Hit| {
             let keys = self.keys.get(hit.issuer).map(|keys| &keys.source);
             keys.is_some_and(|source| source.generation() == hit.generation && source.usable(now))
                 && (hit.from..hit.until).contains(&seconds)
         };
-        match self.cache.find(&self.identity, token, good) {
-            Some(hit) => Checked::Proven(hit.principal),
-            None => self.verify(token, now, seconds),
-        }
+        self.cache.find(&self.identity, token, good).map(|hit| hit.principal)
     }
 
     fn verify(&self, token: &str, now: Tick, seconds: u64) -> Checked {
