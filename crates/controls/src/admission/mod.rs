@@ -1,9 +1,10 @@
 //! Who is on the other end, and whether they have failed too often: before routing, and before any cryptography.
 //!
 //! The address of the client is that of the connection, unless the peer is a trusted hop: then `X-Forwarded-For` or
-//! `Forwarded` (RFC 7239) is walked from the right past trusted hops. When a trusted hop sends both and they name
-//! different clients, one of them came from the client: the call is refused, since no guess is safe. A malformed list
-//! is not believed: the peer's address stands, and the decision says so.
+//! `Forwarded` (RFC 7239) is walked from the right past trusted hops, and nothing beyond the first that is not trusted is
+//! looked at. When both are there and do not name one client, one of them came from the client: the call is refused, since
+//! no guess is safe. An entry of a trusted hop that cannot be read ends the walk at the last that can, and the decision
+//! says so.
 //!
 //! Before any cryptography an address is asked how much of two allowances is left (an IPv6 address counts by its /64):
 //!
@@ -36,7 +37,7 @@ use spec::Cidr;
 pub use config::{AdmissionSection, compile, compile_open, schema};
 
 use crate::address::bucket;
-use crate::hops::{self, Malformed, Nodes};
+use crate::hops::List;
 
 /// How much an address may do.
 #[derive(Debug, Clone)]
@@ -137,22 +138,21 @@ impl AtWork {
             return Ok(None);
         }
         let headers = &call.request.headers;
-        let walk = |nodes: Result<Option<Nodes>, Malformed>| {
-            nodes.map(|nodes| nodes.map(|nodes| hops::client(&nodes, peer, |at| self.control.is_trusted(at))))
-        };
-        match (walk(hops::x_forwarded_for(headers)), walk(hops::forwarded(headers))) {
-            (Ok(Some(one)), Ok(Some(other))) if one != other => Err(Refusal::new(
-                &codes::REQUEST_MALFORMED,
-                "a trusted hop sent `Forwarded` and `X-Forwarded-For` that name different clients",
-            )
-            .public("`Forwarded` and `X-Forwarded-For` disagree")),
-            (Ok(one), Ok(other)) => {
-                call.client = one.or(other).unwrap_or(peer);
-                Ok(None)
+        let find = |list: List| list.client(headers, peer, |at| self.control.is_trusted(at));
+        let found = match (find(List::XForwardedFor), find(List::Forwarded)) {
+            (Some(one), Some(other)) if one.address != other.address || !one.good || !other.good => {
+                return Err(Refusal::new(
+                    &codes::REQUEST_MALFORMED,
+                    "a trusted hop sent `Forwarded` and `X-Forwarded-For` that do not name one client",
+                )
+                .public("`Forwarded` and `X-Forwarded-For` disagree"));
             }
-            (Err(Malformed), _) => Ok(Some("`X-Forwarded-For` is malformed: the peer's address is used")),
-            (_, Err(Malformed)) => Ok(Some("`Forwarded` is malformed: the peer's address is used")),
-        }
+            (one, other) => one.or(other),
+        };
+        call.client = found.map_or(peer, |found| found.address);
+        let good = found.is_none_or(|found| found.good);
+        Ok((!good)
+            .then_some("a hop's entry cannot be read: the last hop that is known is taken for the client"))
     }
 }
 

@@ -84,6 +84,10 @@ fn only_trusted_hops_say_who_the_client_is() {
         ("10.0.0.1", &[(xff, "6.6.6.6"), (xff, "203.0.113.9, 10.9.9.9")], "203.0.113.9", true),
         ("10.0.0.1", &[("forwarded", "for=6.6.6.6, for=\"[2001:db9::1]:1\"")], "2001:db9::1", true),
         ("10.0.0.1", &[("forwarded", "for=203.0.113.9"), (xff, "203.0.113.9")], "203.0.113.9", true),
+        // A client's garbage, as a hop that appends passes it on.
+        ("10.0.0.1", &[(xff, "x, 203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[(xff, "\u{e9}"), (xff, "203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[("forwarded", "for=\"6.6.6.6, for=203.0.113.9")], "203.0.113.9", true),
     ];
     for (peer, fields, client, trusted) in cases {
         let (call, verdict) = gate.call(peer, fields);
@@ -105,9 +109,13 @@ fn what_cannot_be_believed_is_noted_or_refused() {
         assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
         assert_eq!(call.client.to_string(), "10.0.0.1");
     }
-    let (_, verdict) =
-        gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")]);
-    assert!(matches!(verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED));
+    for forwarded in ["for=203.0.113.9", "garbage", "for=unknown"] {
+        let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", forwarded)]);
+        assert!(
+            matches!(&verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED),
+            "{forwarded}: {verdict:?}"
+        );
+    }
 }
 
 #[test]

@@ -164,3 +164,19 @@ fn a_declared_field_with_an_underscore_passes_unless_it_is_an_alias() {
     assert!(field(&forwarded, "x_user_id").is_empty() && field(&forwarded, "other_one").is_empty());
     assert!(field(&forward(call()), "api_key").is_empty());
 }
+
+#[test]
+fn garbage_of_the_client_does_not_hide_it_from_the_upstream() {
+    let mut call = CallBuilder::get("/")
+        .peer("10.0.0.1")
+        .header("forwarded", "for=\"evil, for=203.0.113.9")
+        .header("x-forwarded-for", "x, 203.0.113.9")
+        .build();
+    call.trusted = true;
+    let call = forward(call);
+    assert_eq!(field(&call, "x-forwarded-for"), ["203.0.113.9, 10.0.0.1"]);
+    assert_eq!(
+        field(&call, "forwarded"),
+        ["for=203.0.113.9, for=10.0.0.1;proto=http;host=\"api.example.com\""]
+    );
+}
