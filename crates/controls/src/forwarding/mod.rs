@@ -32,7 +32,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// The control.
 #[derive(Debug, Clone, Default)]
 pub struct Forwarding {
-    /// Header fields with `_` in their names that the contract declares, in lower case.
+    /// Header fields that pass since the contract declares them, in lower case.
     declared: Vec<Box<str>>,
 }
 
@@ -40,8 +40,14 @@ impl Forwarding {
     /// `declared` are the header fields of the operation's contract.
     #[must_use]
     pub fn new<'n>(declared: impl Iterator<Item = &'n str>) -> Self {
-        let aliased = declared.filter(|name| name.contains('_'));
-        Self { declared: aliased.map(|name| name.to_ascii_lowercase().into_boxed_str()).collect() }
+        let names = declared.map(str::to_ascii_lowercase).filter(|name| names::depends_on_contract(name));
+        Self { declared: names.map(String::into_boxed_str).collect() }
+    }
+
+    /// Whether nothing that is usually removed is declared, so that operations can share it.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.declared.is_empty()
     }
 }
 
