@@ -161,6 +161,10 @@ impl AtCore {
                 let detail = "the credential is of another scheme than `Bearer`";
                 return refuse(challenge.missing(detail, Some("only bearer tokens are accepted")));
             }
+            Presented::NoToken => {
+                let detail = "the credential has a character that no token has";
+                return refuse(challenge.invalid(&codes::TOKEN_INVALID, detail, "the token is malformed"));
+            }
             Presented::Malformed(what) => return refuse(challenge.malformed(what)),
         };
         let mut proofs: SmallVec<[Proof; 1]> = SmallVec::new();
