@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::bounds;
 use crate::clock::{Tick, UnixTime};
 use crate::codes;
 use crate::decision::Decision;
@@ -19,7 +20,7 @@ use crate::path::{NotCanonical, canonical_path, canonical_query};
 use crate::plan::OperationPlan;
 use crate::principal::{Principal, Proof};
 use crate::route::Params;
-use crate::text::hex128;
+use crate::text::{bounded, hex128};
 use crate::trace::TraceParent;
 use crate::verdict::Refusal;
 
@@ -89,7 +90,7 @@ impl Request {
     /// Takes over a parsed head; its target becomes canonical.
     ///
     /// # Errors
-    /// When the target has no canonical form.
+    /// When the target has no canonical form; with what is kept of the head.
     pub fn new(
         method: Method,
         version: Version,
@@ -97,28 +98,36 @@ impl Request {
         (host, authority): (Box<str>, Box<str>),
         headers: HeaderMap,
         length: BodyLength,
-    ) -> Result<Self, NotCanonical> {
-        let path = match canonical_path(uri.path())? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => Some(path.into_boxed_str()),
-        };
-        let query = match uri.query().map(canonical_query).transpose()? {
-            None | Some(Cow::Borrowed(_)) => None,
-            Some(Cow::Owned(query)) => Some(query.into_boxed_str()),
-        };
-        Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+    ) -> Result<Self, (NotCanonical, Box<Self>)> {
+        match canonical(&uri) {
+            Ok((path, query)) => {
+                Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+            }
+            Err(why) => {
+                let refused = Self::refused(method, version, (uri.path(), &authority), headers, length);
+                Err((why, Box::new(refused)))
+            }
+        }
     }
 
-    /// A head whose target has no canonical form: kept for the log only, with `/` as its path.
+    /// A head that is refused: kept for admission and for the log only, with the beginning of its path and authority as
+    /// they came, which nothing may route by.
     #[must_use]
-    pub fn refused(method: Method, version: Version, headers: HeaderMap, length: BodyLength) -> Self {
+    pub fn refused(
+        method: Method,
+        version: Version,
+        (path, authority): (&str, &str),
+        headers: HeaderMap,
+        length: BodyLength,
+    ) -> Self {
+        let kept = |text| Box::from(bounded(text, bounds::DETAIL_BYTES));
         Self {
             method,
             version,
             host: Box::default(),
-            authority: Box::default(),
+            authority: kept(authority),
             uri: Uri::from_static("/"),
-            path: None,
+            path: Some(kept(path)),
             query: None,
             headers,
             length,
@@ -148,6 +157,21 @@ impl Request {
     pub fn set_query(&mut self, query: impl Into<Box<str>>) {
         self.query = Some(query.into());
     }
+}
+
+type Replaced = Option<Box<str>>;
+
+/// Path and query of a target in canonical form, where they were not.
+fn canonical(uri: &Uri) -> Result<(Replaced, Replaced), NotCanonical> {
+    let path = match canonical_path(uri.path())? {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(path) => Some(path.into_boxed_str()),
+    };
+    let query = match uri.query().map(canonical_query).transpose()? {
+        None | Some(Cow::Borrowed(_)) => None,
+        Some(Cow::Owned(query)) => Some(query.into_boxed_str()),
+    };
+    Ok((path, query))
 }
 
 /// A body that was buffered whole.

@@ -102,6 +102,16 @@ impl Pipeline<'_> {
         Ok(Admitted(()))
     }
 
+    /// Asks the controls of admission about a call whose head is refused already: whose it is, and whether their address is
+    /// heard at all. Says how it ends.
+    pub async fn refuse(&self, call: &mut Call, refusal: Box<Refusal>) -> Stop {
+        match (self.admit(call).await, call.suspect) {
+            (Err(stop), _) => stop,
+            (Ok(_), Some(wait)) => Stop::Refuse(too_many_failures(wait)),
+            (Ok(_), None) => Stop::Refuse(refusal),
+        }
+    }
+
     /// Finds the operation. What no contract knows is refused.
     ///
     /// # Errors

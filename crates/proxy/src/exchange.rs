@@ -10,8 +10,8 @@ use engine::bounds::Bound;
 use engine::call::BodyLength;
 use engine::pipeline::{Permitted, Stop};
 use engine::{Body as WholeBody, BodyMode, Code, Refusal, codes};
-use http::{Response, header};
 use http::request::Parts;
+use http::{Response, header};
 
 use crate::answer::AnswerBody;
 use crate::body::{self, Unread};
@@ -62,9 +62,11 @@ pub(crate) async fn exchange(
             }
         }
         Err(refused) => {
-            let flight = Flight::new(core, conn, started, refused.request);
+            let mut flight = Flight::new(core, conn, started, refused.request);
+            let (pipeline, call) = flight.pipeline();
+            let stop = Box::pin(pipeline.refuse(call, refused.refusal)).await;
             let close = incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
-            deliver::stopped(flight, Stop::Refuse(refused.refusal), close)
+            deliver::stopped(flight, stop, close)
         }
     }
 }
