@@ -128,6 +128,11 @@ pub static ORDER: &[Place] = &[
         Stage::ResponseHead,
         "removes what the upstream says of origins, after the contract's own headers were checked",
     ),
+    place(
+        "limits",
+        Stage::ResponseHead,
+        "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
+    ),
     place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
 
