@@ -199,8 +199,8 @@ impl AtWork {
 
     fn tell(&self, asked: &Asked<'_>, call: &mut Call) {
         let mut left = String::with_capacity(32 * asked.len());
-        for (limit, _, _, taken) in asked {
-            fields::push(&mut left, &limit.name, taken, !limit.is_concurrency());
+        for (limit, _, meter, taken) in asked {
+            fields::push(&mut left, &limit.name, taken, meter);
         }
         if let (Some(policy), Ok(left)) = (&self.control.policy, HeaderValue::from_str(&left)) {
             call.answer_headers.push((fields::RATELIMIT_POLICY, policy.clone()));

@@ -91,6 +91,21 @@ fn a_rate_refuses_with_the_time_to_wait_and_says_what_is_left() {
 }
 
 #[test]
+fn whoever_spreads_what_is_left_over_the_time_told_keeps_the_rate() {
+    // 60 at once and one each second: a fresh caller has 59 left, which the rate takes 59 s to earn.
+    for (section, expected) in [
+        ("[{ rate: 60/min }]", "\"subject-rate\";r=59;t=59"),
+        ("[{ rate: 60/min, burst: 10 }]", "\"subject-rate\";r=9;t=9"),
+        ("[{ rate: 2/min }]", "\"subject-rate\";r=1;t=30"),
+        ("[{ concurrency: 3 }]", "\"subject-concurrency\";r=2"),
+    ] {
+        let (call, _) = bench(section).run(alice());
+        let (_, left) = call.answer_headers.iter().find(|(name, _)| name == "ratelimit").unwrap();
+        assert_eq!(left, expected, "{section}");
+    }
+}
+
+#[test]
 fn the_upstreams_limits_are_not_told_beside_ours() {
     let answered = |section: &str| {
         let compiled = compile(section, None).unwrap();
