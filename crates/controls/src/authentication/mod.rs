@@ -128,15 +128,16 @@ impl Attached for AtCore {
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
             Looked::Wait(source, seen, why) => {
+                // Newer keys that came since this call looked are as good as those it would ask for.
+                if source.attempts() != seen {
+                    return Step::Done(self.last_look(call));
+                }
                 if !source.ask(self.clock.now()) {
                     return Step::Done(Verdict::Refuse(self.refuse(why)));
                 }
                 Step::Wait(Box::pin(async move {
                     source.wait(seen, &*self.clock).await;
-                    match self.look(call) {
-                        Looked::Done(verdict) => verdict,
-                        Looked::Wait(_, _, why) => Verdict::Refuse(self.refuse(why)),
-                    }
+                    self.last_look(call)
                 }))
             }
         }
@@ -144,6 +145,14 @@ impl Attached for AtCore {
 }
 
 impl AtCore {
+    /// Looks, and refuses what would have to wait.
+    fn last_look(&self, call: &mut Call) -> Verdict {
+        match self.look(call) {
+            Looked::Done(verdict) => verdict,
+            Looked::Wait(_, _, why) => Verdict::Refuse(self.refuse(why)),
+        }
+    }
+
     fn look(&self, call: &mut Call) -> Looked<'_> {
         let challenge = &self.control.challenge;
         let (groups, alternatives, anonymous) = match &self.control.rule {
@@ -184,8 +193,8 @@ impl AtCore {
                     proofs.extend(group.schemes.iter().map(proof));
                 }
                 Checked::Refused(why) => worst = worst.max(Some(why)),
-                Checked::KeysWanted(issuer, why) => {
-                    wanted = verifier.source(issuer).map(|source| (source, source.attempts(), why.clone()));
+                Checked::KeysWanted(issuer, seen, why) => {
+                    wanted = verifier.source(issuer).map(|source| (source, seen, why.clone()));
                     worst = worst.max(Some(why));
                 }
             }

@@ -96,8 +96,8 @@ pub enum Checked {
     Proven(Arc<Principal>),
     /// It is refused.
     Refused(Why),
-    /// It might be good under newer keys of this issuer, by its number.
-    KeysWanted(usize, Why),
+    /// It might be good under newer keys of this issuer, by its number, than those at hand, which came with so many fetches.
+    KeysWanted(usize, u64, Why),
 }
 
 /// Why a token is refused, in the order of how much it says: the later is reported when several verifiers refuse.
@@ -233,9 +233,11 @@ impl CoreVerifier {
         let (Some(rule), Some(keys)) = (self.verifier.rules.get(number), self.keys.get(number)) else {
             return Checked::Refused(Fault::IssuerMismatch.into());
         };
+        // Read before the keys: a fetch that ends in between is seen as news.
+        let seen = keys.source.attempts();
         let Some((generation, set)) = keys.current(now) else {
             let why = Why::Unavailable(Box::from(&*rule.issuer), keys.source.retry_after(now));
-            return Checked::KeysWanted(number, why);
+            return Checked::KeysWanted(number, seen, why);
         };
         // A token that is refused whatever its signature says is not worth a verification, nor a fetch.
         if !rule.algorithms.contains(&parsed.header().alg) {
@@ -244,9 +246,9 @@ impl CoreVerifier {
         let verified = match jose::verify(&parsed, &set, &rule.algorithms) {
             Ok(verified) => verified,
             // Newer keys may help: an unknown name, or no name at all and none of the keys fits.
-            Err(fault @ Fault::UnknownKey) => return Checked::KeysWanted(number, fault.into()),
+            Err(fault @ Fault::UnknownKey) => return Checked::KeysWanted(number, seen, fault.into()),
             Err(fault @ Fault::BadSignature) if parsed.header().kid.is_none() => {
-                return Checked::KeysWanted(number, fault.into());
+                return Checked::KeysWanted(number, seen, fault.into());
             }
             Err(fault) => return Checked::Refused(fault.into()),
         };
