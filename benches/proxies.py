@@ -127,6 +127,7 @@ listeners:
   tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "file:{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
 record: {{ access_log: "file:{dir}/access.log" }}
+admission: {{ anonymous: {{ mode: off }}, failures: {{ mode: off }} }}
 upstreams:
   up: {{ targets: [{{ url: "http://{upstream}" }}] }}
 apis:

@@ -18,7 +18,7 @@ use std::time::Duration;
 use harness::*;
 use testkit::{Answer, Deadline, Fault, RawClient, Recorder, Reply};
 
-const QUICK: &str = "deadlines: { connect: 1s, first_byte: 1s, total: 2s }";
+const QUICK: &str = "deadlines: { connect: 1s, first_byte: 1s, total: 2s, idle: 2s }";
 
 fn impatient(recorder: &Recorder) -> Gateway {
     Gateway::with(&Setup { upstream: QUICK.into(), ..Setup::default() }, &recorder.url())
