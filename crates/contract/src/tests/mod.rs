@@ -4,6 +4,7 @@ mod bodies;
 mod documents;
 mod parameters;
 mod schemas;
+mod security;
 mod swagger;
 mod undeclared;
 
