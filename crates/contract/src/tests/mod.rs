@@ -2,7 +2,9 @@
 
 mod bodies;
 mod documents;
+mod objects;
 mod parameters;
+mod references;
 mod schemas;
 mod security;
 mod swagger;
