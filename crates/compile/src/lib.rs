@@ -189,7 +189,10 @@ fn build(
 pub fn sections() -> Vec<spec::SectionSpec> {
     controls::registry::CONTROLS
         .iter()
-        .filter_map(|entry| entry.schema.map(|schema| spec::SectionSpec { name: entry.name, schema }))
+        .filter_map(|entry| {
+            let top = entry.gateway.is_some();
+            entry.schema.map(|schema| spec::SectionSpec { name: entry.name, top, schema })
+        })
         .collect()
 }
 

@@ -338,3 +338,24 @@ fn an_api_at_the_root_serves_nothing_that_another_refuses() {
     let document = "/.well-known/oauth-protected-resource/v1";
     assert_eq!(api(document).as_deref(), Some("orders"), "no `/*` hides it");
 }
+
+#[test]
+fn admission_is_in_force_unless_told_otherwise() {
+    let steps = |admission: &str| {
+        let compiled = Case::new(&format!("{DOCUMENT}{admission}")).good();
+        let open = find(&compiled, "", &Method::OPTIONS, "/v1/orders").unwrap().head.len();
+        let modes: Vec<_> = compiled.snapshot.admission.iter().map(|step| step.mode.name()).collect();
+        (modes, open)
+    };
+    let (usual, open) = steps("");
+    assert_eq!(usual, ["enforce"]);
+    assert_eq!(steps("admission: { anonymous: { rate: 10/s, burst: 20 } }\n"), (vec!["enforce"], open));
+    let shadow = "admission: { anonymous: { mode: shadow }, failures: { mode: shadow } }\n";
+    assert_eq!(steps(shadow), (vec!["enforce", "shadow"], open));
+    let off = "admission: { anonymous: { mode: off }, failures: { mode: off } }\n";
+    assert_eq!(steps(off), (vec!["enforce"], open - 1), "somebody has to say who the client is");
+    let wrong = Case::new(&format!("{DOCUMENT}admission: {{ anonymos: {{}} }}\n")).bad();
+    assert!(wrong.len() == 1 && wrong[0].contains("anonymous"), "{wrong:?}");
+    let wrong = Case::new(&format!("{DOCUMENT}admission: {{ failures: {{ burst: 0 }} }}\n")).bad();
+    assert!(wrong.len() == 1 && wrong[0].contains("burst"), "{wrong:?}");
+}

@@ -13,6 +13,7 @@ pub mod forwarding;
 pub mod hops;
 pub mod limits;
 pub mod metadata;
+mod meter;
 pub mod options;
 pub mod registry;
 mod rewrite;

@@ -14,7 +14,8 @@ use crate::{
 pub struct Entry {
     /// Its name in documents, logs and metrics; also the key of its section in an API's settings.
     pub name: &'static str,
-    /// Schema of its section, when it has one (`None`: it is configured by other keys).
+    /// Schema of its section, when it has one (`None`: it is configured by other keys). It stands at the top of the
+    /// document for a control that works for the whole gateway, else under an API.
     pub schema: Option<fn() -> schemars::Schema>,
     /// Compiles it for the whole gateway (admission), when it works there.
     pub gateway: Option<fn(&GatewayScope<'_>, &mut Diagnostics) -> Vec<Compiled>>,
@@ -35,7 +36,12 @@ pub struct Place {
 
 /// All controls.
 pub static CONTROLS: &[Entry] = &[
-    Entry { name: "admission", schema: None, gateway: Some(admission::compile), operation: None },
+    Entry {
+        name: "admission",
+        schema: Some(admission::schema),
+        gateway: Some(admission::compile),
+        operation: Some(admission::compile_open),
+    },
     Entry { name: "cors", schema: Some(cors::schema), gateway: None, operation: Some(cors::compile) },
     Entry { name: "options", schema: None, gateway: None, operation: Some(options::compile) },
     Entry { name: "metadata", schema: None, gateway: None, operation: Some(metadata::compile) },
@@ -67,6 +73,11 @@ pub static ORDER: &[Place] = &[
         "admission",
         Stage::Admission,
         "whose call it is must be known, and floods be stopped, before any work is done",
+    ),
+    place(
+        "admission",
+        Stage::Head,
+        "first, and only where nobody verifies: a credential that is not looked at buys no way past the limits",
     ),
     place(
         "cors",
@@ -117,6 +128,11 @@ pub static ORDER: &[Place] = &[
         Stage::ResponseHead,
         "removes what the upstream says of origins, after the contract's own headers were checked",
     ),
+    place(
+        "limits",
+        Stage::ResponseHead,
+        "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
+    ),
     place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
 
@@ -156,6 +172,7 @@ mod tests {
         };
         let head = |control: &str| at(control, Stage::Head);
         for (earlier, later) in [
+            ("admission", "cors"),
             ("cors", "options"),
             ("cors", "authentication"),
             ("options", "authentication"),

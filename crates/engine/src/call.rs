@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -11,14 +12,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::bounds;
 use crate::clock::{Tick, UnixTime};
+use crate::codes;
 use crate::decision::Decision;
 use crate::path::{NotCanonical, canonical_path, canonical_query};
 use crate::plan::OperationPlan;
 use crate::principal::{Principal, Proof};
 use crate::route::Params;
-use crate::text::hex128;
+use crate::text::{bounded, hex128};
 use crate::trace::TraceParent;
+use crate::verdict::Refusal;
 
 /// Names one call everywhere: in the answer's header, the log, the trace and the stored decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,7 +90,7 @@ impl Request {
     /// Takes over a parsed head; its target becomes canonical.
     ///
     /// # Errors
-    /// When the target has no canonical form; the fields come back, for the log.
+    /// When the target has no canonical form; with what is kept of the head.
     pub fn new(
         method: Method,
         version: Version,
@@ -94,25 +98,36 @@ impl Request {
         (host, authority): (Box<str>, Box<str>),
         headers: HeaderMap,
         length: BodyLength,
-    ) -> Result<Self, (NotCanonical, Box<HeaderMap>)> {
+    ) -> Result<Self, (NotCanonical, Box<Self>)> {
         match canonical(&uri) {
             Ok((path, query)) => {
                 Ok(Self { method, version, host, authority, uri, path, query, headers, length })
             }
-            Err(why) => Err((why, Box::new(headers))),
+            Err(why) => {
+                let refused = Self::refused(method, version, (uri.path(), &authority), headers, length);
+                Err((why, Box::new(refused)))
+            }
         }
     }
 
-    /// A head whose target has no canonical form: kept for the log only, with `/` as its path.
+    /// A head that is refused: kept for admission and for the log only, with the beginning of its path and authority as
+    /// they came, which nothing may route by.
     #[must_use]
-    pub fn refused(method: Method, version: Version, headers: HeaderMap, length: BodyLength) -> Self {
+    pub fn refused(
+        method: Method,
+        version: Version,
+        (path, authority): (&str, &str),
+        headers: HeaderMap,
+        length: BodyLength,
+    ) -> Self {
+        let kept = |text| Box::from(bounded(text, bounds::DETAIL_BYTES));
         Self {
             method,
             version,
             host: Box::default(),
-            authority: Box::default(),
+            authority: kept(authority),
             uri: Uri::from_static("/"),
-            path: None,
+            path: Some(kept(path)),
             query: None,
             headers,
             length,
@@ -144,16 +159,19 @@ impl Request {
     }
 }
 
-/// Path and query where their canonical form is another one than they have.
-type Rewritten = (Option<Box<str>>, Option<Box<str>>);
+type Replaced = Option<Box<str>>;
 
-fn canonical(uri: &Uri) -> Result<Rewritten, NotCanonical> {
-    let owned = |text| match text {
+/// Path and query of a target in canonical form, where they were not.
+fn canonical(uri: &Uri) -> Result<(Replaced, Replaced), NotCanonical> {
+    let path = match canonical_path(uri.path())? {
         Cow::Borrowed(_) => None,
-        Cow::Owned(text) => Some(String::into_boxed_str(text)),
+        Cow::Owned(path) => Some(path.into_boxed_str()),
     };
-    let query = uri.query().map(canonical_query).transpose()?;
-    Ok((owned(canonical_path(uri.path())?), query.and_then(owned)))
+    let query = match uri.query().map(canonical_query).transpose()? {
+        None | Some(Cow::Borrowed(_)) => None,
+        Some(Cow::Owned(query)) => Some(query.into_boxed_str()),
+    };
+    Ok((path, query))
 }
 
 /// A body that was buffered whole.
@@ -225,6 +243,12 @@ pub struct Trace {
     pub link: Option<TraceParent>,
 }
 
+/// How a call ends whose address has failed too often ([`Call::suspect`]).
+#[must_use]
+pub fn too_many_failures(retry_after: Duration) -> Box<Refusal> {
+    Refusal::new(&codes::TOO_MANY_FAILURES, "the address has failed too often").retry_after(retry_after)
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Call {
@@ -242,6 +266,9 @@ pub struct Call {
     pub client: IpAddr,
     /// Whether the peer is a trusted hop.
     pub trusted: bool,
+    /// Set when callers of this address have failed too often: until they may fail again. The call goes on only for a
+    /// credential that costs nothing to check; everything else ends with [`too_many_failures`].
+    pub suspect: Option<Duration>,
     /// Its place in a trace.
     pub trace: Trace,
     /// The request's head.
@@ -278,6 +305,7 @@ impl Call {
             client: peer.address.ip().to_canonical(),
             peer,
             trusted: false,
+            suspect: None,
             trace: Trace { current, link: None },
             request,
             operation: None,

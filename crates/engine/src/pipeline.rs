@@ -4,7 +4,7 @@
 //! proxy must show to send anything upstream, and there is no other way to come by one. A control that is missing, a
 //! job that could not run, a plan without an operation: all of them refuse.
 
-use crate::call::Call;
+use crate::call::{Call, too_many_failures};
 use crate::clock::{Clock, Tick};
 use crate::codes;
 use crate::control::{Attached, Message, Offload, Step};
@@ -102,6 +102,16 @@ impl Pipeline<'_> {
         Ok(Admitted(()))
     }
 
+    /// Asks the controls of admission about a call whose head is refused already: whose it is, and whether their address is
+    /// heard at all. Says how it ends.
+    pub async fn refuse(&self, call: &mut Call, refusal: Box<Refusal>) -> Stop {
+        match (self.admit(call).await, call.suspect) {
+            (Err(stop), _) => stop,
+            (Ok(_), Some(wait)) => Stop::Refuse(too_many_failures(wait)),
+            (Ok(_), None) => Stop::Refuse(refusal),
+        }
+    }
+
     /// Finds the operation. What no contract knows is refused.
     ///
     /// # Errors
@@ -125,11 +135,16 @@ impl Pipeline<'_> {
                 Route::NoPath => Refusal::new(&codes::OPERATION_UNKNOWN, "no operation has this path"),
                 Route::NoHost => Refusal::new(&codes::HOST_UNKNOWN, "no API is mounted under this host"),
             };
+        let (outcome, refusal) = match call.suspect {
+            // Whoever guesses paths is told no more of them.
+            Some(wait) => (Outcome::Throttle, too_many_failures(wait)),
+            None => (Outcome::Refuse, refusal),
+        };
         call.decision.verdicts.push(Recorded {
             control: "route",
             stage: Stage::Head,
             mode: Mode::Enforce,
-            outcome: Outcome::Refuse,
+            outcome,
             code: Some(refusal.code),
             place: PlaceId::default(),
             cost: 0,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{Bytes, BytesMut};
 use controls::cors::Origin;
-use controls::hops::{self as forwarded, Node};
+use controls::hops::{List, Node};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::wire::chunks::{Chunks, Piece};
@@ -216,17 +216,22 @@ fn addresses(bytes: &[u8]) {
         headers.append("x-forwarded-for", value);
     }
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    for nodes in
-        [forwarded::forwarded(&headers), forwarded::x_forwarded_for(&headers)].into_iter().flatten().flatten()
-    {
-        assert!(nodes.len() <= forwarded::MAX_HOPS, "more hops than allowed");
-        let client = forwarded::client(&nodes, peer, |_| false);
-        let last = nodes.last().copied().unwrap_or(Node::Hidden);
-        assert!(
-            last == Node::Address(client) || (last == Node::Hidden && client == peer),
-            "not the last hop's word"
-        );
-        let client = forwarded::client(&nodes, peer, |address| address.is_loopback());
-        assert!(client == peer || nodes.contains(&Node::Address(client)), "an address that nobody named");
+    for list in [List::Forwarded, List::XForwardedFor] {
+        let nodes: Vec<Option<Node>> = list.entries(&headers).map(|entry| list.node(entry)).collect();
+        let Some(found) = list.client(&headers, peer, |_| false) else { continue };
+        match nodes.first() {
+            Some(Some(Node::Address(last))) => {
+                assert!(found.address == *last && found.good, "not the last word");
+            }
+            Some(Some(Node::Hidden)) => assert!(found.address == peer && found.good, "not the last hop"),
+            Some(None) | None => {
+                assert!(found.address == peer && !found.good, "what cannot be read was believed");
+            }
+        }
+        let found = list.client(&headers, peer, |address| address.is_loopback());
+        let named = found.is_some_and(|found| {
+            found.address == peer || nodes.contains(&Some(Node::Address(found.address)))
+        });
+        assert!(named, "an address that nobody named");
     }
 }

@@ -57,7 +57,10 @@ pub(crate) struct Streamed {
 /// A copy for a check in shadow.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    pieces: Vec<Bytes>,
+    /// Most answers come in one piece.
+    first: Bytes,
+    /// Copied, so that many small pieces do not keep many buffers alive.
+    rest: BytesMut,
     length: usize,
     limit: usize,
 }
@@ -79,7 +82,8 @@ impl AnswerBody {
     pub(crate) fn streamed(incoming: Incoming, lease: Lease, flight: Flight, sample: Option<usize>) -> Self {
         let idle = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
         let idle = idle.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle);
-        let sample = sample.map(|limit| Sample { pieces: Vec::new(), length: 0, limit });
+        let sample =
+            sample.map(|limit| Sample { first: Bytes::new(), rest: BytesMut::new(), length: 0, limit });
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
@@ -229,11 +233,23 @@ impl Drop for Streamed {
 impl Sample {
     fn add(&mut self, data: &Bytes) {
         self.length = self.length.saturating_add(data.len());
-        if self.length <= self.limit {
-            self.pieces.push(data.clone());
+        if self.length > self.limit {
+            (self.first, self.rest) = (Bytes::new(), BytesMut::new());
+        } else if self.first.is_empty() {
+            self.first = data.clone();
         } else {
-            self.pieces = Vec::new();
+            self.rest.extend_from_slice(data);
         }
+    }
+
+    fn bytes(self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        let mut whole = BytesMut::with_capacity(self.length);
+        whole.extend_from_slice(&self.first);
+        whole.extend_from_slice(&self.rest);
+        whole.freeze()
     }
 
     /// Checks the copy when the client has its answer; the call is recorded after that.
@@ -245,7 +261,7 @@ impl Sample {
             return;
         }
         let Some(plan) = flight.call.operation.clone() else { return };
-        flight.call.response.body = WholeBody::new(join(self.pieces));
+        flight.call.response.body = WholeBody::new(self.bytes());
         let ticket = Ticket::take(core);
         tokio::task::spawn_local(async move {
             let (pipeline, call) = flight.pipeline();
@@ -255,17 +271,6 @@ impl Sample {
             drop(ticket);
         });
     }
-}
-
-fn join(mut pieces: Vec<Bytes>) -> Bytes {
-    if pieces.len() == 1 {
-        return pieces.pop().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    for piece in &pieces {
-        whole.extend_from_slice(piece);
-    }
-    whole.freeze()
 }
 
 /// One of [`SAMPLES`].

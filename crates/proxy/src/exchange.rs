@@ -62,9 +62,11 @@ pub(crate) async fn exchange(
             }
         }
         Err(refused) => {
-            let flight = Flight::new(core, conn, started, refused.request);
+            let mut flight = Flight::new(core, conn, started, refused.request);
+            let (pipeline, call) = flight.pipeline();
+            let stop = Box::pin(pipeline.refuse(call, refused.refusal)).await;
             let close = incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
-            deliver::stopped(flight, Stop::Refuse(refused.refusal), close)
+            deliver::stopped(flight, stop, close)
         }
     }
 }

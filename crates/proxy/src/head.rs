@@ -32,11 +32,12 @@ pub(crate) fn read(mut parts: Parts, body: &Incoming, peer: &Peer) -> Result<Req
         Err(refusal) => return Err(refused(parts, length, refusal)),
     };
     hops::strip(&mut parts.headers, false);
-    let (method, version) = (parts.method, parts.version);
-    Request::new(method.clone(), version, parts.uri, host, parts.headers, length).map_err(|(why, headers)| {
-        let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
-        Box::new(Refused { request: Request::refused(method, version, *headers, length), refusal })
-    })
+    Request::new(parts.method, parts.version, parts.uri, host, parts.headers, length).map_err(
+        |(why, request)| {
+            let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
+            Box::new(Refused { request: *request, refusal })
+        },
+    )
 }
 
 /// What is kept of a head that the grammar of HTTP/1 refused.
@@ -46,12 +47,16 @@ pub(crate) fn refused_by_grammar(fault: Fault) -> Box<Refused> {
         Fault::TargetTooLong => Refusal::new(&codes::TARGET_TOO_LONG, "longer than the bound"),
         Fault::HeadersTooLarge => Refusal::new(&codes::HEADERS_TOO_LARGE, "more or longer than the bound"),
     };
-    let request = Request::refused(Method::GET, Version::HTTP_11, HeaderMap::new(), BodyLength::Empty);
+    let nothing = (HeaderMap::new(), BodyLength::Empty);
+    let request = Request::refused(Method::GET, Version::HTTP_11, ("/", ""), nothing.0, nothing.1);
     Box::new(Refused { request, refusal })
 }
 
 fn refused(parts: Parts, length: BodyLength, refusal: Box<Refusal>) -> Box<Refused> {
-    let request = Request::refused(parts.method, parts.version, parts.headers, length);
+    let field = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = field.or(parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let kept = (parts.uri.path(), authority);
+    let request = Request::refused(parts.method, parts.version, kept, parts.headers.clone(), length);
     Box::new(Refused { request, refusal })
 }
 

@@ -39,11 +39,13 @@ pub use units::{
     Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Rate, RateUnit, SecretRef, Size, Strings, Url,
 };
 
-/// A section of an API that a control owns: its key and the JSON Schema of what stands under it.
+/// A section that a control owns: its key and the JSON Schema of what stands under it.
 #[derive(Debug, Clone, Copy)]
 pub struct SectionSpec {
-    /// The key under an API, a profile or an operation.
+    /// The key under an API, a profile or an operation; or at the top of the document.
     pub name: &'static str,
+    /// Whether it stands at the top: settings of the whole gateway.
+    pub top: bool,
     /// A root schema, as of `schemars::schema_for!`.
     pub schema: fn() -> schemars::Schema,
 }

@@ -53,8 +53,11 @@ pub fn resolve(
         out.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
         return None;
     }
-    let names: Vec<&'static str> = sections.iter().map(|section| section.name).collect();
-    let keys = Keys::new(&names);
+    let names = |top: bool| -> Vec<&'static str> {
+        sections.iter().filter(|section| section.top == top).map(|section| section.name).collect()
+    };
+    let (names, top_names) = (names(false), names(true));
+    let keys = Keys::new(&names, &top_names);
     let mut root = overlay(node.clone(), environment, &keys, out);
     let profiles = root.remove("profiles").map(|entry| entry.value);
     keys.refuse_unknown(&mut root, &keys.top, out);
@@ -64,7 +67,7 @@ pub fn resolve(
     let schema = schema::schema(sections);
     defaults::fill(&mut root, &schema);
     order(&mut root);
-    let document = Document::from_tree(&root, &names, out)?;
+    let document = Document::from_tree(&root, &names, &top_names, out)?;
     Some(Resolved { document, tree: root })
 }
 
@@ -99,7 +102,12 @@ fn order(root: &mut Node) {
         "accept",
     ];
     if let Some(entries) = root.entries_mut() {
-        entries.sort_by_key(|entry| ORDER.iter().position(|key| *key == entry.key));
+        // What controls own stands before whom they let in.
+        let sections = ORDER.iter().position(|key| *key == "issuers");
+        entries.sort_by_key(|entry| match ORDER.iter().position(|key| *key == entry.key) {
+            None => (sections, 0),
+            place => (place, 1),
+        });
     }
 }
 
@@ -111,12 +119,12 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(sections: &[&'static str]) -> Self {
+    fn new(sections: &[&'static str], top_sections: &[&'static str]) -> Self {
         let with = |own: Vec<String>, extra: &[&str], sections: &[&str]| {
             own.into_iter().chain(extra.iter().chain(sections).map(|key| (*key).to_owned())).collect()
         };
         Self {
-            top: with(schema::top_keys(), &TOP_EXTRA, &[]),
+            top: with(schema::top_keys(), &TOP_EXTRA, top_sections),
             api: with(schema::api_keys(), &API_EXTRA, sections),
             operation: with(schema::operation_keys(), &[], sections),
         }

@@ -22,14 +22,17 @@ pub fn schema(sections: &[SectionSpec]) -> Json {
         Some(Json::Object(defs)) => defs,
         _ => Map::new(),
     };
-    let own: Map<String, Json> = sections
+    let (top, own): (Vec<_>, Vec<_>) = sections
         .iter()
-        .map(|section| (section.name.to_owned(), section_schema(section, &mut defs)))
-        .collect();
+        .map(|section| (section.top, (section.name.to_owned(), section_schema(section, &mut defs))))
+        .partition(|(top, _)| *top);
     short_forms(&mut root, &mut defs);
+    if let Some(properties) = properties_mut(&mut root) {
+        properties.extend(top.into_iter().map(|(_, section)| section));
+    }
     for holder in ["Api", "Operation"] {
         if let Some(properties) = defs.get_mut(holder).and_then(properties_mut) {
-            properties.extend(own.clone());
+            properties.extend(own.iter().map(|(_, section)| section.clone()));
         }
     }
     strict(&mut root);

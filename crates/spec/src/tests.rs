@@ -32,9 +32,22 @@ struct Limit {
     rate: Rate,
 }
 
-const SECTIONS: [SectionSpec; 2] = [
-    SectionSpec { name: "validation", schema: || schemars::schema_for!(Validation) },
-    SectionSpec { name: "limits", schema: || schemars::schema_for!(Vec<Limit>) },
+#[derive(Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Gate {
+    /// how many
+    #[serde(default = "calls")]
+    calls: Rate,
+}
+
+fn calls() -> Rate {
+    "5/s".parse().unwrap()
+}
+
+const SECTIONS: [SectionSpec; 3] = [
+    SectionSpec { name: "validation", top: false, schema: || schemars::schema_for!(Validation) },
+    SectionSpec { name: "limits", top: false, schema: || schemars::schema_for!(Vec<Limit>) },
+    SectionSpec { name: "gate", top: true, schema: || schemars::schema_for!(Gate) },
 ];
 
 struct Outcome {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use engine::{Clock, Tick, UnixTime};
 use parking_lot::{Condvar, Mutex};
 
-use crate::timestamp;
+use crate::timestamp::Stamp;
 
 /// How often waiting lines are written.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -138,7 +138,7 @@ impl AccessLog {
             && self.shared.clock.now().since(since) >= HANGING
         {
             let mut text = b"blocked since ".to_vec();
-            timestamp::push(&mut text, at);
+            Stamp::default().push(&mut text, at);
             text.extend_from_slice(b": what reads the log takes nothing");
             return Some(String::from_utf8_lossy(&text).into_owned());
         }

@@ -1,30 +1,155 @@
-//! What admission is told: the trusted hops of the document, and how much failure an address may cause.
+//! The section `admission` at the top of the document: how much an address may ask for that proves nobody.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use diagnostics::Diagnostics;
-use engine::cells::Meter;
-use spec::Cidr;
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use engine::{Control, Mode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use spec::{Rate, Spanned};
 
-use super::Admission;
-use crate::scope::{Compiled, GatewayScope};
+use super::open::Open;
+use super::{Admission, Allowance, Settings};
+use crate::meter;
+use crate::scope::{Compiled, GatewayScope, OperationScope, mode};
+use crate::security::{Access, access};
 
-/// Failing calls that one address may make: 50 a second sustained, 1,000 at once. Verifying as many forged signatures takes
-/// less than a hundredth of a core.
-pub const FAILURES: Meter = Meter::Rate { interval: Duration::from_millis(20), burst: 1_000 };
+/// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
+const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
+/// Failing calls: 50 a second sustained, 1,000 at once. Verifying as many forged signatures takes less than a hundredth of a
+/// core.
+const FAILURES: (&str, u32) = ("50/s", 1_000);
 
-/// Settings of admission, ready to use.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Proxies that are believed.
-    pub trusted: Vec<Cidr>,
-    /// Failing calls of one address.
-    pub failures: Meter,
+/// What one address may ask for before it proves who calls.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Admission")]
+pub struct AdmissionSection {
+    /// calls without any credential; unless set otherwise `200/s`, 2000 at once
+    pub anonymous: AllowanceSection,
+    /// calls that fail without a valid credential; unless set otherwise `50/s`, 1000 at once
+    pub failures: AllowanceSection,
 }
 
-/// Compiles it for the gateway.
-pub fn compile(scope: &GatewayScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    let settings = Settings { trusted: scope.document.trusted_hops.clone(), failures: FAILURES };
-    vec![Compiled::enforced(Arc::new(Admission::new(settings)), None)]
+/// How much.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Allowance")]
+pub struct AllowanceSection {
+    /// calls of one address (of IPv6 its /64) in a time, refilled evenly, as in `200/s`
+    pub rate: Option<Spanned<Rate>>,
+    /// calls that may come at once; with a `rate` of your own as many as it counts
+    #[schemars(range(min = 1))]
+    pub burst: Option<Spanned<u32>>,
+    /// whether calls over it are refused, only recorded, or not counted
+    pub mode: spec::Mode,
+}
+
+impl Default for AllowanceSection {
+    fn default() -> Self {
+        Self { rate: None, burst: None, mode: spec::Mode::Enforce }
+    }
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(AdmissionSection)
+}
+
+/// Both allowances, each with its mode.
+struct Read {
+    anonymous: (Option<Allowance>, Mode),
+    failures: (Option<Allowance>, Mode),
+    span: Option<Span>,
+}
+
+impl Read {
+    fn of(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Self {
+        let node = scope.document.section("admission");
+        let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
+        Self {
+            anonymous: lower("anonymous", &section.anonymous, ANONYMOUS, out),
+            failures: lower("failures", &section.failures, FAILURES, out),
+            span: node.map(|node| node.span),
+        }
+    }
+
+    /// The allowances that are in this mode.
+    fn in_mode(&self, wanted: Mode) -> (Option<Allowance>, Option<Allowance>) {
+        let pick = |(allowance, mode): &(Option<Allowance>, Mode)| {
+            let allowance = allowance.clone().filter(|_| *mode == wanted);
+            // What is only looked at is counted apart.
+            allowance.map(|one| if wanted == Mode::Shadow { one.shadowed() } else { one })
+        };
+        (pick(&self.anonymous), pick(&self.failures))
+    }
+}
+
+fn lower(
+    name: &str,
+    section: &AllowanceSection,
+    (rate, burst): (&str, u32),
+    out: &mut Diagnostics,
+) -> (Option<Allowance>, Mode) {
+    let own = section.burst.as_ref().map(|burst| burst.value);
+    let metered = match (&section.rate, rate.parse()) {
+        (Some(rate), _) => meter::rate(rate.value, own),
+        (None, Ok(rate)) => meter::rate(rate, own.or(Some(burst))),
+        (None, Err(_)) => None,
+    };
+    let Some((meter, definition)) = metered else {
+        let span = section.burst.as_ref().map(|burst| burst.span);
+        let span = span.or(section.rate.as_ref().map(|rate| rate.span));
+        let mut diagnostic = Diagnostic::error("admission", "the burst is out of range");
+        if let Some(span) = span {
+            diagnostic = diagnostic.at(span);
+        }
+        out.push(diagnostic.help("write from 1 to 4294967295"));
+        return (None, Mode::Off);
+    };
+    let definition = format!("admission {name} {definition}").into_bytes();
+    (Some(Allowance { meter, definition }), mode(section.mode))
+}
+
+/// Compiles it for the gateway: one control for what is enforced, which also says who the client is, and one for what is in
+/// shadow.
+pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let read = Read::of(scope, out);
+    let (anonymous, failures) = read.in_mode(Mode::Enforce);
+    let trusted = Some(scope.document.trusted_hops.clone());
+    let mut controls =
+        vec![compiled(Admission::new(Settings { trusted, anonymous, failures }), Mode::Enforce, &read)];
+    let (anonymous, failures) = read.in_mode(Mode::Shadow);
+    if anonymous.is_some() || failures.is_some() {
+        let settings = Settings { trusted: None, anonymous, failures };
+        controls.push(compiled(Admission::new(settings), Mode::Shadow, &read));
+    }
+    controls
+}
+
+/// Compiles it for one operation: where anyone may call, a credential is not looked at, so calls with one count as
+/// calls without.
+pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
+    if !matches!(access(scope), Access::Open) {
+        return Vec::new();
+    }
+    let shared = scope.api.share("admission open", || {
+        // What is wrong with the section has been said.
+        let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
+        let mut controls = Vec::new();
+        for wanted in [Mode::Enforce, Mode::Shadow] {
+            let (anonymous, failures) = read.in_mode(wanted);
+            let suspects = failures.is_some() && wanted == Mode::Enforce;
+            if anonymous.is_some() || suspects {
+                controls.push(compiled(Open::new(anonymous), wanted, &read));
+            }
+        }
+        controls
+    });
+    (*shared).clone()
+}
+
+fn compiled(control: impl Control + 'static, mode: Mode, read: &Read) -> Compiled {
+    Compiled { control: Arc::new(control), mode, response_mode: mode, body_limit: None, span: read.span }
 }

@@ -1,31 +1,95 @@
 //! Who is on the other end, and whether they have failed too often: before routing, and before any cryptography.
 //!
 //! The address of the client is that of the connection, unless the peer is a trusted hop: then `X-Forwarded-For` or
-//! `Forwarded` (RFC 7239) is walked from the right past trusted hops. When a trusted hop sends both and they name
-//! different clients, one of them came from the client: the call is refused, since no guess is safe. A malformed list
-//! is not believed: the peer's address stands, and the decision says so.
+//! `Forwarded` (RFC 7239) is walked from the right past trusted hops, and nothing beyond the first that is not trusted is
+//! looked at. When both are there and do not name one client, one of them came from the client: the call is refused, since
+//! no guess is safe. An entry of a trusted hop that cannot be read ends the walk at the last that can, and the decision
+//! says so.
 //!
-//! Calls that fail without a verified principal take units from their address (an IPv6 address counts by its /64); when
-//! they are used up, everything from that address is 429 until one is there again. Principals behind the same NAT
-//! share that fate, but never for good: asking takes no unit, only failing does, so units come back at their rate
-//! whatever is sent, and the next call that comes goes through.
+//! Before any cryptography an address is asked how much of two allowances is left (an IPv6 address counts by its /64):
+//!
+//! - *anonymous*: each call without a credential takes a unit, and so does one whose credential nobody looks at ([`open`]);
+//! - *failures*: each call that fails without a verified principal takes a unit. Asking takes none, so units come back at
+//!   their rate whatever is sent.
+//!
+//! When an address has failed too often, its calls without a credential are 429. Those with one go on as suspects
+//! ([`Call::suspect`]): a credential that is remembered as good passes, since looking it up costs nothing; anything that
+//! would have to be verified, and any other refusal, is 429. So a bad neighbor behind the same NAT spends no signature of
+//! ours and does not lock out those who called before.
 
 mod config;
+mod open;
 #[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::cells::Cells;
+use engine::call::too_many_failures;
+use engine::cells::{Cells, Meter, Taken};
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, Verdict};
+use http::header::AUTHORIZATION;
+use spec::Cidr;
 
-pub use config::{FAILURES, Settings, compile};
+pub use config::{AdmissionSection, compile, compile_open, schema};
 
 use crate::address::bucket;
-use crate::hops::{self, Malformed, Nodes};
+use crate::hops::List;
+
+/// How much an address may do.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    /// How it is counted.
+    pub meter: Meter,
+    /// What it is: the part of its cells' key that outlives snapshots.
+    pub definition: Vec<u8>,
+}
+
+impl Allowance {
+    /// The same, counted apart.
+    #[must_use]
+    fn shadowed(mut self) -> Self {
+        self.definition.extend_from_slice(b" shadow");
+        self
+    }
+
+    fn key(&self, cells: &dyn Cells, call: &Call) -> u128 {
+        let (bytes, length) = bucket(call.client);
+        cells.key(&[&self.definition, bytes.get(..length).unwrap_or(&bytes)])
+    }
+
+    fn take(&self, cells: &dyn Cells, call: &Call) -> Taken {
+        cells.take(self.key(cells, call), &self.meter, call.at)
+    }
+
+    fn peek(&self, cells: &dyn Cells, call: &Call) -> Taken {
+        cells.peek(self.key(cells, call), &self.meter, call.at)
+    }
+}
+
+/// Whether a credential came, good or not. Where others than bearer tokens are taken, they count here too.
+fn presents_credential(request: &Request) -> bool {
+    request.headers.contains_key(AUTHORIZATION)
+}
+
+fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {
+    let detail = "the address has made too many calls without a credential";
+    Refusal::new(&codes::TOO_MANY_ANONYMOUS, detail).retry_after(retry_after)
+}
+
+/// Settings of admission, ready to use.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Proxies that are believed; `None` leaves it to another control to say who the client is, and to act.
+    pub trusted: Option<Vec<Cidr>>,
+    /// Calls of one address without a credential.
+    pub anonymous: Option<Allowance>,
+    /// Failing calls of one address.
+    pub failures: Option<Allowance>,
+}
 
 /// The control.
 #[derive(Debug)]
@@ -39,7 +103,7 @@ impl Admission {
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {
-        self.0.trusted.iter().any(|range| range.contains(address))
+        self.0.trusted.iter().flatten().any(|range| range.contains(address))
     }
 }
 
@@ -49,7 +113,7 @@ impl Control for Admission {
     }
 
     fn needs(&self) -> Needs {
-        Needs { admission: true, observe: true, ..Needs::default() }
+        Needs { admission: true, observe: self.0.failures.is_some(), ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -65,11 +129,6 @@ struct AtWork {
 }
 
 impl AtWork {
-    fn key(&self, call: &Call) -> u128 {
-        let (bytes, length) = bucket(call.client);
-        self.cells.key(&[b"failures", bytes.get(..length).unwrap_or(&bytes)])
-    }
-
     /// Finds the client behind trusted hops; says what could not be believed.
     fn locate(&self, call: &mut Call) -> Result<Option<&'static str>, Box<Refusal>> {
         let peer = call.peer.address.ip().to_canonical();
@@ -79,43 +138,57 @@ impl AtWork {
             return Ok(None);
         }
         let headers = &call.request.headers;
-        let walk = |nodes: Result<Option<Nodes>, Malformed>| {
-            nodes.map(|nodes| nodes.map(|nodes| hops::client(&nodes, peer, |at| self.control.is_trusted(at))))
-        };
-        match (walk(hops::x_forwarded_for(headers)), walk(hops::forwarded(headers))) {
-            (Ok(Some(one)), Ok(Some(other))) if one != other => Err(Refusal::new(
-                &codes::REQUEST_MALFORMED,
-                "a trusted hop sent `Forwarded` and `X-Forwarded-For` that name different clients",
-            )
-            .public("`Forwarded` and `X-Forwarded-For` disagree")),
-            (Ok(one), Ok(other)) => {
-                call.client = one.or(other).unwrap_or(peer);
-                Ok(None)
+        let find = |list: List| list.client(headers, peer, |at| self.control.is_trusted(at));
+        let found = match (find(List::XForwardedFor), find(List::Forwarded)) {
+            (Some(one), Some(other)) if one.address != other.address || !one.good || !other.good => {
+                return Err(Refusal::new(
+                    &codes::REQUEST_MALFORMED,
+                    "a trusted hop sent `Forwarded` and `X-Forwarded-For` that do not name one client",
+                )
+                .public("`Forwarded` and `X-Forwarded-For` disagree"));
             }
-            (Err(Malformed), _) => Ok(Some("`X-Forwarded-For` is malformed: the peer's address is used")),
-            (_, Err(Malformed)) => Ok(Some("`Forwarded` is malformed: the peer's address is used")),
-        }
+            (one, other) => one.or(other),
+        };
+        call.client = found.map_or(peer, |found| found.address);
+        let good = found.is_none_or(|found| found.good);
+        Ok((!good)
+            .then_some("a hop's entry cannot be read: the last hop that is known is taken for the client"))
     }
 }
 
 impl Attached for AtWork {
     fn admission<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let note = match self.locate(call) {
-            Ok(note) => note,
-            Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
-        };
-        let asked = self.cells.peek(self.key(call), &self.control.0.failures, call.at);
-        if !asked.allowed {
-            let refusal = Refusal::new(&codes::TOO_MANY_FAILURES, "the address has failed too often")
-                .retry_after(asked.retry_after);
-            return Step::Done(Verdict::Throttle(refusal));
+        let Settings { trusted, anonymous, failures } = &self.control.0;
+        let mut note = None;
+        if trusted.is_some() {
+            match self.locate(call) {
+                Ok(said) => note = said,
+                Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+            }
+        }
+        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request));
+        let failing = failures.as_ref().map(|allowance| allowance.peek(&*self.cells, call));
+        if let Some(wait) = failing.filter(|left| !left.allowed).map(|left| left.retry_after) {
+            if !presents_credential(&call.request) {
+                return Step::Done(Verdict::Throttle(too_many_failures(wait)));
+            }
+            if trusted.is_some() {
+                call.suspect = Some(wait);
+            }
+            note = note.or(Some("the address has failed too often: only a remembered credential passes"));
+        }
+        let taken = anonymous.map(|allowance| allowance.take(&*self.cells, call));
+        if let Some(taken) = taken.filter(|taken| !taken.allowed) {
+            return Step::Done(Verdict::Throttle(too_many_anonymous(taken.retry_after)));
         }
         Step::Done(note.map_or(Verdict::Allow, |note| Verdict::Note(note.into())))
     }
 
     fn observe(&self, call: &Call) {
-        if call.proofs.is_empty() && call.decision.code.is_some_and(is_failure) {
-            let _ = self.cells.take(self.key(call), &self.control.0.failures, self.clock.unix());
+        let Some(failures) = &self.control.0.failures else { return };
+        // A suspect's failures cost it nothing more, so that units come back.
+        if call.suspect.is_none() && call.proofs.is_empty() && call.decision.code.is_some_and(is_failure) {
+            let _ = self.cells.take(failures.key(&*self.cells, call), &failures.meter, self.clock.unix());
         }
     }
 }

@@ -7,7 +7,8 @@ use engine::{Attached, Call, Control, Verdict};
 use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core, done};
 
-use super::{Admission, Settings};
+use super::open::Open;
+use super::{Admission, Allowance, Settings};
 
 /// Peer, header fields; client and trust that are expected.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, bool);
@@ -15,17 +16,30 @@ type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, bool);
 struct Gate {
     clock: FakeClock,
     control: Box<dyn Attached>,
+    open: Box<dyn Attached>,
+}
+
+fn allowance(name: &str, burst: u32) -> Allowance {
+    let meter = Meter::Rate { interval: Duration::from_secs(1), burst };
+    Allowance { meter, definition: name.as_bytes().to_vec() }
+}
+
+fn with(trusted: Option<&[&str]>, anonymous: u32, failures: u32) -> Gate {
+    let clock = FakeClock::new();
+    let trusted = trusted.map(|all| all.iter().map(|range| range.parse().unwrap()).collect());
+    let anonymous = Some(allowance("anonymous", anonymous));
+    let failures = Some(allowance("failures", failures));
+    let open = Arc::new(Open::new(anonymous.clone()));
+    let context = core(&clock, &Arc::new(MemoryCells::new()));
+    let control = Arc::new(Admission::new(Settings { trusted, anonymous, failures })).attach(&context);
+    Gate { clock, control, open: open.attach(&context) }
 }
 
 fn gate(trusted: &[&str]) -> Gate {
-    let clock = FakeClock::new();
-    let settings = Settings {
-        trusted: trusted.iter().map(|range| range.parse().unwrap()).collect(),
-        failures: Meter::Rate { interval: Duration::from_secs(1), burst: 2 },
-    };
-    let context = core(&clock, &Arc::new(MemoryCells::new()));
-    Gate { clock, control: Arc::new(Admission::new(settings)).attach(&context) }
+    with(Some(trusted), 1_000, 2)
 }
+
+const JUNK: &[(&str, &str)] = &[("authorization", "Bearer junk")];
 
 impl Gate {
     fn call(&self, peer: &str, fields: &[(&str, &str)]) -> (Call, Verdict) {
@@ -41,6 +55,14 @@ impl Gate {
     fn finish(&self, mut call: Call, code: Option<&'static Code>) {
         call.decision.code = code;
         self.control.observe(&call);
+    }
+
+    /// Uses the two failures up.
+    fn fail(&self, peer: &str) {
+        for _ in 0..2 {
+            let (call, _) = self.call(peer, JUNK);
+            self.finish(call, Some(&codes::TOKEN_INVALID));
+        }
     }
 }
 
@@ -62,6 +84,10 @@ fn only_trusted_hops_say_who_the_client_is() {
         ("10.0.0.1", &[(xff, "6.6.6.6"), (xff, "203.0.113.9, 10.9.9.9")], "203.0.113.9", true),
         ("10.0.0.1", &[("forwarded", "for=6.6.6.6, for=\"[2001:db9::1]:1\"")], "2001:db9::1", true),
         ("10.0.0.1", &[("forwarded", "for=203.0.113.9"), (xff, "203.0.113.9")], "203.0.113.9", true),
+        // A client's garbage, as a hop that appends passes it on.
+        ("10.0.0.1", &[(xff, "x, 203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[(xff, "\u{e9}"), (xff, "203.0.113.9")], "203.0.113.9", true),
+        ("10.0.0.1", &[("forwarded", "for=\"6.6.6.6, for=203.0.113.9")], "203.0.113.9", true),
     ];
     for (peer, fields, client, trusted) in cases {
         let (call, verdict) = gate.call(peer, fields);
@@ -83,19 +109,19 @@ fn what_cannot_be_believed_is_noted_or_refused() {
         assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
         assert_eq!(call.client.to_string(), "10.0.0.1");
     }
-    let (_, verdict) =
-        gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")]);
-    assert!(matches!(verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED));
+    for forwarded in ["for=203.0.113.9", "garbage", "for=unknown"] {
+        let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", forwarded)]);
+        assert!(
+            matches!(&verdict, Verdict::Refuse(refusal) if refusal.code == &codes::REQUEST_MALFORMED),
+            "{forwarded}: {verdict:?}"
+        );
+    }
 }
 
 #[test]
 fn failures_use_up_an_address_and_time_gives_it_back() {
     let gate = gate(&[]);
-    for _ in 0..2 {
-        let (call, verdict) = gate.call("2001:db8::1", &[]);
-        assert!(matches!(verdict, Verdict::Allow));
-        gate.finish(call, Some(&codes::TOKEN_INVALID));
-    }
+    gate.fail("2001:db8::1");
     // The whole /64 is throttled, however often it asks; others are not.
     for _ in 0..5 {
         let (call, verdict) = gate.call("2001:db8::2", &[]);
@@ -127,4 +153,52 @@ fn good_calls_and_failures_of_principals_cost_nothing() {
         gate.finish(call, Some(code));
     }
     assert!(is_throttled(&gate.call("192.0.2.1", &[]).1));
+}
+
+#[test]
+fn an_address_without_credentials_has_an_allowance() {
+    let gate = with(Some(&[]), 3, 1_000);
+    let throttled = |verdict: &Verdict| {
+        matches!(verdict, Verdict::Throttle(refusal)
+            if refusal.code == &codes::TOO_MANY_ANONYMOUS && refusal.retry_after.is_some())
+    };
+    for _ in 0..3 {
+        assert!(matches!(gate.call("2001:db8::1", &[]).1, Verdict::Allow));
+    }
+    assert!(throttled(&gate.call("2001:db8::2", &[]).1), "the /64 counts as one");
+    assert!(matches!(gate.call("2001:db8:0:1::1", &[]).1, Verdict::Allow));
+    // A credential is asked for what it proves; where nobody asks, it does not help.
+    let (mut call, verdict) = gate.call("2001:db8::1", JUNK);
+    assert!(matches!(verdict, Verdict::Allow) && call.suspect.is_none());
+    assert!(throttled(&done(gate.open.head(&mut call))));
+    gate.clock.advance(Duration::from_secs(1));
+    let (mut call, _) = gate.call("2001:db8::1", JUNK);
+    assert!(matches!(done(gate.open.head(&mut call)), Verdict::Allow));
+    assert!(throttled(&gate.call("2001:db8::1", &[]).1), "both take of one allowance");
+}
+
+#[test]
+fn a_credential_from_a_failing_address_makes_a_suspect() {
+    let gate = gate(&[]);
+    gate.fail("192.0.2.1");
+    assert!(is_throttled(&gate.call("192.0.2.1", &[]).1), "nothing to look up: refused at once");
+    let (mut call, verdict) = gate.call("192.0.2.1", JUNK);
+    assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
+    assert_eq!(call.suspect, Some(Duration::from_secs(1)));
+    assert!(is_throttled(&done(gate.open.head(&mut call))), "where nobody verifies it buys nothing");
+    // What becomes of suspects takes nothing, so that a unit comes back.
+    gate.finish(call, Some(&codes::ORIGIN_REFUSED));
+    let (neighbor, _) = gate.call("192.0.2.2", JUNK);
+    assert_eq!(neighbor.suspect, None);
+    gate.clock.advance(Duration::from_secs(1));
+    assert_eq!(gate.call("192.0.2.1", JUNK).0.suspect, None);
+}
+
+#[test]
+fn in_shadow_nobody_is_moved_or_suspected() {
+    let gate = with(None, 1, 2);
+    gate.fail("10.0.0.1");
+    let (call, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), JUNK[0]]);
+    assert!(matches!(verdict, Verdict::Note(_)));
+    assert_eq!((call.client.to_string().as_str(), call.suspect), ("10.0.0.1", None));
 }

@@ -14,6 +14,8 @@ pub enum Presented<'a> {
     Nothing,
     /// A bearer token of good syntax.
     Token(&'a str),
+    /// One bearer credential that no token can be.
+    NoToken,
     /// A credential of another scheme than `Bearer`.
     OtherScheme,
     /// More than one, or one that cannot be read; says what is wrong.
@@ -35,7 +37,12 @@ pub fn presented(request: &Request) -> Presented<'_> {
     }
     match field.to_str() {
         Ok(text) => credential(text),
-        Err(_) => Presented::Malformed("the `Authorization` header is not ASCII"),
+        Err(_) => match field.as_bytes().split_at_checked(7) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") && !is_several(rest) => {
+                Presented::NoToken
+            }
+            _ => Presented::Malformed("the `Authorization` header is not ASCII"),
+        },
     }
 }
 
@@ -52,10 +59,22 @@ fn credential(text: &str) -> Presented<'_> {
     let token = rest.trim_start_matches(' ');
     let body = token.trim_end_matches('=');
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if token.is_empty() {
+        return Presented::Malformed("the `Authorization` header has no token");
+    }
+    if is_several(token.as_bytes()) {
+        return Presented::Malformed("the `Authorization` header has more than one credential");
+    }
+    // One credential, forged or broken on the way: a token that is not valid (RFC 6750 section 3.1).
     if body.is_empty() || !body.bytes().all(good) {
-        return Presented::Malformed("the bearer token has a character that no token has");
+        return Presented::NoToken;
     }
     Presented::Token(token)
+}
+
+/// Whether what follows the scheme is a list, or has parts: readers differ on which of them counts.
+fn is_several(rest: &[u8]) -> bool {
+    rest.iter().any(|byte| matches!(byte, b',' | b' ' | b'\t'))
 }
 
 fn is_token_char(byte: u8) -> bool {

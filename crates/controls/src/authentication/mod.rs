@@ -6,7 +6,8 @@
 //! suffice is authorization's question.
 //!
 //! A remembered token is answered at once and without allocating; another costs one verification; only a token that
-//! newer keys might prove waits, and at most [`keys::WAIT`]. There is no mode `off` and none `shadow`.
+//! newer keys might prove waits, and at most [`keys::WAIT`]. For an address that has failed too often ([`Call::suspect`])
+//! only remembered tokens count. There is no mode `off` and none `shadow`.
 
 pub mod bearer;
 pub mod cache;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use engine::call::too_many_failures;
 use engine::principal::Proof;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
@@ -116,18 +118,26 @@ enum Looked<'k> {
 
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        if let Some(wait) = call.suspect {
+            // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
+            return Step::Done(match self.look(call) {
+                Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Verdict::Allow,
+                _ => Verdict::Throttle(too_many_failures(wait)),
+            });
+        }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
             Looked::Wait(source, seen, why) => {
+                // Newer keys that came since this call looked are as good as those it would ask for.
+                if source.attempts() != seen {
+                    return Step::Done(self.last_look(call));
+                }
                 if !source.ask(self.clock.now()) {
                     return Step::Done(Verdict::Refuse(self.refuse(why)));
                 }
                 Step::Wait(Box::pin(async move {
                     source.wait(seen, &*self.clock).await;
-                    match self.look(call) {
-                        Looked::Done(verdict) => verdict,
-                        Looked::Wait(_, _, why) => Verdict::Refuse(self.refuse(why)),
-                    }
+                    self.last_look(call)
                 }))
             }
         }
@@ -135,6 +145,14 @@ impl Attached for AtCore {
 }
 
 impl AtCore {
+    /// Looks, and refuses what would have to wait.
+    fn last_look(&self, call: &mut Call) -> Verdict {
+        match self.look(call) {
+            Looked::Done(verdict) => verdict,
+            Looked::Wait(_, _, why) => Verdict::Refuse(self.refuse(why)),
+        }
+    }
+
     fn look(&self, call: &mut Call) -> Looked<'_> {
         let challenge = &self.control.challenge;
         let (groups, alternatives, anonymous) = match &self.control.rule {
@@ -152,20 +170,31 @@ impl AtCore {
                 let detail = "the credential is of another scheme than `Bearer`";
                 return refuse(challenge.missing(detail, Some("only bearer tokens are accepted")));
             }
+            Presented::NoToken => {
+                let detail = "the credential has a character that no token has";
+                return refuse(challenge.invalid(&codes::TOKEN_INVALID, detail, "the token is malformed"));
+            }
             Presented::Malformed(what) => return refuse(challenge.malformed(what)),
         };
         let mut proofs: SmallVec<[Proof; 1]> = SmallVec::new();
         let mut wanted = None;
         let mut worst: Option<Why> = None;
         for (group, verifier) in groups.iter().zip(&self.verifiers) {
-            match verifier.check(token) {
+            let checked = match call.suspect {
+                None => verifier.check(token),
+                Some(_) => match verifier.remembered(token) {
+                    Some(principal) => Checked::Proven(principal),
+                    None => continue,
+                },
+            };
+            match checked {
                 Checked::Proven(principal) => {
                     let proof = |scheme: &u16| Proof { scheme: *scheme, principal: Arc::clone(&principal) };
                     proofs.extend(group.schemes.iter().map(proof));
                 }
                 Checked::Refused(why) => worst = worst.max(Some(why)),
-                Checked::KeysWanted(issuer, why) => {
-                    wanted = verifier.source(issuer).map(|source| (source, source.attempts(), why.clone()));
+                Checked::KeysWanted(issuer, seen, why) => {
+                    wanted = verifier.source(issuer).map(|source| (source, seen, why.clone()));
                     worst = worst.max(Some(why));
                 }
             }

@@ -96,8 +96,8 @@ pub enum Checked {
     Proven(Arc<Principal>),
     /// It is refused.
     Refused(Why),
-    /// It might be good under newer keys of this issuer, by its number.
-    KeysWanted(usize, Why),
+    /// It might be good under newer keys of this issuer, by its number, than those at hand, which came with so many fetches.
+    KeysWanted(usize, u64, Why),
 }
 
 /// Why a token is refused, in the order of how much it says: the later is reported when several verifiers refuse.
@@ -200,15 +200,25 @@ impl CoreVerifier {
     #[must_use]
     pub fn check(&self, token: &str) -> Checked {
         let (now, seconds) = (self.clock.now(), self.clock.unix().seconds());
+        match self.find(token, now, seconds) {
+            Some(principal) => Checked::Proven(principal),
+            None => self.verify(token, now, seconds),
+        }
+    }
+
+    /// Whom a token proves, if it was verified before and still counts; verifies nothing.
+    #[must_use]
+    pub fn remembered(&self, token: &str) -> Option<Arc<Principal>> {
+        self.find(token, self.clock.now(), self.clock.unix().seconds())
+    }
+
+    fn find(&self, token: &str, now: Tick, seconds: u64) -> Option<Arc<Principal>> {
         let good = |hit: &Hit| {
             let keys = self.keys.get(hit.issuer).map(|keys| &keys.source);
             keys.is_some_and(|source| source.generation() == hit.generation && source.usable(now))
                 && (hit.from..hit.until).contains(&seconds)
         };
-        match self.cache.find(&self.identity, token, good) {
-            Some(hit) => Checked::Proven(hit.principal),
-            None => self.verify(token, now, seconds),
-        }
+        self.cache.find(&self.identity, token, good).map(|hit| hit.principal)
     }
 
     fn verify(&self, token: &str, now: Tick, seconds: u64) -> Checked {
@@ -223,9 +233,11 @@ impl CoreVerifier {
         let (Some(rule), Some(keys)) = (self.verifier.rules.get(number), self.keys.get(number)) else {
             return Checked::Refused(Fault::IssuerMismatch.into());
         };
+        // Read before the keys: a fetch that ends in between is seen as news.
+        let seen = keys.source.attempts();
         let Some((generation, set)) = keys.current(now) else {
             let why = Why::Unavailable(Box::from(&*rule.issuer), keys.source.retry_after(now));
-            return Checked::KeysWanted(number, why);
+            return Checked::KeysWanted(number, seen, why);
         };
         // A token that is refused whatever its signature says is not worth a verification, nor a fetch.
         if !rule.algorithms.contains(&parsed.header().alg) {
@@ -234,9 +246,9 @@ impl CoreVerifier {
         let verified = match jose::verify(&parsed, &set, &rule.algorithms) {
             Ok(verified) => verified,
             // Newer keys may help: an unknown name, or no name at all and none of the keys fits.
-            Err(fault @ Fault::UnknownKey) => return Checked::KeysWanted(number, fault.into()),
+            Err(fault @ Fault::UnknownKey) => return Checked::KeysWanted(number, seen, fault.into()),
             Err(fault @ Fault::BadSignature) if parsed.header().kid.is_none() => {
-                return Checked::KeysWanted(number, fault.into());
+                return Checked::KeysWanted(number, seen, fault.into());
             }
             Err(fault) => return Checked::Refused(fault.into()),
         };

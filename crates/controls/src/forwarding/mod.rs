@@ -3,7 +3,7 @@
 //!
 //! Decisions: identity fields, forwarding fields of untrusted peers and override fields are removed, in any spelling, and the
 //! call goes on: a refusal would tell a prober which names matter. [`names`] is the list. What a trusted hop says by
-//! `Forwarded` and `X-Forwarded-*` is kept and appended to.
+//! `Forwarded` and `X-Forwarded-*` is kept and appended to, as far to the left as it is well-formed.
 //!
 //! Written for every call: `Forwarded` (RFC 7239), `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`. Cookies and
 //! `Authorization` pass. Speaks last at the head, so that no other control reads what it wrote, and what it wrote is what
@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 pub use config::compile;
 
-use crate::hops::{self, X_FORWARDED_FOR};
+use crate::hops::{List, X_FORWARDED_FOR};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -35,7 +35,7 @@ const ROOM: usize = 80;
 /// The control.
 #[derive(Debug, Clone, Default)]
 pub struct Forwarding {
-    /// Header fields with `_` in their names that the contract declares, in lower case.
+    /// Header fields that pass since the contract declares them, in lower case.
     declared: Vec<Box<str>>,
 }
 
@@ -43,8 +43,14 @@ impl Forwarding {
     /// `declared` are the header fields of the operation's contract.
     #[must_use]
     pub fn new<'n>(declared: impl Iterator<Item = &'n str>) -> Self {
-        let aliased = declared.filter(|name| name.contains('_'));
-        Self { declared: aliased.map(|name| name.to_ascii_lowercase().into_boxed_str()).collect() }
+        let names = declared.map(str::to_ascii_lowercase).filter(|name| names::depends_on_contract(name));
+        Self { declared: names.map(String::into_boxed_str).collect() }
+    }
+
+    /// Whether nothing that is usually removed is declared, so that operations can share it.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.declared.is_empty()
     }
 }
 
@@ -85,15 +91,9 @@ struct Kept {
 
 impl Kept {
     fn of(headers: &HeaderMap) -> Self {
-        let joined = |name: &HeaderName| {
-            let fields: Vec<&str> =
-                headers.get_all(name).iter().filter_map(|field| field.to_str().ok()).collect();
-            fields.join(", ")
-        };
         Self {
-            forwarded: matches!(hops::forwarded(headers), Ok(Some(_))).then(|| joined(&FORWARDED)),
-            addresses: matches!(hops::x_forwarded_for(headers), Ok(Some(_)))
-                .then(|| joined(&X_FORWARDED_FOR)),
+            forwarded: List::Forwarded.well_formed(headers),
+            addresses: List::XForwardedFor.well_formed(headers),
             proto: single(headers, &X_FORWARDED_PROTO).filter(|value| *value == "http" || *value == "https"),
             host: single(headers, &X_FORWARDED_HOST).filter(|value| value.as_bytes().iter().all(is_host)),
         }

@@ -3,13 +3,20 @@
 //! A field is judged by its canonical spelling, `-` for `_`: CGI, WSGI and Rack make one variable of both, so that
 //! `X_User_Id` would arrive as `X-User-Id` (THREATS row 14). Fields with `_` in their names are removed altogether, as nginx
 //! does by default, but for those that the operation's contract declares and that are no alias of a listed one.
+//!
+//! [`CLAIMS`] and [`CLAIM_PREFIXES`] are names by which some services are told who calls and others take an ordinary
+//! parameter: they pass where the operation's contract declares them. Credentials (`Authorization`, `X-Auth-Token`,
+//! `X-Api-Key`) prove instead of claiming, and pass.
+
+use std::borrow::Cow;
 
 /// Fields that name or describe who calls, who forwards, or that change what is called: exact names.
 const NAMES: &[&str] = &[
     // Who calls, as gateways and login proxies tell their upstreams.
-    "remote-user",
-    "x-remote-user",
-    "x-remote-group",
+    "client-cert",
+    "client-cert-chain",
+    "eppn",
+    "smuser",
     "x-user",
     "x-user-id",
     "x-userid",
@@ -30,6 +37,12 @@ const NAMES: &[&str] = &[
     "x-id-token",
     "x-access-token-claims",
     "x-identity",
+    "x-arr-clientcert",
+    "x-apigateway-api-userinfo",
+    "x-endpoint-api-userinfo",
+    "x-vouch-idp-accesstoken",
+    "x-vouch-idp-idtoken",
+    "x-proxy-user",
     "x-client-cert",
     "x-client-dn",
     "x-client-verify",
@@ -41,11 +54,11 @@ const NAMES: &[&str] = &[
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
-    "x-remote-addr",
-    "x-remote-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-proxyuser-ip",
     "client-ip",
     "true-client-ip",
-    "cf-connecting-ip",
     "fastly-client-ip",
     "x-scheme",
     "x-url-scheme",
@@ -79,9 +92,30 @@ const PREFIXES: &[&str] = &[
     "x-token-",
     "x-webauth-",
     "x-ssl-client-",
+    "x-tls-client-",
     "x-client-cert-",
     "ssl-client-",
     "tls-client-",
+    "cf-access-",
+    "cf-connecting-",
+    "impersonate-",
+    "iv-",
+    "oidc-",
+    "remote-",
+    "shib-",
+    "sm-user",
+    "tailscale-",
+    "x-apigee-",
+    "x-appengine-",
+    "x-authentik-",
+    "x-impersonate-",
+    "x-ms-token-",
+    "x-oidc-",
+    "x-pomerium-",
+    "x-remote-",
+    "x-shib-",
+    "x-sso-",
+    "x-vouch-user",
     "x-envoy-",
     "x-amzn-oidc-",
     "x-goog-authenticated-user-",
@@ -91,21 +125,72 @@ const PREFIXES: &[&str] = &[
     "yett-",
 ];
 
-/// Whether a client's field of this name (lower case, as [`http::HeaderName`] has it) is removed. `declared` are names with `_`
-/// that the operation's contract declares.
-pub(super) fn is_removed(name: &str, declared: &[Box<str>]) -> bool {
-    if name.contains('_') {
-        return !declared.iter().any(|known| **known == *name) || is_listed(&name.replace('_', "-"));
+/// Fields that name or describe who calls where the contract does not declare them: exact names.
+const CLAIMS: &[&str] = &[
+    "tenant-id",
+    "x-admin",
+    "x-api-user",
+    "x-claims",
+    "x-gateway-user",
+    "x-internal-user",
+    "x-is-admin",
+    "x-org-id",
+    "x-permissions",
+    "x-person-id",
+    "x-role",
+    "x-scope-orgid",
+    "x-sub",
+    "x-tenant",
+    "x-trusted-user",
+    "x-uid",
+    "x-verified-user",
+];
+
+/// The same, by how they begin.
+const CLAIM_PREFIXES: &[&str] = &["grpc-metadata-", "x-auth-", "x-hasura-"];
+
+/// Credentials among what begins so.
+const CREDENTIALS: &[&str] = &["x-auth-token", "x-auth-key", "x-hasura-admin-secret"];
+
+/// A bit for each byte with which a listed name begins: most fields of a call are told apart by it.
+const FIRST: u128 = first(NAMES) | first(PREFIXES) | first(CLAIMS) | first(CLAIM_PREFIXES);
+
+const fn first(mut names: &[&str]) -> u128 {
+    let mut bits = 0;
+    while let Some((name, rest)) = names.split_first() {
+        if let Some((byte, _)) = name.as_bytes().split_first() {
+            bits |= 1 << (*byte & 127);
+        }
+        names = rest;
     }
-    is_listed(name)
+    bits
 }
 
-fn is_listed(name: &str) -> bool {
-    // All of them begin so: most fields of a call are told apart by one byte.
-    match name.as_bytes().first() {
-        Some(b'x' | b'r' | b'f' | b'c' | b't' | b'p' | b's' | b'y') => {
-            NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        }
-        _ => false,
+/// Whether a client's field of this name (lower case, as [`http::HeaderName`] has it) is removed. `declared` are names that
+/// the operation's contract declares and that [`depends_on_contract`].
+pub(super) fn is_removed(name: &str, declared: &[Box<str>]) -> bool {
+    let aliased = name.contains('_');
+    if !aliased && !may_be_listed(name) {
+        return false;
     }
+    let canonical = if aliased { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) };
+    is_listed(&canonical, NAMES, PREFIXES)
+        || (aliased || is_claim(&canonical)) && !declared.iter().any(|known| **known == *name)
+}
+
+/// Whether a field of this name (lower case) passes only where the contract declares it.
+pub(super) fn depends_on_contract(name: &str) -> bool {
+    name.contains('_') || is_claim(name)
+}
+
+fn may_be_listed(name: &str) -> bool {
+    name.as_bytes().first().is_some_and(|byte| FIRST >> (byte & 127) & 1 == 1)
+}
+
+fn is_claim(name: &str) -> bool {
+    is_listed(name, CLAIMS, CLAIM_PREFIXES) && !CREDENTIALS.contains(&name)
+}
+
+fn is_listed(name: &str, names: &[&str], prefixes: &[&str]) -> bool {
+    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

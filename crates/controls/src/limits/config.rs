@@ -1,7 +1,6 @@
 //! The section `limits`: a list, each entry one limit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::cells::Meter;
@@ -12,6 +11,7 @@ use spec::{Rate, Spanned};
 
 use super::calendar::Window;
 use super::{Kind, Limit, Limits, fields};
+use crate::meter;
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
 
 /// Limits of one operation at most: each is a look-up per call.
@@ -145,7 +145,7 @@ fn lower(
         return wrong(burst.span, "`burst` goes with `rate`", "take it out, or write a `rate`");
     }
     let (kind, said, definition) = match (section.rate, section.quota, section.concurrency) {
-        (Some(rate), None, None) => match rate_meter(*rate, section.burst.map(|burst| burst.value)) {
+        (Some(rate), None, None) => match meter::rate(*rate, section.burst.map(|burst| burst.value)) {
             Some((meter, definition)) => (Kind::Meter(meter), said_of(*rate), definition),
             None => return wrong(rate.span, "the burst is out of range", "write from 1 to 4294967295"),
         },
@@ -217,12 +217,4 @@ fn name(section: &Spanned<LimitSection>, names: &mut Vec<String>) -> Result<Stri
 
 fn said_of(rate: Rate) -> String {
     format!(";q={};w={}", rate.count(), rate.window().as_secs())
-}
-
-/// GCRA: an interval of window ÷ count, rounded up so that never more than the rate is admitted.
-fn rate_meter(rate: Rate, burst: Option<u32>) -> Option<(Meter, String)> {
-    let window = rate.window().as_nanos();
-    let interval = Duration::from_nanos(u64::try_from(window.div_ceil(u128::from(rate.count()))).ok()?);
-    let burst = burst.or_else(|| u32::try_from(rate.count()).ok()).filter(|burst| *burst > 0)?;
-    Some((Meter::Rate { interval, burst }, format!("rate {rate} burst {burst}")))
 }

@@ -3,8 +3,9 @@
 //! seconds until there is more.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use engine::cells::Taken;
+use engine::cells::{Meter, Taken};
 use http::{HeaderName, HeaderValue};
 
 /// What limits there are.
@@ -28,14 +29,24 @@ pub(super) fn policy<'p>(members: impl Iterator<Item = &'p str>) -> Option<Heade
 }
 
 /// Appends one member of `RateLimit`.
-pub(super) fn push(out: &mut String, name: &str, taken: &Taken, timed: bool) {
+///
+/// A caller who spreads `r` over `t` must not come faster than the rate (section 6): `t` is at least as long as the rate takes
+/// to earn `r`, though they may be spent at once.
+pub(super) fn push(out: &mut String, name: &str, taken: &Taken, meter: &Meter) {
     if !out.is_empty() {
         out.push_str(", ");
     }
     // Writing to a string does not fail.
     let _ = write!(out, "\"{name}\";r={}", taken.remaining.min(LARGEST));
-    if timed {
-        let wait = if taken.allowed { taken.reset_after } else { taken.retry_after };
+    let earned = match meter {
+        Meter::Concurrency { .. } => None,
+        Meter::Window { .. } => Some(Duration::ZERO),
+        Meter::Rate { interval, .. } => {
+            Some(interval.saturating_mul(u32::try_from(taken.remaining).unwrap_or(u32::MAX)))
+        }
+    };
+    if let Some(earned) = earned {
+        let wait = if taken.allowed { taken.reset_after.max(earned) } else { taken.retry_after };
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         let _ = write!(out, ";t={}", seconds.min(LARGEST));
     }

@@ -11,7 +11,8 @@
 //! All limits of a call are looked at before a unit is taken, so that a call that one of them refuses costs nothing in the
 //! others. Between look and take another core may be faster: then the call is refused all the same, and units of the limits
 //! before are gone: strict on the caller, never lax. Limits in shadow count apart from enforced ones and say nothing
-//! in the answer. Every answer to a counted call says by `RateLimit` what is left.
+//! in the answer. Every answer to a counted call says by `RateLimit` what is left; what the upstream says by the same
+//! fields is removed, since two lists of limits would be read as one.
 
 mod calendar;
 mod config;
@@ -126,7 +127,7 @@ impl Control for Limits {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, ..Needs::default() }
+        Needs { head: true, response_head: self.enforced, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -198,8 +199,8 @@ impl AtWork {
 
     fn tell(&self, asked: &Asked<'_>, call: &mut Call) {
         let mut left = String::with_capacity(32 * asked.len());
-        for (limit, _, _, taken) in asked {
-            fields::push(&mut left, &limit.name, taken, !limit.is_concurrency());
+        for (limit, _, meter, taken) in asked {
+            fields::push(&mut left, &limit.name, taken, meter);
         }
         if let (Some(policy), Ok(left)) = (&self.control.policy, HeaderValue::from_str(&left)) {
             call.answer_headers.push((fields::RATELIMIT_POLICY, policy.clone()));
@@ -211,5 +212,11 @@ impl AtWork {
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         Step::Done(self.decide(call))
+    }
+
+    fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        call.response.headers.remove(fields::RATELIMIT);
+        call.response.headers.remove(fields::RATELIMIT_POLICY);
+        Step::Done(Verdict::Allow)
     }
 }

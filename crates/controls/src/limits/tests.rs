@@ -91,6 +91,41 @@ fn a_rate_refuses_with_the_time_to_wait_and_says_what_is_left() {
 }
 
 #[test]
+fn whoever_spreads_what_is_left_over_the_time_told_keeps_the_rate() {
+    // 60 at once and one each second: a fresh caller has 59 left, which the rate takes 59 s to earn.
+    for (section, expected) in [
+        ("[{ rate: 60/min }]", "\"subject-rate\";r=59;t=59"),
+        ("[{ rate: 60/min, burst: 10 }]", "\"subject-rate\";r=9;t=9"),
+        ("[{ rate: 2/min }]", "\"subject-rate\";r=1;t=30"),
+        ("[{ concurrency: 3 }]", "\"subject-concurrency\";r=2"),
+    ] {
+        let (call, _) = bench(section).run(alice());
+        let (_, left) = call.answer_headers.iter().find(|(name, _)| name == "ratelimit").unwrap();
+        assert_eq!(left, expected, "{section}");
+    }
+}
+
+#[test]
+fn the_upstreams_limits_are_not_told_beside_ours() {
+    let answered = |section: &str| {
+        let compiled = compile(section, None).unwrap();
+        let bench = bench(section);
+        let mut call = alice().clock(&bench.clock).build();
+        for name in ["ratelimit", "ratelimit-policy", "x-ratelimit-limit"] {
+            call.response.headers.append(name, http::HeaderValue::from_static("\"theirs\";r=1"));
+        }
+        for (compiled, attached) in compiled.iter().zip(&bench.controls) {
+            if compiled.control.needs().response_head {
+                assert!(matches!(done(attached.response_head(&mut call)), Verdict::Allow));
+            }
+        }
+        call.response.headers.len()
+    };
+    assert_eq!(answered("[{ rate: 2/min }]"), 1);
+    assert_eq!(answered("[{ rate: 2/min, mode: shadow }]"), 3, "in shadow nothing changes");
+}
+
+#[test]
 fn callers_are_told_apart_by_issuer_subject_application_and_address() {
     let other_issuer = || CallBuilder::get("/").principal("https://b", "alice", Some("shop"));
     let bob = || CallBuilder::get("/").principal("https://a", "bob", Some("shop"));

@@ -281,8 +281,9 @@ impl AnswerBody {
 
     /// The connection, when it may carry another call: both messages are over, and nothing was said unasked.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
-        let connection = self.0.take()?;
-        let inner = &connection.0;
+        let mut connection = self.0.take()?;
+        let inner = &mut *connection.0;
+        inner.wire.relax();
         let over = inner.rest.is_nothing()
             && matches!(inner.sending, Sending::Whole)
             && inner.wire.is_flushed()

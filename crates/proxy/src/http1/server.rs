@@ -33,6 +33,7 @@ const LINGER_BYTES: usize = 1024 * 1024;
 pub(crate) async fn serve(core: Rc<Core>, conn: Rc<Conn>, socket: Socket, first: BytesMut) {
     let line = Line::new(Wire::new(socket, first), Rc::clone(&conn));
     loop {
+        line.wire.borrow_mut().relax();
         let mut searched = 0;
         let next = std::future::poll_fn(|context| {
             conn.watch(context);

@@ -119,6 +119,14 @@ impl Wire {
         Poll::Ready(Ok(read))
     }
 
+    /// Lets go of what a long message needed; nothing is waited for but the next one.
+    pub(crate) fn relax(&mut self) {
+        if self.inbox.is_empty() && self.inbox.capacity() > 2 * ROOM {
+            self.inbox = BytesMut::new();
+        }
+        self.room = ROOM;
+    }
+
     /// What is to be written next, to be appended to.
     pub(crate) fn outbox(&mut self) -> &mut Vec<u8> {
         if !self.tail.is_empty() {

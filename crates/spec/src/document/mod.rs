@@ -79,6 +79,8 @@ pub struct Document {
     pub record: Record,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
+    /// What controls own at the top of the document, unread.
+    pub sections: Vec<(String, Node)>,
     /// The whole document.
     pub span: Span,
 }
@@ -121,9 +123,24 @@ fn default_data() -> FileRef {
 }
 
 impl Document {
-    /// Reads the resolved tree. `sections` are the keys that controls own.
-    pub(crate) fn from_tree(tree: &Node, sections: &[&'static str], out: &mut Diagnostics) -> Option<Self> {
+    /// What a control owns at the top of the document.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&Node> {
+        self.sections.iter().find(|(key, _)| key == name).map(|(_, node)| node)
+    }
+
+    /// Reads the resolved tree. `sections` are the keys of APIs that controls own, `top_sections` those at the top.
+    pub(crate) fn from_tree(
+        tree: &Node,
+        sections: &[&'static str],
+        top_sections: &[&'static str],
+        out: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut top_tree = tree.clone();
+        let of_controls = top_sections
+            .iter()
+            .filter_map(|name| top_tree.remove(name).map(|entry| ((*name).to_owned(), entry.value)))
+            .collect();
         let apis_node = top_tree.remove("apis");
         let top: Option<Top> = read(&top_tree, out);
         let mut apis = BTreeMap::new();
@@ -144,6 +161,7 @@ impl Document {
             apis,
             record: top.record,
             accept: top.accept,
+            sections: of_controls,
             span: tree.span,
         };
         check::check(&document, tree, out);

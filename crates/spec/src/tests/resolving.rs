@@ -138,3 +138,19 @@ fn what_is_printed_resolves_to_the_same() {
         assert_eq!(bare(&printed), bare(&again));
     }
 }
+
+#[test]
+fn a_control_of_the_gateway_owns_a_section_at_the_top() {
+    let text = TEN_LINES.replace("apis:", "gate: {}\napis:");
+    let found = outcome(&text, None);
+    assert!(!found.found.has_errors(), "{:?}", lines(&found));
+    let document = found.resolved.unwrap().document;
+    let calls = document.section("gate").and_then(|node| node.get("calls")).and_then(Node::as_str);
+    assert_eq!(calls, Some("5/s"), "defaults are filled in as everywhere");
+    assert!(document.section("limits").is_none());
+    // Neither kind of section stands at the other's place.
+    let text = TEN_LINES.replace("apis:", "limits: []\napis:");
+    assert!(lines(&outcome(&text, None)).iter().any(|line| line.contains("it is a key of an API")));
+    let text = TEN_LINES.replace("    upstream:", "    gate: {}\n    upstream:");
+    assert!(lines(&outcome(&text, None)).iter().any(|line| line.contains("it is a key of the document")));
+}

@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod admission;
 mod bodies;
 mod framing;
 mod headers;

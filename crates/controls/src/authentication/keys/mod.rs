@@ -5,7 +5,8 @@
 //! - the keys of an issuer are used for that issuer only;
 //! - a failing, slow or lying issuer leaves the last good keys in use for a bounded time ([`Remote::max_age`]), then
 //!   nothing is verified any more until keys come again, by themselves;
-//! - calls cannot make the gateway fetch more often than once in [`ASK_EVERY`].
+//! - calls cannot make the gateway fetch more often than once in [`ASK_EVERY`] and [`ASKS`] times at once: more than one, so
+//!   that a stray token does not use up what a rotation right after it needs.
 
 mod discovery;
 mod refresh;
@@ -21,7 +22,9 @@ use parking_lot::Mutex;
 
 pub use discovery::KeysError;
 
-/// How often calls with an unknown key may cause a fetch.
+/// Fetches that calls with an unknown key may cause at once.
+pub const ASKS: u32 = 4;
+/// How often they may in the long run.
 pub const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How long a call waits for keys that are being fetched.
 pub const WAIT: Duration = Duration::from_secs(2);
@@ -74,7 +77,7 @@ pub struct KeySource {
     good_until: AtomicU64,
     /// Tick of the next planned fetch.
     next: AtomicU64,
-    /// Tick of the last fetch that a call asked for, plus one; 0 for never.
+    /// Tick at which all that calls asked for is earned again (GCRA's theoretical arrival time).
     asked: AtomicU64,
     /// Fetches that ended.
     attempts: AtomicU64,
@@ -163,7 +166,7 @@ impl KeySource {
     }
 
     /// Asks for newer keys than those at hand. True when a fetch runs or begins, so that waiting may help: at most one
-    /// in [`ASK_EVERY`] is begun, and none while the issuer fails (the back-off decides then).
+    /// in [`ASK_EVERY`] and [`ASKS`] at once are begun, and none while the issuer fails (the back-off decides then).
     #[must_use]
     pub fn ask(&self, now: Tick) -> bool {
         if !self.running.load(Ordering::Acquire) {
@@ -175,11 +178,13 @@ impl KeySource {
         if self.failures.load(Ordering::Acquire) > 0 {
             return false;
         }
-        let last = self.asked.load(Ordering::Acquire);
-        if last != 0 && now.since(Tick(last - 1)) < ASK_EVERY {
+        let asked = self.asked.load(Ordering::Acquire);
+        let earned = Tick(asked.max(now.0));
+        if earned.since(now) > ASK_EVERY * (ASKS - 1) {
             return false;
         }
-        let mine = self.asked.compare_exchange(last, now.0 + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let next = earned.after(ASK_EVERY).0;
+        let mine = self.asked.compare_exchange(asked, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if mine {
             self.wake.raise();
         }

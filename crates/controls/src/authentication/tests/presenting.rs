@@ -29,14 +29,16 @@ fn one_authorization_field_with_one_bearer_token() {
         ("/v1/x", vec![(auth, String::new())], "credential_malformed"),
         ("/v1/x", vec![(auth, "Bearer".into())], "credential_malformed"),
         ("/v1/x", vec![(auth, "Bearer ".into())], "credential_malformed"),
-        ("/v1/x", vec![(auth, "Bearer ==".into())], "credential_malformed"),
+        ("/v1/x", vec![(auth, "Bearer ==".into())], "token_invalid"),
         ("/v1/x", vec![(auth, format!("Bearer\t{token}"))], "credential_malformed"),
         ("/v1/x", vec![(auth, format!("Bearer: {token}"))], "credential_malformed"),
         ("/v1/x", vec![(auth, format!("Bearer {token}, Bearer {token}"))], "credential_malformed"),
         ("/v1/x", vec![(auth, format!("Bearer {token},"))], "credential_malformed"),
         ("/v1/x", vec![(auth, format!("Bearer {token} x"))], "credential_malformed"),
-        ("/v1/x", vec![(auth, format!("Bearer \"{token}\""))], "credential_malformed"),
-        ("/v1/x", vec![(auth, format!("Bearer {token}é"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer \"{token}\""))], "token_invalid"),
+        ("/v1/x", vec![(auth, format!("Bearer {token}é"))], "token_invalid"),
+        ("/v1/x", vec![(auth, format!("Bearer {token}é, Bearer x"))], "credential_malformed"),
+        ("/v1/x", vec![(auth, format!("Bearer {}", token.replacen('.', "=.", 1)))], "token_invalid"),
         ("/v1/x", vec![(auth, bearer.clone()), (auth, bearer.clone())], "credential_malformed"),
         ("/v1/x", vec![(auth, bearer.clone()), (auth, "Basic YTpi".into())], "credential_malformed"),
         ("/v1/x?access_token=a", vec![], "credential_malformed"),
@@ -51,6 +53,9 @@ fn one_authorization_field_with_one_bearer_token() {
         assert_eq!(ended.code(), code, "{target} {fields:?}");
         if code == "credential_malformed" {
             assert!(ended.challenge().contains("error=\"invalid_request\""), "{target} {fields:?}");
+        }
+        if code == "token_invalid" {
+            assert!(ended.challenge().contains("error=\"invalid_token\""), "{target} {fields:?}");
         }
         if code == "credential_missing" {
             assert!(!ended.challenge().contains("error="), "{target} {fields:?}");

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use engine::{Step, Verdict, codes};
+
 use super::super::TokenCache;
-use crate::security::kit::{CONTRACT, DOCUMENT, NOW, Reply, SHOP, Setup, World, ready};
+use crate::security::kit::{CONTRACT, DOCUMENT, NOW, Reply, SHOP, Setup, World, call, ready};
 
 #[test]
 fn a_remembered_token_still_expires() {
@@ -89,4 +91,33 @@ fn each_core_remembers_for_itself() {
     assert_eq!(TokenCache::of(&world.keyed, 0).counts().misses, 1);
     assert_eq!(TokenCache::of(&world.keyed, 1).counts().misses, 1);
     assert_eq!(world.net.asked(&format!("{SHOP}/jwks")), 1, "keys are fetched once for all cores");
+}
+
+#[test]
+fn a_suspect_needs_a_remembered_token() {
+    let (world, gateway) = ready();
+    let (known, new) = (world.token(&[]), world.token(&[("sub", "\"bob\"")]));
+    assert_eq!(gateway.bearer("read", &known).code(), "ok");
+    let (authentication, _) = &gateway.operations["read"][0];
+    let ask = |fields: &[(&str, &str)]| {
+        let mut call = call(&world.clock, "/v1/x", fields);
+        call.suspect = Some(Duration::from_secs(3));
+        match authentication.head(&mut call) {
+            Step::Done(Verdict::Allow) => "ok",
+            Step::Done(Verdict::Throttle(refusal)) => {
+                assert_eq!(refusal.retry_after, Some(Duration::from_secs(3)));
+                refusal.code.name
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let many = codes::TOO_MANY_FAILURES.name;
+    assert_eq!(ask(&[("authorization", &format!("Bearer {known}"))]), "ok");
+    for other in [format!("Bearer {new}"), "Bearer junk".to_owned(), "Basic YTpi".to_owned(), String::new()] {
+        assert_eq!(ask(&[("authorization", &other)]), many, "{other}");
+    }
+    assert_eq!(ask(&[]), many);
+    // Nothing was verified for it: the next look is a miss again, and another caller's token is still good.
+    assert_eq!(ask(&[("authorization", &format!("Bearer {new}"))]), many);
+    assert_eq!(gateway.bearer("read", &new).code(), "ok");
 }
