@@ -74,7 +74,8 @@ impl Documents {
         };
         let mut wanted = vec![path.to_owned()];
         while let Some(next) = wanted.pop() {
-            if documents.by_path.contains_key(&next) {
+            // Not even parsed: a diagnostic would show a line of it.
+            if documents.by_path.contains_key(&next) || !pointer::is_below(path, &next) && next != path {
                 continue;
             }
             let Some(bytes) = assets.get(&next) else {
@@ -154,8 +155,12 @@ impl Documents {
         } else {
             let base = self.files.get(from.file).map_or("", |file| file.path.as_str());
             let path = pointer::relative(base, document);
+            let contract = self.files.first().map_or("", |file| file.path.as_str());
             match self.by_path.get(&path) {
                 Some(file) => *file,
+                None if !pointer::is_below(contract, &path) => {
+                    return Err(format!("`{reference}` leads out of the contract's folder"));
+                }
                 None => return Err(format!("`{reference}` needs the file `{path}`, which was not found")),
             }
         };
@@ -172,8 +177,30 @@ impl Documents {
         if self.get(&spot).is_some() { Ok(spot) } else { Err(format!("`{reference}` points to nothing")) }
     }
 
-    /// Follows `$ref` of OpenAPI objects until there is none; says what is wrong.
+    /// Follows `$ref` of OpenAPI objects until there is none; says what is wrong, and what beside it means nothing.
     pub(crate) fn follow<'a>(&'a self, spot: &Spot) -> Option<(Spot, &'a Value)> {
+        let mut at = spot.clone();
+        for _ in 0..MAX_CHAIN {
+            let Some(map) = self.get(&at)?.as_object() else { break };
+            let Some(Value::String(reference)) = map.get("$ref") else { break };
+            let meant = |key: &&String| {
+                !matches!(key.as_str(), "$ref" | "summary" | "description") && !key.starts_with("x-")
+            };
+            if let Some(key) = map.keys().find(meant) {
+                let message = format!("`{key}` beside `$ref` means nothing");
+                let help = "write it where the reference leads";
+                self.say(Diagnostic::warning("ref-siblings", message).help(help), &at);
+            }
+            match self.target(&at, reference) {
+                Ok(next) => at = next,
+                Err(_) => break,
+            }
+        }
+        self.follow_quietly(spot)
+    }
+
+    /// [`Self::follow`] where what stands beside a reference counts.
+    pub(crate) fn follow_quietly<'a>(&'a self, spot: &Spot) -> Option<(Spot, &'a Value)> {
         let mut at = spot.clone();
         for _ in 0..MAX_CHAIN {
             let value = self.get(&at)?;
@@ -198,6 +225,8 @@ impl Documents {
     pub(crate) fn bad_reference(&self, at: &Spot, message: String) {
         let help = if message.contains("remote") {
             "save the file beside the contract and refer to it by a relative path"
+        } else if message.contains("leads out of") {
+            "only files in the contract's folder and below are read: move the file there, or the contract up"
         } else {
             "correct the reference; `#/components/…` is within the file, `other.yaml#/…` in one beside it"
         };
@@ -218,6 +247,11 @@ impl Documents {
     /// Keeps a diagnostic even when the spot has another of the same code.
     pub(crate) fn say_again(&self, diagnostic: Diagnostic, spot: &Spot) {
         self.pending.borrow_mut().push(Pending { diagnostic, spot: spot.clone() });
+    }
+
+    /// Whether a diagnostic of this code was kept for any spot.
+    pub(crate) fn has_said(&self, code: &str) -> bool {
+        self.said.borrow().iter().any(|(_, said)| *said == code)
     }
 
     pub(crate) fn has_errors(&self) -> bool {

@@ -38,6 +38,7 @@ mod swagger;
 mod tape_json;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod violation;
 mod yaml;
 

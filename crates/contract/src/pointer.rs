@@ -72,6 +72,17 @@ pub(crate) fn relative(base: &str, document: &str) -> String {
     if absolute { format!("/{joined}") } else { joined }
 }
 
+/// Whether a file is in the folder of the contract or below it.
+pub(crate) fn is_below(contract: &str, file: &str) -> bool {
+    let folder = relative(contract, "");
+    let rest = match folder.as_str() {
+        "" => Some(file),
+        "/" => file.strip_prefix('/'),
+        folder => file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')),
+    };
+    rest.is_some_and(|rest| !rest.starts_with('/') && rest.split('/').next() != Some(".."))
+}
+
 /// Percent-decoding that leaves malformed escapes as they are.
 fn decode(text: &str) -> String {
     if !text.contains('%') {

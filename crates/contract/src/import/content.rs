@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::Import;
+use super::{Import, keys};
 use crate::body::{Encoding, MediaRules};
 use crate::checker::Checker;
 use crate::documents::Spot;
@@ -33,6 +33,9 @@ impl Import<'_> {
                 continue;
             };
             let Some((at, media)) = self.documents.follow(&at) else { continue };
+            if !self.keys(&at, media, &keys::MEDIA) {
+                continue;
+            }
             out.push(self.media(&at, media, range, media_type, side, undeclared));
         }
         out
@@ -113,6 +116,9 @@ impl Import<'_> {
         let mut out = BTreeMap::new();
         for (name, value) in encodings {
             let spot = at.join(name);
+            if !self.keys(&spot, value, &keys::ENCODING) {
+                continue;
+            }
             let headers = value.get("headers").and_then(Value::as_object);
             let headers: Vec<String> =
                 headers.into_iter().flat_map(Map::keys).map(|name| name.to_ascii_lowercase()).collect();

@@ -3,12 +3,13 @@
 mod content;
 mod keys;
 mod operation;
+mod overlap;
 mod parameters;
 mod paths;
 mod security;
 mod servers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use diagnostics::{Diagnostic, Diagnostics, Sources};
@@ -27,6 +28,8 @@ pub(crate) struct Import<'d> {
     pub(crate) options: &'d Options,
     pub(crate) schemes: BTreeMap<String, SecurityScheme>,
     pub(crate) open: Vec<Open>,
+    /// Not enforced, and of no operation.
+    loose: BTreeSet<usize>,
     /// 3.0, 3.1 or 3.2.
     pub(crate) minor: u32,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Import<'d> {
 struct Draft {
     operation: Operation,
     spot: Spot,
-    issues: std::collections::BTreeSet<usize>,
+    issues: BTreeSet<usize>,
 }
 
 /// Imports the contract at `path`; every file that it refers to must be among `assets`.
@@ -54,12 +57,14 @@ pub fn import(
     if !upgrade(&mut documents, out) {
         return None;
     }
-    let version = documents.files.first().and_then(|file| file.value.get("openapi")).and_then(Value::as_str);
-    let Some(minor) = version.and_then(minor) else {
+    let version = documents.files.first().and_then(|file| file.value.get("openapi"));
+    let Some(minor) = version.and_then(Value::as_str).and_then(minor) else {
+        let shown =
+            version.map_or_else(|| String::from("(none)"), |version| version.to_string().replace('"', ""));
         documents.error(
             &Spot::root(0).join("openapi"),
             "contract-version",
-            format!("`{}` is not a version of OpenAPI that is known here", version.unwrap_or("(none)")),
+            format!("`{shown}` is not a version of OpenAPI that is known here"),
             "the document needs `openapi: 3.0.x`, `3.1.x` or `3.2.x` (or `swagger: \"2.0\"`)",
         );
         documents.flush(sources, out);
@@ -71,10 +76,13 @@ pub fn import(
         options,
         schemes: BTreeMap::new(),
         open: Vec::new(),
+        loose: BTreeSet::new(),
         minor,
     };
     import.schemes = import.security_schemes();
     let drafts = import.operations();
+    import.outward(&Spot::root(0), "webhooks");
+    documents.unused_references();
     let api = import.finish(drafts, sources, out)?;
     loaded.then_some(api)
 }
@@ -82,8 +90,16 @@ pub fn import(
 /// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document, places of what it was made of.
 fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
     for file in &mut documents.files {
-        if file.value.get("swagger").is_none() {
-            continue;
+        match file.value.get("swagger") {
+            Some(Value::String(version)) if version == "2.0" => {}
+            Some(other) => {
+                let shown = other.to_string().replace('"', "");
+                let message = format!("`{shown}` is not a version of Swagger that is known here");
+                let help = "the document needs `swagger: \"2.0\"`, as text";
+                out.push(Diagnostic::error("contract-version", message).help(help));
+                return false;
+            }
+            None => continue,
         }
         match swagger::convert_swagger(std::mem::take(&mut file.value)) {
             Ok(converted) => {
@@ -105,9 +121,19 @@ fn minor(version: &str) -> Option<u32> {
 }
 
 impl Import<'_> {
+    /// Says once that calls which the API itself makes do not come by here.
+    fn outward(&self, owner: &Spot, key: &str) {
+        let has = self.documents.get(owner).is_some_and(|value| value.get(key).is_some());
+        if has && !self.documents.has_said("outward-calls") {
+            let message = format!("`{key}` are calls that the API makes: they are not checked here");
+            self.documents.say(Diagnostic::note("outward-calls", message), &owner.join(key));
+        }
+    }
+
     fn finish(self, drafts: Vec<Draft>, sources: &Sources, out: &mut Diagnostics) -> Option<Api> {
-        let Import { documents, lowering, options, schemes, open, .. } = self;
-        let unenforced = unenforced(documents, &lowering, &drafts, options);
+        let Import { documents, lowering, options, schemes, open, loose, .. } = self;
+        let used = drafts.iter().flat_map(|draft| draft.issues.iter().copied()).chain(loose).collect();
+        let unenforced = unenforced(documents, &lowering, used, options);
         let spots: Vec<Spot> = drafts.iter().map(|draft| draft.spot.clone()).collect();
         let mut stats =
             Stats { operations: drafts.len(), definitions: lowering.definitions(), ..Stats::default() };
@@ -157,11 +183,9 @@ impl Import<'_> {
 fn unenforced(
     documents: &Documents,
     lowering: &Lowering<'_>,
-    drafts: &[Draft],
+    used: BTreeSet<usize>,
     options: &Options,
 ) -> Vec<Unenforced> {
-    let used: std::collections::BTreeSet<usize> =
-        drafts.iter().flat_map(|draft| draft.issues.iter().copied()).collect();
     let mut out = Vec::new();
     for index in used {
         let Some(issue) = lowering.issues().get(index) else { continue };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use diagnostics::Diagnostic;
 use http::Method;
 use serde_json::Value;
 
-use super::{Draft, Import, keys, paths, servers};
+use super::paths::{self, Item};
+use super::{Draft, Import, keys, servers};
 use crate::body::MediaRules;
 use crate::documents::Spot;
 use crate::lower::Side;
@@ -21,29 +23,26 @@ impl Import<'_> {
         template: &str,
         method: Method,
         spot: &Spot,
-        item_spot: &Spot,
-        item: &Value,
+        item: &Item<'_>,
     ) -> Option<Draft> {
         let documents = self.documents;
         let value = documents.get(spot)?;
-        if !value.is_object() {
-            documents.error(spot, "bad-operation", "an operation is an object", "correct the operation");
+        self.lowering.begin_operation();
+        self.around(&item.layers);
+        if !self.keys(spot, value, &keys::OPERATION) {
             return None;
         }
-        self.lowering.begin_operation();
-        self.keys(spot, value, keys::OPERATION, "an operation");
-        self.default_dialect();
+        self.server_list(&spot.join("servers"));
+        self.outward(spot, "callbacks");
         let id = value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.map_or_else(|| format!("{method} {template}"), str::to_owned);
         let security = self.security(spot, value, &id);
-        let parameters = self.parameters(spot, item_spot);
+        let parameters = self.parameters(spot, item.owner("parameters"));
         self.match_template(template, spot, &parameters);
         let (body, body_required) = self.request_body(spot, value, &id);
         let responses = self.responses(spot, value, &id);
         let request = self.request_rules(parameters, &security, body, body_required);
-        let own_servers = value.get("servers").or_else(|| item.get("servers"));
-        let base_path =
-            own_servers.map(|own| servers::servers(Some(own))).and_then(|list| list.into_iter().next());
+        let base_path = self.own_base_path(spot, item);
         let tags = value.get("tags").and_then(Value::as_array).into_iter().flatten();
         let operation = Operation {
             id,
@@ -53,13 +52,32 @@ impl Import<'_> {
             pointer: documents.display(spot),
             span: None,
             security,
-            base_path: base_path.map(|server| server.base_path),
+            base_path,
             deprecated: value.get("deprecated").and_then(Value::as_bool) == Some(true),
             request,
             responses,
             fully_enforced: false,
         };
         Some(Draft { operation, spot: spot.clone(), issues: self.lowering.end_operation() })
+    }
+
+    /// The base path of the operation's own servers, else of its path's.
+    fn own_base_path(&self, spot: &Spot, item: &Item<'_>) -> Option<String> {
+        let at = [spot, item.owner("servers")].into_iter().map(|owner| owner.join("servers"));
+        let (at, own) = at.filter_map(|at| self.documents.get(&at).map(|own| (at, own))).next()?;
+        let list = servers::servers(Some(own));
+        let (first, others) = list.split_first()?;
+        if let Some(other) = others.iter().find(|other| other.base_path != first.base_path) {
+            let message = format!(
+                "the servers have several base paths; `{}` is served, `{}` is not",
+                servers::shown(&first.base_path),
+                servers::shown(&other.base_path)
+            );
+            let help = "calls to the others are refused; name the one to serve first";
+            self.documents.say(Diagnostic::warning("several-base-paths", message).help(help), &at);
+        }
+        self.several_values(&at, own);
+        Some(first.base_path.clone())
     }
 
     fn request_rules(
@@ -123,7 +141,7 @@ impl Import<'_> {
         let Some((at, body)) = self.documents.follow(&spot.join("requestBody")) else {
             return (Vec::new(), false);
         };
-        self.keys(&at, body, keys::REQUEST_BODY, "a request body");
+        self.keys(&at, body, &keys::REQUEST_BODY);
         let required = self.flag(&at, body, "required");
         let media = self.content(&at, body, Side::Request, self.options.undeclared.property);
         if media.iter().any(|media| !media.has_schema) {
@@ -149,6 +167,7 @@ impl Import<'_> {
         };
         for status in responses.keys().filter(|status| !status.starts_with("x-")) {
             let Some((at, response)) = self.documents.follow(&at.join(status)) else { continue };
+            self.keys(&at, response, &keys::RESPONSE);
             let headers = self.response_headers(&at, response);
             let media = self.content(&at, response, Side::Response, OnUndeclared::Allow);
             let rule = ResponseRule { headers, media };

@@ -50,6 +50,10 @@ impl Import<'_> {
     }
 
     fn parameter(&mut self, at: &Spot, value: &Value) -> Option<Parameter> {
+        if !value.is_object() {
+            self.keys(at, value, &keys::PARAMETER);
+            return None;
+        }
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let (Some(name), Some(place)) = (text("name"), text("in")) else {
             let help = "give the parameter `name`, `in` and `schema`";
@@ -75,7 +79,7 @@ impl Import<'_> {
         if whole_query {
             self.lowering.operation_issue(at, "a parameter that is the whole query string is not checked");
         }
-        self.keys(at, value, keys::PARAMETER, "a parameter");
+        self.keys(at, value, &keys::PARAMETER);
         let mut parameter = self.value(at, value, place, Side::Request)?;
         parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
         parameter.required = self.flag(at, value, "required") || place == Place::Path;
@@ -109,6 +113,9 @@ impl Import<'_> {
             }
             None => (Some(at.join("schema")), false),
         };
+        if value.get("schema").is_none() && value.get("content").is_none() {
+            self.lowering.operation_issue(at, "without `schema` or `content` any value passes");
+        }
         let schema = schema.filter(|schema| self.documents.get(schema).is_some());
         let free = Checker::free();
         let (checker, shape, fast) = match schema {
@@ -173,6 +180,9 @@ impl Import<'_> {
         let mut out = Vec::new();
         for name in headers.keys().filter(|name| !name.eq_ignore_ascii_case("content-type")) {
             let Some((at, value)) = self.documents.follow(&list.join(name)) else { continue };
+            if !self.keys(&at, value, &keys::HEADER) {
+                continue;
+            }
             let Some(mut parameter) = self.value(&at, value, Place::Header, Side::Response) else { continue };
             parameter.name = name.to_ascii_lowercase();
             parameter.required = self.flag(&at, value, "required");

@@ -1,33 +1,39 @@
 //! `paths`: which operations there are, and templates that cannot be told apart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use diagnostics::Diagnostic;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Draft, Import};
-use crate::documents::Spot;
+use crate::documents::{Documents, Spot};
 
 const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
-impl Import<'_> {
+/// A path item: what stands at its template and what that refers to, no key in two of them.
+pub(super) struct Item<'d> {
+    template: Spot,
+    pub(super) layers: Vec<Spot>,
+    documents: &'d Documents,
+}
+
+impl Item<'_> {
+    /// The layer that has `key`, else the first.
+    pub(super) fn owner(&self, key: &str) -> &Spot {
+        let has = |at: &&Spot| self.documents.get(at).is_some_and(|value| value.get(key).is_some());
+        self.layers.iter().find(has).unwrap_or(&self.template)
+    }
+}
+
+impl<'d> Import<'d> {
     /// All operations in document order.
     pub(super) fn operations(&mut self) -> Vec<Draft> {
         let at = Spot::root(0).join("paths");
         let documents = self.documents;
+        self.loose_of(&[]);
         let Some(paths) = documents.get(&at).and_then(Value::as_object) else {
-            let root = Spot::root(0);
-            if documents
-                .get(&root)
-                .is_some_and(|value| value.get("webhooks").is_none() && value.get("components").is_none())
-            {
-                documents.error(
-                    &root,
-                    "no-paths",
-                    "the contract declares no `paths`",
-                    "add at least one operation",
-                );
-            }
+            self.without_paths();
             return Vec::new();
         };
         let mut drafts = Vec::new();
@@ -38,33 +44,92 @@ impl Import<'_> {
             }
             let spot = at.join(template);
             if let Err(message) = check_template(template) {
-                let help = "a template starts with `/`; parameters are whole names in braces";
+                let help =
+                    "a template starts with `/` and is canonical; parameters are whole names in braces";
                 documents.error(&spot, "bad-template", message, help);
                 continue;
             }
-            let Some((item_spot, item)) = documents.follow(&spot) else { continue };
-            self.path_item(template, &spot, &item_spot, item, &mut shapes, &mut drafts);
+            let Some(item) = self.item(&spot) else { continue };
+            self.loose_of(&item.layers);
+            self.path_item(template, &item, &mut shapes, &mut drafts);
+        }
+        if drafts.is_empty() && !documents.has_errors() {
+            let help = "every call is refused; declare operations under `paths`";
+            let message = "the contract declares no operation";
+            documents.say(Diagnostic::warning("no-operations", message).help(help), &at);
         }
         self.duplicate_ids(&drafts);
+        self.ambiguous(&mut drafts);
         drafts
+    }
+
+    /// What is wrong around operations is said even where there are none.
+    fn loose_of(&mut self, layers: &[Spot]) {
+        self.lowering.begin_operation();
+        self.around(layers);
+        let found = self.lowering.end_operation();
+        self.loose.extend(found);
+    }
+
+    fn without_paths(&self) {
+        let root = Spot::root(0);
+        let Some(value) = self.documents.get(&root) else { return };
+        if value.get("webhooks").is_none()
+            && value.get("components").is_none()
+            && value.get("paths").is_none()
+        {
+            let message = "the contract declares no `paths`";
+            self.documents.error(&root, "no-paths", message, "add at least one operation");
+        }
+    }
+
+    /// Follows the references of a path; what stands beside them counts too, as OpenAPI 3.1 has it.
+    fn item(&self, spot: &Spot) -> Option<Item<'d>> {
+        let documents = self.documents;
+        documents.follow_quietly(spot)?;
+        let mut layers = vec![spot.clone()];
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        while let Some(at) = layers.last().cloned() {
+            let value = documents.get(&at)?;
+            let keys = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+            for key in keys.filter(|key| !is_prose(key)) {
+                if !seen.insert(key) {
+                    let message = format!("`{key}` stands beside `$ref` and in what it refers to");
+                    documents.error(spot, "ref-siblings", message, "keep one of them");
+                }
+            }
+            let Some(Value::String(reference)) = value.get("$ref") else { break };
+            let mut beside = value.as_object().into_iter().flat_map(Map::keys).filter(|key| !is_prose(key));
+            if self.minor == 0
+                && let Some(key) = beside.next()
+            {
+                let message = format!("OpenAPI 3.0 has nothing beside the `$ref` of a path, here `{key}`");
+                documents.error(&at, "ref-siblings", message, "move it to where the reference leads");
+            }
+            layers.push(documents.target(&at, reference).ok()?);
+        }
+        Some(Item { template: spot.clone(), layers, documents })
     }
 
     fn path_item(
         &mut self,
         template: &str,
-        spot: &Spot,
-        item_spot: &Spot,
-        item: &Value,
+        item: &Item<'_>,
         shapes: &mut HashMap<(String, String), (String, Spot)>,
         drafts: &mut Vec<Draft>,
     ) {
+        let documents = self.documents;
         let mut found: Vec<(String, Spot)> = Vec::new();
-        for (key, value) in item.as_object().into_iter().flatten() {
-            if METHODS.contains(&key.as_str()) {
-                found.push((key.to_ascii_uppercase(), item_spot.join(key)));
-            } else if key == "additionalOperations" && self.minor >= 2 {
-                for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
-                    found.push((name.clone(), item_spot.at(&["additionalOperations", name])));
+        for layer in &item.layers {
+            for (key, value) in documents.get(layer).and_then(Value::as_object).into_iter().flatten() {
+                if key == "query" && self.minor < 2 {
+                    // Told as a key of a later version.
+                } else if METHODS.contains(&key.as_str()) {
+                    found.push((key.to_ascii_uppercase(), layer.join(key)));
+                } else if key == "additionalOperations" && self.minor >= 2 {
+                    for name in value.as_object().into_iter().flat_map(Map::keys) {
+                        found.push((name.clone(), layer.at(&["additionalOperations", name])));
+                    }
                 }
             }
         }
@@ -73,16 +138,16 @@ impl Import<'_> {
             if let Some((other, _)) = shapes.get(&(method.clone(), shape.clone())) {
                 let message = format!("`{method} {template}` matches the same calls as `{method} {other}`");
                 let help = "two templates that differ only in parameter names are one path: merge them";
-                self.documents.error(spot, "ambiguous-template", message, help);
+                documents.error(&item.template, "ambiguous-template", message, help);
                 continue;
             }
             shapes.insert((method.clone(), shape), (template.to_owned(), at.clone()));
             let Ok(parsed) = Method::from_bytes(method.as_bytes()) else {
                 let message = format!("`{method}` is not a method");
-                self.documents.error(&at, "bad-method", message, "use a token of RFC 9110");
+                documents.error(&at, "bad-method", message, "use a token of RFC 9110");
                 continue;
             };
-            if let Some(draft) = self.operation(template, parsed, &at, item_spot, item) {
+            if let Some(draft) = self.operation(template, parsed, &at, item) {
                 drafts.push(draft);
             }
         }
@@ -103,6 +168,11 @@ impl Import<'_> {
             }
         }
     }
+}
+
+/// Keys of a path that say nothing about calls, and the reference itself.
+fn is_prose(key: &str) -> bool {
+    matches!(key, "$ref" | "summary" | "description") || key.starts_with("x-")
 }
 
 /// Templates with equal shapes match the same paths.
@@ -131,6 +201,15 @@ pub(super) fn names(template: &str) -> Vec<&str> {
 fn check_template(template: &str) -> Result<(), String> {
     if !template.starts_with('/') {
         return Err(format!("the path template `{template}` does not start with `/`"));
+    }
+    let segments: Vec<&str> = template.split('/').skip(1).collect();
+    let inner = segments.len().saturating_sub(1);
+    if segments.iter().take(inner).any(|one| one.is_empty())
+        || segments.iter().any(|one| matches!(*one, "." | ".."))
+    {
+        return Err(format!(
+            "no call reaches `{template}`: paths are canonical, without `//`, `/./` and `/../`"
+        ));
     }
     let mut open = false;
     for c in template.chars() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diagnostics::Diagnostic;
 use serde_json::{Map, Value};
 
 use super::Import;
@@ -94,22 +95,56 @@ impl Import<'_> {
         )
     }
 
+    /// One alternative. What is not understood is an error: taken as empty it would let everyone in.
     fn requirement(&self, at: &Spot, value: &Value) -> Requirement {
-        let mut schemes = Vec::new();
-        for (name, scopes) in value.as_object().into_iter().flatten() {
-            if !self.schemes.contains_key(name) {
-                let known = self.schemes.keys().map(String::as_str);
-                let hint = diagnostics::nearest(name, known).map_or_else(
-                    || String::from("declare it under `components.securitySchemes`"),
+        let Some(map) = value.as_object() else {
+            let help = "write `- name: [scope, …]`, or `- {}` for nobody needed";
+            let message = "a security requirement is an object of scheme names";
+            self.documents.error(at, "bad-security", message, help);
+            return Requirement::default();
+        };
+        let schemes = map.iter().map(|(name, scopes)| {
+            let at = at.join(name);
+            self.known_scheme(&at, name);
+            (name.clone(), self.scopes(&at, name, scopes))
+        });
+        Requirement { schemes: schemes.collect() }
+    }
+
+    fn known_scheme(&self, at: &Spot, name: &str) {
+        if self.schemes.contains_key(name) {
+            return;
+        }
+        let known = self.schemes.keys().map(String::as_str);
+        let hint = diagnostics::nearest(name, known).map_or_else(
+            || String::from("declare it under `components.securitySchemes`"),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let message = format!("the security scheme `{name}` is not declared");
+        self.documents.error(at, "unknown-security-scheme", message, &hint);
+    }
+
+    fn scopes(&self, at: &Spot, name: &str, value: &Value) -> Vec<String> {
+        let list: Option<Vec<String>> = value
+            .as_array()
+            .and_then(|list| list.iter().map(|scope| scope.as_str().map(str::to_owned)).collect());
+        let Some(list) = list else {
+            let message = format!("the scopes of `{name}` are a list of names");
+            let help = format!("write `{name}: [scope]`, or `{name}: []` for none");
+            self.documents.error(at, "bad-security", message, &help);
+            return Vec::new();
+        };
+        if let Some(SecurityScheme::OAuth2 { scopes: declared, .. }) = self.schemes.get(name) {
+            for scope in list.iter().filter(|scope| !declared.contains(*scope)) {
+                let hint = diagnostics::nearest(scope, declared.iter().map(String::as_str)).map_or_else(
+                    || String::from("declare it under `flows`, or correct it: no token may carry it"),
                     |near| format!("did you mean `{near}`?"),
                 );
-                let message = format!("the security scheme `{name}` is not declared");
-                self.documents.error(&at.join(name), "unknown-security-scheme", message, &hint);
+                let message = format!("the scheme `{name}` declares no scope `{scope}`");
+                self.documents.say(Diagnostic::warning("undeclared-scope", message).help(hint), at);
             }
-            let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str);
-            schemes.push((name.clone(), scopes.map(str::to_owned).collect()));
         }
-        Requirement { schemes }
+        list
     }
 
     /// Names that the schemes of an operation read from query, header and cookies.

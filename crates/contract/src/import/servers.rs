@@ -1,8 +1,34 @@
 //! `servers` and their base paths.
 
+use diagnostics::Diagnostic;
 use serde_json::Value;
 
+use super::Import;
+use crate::documents::Spot;
 use crate::model::Server;
+
+impl Import<'_> {
+    /// Says that of a variable in the first server's path only the default is served.
+    pub(super) fn several_values(&self, at: &Spot, servers: &Value) {
+        let Some(server) = servers.get(0) else { return };
+        let path = server.get("url").and_then(Value::as_str).map(base_path).unwrap_or_default();
+        for (name, variable) in server.get("variables").and_then(Value::as_object).into_iter().flatten() {
+            let values = variable.get("enum").and_then(Value::as_array).map_or(0, Vec::len);
+            if values > 1 && path.contains(&format!("{{{name}}}")) {
+                let message =
+                    format!("of the values of `{name}` in the server's path only the default is served");
+                let help = "calls to the others are refused; give each an API of its own with `base_path`";
+                let at = at.at(&["0", "variables", name]);
+                self.documents.say(Diagnostic::warning("several-base-paths", message).help(help), &at);
+            }
+        }
+    }
+}
+
+/// A base path for people: the root has a name too.
+pub(super) fn shown(base_path: &str) -> &str {
+    if base_path.is_empty() { "/" } else { base_path }
+}
 
 /// As declared; the root when nothing is.
 pub(super) fn servers(value: Option<&Value>) -> Vec<Server> {

@@ -31,11 +31,20 @@ impl Lowering<'_> {
             self.issue(&spot.join("discriminator"), "`propertyName` is missing");
             return false;
         };
+        for key in discriminator.keys().filter(|key| !key.starts_with("x-")) {
+            let known =
+                matches!(key.as_str(), "propertyName" | "mapping") || key == "defaultMapping" && !self.old;
+            if !known {
+                self.issue(&spot.at(&["discriminator", key]), format!("a discriminator has no `{key}`"));
+            }
+        }
         let mapping = self.mapping(spot, discriminator);
+        let fallback = self.fallback(spot, discriminator);
+        let fallback = fallback.as_ref();
         let branches = self.branches(spot, map);
         if branches.is_empty() {
             if views.reach {
-                self.base(spot, name, &mapping, views, out);
+                self.base(spot, name, &mapping, fallback, views, out);
             }
             return false;
         }
@@ -44,7 +53,7 @@ impl Lowering<'_> {
             return true;
         }
         let Some(choices) = self.choices(&branches, name, &mapping) else { return false };
-        self.select(name, choices, views, out);
+        self.select(name, choices, fallback, views, out);
         true
     }
 
@@ -67,24 +76,41 @@ impl Lowering<'_> {
         let Some(Value::Object(mapping)) = discriminator.get("mapping") else { return out };
         let at = spot.at(&["discriminator", "mapping"]);
         for (value, target) in mapping {
-            let Some(target) = target.as_str() else { continue };
-            let reference = if target.contains(['/', '#', '.']) {
-                target.to_owned()
-            } else {
-                format!("#/components/schemas/{target}")
-            };
-            match self.documents.target(&at, &reference) {
-                Ok(found) => {
-                    let found = self.settle(&found).unwrap_or(found);
-                    out.entry(found).or_default().insert(value.clone());
-                }
-                Err(message) => {
-                    let help = "name a schema of `components` or give a reference";
-                    self.documents.error(&at.join(value), "unresolved-ref", message, help);
-                }
+            if let Some(found) = self.mapped(&at.join(value), target) {
+                out.entry(found).or_default().insert(value.clone());
             }
         }
         out
+    }
+
+    /// `defaultMapping` (OpenAPI 3.2): the schema of values that pick none.
+    fn fallback(&self, spot: &Spot, discriminator: &Map<String, Value>) -> Option<Spot> {
+        let target = discriminator.get("defaultMapping").filter(|_| !self.old)?;
+        self.mapped(&spot.at(&["discriminator", "defaultMapping"]), target)
+    }
+
+    /// The schema that a mapping names: one of `components`, whatever characters are in the name, else a reference.
+    fn mapped(&self, at: &Spot, target: &Value) -> Option<Spot> {
+        let help = "name a schema of `components` or give a reference";
+        let Some(target) = target.as_str() else {
+            self.documents.error(at, "bad-type", "a mapping names a schema", help);
+            return None;
+        };
+        let named = Spot::root(at.file).at(&["components", "schemas", target]);
+        let found = if self.documents.get(&named).is_some() {
+            Ok(named)
+        } else if target.contains(['/', '#', '.']) {
+            self.documents.target(at, target)
+        } else {
+            self.documents.target(at, &format!("#/components/schemas/{target}"))
+        };
+        match found {
+            Ok(found) => Some(self.settle(&found).unwrap_or(found)),
+            Err(message) => {
+                self.documents.error(at, "unresolved-ref", message, help);
+                None
+            }
+        }
     }
 
     /// The values of each branch; `None` when one cannot be picked by any value.
@@ -150,6 +176,7 @@ impl Lowering<'_> {
         spot: &Spot,
         name: &str,
         mapping: &HashMap<Spot, BTreeSet<String>>,
+        fallback: Option<&Spot>,
         views: &Views,
         out: &mut Map<String, Value>,
     ) {
@@ -171,9 +198,19 @@ impl Lowering<'_> {
             }
             known.extend(declared);
         }
-        push_all_of(out, json!({ "required": [name], "properties": { name: { "enum": known } } }));
+        let view = Context { inherited: false, ..views.part.clone() };
+        match fallback {
+            // The base itself, which applies anyway.
+            Some(target) if target == spot => {}
+            Some(target) => {
+                let other = self.reference_to(target, &view);
+                push_all_of(out, otherwise(name, &known, &other));
+            }
+            None => {
+                push_all_of(out, json!({ "required": [name], "properties": { name: { "enum": known } } }));
+            }
+        }
         for (target, values) in choices {
-            let view = Context { inherited: false, ..views.part.clone() };
             let then = self.reference_to(&target, &view);
             push_all_of(out, when(name, &values, &then));
         }
@@ -190,9 +227,25 @@ impl Lowering<'_> {
         own(spot).or_else(|| (0..parts).find_map(|index| own(&spot.at(&["allOf", &index.to_string()]))))
     }
 
-    fn select(&mut self, name: &str, choices: Vec<Choice>, views: &Views, out: &mut Map<String, Value>) {
-        let known: BTreeSet<&String> = choices.iter().flat_map(|choice| &choice.values).collect();
-        let gate = json!({ "type": "object", "required": [name], "properties": { name: { "enum": known } } });
+    fn select(
+        &mut self,
+        name: &str,
+        choices: Vec<Choice>,
+        fallback: Option<&Spot>,
+        views: &Views,
+        out: &mut Map<String, Value>,
+    ) {
+        let known: BTreeSet<String> = choices.iter().flat_map(|choice| choice.values.clone()).collect();
+        let gate = match fallback {
+            None => {
+                json!({ "type": "object", "required": [name], "properties": { name: { "enum": known } } })
+            }
+            Some(target) => {
+                let other = self.reference_to(target, &views.part);
+                push_all_of(out, otherwise(name, &known, &other));
+                json!({ "type": "object" })
+            }
+        };
         push_all_of(out, gate);
         for choice in choices {
             let then = self.lower(&choice.spot, &views.part);
@@ -263,4 +316,8 @@ fn implicit(spot: &Spot) -> Option<BTreeSet<String>> {
 
 fn when(name: &str, values: &BTreeSet<String>, then: &Value) -> Value {
     json!({ "if": { "properties": { name: { "enum": values } }, "required": [name] }, "then": then })
+}
+
+fn otherwise(name: &str, known: &BTreeSet<String>, other: &Value) -> Value {
+    json!({ "if": { "properties": { name: { "enum": known } }, "required": [name] }, "else": other })
 }

@@ -122,6 +122,7 @@ impl<'d> Lowering<'d> {
         self.operation.definitions.extend(used.definitions);
         while let Some((index, spot, context)) = self.queue.pop() {
             let outer = std::mem::take(&mut self.current);
+            self.endless(&spot);
             let value = self.lower_body(&spot, &context);
             let used = std::mem::replace(&mut self.current, outer);
             if let Some(entry) = self.definitions.get_mut(index) {
@@ -210,7 +211,12 @@ impl<'d> Lowering<'d> {
 
     fn lower_body(&mut self, spot: &Spot, context: &Context) -> Value {
         let documents = self.documents;
-        match documents.get(spot) {
+        let value = documents.get(spot);
+        if !spot.pointer.is_empty() && value.is_some_and(rebases) {
+            let what = "references below an `$id` are read from their file, not from what it names";
+            self.issue(&spot.join("$id"), what);
+        }
+        match value {
             Some(Value::Bool(value)) => Value::Bool(*value),
             Some(Value::Object(map)) => match self.pure_reference(map) {
                 Some(reference) => {
@@ -318,4 +324,16 @@ impl<'d> Lowering<'d> {
 fn delegated(schema: &Value) -> Option<usize> {
     let map = schema.as_object().filter(|map| map.len() == 1)?;
     map.get(DELEGATE)?.as_u64().and_then(|index| usize::try_from(index).ok())
+}
+
+/// Whether a schema is a resource of its own (`$id`) with references in it, which count from there.
+fn rebases(schema: &Value) -> bool {
+    fn refers(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => map.get("$ref").is_some_and(Value::is_string) || map.values().any(refers),
+            Value::Array(items) => items.iter().any(refers),
+            _ => false,
+        }
+    }
+    schema.get("$id").is_some_and(Value::is_string) && refers(schema)
 }

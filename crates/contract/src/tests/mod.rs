@@ -2,8 +2,11 @@
 
 mod bodies;
 mod documents;
+mod objects;
 mod parameters;
+mod references;
 mod schemas;
+mod security;
 mod swagger;
 mod undeclared;
 
