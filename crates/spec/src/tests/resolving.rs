@@ -138,3 +138,18 @@ fn what_is_printed_resolves_to_the_same() {
         assert_eq!(bare(&printed), bare(&again));
     }
 }
+
+#[test]
+fn secrets_in_clear_are_not_printed() {
+    for (key, url, hidden) in [("HUSH", "http://me:HUSH@h:1", true), ("env:TLS_KEY", "http://h:1", false)] {
+        let text = format!(
+            "version: 1\nlisteners: {{a: {{bind: 127.0.0.1:1, tls: {{cert: c.pem, key: {key}}}}}}}\n\
+             upstreams: {{u: {{targets: [{{url: \"{url}\"}}]}}}}\napis: {{o: {{contract: none, upstream: u}}}}\n"
+        );
+        let outcome = outcome(&text, None);
+        let Some(resolved) = &outcome.resolved else { continue };
+        let printed = print(resolved, &outcome.sources);
+        assert!(!printed.contains("HUSH"), "{printed}");
+        assert_eq!(printed.contains("(secret)"), hidden, "{printed}");
+    }
+}
