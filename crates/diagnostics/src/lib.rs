@@ -5,8 +5,32 @@
 //!
 //! Messages are lower case, without a final dot, with the offending input in backticks.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+
+/// A text with the userinfo of each URL in it (RFC 3986, section 3.2.1) masked: it is mostly a password.
+#[must_use]
+pub fn without_userinfo(text: &str) -> Cow<'_, str> {
+    if !(text.contains("://") && text.contains('@')) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str("://");
+        let ends = |char: char| char.is_whitespace() || "/?#\"'`<>".contains(char);
+        let authority = part.find(ends).and_then(|end| part.get(..end)).unwrap_or(part);
+        match authority.rfind('@').and_then(|at| part.get(at..)) {
+            Some(rest) => {
+                shown.push_str("***");
+                shown.push_str(rest);
+            }
+            None => shown.push_str(part),
+        }
+    }
+    Cow::Owned(shown)
+}
 
 /// A file handed to the compiler, by its index in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

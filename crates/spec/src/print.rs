@@ -2,15 +2,41 @@
 
 use crate::node::{Node, Origin, Value};
 use crate::resolve::Resolved;
-use diagnostics::Sources;
+use crate::units::SecretRef;
+use diagnostics::{Sources, without_userinfo};
 use std::fmt::Write as _;
 
 /// Prints a resolved document as YAML that means the same; each scalar has a comment that says where it came from.
 #[must_use]
 pub fn print(resolved: &Resolved, sources: &Sources) -> String {
     let mut out = String::new();
-    block(&resolved.tree, 0, sources, &mut out);
+    let mut tree = resolved.tree.clone();
+    redact(&mut tree, "");
+    block(&tree, 0, sources, &mut out);
     out
+}
+
+/// Takes out what may be a secret: a document with errors is printed too, and its key may be written in clear.
+fn redact(node: &mut Node, parent: &str) {
+    match &mut node.value {
+        Value::Mapping(entries) => {
+            for entry in entries {
+                let secret = parent == "tls" && entry.key == "key";
+                if secret && !is_reference(&entry.value) {
+                    entry.value.value = Value::String(String::from("(secret)"));
+                } else {
+                    redact(&mut entry.value, &entry.key);
+                }
+            }
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(|item| redact(item, parent)),
+        Value::String(text) => *text = without_userinfo(text).into_owned(),
+        _ => {}
+    }
+}
+
+fn is_reference(node: &Node) -> bool {
+    matches!(&node.value, Value::String(text) if text.parse::<SecretRef>().is_ok())
 }
 
 /// `file:line:column`, and who put it there when it was not written in its place.

@@ -1,11 +1,12 @@
 //! Diagnostics as people and machines read them: with place, source line and what to do, or as JSON.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use diagnostics::{Diagnostic, Diagnostics, FileId, Severity, Sources, Span};
+use diagnostics::{Diagnostic, Diagnostics, FileId, Severity, Sources, Span, without_userinfo};
 use manage_api::DiagnosticView;
 
 /// Bytes of a source line that are shown.
@@ -21,17 +22,21 @@ struct Located<'s> {
     marked: Range<usize>,
     /// Whether `shown` begins where the line begins.
     whole: bool,
+    /// Whether the line may hold a secret, so that only its place is shown.
+    secret: bool,
 }
 
 /// Finds places; knows where the lines of each file begin, since contracts are long.
 pub(crate) struct Reader<'s> {
     sources: &'s Sources,
     lines: HashMap<FileId, Arc<[usize]>>,
+    /// Where secrets stand in clear: another diagnostic may point into the same line.
+    secrets: Vec<Span>,
 }
 
 impl<'s> Reader<'s> {
     pub(crate) fn new(sources: &'s Sources) -> Self {
-        Self { sources, lines: HashMap::new() }
+        Self { sources, lines: HashMap::new(), secrets: Vec::new() }
     }
 
     fn locate(&mut self, span: Span) -> Option<Located<'s>> {
@@ -52,6 +57,12 @@ impl<'s> Reader<'s> {
             if whole { line_start } else { floor(text, start.saturating_sub(LINE / 4)).max(line_start) };
         let to = if whole { line_end } else { floor(text, from + LINE).min(line_end) };
         let column = text.get(line_start..start)?.chars().count() + 1;
+        // A password may begin before the window.
+        let around = text.get(floor(text, from.saturating_sub(LINE)).max(line_start)..to)?;
+        let secret = matches!(without_userinfo(around), Cow::Owned(masked) if masked != around)
+            || self.secrets.iter().any(|other| {
+                other.file == span.file && (other.start as usize) <= to && (other.end as usize) >= from
+            });
         let marked = start.min(to) - from..end.clamp(start.min(to), to) - from;
         Some(Located {
             name: &source.name,
@@ -60,6 +71,7 @@ impl<'s> Reader<'s> {
             shown: text.get(from..to)?,
             marked,
             whole: from == line_start,
+            secret,
         })
     }
 
@@ -75,7 +87,9 @@ impl<'s> Reader<'s> {
         if let Some(at) = diagnostic.span.and_then(|span| self.locate(span)) {
             let annotation = AnnotationKind::Primary.span(at.marked.clone());
             let snippet = Snippet::source(at.shown).line_start(at.line).fold(false);
-            if at.whole {
+            if at.secret || diagnostic.code == spec::SECRET_CODE {
+                group = group.element(Origin::path(at.name).line(at.line).char_column(at.column));
+            } else if at.whole {
                 group = group.element(snippet.path(at.name).annotation(annotation));
             } else {
                 group = group
@@ -100,12 +114,12 @@ impl<'s> Reader<'s> {
         DiagnosticView {
             severity: diagnostic.severity.to_string(),
             code: diagnostic.code.to_owned(),
-            message: diagnostic.message.clone(),
+            message: without_userinfo(&diagnostic.message).into_owned(),
             file: at.as_ref().map(|at| at.name.to_owned()),
             line: at.as_ref().map(|at| number(at.line)),
             column: at.as_ref().map(|at| number(at.column)),
             pointer: diagnostic.pointer.clone(),
-            help: diagnostic.help.clone(),
+            help: diagnostic.help.as_deref().map(|help| without_userinfo(help).into_owned()),
         }
     }
 }
@@ -113,6 +127,8 @@ impl<'s> Reader<'s> {
 /// All diagnostics for people, errors last, so that they stand above the prompt.
 pub(crate) fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> String {
     let mut reader = Reader::new(sources);
+    let secret = diagnostics.iter().filter(|diagnostic| diagnostic.code == spec::SECRET_CODE);
+    reader.secrets = secret.filter_map(|diagnostic| diagnostic.span).collect();
     let mut all: Vec<&Diagnostic> = diagnostics.iter().collect();
     all.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
     let mut text = String::new();
@@ -154,8 +170,11 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// A terminal must not be steered by what a contract says.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char }).collect()
+pub(crate) fn printable(text: &str) -> String {
+    without_userinfo(text)
+        .chars()
+        .map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char })
+        .collect()
 }
 
 #[cfg(test)]
@@ -185,6 +204,26 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!((view.line, view.column), (Some(2), Some(1)));
+    }
+
+    #[test]
+    fn lines_with_secrets_are_not_shown() {
+        let text = "tls: {key: HUSH, crt: x}\nurl: http://me:HUSH@h/\nurl: http://h/a@b\n";
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let at = |start, end| Span { file, start, end };
+        let mut found = Diagnostics::new();
+        found.push(Diagnostic::error(spec::SECRET_CODE, "a secret is written here in clear").at(at(11, 15)));
+        found.push(Diagnostic::error("unknown-key", "unknown key `crt`").at(at(17, 20)));
+        found.push(Diagnostic::error("invalid-value", "`http://me:HUSH@h/` is wrong").at(at(30, 47)));
+        found.push(Diagnostic::error("invalid-value", "valid twin").at(at(53, 65)));
+        let shown = human(&found, &sources, false);
+        assert!(!shown.contains("HUSH"), "{shown}");
+        for part in ["a.yaml:1:12", "a.yaml:1:18", "a.yaml:2:", "http://***@h/", "url: http://h/a@b"] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        let (views, _) = views(&found, &sources, 9);
+        assert!(views.iter().all(|view| !view.message.contains("HUSH")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diagnostics::{Diagnostic, Diagnostics};
+use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::Control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,10 @@ impl Default for BodiesSection {
 #[schemars(rename = "JsonBounds")]
 pub struct JsonSection {
     /// arrays and objects inside each other
+    #[schemars(range(min = 1, max = 512))]
     pub depth: u32,
     /// values in all
+    #[schemars(range(min = 1))]
     pub values: u32,
     /// members of one object
     pub members: u32,
@@ -137,7 +139,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             None => BodiesSection::default(),
             Some(node) => spec::read(node, out)?,
         };
-        check(&section, out)?;
+        check(&section, span, out)?;
         let max = section.max.bytes();
         let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
         let mode = mode(section.mode);
@@ -146,7 +148,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }
 
-fn check(section: &BodiesSection, out: &mut Diagnostics) -> Option<()> {
+fn check(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> Option<()> {
     let max = section.max;
     let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
     if max.bytes() == 0 || max.bytes() > bound {
@@ -158,5 +160,45 @@ fn check(section: &BodiesSection, out: &mut Diagnostics) -> Option<()> {
         out.push(Diagnostic::error("bodies", message).at(max.span).help(help));
         return None;
     }
-    Some(())
+    // Bodies are read and validated by recursion: the depth is bounded by the stack.
+    let ranges = [
+        ("ratio", section.ratio, 1..=1000),
+        ("json.depth", section.json.depth, 1..=512),
+        ("json.values", section.json.values, 1..=u32::MAX),
+    ];
+    let mut good = Some(());
+    for (key, value, range) in ranges.into_iter().filter(|(_, value, range)| !range.contains(value)) {
+        let help = format!("write from {} to {}", range.start(), range.end());
+        let found = Diagnostic::error("bodies", format!("`{key}: {value}` is out of range")).help(help);
+        out.push(match span {
+            Some(span) => found.at(span),
+            None => found,
+        });
+        good = None;
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_enforced() {
+        for (ratio, depth, values, errors) in [
+            (1, 1, 1, 0),
+            (1000, 512, u32::MAX, 0),
+            (0, 512, 1, 1),
+            (1001, 512, 1, 1),
+            (100, 0, 1, 1),
+            (100, 4_000_000, 1, 1),
+            (5000, 513, 0, 3),
+        ] {
+            let json = JsonSection { depth, values, ..JsonSection::default() };
+            let section = BodiesSection { ratio, json, ..BodiesSection::default() };
+            let mut out = Diagnostics::new();
+            assert_eq!(check(&section, None, &mut out).is_some(), errors == 0);
+            assert_eq!(out.count(diagnostics::Severity::Error), errors, "{ratio} {depth} {values}");
+        }
+    }
 }

@@ -154,3 +154,18 @@ fn a_control_of_the_gateway_owns_a_section_at_the_top() {
     let text = TEN_LINES.replace("    upstream:", "    gate: {}\n    upstream:");
     assert!(lines(&outcome(&text, None)).iter().any(|line| line.contains("it is a key of the document")));
 }
+
+#[test]
+fn secrets_in_clear_are_not_printed() {
+    for (key, url, hidden) in [("HUSH", "http://me:HUSH@h:1", true), ("env:TLS_KEY", "http://h:1", false)] {
+        let text = format!(
+            "version: 1\nlisteners: {{a: {{bind: 127.0.0.1:1, tls: {{cert: c.pem, key: {key}}}}}}}\n\
+             upstreams: {{u: {{targets: [{{url: \"{url}\"}}]}}}}\napis: {{o: {{contract: none, upstream: u}}}}\n"
+        );
+        let outcome = outcome(&text, None);
+        let resolved = outcome.resolved.as_ref().expect("resolved");
+        let printed = print(resolved, &outcome.sources);
+        assert!(!printed.contains("HUSH"), "{printed}");
+        assert_eq!(printed.contains("(secret)"), hidden, "{printed}");
+    }
+}

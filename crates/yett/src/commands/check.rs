@@ -76,7 +76,11 @@ fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSum
         terminal::say("");
     }
     for api in apis {
-        let title = if api.title.is_empty() { String::new() } else { format!(" ({})", api.title) };
+        let title = if api.title.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", render::printable(&api.title))
+        };
         terminal::out(format_args!(
             "{}{title}: {} operations under `{}/`, {} fully enforced",
             api.name, api.operations, api.base_path, api.fully_enforced

@@ -75,7 +75,10 @@ fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
     let options = &gateway.options;
     let before = Arc::clone(&gateway.current.lock().loaded);
     let loaded = match load::load(&options.config, options.environment.as_deref(), Some(&before)) {
-        Ok(loaded) if reason == Reason::Seen && loaded.same_content(&before) => return unchanged(gateway),
+        // What was read last need not be what serves: after a failure it is compiled again, and may be what serves.
+        Ok(loaded) if reason == Reason::Seen && !failed_last(gateway) && loaded.same_content(&before) => {
+            return unchanged(gateway);
+        }
         Ok(loaded) => Arc::new(loaded),
         Err(why) => {
             let mut found = Diagnostics::new();
@@ -195,6 +198,11 @@ fn publish(gateway: &Gateway, compiled: Compiled, sources: &Sources) -> ReloadRe
     };
     drop(old);
     finish(gateway, ReloadOutcome::Changed, &warnings, sources)
+}
+
+fn failed_last(gateway: &Gateway) -> bool {
+    let current = gateway.current.lock();
+    current.last_reload.as_ref().is_some_and(|report| report.outcome == ReloadOutcome::Failed)
 }
 
 fn unchanged(gateway: &Gateway) -> ReloadReport {
