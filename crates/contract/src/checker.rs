@@ -14,7 +14,7 @@ use crate::model::OnUndeclared;
 use crate::schemas::{Library, Slot};
 use crate::tape_json::{TapeJson, TapeNode};
 use crate::violation::{Place, Violations};
-use crate::{pointer, rewrite};
+use crate::{pointer, rewrite, work};
 
 /// A schema as written and, where undeclared properties matter, the same with its objects closed.
 #[derive(Debug)]
@@ -27,6 +27,9 @@ pub(crate) struct Checker {
 
 /// Definitions within definitions that errors are looked for in.
 const MAX_DELEGATION: usize = 64;
+
+/// Said in place of a verdict that would take too long.
+const TOO_MUCH_WORK: &str = "has more readings under the contract's schema than can be tried";
 
 /// Errors read from one validator; what a body can produce beyond that is noise.
 const MAX_ERRORS: usize = 256;
@@ -73,7 +76,13 @@ impl Checker {
                 out.push(place, prefix, "schema", "the contract's schema could not be compiled");
                 return Vec::new();
             };
-            if !validator.is_valid(TapeNode::Value(node)) {
+            work::begin(node.tape());
+            let valid = validator.is_valid(TapeNode::Value(node));
+            if work::is_spent() {
+                out.push(place, prefix, "schema", TOO_MUCH_WORK);
+                return Vec::new();
+            }
+            if !valid {
                 let before = out.items().len();
                 self.explain(validator, node, place, prefix, out, 0);
                 if out.items().len() == before {
@@ -82,7 +91,14 @@ impl Checker {
                 return Vec::new();
             }
         }
-        self.undeclared(node, place, prefix, out)
+        work::begin(node.tape());
+        let stripped = self.undeclared(node, place, prefix, out);
+        // What is only reported was valid before.
+        if work::is_spent() && matches!(self.undeclared, OnUndeclared::Refuse | OnUndeclared::Strip) {
+            out.push(place, prefix, "undeclared", TOO_MUCH_WORK);
+            return Vec::new();
+        }
+        stripped
     }
 
     /// All errors, those of definitions that values were handed to in their place.
@@ -122,9 +138,11 @@ impl Checker {
 
     /// Only whether it fits, for choosing between readings of a parameter.
     pub(crate) fn fits(&self, node: tape::Node<'_>) -> bool {
-        self.plain
-            .as_ref()
-            .is_none_or(|slot| slot.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node))))
+        work::begin(node.tape());
+        self.plain.as_ref().is_none_or(|slot| {
+            let valid = slot.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node)));
+            valid && !work::is_spent()
+        })
     }
 
     fn undeclared(

@@ -40,6 +40,7 @@ mod tape_json;
 mod tests;
 mod unused;
 mod violation;
+mod work;
 mod yaml;
 
 pub use body::{BodyInput, BodyMatch, MediaRules, Rewritten};

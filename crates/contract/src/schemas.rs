@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::formats;
 use crate::tape_json::{TapeJson, TapeNode};
+use crate::work;
 
 /// Where the shared definitions live; not a place that could be fetched.
 pub(crate) const BASE: &str = "yett:///contract";
@@ -184,6 +185,10 @@ impl<'i> Keyword<'i, TapeJson> for Delegate {
     }
 
     fn is_valid(&self, node: TapeNode<'i>) -> bool {
-        self.slot.upgrade().is_some_and(|slot| slot.get().is_some_and(|validator| validator.is_valid(node)))
+        work::step()
+            && self
+                .slot
+                .upgrade()
+                .is_some_and(|slot| slot.get().is_some_and(|validator| validator.is_valid(node)))
     }
 }

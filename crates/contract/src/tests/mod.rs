@@ -9,6 +9,7 @@ mod schemas;
 mod security;
 mod swagger;
 mod undeclared;
+mod work;
 
 use std::sync::Arc;
 
