@@ -24,6 +24,16 @@ pub(crate) fn strip(headers: &mut HeaderMap, answer: bool) {
     }
 }
 
+/// Removes from the trailers of an answer what only a head may say: framing, routing, the fields of this hop, cookies (RFC 9110
+/// section 6.5.1).
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    strip(trailers, true);
+    for name in [header::CONTENT_LENGTH, header::HOST, header::SET_COOKIE, header::TRAILER, header::LOCATION]
+    {
+        trailers.remove(name);
+    }
+}
+
 /// Whether `Connection` asks for `option`.
 pub(crate) fn connection_asks(headers: &HeaderMap, option: &str) -> bool {
     options(headers).any(|token| token.eq_ignore_ascii_case(option))

@@ -14,6 +14,7 @@ use super::chunks::Piece;
 use super::encode::{self, Ends};
 use super::rest::Rest;
 use super::wire::{Socket, Wire};
+use crate::hops;
 use crate::incoming::Fault;
 use crate::outgoing::Outgoing;
 
@@ -252,7 +253,10 @@ impl Inner {
             match self.rest.next(&mut self.wire.inbox) {
                 Ok(Piece::Data(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Ok(Piece::End(None)) => return Poll::Ready(None),
-                Ok(Piece::End(Some(trailers))) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Ok(Piece::End(Some(mut trailers))) => {
+                    hops::strip_trailers(&mut trailers);
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
                 Ok(Piece::More) => {}
                 Err(_) => return Poll::Ready(Some(Err(Fault::Malformed))),
             }

@@ -31,6 +31,21 @@ fn chunked_bodies_pass_in_both_directions() {
 }
 
 #[test]
+fn trailers_of_an_answer_say_nothing_that_only_a_head_may() {
+    let backend = Backend::answering(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-sum: 1\r\ncontent-length: 9\r\n\
+         transfer-encoding: chunked\r\nset-cookie: a=b\r\n\r\n",
+    );
+    let world = World::start(&Shape::to(backend.address));
+    for (fields, end) in [("te: trailers\r\n", "0\r\nx-sum: 1\r\n\r\n"), ("", "0\r\n\r\n")] {
+        let mut client = world.connect();
+        client.send(format!("GET /v1/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}\r\n"));
+        client.head();
+        assert_eq!(String::from_utf8(client.rest()).unwrap(), format!("1\r\na\r\n{end}"));
+    }
+}
+
+#[test]
 fn bodies_over_the_bound_are_refused() {
     let backend = Backend::answering(OK);
     for request in [BodyMode::Whole { limit: 5 }, BodyMode::Pass { limit: 5 }] {
