@@ -72,22 +72,14 @@ impl Checker {
         out: &mut Violations,
     ) -> Vec<String> {
         if let Some(slot) = &self.plain {
-            let Some(validator) = slot.get() else {
-                out.push(place, prefix, "schema", "the contract's schema could not be compiled");
-                return Vec::new();
-            };
             work::begin(node.tape());
-            let valid = validator.is_valid(TapeNode::Value(node));
+            let valid = slot.holds(node, &self.library);
             if work::is_spent() {
                 out.push(place, prefix, "schema", TOO_MUCH_WORK);
                 return Vec::new();
             }
             if !valid {
-                let before = out.items().len();
-                self.explain(validator, node, place, prefix, out, 0);
-                if out.items().len() == before {
-                    out.push(place, prefix, "schema", "must match the contract's schema");
-                }
+                self.refuse(slot, node, place, prefix, out);
                 return Vec::new();
             }
         }
@@ -99,6 +91,19 @@ impl Checker {
             return Vec::new();
         }
         stripped
+    }
+
+    /// Says why the value does not fit.
+    fn refuse(&self, slot: &Slot, node: tape::Node<'_>, place: Place, prefix: &str, out: &mut Violations) {
+        let Some(validator) = slot.validator() else {
+            out.push(place, prefix, "schema", "the contract's schema could not be compiled");
+            return;
+        };
+        let before = out.items().len();
+        self.explain(validator, node, place, prefix, out, 0);
+        if out.items().len() == before {
+            out.push(place, prefix, "schema", "must match the contract's schema");
+        }
     }
 
     /// All errors, those of definitions that values were handed to in their place.
@@ -132,17 +137,14 @@ impl Checker {
         node: tape::Node<'n>,
     ) -> Option<(&Validator<TapeJson>, tape::Node<'n>)> {
         let ValidationErrorKind::Custom { message, .. } = error.kind() else { return None };
-        let validator = self.library.of_message(message)?.get()?;
+        let validator = self.library.of_message(message)?.validator()?;
         Some((validator, node.pointer(error.instance_path().as_str())?))
     }
 
     /// Only whether it fits, for choosing between readings of a parameter.
     pub(crate) fn fits(&self, node: tape::Node<'_>) -> bool {
         work::begin(node.tape());
-        self.plain.as_ref().is_none_or(|slot| {
-            let valid = slot.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node)));
-            valid && !work::is_spent()
-        })
+        self.plain.as_ref().is_none_or(|slot| slot.holds(node, &self.library) && !work::is_spent())
     }
 
     fn undeclared(
@@ -153,11 +155,10 @@ impl Checker {
         out: &mut Violations,
     ) -> Vec<String> {
         let Some(slot) = &self.closed else { return Vec::new() };
-        let Some(validator) = slot.get() else {
-            out.push(place, prefix, "schema", "the contract's schema could not be compiled");
+        if slot.holds(node, &self.library) {
             return Vec::new();
-        };
-        let found = self.undeclared_in(validator, node);
+        }
+        let found = self.undeclared_in(slot, node);
         let Some(found) = found else {
             if self.undeclared == OnUndeclared::Report {
                 out.report(place, prefix, "has properties that the contract does not declare");
@@ -194,12 +195,14 @@ impl Checker {
     ///
     /// A part of a composition that fails deep inside loses what it says about its own properties, and they would all
     /// look undeclared. Failures of the deepest level are certain: they are taken out, and the rest is looked at again.
-    fn undeclared_in(&self, validator: &Validator<TapeJson>, node: tape::Node<'_>) -> Option<Vec<String>> {
+    fn undeclared_in(&self, slot: &Slot, node: tape::Node<'_>) -> Option<Vec<String>> {
+        let validator = slot.validator()?;
         let mut all: Vec<String> = Vec::new();
         let mut rest: Option<Tape> = None;
         for _ in 0..ROUNDS {
             let current = rest.as_ref().map_or(node, Tape::root);
-            if validator.is_valid(TapeNode::Value(current)) {
+            work::turn();
+            if slot.holds(current, &self.library) {
                 all.sort();
                 all.dedup();
                 return Some(all);

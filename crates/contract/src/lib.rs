@@ -13,6 +13,7 @@
 
 mod body;
 mod checker;
+mod compiled;
 mod documents;
 mod fast;
 mod formats;

@@ -3,6 +3,9 @@
 //! While the document is read, a use of a schema is a [`Slot`] to be filled; [`Pool::compile`] fills all of them at the
 //! end. A slot that could not be filled refuses everything.
 //!
+//! A schema is compiled twice: to rules of our own ([`crate::compiled`]), which say whether a value fits, and to a
+//! `jsonschema` validator, which knows every keyword and says why a value does not fit.
+//!
 //! A reference to a definition is a keyword of ours that hands the value to that definition's
 //! own validator: with plain `$ref`s every validator compiles all it reaches once more, which costs gigabytes where
 //! schemas refer to one another in circles (Stripe's: 1.9 GiB, this way a few dozen MiB). References between parts of one
@@ -16,6 +19,7 @@ use jsonschema::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::compiled::{Builder, Schema};
 use crate::formats;
 use crate::tape_json::{TapeJson, TapeNode};
 use crate::work;
@@ -29,25 +33,52 @@ pub(crate) const DELEGATE: &str = "x-yett-definition";
 /// Bytes of one compiled pattern.
 const PATTERN_SIZE: usize = 4 << 20;
 
-/// One compiled schema.
+/// One schema, compiled.
 #[derive(Debug, Default)]
-pub(crate) struct Slot(OnceLock<Validator<TapeJson>>);
+pub(crate) struct Slot {
+    rules: OnceLock<Schema>,
+    validator: OnceLock<Validator<TapeJson>>,
+}
 
 impl Slot {
-    pub(crate) fn get(&self) -> Option<&Validator<TapeJson>> {
-        self.0.get()
+    /// What explains a refusal; `None` when the schema could not be compiled.
+    pub(crate) fn validator(&self) -> Option<&Validator<TapeJson>> {
+        self.validator.get()
+    }
+
+    /// Whether a value fits; nothing fits what could not be compiled.
+    pub(crate) fn holds(&self, node: tape::Node<'_>, library: &Library) -> bool {
+        self.rules.get().is_some_and(|rules| rules.holds(node, library))
+    }
+
+    /// What the validator says, our own rules aside.
+    pub(crate) fn judges(&self, node: tape::Node<'_>) -> bool {
+        self.validator.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node)))
     }
 }
 
-/// The definitions that values are handed to, by number. Keeps them alive: validators refer to each other weakly.
+/// The shared definitions, by number. Keeps them alive: what refers to them does so by number or weakly.
 #[derive(Debug, Default)]
 pub(crate) struct Library(OnceLock<Vec<Arc<Slot>>>);
 
 impl Library {
     /// The definition that an error of [`DELEGATE`] names.
     pub(crate) fn of_message(&self, message: &str) -> Option<&Arc<Slot>> {
-        let index: usize = message.strip_prefix(DELEGATE)?.parse().ok()?;
+        self.get(message.strip_prefix(DELEGATE)?.parse().ok()?)
+    }
+
+    fn get(&self, index: usize) -> Option<&Arc<Slot>> {
         self.0.get()?.get(index)
+    }
+
+    /// The rules of a definition that is a part of another schema.
+    pub(crate) fn part(&self, index: usize) -> Option<&Schema> {
+        self.get(index)?.rules.get()
+    }
+
+    /// Judges a value by the definition of this number. One that is not there or could not be compiled refuses.
+    pub(crate) fn hand_over(&self, index: usize, node: tape::Node<'_>) -> bool {
+        work::once(index, node, || self.get(index).is_some_and(|slot| slot.holds(node, self)))
     }
 }
 
@@ -101,15 +132,17 @@ impl Pool {
 
     /// Compiles every slot over one registry of `definitions`, those with a slot too; what fails is returned with its
     /// reason.
-    pub(crate) fn compile(self, definitions: Vec<Definition>) -> Vec<String> {
-        let mut named = Map::new();
-        let mut handed = Vec::new();
-        let mut work = Vec::new();
-        for (index, (value, slot)) in definitions.into_iter().enumerate() {
-            named.insert(index.to_string(), value);
-            handed.push(slot.clone().unwrap_or_default());
-            work.extend(slot.map(|slot| (json!({ "$ref": format!("{BASE}#/$defs/{index}") }), slot)));
-        }
+    pub(crate) fn compile(mut self, definitions: Vec<Definition>) -> Vec<String> {
+        let (values, slots): (Vec<Value>, Vec<Option<Arc<Slot>>>) = definitions.into_iter().unzip();
+        self.compile_rules(&values, &slots);
+        let reference = |index: usize| json!({ "$ref": format!("{BASE}#/$defs/{index}") });
+        let handed: Vec<_> = slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| Some((reference(index), slot.clone()?)))
+            .collect();
+        let named: Map<String, Value> =
+            values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect();
         let document = json!({ "$defs": named });
         let registry = Registry::new()
             .draft(Draft::Draft202012)
@@ -119,24 +152,39 @@ impl Pool {
             Ok(registry) => registry,
             Err(error) => return vec![error.to_string()],
         };
-        let weak: Vec<Weak<Slot>> = handed.iter().map(Arc::downgrade).collect();
-        let _ = self.library.0.set(handed);
+        let library = Arc::downgrade(&self.library);
         let options =
             options(&self.cache).with_registry(&registry).with_keyword(DELEGATE, move |_, value, _| {
                 let index =
                     value.as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
-                Ok(Box::new(Delegate { index, slot: weak.get(index).cloned().unwrap_or_default() }))
+                Ok(Box::new(Delegate { index, library: library.clone() }))
             });
         let mut failed = Vec::new();
-        for (schema, slot) in self.slots.into_iter().chain(work) {
+        for (schema, slot) in self.slots.into_iter().chain(handed) {
             match options.build(&schema) {
                 Ok(validator) => {
-                    let _ = slot.0.set(validator);
+                    let _ = slot.validator.set(validator);
                 }
                 Err(error) => failed.push(format!("{} at {}", error.masked(), error.schema_path())),
             }
         }
         failed
+    }
+
+    /// Compiles the rules of every slot and definition, and gives the library its definitions.
+    fn compile_rules(&mut self, values: &[Value], slots: &[Option<Arc<Slot>>]) {
+        let uses = self.slots.clone();
+        let mut builder = Builder::new(self, values);
+        for (schema, slot) in &uses {
+            let _ = slot.rules.set(builder.schema(schema));
+        }
+        let mut all = Vec::with_capacity(values.len());
+        for (value, slot) in values.iter().zip(slots) {
+            let slot = slot.clone().unwrap_or_default();
+            let _ = slot.rules.set(builder.schema(value));
+            all.push(slot);
+        }
+        let _ = self.library.0.set(all);
     }
 }
 
@@ -170,10 +218,10 @@ impl<'i> Keyword<'i, TapeJson> for Forbidden {
     }
 }
 
-/// Hands the value to a definition's own validator. A definition that is gone or could not be compiled refuses.
+/// Hands the value to a definition. One that is gone refuses.
 struct Delegate {
     index: usize,
-    slot: Weak<Slot>,
+    library: Weak<Library>,
 }
 
 impl<'i> Keyword<'i, TapeJson> for Delegate {
@@ -185,10 +233,16 @@ impl<'i> Keyword<'i, TapeJson> for Delegate {
     }
 
     fn is_valid(&self, node: TapeNode<'i>) -> bool {
-        work::step()
-            && self
-                .slot
-                .upgrade()
-                .is_some_and(|slot| slot.get().is_some_and(|validator| validator.is_valid(node)))
+        let Some(library) = self.library.upgrade() else { return false };
+        match node {
+            TapeNode::Value(node) => library.hand_over(self.index, node),
+            TapeNode::Name(_) => {
+                let slot = library.get(self.index);
+                work::step()
+                    && slot
+                        .and_then(|slot| slot.validator())
+                        .is_some_and(|validator| validator.is_valid(node))
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The import and its rules, table by table.
 
 mod bodies;
+mod compiled;
 mod documents;
 mod objects;
 mod parameters;
