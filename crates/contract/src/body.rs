@@ -60,6 +60,8 @@ pub(crate) struct Encoding {
 #[derive(Debug)]
 pub struct MediaRules {
     pub(crate) range: Range,
+    /// What reads it; of a range, the actual type says.
+    pub(crate) kind: Option<MediaKind>,
     pub(crate) media_type: String,
     pub(crate) checker: Checker,
     pub(crate) shape: Shape,
@@ -94,10 +96,8 @@ impl MediaRules {
     /// What reads a body of this content type; of a range, the actual type says.
     #[must_use]
     pub fn kind(&self, content_type: Option<&str>) -> MediaKind {
-        if self.range.is_exact() {
-            return crate::media::kind(&self.range.essence());
-        }
-        content_type.and_then(ContentType::parse).map_or(MediaKind::Opaque, |actual| actual.kind())
+        let actual = || content_type.and_then(ContentType::parse).map(|actual| actual.kind());
+        self.kind.or_else(actual).unwrap_or(MediaKind::Opaque)
     }
 
     /// Whether the contract gives a schema.

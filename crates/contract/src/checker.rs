@@ -71,6 +71,12 @@ impl Checker {
         prefix: &str,
         out: &mut Violations,
     ) -> Vec<String> {
+        if let Some(closed) = self.closed.as_ref().filter(|closed| closed.is_narrowing()) {
+            work::begin(node.tape());
+            if closed.holds(node, &self.library) && !work::is_spent() {
+                return Vec::new();
+            }
+        }
         if let Some(slot) = &self.plain {
             work::begin(node.tape());
             let valid = slot.holds(node, &self.library);

@@ -38,6 +38,7 @@ const PATTERN_SIZE: usize = 4 << 20;
 pub(crate) struct Slot {
     rules: OnceLock<Schema>,
     validator: OnceLock<Validator<TapeJson>>,
+    narrowing: OnceLock<bool>,
 }
 
 impl Slot {
@@ -49,6 +50,11 @@ impl Slot {
     /// Whether a value fits; nothing fits what could not be compiled.
     pub(crate) fn holds(&self, node: tape::Node<'_>, library: &Library) -> bool {
         self.rules.get().is_some_and(|rules| rules.holds(node, library))
+    }
+
+    /// Whether what fits the schema fits it as well with its objects open.
+    pub(crate) fn is_narrowing(&self) -> bool {
+        self.narrowing.get().copied().unwrap_or_default()
     }
 
     /// What the validator says, our own rules aside.
@@ -177,11 +183,13 @@ impl Pool {
         let mut builder = Builder::new(self, values);
         for (schema, slot) in &uses {
             let _ = slot.rules.set(builder.schema(schema));
+            let _ = slot.narrowing.set(builder.is_narrowing(schema));
         }
         let mut all = Vec::with_capacity(values.len());
         for (value, slot) in values.iter().zip(slots) {
             let slot = slot.clone().unwrap_or_default();
             let _ = slot.rules.set(builder.schema(value));
+            let _ = slot.narrowing.set(builder.is_narrowing(value));
             all.push(slot);
         }
         let _ = self.library.0.set(all);

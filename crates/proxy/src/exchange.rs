@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::bounds::Bound;
 use engine::call::BodyLength;
@@ -24,6 +25,9 @@ use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Pass, Passing};
+
+/// Checks that took so long let the other calls of this turn go first: more than a wake-up of the upstream costs.
+const COSTLY: Duration = Duration::from_micros(10);
 
 /// Why a call ends without the upstream's answer, when no control said so.
 #[derive(Debug)]
@@ -97,7 +101,13 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let permitted = pipeline.body(call, passed).await?;
     let waited = matches!(plan.request_mode, BodyMode::Whole { .. }) && has_body(length);
     let checked = if waited { pipeline.clock.now() } else { call.marked };
-    call.decision.timings.checks = checked.since(call.started);
+    let took = checked.since(call.started);
+    call.decision.timings.checks = took;
+    // Calls that became ready in one turn are checked together and then sent together: the upstream is woken once for
+    // all of them, and a cheap call does not stand behind the sending of the dear ones before it.
+    if waited || took >= COSTLY {
+        tokio::task::yield_now().await;
+    }
     let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
         (BodyMode::Whole { .. }, _, _) => whole(flight),
         (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),

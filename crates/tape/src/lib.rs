@@ -35,7 +35,7 @@ mod text;
 pub use bounds::Bounds;
 pub use builder::Builder;
 pub use error::{Error, ErrorKind};
-pub use node::{Items, Kind, Members, Node};
+pub use node::{Entries, Items, Kind, Members, Name, Node};
 pub use number::Number;
 
 use bytes::Bytes;

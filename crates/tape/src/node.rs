@@ -119,6 +119,12 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The members of an object in document order, names as they are written; nothing for all else.
+    #[must_use]
+    pub fn entries(self) -> Entries<'a> {
+        Entries(self.members())
+    }
+
     /// The member called `name` of an object; scans the members, skipping over what is inside them.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Node<'a>> {
@@ -259,14 +265,8 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, str>, Node<'a>);
 
     fn next(&mut self) -> Option<(Cow<'a, str>, Node<'a>)> {
-        if self.next >= self.end {
-            return None;
-        }
-        let name = self.tape.cell(self.next);
-        let node = Node::new(self.tape, self.next + 1);
-        self.next = node.cell().end;
-        self.left = self.left.saturating_sub(1);
-        Some((text::unescape(self.tape.text(name), name.escaped), node))
+        let (name, node) = self.entry()?;
+        Some((name.text(), node))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -274,4 +274,65 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+impl<'a> Members<'a> {
+    fn entry(&mut self) -> Option<(Name<'a>, Node<'a>)> {
+        if self.next >= self.end {
+            return None;
+        }
+        let name = Name { tape: self.tape, cell: self.tape.cell(self.next) };
+        let node = Node::new(self.tape, self.next + 1);
+        self.next = node.cell().end;
+        self.left = self.left.saturating_sub(1);
+        Some((name, node))
+    }
+}
+
 impl ExactSizeIterator for Members<'_> {}
+
+/// The members of an object, names not read yet.
+#[derive(Clone, Debug)]
+pub struct Entries<'a>(Members<'a>);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Name<'a>, Node<'a>);
+
+    fn next(&mut self) -> Option<(Name<'a>, Node<'a>)> {
+        self.0.entry()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
+
+/// The name of a member.
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    tape: &'a Tape,
+    cell: Cell,
+}
+
+impl<'a> Name<'a> {
+    /// The name: borrowed, unless it is written with escapes.
+    #[must_use]
+    pub fn text(self) -> Cow<'a, str> {
+        text::unescape(self.tape.text(self.cell), self.cell.escaped)
+    }
+
+    /// Its bytes, UTF-8; none when it is written with escapes.
+    #[must_use]
+    pub fn plain(self) -> Option<&'a [u8]> {
+        let start = self.cell.start as usize;
+        let bytes = self.tape.source.get(start..start + self.cell.size as usize);
+        bytes.filter(|_| !self.cell.escaped)
+    }
+}
+
+impl std::fmt::Debug for Name<'_> {
+    /// Length only: bodies do not belong in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Name({} bytes)", self.cell.size)
+    }
+}

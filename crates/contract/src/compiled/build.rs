@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::number::Numbers;
 use super::object::{Members, Parts as MemberParts};
 use super::words::Words;
-use super::{Items, Kinds, Lengths, Parts, Rules, Schema};
+use super::{Items, Kinds, Lengths, Parts, Rules, Schema, narrowing};
 use crate::schemas::{BASE, DELEGATE, FORBIDDEN, Pool};
 
 const NUMERIC: &[&str] = &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
@@ -21,12 +21,19 @@ pub(crate) struct Builder<'p> {
     definitions: &'p [Value],
     /// Definitions that are a part of themselves: of such a circle the validator says where it ends.
     circular: BTreeSet<usize>,
+    /// Definitions that may accept more where they are closed.
+    widening: BTreeSet<usize>,
 }
 
 impl<'p> Builder<'p> {
     pub(crate) fn new(pool: &'p mut Pool, definitions: &'p [Value]) -> Self {
         let circular = (0..definitions.len()).filter(|index| is_circular(*index, definitions)).collect();
-        Self { pool, definitions, circular }
+        Self { pool, definitions, circular, widening: narrowing::widening(definitions) }
+    }
+
+    /// Whether closing the objects of this schema, which is closed, can only have made it refuse more.
+    pub(crate) fn is_narrowing(&self, value: &Value) -> bool {
+        narrowing::is_narrowing(value, self.definitions, &self.widening)
     }
 
     /// One schema.
@@ -215,15 +222,15 @@ fn reach(key: &str) -> Kinds {
     }
 }
 
-fn handed(map: &Map<String, Value>) -> Option<usize> {
+pub(super) fn handed(map: &Map<String, Value>) -> Option<usize> {
     usize::try_from(map.get(DELEGATE)?.as_u64()?).ok()
 }
 
-fn part(map: &Map<String, Value>) -> Option<usize> {
+pub(super) fn part(map: &Map<String, Value>) -> Option<usize> {
     map.get("$ref")?.as_str()?.strip_prefix(BASE)?.strip_prefix("#/$defs/")?.parse().ok()
 }
 
-fn kinds(types: &Value) -> Option<Kinds> {
+pub(super) fn kinds(types: &Value) -> Option<Kinds> {
     let one = |name: &Value| {
         Some(match name.as_str()? {
             "null" => Kinds::NULL,

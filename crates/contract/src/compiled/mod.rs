@@ -14,6 +14,7 @@
 //! a check has become long: alternatives within alternatives stay linear.
 
 mod build;
+mod narrowing;
 mod number;
 mod object;
 mod words;
@@ -199,7 +200,7 @@ impl Rules {
         let holds = members.hold(node, library, Some(&mut own))
             && self.parts(node, library, Some(&mut own))
             && self.others(node)
-            && node.members().enumerate().all(|(at, (_, value))| own.has(at) || rest.holds(value, library));
+            && node.entries().enumerate().all(|(at, (_, value))| own.has(at) || rest.holds(value, library));
         if let Some(seen) = seen {
             seen.all(node.len());
         }

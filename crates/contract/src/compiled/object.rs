@@ -1,6 +1,8 @@
 //! Objects: `properties`, `required`, `additionalProperties`, `minProperties`, `maxProperties`, `unevaluatedProperties`.
 
-use tape::Node;
+use std::cmp::Ordering;
+
+use tape::{Name, Node};
 
 use super::Schema;
 use crate::schemas::Library;
@@ -20,7 +22,7 @@ pub(super) struct Property {
 /// What an object must look like.
 #[derive(Debug)]
 pub(super) struct Members {
-    /// In the order of their names.
+    /// In the order of [`order`].
     properties: Vec<Property>,
     /// Bits that must all have been met.
     counted: u64,
@@ -47,13 +49,13 @@ impl Members {
         let Parts { properties, mut required, additional, unevaluated, least, most } = parts;
         let mut properties: Vec<Property> =
             properties.into_iter().map(|(name, schema)| Property { name, schema, bit: 0 }).collect();
-        properties.sort_by(|one, other| one.name.cmp(&other.name));
+        properties.sort_by(|one, other| order(one, other.name.as_bytes()));
         let (mut counted, mut looked_up) = (0_u64, Vec::new());
         required.sort();
         required.dedup();
         for name in required {
             let bits = counted.count_ones() as usize;
-            match find(&properties, &name).and_then(|at| properties.get_mut(at)) {
+            match find(&properties, name.as_bytes()).and_then(|at| properties.get_mut(at)) {
                 Some(property) if bits < COUNTED => {
                     property.bit = 1 << bits;
                     counted |= property.bit;
@@ -62,6 +64,13 @@ impl Members {
             }
         }
         Self { properties, counted, looked_up, additional, unevaluated, least, most }
+    }
+
+    fn find(&self, name: Name<'_>) -> Option<usize> {
+        match name.plain() {
+            Some(bytes) => find(&self.properties, bytes),
+            None => find(&self.properties, name.text().as_bytes()),
+        }
     }
 
     pub(super) fn unevaluated(&self) -> Option<&Schema> {
@@ -75,8 +84,8 @@ impl Members {
         }
         let mut met = 0;
         if !self.properties.is_empty() || self.additional.is_some() {
-            for (at, (name, value)) in node.members().enumerate() {
-                let schema = match find(&self.properties, &name).and_then(|at| self.properties.get(at)) {
+            for (at, (name, value)) in node.entries().enumerate() {
+                let schema = match self.find(name).and_then(|at| self.properties.get(at)) {
                     Some(property) => {
                         met |= property.bit;
                         Some(&property.schema)
@@ -96,8 +105,13 @@ impl Members {
     }
 }
 
-fn find(properties: &[Property], name: &str) -> Option<usize> {
-    properties.binary_search_by(|property| property.name.as_ref().cmp(name)).ok()
+fn find(properties: &[Property], name: &[u8]) -> Option<usize> {
+    properties.binary_search_by(|property| order(property, name)).ok()
+}
+
+/// Shorter names first: most comparisons end at the length.
+fn order(property: &Property, name: &[u8]) -> Ordering {
+    property.name.len().cmp(&name.len()).then_with(|| property.name.as_bytes().cmp(name))
 }
 
 /// The members of one object that were evaluated, by their place in it.

@@ -82,7 +82,8 @@ impl Import<'_> {
         // Of a range the client chooses the type: one that nothing reads must not lead around the schema.
         let readable_only = has_schema && !range.is_exact() && !self.is_bytes(&schema);
         let media_type = media_type.to_owned();
-        MediaRules { range, media_type, checker, shape, encodings, has_schema, readable_only }
+        let kind = range.is_exact().then_some(kind);
+        MediaRules { range, kind, media_type, checker, shape, encodings, has_schema, readable_only }
     }
 
     /// Whether a schema says no more than that there are bytes.

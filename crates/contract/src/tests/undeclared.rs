@@ -99,3 +99,26 @@ fn stripped_properties_are_gone_and_the_rest_is_canonical() {
     let rewritten = rules.rewrite(&input, &strip).unwrap();
     assert_eq!(String::from_utf8(rewritten.bytes).unwrap(), r#"{"a":{"x":1.50},"b":"A"}"#);
 }
+
+/// Two alternatives fit while objects are open: closing them must not make the value one that is accepted.
+#[test]
+fn what_the_contract_refuses_is_refused_whatever_closing_would_make_of_it() {
+    let parts = "{A: {type: object, properties: {a: {}}}, B: {type: object, properties: {b: {}}}, \
+        Inner: {oneOf: [{$ref: '#/components/schemas/A'}, {$ref: '#/components/schemas/B'}]}, \
+        Outer: {type: object, properties: {inner: {$ref: '#/components/schemas/Inner'}}}, \
+        Few: {type: array, contains: {$ref: '#/components/schemas/A'}, maxContains: 1}, \
+        Apart: {oneOf: [{type: 'null'}, {$ref: '#/components/schemas/A'}]}}";
+    let rows: &[(&str, &str, &[&str])] = &[
+        ("Inner", r#"{"a": 1}"#, &[" oneOf"]),
+        ("Outer", r#"{"inner": {"a": 1}}"#, &["/inner oneOf"]),
+        ("Few", r#"[{"a": 1}, {"b": 1}]"#, &[" contains"]),
+        ("Apart", r#"{"a": 1}"#, &[]),
+        ("Apart", "null", &[]),
+        ("Apart", r#"{"b": 1}"#, &["/b undeclared"]),
+    ];
+    for (schema, body, expected) in rows {
+        let text = with_body("3.1.0", &format!("{{$ref: '#/components/schemas/{schema}'}}"), parts);
+        let api = import_with(&text, &options(OnUndeclared::Refuse));
+        assert_eq!(request_body(&api, body), *expected, "{schema} {body}");
+    }
+}
