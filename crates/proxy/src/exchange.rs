@@ -83,6 +83,10 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let (pipeline, call) = flight.pipeline();
     let routed = pipeline.route(call, admitted)?;
     let plan = Arc::clone(routed.plan());
+    let whole = matches!(plan.request_mode, BodyMode::Whole { .. });
+    if whole {
+        let_others_go_first().await;
+    }
     let passed = pipeline.head(call, routed).await?;
     let length = call.request.length;
     let (BodyMode::Pass { limit } | BodyMode::Whole { limit }) = plan.request_mode;
@@ -99,21 +103,28 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     }
     let (pipeline, call) = flight.pipeline();
     let permitted = pipeline.body(call, passed).await?;
-    let waited = matches!(plan.request_mode, BodyMode::Whole { .. }) && has_body(length);
+    let waited = whole && has_body(length);
     let checked = if waited { pipeline.clock.now() } else { call.marked };
     let took = checked.since(call.started);
     call.decision.timings.checks = took;
-    // Calls that became ready in one turn are checked together and then sent together: the upstream is woken once for
-    // all of them, and a cheap call does not stand behind the sending of the dear ones before it.
     if waited || took >= COSTLY {
-        tokio::task::yield_now().await;
+        let_others_go_first().await;
     }
     let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
-        (BodyMode::Whole { .. }, _, _) => whole(flight),
+        (BodyMode::Whole { .. }, _, _) => kept(flight),
         (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),
         _ => Outgoing::Empty,
     };
     Ok((permitted, outgoing))
+}
+
+/// Puts the call behind all others that are ready on this core.
+///
+/// A turn of the core then has three parts: answers and cheap calls are passed on, what is dear is checked, what was checked
+/// is sent. Nothing cheap stands behind a signature, and who sleeps at the other end, client or upstream, is woken once for
+/// a part and not for each call: where the gateway is the busier side, waking took a fifth of a call.
+async fn let_others_go_first() {
+    tokio::task::yield_now().await;
 }
 
 async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> Result<(), Stop> {
@@ -134,7 +145,7 @@ async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> R
     }
 }
 
-fn whole(flight: &Flight) -> Outgoing {
+fn kept(flight: &Flight) -> Outgoing {
     let bytes = flight.call.body.bytes();
     if bytes.is_empty() { Outgoing::Empty } else { Outgoing::Whole(bytes.clone()) }
 }
