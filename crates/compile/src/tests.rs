@@ -205,6 +205,48 @@ fn all_that_is_wrong_is_said_at_once() {
     }
 }
 
+/// What is wrong beside a contract that cannot be read is said with it, and so is what no operation comes to use.
+#[test]
+fn sections_are_read_with_and_without_operations() {
+    let sections = "    limits: [{ per: subjekt, rate: 1/min }]
+    validation: { request: of }
+    cors: { origins: [\"null\"] }
+    bodies: { ratio: 0 }
+    authorization: { require: { role: [a] } }
+    hosts: [a.example.com]
+    operations: { \"tag:read\": { bodies: { jsn: {} } } }
+";
+    let text = DOCUMENT
+        .replace("    issuer: local\n", "    authentication: { \"*\": { issuers: [x], audience: a } }\n")
+        + sections
+        + "issuers: { x: { url: https://idp.example.com, jwks: file:keys.json } }
+admission: { anonymous: { burst: 0 } }
+listeners: { in: { bind: 127.0.0.1:1, hosts: [b.example.com] } }
+";
+    let text = text.replace("listen: http://127.0.0.1:8080\n", "");
+    let broken = "openapi: 3.1.0\npaths: [";
+    let empty = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths: {}\n";
+    for contract in [broken, empty, CONTRACT] {
+        let said = Case::new(&text).with("openapi.yaml", contract).with("keys.json", "{}").bad();
+        for part in [
+            "unknown-value yett.yaml:7:21: unknown value `subjekt`",
+            "unknown-value yett.yaml:8:28: unknown value `of`",
+            "cors yett.yaml:9:23",
+            "bodies yett.yaml:10:13",
+            "unknown-key yett.yaml:11:33: unknown key `role`",
+            "unreachable yett.yaml:12:13",
+            "unknown-key yett.yaml:13:43: unknown key `jsn`",
+            "invalid-keys yett.yaml:14:",
+            "admission yett.yaml:15:",
+        ] {
+            let times = said.iter().filter(|one| one.starts_with(part)).count();
+            assert_eq!(times, 1, "{part} in\n{}", said.join("\n"));
+        }
+    }
+    let good = "    limits: [{ per: subject, rate: 1/min }]\n    bodies: { ratio: 1 }\n";
+    Case::new(&format!("{DOCUMENT}{good}")).good();
+}
+
 #[test]
 fn apis_that_would_answer_the_same_calls_collide() {
     let second = |extra: &str| {

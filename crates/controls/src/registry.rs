@@ -14,14 +14,23 @@ use crate::{
 pub struct Entry {
     /// Its name in documents, logs and metrics; also the key of its section in an API's settings.
     pub name: &'static str,
-    /// Schema of its section, when it has one (`None`: it is configured by other keys). It stands at the top of the
-    /// document for a control that works for the whole gateway, else under an API.
-    pub schema: Option<fn() -> schemars::Schema>,
+    /// Its section, when it has one (`None`: it is configured by other keys). It stands at the top of the document for a
+    /// control that works for the whole gateway, else under an API.
+    pub section: Option<Section>,
     /// Compiles it for the whole gateway (admission), when it works there.
     pub gateway: Option<fn(&GatewayScope<'_>, &mut Diagnostics) -> Vec<Compiled>>,
     /// Compiles it for one operation, when it works there. No control means: nothing to check here. More than one is
     /// for controls that hold several rules in several modes, such as limits.
     pub operation: Option<fn(&OperationScope<'_>, &mut Diagnostics) -> Vec<Compiled>>,
+}
+
+/// The section of the document that a control owns.
+pub struct Section {
+    /// Its schema.
+    pub schema: fn() -> schemars::Schema,
+    /// Reads it and reports all that is wrong with it by itself: it may be that of a profile that nobody uses, or of an API
+    /// whose contract cannot be read. What depends on an operation is for [`Entry::operation`].
+    pub check: fn(&spec::Node, &mut Diagnostics),
 }
 
 /// A control's place at a stage.
@@ -38,30 +47,52 @@ pub struct Place {
 pub static CONTROLS: &[Entry] = &[
     Entry {
         name: "admission",
-        schema: Some(admission::schema),
+        section: section(admission::schema, admission::check_section),
         gateway: Some(admission::compile),
         operation: Some(admission::compile_open),
     },
-    Entry { name: "cors", schema: Some(cors::schema), gateway: None, operation: Some(cors::compile) },
-    Entry { name: "options", schema: None, gateway: None, operation: Some(options::compile) },
-    Entry { name: "metadata", schema: None, gateway: None, operation: Some(metadata::compile) },
-    Entry { name: "authentication", schema: None, gateway: None, operation: Some(authentication::compile) },
+    Entry {
+        name: "cors",
+        section: section(cors::schema, cors::check_section),
+        gateway: None,
+        operation: Some(cors::compile),
+    },
+    Entry { name: "options", section: None, gateway: None, operation: Some(options::compile) },
+    Entry { name: "metadata", section: None, gateway: None, operation: Some(metadata::compile) },
+    Entry { name: "authentication", section: None, gateway: None, operation: Some(authentication::compile) },
     Entry {
         name: "authorization",
-        schema: Some(authorization::schema),
+        section: section(authorization::schema, authorization::check_section),
         gateway: None,
         operation: Some(authorization::compile),
     },
-    Entry { name: "limits", schema: Some(limits::schema), gateway: None, operation: Some(limits::compile) },
-    Entry { name: "bodies", schema: Some(bodies::schema), gateway: None, operation: Some(bodies::compile) },
+    Entry {
+        name: "limits",
+        section: section(limits::schema, limits::check_section),
+        gateway: None,
+        operation: Some(limits::compile),
+    },
+    Entry {
+        name: "bodies",
+        section: section(bodies::schema, bodies::check_section),
+        gateway: None,
+        operation: Some(bodies::compile),
+    },
     Entry {
         name: "validation",
-        schema: Some(validation::schema),
+        section: section(validation::schema, validation::check_section),
         gateway: None,
         operation: Some(validation::compile),
     },
-    Entry { name: "forwarding", schema: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
 ];
+
+const fn section(
+    schema: fn() -> schemars::Schema,
+    check: fn(&spec::Node, &mut Diagnostics),
+) -> Option<Section> {
+    Some(Section { schema, check })
+}
 
 const fn place(control: &'static str, stage: Stage, reason: &'static str) -> Place {
     Place { control, stage, reason }

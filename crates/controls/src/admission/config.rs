@@ -51,10 +51,25 @@ impl Default for AllowanceSection {
     }
 }
 
+impl AdmissionSection {
+    /// Each allowance with its name, and what it is unless set otherwise.
+    fn parts(&self) -> [(&'static str, &AllowanceSection, (&'static str, u32)); 2] {
+        [("anonymous", &self.anonymous, ANONYMOUS), ("failures", &self.failures, FAILURES)]
+    }
+}
+
 /// The section's schema.
 #[must_use]
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(AdmissionSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let section: Option<AdmissionSection> = spec::read(node, out);
+    for (name, allowance, usual) in section.iter().flat_map(AdmissionSection::parts) {
+        lower(name, allowance, usual, out);
+    }
 }
 
 /// Both allowances, each with its mode.
@@ -68,11 +83,9 @@ impl Read {
     fn of(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Self {
         let node = scope.document.section("admission");
         let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
-        Self {
-            anonymous: lower("anonymous", &section.anonymous, ANONYMOUS, out),
-            failures: lower("failures", &section.failures, FAILURES, out),
-            span: node.map(|node| node.span),
-        }
+        let [anonymous, failures] =
+            section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
+        Self { anonymous, failures, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.

@@ -23,6 +23,13 @@ pub const LOCAL_ISSUER: &str = "urn:yett:local";
 /// A key set without keys.
 const EMPTY: &str = "{\"keys\":[]}";
 
+/// Reports what is wrong with the issuers that an API takes tokens of, whether an operation asks for them or not.
+pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
+    for entry in api.settings.authentication.keys() {
+        let _ = verifier(api, entry, out);
+    }
+}
+
 /// Compiles authentication for one operation. No control: anyone may call it.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     let api = scope.api;

@@ -31,7 +31,7 @@ use smallvec::SmallVec;
 use crate::security::Challenge;
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
-pub use config::{LOCAL_ISSUER, compile};
+pub use config::{LOCAL_ISSUER, check_issuers, compile};
 use keys::KeySource;
 use verifier::{Checked, CoreVerifier, FaultOf, Verifier, Why};
 

@@ -51,6 +51,11 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(AuthorizationSection)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let _: Option<AuthorizationSection> = spec::read(node, out);
+}
+
 /// Compiles authorization for one operation: the contract's scopes, and the added rule if there is one.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     if matches!(scope.kind, OperationKind::ImpliedOptions | OperationKind::WellKnown) {

@@ -123,6 +123,14 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(BodiesSection)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let section: Option<BodiesSection> = spec::read(node, out);
+    if let Some(section) = section {
+        check_ranges(&section, Some(node.span), out);
+    }
+}
+
 /// Compiles it for an operation: where the contract declares a body, or the document has the section.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     if scope.kind != OperationKind::Declared {
@@ -139,7 +147,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             None => BodiesSection::default(),
             Some(node) => spec::read(node, out)?,
         };
-        check(&section, span, out)?;
+        check_ranges(&section, span, out)?;
         let max = section.max.bytes();
         let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
         let mode = mode(section.mode);
@@ -148,7 +156,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }
 
-fn check(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> Option<()> {
+fn check_ranges(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> Option<()> {
     let max = section.max;
     let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
     if max.bytes() == 0 || max.bytes() > bound {
@@ -197,7 +205,7 @@ mod tests {
             let json = JsonSection { depth, values, ..JsonSection::default() };
             let section = BodiesSection { ratio, json, ..BodiesSection::default() };
             let mut out = Diagnostics::new();
-            assert_eq!(check(&section, None, &mut out).is_some(), errors == 0);
+            assert_eq!(check_ranges(&section, None, &mut out).is_some(), errors == 0);
             assert_eq!(out.count(diagnostics::Severity::Error), errors, "{ratio} {depth} {values}");
         }
     }

@@ -182,6 +182,11 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(ValidationSection)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let _: Option<ValidationSection> = spec::read(node, out);
+}
+
 /// What an API's section says of the undeclared, for the import of its contract. Faults in the section are reported when the
 /// control is compiled.
 #[must_use]
