@@ -31,6 +31,7 @@ pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
     Document, HttpVersion, Issuer, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
     OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured, Upstream, UpstreamTls,
+    is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

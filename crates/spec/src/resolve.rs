@@ -93,6 +93,11 @@ impl<'a> Shape<'a> {
     pub(crate) fn whole(&self, mut root: Node, out: &mut Diagnostics) -> Option<Resolved> {
         let profiles = root.remove("profiles").map(|entry| entry.value);
         self.keys.refuse_unknown(&mut root, &self.keys.top, out);
+        for group in schema::NAMED {
+            if let Some(node) = root.get_mut(group).filter(|node| node.value == Value::Null) {
+                node.value = Value::Mapping(Vec::new());
+            }
+        }
         apply_profiles(&mut root, profiles, &self.keys, out);
         essentials(&root, out);
         sugar::expand(&mut root, out);

@@ -58,6 +58,23 @@ fn check_tells_machines_the_same_shape_always() {
 }
 
 #[test]
+fn check_tells_machines_of_a_document_that_cannot_be_read() {
+    let house = House::new();
+    std::fs::write(house.dir.path().join("latin.yaml"), b"version: 1 # caf\xe9\n").unwrap();
+    for (name, why) in [("none.yaml", "no such file"), (".", "not a plain file"), ("latin.yaml", "not UTF-8")]
+    {
+        let output = house.yett(&["check", "--format", "json", "--config", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&report["ok"], &report["apis"]), (&false.into(), &serde_json::json!({})), "{report}");
+        let first = &report["diagnostics"][0];
+        assert_eq!((&first["severity"], &first["file"]), (&"error".into(), &name.into()), "{report}");
+        assert!(first["message"].as_str().unwrap().contains(why), "{report}");
+        assert!(house.bad(&["check", "--config", name]).contains(why), "people read the same");
+    }
+}
+
+#[test]
 fn init_converts_accepts_and_never_overwrites() {
     let house = House::new();
     house.write(

@@ -6,6 +6,7 @@
 mod api;
 mod check;
 pub(crate) use check::audience_missing;
+pub use check::is_name;
 mod issuer;
 mod listener;
 mod record;
