@@ -1,7 +1,7 @@
 //! The contract that `init` is given: fetched, converted, imported, and what of it cannot be enforced.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::{Api, Options, Security, SecurityScheme};
 use diagnostics::{Diagnostics, Sources};
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::fetch::fetch;
 use super::files::Files;
+use super::moved;
 use crate::{load, render, terminal};
 
 /// A contract that can be used, with what has to be accepted for that.
@@ -58,14 +59,20 @@ fn file_name(url: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// A path as seen from the document's folder.
+/// A path as seen from the document's folder, so that both can be moved together; absolute where they share nothing.
 fn relative(path: &Path, folder: &Path) -> String {
     let (Ok(full), Ok(base)) = (path.canonicalize(), folder.canonicalize()) else {
         return path.display().to_string();
     };
-    match full.strip_prefix(&base) {
-        Ok(below) => format!("./{}", below.display()),
-        Err(_) => full.display().to_string(),
+    let shared = full.components().zip(base.components()).take_while(|(one, other)| one == other).count();
+    let up = base.components().count() - shared;
+    if shared <= 1 && up > 0 {
+        return full.display().to_string();
+    }
+    let below: PathBuf = full.components().skip(shared).collect();
+    match up {
+        0 => format!("./{}", below.display()),
+        up => format!("{}{}", "../".repeat(up), below.display()),
     }
 }
 
@@ -80,11 +87,12 @@ fn is_swagger(bytes: &[u8]) -> bool {
 
 fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
-    let value: Value = if text.trim_start().starts_with('{') {
+    let mut value: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| format!("`{name}` is not JSON: {error}"))?
     } else {
         serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
     };
+    moved::rewrite(&mut value, name)?;
     let converted = contract::convert_swagger(value).map_err(|found| {
         render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned()
     })?;
@@ -94,10 +102,7 @@ fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
 
 /// Imports the contract; a part that is not enforced is accepted with its reason. What else is wrong is given back as text.
 pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Imported, String> {
-    let mut loaded = load::contract_alone(folder, name);
-    if let Some(planned) = files.planned(name) {
-        loaded.assets.insert(name.to_owned(), planned.into());
-    }
+    let loaded = load::contract_alone(folder, name, files.planned(name));
     let mut options = Options::default();
     let mut accepted: Vec<(String, String)> = Vec::new();
     let mut sources = Sources::default();
