@@ -247,6 +247,47 @@ listeners: { in: { bind: 127.0.0.1:1, hosts: [b.example.com] } }
     Case::new(&format!("{DOCUMENT}{good}")).good();
 }
 
+/// `yett config` is the document as meant: what controls do unless told otherwise is in it, with its origin.
+#[test]
+fn what_controls_do_by_default_is_printed() {
+    let printed = |text: &str| {
+        let mut case = Case::new(text);
+        let compiled = case.run(None).unwrap_or_else(|found| panic!("{found:#?}"));
+        spec::print(&compiled.resolved, &case.sources)
+    };
+    let all = printed(DOCUMENT);
+    for part in [
+        "admission:\n  anonymous:\n    burst: 2000  # default\n    mode: enforce  # default\n    rate: 200/s  # default\n",
+        "  failures:\n    burst: 1000  # default\n    mode: enforce  # default\n    rate: 50/s  # default\n",
+        "      undeclared:\n        cookie: strip  # default\n        header: allow  # default\n        property: report  # default\n        query: refuse  # default\n",
+        "      request: enforce  # default\n      response: shadow  # default\n",
+        "      max: 1MiB  # default\n",
+        "      ratio: 100  # default\n",
+    ] {
+        assert!(all.contains(part), "{part} in\n{all}");
+    }
+    assert!(!all.contains("cors"), "without origins there is none\n{all}");
+    let own = "    validation: { undeclared: { query: allow } }
+    limits: [{ rate: 1/s }]
+    cors: { origins: [https://a.example.com] }
+admission: { anonymous: { rate: 5/s }, failures: { mode: shadow } }
+";
+    let own = printed(&format!("{DOCUMENT}{own}"));
+    for part in [
+        "    rate: 5/s  # yett.yaml:11:33\n    mode: enforce  # default\n  failures:\n    mode: shadow  # yett.yaml:11:58\n",
+        "    burst: 1000  # default\n    rate: 50/s  # default\n",
+        "        query: allow  # yett.yaml:8:40\n        cookie: strip  # default\n",
+        "      - rate: 1/s  # yett.yaml:9:22\n        mode: enforce  # default\n        per: subject  # default\n",
+        "        - authorization  # default\n",
+    ] {
+        assert!(own.contains(part), "{part} in\n{own}");
+    }
+    assert!(
+        !own.contains("burst: 2000"),
+        "a rate of one's own lets as many come at once as it counts\n{own}"
+    );
+}
+
 #[test]
 fn apis_that_would_answer_the_same_calls_collide() {
     let second = |extra: &str| {

@@ -18,8 +18,10 @@ use diagnostics::{Diagnostic, Diagnostics, nearest};
 pub struct Resolved {
     /// The typed document.
     pub document: Document,
-    /// The same as a tree, defaults included.
+    /// The same as a tree, with the defaults of all that is written.
     pub tree: Node,
+    /// The same with the sections of controls that nobody wrote and that work by their defaults: for people to read.
+    pub complete: Node,
 }
 
 impl Resolved {
@@ -64,10 +66,14 @@ pub fn resolve(
     unused::profiles(&root, &shape, &mut further);
     unused::environments(&base, &overlays, environment, &shape, &mut further);
     let mut found = Diagnostics::new();
-    let resolved = shape.whole(root, &mut found);
+    let whole = shape.whole(root, &mut found);
     found.extend(further);
     out.extend(found.without_repeats());
-    resolved
+    let (document, tree) = whole?;
+    let mut complete = tree.clone();
+    defaults::complete(&mut complete, &shape.schema, sections);
+    order(&mut complete);
+    Some(Resolved { document, tree, complete })
 }
 
 /// What documents are read by: the keys of each level, the sections of controls, and the schema with the defaults.
@@ -90,7 +96,7 @@ impl<'a> Shape<'a> {
     }
 
     /// A document without environments, or with one laid over it, from profiles to types.
-    pub(crate) fn whole(&self, mut root: Node, out: &mut Diagnostics) -> Option<Resolved> {
+    pub(crate) fn whole(&self, mut root: Node, out: &mut Diagnostics) -> Option<(Document, Node)> {
         let profiles = root.remove("profiles").map(|entry| entry.value);
         self.keys.refuse_unknown(&mut root, &self.keys.top, out);
         for group in schema::NAMED {
@@ -104,7 +110,7 @@ impl<'a> Shape<'a> {
         defaults::fill(&mut root, &self.schema);
         order(&mut root);
         let document = Document::from_tree(&root, &self.names, &self.top_names, out)?;
-        Some(Resolved { document, tree: root })
+        Some((document, root))
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) fn environments(
         let mut found = Diagnostics::new();
         let root = lay_over(base.clone(), overlay);
         profiles(&root, shape, &mut found);
-        if let Some(resolved) = shape.whole(root, &mut found) {
-            check_sections(&resolved.document, shape.sections, &mut found);
+        if let Some((document, _)) = shape.whole(root, &mut found) {
+            check_sections(&document, shape.sections, &mut found);
         }
         let Some(extent) = extent(&overlay.value) else { continue };
         keep(&found, |_, span| extent.covers(span), out);
@@ -41,8 +41,8 @@ pub(crate) fn profiles(root: &Node, shape: &Shape<'_>, out: &mut Diagnostics) {
     let apis = all.iter().map(|profile| api_of(profile, root.span)).collect();
     probe.set("apis", Node::file(Value::Mapping(apis), root.span));
     let mut found = Diagnostics::new();
-    if let Some(resolved) = shape.whole(probe, &mut found) {
-        check_sections(&resolved.document, shape.sections, &mut found);
+    if let Some((document, _)) = shape.whole(probe, &mut found) {
+        check_sections(&document, shape.sections, &mut found);
     }
     let extents: Vec<Extent> = all.iter().filter_map(|profile| extent(&profile.value)).collect();
     let inside = |span| extents.iter().any(|extent| extent.covers(span));
