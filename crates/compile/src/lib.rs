@@ -186,7 +186,7 @@ fn build(
 /// The sections of the document that controls own.
 #[must_use]
 pub fn sections() -> Vec<spec::SectionSpec> {
-    controls::registry::CONTROLS
+    controls::CONTROLS
         .iter()
         .filter_map(|entry| {
             let (top, section) = (entry.gateway.is_some(), entry.section.as_ref()?);

@@ -1,14 +1,34 @@
-//! Which controls there are, and in which order they speak, each place with its reason.
+//! The controls: one folder each, with the same file names in each (`mod.rs`, `config.rs`, `tests.rs`, `README.md`). This file
+//! is the crate's root and the registry: which controls there are, and in which order they speak, each place with its reason.
 //!
-//! Order is a security property: it is written here once, drawn in `docs/life-of-a-call.md`, and nothing sorts it later.
+//! A control owns its section of the document, compiles it for each operation, and speaks at its stages. Controls do not know
+//! each other. Order is a security property: it is written here once, [`drawing`] prints it, and nothing sorts it later.
+
+pub mod admission;
+pub mod authentication;
+pub mod authorization;
+pub mod bodies;
+pub mod cors;
+pub mod forwarding;
+pub mod limits;
+pub mod metadata;
+pub mod options;
+pub mod validation;
+
+// What several controls need lies beside them.
+pub mod address;
+pub mod hops;
+mod meter;
+mod rewrite;
+pub mod scope;
+pub mod security;
+
+use std::fmt::Write as _;
 
 use diagnostics::Diagnostics;
 use engine::Stage;
 
 use crate::scope::{Compiled, GatewayScope, OperationScope};
-use crate::{
-    admission, authentication, authorization, bodies, cors, forwarding, limits, metadata, options, validation,
-};
 
 /// One control.
 pub struct Entry {
@@ -167,6 +187,24 @@ pub static ORDER: &[Place] = &[
     place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
 
+/// [`ORDER`] for people: the stages in the order of a call, and in each the controls with the reason of their place.
+#[must_use]
+pub fn drawing() -> String {
+    let mut text = String::new();
+    let mut stage = None;
+    let mut number = 0;
+    for place in ORDER {
+        if stage != Some(place.stage) {
+            let gap = if stage.is_some() { "\n" } else { "" };
+            let _ = writeln!(text, "{gap}{}", place.stage.name());
+            (stage, number) = (Some(place.stage), 0);
+        }
+        number += 1;
+        let _ = writeln!(text, "{number:>4} {:<15} {}", place.control, place.reason);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +255,40 @@ mod tests {
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
+    }
+
+    /// Stages come in the order of a call, each once, so that the drawing is one.
+    #[test]
+    fn the_drawing_is_the_order() {
+        let mut stages: Vec<Stage> = ORDER.iter().map(|place| place.stage).collect();
+        stages.dedup();
+        let expected = [Stage::Admission, Stage::Head, Stage::Body, Stage::ResponseHead, Stage::ResponseBody];
+        assert_eq!(stages, expected);
+        let drawing = drawing();
+        let controls = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        let drawn: Vec<String> =
+            drawing.lines().filter(|line| line.starts_with(' ')).filter_map(controls).collect();
+        let places: Vec<&str> = ORDER.iter().map(|place| place.control).collect();
+        assert_eq!(drawn, places);
+        assert!(ORDER.iter().all(|place| drawing.contains(place.reason)));
+    }
+
+    /// A rule is tried in shadow before it counts: every section has a mode. Without a section are who calls, which cannot be
+    /// put off, and those that refuse nothing: they answer, or write what goes upstream, so there is nothing to try.
+    #[test]
+    fn every_section_has_a_mode() {
+        for entry in CONTROLS {
+            match &entry.section {
+                Some(section) => {
+                    let schema = serde_json::Value::from((section.schema)()).to_string();
+                    assert!(schema.contains("\"shadow\""), "`{}` has no mode", entry.name);
+                }
+                None => {
+                    let without = ["options", "metadata", "authentication", "forwarding"];
+                    assert!(without.contains(&entry.name), "`{}` has no section", entry.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -174,6 +174,8 @@ fn schema_config_and_completions_print() {
     house.write("yett.yaml", &house.document(1));
     let config = house.good(&["config"]);
     assert!(config.contains("bind: 127.0.0.1:0  # yett.yaml:2:9 (short form)"), "{config}");
+    let order = house.good(&["order"]);
+    assert!(order.starts_with("admission\n   1 admission ") && order.contains("\nhead\n"), "{order}");
     for shell in ["bash", "zsh", "fish"] {
         assert!(house.good(&["completions", shell]).contains("yett"));
     }
