@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use controls::metadata;
 use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
+use controls::security::{Access, access};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::OperationPlan;
 use engine::route::{Mount, Template};
@@ -59,12 +60,13 @@ impl Build<'_, '_> {
                 self.claims.take(name, site, base, settings.name.span, out);
             }
         }
-        let summary = ApiSummary {
+        let mut summary = ApiSummary {
             name: name.to_owned(),
             title: contract.map(|contract| contract.title.clone()).unwrap_or_default(),
             base_path: base.clone(),
             operations: declared.len(),
             fully_enforced: contract.map_or(0, |contract| contract.stats.fully_enforced),
+            refusing: Vec::new(),
         };
         let numbers = numbers(contract);
         let url = public_url(gateway.document, settings, sites.first());
@@ -74,7 +76,10 @@ impl Build<'_, '_> {
         let mut ways = Vec::new();
         let mut spans: HashMap<u32, (String, Option<Span>)> = HashMap::new();
         for (draft, siblings) in operations::with_implied(declared) {
-            let plan = self.plan(&scope, &shared, &draft, &siblings, out);
+            let (plan, refuses) = self.plan(&scope, &shared, &draft, &siblings, out);
+            if refuses && draft.kind == OperationKind::Declared {
+                summary.refusing.push(draft.id.clone());
+            }
             let operation = self.planner.add(plan);
             spans.insert(operation, (format!("{} {}", draft.method, draft.template), draft.span));
             ways.push(Way { base: draft.base, template: draft.parsed, method: draft.method, operation });
@@ -94,6 +99,7 @@ impl Build<'_, '_> {
         Some(summary)
     }
 
+    /// An operation's plan, and whether it refuses every call.
     fn plan(
         &mut self,
         api: &ApiScope<'_>,
@@ -101,7 +107,7 @@ impl Build<'_, '_> {
         draft: &Draft,
         siblings: &[Method],
         out: &mut Diagnostics,
-    ) -> OperationPlan {
+    ) -> (OperationPlan, bool) {
         let tags: Vec<&str> = draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
         let scope = OperationScope {
             api,
@@ -114,6 +120,7 @@ impl Build<'_, '_> {
             siblings,
             section: None,
         };
+        let refuses = matches!(access(&scope), Access::Closed(_));
         let sections = Sections { settings: self.settings, operation: reference(draft, &tags) };
         let answers = Planner::ask(&scope, &sections, out);
         let place = match (&draft.contract, &self.settings.contract.value) {
@@ -124,7 +131,7 @@ impl Build<'_, '_> {
             (None, _) => format!("{} {}", draft.method, draft.template),
         };
         let steps = self.planner.plan(&answers, &place, draft.method == Method::HEAD, out);
-        OperationPlan {
+        let plan = OperationPlan {
             api: Arc::clone(name),
             id: draft.id.as_str().into(),
             method: draft.method.clone(),
@@ -142,7 +149,8 @@ impl Build<'_, '_> {
             observe: steps.observe,
             request_mode: steps.request_mode,
             response_mode: steps.response_mode,
-        }
+        };
+        (plan, refuses)
     }
 
     /// The document of our own that describes the API to its clients (RFC 9728), at the root of the same sites.
@@ -163,7 +171,7 @@ impl Build<'_, '_> {
             base: String::new(),
             span: None,
         };
-        let plan = self.plan(api, name, &draft, &[Method::GET], out);
+        let (plan, _) = self.plan(api, name, &draft, &[Method::GET], out);
         let operation = self.planner.add(plan);
         let way = Way { base: draft.base, template: draft.parsed, method: draft.method, operation };
         for site in sites {

@@ -106,6 +106,8 @@ pub struct ApiSummary {
     pub operations: usize,
     /// Those of which each used part of the contract is enforced.
     pub fully_enforced: usize,
+    /// Those that refuse every call, by their ids: none of the credentials that they take can be verified.
+    pub refusing: Vec<String>,
 }
 
 /// Compiles a document. Files are registered in `sources`, the document first, so that diagnostics can be shown.

@@ -29,7 +29,7 @@ mod unused;
 pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
-    Document, HttpVersion, Issuer, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
+    Document, HttpVersion, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
     OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured, Upstream, UpstreamTls,
     is_name,
 };

@@ -179,6 +179,19 @@ pub(crate) fn printable(text: &str) -> String {
     without_userinfo(text).chars().map(|char| if hidden(char) { '\u{fffd}' } else { char }).collect()
 }
 
+/// Most operations named in one line.
+pub(crate) const NAMED: usize = 8;
+
+/// Operations of a contract by their names, some of them.
+pub(crate) fn names(all: &[&str]) -> String {
+    let some = all.iter().take(NAMED).map(|name| format!("`{}`", printable(name)));
+    let mut text = some.collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED {
+        text.push_str(&format!(" and {} more", all.len() - NAMED));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

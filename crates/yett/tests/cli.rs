@@ -47,6 +47,7 @@ fn check_tells_machines_the_same_shape_always() {
       "base_path": "",
       "fully_enforced": 2,
       "operations": 2,
+      "refusing": [],
       "title": "Notes"
     }
   },

@@ -1,5 +1,7 @@
 //! `yett init`: what it writes from all kinds of contracts, what it says, and what it does not take.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail loudly")]
+
 mod common;
 
 use common::House;
@@ -119,4 +121,25 @@ fn a_provider_that_cannot_be_believed_is_passed_over_and_said() {
         assert_eq!(report.contains("is not taken"), !said.is_empty(), "{report}");
         house.good(&["check"]);
     }
+}
+
+/// An operation that takes only what nobody here verifies is enforced to the last part, and refuses every call.
+#[test]
+fn operations_that_refuse_every_call_are_said() {
+    let house = House::new();
+    let contract = common::CONTRACT
+        .replace("    oauth: {", "    key: { type: apiKey, in: header, name: x-key }\n    oauth: {")
+        .replace("security: [{ oauth: [\"notes:write\"] }]", "security: [{ key: [] }]");
+    house.write("openapi.yaml", &contract);
+    let closed = "closed: 1 operations refuse every call, since none of the credentials that they take can be verified: `addNote`";
+    assert!(house.good(&init("openapi.yaml", &[])).contains(closed));
+    let said = house.good(&["check"]);
+    assert!(said.contains(closed) && said.contains("2 operations under `/`"), "{said}");
+    let report: serde_json::Value =
+        serde_json::from_str(&house.good(&["check", "--format", "json"])).unwrap();
+    assert_eq!(report["apis"]["notes"]["refusing"], serde_json::json!(["addNote"]), "{report}");
+    let other = contract.replace("[{ key: [] }]", "[{ key: [] }, { oauth: [\"notes:write\"] }]");
+    house.write("openapi.yaml", &other);
+    assert!(!house.good(&init("openapi.yaml", &["--force"])).contains("closed:"));
+    assert!(!house.good(&["check"]).contains("closed:"));
 }

@@ -162,6 +162,12 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
                 out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
             }
         }
+        let max_age = issuer.keys.max_age;
+        if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
+            let message = format!("keys cannot serve for `{}` without news of their issuer", max_age.value);
+            let help = "write from `1m` to `7d`: a key that was withdrawn meanwhile still opens the gate";
+            out.push(Diagnostic::error("invalid-value", message).at(max_age.span).help(help));
+        }
         if issuer.leeway.get().as_secs() > 300 {
             let message = format!("a leeway of `{}` keeps expired tokens alive", issuer.leeway.value);
             out.push(

@@ -16,7 +16,7 @@ mod upstream;
 
 pub use api::{Api, Authentication, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
-pub use issuer::{Issuer, ScopesFrom, TypRule};
+pub use issuer::{Issuer, IssuerKeys, ScopesFrom, TypRule};
 pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};

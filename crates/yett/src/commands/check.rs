@@ -78,6 +78,15 @@ pub(crate) fn compile_once(
     compile::compile(&input, None, sources)
 }
 
+/// Operations that an accepted gap shuts: enforced to the last part, and of no use to anybody.
+pub(super) fn refusing(operations: &[&str]) -> String {
+    format!(
+        "closed: {} operations refuse every call, since none of the credentials that they take can be verified: {}",
+        operations.len(),
+        render::names(operations)
+    )
+}
+
 fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) {
     let text = render::human(diagnostics, sources, terminal::color());
     if !text.is_empty() {
@@ -94,6 +103,10 @@ fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSum
             "{}{title}: {} operations under `{}/`, {} fully enforced",
             api.name, api.operations, api.base_path, api.fully_enforced
         ));
+        if !api.refusing.is_empty() {
+            let ids: Vec<&str> = api.refusing.iter().map(String::as_str).collect();
+            terminal::out(format_args!("{}: {}", api.name, refusing(&ids)));
+        }
     }
     let word = if diagnostics.has_errors() { "not good" } else { "good" };
     terminal::out(format_args!("{name}: {word}, {}", render::tally(diagnostics)));
@@ -118,6 +131,7 @@ fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) ->
                 "base_path": api.base_path,
                 "operations": api.operations,
                 "fully_enforced": api.fully_enforced,
+                "refusing": api.refusing,
             });
             (api.name.as_str(), about)
         })

@@ -17,6 +17,8 @@ pub(super) struct Imported {
     pub(super) api: Api,
     /// Pointer and reason.
     pub(super) accepted: Vec<(String, String)>,
+    /// Operations that refuse every call, by their ids.
+    pub(super) refusing: Vec<String>,
 }
 
 /// Finds the contract and says how the document is to name it. What was fetched or converted is planned as a file.
@@ -121,34 +123,35 @@ pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Importe
         }
     }
     let Some(api) = api else { return Err(render::human(&found, &sources, terminal::color())) };
-    accepted.extend(unverified(&api));
+    let (schemes, refusing) = unverified(&api);
+    accepted.extend(schemes);
     accepted.sort();
-    Ok(Imported { api, accepted })
+    Ok(Imported { api, accepted, refusing })
 }
 
 /// Security schemes that nothing verifies yet and without which some operation has no alternative left: it refuses every
-/// call, which is to be accepted by name.
-fn unverified(api: &Api) -> Vec<(String, String)> {
+/// call, which is to be accepted by name. With these operations.
+fn unverified(api: &Api) -> (Vec<(String, String)>, Vec<String>) {
     let verified = |scheme: &str| match api.schemes.get(scheme) {
         Some(SecurityScheme::OAuth2 { .. } | SecurityScheme::OpenIdConnect { .. }) => true,
         Some(SecurityScheme::Http { scheme, .. }) => scheme == "bearer",
         _ => false,
     };
     let mut guilty: BTreeSet<&str> = BTreeSet::new();
+    let mut refusing = Vec::new();
     for operation in &api.operations {
         let Security::Alternatives(alternatives) = &operation.security else { continue };
         let good = alternatives.iter().any(|one| one.schemes.iter().all(|(scheme, _)| verified(scheme)));
         if !alternatives.is_empty() && !good {
             let schemes = alternatives.iter().flat_map(|one| &one.schemes).map(|(scheme, _)| scheme.as_str());
             guilty.extend(schemes.filter(|scheme| !verified(scheme)));
+            refusing.push(operation.id.clone());
         }
     }
     let pointer = |scheme: &str| scheme.replace('~', "~0").replace('/', "~1");
     let reason = "credentials of this kind are not verified by this version: operations that take nothing else refuse every call";
-    guilty
-        .into_iter()
-        .map(|scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned()))
-        .collect()
+    let entry = |scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned());
+    (guilty.into_iter().map(entry).collect(), refusing)
 }
 
 #[cfg(test)]

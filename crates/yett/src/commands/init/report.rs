@@ -7,11 +7,9 @@ use contract::{Api, MediaKind, Security};
 use super::Arguments;
 use super::contract::Imported;
 use super::files::Files;
-use crate::render::printable;
+use crate::commands::check::refusing;
+use crate::render::{self, names, printable};
 use crate::terminal::out;
-
-/// Most operations named in one line.
-const NAMED: usize = 8;
 
 /// An operation that declares request bodies which nothing here can read.
 pub(super) struct Opaque {
@@ -67,6 +65,10 @@ pub(super) fn show(
             "the contract's OpenID provider is not taken: {}; name the issuer with `--issuer`",
             printable(why)
         ));
+    }
+    if !imported.refusing.is_empty() {
+        let ids: Vec<&str> = imported.refusing.iter().map(String::as_str).collect();
+        out(refusing(&ids));
     }
     if !imported.accepted.is_empty() {
         out(format_args!(
@@ -136,7 +138,7 @@ fn open(api: &Api) {
     if !opaque.is_empty() {
         let types: BTreeSet<&str> =
             opaque.iter().flat_map(|one| &one.media_types).map(String::as_str).collect();
-        let types: Vec<&str> = types.into_iter().take(NAMED).collect();
+        let types: Vec<&str> = types.into_iter().take(render::NAMED).collect();
         let selectors: Vec<&str> = opaque.iter().map(|one| one.selector.as_str()).collect();
         out(format_args!(
             "open: {} operations take bodies that nothing here can read (`{}`); they pass unread, as `opaque: accept` \
@@ -177,13 +179,4 @@ fn open(api: &Api) {
         unique.dedup();
         out(format_args!("open: {} operations {what}: {}", unique.len(), names(&unique)));
     }
-}
-
-fn names(all: &[&str]) -> String {
-    let mut text =
-        all.iter().take(NAMED).map(|name| format!("`{}`", printable(name))).collect::<Vec<_>>().join(", ");
-    if all.len() > NAMED {
-        text.push_str(&format!(" and {} more", all.len() - NAMED));
-    }
-    text
 }
