@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use diagnostics::{Diagnostic, Diagnostics, Span};
+use diagnostics::{Diagnostic, Diagnostics};
 use engine::Control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Mode, Size, Spanned};
+use spec::{Mode, Node, Size, Spanned};
 
 use super::Bodies;
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
@@ -127,7 +127,7 @@ pub fn schema() -> schemars::Schema {
 pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     let section: Option<BodiesSection> = spec::read(node, out);
     if let Some(section) = section {
-        check_ranges(&section, Some(node.span), out);
+        check_ranges(&section, Some(node), out);
     }
 }
 
@@ -147,7 +147,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             None => BodiesSection::default(),
             Some(node) => spec::read(node, out)?,
         };
-        check_ranges(&section, span, out)?;
+        check_ranges(&section, scope.section, out)?;
         let max = section.max.bytes();
         let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
         let mode = mode(section.mode);
@@ -156,7 +156,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }
 
-fn check_ranges(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> Option<()> {
+fn check_ranges(section: &BodiesSection, node: Option<&Node>, out: &mut Diagnostics) -> Option<()> {
     let max = section.max;
     let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
     if max.bytes() == 0 || max.bytes() > bound {
@@ -177,11 +177,12 @@ fn check_ranges(section: &BodiesSection, span: Option<Span>, out: &mut Diagnosti
     let mut good = Some(());
     for (key, value, range) in ranges.into_iter().filter(|(_, value, range)| !range.contains(value)) {
         let help = format!("write from {} to {}", range.start(), range.end());
-        let found = Diagnostic::error("bodies", format!("`{key}: {value}` is out of range")).help(help);
-        out.push(match span {
-            Some(span) => found.at(span),
-            None => found,
+        let at = node.map(|node| {
+            let path: Vec<&str> = key.split('.').collect();
+            node.at(&path).unwrap_or(node).span
         });
+        let found = Diagnostic::error("bodies", format!("`{key}: {value}` is out of range"));
+        out.push(found.maybe_at(at).help(help));
         good = None;
     }
     good
