@@ -1,6 +1,6 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
-use super::{Api, ContractSource, Deadlines, Document, Upstream};
+use super::{AcceptUnenforced, Api, ContractSource, Deadlines, Document, Upstream};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
@@ -198,6 +198,16 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         }
     }
     contract(api, out);
+    if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
+        for pointer in pointers {
+            let (file, path) = pointer.split_once('#').unwrap_or(("-", &pointer.value));
+            if file.is_empty() || !path.starts_with('/') {
+                let message = format!("`{}` is not a JSON Pointer", pointer.value);
+                let help = "write it as `yett check` does, as in `/paths/~1orders/get` or `other.yaml#/a`";
+                out.push(Diagnostic::error("invalid-value", message).at(pointer.span).help(help));
+            }
+        }
+    }
     if let Some(base) = &api.base_path {
         let bad = !base.starts_with('/')
             || base.ends_with('/')

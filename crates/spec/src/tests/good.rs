@@ -108,12 +108,15 @@ fn every_property_of_the_schema_says_what_it_is() {
     }
 }
 
-/// `key:` with nothing after it is taken by the reader and by editors alike, or by neither.
+/// `key:` with nothing after it is taken by the reader and by editors alike, or by neither; so are pointers.
 #[test]
 fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
     let validator = validator();
     let with = |place: &str, line: &str| TEN_LINES.replace(place, &format!("{line}\n{place}"));
     let cases = [
+        (with("    upstream:", "    accept_unenforced: [/a, \"b.yaml#/c\"]"), true),
+        (with("    upstream:", "    accept_unenforced: [\"#/a\"]"), false),
+        (with("    upstream:", "    accept_unenforced: [a]"), false),
         (with("apis:", "admin:"), true),
         (with("apis:", "record:"), true),
         (with("apis:", "gate:"), true),
