@@ -11,9 +11,11 @@ const UPSTREAM: &str = "http://127.0.0.1:3000";
 const SWAGGER: &str = r##"{"swagger":"2.0","info":{"title":"Pets","version":"1"},"basePath":"/v2","paths":{"/pets":{"post":{
   "operationId":"addPet","security":[],"consumes":["application/json"],
   "parameters":[{"name":"pet","in":"body","required":true,"schema":{"$ref":"parts/pet.json#/Pet"}}],
-  "responses":{"200":{"description":"ok","schema":{"$ref":"pets.json#/definitions/Id"}}}}}},
+  "responses":{"200":{"description":"ok","schema":{"$ref":"pets.json#/definitions/Id"}},
+    "404":{"description":"no","schema":{"$ref":"parts/pet.json#/definitions/Error"}}}}}},
   "definitions":{"Id":{"type":"integer"}}}"##;
-const PET: &str = r##"{"Pet":{"type":"object","properties":{"name":{"$ref":"../parts/name.json"}}}}"##;
+const PET: &str = r##"{"Pet":{"type":"object","properties":{"name":{"$ref":"../parts/name.json"}}},
+  "definitions":{"Error":{"type":"object"}}}"##;
 
 fn init<'a>(contract: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["init", contract, "--upstream", UPSTREAM], more].concat()
@@ -36,6 +38,7 @@ fn swagger_of_several_files_is_converted_with_its_references() {
         let prefix = if folder == "." { "" } else { "specs/v2/" };
         let written = house.read("pets.openapi.json");
         assert!(written.contains(&format!("\"{prefix}parts/pet.json#/Pet\"")), "{written}");
+        assert!(written.contains(&format!("\"{prefix}parts/pet.json#/definitions/Error\"")), "{written}");
         assert!(written.contains("\"#/components/schemas/Id\""), "by its own name, which changed: {written}");
         assert!(house.good(&["check"]).contains("good"));
         house.write(&format!("{folder}/parts/name.json"), r#"{"type":"strin"}"#);

@@ -34,7 +34,7 @@ pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<St
         (relative(path, folder), bytes.to_vec())
     };
     if is_swagger(&bytes) {
-        let (name, converted) = convert(&name, &bytes)?;
+        let (name, converted) = convert(&name, &bytes, folder)?;
         files.plan(&folder.join(&name), converted)?;
         terminal::say(format_args!("Swagger 2.0 was converted to OpenAPI: `{name}`"));
         return Ok(name);
@@ -87,7 +87,9 @@ fn is_swagger(bytes: &[u8]) -> bool {
     in_yaml || (text.trim_start().starts_with('{') && text.contains("\"swagger\""))
 }
 
-fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
+/// The contract as OpenAPI, and its new name. What it refers to stays as it is: a file that is a Swagger document itself is
+/// converted whenever it is read, any other never.
+fn convert(name: &str, bytes: &[u8], folder: &Path) -> Result<(String, Vec<u8>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
     let mut value: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| format!("`{name}` is not JSON: {error}"))?
@@ -95,9 +97,13 @@ fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
         serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
     };
     moved::rewrite(&mut value, name)?;
-    let converted = contract::convert_swagger(value).map_err(|found| {
+    moved::keep(&mut value, &|file| {
+        load::read(&folder.join(file), contract::MAX_FILE).is_ok_and(|bytes| !is_swagger(&bytes))
+    });
+    let mut converted = contract::convert_swagger(value).map_err(|found| {
         render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned()
     })?;
+    moved::restore(&mut converted);
     let name = format!("{}.openapi.json", super::stem(name));
     Ok((name, serde_json::to_vec_pretty(&converted).map_err(|error| error.to_string())?))
 }

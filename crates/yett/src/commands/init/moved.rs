@@ -21,6 +21,38 @@ pub(super) fn rewrite(value: &mut Value, from: &str) -> Result<(), String> {
     }
 }
 
+/// Keeps the pointers into other files from being converted with the contract, for those files that are not converted
+/// themselves: a slash after `#` may be written as `%2F` (RFC 3986, section 6.2.2.2).
+pub(super) fn keep(value: &mut Value, stays: &dyn Fn(&str) -> bool) {
+    each(value, &|reference| {
+        let (document, pointer) = reference.split_once("#/")?;
+        (!document.is_empty() && stays(document)).then(|| format!("{document}#%2F{pointer}"))
+    });
+}
+
+/// Writes the pointers that were kept as they were.
+pub(super) fn restore(value: &mut Value) {
+    each(value, &|reference| {
+        let (document, pointer) = reference.split_once("#%2F")?;
+        Some(format!("{document}#/{pointer}"))
+    });
+}
+
+fn each(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get_mut("$ref")
+                && let Some(changed) = change(reference)
+            {
+                *reference = changed;
+            }
+            members.values_mut().for_each(|member| each(member, change));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| each(item, change)),
+        _ => {}
+    }
+}
+
 fn seen_from_folder(reference: &str, from: &str) -> Result<String, String> {
     let (document, fragment) = match reference.split_once('#') {
         Some((document, fragment)) => (document, format!("#{fragment}")),
@@ -91,6 +123,22 @@ mod tests {
             let found = seen_from_folder(reference, from);
             assert_eq!(found.as_deref().ok(), expected, "{from} {reference}");
         }
+    }
+
+    #[test]
+    fn pointers_into_files_that_stay_are_kept() {
+        let written = serde_json::json!([
+            { "$ref": "a.json#/definitions/X" }, { "$ref": "b.json#/definitions/X" }, { "$ref": "#/definitions/X" }
+        ]);
+        let mut value = written.clone();
+        keep(&mut value, &|file| file == "a.json");
+        let text = value.to_string();
+        assert!(
+            text.contains("a.json#%2Fdefinitions/X") && text.matches("#/definitions/").count() == 2,
+            "{text}"
+        );
+        restore(&mut value);
+        assert_eq!(value, written);
     }
 
     #[test]
