@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use controls::metadata;
 use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
+use controls::security::{Access, access};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::OperationPlan;
 use engine::route::{Mount, Template};
 use engine::snapshot::Upstream;
 use http::Method;
-use spec::{Api, OperationRef};
+use spec::{Api, ContractSource, OperationRef};
 
 use crate::contracts::Contract;
 use crate::mounts::{self, Claims, Site, Way};
@@ -35,12 +36,19 @@ pub(crate) struct Build<'b, 'a> {
 }
 
 impl Build<'_, '_> {
-    pub(crate) fn run(&mut self, out: &mut Diagnostics) -> ApiSummary {
+    /// `None` when the contract could not be imported, which has been reported; what is wrong beside it is said all the same.
+    pub(crate) fn run(&mut self, out: &mut Diagnostics) -> Option<ApiSummary> {
         let (settings, gateway) = (self.settings, self.gateway);
         let name = settings.name.value.as_str();
         let contract = self.contract.map(|contract| &**contract.api());
-        let base = base_path(settings, contract, out);
         let sites = mounts::sites(gateway.document, settings, out);
+        if contract.is_none() && settings.contract.value != ContractSource::None {
+            let nothing = Numbers::default();
+            let scope = scope((gateway, settings, None), "", "", &nothing);
+            controls::authentication::check_issuers(&scope, out);
+            return None;
+        }
+        let base = base_path(settings, contract, out);
         let declared = match contract {
             Some(contract) => operations::declared(contract, &base, out),
             None => operations::allowed(settings, &base, out),
@@ -52,30 +60,26 @@ impl Build<'_, '_> {
                 self.claims.take(name, site, base, settings.name.span, out);
             }
         }
-        let summary = ApiSummary {
+        let mut summary = ApiSummary {
             name: name.to_owned(),
             title: contract.map(|contract| contract.title.clone()).unwrap_or_default(),
             base_path: base.clone(),
             operations: declared.len(),
             fully_enforced: contract.map_or(0, |contract| contract.stats.fully_enforced),
+            refusing: Vec::new(),
         };
-        let (scopes, schemes) = numbers(contract);
-        let scope = ApiScope {
-            gateway,
-            name,
-            settings,
-            contract,
-            base_path: &base,
-            public_url: &public_url(gateway.document, settings, sites.first()),
-            scopes: &scopes,
-            schemes: &schemes,
-            shared: RefCell::new(HashMap::new()),
-        };
+        let numbers = numbers(contract);
+        let url = public_url(gateway.document, settings, sites.first());
+        let scope = scope((gateway, settings, contract), &base, &url, &numbers);
+        controls::authentication::check_issuers(&scope, out);
         let shared: Arc<str> = name.into();
         let mut ways = Vec::new();
         let mut spans: HashMap<u32, (String, Option<Span>)> = HashMap::new();
         for (draft, siblings) in operations::with_implied(declared) {
-            let plan = self.plan(&scope, &shared, &draft, &siblings, out);
+            let (plan, refuses) = self.plan(&scope, &shared, &draft, &siblings, out);
+            if refuses && draft.kind == OperationKind::Declared {
+                summary.refusing.push(draft.id.clone());
+            }
             let operation = self.planner.add(plan);
             spans.insert(operation, (format!("{} {}", draft.method, draft.template), draft.span));
             ways.push(Way { base: draft.base, template: draft.parsed, method: draft.method, operation });
@@ -92,9 +96,10 @@ impl Build<'_, '_> {
         }
         self.mounts.push(own);
         self.metadata(&scope, &shared, &sites, out);
-        summary
+        Some(summary)
     }
 
+    /// An operation's plan, and whether it refuses every call.
     fn plan(
         &mut self,
         api: &ApiScope<'_>,
@@ -102,7 +107,7 @@ impl Build<'_, '_> {
         draft: &Draft,
         siblings: &[Method],
         out: &mut Diagnostics,
-    ) -> OperationPlan {
+    ) -> (OperationPlan, bool) {
         let tags: Vec<&str> = draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
         let scope = OperationScope {
             api,
@@ -115,17 +120,18 @@ impl Build<'_, '_> {
             siblings,
             section: None,
         };
+        let refuses = matches!(access(&scope), Access::Closed(_));
         let sections = Sections { settings: self.settings, operation: reference(draft, &tags) };
         let answers = Planner::ask(&scope, &sections, out);
         let place = match (&draft.contract, &self.settings.contract.value) {
-            (Some(operation), spec::ContractSource::File(file)) if operation.pointer.starts_with('/') => {
+            (Some(operation), ContractSource::File(file)) if operation.pointer.starts_with('/') => {
                 format!("{}#{}", file.path(), operation.pointer)
             }
             (Some(operation), _) => operation.pointer.clone(),
             (None, _) => format!("{} {}", draft.method, draft.template),
         };
         let steps = self.planner.plan(&answers, &place, draft.method == Method::HEAD, out);
-        OperationPlan {
+        let plan = OperationPlan {
             api: Arc::clone(name),
             id: draft.id.as_str().into(),
             method: draft.method.clone(),
@@ -143,7 +149,8 @@ impl Build<'_, '_> {
             observe: steps.observe,
             request_mode: steps.request_mode,
             response_mode: steps.response_mode,
-        }
+        };
+        (plan, refuses)
     }
 
     /// The document of our own that describes the API to its clients (RFC 9728), at the root of the same sites.
@@ -164,7 +171,7 @@ impl Build<'_, '_> {
             base: String::new(),
             span: None,
         };
-        let plan = self.plan(api, name, &draft, &[Method::GET], out);
+        let (plan, _) = self.plan(api, name, &draft, &[Method::GET], out);
         let operation = self.planner.add(plan);
         let way = Way { base: draft.base, template: draft.parsed, method: draft.method, operation };
         for site in sites {
@@ -229,9 +236,34 @@ fn shown(base: &str) -> &str {
     if base.is_empty() { "/" } else { base }
 }
 
+fn scope<'s>(
+    (gateway, settings, contract): (&'s GatewayScope<'s>, &'s Api, Option<&'s contract::Api>),
+    base_path: &'s str,
+    public_url: &'s str,
+    numbers: &'s Numbers,
+) -> ApiScope<'s> {
+    ApiScope {
+        gateway,
+        name: &settings.name.value,
+        settings,
+        contract,
+        base_path,
+        public_url,
+        scopes: &numbers.scopes,
+        schemes: &numbers.schemes,
+        shared: RefCell::new(HashMap::new()),
+    }
+}
+
 /// Scopes and schemes get their numbers by the order of their names.
-fn numbers(contract: Option<&contract::Api>) -> (Vec<String>, Vec<String>) {
-    let Some(contract) = contract else { return (Vec::new(), Vec::new()) };
+#[derive(Default)]
+struct Numbers {
+    scopes: Vec<String>,
+    schemes: Vec<String>,
+}
+
+fn numbers(contract: Option<&contract::Api>) -> Numbers {
+    let Some(contract) = contract else { return Numbers::default() };
     let mut scopes = BTreeSet::new();
     let mut schemes: BTreeSet<String> = contract.schemes.keys().cloned().collect();
     for operation in &contract.operations {
@@ -241,7 +273,7 @@ fn numbers(contract: Option<&contract::Api>) -> (Vec<String>, Vec<String>) {
             scopes.extend(wanted.iter().cloned());
         }
     }
-    (scopes.into_iter().collect(), schemes.into_iter().collect())
+    Numbers { scopes: scopes.into_iter().collect(), schemes: schemes.into_iter().collect() }
 }
 
 /// Where clients find the API: scheme, host and port of the first listener that serves it.

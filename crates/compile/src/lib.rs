@@ -106,6 +106,8 @@ pub struct ApiSummary {
     pub operations: usize,
     /// Those of which each used part of the contract is enforced.
     pub fully_enforced: usize,
+    /// Those that refuse every call, by their ids: none of the credentials that they take can be verified.
+    pub refusing: Vec<String>,
 }
 
 /// Compiles a document. Files are registered in `sources`, the document first, so that diagnostics can be shown.
@@ -118,7 +120,9 @@ pub fn compile(
     sources: &mut Sources,
 ) -> Result<Compiled, Diagnostics> {
     let mut out = Diagnostics::new();
-    match build(input, previous, sources, &mut out) {
+    let built = build(input, previous, sources, &mut out);
+    let out = out.without_repeats();
+    match built {
         Some(mut compiled) if !out.has_errors() => {
             compiled.warnings = out;
             Ok(compiled)
@@ -135,8 +139,10 @@ fn build(
 ) -> Option<Compiled> {
     let file = sources.add(input.path, input.text);
     let tree = spec::parse(input.text, file, out)?;
-    let resolved = spec::resolve(&tree, input.environment, &sections(), out)?;
+    let sections = sections();
+    let resolved = spec::resolve(&tree, input.environment, &sections, out)?;
     let document = &resolved.document;
+    spec::check_sections(document, &sections, out);
     unsupported::check(document, out);
     spec::dangers(document, out);
     assets::check(document, input, out);
@@ -151,22 +157,17 @@ fn build(
     let mut claims = mounts::Claims::default();
     let mut apis = Vec::new();
     for settings in document.apis.values() {
-        let imported = contracts.get(settings.name.as_str());
-        // A contract that could not be imported has said why.
-        if imported.is_none() && settings.contract.value != spec::ContractSource::None {
-            continue;
-        }
         let mut built = api::Build {
             gateway: &gateway,
             settings,
-            contract: imported,
+            contract: contracts.get(settings.name.as_str()),
             upstream: upstreams.get(settings.upstream.as_str()),
             planner: &mut planner,
             claims: &mut claims,
             mounts: &mut mounts,
             well_known: &mut well_known,
         };
-        apis.push(built.run(out));
+        apis.extend(built.run(out));
     }
     let (operations, controls, places) = planner.finish();
     let digest = digest::of(&resolved.tree, input);
@@ -187,11 +188,11 @@ fn build(
 /// The sections of the document that controls own.
 #[must_use]
 pub fn sections() -> Vec<spec::SectionSpec> {
-    controls::registry::CONTROLS
+    controls::CONTROLS
         .iter()
         .filter_map(|entry| {
-            let top = entry.gateway.is_some();
-            entry.schema.map(|schema| spec::SectionSpec { name: entry.name, top, schema })
+            let (top, section) = (entry.gateway.is_some(), entry.section.as_ref()?);
+            Some(spec::SectionSpec { name: entry.name, top, schema: section.schema, check: section.check })
         })
         .collect()
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use controls::registry::{CONTROLS, ORDER};
 use controls::scope::{Compiled, GatewayScope, OperationScope};
+use controls::{CONTROLS, ORDER};
 use diagnostics::{Diagnostic, Diagnostics, FileId, Sources};
 use engine::plan::PlaceId;
 use engine::{BodyMode, Control, Mode, Needs, OperationPlan, PlannedStep, ResponseMode, Stage, bounds};

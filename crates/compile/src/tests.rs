@@ -205,6 +205,90 @@ fn all_that_is_wrong_is_said_at_once() {
     }
 }
 
+/// What is wrong beside a contract that cannot be read is said with it, and so is what no operation comes to use.
+#[test]
+fn sections_are_read_with_and_without_operations() {
+    let sections = "    limits: [{ per: subjekt, rate: 1/min }]
+    validation: { request: of }
+    cors: { origins: [\"null\"] }
+    bodies: { ratio: 0 }
+    authorization: { require: { role: [a] } }
+    hosts: [a.example.com]
+    operations: { \"tag:read\": { bodies: { jsn: {} } } }
+";
+    let text = DOCUMENT
+        .replace("    issuer: local\n", "    authentication: { \"*\": { issuers: [x], audience: a } }\n")
+        + sections
+        + "issuers: { x: { url: https://idp.example.com, jwks: file:keys.json } }
+admission: { anonymous: { burst: 0 } }
+listeners: { in: { bind: 127.0.0.1:1, hosts: [b.example.com] } }
+";
+    let text = text.replace("listen: http://127.0.0.1:8080\n", "");
+    let broken = "openapi: 3.1.0\npaths: [";
+    let empty = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths: {}\n";
+    for contract in [broken, empty, CONTRACT] {
+        let said = Case::new(&text).with("openapi.yaml", contract).with("keys.json", "{}").bad();
+        for part in [
+            "unknown-value yett.yaml:7:21: unknown value `subjekt`",
+            "unknown-value yett.yaml:8:28: unknown value `of`",
+            "cors yett.yaml:9:23",
+            "bodies yett.yaml:10:22",
+            "bodies yett.yaml:",
+            "unknown-key yett.yaml:11:33: unknown key `role`",
+            "unreachable yett.yaml:12:13",
+            "unknown-key yett.yaml:13:43: unknown key `jsn`",
+            "invalid-keys yett.yaml:14:",
+            "admission yett.yaml:15:",
+        ] {
+            let times = said.iter().filter(|one| one.starts_with(part)).count();
+            assert_eq!(times, 1, "{part} in\n{}", said.join("\n"));
+        }
+    }
+    let good = "    limits: [{ per: subject, rate: 1/min }]\n    bodies: { ratio: 1 }\n";
+    Case::new(&format!("{DOCUMENT}{good}")).good();
+}
+
+/// `yett config` is the document as meant: what controls do unless told otherwise is in it, with its origin.
+#[test]
+fn what_controls_do_by_default_is_printed() {
+    let printed = |text: &str| {
+        let mut case = Case::new(text);
+        let compiled = case.run(None).unwrap_or_else(|found| panic!("{found:#?}"));
+        spec::print(&compiled.resolved, &case.sources)
+    };
+    let all = printed(DOCUMENT);
+    for part in [
+        "admission:\n  anonymous:\n    burst: 2000  # default\n    mode: enforce  # default\n    rate: 200/s  # default\n",
+        "  failures:\n    burst: 1000  # default\n    mode: enforce  # default\n    rate: 50/s  # default\n",
+        "      undeclared:\n        cookie: strip  # default\n        header: allow  # default\n        property: report  # default\n        query: refuse  # default\n",
+        "      request: enforce  # default\n      response: shadow  # default\n",
+        "      max: 1MiB  # default\n",
+        "      ratio: 100  # default\n",
+    ] {
+        assert!(all.contains(part), "{part} in\n{all}");
+    }
+    assert!(!all.contains("cors"), "without origins there is none\n{all}");
+    let own = "    validation: { undeclared: { query: allow } }
+    limits: [{ rate: 1/s }]
+    cors: { origins: [https://a.example.com] }
+admission: { anonymous: { rate: 5/s }, failures: { mode: shadow } }
+";
+    let own = printed(&format!("{DOCUMENT}{own}"));
+    for part in [
+        "    rate: 5/s  # yett.yaml:11:33\n    mode: enforce  # default\n  failures:\n    mode: shadow  # yett.yaml:11:58\n",
+        "    burst: 1000  # default\n    rate: 50/s  # default\n",
+        "        query: allow  # yett.yaml:8:40\n        cookie: strip  # default\n",
+        "      - rate: 1/s  # yett.yaml:9:22\n        mode: enforce  # default\n        per: subject  # default\n",
+        "        - authorization  # default\n",
+    ] {
+        assert!(own.contains(part), "{part} in\n{own}");
+    }
+    assert!(
+        !own.contains("burst: 2000"),
+        "a rate of one's own lets as many come at once as it counts\n{own}"
+    );
+}
+
 #[test]
 fn apis_that_would_answer_the_same_calls_collide() {
     let second = |extra: &str| {

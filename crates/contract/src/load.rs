@@ -88,14 +88,28 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Option<Tree>), Fault> {
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|error| Fault { message: String::from("not UTF-8"), offset: Some(error.valid_up_to()) })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(after) = text.strip_prefix('\u{feff}') else { return parse_text(text) };
+    // Places are those of the file, whose first bytes are the mark.
+    let mark = text.len() - after.len();
+    match parse_text(after) {
+        Ok((value, mut tree)) => {
+            if let (Some(tree), Ok(mark)) = (&mut tree, u32::try_from(mark)) {
+                tree.shift(mark);
+            }
+            Ok((value, tree))
+        }
+        Err(fault) => Err(Fault { offset: fault.offset.map(|offset| offset + mark), ..fault }),
+    }
+}
+
+fn parse_text(text: &str) -> Result<(Value, Option<Tree>), Fault> {
     if text.trim_start().starts_with('{') {
         match serde_json::from_str::<Strict>(text) {
             Ok(Strict(value)) => return Ok((value, None)),
             Err(json) => {
                 // A YAML flow mapping starts alike; the JSON reader's words are the better ones when neither reads it.
                 return yaml::parse(text).map(|tree| (tree.to_value(), Some(tree))).map_err(|_| Fault {
-                    message: without_place(&json.to_string()),
+                    message: json_words(&json),
                     offset: Some(offset_of(text, json.line(), json.column())),
                 });
             }
@@ -105,7 +119,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Option<Tree>), Fault> {
     Ok((tree.to_value(), Some(tree)))
 }
 
-fn without_place(message: &str) -> String {
+fn json_words(error: &serde_json::Error) -> String {
+    let text = without_place(&error.to_string());
+    match text.as_str() {
+        _ if error.is_eof() => String::from("it ends too early"),
+        "recursion limit exceeded" => String::from("values lie in each other more than 128 deep"),
+        _ => text,
+    }
+}
+
+/// A reader's message without the line and column at its end, which a place says better.
+pub(crate) fn without_place(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(head, _)| head).to_owned()
 }
 

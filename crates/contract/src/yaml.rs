@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use serde_saphyr::{Budget, DuplicateKeyPolicy, Options, Spanned};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Budget, DuplicateKeyPolicy, Error, Options, Spanned};
 
-use crate::load::Fault;
+use crate::load::{Fault, without_place};
 
 /// One value and where it starts.
 pub(crate) struct Tree {
@@ -39,16 +40,80 @@ pub(crate) fn parse(text: &str) -> Result<Tree, Fault> {
     options.strict_booleans = true;
     options.with_snippet = false;
     options.emit_comments = false;
-    serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options).map(tree).map_err(|error| Fault {
-        message: error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned(),
-        offset: error
-            .location()
-            .and_then(|location| location.span().byte_offset())
-            .and_then(|offset| usize::try_from(offset).ok()),
-    })
+    serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options)
+        .map(tree)
+        .map_err(|error| Fault { message: words(&error), offset: place(text, &error) })
+}
+
+/// The byte at which the reader stopped. It counts lines and, within them, characters.
+fn place(text: &str, error: &Error) -> Option<usize> {
+    let location = error.location().filter(|location| location.line() > 0)?;
+    let (line, column) = (usize::try_from(location.line()).ok()?, usize::try_from(location.column()).ok()?);
+    let before: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let rest = text.get(before..)?;
+    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
+    Some(before + within)
+}
+
+fn too_deep() -> String {
+    format!("values lie in each other more than {MAX_DEPTH} deep")
+}
+
+/// What is wrong, in words for a person who writes a contract: the reader's own name its options.
+fn words(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
+        Error::DuplicateMappingKey { .. } => String::from("duplicate key"),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(),
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } | Error::MultipleDocuments { .. } => {
+            String::from("a second document begins here, and a contract is one")
+        }
+        Error::Budget { .. } => String::from("it is larger than any contract may be"),
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            String::from("its aliases unfold to more than any contract may be")
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            String::from("an alias refers to a value that it stands in")
+        }
+        Error::UnknownAnchor { .. } => String::from("an alias refers to an anchor that is not there"),
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => {
+            String::from("`<<` takes a mapping or a list of mappings")
+        }
+        Error::UnsupportedTag { tag, .. } => format!("the tag `{tag}` is not known"),
+        Error::Eof { .. } => String::from("it ends too early"),
+        Error::AliasError { error, .. } => words(error),
+        Error::NullIntoString { .. } => String::from("a key is empty: give it a name, or quote it"),
+        other => {
+            let text = other.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            match without_place(line.strip_prefix("error: ").unwrap_or(line)).trim_end_matches('.') {
+                // The scanner's own bound, which is wider.
+                "recursion limit exceeded" => too_deep(),
+                said => said.to_owned(),
+            }
+        }
+    }
 }
 
 impl Tree {
+    /// Moves all places, for a text that begins later in its file.
+    pub(crate) fn shift(&mut self, by: u32) {
+        self.offset = self.offset.saturating_add(by);
+        match &mut self.kind {
+            Kind::Scalar(_) => {}
+            Kind::Sequence(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Kind::Mapping(members) => {
+                for (_, offset, value) in members {
+                    *offset = offset.saturating_add(by);
+                    value.shift(by);
+                }
+            }
+        }
+    }
+
     /// The same document without places.
     pub(crate) fn to_value(&self) -> Value {
         match &self.kind {

@@ -1,27 +1,56 @@
-//! Which controls there are, and in which order they speak, each place with its reason.
+//! The controls: one folder each, with the same file names in each (`mod.rs`, `config.rs`, `tests.rs`, `README.md`). This file
+//! is the crate's root and the registry: which controls there are, and in which order they speak, each place with its reason.
 //!
-//! Order is a security property: it is written here once, drawn in `docs/life-of-a-call.md`, and nothing sorts it later.
+//! A control owns its section of the document, compiles it for each operation, and speaks at its stages. Controls do not know
+//! each other. Order is a security property: it is written here once, [`drawing`] prints it, and nothing sorts it later.
+
+pub mod admission;
+pub mod authentication;
+pub mod authorization;
+pub mod bodies;
+pub mod cors;
+pub mod forwarding;
+pub mod limits;
+pub mod metadata;
+pub mod options;
+pub mod validation;
+
+// What several controls need lies beside them.
+pub mod address;
+pub mod hops;
+mod meter;
+mod rewrite;
+pub mod scope;
+pub mod security;
+
+use std::fmt::Write as _;
 
 use diagnostics::Diagnostics;
 use engine::Stage;
 
 use crate::scope::{Compiled, GatewayScope, OperationScope};
-use crate::{
-    admission, authentication, authorization, bodies, cors, forwarding, limits, metadata, options, validation,
-};
 
 /// One control.
 pub struct Entry {
     /// Its name in documents, logs and metrics; also the key of its section in an API's settings.
     pub name: &'static str,
-    /// Schema of its section, when it has one (`None`: it is configured by other keys). It stands at the top of the
-    /// document for a control that works for the whole gateway, else under an API.
-    pub schema: Option<fn() -> schemars::Schema>,
+    /// Its section, when it has one (`None`: it is configured by other keys). It stands at the top of the document for a
+    /// control that works for the whole gateway, else under an API.
+    pub section: Option<Section>,
     /// Compiles it for the whole gateway (admission), when it works there.
     pub gateway: Option<fn(&GatewayScope<'_>, &mut Diagnostics) -> Vec<Compiled>>,
     /// Compiles it for one operation, when it works there. No control means: nothing to check here. More than one is
     /// for controls that hold several rules in several modes, such as limits.
     pub operation: Option<fn(&OperationScope<'_>, &mut Diagnostics) -> Vec<Compiled>>,
+}
+
+/// The section of the document that a control owns.
+pub struct Section {
+    /// Its schema.
+    pub schema: fn() -> schemars::Schema,
+    /// Reads it and reports all that is wrong with it by itself: it may be that of a profile that nobody uses, or of an API
+    /// whose contract cannot be read. What depends on an operation is for [`Entry::operation`].
+    pub check: fn(&spec::Node, &mut Diagnostics),
 }
 
 /// A control's place at a stage.
@@ -38,30 +67,52 @@ pub struct Place {
 pub static CONTROLS: &[Entry] = &[
     Entry {
         name: "admission",
-        schema: Some(admission::schema),
+        section: section(admission::schema, admission::check_section),
         gateway: Some(admission::compile),
         operation: Some(admission::compile_open),
     },
-    Entry { name: "cors", schema: Some(cors::schema), gateway: None, operation: Some(cors::compile) },
-    Entry { name: "options", schema: None, gateway: None, operation: Some(options::compile) },
-    Entry { name: "metadata", schema: None, gateway: None, operation: Some(metadata::compile) },
-    Entry { name: "authentication", schema: None, gateway: None, operation: Some(authentication::compile) },
+    Entry {
+        name: "cors",
+        section: section(cors::schema, cors::check_section),
+        gateway: None,
+        operation: Some(cors::compile),
+    },
+    Entry { name: "options", section: None, gateway: None, operation: Some(options::compile) },
+    Entry { name: "metadata", section: None, gateway: None, operation: Some(metadata::compile) },
+    Entry { name: "authentication", section: None, gateway: None, operation: Some(authentication::compile) },
     Entry {
         name: "authorization",
-        schema: Some(authorization::schema),
+        section: section(authorization::schema, authorization::check_section),
         gateway: None,
         operation: Some(authorization::compile),
     },
-    Entry { name: "limits", schema: Some(limits::schema), gateway: None, operation: Some(limits::compile) },
-    Entry { name: "bodies", schema: Some(bodies::schema), gateway: None, operation: Some(bodies::compile) },
+    Entry {
+        name: "limits",
+        section: section(limits::schema, limits::check_section),
+        gateway: None,
+        operation: Some(limits::compile),
+    },
+    Entry {
+        name: "bodies",
+        section: section(bodies::schema, bodies::check_section),
+        gateway: None,
+        operation: Some(bodies::compile),
+    },
     Entry {
         name: "validation",
-        schema: Some(validation::schema),
+        section: section(validation::schema, validation::check_section),
         gateway: None,
         operation: Some(validation::compile),
     },
-    Entry { name: "forwarding", schema: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
 ];
+
+const fn section(
+    schema: fn() -> schemars::Schema,
+    check: fn(&spec::Node, &mut Diagnostics),
+) -> Option<Section> {
+    Some(Section { schema, check })
+}
 
 const fn place(control: &'static str, stage: Stage, reason: &'static str) -> Place {
     Place { control, stage, reason }
@@ -136,6 +187,24 @@ pub static ORDER: &[Place] = &[
     place("validation", Stage::ResponseBody, "the only reader of answers so far"),
 ];
 
+/// [`ORDER`] for people: the stages in the order of a call, and in each the controls with the reason of their place.
+#[must_use]
+pub fn drawing() -> String {
+    let mut text = String::new();
+    let mut stage = None;
+    let mut number = 0;
+    for place in ORDER {
+        if stage != Some(place.stage) {
+            let gap = if stage.is_some() { "\n" } else { "" };
+            let _ = writeln!(text, "{gap}{}", place.stage.name());
+            (stage, number) = (Some(place.stage), 0);
+        }
+        number += 1;
+        let _ = writeln!(text, "{number:>4} {:<15} {}", place.control, place.reason);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +255,40 @@ mod tests {
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
+    }
+
+    /// Stages come in the order of a call, each once, so that the drawing is one.
+    #[test]
+    fn the_drawing_is_the_order() {
+        let mut stages: Vec<Stage> = ORDER.iter().map(|place| place.stage).collect();
+        stages.dedup();
+        let expected = [Stage::Admission, Stage::Head, Stage::Body, Stage::ResponseHead, Stage::ResponseBody];
+        assert_eq!(stages, expected);
+        let drawing = drawing();
+        let controls = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        let drawn: Vec<String> =
+            drawing.lines().filter(|line| line.starts_with(' ')).filter_map(controls).collect();
+        let places: Vec<&str> = ORDER.iter().map(|place| place.control).collect();
+        assert_eq!(drawn, places);
+        assert!(ORDER.iter().all(|place| drawing.contains(place.reason)));
+    }
+
+    /// A rule is tried in shadow before it counts: every section has a mode. Without a section are who calls, which cannot be
+    /// put off, and those that refuse nothing: they answer, or write what goes upstream, so there is nothing to try.
+    #[test]
+    fn every_section_has_a_mode() {
+        for entry in CONTROLS {
+            match &entry.section {
+                Some(section) => {
+                    let schema = serde_json::Value::from((section.schema)()).to_string();
+                    assert!(schema.contains("\"shadow\""), "`{}` has no mode", entry.name);
+                }
+                None => {
+                    let without = ["options", "metadata", "authentication", "forwarding"];
+                    assert!(without.contains(&entry.name), "`{}` has no section", entry.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Messages are lower case, without a final dot, with the offending input in backticks.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -223,6 +224,16 @@ impl Diagnostics {
         self.items.extend(other.items);
     }
 
+    /// The same without what says again what was said: one problem is found by several readers of one value.
+    #[must_use]
+    pub fn without_repeats(self) -> Self {
+        let mut seen = HashSet::new();
+        let first = |item: &Diagnostic| {
+            seen.insert((item.code, item.span, item.pointer.clone(), item.message.clone()))
+        };
+        Self { items: self.items.into_iter().filter(first).collect() }
+    }
+
     /// Whether the document must not be served.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -316,6 +327,18 @@ mod tests {
         }
         let order: Vec<&str> = all.in_order().iter().map(|item| item.message.as_str()).collect();
         assert_eq!(order, ["x", "b", "a", "c"]);
+    }
+
+    #[test]
+    fn repeats_are_left_out_and_order_is_kept() {
+        let span = |start| Some(Span { file: FileId(0), start, end: start });
+        let mut all = Diagnostics::new();
+        for (name, span) in [("b", span(1)), ("a", None), ("b", span(1)), ("b", span(2)), ("a", None)] {
+            all.push(Diagnostic::error("x", name).maybe_at(span));
+        }
+        let said = all.without_repeats();
+        let order: Vec<_> = said.iter().map(|item| (item.message.as_str(), item.span)).collect();
+        assert_eq!(order, [("b", span(1)), ("a", None), ("b", span(2))]);
     }
 
     #[test]

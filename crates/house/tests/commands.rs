@@ -83,10 +83,13 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         // The only command that asks the network: for the contract that it was given by URL.
         ("init/fetch.rs", &["clock", "contract", "engine", "outbound", "tokio"]),
         ("init/contract.rs", &["contract", "diagnostics", "load"]),
+        ("init/issuer.rs", &["contract", "spec"]),
+        ("init/moved.rs", &[]),
         ("init/report.rs", &["contract"]),
         ("init.rs", &["compile", "contract", "load", "spec"]),
         // Who makes the client: the path of the socket, and its runtime. `Command` is its own enumeration.
         ("mod.rs", &["Command", "compile", "load", "manage_api", "spec", "tokio", "run"]),
+        ("order.rs", &["controls"]),
         ("reload.rs", &["manage_api"]),
         // Starts the gateway in this process.
         ("run.rs", &["run"]),

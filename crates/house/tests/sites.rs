@@ -212,6 +212,52 @@ fn the_proxy_and_the_engine_name_no_control() {
     assert!(named.is_empty(), "{named:#?}");
 }
 
+/// A new control touches its folder, the registry and its page: no source beside them names one, but for these.
+#[test]
+fn a_control_is_named_in_its_files_only() {
+    let known = [
+        ("crates/compile/src/api.rs", "metadata", "its documents are mounted beside the APIs they describe"),
+        ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
+        ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
+        ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
+        ("crates/spec/src/sugar.rs", "authentication", "a key of the document's own, not a section"),
+        (
+            "crates/controls/src/security/challenge.rs",
+            "metadata",
+            "a challenge names the document (RFC 9728)",
+        ),
+        ("crates/fuzz-targets/src/http1.rs", "cors", "feeds its parser of origins"),
+        ("crates/fuzz-targets/src/lib.rs", "bodies", "a target of this name, not the control"),
+        ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of both"),
+        ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of both"),
+        ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
+        ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
+    ];
+    let controls = controls();
+    let mut found = BTreeSet::new();
+    for (file, text) in all_sources() {
+        if file == "crates/controls/src/registry.rs" || is_test(std::path::Path::new(&file)) {
+            continue;
+        }
+        let tokens = tokens(without_tests(&text));
+        let outside = |control: &&String| !file.starts_with(&format!("crates/controls/src/{control}/"));
+        for control in controls.iter().filter(outside) {
+            let paths =
+                [format!("controls::{control}::"), format!("crate::{control}::"), format!("mod {control}")];
+            let imported =
+                text.contains("use controls::") && !places(&tokens, &format!("{control}::")).is_empty();
+            let section = file.starts_with("crates/spec/src/") && text.contains(&format!("\"{control}\""));
+            if imported || section || paths.iter().any(|path| !places(&tokens, path).is_empty()) {
+                found.insert((file.clone(), control.clone()));
+            }
+        }
+    }
+    assert!(known.iter().all(|(_, _, reason)| !reason.is_empty()));
+    let known: BTreeSet<(String, String)> =
+        known.iter().map(|(file, control, _)| ((*file).to_owned(), (*control).to_owned())).collect();
+    assert_eq!(found, known);
+}
+
 /// The control that a text names: alone, as the key of a section or of a label (`limits.rate`, `control="limits"`).
 fn names_control<'c>(token: &Token, controls: &'c [String]) -> Option<&'c str> {
     let text = token.literal.as_deref()?;

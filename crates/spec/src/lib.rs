@@ -9,6 +9,8 @@
 //! This crate does no IO and knows no control: those hand in their names and schemas as [`SectionSpec`]s, and get their
 //! sections back as raw nodes. Each function collects every problem it can find instead of stopping at the first.
 
+use diagnostics::Diagnostics;
+
 mod dangers;
 mod defaults;
 pub mod document;
@@ -19,14 +21,17 @@ mod print;
 pub mod read;
 mod resolve;
 mod schema;
+mod sections;
 mod sugar;
 pub mod units;
+mod unused;
 
 pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
-    Document, HttpVersion, Issuer, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
+    Document, HttpVersion, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
     OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured, Upstream, UpstreamTls,
+    is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
@@ -35,6 +40,7 @@ pub use print::print;
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};
 pub use schema::schema;
+pub use sections::check_sections;
 pub use units::{
     Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Rate, RateUnit, SecretRef, Size, Strings, Url,
 };
@@ -48,6 +54,8 @@ pub struct SectionSpec {
     pub top: bool,
     /// A root schema, as of `schemars::schema_for!`.
     pub schema: fn() -> schemars::Schema,
+    /// Reads the section and reports all that is wrong with it, whatever it is a section of.
+    pub check: fn(&Node, &mut Diagnostics),
 }
 
 #[cfg(test)]

@@ -3,10 +3,15 @@
 use crate::node::{Entry, Node, Origin, Value};
 
 /// Lays `over` on `base`: mappings merge key by key, everything else is replaced. Each value keeps its origin; a merged
-/// mapping stands where the document itself has it.
+/// mapping stands where the document itself has it. A key with nothing after it is an empty mapping, which changes
+/// nothing of the one below: it must not put stricter settings back to their defaults.
 #[must_use]
 pub fn merge(base: Node, over: Node) -> Node {
-    let (Value::Mapping(_), Value::Mapping(_)) = (&base.value, &over.value) else { return over };
+    match (&base.value, &over.value) {
+        (Value::Mapping(_), Value::Mapping(_)) => {}
+        (Value::Mapping(_), Value::Null) => return base,
+        _ => return over,
+    }
     let (span, origin) = match (&base.origin, &over.origin) {
         (Origin::File(_), Origin::Environment(..)) => (base.span, base.origin.clone()),
         _ => (over.span, over.origin.clone()),

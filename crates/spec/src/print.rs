@@ -6,11 +6,11 @@ use crate::units::SecretRef;
 use diagnostics::{Sources, without_userinfo};
 use std::fmt::Write as _;
 
-/// Prints a resolved document as YAML that means the same; each scalar has a comment that says where it came from.
+/// Prints a resolved document, complete, as YAML that means the same; each scalar has a comment that says where it came from.
 #[must_use]
 pub fn print(resolved: &Resolved, sources: &Sources) -> String {
     let mut out = String::new();
-    let mut tree = resolved.tree.clone();
+    let mut tree = resolved.complete.clone();
     redact(&mut tree, "");
     block(&tree, 0, sources, &mut out);
     out

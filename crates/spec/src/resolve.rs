@@ -3,13 +3,14 @@
 //! Order: the environment's overlay first, over everything, so that it can change profiles; then each API is laid over
 //! its profile; then the short forms are written out; then unknown keys are reported and defaults filled in from the
 //! JSON Schema, so that [`print()`](crate::print()) and the schema cannot differ. What an operation sets stays apart until asked for.
+//! Environments that were not chosen and profiles that nobody uses are resolved too, for what is wrong in them.
 
 use crate::SectionSpec;
 use crate::document::{API_EXTRA, Api, Document, OperationRef, TOP_EXTRA};
 use crate::merge::merge;
 use crate::node::{Entry, Node, Origin, Value};
 use crate::read::key_help;
-use crate::{defaults, schema, sugar};
+use crate::{defaults, schema, sugar, unused};
 use diagnostics::{Diagnostic, Diagnostics, nearest};
 
 /// A document as meant: typed, and as a tree that knows where each value came from.
@@ -17,8 +18,10 @@ use diagnostics::{Diagnostic, Diagnostics, nearest};
 pub struct Resolved {
     /// The typed document.
     pub document: Document,
-    /// The same as a tree, defaults included.
+    /// The same as a tree, with the defaults of all that is written.
     pub tree: Node,
+    /// The same with the sections of controls that nobody wrote and that work by their defaults: for people to read.
+    pub complete: Node,
 }
 
 impl Resolved {
@@ -53,22 +56,62 @@ pub fn resolve(
         out.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
         return None;
     }
-    let names = |top: bool| -> Vec<&'static str> {
-        sections.iter().filter(|section| section.top == top).map(|section| section.name).collect()
+    let shape = Shape::new(sections);
+    let (base, overlays) = part_environments(node.clone(), &shape.keys, out);
+    let root = match environment {
+        Some(chosen) => overlay(base.clone(), &overlays, chosen, out),
+        None => base.clone(),
     };
-    let (names, top_names) = (names(false), names(true));
-    let keys = Keys::new(&names, &top_names);
-    let mut root = overlay(node.clone(), environment, &keys, out);
-    let profiles = root.remove("profiles").map(|entry| entry.value);
-    keys.refuse_unknown(&mut root, &keys.top, out);
-    apply_profiles(&mut root, profiles, &keys, out);
-    essentials(&root, out);
-    sugar::expand(&mut root, out);
-    let schema = schema::schema(sections);
-    defaults::fill(&mut root, &schema);
-    order(&mut root);
-    let document = Document::from_tree(&root, &names, &top_names, out)?;
-    Some(Resolved { document, tree: root })
+    let mut further = Diagnostics::new();
+    unused::profiles(&root, &shape, &mut further);
+    unused::environments(&base, &overlays, environment, &shape, &mut further);
+    let mut found = Diagnostics::new();
+    let whole = shape.whole(root, &mut found);
+    found.extend(further);
+    out.extend(found.without_repeats());
+    let (document, tree) = whole?;
+    let mut complete = tree.clone();
+    defaults::complete(&mut complete, &shape.schema, sections);
+    order(&mut complete);
+    Some(Resolved { document, tree, complete })
+}
+
+/// What documents are read by: the keys of each level, the sections of controls, and the schema with the defaults.
+pub(crate) struct Shape<'a> {
+    keys: Keys,
+    pub(crate) sections: &'a [SectionSpec],
+    names: Vec<&'static str>,
+    top_names: Vec<&'static str>,
+    schema: serde_json::Value,
+}
+
+impl<'a> Shape<'a> {
+    fn new(sections: &'a [SectionSpec]) -> Self {
+        let names = |top: bool| -> Vec<&'static str> {
+            sections.iter().filter(|section| section.top == top).map(|section| section.name).collect()
+        };
+        let (names, top_names) = (names(false), names(true));
+        let keys = Keys::new(&names, &top_names);
+        Self { keys, sections, names, top_names, schema: schema::schema(sections) }
+    }
+
+    /// A document without environments, or with one laid over it, from profiles to types.
+    pub(crate) fn whole(&self, mut root: Node, out: &mut Diagnostics) -> Option<(Document, Node)> {
+        let profiles = root.remove("profiles").map(|entry| entry.value);
+        self.keys.refuse_unknown(&mut root, &self.keys.top, out);
+        for group in schema::NAMED {
+            if let Some(node) = root.get_mut(group).filter(|node| node.value == Value::Null) {
+                node.value = Value::Mapping(Vec::new());
+            }
+        }
+        apply_profiles(&mut root, profiles, &self.keys, out);
+        essentials(&root, out);
+        sugar::expand(&mut root, out);
+        defaults::fill(&mut root, &self.schema);
+        order(&mut root);
+        let document = Document::from_tree(&root, &self.names, &self.top_names, out)?;
+        Some((document, root))
+    }
 }
 
 /// Says what no document can do without, before the short form is written out: what is there and broken is reported
@@ -186,34 +229,39 @@ fn expect_mapping(node: &mut Node, what: &str, out: &mut Diagnostics) {
     node.value = Value::Mapping(Vec::new());
 }
 
-/// Takes `environments` out and lays the chosen one over the rest. Overlays that are not chosen are looked at too.
-fn overlay(mut root: Node, chosen: Option<&str>, keys: &Keys, out: &mut Diagnostics) -> Node {
-    let mut environments = root.remove("environments").map(|entry| entry.value);
-    if let Some(environments) = &mut environments {
-        expect_mapping(environments, "a mapping of environments", out);
-        let known: Vec<String> = keys.top.iter().filter(|key| *key != "environments").cloned().collect();
-        for entry in environments.entries_mut().into_iter().flatten() {
-            expect_mapping(&mut entry.value, "a mapping", out);
-            keys.refuse_unknown(&mut entry.value, &known, out);
-        }
+/// Takes `environments` out: the document without them, and the overlay of each.
+fn part_environments(mut root: Node, keys: &Keys, out: &mut Diagnostics) -> (Node, Vec<Entry>) {
+    let Some(mut environments) = root.remove("environments").map(|entry| entry.value) else {
+        return (root, Vec::new());
+    };
+    expect_mapping(&mut environments, "a mapping of environments", out);
+    let known: Vec<String> = keys.top.iter().filter(|key| *key != "environments").cloned().collect();
+    let mut overlays = environments.entries_mut().map(std::mem::take).unwrap_or_default();
+    for entry in &mut overlays {
+        expect_mapping(&mut entry.value, "a mapping", out);
+        keys.refuse_unknown(&mut entry.value, &known, out);
     }
-    let Some(chosen) = chosen else { return root };
-    let all = environments.as_ref().map(Node::entries).unwrap_or_default();
-    match all.iter().find(|entry| entry.key == chosen) {
-        Some(entry) => {
-            let origin = |span| Origin::Environment(chosen.to_owned(), span);
-            merge(root, entry.value.clone().with_origin(&origin))
-        }
-        None => {
-            let help = match nearest(chosen, all.iter().map(|entry| entry.key.as_str())) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => String::from("write it under `environments`"),
-            };
-            let message = format!("there is no environment `{chosen}`");
-            out.push(Diagnostic::error("unknown-name", message).at(root.span).help(help));
-            root
-        }
+    (root, overlays)
+}
+
+/// Lays the chosen environment over the rest.
+fn overlay(root: Node, overlays: &[Entry], chosen: &str, out: &mut Diagnostics) -> Node {
+    if let Some(entry) = overlays.iter().find(|entry| entry.key == chosen) {
+        return lay_over(root, entry);
     }
+    let help = match nearest(chosen, overlays.iter().map(|entry| entry.key.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => String::from("write it under `environments`"),
+    };
+    let message = format!("there is no environment `{chosen}`");
+    out.push(Diagnostic::error("unknown-name", message).at(root.span).help(help));
+    root
+}
+
+/// Lays one environment over the rest.
+pub(crate) fn lay_over(root: Node, overlay: &Entry) -> Node {
+    let origin = |span| Origin::Environment(overlay.key.clone(), span);
+    merge(root, overlay.value.clone().with_origin(&origin))
 }
 
 /// Lays each API over its profile.

@@ -8,6 +8,8 @@ use crate::document::{ApiKeys, OperationKeys, Top};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
+/// The groups of named things that the short form fills: each may be a key with nothing after it.
+pub(crate) const NAMED: [&str; 3] = ["listeners", "issuers", "upstreams"];
 /// Prefix of the definitions in which nothing is required.
 const PARTIAL: &str = "partial.";
 
@@ -43,7 +45,7 @@ pub fn schema(sections: &[SectionSpec]) -> Json {
     let overlay = overlay(&root);
     defs.insert(String::from("Environment"), overlay);
     let operations = json!({
-        "type": "object",
+        "type": ["object", "null"],
         "description": "settings by operation: operationId, `METHOD /template` or `tag:name`; the narrowest wins",
         "additionalProperties": { "$ref": format!("#/$defs/{PARTIAL}Operation") }
     });
@@ -118,7 +120,8 @@ fn rewrite_refs(json: &mut Json, rename: &dyn Fn(&str) -> String) {
     }
 }
 
-/// Says of every object with known keys that it has no others.
+/// Says of every object with known keys that it has no others, and of one that needs none of them that it may be a key with
+/// nothing after it: all defaults, as the reader takes it.
 fn strict(json: &mut Json) {
     match json {
         Json::Array(items) => items.iter_mut().for_each(strict),
@@ -126,6 +129,10 @@ fn strict(json: &mut Json) {
             let object = members.get("properties").is_some_and(Json::is_object);
             if object && !members.contains_key("additionalProperties") && members.contains_key("type") {
                 members.insert(String::from("additionalProperties"), Json::Bool(false));
+            }
+            let needs = members.get("required").and_then(Json::as_array).is_some_and(|keys| !keys.is_empty());
+            if object && !needs && members.get("type") == Some(&json!("object")) {
+                members.insert(String::from("type"), json!(["object", "null"]));
             }
             members.values_mut().for_each(strict);
         }
@@ -165,7 +172,7 @@ fn overlay(root: &Json) -> Json {
         properties.remove("environments");
     }
     as_partial(json!({
-        "type": "object",
+        "type": ["object", "null"],
         "description": "what this environment has different: mappings merge, everything else is replaced",
         "additionalProperties": false,
         "properties": properties
@@ -174,21 +181,27 @@ fn overlay(root: &Json) -> Json {
 
 /// The keys that stand for a longer form, and those that are resolved before reading.
 fn short_forms(root: &mut Json, defs: &mut Map<String, Json>) {
-    let by_name = |description: &str, of: &str| json!({ "type": "object", "description": description, "additionalProperties": { "$ref": format!("#/$defs/{of}") } });
+    let by_name = |kind: Json, description: &str, of: &str| json!({ "type": kind, "description": description, "additionalProperties": { "$ref": format!("#/$defs/{of}") } });
+    let maybe = || json!(["object", "null"]);
     if let Some(top) = properties_mut(root) {
+        for group in NAMED {
+            if let Some(group) = top.get_mut(group).and_then(Json::as_object_mut) {
+                group.insert(String::from("type"), maybe());
+            }
+        }
         top.insert(String::from("listen"), json!({
             "type": "string",
             "description": "short for one listener named `default`: the URL to listen on, as in `http://127.0.0.1:8080`",
             "examples": ["http://127.0.0.1:8080"]
         }));
-        top.insert(String::from("apis"), by_name("APIs, by name", "Api"));
+        top.insert(String::from("apis"), by_name(json!("object"), "APIs, by name", "Api"));
         top.insert(
             String::from("profiles"),
-            by_name("settings of APIs to be shared, by name", "partial.Api"),
+            by_name(maybe(), "settings of APIs to be shared, by name", "partial.Api"),
         );
         top.insert(
             String::from("environments"),
-            by_name("what differs by environment (`yett run --env NAME`), by name", "Environment"),
+            by_name(maybe(), "what differs by environment (`yett run --env NAME`), by name", "Environment"),
         );
     }
     if let Some(api) = defs.get_mut("Api").and_then(properties_mut) {

@@ -96,7 +96,8 @@ fn listen(root: &mut Node, out: &mut Diagnostics) {
     };
     match bind.parse::<Bind>() {
         Ok(bind) => {
-            let listener = mapping(vec![("bind", text(bind.to_string(), span))], span);
+            let bind = instead(&entry.value, Value::String(bind.to_string()));
+            let listener = mapping(vec![("bind", bind)], span);
             add(root, "listeners", "default", listener);
         }
         Err(error) => {
@@ -135,6 +136,11 @@ fn as_sugar(node: Node) -> Node {
     }
 }
 
+/// Another value in the place of one that was written, by whoever wrote that.
+fn instead(written: &Node, value: Value) -> Node {
+    as_sugar(Node { value, span: written.span, origin: written.origin.clone() })
+}
+
 fn upstream(root: &mut Node, api: &str, out: &mut Diagnostics) {
     let Some(node) = root.at(&["apis", api, "upstream"]).cloned() else { return };
     let span = node.span;
@@ -148,6 +154,7 @@ fn upstream(root: &mut Node, api: &str, out: &mut Diagnostics) {
     if !written.contains("://") {
         return;
     }
+    let name = instead(&node, Value::String(api.to_owned()));
     let value = as_sugar(node);
     let target = list(vec![mapping(vec![("url", value)], span)], span);
     if !add(root, "upstreams", api, mapping(vec![("targets", target)], span)) {
@@ -156,7 +163,7 @@ fn upstream(root: &mut Node, api: &str, out: &mut Diagnostics) {
         out.push(Diagnostic::error("conflict", message).at(span).help(help));
     }
     if let Some(node) = root.get_mut("apis").and_then(|apis| apis.get_mut(api)) {
-        node.set("upstream", text(api, span));
+        node.set("upstream", name);
     }
 }
 
@@ -193,7 +200,7 @@ fn issuer(root: &mut Node, api: &str, api_span: Span, out: &mut Diagnostics) {
             None => return,
         }
     } else if written == "local" && root.at(&["issuers", "local"]).is_none() {
-        let local = Node::sugar(Value::Bool(true), span);
+        let local = instead(&issuer.value, Value::Bool(true));
         add(root, "issuers", "local", mapping(vec![("local", local)], span));
         let default = || Node::default_at(Value::String(api.to_owned()), api_span, "name of the API");
         (String::from("local"), Some(audience.unwrap_or_else(default)))
@@ -204,7 +211,8 @@ fn issuer(root: &mut Node, api: &str, api_span: Span, out: &mut Diagnostics) {
         let audience = audience.or_else(|| (local && !own).then(default));
         (written.to_owned(), audience)
     };
-    let mut scheme = mapping(vec![("issuers", list(vec![text(name, span)], span))], span);
+    let name = instead(&issuer.value, Value::String(name));
+    let mut scheme = mapping(vec![("issuers", list(vec![name], span))], span);
     match audience {
         Some(audience) => scheme.set("audience", audience),
         // Reported above; an empty list keeps it from being reported again.

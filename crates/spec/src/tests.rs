@@ -45,10 +45,24 @@ fn calls() -> Rate {
 }
 
 const SECTIONS: [SectionSpec; 3] = [
-    SectionSpec { name: "validation", top: false, schema: || schemars::schema_for!(Validation) },
-    SectionSpec { name: "limits", top: false, schema: || schemars::schema_for!(Vec<Limit>) },
-    SectionSpec { name: "gate", top: true, schema: || schemars::schema_for!(Gate) },
+    SectionSpec {
+        name: "validation",
+        top: false,
+        schema: || schemars::schema_for!(Validation),
+        check: check::<Validation>,
+    },
+    SectionSpec {
+        name: "limits",
+        top: false,
+        schema: || schemars::schema_for!(Vec<Limit>),
+        check: check::<Vec<Limit>>,
+    },
+    SectionSpec { name: "gate", top: true, schema: || schemars::schema_for!(Gate), check: check::<Gate> },
 ];
+
+fn check<T: serde::de::DeserializeOwned>(node: &Node, out: &mut Diagnostics) {
+    let _: Option<T> = read(node, out);
+}
 
 struct Outcome {
     resolved: Option<Resolved>,
@@ -65,18 +79,9 @@ fn outcome(text: &str, environment: Option<&str>) -> Outcome {
         parse(text, file, &mut found).and_then(|node| resolve(&node, environment, &SECTIONS, &mut found));
     if let Some(resolved) = &resolved {
         dangers(&resolved.document, &mut found);
-        for api in resolved.document.apis.values() {
-            let operations = api.operations.iter().flat_map(|operation| &operation.sections);
-            for (name, node) in api.sections.iter().chain(operations) {
-                if name == "validation" {
-                    let _: Option<Validation> = read(node, &mut found);
-                } else {
-                    let _: Option<Vec<Limit>> = read(node, &mut found);
-                }
-            }
-        }
+        check_sections(&resolved.document, &SECTIONS, &mut found);
     }
-    Outcome { resolved, sources, found }
+    Outcome { resolved, sources, found: found.without_repeats() }
 }
 
 /// One line per diagnostic: `severity code line:column message | help`.

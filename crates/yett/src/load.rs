@@ -99,9 +99,13 @@ pub(crate) fn load(
     Ok(loaded)
 }
 
-/// Reads a contract and all that it refers to, for a contract that no document names yet.
-pub(crate) fn contract_alone(folder: &Path, name: &str) -> Loaded {
+/// Reads a contract and all that it refers to, for a contract that no document names yet. `planned` is what it will say
+/// when it is not on the disk yet.
+pub(crate) fn contract_alone(folder: &Path, name: &str, planned: Option<&[u8]>) -> Loaded {
     let mut loaded = Loaded::default();
+    if let Some(bytes) = planned {
+        loaded.assets.insert(name.to_owned(), bytes.into());
+    }
     contract(folder, name, None, &mut loaded);
     loaded
 }

@@ -169,12 +169,27 @@ fn floor(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at.min(text.len()))
 }
 
-/// A terminal must not be steered by what a contract says.
+/// A text within one line: a terminal must not be steered by what a contract says, nor a line be made to look like one of
+/// ours. Without passwords in URLs, control characters, line ends, and what turns or hides text (Unicode TR 36, section 2).
 pub(crate) fn printable(text: &str) -> String {
-    without_userinfo(text)
-        .chars()
-        .map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char })
-        .collect()
+    let hidden = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    without_userinfo(text).chars().map(|char| if hidden(char) { '\u{fffd}' } else { char }).collect()
+}
+
+/// Most operations named in one line.
+pub(crate) const NAMED: usize = 8;
+
+/// Operations of a contract by their names, some of them.
+pub(crate) fn names(all: &[&str]) -> String {
+    let some = all.iter().take(NAMED).map(|name| format!("`{}`", printable(name)));
+    let mut text = some.collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED {
+        text.push_str(&format!(" and {} more", all.len() - NAMED));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -204,6 +219,18 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!((view.line, view.column), (Some(2), Some(1)));
+    }
+
+    #[test]
+    fn what_others_write_stays_in_its_line() {
+        for (text, shown) in [
+            ("Orders \u{1b}[2J", "Orders \u{fffd}[2J"),
+            ("a\nerror: b\r\tc", "a\u{fffd}error: b\u{fffd}\u{fffd}c"),
+            ("x\u{202e}y\u{2066}z\u{200b}\u{9b}", "x\u{fffd}y\u{fffd}z\u{fffd}\u{fffd}"),
+            ("Überweisung – 支払い", "Überweisung – 支払い"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
     }
 
     #[test]

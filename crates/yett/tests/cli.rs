@@ -47,6 +47,7 @@ fn check_tells_machines_the_same_shape_always() {
       "base_path": "",
       "fully_enforced": 2,
       "operations": 2,
+      "refusing": [],
       "title": "Notes"
     }
   },
@@ -55,6 +56,23 @@ fn check_tells_machines_the_same_shape_always() {
 }
 "#;
     assert_eq!(house.good(&["check", "--format", "json"]), golden);
+}
+
+#[test]
+fn check_tells_machines_of_a_document_that_cannot_be_read() {
+    let house = House::new();
+    std::fs::write(house.dir.path().join("latin.yaml"), b"version: 1 # caf\xe9\n").unwrap();
+    for (name, why) in [("none.yaml", "no such file"), (".", "not a plain file"), ("latin.yaml", "not UTF-8")]
+    {
+        let output = house.yett(&["check", "--format", "json", "--config", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&report["ok"], &report["apis"]), (&false.into(), &serde_json::json!({})), "{report}");
+        let first = &report["diagnostics"][0];
+        assert_eq!((&first["severity"], &first["file"]), (&"error".into(), &name.into()), "{report}");
+        assert!(first["message"].as_str().unwrap().contains(why), "{report}");
+        assert!(house.bad(&["check", "--config", name]).contains(why), "people read the same");
+    }
 }
 
 #[test]
@@ -157,6 +175,8 @@ fn schema_config_and_completions_print() {
     house.write("yett.yaml", &house.document(1));
     let config = house.good(&["config"]);
     assert!(config.contains("bind: 127.0.0.1:0  # yett.yaml:2:9 (short form)"), "{config}");
+    let order = house.good(&["order"]);
+    assert!(order.starts_with("admission\n   1 admission ") && order.contains("\nhead\n"), "{order}");
     for shell in ["bash", "zsh", "fish"] {
         assert!(house.good(&["completions", shell]).contains("yett"));
     }

@@ -193,3 +193,38 @@ fn tokens_are_bounded_and_for_one_audience() {
     assert!(house.bad(&["run", "--cores", "1"]).contains("another gateway"));
     drop(gateway);
 }
+
+/// An issuer whose keys cannot be had is told by name, with its reason, and one in a file is not asked for.
+#[test]
+fn the_keys_of_issuers_are_told() {
+    let house = House::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let issuer = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let document =
+        house.document(1).replace("issuer: local", &format!("issuer: {issuer}\n    audience: notes"));
+    house.write(
+        "yett.yaml",
+        &format!("{document}issuers: {{ idp: {{ url: \"{issuer}\", keys: {{ max_age: 1h }} }} }}\n"),
+    );
+    let gateway = Gateway::start(&house);
+    let detail = || {
+        let (status, page) = call(&gateway.admin, "GET", "/ready", None, None);
+        let detail: serde_json::Value = serde_json::from_str(page.split_once("\r\n\r\n").unwrap().1).unwrap();
+        (status, detail)
+    };
+    let failed = testkit::until_every(std::time::Duration::from_millis(50), 20, || {
+        let (_, detail) = detail();
+        detail["issuers"]["idp"]["last_error"].is_string().then_some(detail)
+    });
+    let detail = failed.unwrap_or_else(|| panic!("{:?}", detail()));
+    let idp = &detail["issuers"]["idp"];
+    assert_eq!((&detail["ready"], &detail["degraded"]), (&true.into(), &true.into()), "{detail}");
+    assert_eq!((&idp["ok"], &idp["keys"], &idp["age"]), (&false.into(), &0.into(), &serde_json::Value::Null));
+    assert_eq!(idp["url"], issuer.as_str());
+    assert!(idp["failures"].as_u64() > Some(0), "{idp}");
+    let page = call(&gateway.admin, "GET", "/metrics", None, None).1;
+    assert!(page.contains("yett_issuer_keys_usable{issuer=\"idp\"} 0"), "{page}");
+    assert!(gateway.metric("yett_issuer_keys_failures", "idp") >= 1.0, "{page}");
+    assert!(!page.contains("yett_issuer_keys_age_seconds"), "none came yet: {page}");
+}

@@ -79,6 +79,43 @@ fn documents_that_cannot_be_read() {
     );
 }
 
+/// The place and the words of what makes a file no document, whatever reads it.
+#[test]
+fn malformed_documents_say_where_and_what() {
+    let nested = |depth| format!("a:\n  b: {}1{}\n", "[".repeat(depth), "]".repeat(depth));
+    let (deep, deeper) = (nested(210), nested(300));
+    let deep_json = format!("{{\"a\":\n{}1{}}}\n", "[".repeat(300), "]".repeat(300));
+    let rows = [
+        ("openapi: 3.1.0\ninfo: {title: é, a: 1, title: b}\n", "2:24", "duplicate key `title`"),
+        ("openapi: 3.1.0\npaths:\n  /a: {}\n  /a: {}\n", "4:3", "duplicate key `/a`"),
+        ("openapi: 3.1.0\npaths: [", "", "unclosed bracket '['"),
+        ("openapi: 3.1.0\npaths:\n\t/a: {}\n", "3:", ""),
+        ("openapi: 3.1.0\npaths: a: b\n", "2:", ""),
+        ("openapi: 3.1.0\npaths: *none\n", "2:8", "an anchor that is not there"),
+        ("openapi: 3.1.0\n---\na: 1\n", "", "a second document begins here"),
+        ("{\n  \"openapi\": \"3.1.0\",\n", "", "ends too early"),
+        ("{\n  \"openapi\": \"3.1.0\"\n  \"a\": 1\n}", "3:3", "expected `,` or `}`"),
+        ("\u{feff}{\n  \"a\": 1,\n  \"a\": 1\n}", "3:5", "duplicate key `a`"),
+        ("\u{feff}a: 1\nb: 1\na: 1\n", "3:1", "duplicate key `a`"),
+        (&deep, "2:", "values lie in each other more than 200 deep"),
+        (&deeper, "2:", "values lie in each other more than 200 deep"),
+        (&deep_json, "2:", "more than 128 deep"),
+    ];
+    for (text, place, words) in rows {
+        let said = problems(text);
+        let [line] = said.as_slice() else { panic!("{text}: {said:?}") };
+        assert!(line.contains("[contract-syntax] `api.yaml` cannot be read: "), "{text}{line}");
+        assert!(line.contains(words), "{words} in {line}");
+        assert!(line.starts_with(&format!("api.yaml:{place}")), "{place} in {line}");
+        assert!(place.is_empty() || !line.starts_with("api.yaml:1:1:"), "{line}");
+        for inner in ["Options", "Policy", "budget", "breach", "Rust", "serde", " at line "] {
+            assert!(!line.contains(inner), "{line}");
+        }
+    }
+    let marked = "\u{feff}openapi: 3.1.0\ninfo: {title: t, version: '1'}\nsecurty: []\npaths: {}\n";
+    assert!(problems(marked).iter().any(|line| line.starts_with("api.yaml:3:1:")), "{:?}", problems(marked));
+}
+
 #[test]
 fn references_that_lead_in_circles() {
     let schema = |components: &str| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::{Control, Mode};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use spec::{Rate, Spanned};
 
 use super::open::Open;
@@ -21,7 +21,7 @@ const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
 const FAILURES: (&str, u32) = ("50/s", 1_000);
 
 /// What one address may ask for before it proves who calls.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Admission")]
 pub struct AdmissionSection {
@@ -32,17 +32,28 @@ pub struct AdmissionSection {
 }
 
 /// How much.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Allowance")]
 pub struct AllowanceSection {
     /// calls of one address (of IPv6 its /64) in a time, refilled evenly, as in `200/s`
     pub rate: Option<Spanned<Rate>>,
     /// calls that may come at once; with a `rate` of your own as many as it counts
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), extend("x-default-with" = "rate"))]
     pub burst: Option<Spanned<u32>>,
     /// whether calls over it are refused, only recorded, or not counted
     pub mode: spec::Mode,
+}
+
+impl Default for AdmissionSection {
+    fn default() -> Self {
+        let usual = |(rate, burst): (&str, u32)| AllowanceSection {
+            rate: rate.parse().ok().map(Spanned::nowhere),
+            burst: Some(Spanned::nowhere(burst)),
+            mode: spec::Mode::Enforce,
+        };
+        Self { anonymous: usual(ANONYMOUS), failures: usual(FAILURES) }
+    }
 }
 
 impl Default for AllowanceSection {
@@ -51,10 +62,25 @@ impl Default for AllowanceSection {
     }
 }
 
+impl AdmissionSection {
+    /// Each allowance with its name, and what it is unless set otherwise.
+    fn parts(&self) -> [(&'static str, &AllowanceSection, (&'static str, u32)); 2] {
+        [("anonymous", &self.anonymous, ANONYMOUS), ("failures", &self.failures, FAILURES)]
+    }
+}
+
 /// The section's schema.
 #[must_use]
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(AdmissionSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let section: Option<AdmissionSection> = spec::read(node, out);
+    for (name, allowance, usual) in section.iter().flat_map(AdmissionSection::parts) {
+        lower(name, allowance, usual, out);
+    }
 }
 
 /// Both allowances, each with its mode.
@@ -68,11 +94,9 @@ impl Read {
     fn of(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Self {
         let node = scope.document.section("admission");
         let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
-        Self {
-            anonymous: lower("anonymous", &section.anonymous, ANONYMOUS, out),
-            failures: lower("failures", &section.failures, FAILURES, out),
-            span: node.map(|node| node.span),
-        }
+        let [anonymous, failures] =
+            section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
+        Self { anonymous, failures, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.

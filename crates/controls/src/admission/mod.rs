@@ -34,7 +34,7 @@ use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, 
 use http::header::AUTHORIZATION;
 use spec::Cidr;
 
-pub use config::{AdmissionSection, compile, compile_open, schema};
+pub use config::{AdmissionSection, check_section, compile, compile_open, schema};
 
 use crate::address::bucket;
 use crate::hops::List;

@@ -10,7 +10,7 @@ use diagnostics::{Diagnostic, Diagnostics, Span};
 use jose::{Algorithm, KeySet, TypPolicy};
 use spec::{FileOrUrl, Issuer, ScopesFrom, Spanned, TypRule};
 
-use super::keys::{MAX_AGE, Remote};
+use super::keys;
 use super::scopes::{From, ScopeRule};
 use super::verifier::{IssuerRule, Keys, Verifier};
 use super::{Authentication, Group};
@@ -22,6 +22,13 @@ pub const LOCAL_ISSUER: &str = "urn:yett:local";
 
 /// A key set without keys.
 const EMPTY: &str = "{\"keys\":[]}";
+
+/// Reports what is wrong with the issuers that an API takes tokens of, whether an operation asks for them or not.
+pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
+    for entry in api.settings.authentication.keys() {
+        let _ = verifier(api, entry, out);
+    }
+}
 
 /// Compiles authentication for one operation. No control: anyone may call it.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
@@ -151,10 +158,9 @@ fn issuer_rule(
 }
 
 fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diagnostics) -> Option<Keys> {
-    let remote = |jwks: Option<String>| {
-        let issuer = issuer.url.as_ref()?.as_str().to_owned();
-        Some(Keys::Remote(Remote { issuer, jwks, max_age: MAX_AGE }))
-    };
+    if let Some(remote) = keys::remote(issuer) {
+        return Some(Keys::Remote(remote));
+    }
     let (text, span): (Arc<[u8]>, Span) = match (&issuer.jwks, issuer.local) {
         (_, true) => match api.gateway.local_jwks {
             Some(text) => (text.into(), issuer.span),
@@ -165,9 +171,9 @@ fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diag
                     .map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into()));
             }
         },
-        (None, false) => return remote(None),
+        (None, false) => return None,
         (Some(jwks), false) => match &jwks.value {
-            FileOrUrl::Url(url) => return remote(Some(url.as_str().to_owned())),
+            FileOrUrl::Url(_) => return None,
             FileOrUrl::File(file) => match api.gateway.assets.get(file.path()) {
                 Some(text) => (Arc::clone(text), jwks.span),
                 None => {

@@ -31,8 +31,9 @@ use smallvec::SmallVec;
 use crate::security::Challenge;
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
-pub use config::{LOCAL_ISSUER, compile};
+pub use config::{LOCAL_ISSUER, check_issuers, compile};
 use keys::KeySource;
+pub use keys::{IssuerState, KeyStatus, issuer_states};
 use verifier::{Checked, CoreVerifier, FaultOf, Verifier, Why};
 
 /// A verifier and the schemes of the contract for which it stands.

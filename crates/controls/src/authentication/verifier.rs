@@ -89,6 +89,11 @@ fn source_key(keys: &Keys) -> String {
     }
 }
 
+/// The name under which all who take an issuer with these keys share their source.
+pub(super) fn source_name(issuer: &str, keys: &Keys) -> String {
+    format!("{issuer}\n{}", source_key(keys))
+}
+
 /// What became of a token.
 #[derive(Debug)]
 pub enum Checked {
@@ -173,7 +178,7 @@ impl CoreVerifier {
     #[must_use]
     pub fn attach(verifier: &Arc<Verifier>, core: &CoreContext) -> Self {
         let source = |rule: &IssuerRule| {
-            let key = format!("{}\n{}", rule.issuer, source_key(&rule.keys));
+            let key = source_name(&rule.issuer, &rule.keys);
             let source = core.keyed.get_or_make("issuer-keys", &key, || match &rule.keys {
                 Keys::Remote(remote) => KeySource::remote(remote.clone()),
                 Keys::Fixed(keys, _) => KeySource::fixed(Arc::clone(keys)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diagnostics::{Diagnostic, Diagnostics};
 use engine::Mode;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use spec::{Node, Strings};
 
 use super::{Authorization, Require};
@@ -35,7 +35,7 @@ pub struct Required {
 }
 
 /// Whether the added rule counts. There is no `off`: leave the rule out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleMode {
     /// Recorded only.
@@ -49,6 +49,11 @@ pub enum RuleMode {
 #[must_use]
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(AuthorizationSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let _: Option<AuthorizationSection> = spec::read(node, out);
 }
 
 /// Compiles authorization for one operation: the contract's scopes, and the added rule if there is one.

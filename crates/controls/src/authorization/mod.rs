@@ -21,7 +21,7 @@ use http::header::AUTHORIZATION;
 
 use crate::security::{Alternative, Challenge, Need};
 
-pub use config::{AuthorizationSection, compile, schema};
+pub use config::{AuthorizationSection, check_section, compile, schema};
 pub use require::Require;
 
 /// The control, as compiled for the operations of one API with the same `security`.

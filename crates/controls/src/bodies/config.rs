@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use diagnostics::{Diagnostic, Diagnostics, Span};
+use diagnostics::{Diagnostic, Diagnostics};
 use engine::Control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Mode, Size, Spanned};
+use spec::{Mode, Node, Size, Spanned};
 
 use super::Bodies;
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
@@ -123,6 +123,14 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(BodiesSection)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let section: Option<BodiesSection> = spec::read(node, out);
+    if let Some(section) = section {
+        check_ranges(&section, Some(node), out);
+    }
+}
+
 /// Compiles it for an operation: where the contract declares a body, or the document has the section.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     if scope.kind != OperationKind::Declared {
@@ -139,7 +147,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             None => BodiesSection::default(),
             Some(node) => spec::read(node, out)?,
         };
-        check(&section, span, out)?;
+        check_ranges(&section, scope.section, out)?;
         let max = section.max.bytes();
         let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
         let mode = mode(section.mode);
@@ -148,7 +156,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }
 
-fn check(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> Option<()> {
+fn check_ranges(section: &BodiesSection, node: Option<&Node>, out: &mut Diagnostics) -> Option<()> {
     let max = section.max;
     let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
     if max.bytes() == 0 || max.bytes() > bound {
@@ -169,11 +177,12 @@ fn check(section: &BodiesSection, span: Option<Span>, out: &mut Diagnostics) -> 
     let mut good = Some(());
     for (key, value, range) in ranges.into_iter().filter(|(_, value, range)| !range.contains(value)) {
         let help = format!("write from {} to {}", range.start(), range.end());
-        let found = Diagnostic::error("bodies", format!("`{key}: {value}` is out of range")).help(help);
-        out.push(match span {
-            Some(span) => found.at(span),
-            None => found,
+        let at = node.map(|node| {
+            let path: Vec<&str> = key.split('.').collect();
+            node.at(&path).unwrap_or(node).span
         });
+        let found = Diagnostic::error("bodies", format!("`{key}: {value}` is out of range"));
+        out.push(found.maybe_at(at).help(help));
         good = None;
     }
     good
@@ -197,7 +206,7 @@ mod tests {
             let json = JsonSection { depth, values, ..JsonSection::default() };
             let section = BodiesSection { ratio, json, ..BodiesSection::default() };
             let mut out = Diagnostics::new();
-            assert_eq!(check(&section, None, &mut out).is_some(), errors == 0);
+            assert_eq!(check_ranges(&section, None, &mut out).is_some(), errors == 0);
             assert_eq!(out.count(diagnostics::Severity::Error), errors, "{ratio} {depth} {values}");
         }
     }

@@ -24,7 +24,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use tape::ErrorKind;
 
-pub use config::{BodiesSection, Coding, JsonSection, compile, schema};
+pub use config::{BodiesSection, Coding, JsonSection, check_section, compile, schema};
 
 use crate::rewrite::sized;
 use decode::{Failure, Limits, decode};

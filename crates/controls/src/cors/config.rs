@@ -56,6 +56,14 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(CorsSection)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let section: Option<CorsSection> = spec::read(node, out);
+    if let Some(section) = section {
+        settings(&section, out);
+    }
+}
+
 /// Compiles it for an operation.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     let (Some(node), false) = (scope.section, scope.kind == OperationKind::WellKnown) else {
@@ -64,7 +72,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let share = format!("cors:{:?}", node.span);
     let section = scope.api.share(&share, || {
         let read: Option<CorsSection> = spec::read(node, out);
-        read.and_then(|section| check(&section, out).map(|settings| (section, settings)))
+        read.and_then(|section| settings(&section, out).map(|settings| (section, settings)))
     });
     let Some((section, settings)) = &*section else { return Vec::new() };
     if section.mode == Mode::Off {
@@ -89,7 +97,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     }]
 }
 
-fn check(section: &CorsSection, out: &mut Diagnostics) -> Option<Arc<super::Settings>> {
+fn settings(section: &CorsSection, out: &mut Diagnostics) -> Option<Arc<super::Settings>> {
     let before = out.has_errors();
     let mut failed = false;
     let mut wrong = |span, message: String, help: &str| {

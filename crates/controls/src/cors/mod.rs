@@ -23,7 +23,7 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
-pub use config::{CorsSection, compile, schema};
+pub use config::{CorsSection, check_section, compile, schema};
 
 /// Which origins are allowed.
 #[derive(Debug)]

@@ -83,6 +83,12 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Vec<LimitSection>)
 }
 
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let read: Option<Vec<Spanned<LimitSection>>> = spec::read(node, out);
+    build(&read.unwrap_or_default(), ("", None), node.span, out);
+}
+
 /// Compiles it for an operation: one control for what is enforced and one for what is in shadow. A section of the API counts
 /// all of its operations together, one of an operation counts that operation.
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {

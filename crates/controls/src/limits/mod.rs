@@ -30,7 +30,7 @@ use http::HeaderValue;
 use smallvec::SmallVec;
 
 pub use calendar::Window;
-pub use config::{LimitSection, Per, compile, schema};
+pub use config::{LimitSection, Per, check_section, compile, schema};
 
 use crate::address::bucket;
 

@@ -158,8 +158,12 @@ impl<'a> Setup<'a> {
         let mut found = Diagnostics::new();
         let mut sources = Sources::default();
         let file = sources.add("yett.yaml", self.document);
-        let section =
-            spec::SectionSpec { name: "authorization", top: false, schema: crate::authorization::schema };
+        let section = spec::SectionSpec {
+            name: "authorization",
+            top: false,
+            schema: crate::authorization::schema,
+            check: crate::authorization::check_section,
+        };
         let node = spec::parse(self.document, file, &mut found).unwrap();
         let resolved = spec::resolve(&node, None, &[section], &mut found);
         let resolved = resolved.unwrap_or_else(|| panic!("{found:#?}"));

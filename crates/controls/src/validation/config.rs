@@ -67,6 +67,15 @@ pub enum Word {
 }
 
 impl Word {
+    const fn of(what: OnUndeclared) -> Self {
+        match what {
+            OnUndeclared::Refuse => Word::Refuse,
+            OnUndeclared::Strip => Word::Strip,
+            OnUndeclared::Report => Word::Report,
+            OnUndeclared::Allow => Word::Allow,
+        }
+    }
+
     const fn get(self) -> OnUndeclared {
         match self {
             Word::Refuse => OnUndeclared::Refuse,
@@ -79,49 +88,44 @@ impl Word {
 
 /// `undeclared`: one word, or one for each place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct UndeclaredSection {
-    /// Query parameters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<Word>,
-    /// Cookies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cookie: Option<Word>,
-    /// Header fields.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    header: Option<Word>,
-    /// Properties of bodies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    property: Option<Word>,
-}
+pub struct UndeclaredSection(Places);
 
 impl UndeclaredSection {
     pub(super) fn get(self) -> Undeclared {
-        let usual = Undeclared::default();
+        let Places { query, cookie, header, property } = self.0;
         Undeclared {
-            query: self.query.map_or(usual.query, Word::get),
-            cookie: self.cookie.map_or(usual.cookie, Word::get),
-            header: self.header.map_or(usual.header, Word::get),
-            property: self.property.map_or(usual.property, Word::get),
+            query: query.get(),
+            cookie: cookie.get(),
+            header: header.get(),
+            property: property.get(),
         }
     }
 }
 
-/// The long form, as serde and schemars see it.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// The long form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 struct Places {
-    /// query parameters: `refuse` unless said otherwise
-    #[serde(default)]
-    query: Option<Word>,
-    /// cookies: `strip` unless said otherwise
-    #[serde(default)]
-    cookie: Option<Word>,
-    /// header fields: `allow` unless said otherwise; those that HTTP itself and every client use are never undeclared
-    #[serde(default)]
-    header: Option<Word>,
-    /// properties of JSON and form bodies where the schema does not decide: `report` unless said otherwise
-    #[serde(default)]
-    property: Option<Word>,
+    /// query parameters
+    query: Word,
+    /// cookies
+    cookie: Word,
+    /// header fields; those that HTTP itself and every client use are never undeclared
+    header: Word,
+    /// properties of JSON and form bodies where the schema does not decide
+    property: Word,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let Undeclared { query, cookie, header, property } = Undeclared::default();
+        Self {
+            query: Word::of(query),
+            cookie: Word::of(cookie),
+            header: Word::of(header),
+            property: Word::of(property),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for UndeclaredSection {
@@ -149,14 +153,11 @@ impl<'de> Deserialize<'de> for UndeclaredSection {
                         ));
                     }
                 };
-                let all = Some(word);
-                Ok(UndeclaredSection { query: all, cookie: all, header: all, property: all })
+                Ok(UndeclaredSection(Places { query: word, cookie: word, header: word, property: word }))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<UndeclaredSection, A::Error> {
-                let Places { query, cookie, header, property } =
-                    Places::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(UndeclaredSection { query, cookie, header, property })
+                Places::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(UndeclaredSection)
             }
         }
 
@@ -180,6 +181,11 @@ impl JsonSchema for UndeclaredSection {
 #[must_use]
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(ValidationSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let _: Option<ValidationSection> = spec::read(node, out);
 }
 
 /// What an API's section says of the undeclared, for the import of its contract. Faults in the section are reported when the

@@ -23,7 +23,9 @@ use engine::{Attached, Call, Code, Control, CoreContext, Mode, Needs, Step, Verd
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-pub use config::{Opaque, UndeclaredSection, ValidationSection, Word, compile, schema, undeclared};
+pub use config::{
+    Opaque, UndeclaredSection, ValidationSection, Word, check_section, compile, schema, undeclared,
+};
 
 /// What a section comes to for one operation.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,11 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
-use super::{Api, ContractSource, Document};
+use super::{AcceptUnenforced, Api, ContractSource, Deadlines, Document, Upstream};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// Signature algorithms that tokens may use (RFC 7518 §3.1, RFC 9864); `none` and the symmetric ones are not among them.
 const ALGORITHMS: [&str; 11] =
@@ -20,6 +21,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     listeners(document, out);
     issuers(document, out);
     for (name, upstream) in &document.upstreams {
+        deadlines(name, upstream, tree, out);
         if upstream.targets.is_empty()
             && tree.at(&["upstreams", name, "targets"]).is_some_and(|n| n.items().is_empty())
         {
@@ -32,16 +34,21 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     }
 }
 
+/// Whether a listener, an issuer, an upstream or an API may be called so: 1 to 128 ASCII letters, digits and `-_.:/~%[]`.
 /// Names end up in metrics, logs and file names.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/~%[]".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(known)
+}
+
+/// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
     for group in ["listeners", "issuers", "upstreams", "apis"] {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
-            let good = !entry.key.is_empty()
-                && entry.key.len() <= 128
-                && entry.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/~%[]".contains(&byte));
             // What the short form made carries the name of an API, which is looked at itself.
-            if !good && !matches!(entry.value.origin, Origin::Sugar(_)) {
+            if !is_name(&entry.key) && !matches!(entry.value.origin, Origin::Sugar(_)) {
                 let message = format!("`{}` is not a name", entry.key.escape_debug());
                 let help = "use letters, digits, `-`, `_` and `.`, at most 128";
                 out.push(Diagnostic::error("invalid-name", message).at(entry.key_span).help(help));
@@ -52,7 +59,16 @@ fn names(tree: &Node, out: &mut Diagnostics) {
 
 fn listeners(document: &Document, out: &mut Diagnostics) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let admin = document.admin.bind.value.address();
     for (name, listener) in &document.listeners {
+        if overlap(listener.bind.address(), admin) {
+            let message = format!(
+                "the listener `{name}` on `{}` is in the way of the admin listener on `{admin}`",
+                listener.bind.value
+            );
+            let help = "give one of them another port: the admin listener's is in `admin: { bind: … }`";
+            out.push(Diagnostic::error("conflict", message).at(listener.bind.span).help(help));
+        }
         let address = listener.bind.value.to_string();
         let fixed = listener.bind.address().port() != 0;
         if fixed && let Some(other) = seen.insert(address.clone(), name) {
@@ -66,6 +82,26 @@ fn listeners(document: &Document, out: &mut Diagnostics) {
             let message = format!("`{streams}` streams are out of bounds");
             out.push(Diagnostic::error("invalid-value", message).at(listener.span).help("write 1 to 10000"));
         }
+    }
+}
+
+/// Whether two sockets want the same port of the same address; an unspecified address is all of its kind, and that of
+/// IPv6 those of IPv4 too. Port 0 is one of the system's choice.
+fn overlap(left: SocketAddr, right: SocketAddr) -> bool {
+    let covers = |wide: SocketAddr, narrow: SocketAddr| {
+        wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4()) || wide.ip() == narrow.ip()
+    };
+    left.port() == right.port() && left.port() != 0 && (covers(left, right) || covers(right, left))
+}
+
+/// A deadline of no time lets no call through.
+fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
+    let Deadlines { connect, first_byte, total, idle } = &upstream.deadlines;
+    let all = [("connect", connect), ("first_byte", first_byte), ("total", total), ("idle", idle)];
+    for (key, _) in all.into_iter().filter(|(_, deadline)| deadline.get().is_zero()) {
+        let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
+        let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
+        out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));
     }
 }
 
@@ -126,6 +162,12 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
                 out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
             }
         }
+        let max_age = issuer.keys.max_age;
+        if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
+            let message = format!("keys cannot serve for `{}` without news of their issuer", max_age.value);
+            let help = "write from `1m` to `7d`: a key that was withdrawn meanwhile still opens the gate";
+            out.push(Diagnostic::error("invalid-value", message).at(max_age.span).help(help));
+        }
         if issuer.leeway.get().as_secs() > 300 {
             let message = format!("a leeway of `{}` keeps expired tokens alive", issuer.leeway.value);
             out.push(
@@ -156,6 +198,16 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         }
     }
     contract(api, out);
+    if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
+        for pointer in pointers {
+            let (file, path) = pointer.split_once('#').unwrap_or(("-", &pointer.value));
+            if file.is_empty() || !path.starts_with('/') {
+                let message = format!("`{}` is not a JSON Pointer", pointer.value);
+                let help = "write it as `yett check` does, as in `/paths/~1orders/get` or `other.yaml#/a`";
+                out.push(Diagnostic::error("invalid-value", message).at(pointer.span).help(help));
+            }
+        }
+    }
     if let Some(base) = &api.base_path {
         let bad = !base.starts_with('/')
             || base.ends_with('/')

@@ -20,6 +20,9 @@ pub struct Issuer {
     /// where its keys are, when discovery is not wanted
     #[serde(default)]
     pub jwks: Option<Spanned<FileOrUrl>>,
+    /// keys that come from the network
+    #[serde(default)]
+    pub keys: IssuerKeys,
     /// audience that a token must name when an API does not say
     #[serde(default)]
     pub audience: Option<Strings>,
@@ -38,6 +41,21 @@ pub struct Issuer {
     /// scopes that a role stands for, by role
     #[serde(default)]
     pub roles: BTreeMap<String, Strings>,
+}
+
+/// How keys that come from the network are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct IssuerKeys {
+    /// how long the last good keys serve while the issuer cannot be asked, from `1m` to `7d`; then no token of it is good
+    pub max_age: Spanned<Duration>,
+}
+
+impl Default for IssuerKeys {
+    /// A day: an outage of a provider ends within it, and a key that was stolen does not serve for a week.
+    fn default() -> Self {
+        Self { max_age: Spanned::nowhere(Duration::from_secs(24 * 3600)) }
+    }
 }
 
 fn default_leeway() -> Spanned<Duration> {

@@ -6,6 +6,7 @@
 mod api;
 mod check;
 pub(crate) use check::audience_missing;
+pub use check::is_name;
 mod issuer;
 mod listener;
 mod record;
@@ -15,7 +16,7 @@ mod upstream;
 
 pub use api::{Api, Authentication, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
-pub use issuer::{Issuer, ScopesFrom, TypRule};
+pub use issuer::{Issuer, IssuerKeys, ScopesFrom, TypRule};
 pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};

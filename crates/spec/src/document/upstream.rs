@@ -38,13 +38,22 @@ pub struct Target {
 #[serde(default)]
 pub struct Deadlines {
     /// to connect, the TLS handshake included
+    #[schemars(extend("not" = no_time()))]
     pub connect: Duration,
     /// from the request's end to the first byte of the answer
+    #[schemars(extend("not" = no_time()))]
     pub first_byte: Duration,
     /// the whole call, up to the head of an answer that streams
+    #[schemars(extend("not" = no_time()))]
     pub total: Duration,
     /// between two bytes of an answer that streams
+    #[schemars(extend("not" = no_time()))]
     pub idle: Duration,
+}
+
+/// What no deadline may be.
+fn no_time() -> serde_json::Value {
+    serde_json::json!({ "pattern": "^(0+(ms|s|m|h|d))+$" })
 }
 
 impl Default for Deadlines {

@@ -182,7 +182,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             _ => Err(Fault::Other {
                 code: "wrong-type",
                 message: format!("expected one of `{}`, found {}", variants.join("`, `"), self.node.kind()),
-                help: None,
+                help: Some(String::from("write one of them")),
             }),
         };
         // A variant's value cannot be left out on its own, so the whole goes.

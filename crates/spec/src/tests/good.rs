@@ -107,3 +107,40 @@ fn every_property_of_the_schema_says_what_it_is() {
         );
     }
 }
+
+/// `key:` with nothing after it is taken by the reader and by editors alike, or by neither; so are pointers.
+#[test]
+fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
+    let validator = validator();
+    let with = |place: &str, line: &str| TEN_LINES.replace(place, &format!("{line}\n{place}"));
+    let cases = [
+        (with("    upstream:", "    accept_unenforced: [/a, \"b.yaml#/c\"]"), true),
+        (with("    upstream:", "    accept_unenforced: [\"#/a\"]"), false),
+        (with("    upstream:", "    accept_unenforced: [a]"), false),
+        (with("apis:", "admin:"), true),
+        (with("apis:", "record:"), true),
+        (with("apis:", "gate:"), true),
+        (with("apis:", "profiles:"), true),
+        (with("apis:", "profiles: { a: }"), true),
+        (with("apis:", "environments:"), true),
+        (with("apis:", "environments: { a: }"), true),
+        (with("    upstream:", "    operations:"), true),
+        (with("    upstream:", "    operations: { a: { validation: } }"), true),
+        (TEN_LINES.replace("validation: {", "validation:\n    #{"), true),
+        (TEN_LINES.replace("limits: [", "limits:\n    #["), false),
+        (with("apis:", "issuers:"), true),
+        (with("apis:", "upstreams:"), true),
+        (with("apis:", "trusted_hops:"), false),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: } }"), true),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { connect: 0s } } }"), false),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { total: 0m0ms } } }"), false),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { idle: 10ms } } }"), true),
+        (with("apis:", "listeners: { a: { bind: 127.0.0.1:1, tls: } }").replace("listen:", "#"), true),
+        (TEN_LINES.split("apis:").next().unwrap_or_default().to_owned() + "apis:\n", false),
+    ];
+    for (text, taken) in cases {
+        let found = lines(&outcome(&text, None));
+        assert_eq!(found.is_empty(), taken, "{text}{found:?}");
+        assert_eq!(validator.is_valid(&json(&tree(&text))), taken, "{text}");
+    }
+}

@@ -118,6 +118,45 @@ fn an_environment_changes_a_profile_and_says_so() {
     }
 }
 
+/// What the short form stands for in an environment or a profile is theirs.
+#[test]
+fn the_short_form_of_an_environment_says_so() {
+    let text = format!(
+        "{TEN_LINES}profiles: {{ p: {{ issuer: local }} }}\n\
+         environments: {{ prod: {{ listen: 127.0.0.1:9, apis: {{ orders: {{ upstream: http://u }} }} }} }}\n"
+    );
+    let text = text.replace("    issuer: local\n", "    profile: p\n");
+    let outcome = good(&text, Some("prod"));
+    let printed = print(outcome.resolved.as_ref().expect("resolved"), &outcome.sources);
+    for line in [
+        "    bind: 127.0.0.1:9  # environment prod (yett.yaml:11:33)",
+        "      - url: http://u  # environment prod (yett.yaml:11:74)",
+        "    upstream: orders  # environment prod (yett.yaml:11:74)",
+        "    local: true  # profile p (yett.yaml:10:26)",
+        "          - local  # profile p (yett.yaml:10:26)",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+}
+
+/// Sections that nobody wrote are printed by their defaults, and are no part of what is compiled.
+#[test]
+fn sections_that_nobody_wrote_are_printed_and_not_compiled() {
+    let text = TEN_LINES.replace("    validation: { request: enforce, response: shadow }\n", "");
+    let outcome = good(&text, None);
+    let resolved = outcome.resolved.as_ref().expect("resolved");
+    let printed = print(resolved, &outcome.sources);
+    for part in ["gate:\n  calls: 5/s  # default\n", "    validation:\n      request: enforce  # default\n"] {
+        assert!(printed.contains(part), "{part}\n{printed}");
+    }
+    assert!(resolved.api("orders").expect("the API").section("validation").is_none());
+    assert!(resolved.tree.at(&["apis", "orders", "validation"]).is_none());
+    let without = text.replace("contract: ./openapi.yaml", "contract: none\n    allow: [GET /x]");
+    let outcome = good(&without, None);
+    let printed = print(outcome.resolved.as_ref().expect("resolved"), &outcome.sources);
+    assert!(!printed.contains("validation"), "there is no contract to hold calls to\n{printed}");
+}
+
 #[test]
 fn the_short_form_prints_with_its_places() {
     let outcome = good(TEN_LINES, None);

@@ -1,11 +1,12 @@
 //! `yett check`: everything that is wrong, at once, without network.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use compile::{ApiSummary, Compiled, Input};
-use diagnostics::{Diagnostics, Sources};
+use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use engine::snapshot::Live;
 use serde_json::json;
 
@@ -31,7 +32,15 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let which = &arguments.which;
     let spinner = terminal::spin("compiling");
-    let loaded = load::load(&which.config, which.env.as_deref(), None)?;
+    let loaded = match load::load(&which.config, which.env.as_deref(), None) {
+        Ok(loaded) => loaded,
+        Err(why) if arguments.format == Format::Json => {
+            drop(spinner);
+            terminal::out(unread(&which.config, why));
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(why) => return Err(why),
+    };
     let mut sources = Sources::default();
     let result = compile_once(&loaded, which.env.as_deref(), &mut sources);
     drop(spinner);
@@ -69,6 +78,15 @@ pub(crate) fn compile_once(
     compile::compile(&input, None, sources)
 }
 
+/// Operations that an accepted gap shuts: enforced to the last part, and of no use to anybody.
+pub(super) fn refusing(operations: &[&str]) -> String {
+    format!(
+        "closed: {} operations refuse every call, since none of the credentials that they take can be verified: {}",
+        operations.len(),
+        render::names(operations)
+    )
+}
+
 fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) {
     let text = render::human(diagnostics, sources, terminal::color());
     if !text.is_empty() {
@@ -85,9 +103,22 @@ fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSum
             "{}{title}: {} operations under `{}/`, {} fully enforced",
             api.name, api.operations, api.base_path, api.fully_enforced
         ));
+        if !api.refusing.is_empty() {
+            let ids: Vec<&str> = api.refusing.iter().map(String::as_str).collect();
+            terminal::out(format_args!("{}: {}", api.name, refusing(&ids)));
+        }
     }
     let word = if diagnostics.has_errors() { "not good" } else { "good" };
     terminal::out(format_args!("{name}: {word}, {}", render::tally(diagnostics)));
+}
+
+/// The report on a document that could not be read: machines get one shape, whatever is wrong.
+fn unread(config: &Path, why: String) -> String {
+    let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
+    let file = sources.add(config.display().to_string(), "");
+    let start = Span { file, start: 0, end: 0 };
+    found.push(Diagnostic::error("file-missing", why).at(start).help("name the document by `--config`"));
+    as_json(&found, &sources, &[])
 }
 
 fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) -> String {
@@ -100,6 +131,7 @@ fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) ->
                 "base_path": api.base_path,
                 "operations": api.operations,
                 "fully_enforced": api.fully_enforced,
+                "refusing": api.refusing,
             });
             (api.name.as_str(), about)
         })

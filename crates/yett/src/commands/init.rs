@@ -6,12 +6,13 @@
 mod contract;
 mod fetch;
 mod files;
+mod issuer;
+mod moved;
 mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::contract::{Api, SecurityScheme};
 use clap::Args;
 
 use super::Outcome;
@@ -43,7 +44,19 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    if let Some(name) = arguments.name.as_deref().filter(|name| !spec::is_name(name)) {
+        let shown = name.escape_debug();
+        return Err(format!(
+            "`--name`: `{shown}` is not a name: use letters, digits, `-`, `_` and `.`, at most 128"
+        ));
+    }
     let folder = crate::load::folder(&arguments.out);
+    if !folder.is_dir() {
+        let shown = folder.display();
+        return Err(format!(
+            "there is no folder `{shown}` to write into: make it, or write elsewhere with `--out`"
+        ));
+    }
     let mut files = Files::new(&folder, arguments.force);
     files.plan(&arguments.out, Vec::new())?;
     let spinner = terminal::spin("reading the contract");
@@ -57,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             return Err(String::from("the contract cannot be used as it is; nothing was written"));
         }
     };
-    let issuer = issuer(arguments, &imported.api)?;
+    let (issuer, passed_over) = issuer::choose(arguments.issuer.as_deref(), &imported.api)?;
     let name = arguments.name.clone().unwrap_or_else(|| slug(&imported.api.title));
     let accepted = (!imported.accepted.is_empty()).then(|| format!("{}.unenforced.yaml", stem(&place)));
     if let Some(file) = &accepted {
@@ -76,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     );
     files.replace(&arguments.out, text.into_bytes());
     files.write()?;
-    report::show(arguments, &imported, &issuer, &files);
+    report::show(arguments, &imported, &issuer, &passed_over, &files);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -98,13 +111,13 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
         text.push_str(&line);
         text.push('\n');
     };
-    line(format!("  {}:", written.name));
+    line(format!("  {}:", scalar(written.name)));
     line(format!("    contract: {}", scalar(written.contract)));
-    line(format!("    upstream: {}", arguments.upstream.as_str().trim_end_matches('/')));
+    line(format!("    upstream: {}", scalar(arguments.upstream.as_str().trim_end_matches('/'))));
     line(format!("    issuer: {}", scalar(written.issuer)));
     match &arguments.audience {
         Some(audience) => line(format!("    audience: {}", scalar(audience))),
-        None if written.issuer != "local" => line(format!("    audience: {}", written.name)),
+        None if written.issuer != "local" => line(format!("    audience: {}", scalar(written.name))),
         None => {}
     }
     if written.unsecured {
@@ -161,26 +174,6 @@ fn acceptance(accepted: &[(String, String)]) -> String {
         text.push_str(&format!("{}: {}\n", quoted(pointer), quoted(reason)));
     }
     text
-}
-
-/// Who signs tokens: as said, else the contract's OpenID provider, else the gateway itself.
-fn issuer(arguments: &Arguments, api: &Api) -> Result<String, String> {
-    if let Some(issuer) = &arguments.issuer {
-        if issuer != "local" {
-            let url: Result<spec::Url, _> = issuer.parse();
-            url.map_err(|error| format!("`--issuer`: {error}"))?;
-        }
-        return Ok(issuer.clone());
-    }
-    let discovered = api.schemes.values().find_map(|scheme| match scheme {
-        SecurityScheme::OpenIdConnect { url } => {
-            let issuer = url.split_once("/.well-known/").map_or(url.as_str(), |(issuer, _)| issuer);
-            let good = issuer.parse::<spec::Url>().is_ok_and(|url| url.is_https() || url.is_loopback());
-            good.then(|| issuer.to_owned())
-        }
-        _ => None,
-    });
-    Ok(discovered.unwrap_or_else(|| String::from("local")))
 }
 
 /// A name for the API: of its title, in lower case.

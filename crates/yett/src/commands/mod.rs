@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod init;
+mod order;
 mod reload;
 mod run;
 mod schema;
@@ -47,6 +48,8 @@ enum Command {
     Config(config::Arguments),
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Print in which order controls look at a call, and why
+    Order,
     /// Print completions for a shell
     Completions(completions::Arguments),
 }
@@ -62,6 +65,7 @@ impl Cli {
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),
             Command::Schema => schema::run(),
+            Command::Order => order::run(),
             Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|why| {

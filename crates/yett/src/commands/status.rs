@@ -6,7 +6,7 @@ use clap::Args;
 use manage_api::{ReloadOutcome, ReloadReport, Status};
 
 use super::{Outcome, Running};
-use crate::terminal;
+use crate::{render, terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -64,5 +64,8 @@ pub(super) fn line(diagnostic: &manage_api::DiagnosticView) -> String {
         _ => String::new(),
     };
     let help = diagnostic.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-    format!("  {place}{}[{}]: {}{help}", diagnostic.severity, diagnostic.code, diagnostic.message)
+    render::printable(&format!(
+        "  {place}{}[{}]: {}{help}",
+        diagnostic.severity, diagnostic.code, diagnostic.message
+    ))
 }

@@ -7,13 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use controls::authentication::IssuerState;
+use diagnostics::without_userinfo;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use manage_api::ReloadOutcome;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use telemetry::{Kind, Sample};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -79,25 +81,71 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
     }
 }
 
-/// Ready means: calls are taken. A reload that failed and a log that cannot be written are details.
+/// Ready means: calls are taken. A reload that failed, a log that cannot be written and an issuer that cannot be asked for its
+/// keys are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
     let reload = status.last_reload.as_ref();
     let fault = gateway.telemetry().log_fault();
     let failed = reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
+    let issuers = gateway.issuer_states();
+    let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
+    let now = gateway.clock.unix().seconds();
+    let issuers: Map<String, Value> =
+        issuers.into_iter().map(|issuer| (issuer.name.clone(), issuer_detail(&issuer, now))).collect();
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some(),
+        "degraded": failed || fault.is_some() || keyless,
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
         "access_log": { "ok": fault.is_none(), "fault": fault },
+        "issuers": issuers,
         "last_reload": reload,
     });
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     respond(code, "application/json", detail.to_string())
+}
+
+/// One issuer's keys: whether tokens can be verified, how old they are, when they came (seconds since 1970), and why not.
+fn issuer_detail(issuer: &IssuerState, now: u64) -> Value {
+    let keys = &issuer.keys;
+    let age = keys.age.map(|age| age.as_secs());
+    json!({
+        "url": without_userinfo(&issuer.url),
+        "ok": keys.usable,
+        "keys": keys.keys,
+        "age": age,
+        "last_success": age.map(|age| now.saturating_sub(age)),
+        "failures": keys.failures,
+        "last_error": keys.error.as_deref().map(without_userinfo),
+    })
+}
+
+/// The same as metrics, one series per issuer of the document.
+fn issuer_samples(gateway: &Gateway) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for issuer in gateway.issuer_states() {
+        let keys = &issuer.keys;
+        let mut gauge = |name, help, value| {
+            let labels = vec![("issuer", issuer.name.clone())];
+            all.push(Sample { name, help, kind: Kind::Gauge, labels, value });
+        };
+        let usable = f64::from(u8::from(keys.usable));
+        gauge("yett_issuer_keys_usable", "Whether tokens of an issuer can be verified.", usable);
+        gauge("yett_issuer_keys", "Keys of an issuer that can be used.", keys.keys as f64);
+        let failures = keys.failures as f64;
+        gauge("yett_issuer_keys_failures", "Fetches of an issuer's keys that failed in a row.", failures);
+        if let Some(age) = keys.age {
+            let help = "Time since the last fetch that brought keys of an issuer.";
+            gauge("yett_issuer_keys_age_seconds", help, age.as_secs_f64());
+        }
+    }
+    // A metric's series stand together.
+    all.sort_by_key(|sample| sample.name);
+    all
 }
 
 fn samples(gateway: &Gateway) -> Vec<Sample> {
@@ -141,6 +189,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
             value: number(count),
         });
     }
+    all.extend(issuer_samples(gateway));
     all
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use compile::{Compiled, Contracts, Input};
-use controls::authentication::{CacheCounts, TokenCache};
+use controls::authentication::{CacheCounts, IssuerState, TokenCache, issuer_states};
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
 use engine::snapshot::Live;
@@ -74,6 +74,12 @@ impl Gateway {
             misses: sum.misses + one.misses,
             evicted: sum.evicted + one.evicted,
         })
+    }
+
+    /// How the keys of each issuer on the network are.
+    pub(super) fn issuer_states(&self) -> Vec<IssuerState> {
+        let current = self.current.lock();
+        issuer_states(&current.compiled.resolved.document, &self.keyed, self.clock.now())
     }
 
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.

@@ -1,8 +1,11 @@
-//! Watching the document and its files: the folders they lie in, since editors and deployments replace files rather than
-//! write into them. An event is only a hint; whether anything changed is decided by content.
+//! Watching the document and its files: the folders they lie in, since editors and deployments replace files, folders and
+//! links rather than write into them; [`paths`] says which names decide. An event is only a hint; whether anything changed
+//! is decided by content.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+mod paths;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,12 +15,15 @@ use tokio::sync::Notify;
 
 use super::gateway::Gateway;
 use super::reload::{self, Reason};
-use crate::{load, terminal};
+use crate::terminal;
 
 /// Quiet time after the last event before files are read, so that a set of files is read when it is complete.
 const QUIET: Duration = Duration::from_millis(150);
 /// Longest time that events can put a reload off.
 const PATIENCE: u32 = 20;
+
+/// Watched folders, and what each is on the disk.
+type Folders = BTreeMap<PathBuf, paths::Identity>;
 
 /// Watches until dropped.
 pub(super) struct Watch {
@@ -41,7 +47,7 @@ pub(super) fn start(gateway: &Arc<Gateway>) -> Watch {
             // Reading files makes events of access, which must not lead to reading them again.
             let changes = !matches!(event.kind, EventKind::Access(_));
             let files = wanted.lock();
-            if changes && event.paths.iter().any(|path| matters(path, &files)) {
+            if changes && event.paths.iter().any(|path| files.contains(path)) {
                 woken.notify_one();
             }
         }
@@ -56,8 +62,10 @@ pub(super) fn start(gateway: &Arc<Gateway>) -> Watch {
         }
     };
     let watcher = Arc::new(Mutex::new(watcher));
-    let mut folders = BTreeSet::new();
+    let mut folders = Folders::new();
     follow(gateway, &watcher, &files, &mut folders);
+    // What happened since the files were read was seen by nobody.
+    hint.notify_one();
     let task = tokio::spawn(run(Arc::downgrade(gateway), Arc::clone(&watcher), files, folders, hint));
     Watch { _watcher: watcher, task }
 }
@@ -66,7 +74,7 @@ async fn run(
     gateway: Weak<Gateway>,
     watcher: Arc<Mutex<Option<RecommendedWatcher>>>,
     files: Arc<Mutex<BTreeSet<PathBuf>>>,
-    mut folders: BTreeSet<PathBuf>,
+    mut folders: Folders,
     hint: Arc<Notify>,
 ) {
     loop {
@@ -78,44 +86,42 @@ async fn run(
         }
         let Some(gateway) = gateway.upgrade() else { return };
         let _ = reload::reload(&gateway, Reason::Seen).await;
-        follow(&gateway, &watcher, &files, &mut folders);
+        if follow(&gateway, &watcher, &files, &mut folders) {
+            hint.notify_one();
+        }
     }
 }
 
-/// Watches the folders of what the last load read, and no others.
+/// Watches the folders in which something decides what the last load read, and no others. True when a folder is watched
+/// that was not before, so that something may have happened there unseen.
 fn follow(
     gateway: &Gateway,
     watcher: &Mutex<Option<RecommendedWatcher>>,
     files: &Mutex<BTreeSet<PathBuf>>,
-    folders: &mut BTreeSet<PathBuf>,
-) {
-    let wanted: BTreeSet<PathBuf> =
-        gateway.current.lock().loaded.watched.iter().map(|path| absolute(path)).collect();
-    let now: BTreeSet<PathBuf> = wanted.iter().map(|path| load::folder(path)).collect();
+    folders: &mut Folders,
+) -> bool {
+    let loaded = Arc::clone(&gateway.current.lock().loaded);
+    let wanted: BTreeSet<PathBuf> = loaded.watched.iter().flat_map(|path| paths::deciding(path)).collect();
+    let now: BTreeSet<PathBuf> = wanted.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect();
     *files.lock() = wanted;
     let mut watcher = watcher.lock();
-    let Some(watcher) = watcher.as_mut() else { return };
-    for gone in folders.difference(&now) {
+    let Some(watcher) = watcher.as_mut() else { return false };
+    // A folder that was replaced is another one under the same name.
+    let now: Folders =
+        now.into_iter().filter_map(|path| paths::identity(&path).map(|identity| (path, identity))).collect();
+    for (gone, _) in folders.iter().filter(|(path, identity)| now.get(*path) != Some(*identity)) {
         let _ = watcher.unwatch(gone);
     }
-    let mut watched: BTreeSet<PathBuf> = folders.intersection(&now).cloned().collect();
-    for new in now.difference(folders) {
-        // A folder that is not there yet is tried again after the next reload.
-        if watcher.watch(new, RecursiveMode::NonRecursive).is_ok() {
-            watched.insert(new.clone());
+    let mut more = false;
+    let mut watched = Folders::new();
+    for (path, identity) in now {
+        let known = folders.get(&path) == Some(&identity);
+        // A folder that this user may not read is tried again after the next reload.
+        if known || watcher.watch(&path, RecursiveMode::NonRecursive).is_ok() {
+            more |= !known;
+            watched.insert(path, identity);
         }
     }
     *folders = watched;
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    let folder = load::folder(path);
-    let folder = folder.canonicalize().or_else(|_| std::path::absolute(&folder)).unwrap_or(folder);
-    path.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
-}
-
-/// Whether an event is about a watched file, or about the link through which Kubernetes swaps mounted files at once.
-fn matters(path: &Path, files: &BTreeSet<PathBuf>) -> bool {
-    files.contains(path)
-        || path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"..data"))
+    more
 }

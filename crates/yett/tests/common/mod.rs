@@ -115,6 +115,11 @@ impl Gateway {
         Self::spawn(house.command(&["run", "--cores", "1"]))
     }
 
+    /// With further arguments.
+    pub fn start_with(house: &House, arguments: &[&str]) -> Self {
+        Self::spawn(house.command(&[&["run", "--cores", "1"], arguments].concat()))
+    }
+
     /// With no more than so many file descriptors.
     pub fn start_with_descriptors(house: &House, count: usize) -> Self {
         let mut command = Command::new("sh");

@@ -10,6 +10,7 @@
 
 mod discovery;
 mod refresh;
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use jose::KeySet;
 use parking_lot::Mutex;
 
 pub use discovery::KeysError;
+pub use state::{IssuerState, issuer_states, remote};
 
 /// Fetches that calls with an unknown key may cause at once.
 pub const ASKS: u32 = 4;
@@ -28,8 +30,9 @@ pub const ASKS: u32 = 4;
 pub const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How long a call waits for keys that are being fetched.
 pub const WAIT: Duration = Duration::from_secs(2);
-/// How long the last good keys are used when the issuer cannot be reached, unless configured otherwise.
-pub const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// No tick.
+const NEVER: u64 = u64::MAX;
 
 /// Where the keys of an issuer on the network are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,10 @@ pub struct KeyStatus {
     pub generation: u64,
     /// How many keys are usable.
     pub keys: usize,
+    /// Whether tokens can be verified: there are keys, and they are not too old.
+    pub usable: bool,
+    /// Time since the last fetch that brought keys; `None` before the first.
+    pub age: Option<Duration>,
     /// Fetches that failed since the last that did not.
     pub failures: u64,
     /// Why the last fetch failed, when it did.
@@ -75,6 +82,8 @@ pub struct KeySource {
     generation: AtomicU64,
     /// Last tick at which the keys may be used.
     good_until: AtomicU64,
+    /// Tick of the last fetch that brought keys; [`NEVER`] before.
+    fetched: AtomicU64,
     /// Tick of the next planned fetch.
     next: AtomicU64,
     /// Tick at which all that calls asked for is earned again (GCRA's theoretical arrival time).
@@ -99,6 +108,7 @@ impl KeySource {
             text: Mutex::default(),
             error: Mutex::default(),
             good_until: AtomicU64::new(good_until),
+            fetched: AtomicU64::new(NEVER),
             next: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
@@ -142,13 +152,19 @@ impl KeySource {
 
     /// How it is.
     #[must_use]
-    pub fn status(&self) -> KeyStatus {
+    pub fn status(&self, now: Tick) -> KeyStatus {
         let Current { generation, keys } = self.current();
+        let fetched = self.fetched.load(Ordering::Acquire);
+        let failures = self.failures.load(Ordering::Acquire);
+        let error = self.error.lock().as_ref().map(ToString::to_string);
         KeyStatus {
             generation,
             keys: keys.map_or(0, |keys| keys.len()),
-            failures: self.failures.load(Ordering::Relaxed),
-            error: self.error.lock().as_ref().map(ToString::to_string),
+            usable: self.usable(now),
+            age: (fetched != NEVER).then(|| now.since(Tick(fetched))),
+            failures,
+            // The issuer answered, and withdrew all it had.
+            error: error.or_else(|| (failures > 0).then(|| String::from("the key set has no usable key"))),
         }
     }
 

@@ -128,8 +128,10 @@ impl KeySource {
             Ok(Fetched { keys, text, fresh }) => {
                 self.publish(Some(keys), text, now);
                 self.failures.store(0, Ordering::Release);
+                self.fetched.store(now.0, Ordering::Release);
                 *self.error.lock() = None;
-                fresh
+                // Asked again while the keys still serve, however short that is.
+                self.remote.as_ref().map_or(fresh, |remote| fresh.min(remote.max_age / 2))
             }
             Err(error) => self.fail(Some(error)),
         };

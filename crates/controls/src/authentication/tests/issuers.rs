@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Clock;
 use engine::fetch::Reach;
 use jose::SigningKey;
 
-use super::super::keys::{KeySource, Remote};
+use super::super::keys::{KeySource, Remote, issuer_states};
 use crate::security::kit::{
     CONTRACT, DOCUMENT, NOW, Reply, SHOP, STAFF, Setup, World, claims, discovery, ready,
 };
@@ -165,6 +166,58 @@ fn the_last_good_keys_serve_for_a_day_and_no_longer() {
 }
 
 #[test]
+fn the_bound_of_the_last_good_keys_is_the_documents() {
+    let document = DOCUMENT.replace("realms/shop\" }", "realms/shop\", keys: { max_age: 10m } }");
+    assert_ne!(document, DOCUMENT);
+    let world = World::new();
+    let gateway = Setup::new(&document, CONTRACT).attach(&world, 0);
+    world.side.run();
+    let token = far(&world);
+    // While the issuer answers they are renewed in time.
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    world.net.set(OIDC, Reply::Fails);
+    world.pass(Duration::from_secs(240));
+    assert_eq!(gateway.bearer("read", &token).code(), "ok");
+    world.pass(Duration::from_secs(420));
+    assert_eq!(gateway.bearer("read", &token).code(), "issuer_unavailable");
+}
+
+#[test]
+fn how_the_keys_of_each_issuer_are_is_told() {
+    let world = World::new();
+    let mut document = None;
+    let _gateway = Setup::new(DOCUMENT, CONTRACT)
+        .attach_and(&world, 0, |api| document = Some(api.gateway.document.clone()));
+    let document = document.unwrap();
+    let keyed = world.core(0).keyed;
+    let of_shop = || {
+        let states = issuer_states(&document, &keyed, world.clock.now());
+        states.into_iter().find(|state| state.url == SHOP).unwrap().keys
+    };
+    let before = of_shop();
+    assert_eq!((before.keys, before.usable, before.age, before.error), (0, false, None, None));
+    world.side.run();
+    let good = of_shop();
+    assert_eq!((good.keys, good.usable, good.age, good.failures), (1, true, Some(Duration::ZERO), 0));
+    world.net.set(OIDC, Reply::Fails);
+    world.pass(Duration::from_secs(600));
+    let failing = of_shop();
+    assert!(failing.usable && failing.failures > 0 && failing.error.is_some(), "{failing:?}");
+    assert!(failing.age > Some(Duration::from_secs(300)), "{failing:?}");
+    world.pass(Duration::from_secs(24 * 3600));
+    assert!(!of_shop().usable);
+    world.net.set(OIDC, Reply::Json(discovery(SHOP, JWKS)));
+    world.pass(Duration::from_secs(61));
+    let back = of_shop();
+    assert!(back.usable && back.failures == 0 && back.error.is_none(), "{back:?}");
+    world.net.set(JWKS, Reply::Json("{\"keys\":[]}".into()));
+    world.pass(Duration::from_secs(301));
+    let withdrawn = of_shop();
+    assert!(!withdrawn.usable && withdrawn.error.is_some(), "{withdrawn:?}");
+}
+
+#[test]
 fn withdrawn_keys_are_gone_at_once() {
     let (world, gateway) = ready();
     let token = far(&world);
@@ -262,7 +315,8 @@ fn a_source_ends_with_its_last_user() {
     source.start(&core);
     assert_eq!(world.side.tasks(), 1);
     world.side.run();
-    assert_eq!((source.status().keys, source.status().failures, source.generation()), (1, 0, 1));
+    let status = source.status(world.clock.now());
+    assert_eq!((status.keys, status.failures, source.generation()), (1, 0, 1));
     assert_eq!(world.net.asked(OIDC), 0, "an explicit key set needs no discovery");
     drop(source);
     world.side.run();

@@ -1,7 +1,7 @@
 //! The contract that `init` is given: fetched, converted, imported, and what of it cannot be enforced.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::{Api, Options, Security, SecurityScheme};
 use diagnostics::{Diagnostics, Sources};
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::fetch::fetch;
 use super::files::Files;
+use super::moved;
 use crate::{load, render, terminal};
 
 /// A contract that can be used, with what has to be accepted for that.
@@ -16,6 +17,8 @@ pub(super) struct Imported {
     pub(super) api: Api,
     /// Pointer and reason.
     pub(super) accepted: Vec<(String, String)>,
+    /// Operations that refuse every call, by their ids.
+    pub(super) refusing: Vec<String>,
 }
 
 /// Finds the contract and says how the document is to name it. What was fetched or converted is planned as a file.
@@ -31,7 +34,7 @@ pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<St
         (relative(path, folder), bytes.to_vec())
     };
     if is_swagger(&bytes) {
-        let (name, converted) = convert(&name, &bytes)?;
+        let (name, converted) = convert(&name, &bytes, folder)?;
         files.plan(&folder.join(&name), converted)?;
         terminal::say(format_args!("Swagger 2.0 was converted to OpenAPI: `{name}`"));
         return Ok(name);
@@ -58,14 +61,20 @@ fn file_name(url: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// A path as seen from the document's folder.
+/// A path as seen from the document's folder, so that both can be moved together; absolute where they share nothing.
 fn relative(path: &Path, folder: &Path) -> String {
     let (Ok(full), Ok(base)) = (path.canonicalize(), folder.canonicalize()) else {
         return path.display().to_string();
     };
-    match full.strip_prefix(&base) {
-        Ok(below) => format!("./{}", below.display()),
-        Err(_) => full.display().to_string(),
+    let shared = full.components().zip(base.components()).take_while(|(one, other)| one == other).count();
+    let up = base.components().count() - shared;
+    if shared <= 1 && up > 0 {
+        return full.display().to_string();
+    }
+    let below: PathBuf = full.components().skip(shared).collect();
+    match up {
+        0 => format!("./{}", below.display()),
+        up => format!("{}{}", "../".repeat(up), below.display()),
     }
 }
 
@@ -78,26 +87,30 @@ fn is_swagger(bytes: &[u8]) -> bool {
     in_yaml || (text.trim_start().starts_with('{') && text.contains("\"swagger\""))
 }
 
-fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
+/// The contract as OpenAPI, and its new name. What it refers to stays as it is: a file that is a Swagger document itself is
+/// converted whenever it is read, any other never.
+fn convert(name: &str, bytes: &[u8], folder: &Path) -> Result<(String, Vec<u8>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
-    let value: Value = if text.trim_start().starts_with('{') {
+    let mut value: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| format!("`{name}` is not JSON: {error}"))?
     } else {
         serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
     };
-    let converted = contract::convert_swagger(value).map_err(|found| {
+    moved::rewrite(&mut value, name)?;
+    moved::keep(&mut value, &|file| {
+        load::read(&folder.join(file), contract::MAX_FILE).is_ok_and(|bytes| !is_swagger(&bytes))
+    });
+    let mut converted = contract::convert_swagger(value).map_err(|found| {
         render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned()
     })?;
+    moved::restore(&mut converted);
     let name = format!("{}.openapi.json", super::stem(name));
     Ok((name, serde_json::to_vec_pretty(&converted).map_err(|error| error.to_string())?))
 }
 
 /// Imports the contract; a part that is not enforced is accepted with its reason. What else is wrong is given back as text.
 pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Imported, String> {
-    let mut loaded = load::contract_alone(folder, name);
-    if let Some(planned) = files.planned(name) {
-        loaded.assets.insert(name.to_owned(), planned.into());
-    }
+    let loaded = load::contract_alone(folder, name, files.planned(name));
     let mut options = Options::default();
     let mut accepted: Vec<(String, String)> = Vec::new();
     let mut sources = Sources::default();
@@ -116,34 +129,35 @@ pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Importe
         }
     }
     let Some(api) = api else { return Err(render::human(&found, &sources, terminal::color())) };
-    accepted.extend(unverified(&api));
+    let (schemes, refusing) = unverified(&api);
+    accepted.extend(schemes);
     accepted.sort();
-    Ok(Imported { api, accepted })
+    Ok(Imported { api, accepted, refusing })
 }
 
 /// Security schemes that nothing verifies yet and without which some operation has no alternative left: it refuses every
-/// call, which is to be accepted by name.
-fn unverified(api: &Api) -> Vec<(String, String)> {
+/// call, which is to be accepted by name. With these operations.
+fn unverified(api: &Api) -> (Vec<(String, String)>, Vec<String>) {
     let verified = |scheme: &str| match api.schemes.get(scheme) {
         Some(SecurityScheme::OAuth2 { .. } | SecurityScheme::OpenIdConnect { .. }) => true,
         Some(SecurityScheme::Http { scheme, .. }) => scheme == "bearer",
         _ => false,
     };
     let mut guilty: BTreeSet<&str> = BTreeSet::new();
+    let mut refusing = Vec::new();
     for operation in &api.operations {
         let Security::Alternatives(alternatives) = &operation.security else { continue };
         let good = alternatives.iter().any(|one| one.schemes.iter().all(|(scheme, _)| verified(scheme)));
         if !alternatives.is_empty() && !good {
             let schemes = alternatives.iter().flat_map(|one| &one.schemes).map(|(scheme, _)| scheme.as_str());
             guilty.extend(schemes.filter(|scheme| !verified(scheme)));
+            refusing.push(operation.id.clone());
         }
     }
     let pointer = |scheme: &str| scheme.replace('~', "~0").replace('/', "~1");
     let reason = "credentials of this kind are not verified by this version: operations that take nothing else refuse every call";
-    guilty
-        .into_iter()
-        .map(|scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned()))
-        .collect()
+    let entry = |scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned());
+    (guilty.into_iter().map(entry).collect(), refusing)
 }
 
 #[cfg(test)]

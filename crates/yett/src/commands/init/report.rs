@@ -7,10 +7,9 @@ use contract::{Api, MediaKind, Security};
 use super::Arguments;
 use super::contract::Imported;
 use super::files::Files;
+use crate::commands::check::refusing;
+use crate::render::{self, names, printable};
 use crate::terminal::out;
-
-/// Most operations named in one line.
-const NAMED: usize = 8;
 
 /// An operation that declares request bodies which nothing here can read.
 pub(super) struct Opaque {
@@ -43,17 +42,34 @@ pub(super) fn unsecured(api: &Api) -> usize {
 }
 
 /// Prints the report.
-pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, files: &Files) {
+pub(super) fn show(
+    arguments: &Arguments,
+    imported: &Imported,
+    issuer: &str,
+    passed_over: &[String],
+    files: &Files,
+) {
     let api = &imported.api;
-    let written: Vec<String> = files.names().map(|name| format!("`{name}`")).collect();
+    let written: Vec<String> = files.names().map(|name| format!("`{}`", printable(&name))).collect();
     out(format_args!("wrote {}", written.join(", ")));
     out(format_args!(
         "{}: {} operations, {} fully enforced; what is not in the contract is denied",
-        if api.title.is_empty() { "the contract" } else { &api.title },
+        if api.title.is_empty() { String::from("the contract") } else { printable(&api.title) },
         api.stats.operations,
         api.stats.fully_enforced
     ));
+    base_paths(api);
     open(api);
+    for why in passed_over {
+        out(format_args!(
+            "the contract's OpenID provider is not taken: {}; name the issuer with `--issuer`",
+            printable(why)
+        ));
+    }
+    if !imported.refusing.is_empty() {
+        let ids: Vec<&str> = imported.refusing.iter().map(String::as_str).collect();
+        out(refusing(&ids));
+    }
     if !imported.accepted.is_empty() {
         out(format_args!(
             "{} parts of the contract are not enforced; each is accepted by pointer with its reason in the file of `accept_unenforced`",
@@ -76,22 +92,63 @@ pub(super) fn show(arguments: &Arguments, imported: &Imported, issuer: &str, fil
     out(format_args!("next: yett check{config} && yett run{config}"));
 }
 
+/// Only one base path is served.
+fn base_paths(api: &Api) {
+    let Some((first, others)) = api.servers.split_first() else { return };
+    let shown = |base: &str| if base.is_empty() { String::from("/") } else { printable(base) };
+    let others: BTreeSet<String> = others
+        .iter()
+        .filter(|other| other.base_path != first.base_path)
+        .map(|other| format!("`{}`", shown(&other.base_path)))
+        .collect();
+    if !others.is_empty() {
+        let others: Vec<String> = others.into_iter().collect();
+        out(format_args!(
+            "the contract's servers have several base paths: `{}` is served, {} not; write `base_path` to choose another",
+            shown(&first.base_path),
+            others.join(", ")
+        ));
+    }
+}
+
+/// Operations that the contract opens to anyone, by how it says so: `[]`, or `{}` among other requirements.
+fn anonymous(api: &Api) {
+    let (mut always, mut also) = (Vec::new(), Vec::new());
+    for operation in &api.operations {
+        let Security::Alternatives(alternatives) = &operation.security else { continue };
+        if alternatives.is_empty() {
+            always.push(operation.id.as_str());
+        } else if alternatives.iter().any(|requirement| requirement.schemes.is_empty()) {
+            also.push(operation.id.as_str());
+        }
+    }
+    for (operations, said) in [
+        (always, "may be called by anyone, as the contract's `security: []` says"),
+        (also, "may be called without a credential too, as `{}` in the contract's `security` says"),
+    ] {
+        if !operations.is_empty() {
+            out(format_args!("open: {} operations {said}: {}", operations.len(), names(&operations)));
+        }
+    }
+}
+
 /// What the contract leaves open, by kind.
 fn open(api: &Api) {
     let opaque = opaque(api);
     if !opaque.is_empty() {
         let types: BTreeSet<&str> =
             opaque.iter().flat_map(|one| &one.media_types).map(String::as_str).collect();
-        let types: Vec<&str> = types.into_iter().take(NAMED).collect();
+        let types: Vec<&str> = types.into_iter().take(render::NAMED).collect();
         let selectors: Vec<&str> = opaque.iter().map(|one| one.selector.as_str()).collect();
         out(format_args!(
             "open: {} operations take bodies that nothing here can read (`{}`); they pass unread, as `opaque: accept` \
              under `operations` says: {}",
             opaque.len(),
-            types.join("`, `"),
+            printable(&types.join("`, `")),
             names(&selectors)
         ));
     }
+    anonymous(api);
     let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &api.open {
         kinds.entry(one.kind).or_default().push(&one.operation);
@@ -122,12 +179,4 @@ fn open(api: &Api) {
         unique.dedup();
         out(format_args!("open: {} operations {what}: {}", unique.len(), names(&unique)));
     }
-}
-
-fn names(all: &[&str]) -> String {
-    let mut text = all.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if all.len() > NAMED {
-        text.push_str(&format!(" and {} more", all.len() - NAMED));
-    }
-    text
 }

@@ -1,0 +1,148 @@
+//! `yett init`: what it writes from all kinds of contracts, what it says, and what it does not take.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail loudly")]
+
+mod common;
+
+use common::House;
+
+const UPSTREAM: &str = "http://127.0.0.1:3000";
+/// A Swagger 2.0 contract of two files, one of which has references of its own.
+const SWAGGER: &str = r##"{"swagger":"2.0","info":{"title":"Pets","version":"1"},"basePath":"/v2","paths":{"/pets":{"post":{
+  "operationId":"addPet","security":[],"consumes":["application/json"],
+  "parameters":[{"name":"pet","in":"body","required":true,"schema":{"$ref":"parts/pet.json#/Pet"}}],
+  "responses":{"200":{"description":"ok","schema":{"$ref":"pets.json#/definitions/Id"}},
+    "404":{"description":"no","schema":{"$ref":"parts/pet.json#/definitions/Error"}}}}}},
+  "definitions":{"Id":{"type":"integer"}}}"##;
+const PET: &str = r##"{"Pet":{"type":"object","properties":{"name":{"$ref":"../parts/name.json"}}},
+  "definitions":{"Error":{"type":"object"}}}"##;
+
+fn init<'a>(contract: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["init", contract, "--upstream", UPSTREAM], more].concat()
+}
+
+fn house_with_pets(folder: &str) -> House {
+    let house = House::new();
+    std::fs::create_dir_all(house.dir.path().join(folder).join("parts")).unwrap();
+    house.write(&format!("{folder}/pets.json"), SWAGGER);
+    house.write(&format!("{folder}/parts/pet.json"), PET);
+    house.write(&format!("{folder}/parts/name.json"), r#"{"type":"string"}"#);
+    house
+}
+
+#[test]
+fn swagger_of_several_files_is_converted_with_its_references() {
+    for folder in [".", "specs/v2"] {
+        let house = house_with_pets(folder);
+        house.good(&init(&format!("{folder}/pets.json"), &[]));
+        let prefix = if folder == "." { "" } else { "specs/v2/" };
+        let written = house.read("pets.openapi.json");
+        assert!(written.contains(&format!("\"{prefix}parts/pet.json#/Pet\"")), "{written}");
+        assert!(written.contains(&format!("\"{prefix}parts/pet.json#/definitions/Error\"")), "{written}");
+        assert!(written.contains("\"#/components/schemas/Id\""), "by its own name, which changed: {written}");
+        assert!(house.good(&["check"]).contains("good"));
+        house.write(&format!("{folder}/parts/name.json"), r#"{"type":"strin"}"#);
+        assert!(house.bad(&["check"]).contains("parts/name.json"), "it is read");
+    }
+    let house = house_with_pets("specs");
+    std::fs::create_dir(house.dir.path().join("gateway")).unwrap();
+    let said = house.bad(&init("specs/pets.json", &["--out", "gateway/yett.yaml"]));
+    assert!(said.contains("`parts/pet.json#/Pet`") && said.contains("--out"), "{said}");
+    assert_eq!(std::fs::read_dir(house.dir.path().join("gateway")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_document_names_the_contract_from_where_it_is() {
+    let house = House::new();
+    std::fs::create_dir_all(house.dir.path().join("gateway/prod")).unwrap();
+    house.good(&init("openapi.yaml", &["--out", "gateway/prod/yett.yaml"]));
+    let written = house.read("gateway/prod/yett.yaml");
+    assert!(written.contains("contract: ../../openapi.yaml"), "{written}");
+    house.good(&["check", "--config", "gateway/prod/yett.yaml"]);
+    let said = house.bad(&init("openapi.yaml", &["--out", "nowhere/yett.yaml"]));
+    assert!(said.contains("there is no folder `nowhere`") && !said.contains("contract"), "{said}");
+}
+
+#[test]
+fn names_and_issuers_that_check_would_refuse_are_refused() {
+    let house = House::new();
+    let long = "a".repeat(129);
+    for name in ["a\nb: 1", "a b", "\"", "", "ü", &long] {
+        let said = house.bad(&init("openapi.yaml", &["--name", name]));
+        assert!(said.contains("`--name`") && said.lines().count() == 1, "{said}");
+    }
+    let said = house.bad(&init("openapi.yaml", &["--issuer", "http://idp.example.com"]));
+    assert!(said.contains("`--issuer`") && said.contains("not `https`"), "{said}");
+    assert!(!house.dir.path().join("yett.yaml").exists());
+    for name in ["true", "7", "v1.0", "a:", "[x]", "Orders_API-2"] {
+        house
+            .good(&init("openapi.yaml", &["--name", name, "--force", "--issuer", "https://idp.example.com"]));
+        assert!(house.good(&["check"]).contains(&format!("{name} (Notes): 2 operations")), "{name}");
+    }
+}
+
+#[test]
+fn what_a_contract_opens_or_leaves_out_is_said() {
+    let house = House::new();
+    let contract = common::CONTRACT
+        .replace("info: { title: Notes", "info: { title: \"No\\u001b[2Jtes\\nwrote `passwd`\"")
+        .replace("security: [{ oauth: [\"notes:read\"] }]\n", "security: []\n");
+    let contract =
+        contract + "servers: [{ url: /v1 }, { url: /v2 }, { url: \"https://a.example.com/v1\" }]\n";
+    assert!(contract.contains("u001b"), "the title was replaced: {contract}");
+    house.write("openapi.yaml", &contract);
+    let said = house.good(&init("openapi.yaml", &[]));
+    assert!(
+        !said.contains('\u{1b}') && !said.lines().any(|line| line.starts_with("wrote `passwd`")),
+        "{said}"
+    );
+    assert!(said.contains("several base paths: `/v1` is served, `/v2` not"), "{said}");
+    assert!(said.contains("may be called by anyone, as the contract's `security: []` says: `"), "{said}");
+    let checked = house.good(&["check"]);
+    assert!(
+        !checked.contains('\u{1b}') && !checked.lines().any(|line| line.starts_with("wrote")),
+        "{checked}"
+    );
+}
+
+#[test]
+fn a_provider_that_cannot_be_believed_is_passed_over_and_said() {
+    for (url, issuer, said) in [
+        ("https://idp.example.com/x/.well-known/openid-configuration", "https://idp.example.com/x", ""),
+        ("https://idp.example.com/x", "local", "does not end with `/.well-known/openid-configuration`"),
+        ("http://idp.example.com/.well-known/openid-configuration", "local", "is not `https`"),
+    ] {
+        let house = House::new();
+        let scheme = format!("oauth: {{ type: openIdConnect, openIdConnectUrl: \"{url}\" }}");
+        let start = common::CONTRACT.find("oauth: {").unwrap();
+        let line = common::CONTRACT[start..].lines().next().unwrap();
+        house.write("openapi.yaml", &common::CONTRACT.replace(line, &scheme));
+        let report = house.good(&init("openapi.yaml", &[]));
+        let written = house.read("yett.yaml");
+        assert!(written.contains(&format!("issuer: {issuer}\n")), "{written}");
+        assert!(report.contains(said), "{report}");
+        assert_eq!(report.contains("is not taken"), !said.is_empty(), "{report}");
+        house.good(&["check"]);
+    }
+}
+
+/// An operation that takes only what nobody here verifies is enforced to the last part, and refuses every call.
+#[test]
+fn operations_that_refuse_every_call_are_said() {
+    let house = House::new();
+    let contract = common::CONTRACT
+        .replace("    oauth: {", "    key: { type: apiKey, in: header, name: x-key }\n    oauth: {")
+        .replace("security: [{ oauth: [\"notes:write\"] }]", "security: [{ key: [] }]");
+    house.write("openapi.yaml", &contract);
+    let closed = "closed: 1 operations refuse every call, since none of the credentials that they take can be verified: `addNote`";
+    assert!(house.good(&init("openapi.yaml", &[])).contains(closed));
+    let said = house.good(&["check"]);
+    assert!(said.contains(closed) && said.contains("2 operations under `/`"), "{said}");
+    let report: serde_json::Value =
+        serde_json::from_str(&house.good(&["check", "--format", "json"])).unwrap();
+    assert_eq!(report["apis"]["notes"]["refusing"], serde_json::json!(["addNote"]), "{report}");
+    let other = contract.replace("[{ key: [] }]", "[{ key: [] }, { oauth: [\"notes:write\"] }]");
+    house.write("openapi.yaml", &other);
+    assert!(!house.good(&init("openapi.yaml", &["--force"])).contains("closed:"));
+    assert!(!house.good(&["check"]).contains("closed:"));
+}

@@ -1,0 +1,128 @@
+//! Files, folders and links that are replaced while the gateway runs: each is seen without being told.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use common::{Gateway, House, call};
+use testkit::until_every;
+
+/// Waits until a configuration serves.
+fn serves(gateway: &mut Gateway, number: u32) {
+    gateway.line(&format!("configuration {number} serves now"));
+}
+
+/// A document whose digest differs with each number.
+fn numbered(house: &House, number: u16) -> String {
+    house.document(4000 + number)
+}
+
+#[test]
+fn a_file_in_a_folder_that_was_not_there_is_seen() {
+    let house = House::new();
+    house.write("yett.yaml", &numbered(&house, 1));
+    let mut gateway = Gateway::start(&house);
+    house.write("yett.yaml", &numbered(&house, 1).replace("./openapi.yaml", "./late/deep/openapi.yaml"));
+    gateway.line("reload failed");
+    fs::create_dir(house.path("late")).unwrap();
+    fs::create_dir(house.path("late/deep")).unwrap();
+    house.write("late/deep/openapi.yaml", common::CONTRACT);
+    serves(&mut gateway, 2);
+    // It is watched from now on as any other.
+    house.write("late/deep/openapi.yaml", &common::CONTRACT.replace("listNotes", "allNotes"));
+    serves(&mut gateway, 3);
+}
+
+#[test]
+fn what_links_lead_to_is_seen() {
+    let house = House::new();
+    fs::create_dir(house.path("real")).unwrap();
+    house.write("real/yett.yaml", &numbered(&house, 1));
+    house.write("real/api.yaml", common::CONTRACT);
+    fs::remove_file(house.path("openapi.yaml")).unwrap();
+    symlink("real/yett.yaml", house.path("yett.yaml")).unwrap();
+    symlink(house.path("real/api.yaml"), house.path("openapi.yaml")).unwrap();
+    let mut gateway = Gateway::start(&house);
+    house.write("real/yett.yaml", &numbered(&house, 2));
+    serves(&mut gateway, 2);
+    fs::write(house.path("real/api.yaml"), common::CONTRACT.replace("listNotes", "allNotes")).unwrap();
+    serves(&mut gateway, 3);
+}
+
+/// As the kubelet writes a mounted ConfigMap: a folder with the new files, then one link that is swapped.
+#[test]
+fn a_mounted_volume_is_swapped_at_once() {
+    let house = House::new();
+    let version = |name: &str, number: u16| {
+        fs::create_dir_all(house.path("etc").join(name)).unwrap();
+        house.write(&format!("etc/{name}/yett.yaml"), &numbered(&house, number));
+        house.write(&format!("etc/{name}/openapi.yaml"), common::CONTRACT);
+    };
+    let swap = |name: &str| {
+        symlink(name, house.path("etc/..data_tmp")).unwrap();
+        fs::rename(house.path("etc/..data_tmp"), house.path("etc/..data")).unwrap();
+    };
+    version("..1", 1);
+    swap("..1");
+    for file in ["yett.yaml", "openapi.yaml"] {
+        symlink(Path::new("..data").join(file), house.path("etc").join(file)).unwrap();
+    }
+    // The volume is mounted read-only: nothing is written beside the document.
+    let mut gateway = Gateway::start_with(&house, &["--config", "etc/yett.yaml", "--data", "data"]);
+    for number in 2..=4_u16 {
+        version(&format!("..{number}"), number);
+        swap(&format!("..{number}"));
+        serves(&mut gateway, u32::from(number));
+        fs::remove_dir_all(house.path("etc").join(format!("..{}", number - 1))).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_put_in_the_place_of_another_is_seen() {
+    let house = House::new();
+    for (folder, number) in [("conf", 1), ("next", 2)] {
+        fs::create_dir(house.path(folder)).unwrap();
+        house.write(&format!("{folder}/yett.yaml"), &numbered(&house, number));
+        house.write(&format!("{folder}/openapi.yaml"), common::CONTRACT);
+    }
+    let mut gateway = Gateway::start_with(&house, &["--config", "conf/yett.yaml", "--data", "data"]);
+    fs::rename(house.path("conf"), house.path("before")).unwrap();
+    fs::rename(house.path("next"), house.path("conf")).unwrap();
+    serves(&mut gateway, 2);
+    house.write("conf/yett.yaml", &numbered(&house, 3));
+    serves(&mut gateway, 3);
+}
+
+/// A document that is gone for a moment is a fault for that moment only.
+#[test]
+fn readiness_recovers_with_the_document() {
+    let house = House::new();
+    house.write("yett.yaml", &numbered(&house, 1));
+    let mut gateway = Gateway::start(&house);
+    let ready = |gateway: &Gateway| {
+        let (status, page) = call(&gateway.admin, "GET", "/ready", None, None);
+        let (_, body) = page.split_once("\r\n\r\n").unwrap();
+        let detail: serde_json::Value = serde_json::from_str(body).unwrap();
+        (status, detail["degraded"].clone(), detail["last_reload"]["outcome"].clone())
+    };
+    fs::rename(house.path("yett.yaml"), house.path("x")).unwrap();
+    gateway.line("reload failed");
+    assert_eq!(ready(&gateway), (200, true.into(), "failed".into()));
+    fs::rename(house.path("x"), house.path("yett.yaml")).unwrap();
+    let healthy = |gateway: &Gateway| {
+        until_every(Duration::from_millis(50), 20, || (ready(gateway).1 == false).then_some(()))
+    };
+    assert!(healthy(&gateway).is_some(), "the document is back: {:?}", ready(&gateway));
+    assert_eq!(ready(&gateway), (200, false.into(), "unchanged".into()));
+    // A document that is broken, then as it was, is no different.
+    let good = house.read("yett.yaml");
+    house.write("yett.yaml", "version: 1\n");
+    gateway.line("reload failed");
+    house.write("yett.yaml", &good);
+    assert!(healthy(&gateway).is_some(), "the document is good again: {:?}", ready(&gateway));
+    let status = house.good(&["status"]);
+    assert!(status.contains("last reload: nothing changed"), "{status}");
+}
