@@ -52,6 +52,8 @@ pub(crate) struct Encoding {
     pub(crate) types: Vec<Range>,
     pub(crate) style: Option<Style>,
     pub(crate) explode: bool,
+    /// Whether a field of a form is JSON, as its content type says.
+    pub(crate) json: bool,
     /// Names of header fields that a part may have, in lower case.
     pub(crate) headers: Vec<String>,
 }
@@ -205,18 +207,17 @@ impl MediaRules {
         used: &mut [bool],
     ) -> Result<Vec<Raw>, Problem> {
         let encoding = self.encodings.get(name);
+        if encoding.is_some_and(|encoding| encoding.json) {
+            let text = once(name, pairs, used)?;
+            return text.map(|text| json_field(name, text)).into_iter().collect();
+        }
         let declared = encoding.and_then(|encoding| encoding.style);
         let bracketed = format!("{name}[");
         let deep = pairs.iter().any(|pair| pair.name.starts_with(&bracketed));
         // Without a style a nested object is JSON (OpenAPI 3.1 §4.8.15.1.1); brackets are what everybody sends.
         if declared.is_none() && shape.fields.is_some() && !deep {
-            let mut own = pairs.iter().zip(used.iter_mut()).filter(|(pair, _)| pair.name == name);
-            let Some((pair, mark)) = own.next() else { return Ok(Vec::new()) };
-            *mark = true;
-            if own.next().is_some() {
-                return Err(Problem::at(name, "duplicate", "must be given once"));
-            }
-            return Ok(vec![structured(&pair.value, shape)]);
+            let text = once(name, pairs, used)?;
+            return Ok(text.map(|text| structured(text, shape)).into_iter().collect());
         }
         let style = if deep && shape.is_compound() { Style::Deep } else { declared.unwrap_or(Style::Form) };
         let explode = encoding.is_none_or(|encoding| encoding.explode);
@@ -291,6 +292,25 @@ fn is_stripped(name: &str, strip: &BTreeSet<&str>) -> bool {
     let own = name.split_once('[').map_or(name, |(own, _)| own);
     strip.contains(crate::pointer::join("", name).as_str())
         || strip.contains(crate::pointer::join("", own).as_str())
+}
+
+/// The value of a field that is written once.
+fn once<'p>(name: &str, pairs: &'p [query::Pair<'_>], used: &mut [bool]) -> Result<Option<&'p str>, Problem> {
+    let mut own = pairs.iter().zip(used.iter_mut()).filter(|(pair, _)| pair.name == name);
+    let Some((pair, mark)) = own.next() else { return Ok(None) };
+    *mark = true;
+    if own.next().is_some() {
+        return Err(Problem::at(name, "duplicate", "must be given once"));
+    }
+    Ok(Some(&pair.value))
+}
+
+/// A field whose content type is JSON.
+fn json_field(name: &str, text: &str) -> Result<Raw, Problem> {
+    match Tape::parse(text.to_owned().into(), &Bounds::default()) {
+        Ok(_) => Ok(Raw::Json(text.to_owned())),
+        Err(_) => Err(Problem::at(name, "syntax", "must be JSON")),
+    }
 }
 
 fn structured(text: &str, shape: &Shape) -> Raw {

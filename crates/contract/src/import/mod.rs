@@ -1,6 +1,7 @@
 //! From an OpenAPI document to [`Api`]: one pass over the paths, everything that is wrong said at once.
 
 mod content;
+mod encoding;
 mod keys;
 mod operation;
 mod overlap;

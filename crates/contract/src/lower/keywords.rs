@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, Lowering, Side, composition, numbers};
 use crate::documents::Spot;
-use crate::formats::{self, Meaning};
 use crate::schemas::FORBIDDEN;
 
 /// Keywords that say something to people only, or that another keyword reads.
@@ -24,8 +23,6 @@ const ANNOTATIONS: &[&str] = &[
     "externalDocs",
     "nullable",
     "definitions",
-    "contentMediaType",
-    "contentSchema",
     "collectionFormat",
     "id",
     "summary",
@@ -61,6 +58,9 @@ const KNOWN: &[&str] = &[
     "maxLength",
     "pattern",
     "format",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
     "enum",
     "const",
     "allOf",
@@ -102,6 +102,7 @@ impl Lowering<'_> {
         }
         numbers::exclusive(map, &mut out);
         self.format(spot, map, &mut out);
+        self.content(spot, map, &mut out);
         if context.close && !context.part && !map.contains_key("additionalProperties") {
             let named = whole.as_ref().or(own.as_ref()).is_some_and(|whole| whole.names_some);
             if named && !map.contains_key("unevaluatedProperties") {
@@ -154,7 +155,7 @@ impl Lowering<'_> {
             "enum" => self.checked(&at, value, value.is_array(), "a list of values"),
             "const" => Some(value.clone()),
             "pattern" => self.pattern(&at, value),
-            "format" | "contentEncoding" => None,
+            "format" | "contentEncoding" | "contentMediaType" | "contentSchema" => None,
             "uniqueItems" => self.checked(&at, value, value.is_boolean(), "true or false"),
             "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => None,
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
@@ -362,33 +363,6 @@ impl Lowering<'_> {
         None
     }
 
-    fn format(&mut self, spot: &Spot, map: &Map<String, Value>, out: &mut Map<String, Value>) {
-        let encoded = map.get("contentEncoding").and_then(Value::as_str);
-        let Some(format) = map.get("format").and_then(Value::as_str).or(match encoded {
-            Some("base64") => Some("byte"),
-            Some("base64url") => Some("base64url"),
-            _ => None,
-        }) else {
-            return;
-        };
-        let format = formats::plain_name(format);
-        let text = map.get("type").is_some_and(|types| types == "string");
-        if text && let Some(check) = formats::for_string(format) {
-            out.insert(String::from("format"), json!(check));
-            return;
-        }
-        match formats::meaning(format) {
-            Meaning::Asserted => {
-                out.insert(String::from("format"), json!(format));
-            }
-            Meaning::Range(low, high) => numbers::narrow(out, low, high),
-            Meaning::Annotation => {}
-            Meaning::Unknown => {
-                self.issue(&spot.join("format"), format!("the format `{format}` is not known"));
-            }
-        }
-    }
-
     /// 3.0's `nullable`, which later versions do not have; where a composition would refuse null on its own, null stands beside it.
     fn nullable(&self, map: &Map<String, Value>, composed: bool, mut out: Map<String, Value>) -> Value {
         if !self.old || map.get("nullable") != Some(&Value::Bool(true)) {
@@ -446,7 +420,7 @@ pub(crate) fn is_known_dialect(uri: &str) -> bool {
             .is_some_and(|rest| rest.contains("/dialect/") || rest.contains("/schema/"))
 }
 
-fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     crate::violation::cut(&mut text, 80);
     format!("`{text}`")

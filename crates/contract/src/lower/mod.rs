@@ -8,6 +8,7 @@
 
 mod composition;
 mod discriminator;
+mod format;
 mod keywords;
 mod numbers;
 

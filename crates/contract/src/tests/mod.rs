@@ -2,6 +2,7 @@
 
 mod bodies;
 mod documents;
+mod formats;
 mod objects;
 mod parameters;
 mod references;
