@@ -15,6 +15,7 @@ mod body;
 mod checker;
 mod documents;
 mod fast;
+mod form;
 mod formats;
 mod import;
 mod load;
