@@ -214,7 +214,7 @@ impl Documents {
             }
         }
         self.error(
-            spot,
+            &at.join("$ref"),
             "cyclic-ref",
             "`$ref` leads back to itself",
             "let one of the references name a definition",
@@ -247,6 +247,11 @@ impl Documents {
     /// Keeps a diagnostic even when the spot has another of the same code.
     pub(crate) fn say_again(&self, diagnostic: Diagnostic, spot: &Spot) {
         self.pending.borrow_mut().push(Pending { diagnostic, spot: spot.clone() });
+    }
+
+    /// Whether a diagnostic of this code was kept for the spot.
+    pub(crate) fn has_said_at(&self, spot: &Spot, code: &'static str) -> bool {
+        self.said.borrow().contains(&(spot.clone(), code))
     }
 
     /// Whether a diagnostic of this code was kept for any spot.

@@ -119,6 +119,8 @@ pub enum Security {
     Absent,
     /// One of these must hold; none at all (`[]`) is anonymous.
     Alternatives(Vec<Requirement>),
+    /// Something stands there that is not understood, which is an error of the import: nobody.
+    Malformed,
 }
 
 /// Schemes that must hold together; empty (`{}`) is anonymous.

@@ -28,6 +28,8 @@ pub(crate) struct Import<'d> {
     pub(crate) lowering: Lowering<'d>,
     pub(crate) options: &'d Options,
     pub(crate) schemes: BTreeMap<String, SecurityScheme>,
+    /// What is not enforced of each scheme.
+    scheme_issues: BTreeMap<String, BTreeSet<usize>>,
     pub(crate) open: Vec<Open>,
     /// Not enforced, and of no operation.
     loose: BTreeSet<usize>,
@@ -36,8 +38,8 @@ pub(crate) struct Import<'d> {
 }
 
 /// An operation before it is known whether all of it is enforced.
-struct Draft {
-    operation: Operation,
+pub(crate) struct Draft {
+    pub(crate) operation: Operation,
     spot: Spot,
     issues: BTreeSet<usize>,
 }
@@ -71,19 +73,11 @@ pub fn import(
         documents.flush(sources, out);
         return None;
     };
-    let mut import = Import {
-        documents: &documents,
-        lowering: Lowering::new(&documents, minor == 0),
-        options,
-        schemes: BTreeMap::new(),
-        open: Vec::new(),
-        loose: BTreeSet::new(),
-        minor,
-    };
-    import.schemes = import.security_schemes();
+    let mut import = Import::new(&documents, options, minor);
+    import.security_schemes();
     let drafts = import.operations();
     import.outward(&Spot::root(0), "webhooks");
-    documents.unused_references();
+    documents.unused_references(&import.lowering.reached());
     let api = import.finish(drafts, sources, out)?;
     loaded.then_some(api)
 }
@@ -119,6 +113,21 @@ fn minor(version: &str) -> Option<u32> {
     let rest = version.strip_prefix("3.")?;
     let minor = rest.split('.').next()?.parse().ok()?;
     (minor <= 2).then_some(minor)
+}
+
+impl<'d> Import<'d> {
+    pub(crate) fn new(documents: &'d Documents, options: &'d Options, minor: u32) -> Self {
+        Self {
+            documents,
+            lowering: Lowering::new(documents, minor == 0),
+            options,
+            schemes: BTreeMap::new(),
+            scheme_issues: BTreeMap::new(),
+            open: Vec::new(),
+            loose: BTreeSet::new(),
+            minor,
+        }
+    }
 }
 
 impl Import<'_> {

@@ -73,13 +73,13 @@ impl Import<'_> {
                 return None;
             }
         };
+        self.keys(at, value, &keys::PARAMETER);
         if place == Place::Header && IGNORED.contains(&name.to_ascii_lowercase().as_str()) {
             return None;
         }
         if whole_query {
             self.lowering.operation_issue(at, "a parameter that is the whole query string is not checked");
         }
-        self.keys(at, value, &keys::PARAMETER);
         let mut parameter = self.value(at, value, place, Side::Request)?;
         parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
         parameter.required = self.flag(at, value, "required") || place == Place::Path;

@@ -147,6 +147,16 @@ impl<'d> Lowering<'d> {
         self.operation.issues.insert(index);
     }
 
+    /// Notes that the operation uses things of which the issues are known already.
+    pub(crate) fn operation_uses(&mut self, issues: &BTreeSet<usize>) {
+        self.operation.issues.extend(issues);
+    }
+
+    /// Schemas that were lowered because something that is used refers to them.
+    pub(crate) fn reached(&self) -> BTreeSet<&Spot> {
+        self.memo.keys().map(|(spot, _)| spot).collect()
+    }
+
     /// What the operation uses, definitions within definitions included.
     pub(crate) fn end_operation(&mut self) -> BTreeSet<usize> {
         let mut used = std::mem::take(&mut self.operation);
