@@ -60,10 +60,10 @@ impl Import<'_> {
         if text.is_some() && style.is_none() {
             self.lowering.operation_issue(&spot.join("style"), "the style is not known");
         }
-        // In 3.0 it means nothing outside of urlencoded forms.
+        // OpenAPI 3.0 has styles in urlencoded forms only, and says nothing of what else such a list would be.
         let spread = style.is_none_or(|style| style == Style::Form)
             && value.get("explode").and_then(Value::as_bool).unwrap_or(true);
-        if kind == MediaKind::Multipart && self.minor > 0 && !spread {
+        if kind == MediaKind::Multipart && !spread {
             let what = "in multipart each item is a part of its own: another style is not read";
             self.lowering.operation_issue(spot, what);
         }

@@ -20,7 +20,7 @@ use crate::documents::{Documents, Spot};
 use crate::load::Assets;
 use crate::lower::Lowering;
 use crate::model::{Api, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
-use crate::swagger;
+use crate::swagger::{self, Source};
 
 /// What every part of the import needs.
 pub(crate) struct Import<'d> {
@@ -57,7 +57,8 @@ pub fn import(
 ) -> Option<Api> {
     let mut documents = Documents::load(path, assets, sources, out)?;
     let loaded = !out.has_errors();
-    if !upgrade(&mut documents, out) {
+    if !upgrade(&mut documents) {
+        documents.flush(sources, out);
         return None;
     }
     let version = documents.files.first().and_then(|file| file.value.get("openapi"));
@@ -83,30 +84,36 @@ pub fn import(
 }
 
 /// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document, places of what it was made of.
-fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
-    for file in &mut documents.files {
+fn upgrade(documents: &mut Documents) -> bool {
+    let mut is_swagger = false;
+    for (index, file) in documents.files.iter().enumerate() {
         match file.value.get("swagger") {
-            Some(Value::String(version)) if version == "2.0" => {}
+            Some(Value::String(version)) if version == "2.0" => is_swagger = true,
             Some(other) => {
                 let shown = other.to_string().replace('"', "");
                 let message = format!("`{shown}` is not a version of Swagger that is known here");
                 let help = "the document needs `swagger: \"2.0\"`, as text";
-                out.push(Diagnostic::error("contract-version", message).help(help));
+                documents.error(&Spot::root(index).join("swagger"), "contract-version", message, help);
                 return false;
             }
-            None => continue,
-        }
-        match swagger::convert_swagger(std::mem::take(&mut file.value)) {
-            Ok(converted) => {
-                file.value = converted;
-            }
-            Err(diagnostics) => {
-                out.extend(diagnostics);
-                return false;
-            }
+            None => {}
         }
     }
-    true
+    if !is_swagger {
+        return true;
+    }
+    let sources: Vec<Source<'_>> =
+        documents.files.iter().map(|file| Source { path: &file.path, value: &file.value }).collect();
+    match swagger::convert_all(&sources) {
+        Ok(converted) => {
+            documents.replace(converted);
+            true
+        }
+        Err(faults) => {
+            faults.into_iter().for_each(|(at, fault)| documents.say_again(fault, &at));
+            false
+        }
+    }
 }
 
 fn minor(version: &str) -> Option<u32> {

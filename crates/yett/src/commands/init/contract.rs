@@ -30,7 +30,8 @@ pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<St
             load::read(path, contract::MAX_FILE).map_err(|why| format!("`{given}` cannot be read: {why}"))?;
         (relative(path, folder), bytes.to_vec())
     };
-    if is_swagger(&bytes) {
+    // One of several files stays as it is: what the others hold is converted with it, at every import.
+    if is_swagger(&bytes) && contract::references(&name, &bytes).is_empty() {
         let (name, converted) = convert(&name, &bytes)?;
         files.plan(&folder.join(&name), converted)?;
         terminal::say(format_args!("Swagger 2.0 was converted to OpenAPI: `{name}`"));
