@@ -102,6 +102,28 @@ impl MediaRules {
         content_type.and_then(ContentType::parse).map_or(MediaKind::Opaque, |actual| actual.kind())
     }
 
+    /// Whether a body of this content type passes unread: nothing here reads it, and the contract does not say by a
+    /// schema that any bytes will do.
+    #[must_use]
+    pub fn is_unread(&self, content_type: Option<&str>) -> bool {
+        match self.kind(content_type) {
+            MediaKind::Opaque => true,
+            MediaKind::Binary => !self.has_schema,
+            MediaKind::Json | MediaKind::Form | MediaKind::Multipart | MediaKind::Text => false,
+        }
+    }
+
+    /// Whether [`MediaRules::is_unread`] for some content type that the entry takes; of a range with a schema, the types
+    /// that it has no place for are refused instead.
+    #[must_use]
+    pub fn may_be_unread(&self) -> bool {
+        if self.range.is_exact() {
+            self.is_unread(Some(&self.media_type))
+        } else {
+            !self.has_schema && self.range.may_be_bytes()
+        }
+    }
+
     /// Whether the contract gives a schema.
     #[must_use]
     pub fn has_schema(&self) -> bool {
