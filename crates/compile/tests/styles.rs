@@ -1,4 +1,5 @@
 //! Every style of parameters from the target as it is sent, through its canonical form and the router, to the check.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use std::sync::Arc;
 

@@ -276,6 +276,16 @@ impl Documents {
         format!("{path}#{}", spot.pointer)
     }
 
+    /// Pointers as [`Documents::display`] writes them, whichever way a person named the contract itself.
+    pub(crate) fn accepted(&self, pointers: &BTreeSet<String>) -> BTreeSet<String> {
+        let own = self.files.first().map_or("", |file| file.path.trim_start_matches("./"));
+        let plain = |pointer: &String| match pointer.split_once('#') {
+            Some((file, rest)) if file.trim_start_matches("./") == own => rest.to_owned(),
+            _ => pointer.clone(),
+        };
+        pointers.iter().map(plain).collect()
+    }
+
     /// Takes over converted values, in the order of the files, and the maps of those whose parts moved.
     pub(crate) fn replace(&mut self, converted: Vec<(Value, Option<PointerMap>)>) {
         for (index, (value, map)) in converted.into_iter().enumerate() {

@@ -3,6 +3,7 @@
 //! A control owns its section of the document, compiles it for each operation, and speaks at its stages. Controls do not
 //! know each other; their order is [`registry::ORDER`], and nowhere else.
 
+pub mod accepted;
 pub mod address;
 pub mod admission;
 pub mod authentication;

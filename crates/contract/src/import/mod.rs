@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::documents::{Documents, Spot};
 use crate::load::Assets;
 use crate::lower::Lowering;
-use crate::model::{Api, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
+use crate::model::{Api, OnUndeclared, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
 use crate::swagger::{self, Source};
 
 /// What every part of the import needs.
@@ -124,9 +124,12 @@ fn minor(version: &str) -> Option<u32> {
 
 impl<'d> Import<'d> {
     pub(crate) fn new(documents: &'d Documents, options: &'d Options, minor: u32) -> Self {
+        let mut lowering = Lowering::new(documents, minor == 0);
+        lowering.must_close =
+            matches!(options.undeclared.property, OnUndeclared::Refuse | OnUndeclared::Strip);
         Self {
             documents,
-            lowering: Lowering::new(documents, minor == 0),
+            lowering,
             options,
             schemes: BTreeMap::new(),
             scheme_issues: BTreeMap::new(),
@@ -150,7 +153,8 @@ impl Import<'_> {
     fn finish(self, drafts: Vec<Draft>, sources: &Sources, out: &mut Diagnostics) -> Option<Api> {
         let Import { documents, lowering, options, schemes, open, loose, .. } = self;
         let used = drafts.iter().flat_map(|draft| draft.issues.iter().copied()).chain(loose).collect();
-        let unenforced = unenforced(documents, &lowering, used, options);
+        let accepted = documents.accepted(&options.accept_unenforced);
+        let unenforced = unenforced(documents, &lowering, used, &accepted);
         let spots: Vec<Spot> = drafts.iter().map(|draft| draft.spot.clone()).collect();
         let mut stats =
             Stats { operations: drafts.len(), definitions: lowering.definitions(), ..Stats::default() };
@@ -190,6 +194,7 @@ impl Import<'_> {
             operations,
             schemes,
             unenforced,
+            accepted,
             open,
             stats,
         })
@@ -201,13 +206,13 @@ fn unenforced(
     documents: &Documents,
     lowering: &Lowering<'_>,
     used: BTreeSet<usize>,
-    options: &Options,
+    accepted: &BTreeSet<String>,
 ) -> Vec<Unenforced> {
     let mut out = Vec::new();
     for index in used {
         let Some(issue) = lowering.issues().get(index) else { continue };
         let pointer = documents.display(&issue.spot);
-        let accepted = options.accept_unenforced.contains(&pointer);
+        let accepted = accepted.contains(&pointer);
         let diagnostic = if accepted {
             Diagnostic::note("unenforced", format!("not enforced, as accepted: {}", issue.what))
         } else {

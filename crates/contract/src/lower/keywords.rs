@@ -83,7 +83,14 @@ impl Lowering<'_> {
         let composed = composition::is_composed(map);
         let whole = (composed && !context.part).then(|| self.whole(spot, context.side));
         let own = if composed { None } else { Some(self.whole(spot, context.side)) };
-        let close = context.close && !whole.as_ref().is_some_and(composition::Whole::overlaps);
+        let overlap = whole.as_ref().and_then(composition::Whole::overlap);
+        let close = context.close && overlap.is_none();
+        if let Some(name) = overlap.filter(|_| context.close && self.must_close) {
+            let what = format!(
+                "two parts of the composition describe `{name}`, so that undeclared properties below it are not found"
+            );
+            self.issue(spot, what);
+        }
         let mut exempt = context.exempt.clone();
         if let Some(seen) = whole.as_ref().or(own.as_ref())
             && seen.flagged.iter().any(|name| !exempt.contains(name))

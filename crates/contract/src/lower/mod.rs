@@ -79,6 +79,8 @@ pub(crate) struct Lowering<'d> {
     pub(crate) pool: Pool,
     /// OpenAPI 3.0: siblings of `$ref` are ignored, `nullable` counts.
     pub(crate) old: bool,
+    /// Whether undeclared properties do more than being reported, so that where they are not found is to be said.
+    pub(crate) must_close: bool,
     memo: HashMap<(Spot, Context), usize>,
     definitions: Vec<(Value, Used)>,
     /// Slots of the definitions that values are handed to.
@@ -99,6 +101,7 @@ impl<'d> Lowering<'d> {
             documents,
             pool: Pool::new(),
             old,
+            must_close: false,
             memo: HashMap::new(),
             definitions: Vec::new(),
             handed: HashMap::new(),

@@ -160,7 +160,7 @@ impl JsonSchema for AcceptUnenforced {
             "description": "parts of the contract known not to be enforced",
             "anyOf": [
                 { "type": "string", "pattern": "^file:.+$" },
-                { "type": "array", "items": { "type": "string", "pattern": "^/" } }
+                { "type": "array", "items": { "type": "string", "pattern": "^([^#]+#)?/" } }
             ]
         })
     }
