@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use controls::accepted;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, FileId, Sources};
 use spec::{Api, ContractSource, Document};
 
-use crate::{Input, accepted, digest};
+use crate::{Input, digest};
 
 /// An imported contract and what it was imported from.
 #[derive(Debug, Clone)]

@@ -10,7 +10,6 @@
 //! What it promises: no operation without a plan, no planned step without a control, no two operations under one
 //! method and shape of path, no certificate without its key; a digest over the document as meant and all its files.
 
-mod accepted;
 mod api;
 mod assets;
 mod contracts;

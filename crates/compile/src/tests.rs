@@ -381,6 +381,32 @@ fn unenforced_parts_want_a_pointer_and_a_reason() {
     accept(format!("\"{pointer}\": \"look-around has no linear-time engine\"\n")).good();
     let bare = accept(format!("\"{pointer}\":\n")).bad();
     assert!(bare.iter().any(|one| one.starts_with("missing-reason accepted.yaml:1:1")), "{bare:?}");
+    let list = accept(format!("- {pointer}\n")).bad();
+    assert!(list.iter().any(|one| one.starts_with("bad-acceptance accepted.yaml:1:1")), "{list:?}");
+    let odd = accept(format!("\"{pointer}\": why\nnonsense: why\n")).bad();
+    assert!(odd.iter().any(|one| one.starts_with("bad-pointer accepted.yaml:2:1")), "{odd:?}");
+}
+
+#[test]
+fn acceptances_that_accept_nothing_are_told() {
+    let contract = CONTRACT.replace("n: { type: integer }", "n: { type: string, pattern: \"^(?=a)b\" }");
+    let pointer = "/components/schemas/Order/properties/n/pattern";
+    let said = |list: &str, contract: &str| -> Vec<String> {
+        let text = format!("{DOCUMENT}    accept_unenforced: [{list}]\n");
+        let compiled = Case::new(&text).with("openapi.yaml", contract).good();
+        compiled
+            .warnings
+            .iter()
+            .filter(|one| one.code == "stale-acceptance")
+            .map(|one| one.message.clone())
+            .collect()
+    };
+    for good in [pointer.to_owned(), format!("openapi.yaml#{pointer}"), format!("./openapi.yaml#{pointer}")] {
+        assert!(said(&format!("\"{good}\""), &contract).is_empty(), "{good}");
+    }
+    let stale = said(&format!("\"{pointer}\", \"/paths/~1orders/gett\", \"other.yaml#/a\""), &contract);
+    assert!(stale.len() == 1 && stale[0].contains("`/paths/~1orders/gett`, `other.yaml#/a`"), "{stale:?}");
+    assert!(said(&format!("\"{pointer}\""), CONTRACT)[0].contains(pointer), "the contract was mended");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::checker::Checker;
 use crate::media::{ContentType, MediaKind, Range};
 use crate::multipart;
 use crate::shape::{Raw, Shape};
-use crate::style::{self, Style};
+use crate::style::Style;
 use crate::violation::{Place, Violations};
 use crate::{percent, query, rewrite};
 
@@ -52,6 +52,8 @@ pub(crate) struct Encoding {
     pub(crate) types: Vec<Range>,
     pub(crate) style: Option<Style>,
     pub(crate) explode: bool,
+    /// Whether a field of a form is JSON, as its content type says.
+    pub(crate) json: bool,
     /// Names of header fields that a part may have, in lower case.
     pub(crate) headers: Vec<String>,
 }
@@ -98,6 +100,28 @@ impl MediaRules {
     pub fn kind(&self, content_type: Option<&str>) -> MediaKind {
         let actual = || content_type.and_then(ContentType::parse).map(|actual| actual.kind());
         self.kind.or_else(actual).unwrap_or(MediaKind::Opaque)
+    }
+
+    /// Whether a body of this content type passes unread: nothing here reads it, and the contract does not say by a
+    /// schema that any bytes will do.
+    #[must_use]
+    pub fn is_unread(&self, content_type: Option<&str>) -> bool {
+        match self.kind(content_type) {
+            MediaKind::Opaque => true,
+            MediaKind::Binary => !self.has_schema,
+            MediaKind::Json | MediaKind::Form | MediaKind::Multipart | MediaKind::Text => false,
+        }
+    }
+
+    /// Whether [`MediaRules::is_unread`] for some content type that the entry takes; of a range with a schema, the types
+    /// that it has no place for are refused instead.
+    #[must_use]
+    pub fn may_be_unread(&self) -> bool {
+        if self.range.is_exact() {
+            self.is_unread(Some(&self.media_type))
+        } else {
+            !self.has_schema && self.range.may_be_bytes()
+        }
     }
 
     /// Whether the contract gives a schema.
@@ -161,67 +185,6 @@ impl MediaRules {
         let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("encoding", "must be UTF-8"))?;
         let raw = Raw::Text(text.to_owned());
         self.shape.build(&raw, self.shape.string).ok_or(Problem::new("syntax", "must be text"))
-    }
-
-    /// The object that a form stands for.
-    fn read_form(&self, bytes: &[u8]) -> Result<Tape, Problem> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("encoding", "must be UTF-8"))?;
-        // Old servers part fields at `;` as well as at `&`; no serializer writes it raw (THREATS row 34).
-        if text.contains(';') {
-            return Err(Problem::new("encoding", "a `;` must be written as `%3B`"));
-        }
-        let pairs = query::pairs(text).map_err(|fault| match fault {
-            query::Fault::Encoding => Problem::new("encoding", "must be percent-encoded UTF-8"),
-            query::Fault::TooMany => Problem::new("bounds", "has too many fields"),
-        })?;
-        let mut used = vec![false; pairs.len()];
-        let mut members: Vec<(String, Raw)> = Vec::new();
-        let free = Shape::default();
-        if let Some(fields) = &self.shape.fields {
-            for (name, shape) in &fields.named {
-                let readings = self.read_field(name, shape, &pairs, &mut used)?;
-                let best = readings.iter().rposition(|raw| shape.is_scalar() == matches!(raw, Raw::Text(_)));
-                members.extend(
-                    best.or(readings.len().checked_sub(1))
-                        .and_then(|index| readings.get(index).cloned())
-                        .map(|raw| (name.clone(), raw)),
-                );
-            }
-        }
-        let rest = self.shape.fields.as_ref().and_then(|fields| fields.rest.as_deref()).unwrap_or(&free);
-        for (pair, used) in pairs.iter().zip(&used) {
-            if !used {
-                add(&mut members, pair.name.clone(), Raw::Text(pair.value.clone()), rest)?;
-            }
-        }
-        self.object(members)
-    }
-
-    fn read_field(
-        &self,
-        name: &str,
-        shape: &Shape,
-        pairs: &[query::Pair<'_>],
-        used: &mut [bool],
-    ) -> Result<Vec<Raw>, Problem> {
-        let encoding = self.encodings.get(name);
-        let declared = encoding.and_then(|encoding| encoding.style);
-        let bracketed = format!("{name}[");
-        let deep = pairs.iter().any(|pair| pair.name.starts_with(&bracketed));
-        // Without a style a nested object is JSON (OpenAPI 3.1 §4.8.15.1.1); brackets are what everybody sends.
-        if declared.is_none() && shape.fields.is_some() && !deep {
-            let mut own = pairs.iter().zip(used.iter_mut()).filter(|(pair, _)| pair.name == name);
-            let Some((pair, mark)) = own.next() else { return Ok(Vec::new()) };
-            *mark = true;
-            if own.next().is_some() {
-                return Err(Problem::at(name, "duplicate", "must be given once"));
-            }
-            return Ok(vec![structured(&pair.value, shape)]);
-        }
-        let style = if deep && shape.is_compound() { Style::Deep } else { declared.unwrap_or(Style::Form) };
-        let explode = encoding.is_none_or(|encoding| encoding.explode);
-        style::from_pairs(style, explode, name, shape, pairs, used)
-            .map_err(|(keyword, message)| Problem::at(name, keyword, message))
     }
 
     pub(crate) fn object(&self, members: Vec<(String, Raw)>) -> Result<Tape, Problem> {
@@ -291,15 +254,6 @@ fn is_stripped(name: &str, strip: &BTreeSet<&str>) -> bool {
     let own = name.split_once('[').map_or(name, |(own, _)| own);
     strip.contains(crate::pointer::join("", name).as_str())
         || strip.contains(crate::pointer::join("", own).as_str())
-}
-
-fn structured(text: &str, shape: &Shape) -> Raw {
-    let is_json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
-    if is_json && shape.is_compound() && Tape::parse(text.to_owned().into(), &Bounds::default()).is_ok() {
-        Raw::Json(text.to_owned())
-    } else {
-        Raw::Text(text.to_owned())
-    }
 }
 
 /// Adds a member; a repeated one makes a list where the schema has one, and is refused elsewhere.

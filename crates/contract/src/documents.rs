@@ -8,6 +8,7 @@ use diagnostics::{Diagnostic, Diagnostics, Severity, Sources, Span};
 use serde_json::Value;
 
 use crate::load::{self, Assets, File};
+use crate::swagger::PointerMap;
 use crate::{locate, pointer};
 
 /// A value by its file and JSON Pointer.
@@ -46,6 +47,8 @@ struct Pending {
 /// The files; index 0 is the contract itself.
 pub(crate) struct Documents {
     pub(crate) files: Vec<File>,
+    /// Of files that were converted: where their parts stand in the text.
+    origins: HashMap<usize, PointerMap>,
     by_path: HashMap<String, usize>,
     anchors: HashMap<(usize, String), Rc<str>>,
     ids: HashMap<String, Spot>,
@@ -65,6 +68,7 @@ impl Documents {
     ) -> Option<Self> {
         let mut documents = Self {
             files: Vec::new(),
+            origins: HashMap::new(),
             by_path: HashMap::new(),
             anchors: HashMap::new(),
             ids: HashMap::new(),
@@ -214,7 +218,7 @@ impl Documents {
             }
         }
         self.error(
-            spot,
+            &at.join("$ref"),
             "cyclic-ref",
             "`$ref` leads back to itself",
             "let one of the references name a definition",
@@ -249,6 +253,11 @@ impl Documents {
         self.pending.borrow_mut().push(Pending { diagnostic, spot: spot.clone() });
     }
 
+    /// Whether a diagnostic of this code was kept for the spot.
+    pub(crate) fn has_said_at(&self, spot: &Spot, code: &'static str) -> bool {
+        self.said.borrow().contains(&(spot.clone(), code))
+    }
+
     /// Whether a diagnostic of this code was kept for any spot.
     pub(crate) fn has_said(&self, code: &str) -> bool {
         self.said.borrow().iter().any(|(_, said)| *said == code)
@@ -267,21 +276,49 @@ impl Documents {
         format!("{path}#{}", spot.pointer)
     }
 
+    /// Pointers as [`Documents::display`] writes them, whichever way a person named the contract itself.
+    pub(crate) fn accepted(&self, pointers: &BTreeSet<String>) -> BTreeSet<String> {
+        let own = self.files.first().map_or("", |file| file.path.trim_start_matches("./"));
+        let plain = |pointer: &String| match pointer.split_once('#') {
+            Some((file, rest)) if file.trim_start_matches("./") == own => rest.to_owned(),
+            _ => pointer.clone(),
+        };
+        pointers.iter().map(plain).collect()
+    }
+
+    /// Takes over converted values, in the order of the files, and the maps of those whose parts moved.
+    pub(crate) fn replace(&mut self, converted: Vec<(Value, Option<PointerMap>)>) {
+        for (index, (value, map)) in converted.into_iter().enumerate() {
+            if let Some(file) = self.files.get_mut(index) {
+                file.value = value;
+            }
+            if let Some(map) = map {
+                self.origins.insert(index, map);
+            }
+        }
+    }
+
     /// Places of many pointers, one pass per file.
     pub(crate) fn places(&self, spots: &[Spot], sources: &Sources) -> HashMap<Spot, Span> {
         let mut by_file: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for spot in spots {
-            by_file.entry(spot.file).or_default().push(spot.pointer.to_string());
+        let origin = |spot: &Spot| {
+            let map = self.origins.get(&spot.file);
+            map.map_or_else(|| spot.clone(), |map| map.origin(spot.file, &spot.pointer))
+        };
+        let origins: Vec<Spot> = spots.iter().map(origin).collect();
+        for origin in &origins {
+            by_file.entry(origin.file).or_default().push(origin.pointer.to_string());
         }
-        let mut out = HashMap::new();
+        let mut found: HashMap<Spot, Span> = HashMap::new();
         for (index, pointers) in by_file {
             let Some(file) = self.files.get(index) else { continue };
             let text = sources.get(file.id).map_or("", |source| &source.text);
             for (pointer, span) in locate::locate(file, text, &pointers) {
-                out.insert(Spot { file: index, pointer: pointer.into() }, span);
+                found.insert(Spot { file: index, pointer: pointer.into() }, span);
             }
         }
-        out
+        let pairs = spots.iter().zip(&origins);
+        pairs.filter_map(|(spot, origin)| Some((spot.clone(), *found.get(origin)?))).collect()
     }
 
     /// Hands over all that was found, each with its place, in document order.

@@ -1,18 +1,38 @@
 //! Formats (JSON Schema 2020-12 §7 asserted, and the OpenAPI format registry): what each one means for a string or a
 //! number. A format that is neither here nor the validator's own is not enforced, and the import says so.
 
+mod checks;
+
 use serde_json::{Value, json};
+
+pub(crate) use checks::is_uuid;
+use checks::{
+    is_base16, is_base32, is_base32_hex, is_base64, is_base64url, is_cidr, is_decimal, is_http_date, is_ip,
+    is_mac, is_media_range, is_number, is_number_below, is_url, is_uuid4,
+};
 
 /// How a format is enforced.
 pub(crate) enum Meaning {
     /// By the validator or a check of ours on strings.
     Asserted,
-    /// By bounds on numbers: lowest and highest value.
-    Range(Value, Value),
-    /// Only says something to people.
+    /// On numbers by bounds, on strings by a check of the number that they carry.
+    Number(Number),
+    /// Says no more than that the value is of this type.
+    Type(&'static str),
+    /// No value of the type fails it, or it only says something to people.
     Annotation,
     /// Nobody here knows it.
     Unknown,
+}
+
+/// A format of numbers.
+pub(crate) struct Number {
+    /// Whether a fraction is refused.
+    pub(crate) whole: bool,
+    /// Lowest and highest value.
+    pub(crate) range: Option<(Value, Value)>,
+    /// The check of a string that carries the number (`type: string, format: int64`).
+    pub(crate) text: &'static str,
 }
 
 /// Spellings in the wild that leave no doubt about what is meant.
@@ -30,7 +50,10 @@ pub(crate) fn plain_name(format: &str) -> &str {
     }
 }
 
-/// What a format means for a schema that may hold numbers, strings or both.
+/// What a format means.
+///
+/// `idn-email` and `idn-hostname` are not here: which labels are valid is for the tables of IDNA (RFC 5892) to say,
+/// which this build does not have.
 pub(crate) fn meaning(format: &str) -> Meaning {
     match format {
         "date"
@@ -38,8 +61,6 @@ pub(crate) fn meaning(format: &str) -> Meaning {
         | "duration"
         | "email"
         | "hostname"
-        | "idn-email"
-        | "idn-hostname"
         | "ipv4"
         | "ipv6"
         | "iri"
@@ -53,24 +74,56 @@ pub(crate) fn meaning(format: &str) -> Meaning {
         | "uri-template"
         | "uuid" => Meaning::Asserted,
         name if OWN.iter().any(|(own, _)| *own == name) => Meaning::Asserted,
-        "int8" => Meaning::Range(json!(i8::MIN), json!(i8::MAX)),
-        "int16" => Meaning::Range(json!(i16::MIN), json!(i16::MAX)),
-        "int32" => Meaning::Range(json!(i32::MIN), json!(i32::MAX)),
-        "int64" => Meaning::Range(json!(i64::MIN), json!(i64::MAX)),
-        "uint8" => Meaning::Range(json!(0), json!(u8::MAX)),
-        "uint16" => Meaning::Range(json!(0), json!(u16::MAX)),
-        "uint32" => Meaning::Range(json!(0), json!(u32::MAX)),
-        "uint64" => Meaning::Range(json!(0), json!(u64::MAX)),
-        "double-int" => Meaning::Range(json!(-((1_i64 << 53) - 1)), json!((1_i64 << 53) - 1)),
-        "float" => Meaning::Range(json!(f64::from(f32::MIN)), json!(f64::from(f32::MAX))),
-        "double" => Meaning::Range(json!(f64::MIN), json!(f64::MAX)),
-        "unixtime" | "unix-time" | "unix-timestamp" => Meaning::Range(json!(i64::MIN), json!(i64::MAX)),
-        "binary" | "password" | "html" | "commonmark" | "markdown" | "string" | "text" | "int"
-        | "integer" | "number" | "boolean" | "bool" | "object" | "array" | "enum" | "multi-line"
-        | "multiline" | "file" | "style" | "color" | "media-range" | "http-date" => Meaning::Annotation,
-        _ => Meaning::Unknown,
+        "boolean" | "bool" => Meaning::Type("boolean"),
+        "object" => Meaning::Type("object"),
+        "array" => Meaning::Type("array"),
+        // Any text is HTML and CommonMark; `binary` and `file` are bytes of any kind.
+        "binary" | "password" | "html" | "commonmark" | "markdown" | "string" | "text" | "enum"
+        | "multi-line" | "multiline" | "file" => Meaning::Annotation,
+        name => number(name).map_or(Meaning::Unknown, Meaning::Number),
     }
 }
+
+fn number(format: &str) -> Option<Number> {
+    let whole = |low: Value, high: Value, text| Number { whole: true, range: Some((low, high)), text };
+    let any = |range, text| Number { whole: false, range, text };
+    Some(match format {
+        "int8" => whole(json!(i8::MIN), json!(i8::MAX), "yett-int8"),
+        "int16" => whole(json!(i16::MIN), json!(i16::MAX), "yett-int16"),
+        "int32" => whole(json!(i32::MIN), json!(i32::MAX), "yett-int32"),
+        "int64" => whole(json!(i64::MIN), json!(i64::MAX), "yett-int64"),
+        "uint8" => whole(json!(0), json!(u8::MAX), "yett-uint8"),
+        "uint16" => whole(json!(0), json!(u16::MAX), "yett-uint16"),
+        "uint32" => whole(json!(0), json!(u32::MAX), "yett-uint32"),
+        "uint64" => whole(json!(0), json!(u64::MAX), "yett-uint64"),
+        "double-int" => whole(json!(-DOUBLE_INT), json!(DOUBLE_INT), "yett-double-int"),
+        "int" | "integer" => Number { whole: true, range: None, text: "yett-int64" },
+        "number" => any(None, "yett-double"),
+        "float" => any(Some((json!(f64::from(f32::MIN)), json!(f64::from(f32::MAX)))), "yett-float"),
+        "double" => any(Some((json!(f64::MIN), json!(f64::MAX))), "yett-double"),
+        "unixtime" | "unix-time" | "unix-timestamp" => {
+            any(Some((json!(i64::MIN), json!(i64::MAX))), "yett-int64")
+        }
+        _ => return None,
+    })
+}
+
+/// The check of a string in a content encoding (RFC 4648, RFC 2045 §6); `Ok(None)` for one that any string fits, `Err`
+/// for one that is not checked. Names are compared without regard to case, as those of RFC 2045 are.
+pub(crate) fn of_encoding(encoding: &str) -> Result<Option<&'static str>, ()> {
+    match encoding.to_ascii_lowercase().as_str() {
+        "base64" => Ok(Some("byte")),
+        "base64url" => Ok(Some("base64url")),
+        "base32" => Ok(Some("yett-base32")),
+        "base32hex" => Ok(Some("yett-base32hex")),
+        "base16" | "hex" => Ok(Some("yett-base16")),
+        "binary" => Ok(None),
+        _ => Err(()),
+    }
+}
+
+/// The largest integer that a double tells from its neighbors.
+const DOUBLE_INT: i64 = (1 << 53) - 1;
 
 type Check = fn(&str) -> bool;
 
@@ -80,7 +133,7 @@ pub(crate) const OWN: &[(&str, Check)] = &[
     ("base64", is_base64),
     ("base64url", is_base64url),
     ("char", |text| text.chars().count() == 1),
-    ("uuid4", is_uuid),
+    ("uuid4", is_uuid4),
     ("guid", is_uuid),
     ("ip", is_ip),
     ("ip-address", is_ip),
@@ -91,81 +144,22 @@ pub(crate) const OWN: &[(&str, Check)] = &[
     ("decimal128", is_decimal),
     ("url", is_url),
     ("country-code", |text| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())),
-    ("yett-int64", |text| text.parse::<i64>().is_ok()),
+    ("http-date", is_http_date),
+    ("media-range", is_media_range),
+    ("yett-base16", is_base16),
+    ("yett-base32", is_base32),
+    ("yett-base32hex", is_base32_hex),
+    ("yett-int8", |text| text.parse::<i8>().is_ok()),
+    ("yett-int16", |text| text.parse::<i16>().is_ok()),
     ("yett-int32", |text| text.parse::<i32>().is_ok()),
+    ("yett-int64", |text| text.parse::<i64>().is_ok()),
+    ("yett-uint8", |text| text.parse::<u8>().is_ok()),
+    ("yett-uint16", |text| text.parse::<u16>().is_ok()),
+    ("yett-uint32", |text| text.parse::<u32>().is_ok()),
     ("yett-uint64", |text| text.parse::<u64>().is_ok()),
-    ("yett-double", |text| text.parse::<f64>().is_ok()),
+    ("yett-double-int", |text| {
+        text.parse::<i64>().is_ok_and(|number| (-DOUBLE_INT..=DOUBLE_INT).contains(&number))
+    }),
+    ("yett-float", |text| is_number_below(text, f64::from(f32::MAX))),
+    ("yett-double", is_number),
 ];
-
-/// What a numeric format asks of a string that carries the number (`type: string, format: int64`).
-pub(crate) fn for_string(format: &str) -> Option<&'static str> {
-    match format {
-        "int64" | "int" | "integer" | "unixtime" | "unix-time" | "unix-timestamp" => Some("yett-int64"),
-        "int32" | "int16" | "int8" => Some("yett-int32"),
-        "uint64" | "uint32" => Some("yett-uint64"),
-        "double" | "float" => Some("yett-double"),
-        _ => None,
-    }
-}
-
-/// RFC 4648 §4, padded, line breaks refused.
-fn is_base64(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    text.len().is_multiple_of(4)
-        && text.len() - body.len() <= 2
-        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
-}
-
-/// RFC 4648 §5, padding optional.
-fn is_base64url(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    text.len() - body.len() <= 2
-        && body.len() % 4 != 1
-        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-/// RFC 9562 §4.
-pub(crate) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
-fn is_ip(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
-}
-
-fn is_cidr(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(address, length)| {
-        let bits = match address.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(_)) => 32,
-            Ok(std::net::IpAddr::V6(_)) => 128,
-            Err(_) => return false,
-        };
-        length.parse::<u8>().is_ok_and(|length| length <= bits)
-    })
-}
-
-fn is_mac(text: &str) -> bool {
-    text.len() == 17
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if at % 3 == 2 { matches!(byte, b':' | b'-') } else { byte.is_ascii_hexdigit() }
-        })
-}
-
-fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    all(whole) && all(fraction)
-}
-
-/// A URL with a scheme and no white space; the validator's `uri` is stricter than what is called `url` in the wild.
-fn is_url(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    !rest.is_empty()
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
-}

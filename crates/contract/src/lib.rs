@@ -16,6 +16,7 @@ mod checker;
 mod compiled;
 mod documents;
 mod fast;
+mod form;
 mod formats;
 mod import;
 mod load;

@@ -68,6 +68,9 @@ pub struct Api {
     pub schemes: BTreeMap<String, SecurityScheme>,
     /// Parts that the document uses and we do not enforce, accepted or not.
     pub unenforced: Vec<Unenforced>,
+    /// Pointers that were accepted, those that nothing of [`Api::unenforced`] has among them; without a file before `#`
+    /// where that is the contract itself.
+    pub accepted: BTreeSet<String>,
     /// What the contract leaves open, for a person to read.
     pub open: Vec<Open>,
     /// Counts for the conformance table.
@@ -119,6 +122,8 @@ pub enum Security {
     Absent,
     /// One of these must hold; none at all (`[]`) is anonymous.
     Alternatives(Vec<Requirement>),
+    /// Something stands there that is not understood, which is an error of the import: nobody.
+    Malformed,
 }
 
 /// Schemes that must hold together; empty (`{}`) is anonymous.

@@ -21,8 +21,8 @@ impl MediaRules {
             let shape = fields
                 .and_then(|fields| fields.named.get(&part.name).or(fields.rest.as_deref()))
                 .unwrap_or(&free);
-            self.part_head(&part)?;
             let item = shape.items.as_deref().filter(|_| !shape.is_scalar()).unwrap_or(shape);
+            self.part_head(&part, item)?;
             let is_json = part.content_type.as_ref().is_some_and(|kind| kind.kind() == MediaKind::Json);
             let text = match std::str::from_utf8(part.body) {
                 Ok(text) => text.to_owned(),
@@ -44,8 +44,9 @@ impl MediaRules {
         self.object(members)
     }
 
-    /// Header fields of a part: its type as the contract names it, and no field that nobody declared.
-    fn part_head(&self, part: &Part<'_>) -> Result<(), Problem> {
+    /// Header fields of a part: its type as the contract names it (by `encoding`, else by the schema's
+    /// `contentMediaType`), and no field that nobody declared.
+    fn part_head(&self, part: &Part<'_>, shape: &Shape) -> Result<(), Problem> {
         let encoding = self.encodings.get(&part.name);
         let declared = self.part_headers(&part.name);
         if part.others.iter().any(|(name, _)| !declared.contains(name)) {
@@ -56,6 +57,7 @@ impl MediaRules {
             return Err(Problem::at(&part.name, "charset", "the charset of the part must be utf-8"));
         }
         let types = encoding.map_or(&[][..], |encoding| &encoding.types);
+        let types = if types.is_empty() { shape.media.as_slice() } else { types };
         let plain = ContentType { essence: String::from("text/plain"), parameters: Vec::new() };
         let actual = part.content_type.as_ref().unwrap_or(&plain);
         if types.is_empty() || types.iter().any(|range| range.matches(actual).is_some()) {

@@ -7,6 +7,7 @@ use tape::{Bounds, Builder, Kind, Node, Tape};
 
 use crate::documents::Spot;
 use crate::lower::Lowering;
+use crate::media::Range;
 
 /// The types that a schema admits, as far as reading text needs them.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Shape {
     any: bool,
     /// A string that stands for bytes (`format: binary`, `contentEncoding`, `contentMediaType`).
     bytes: bool,
+    /// What the bytes are (`contentMediaType`), where that is a type of its own.
+    pub(crate) media: Option<Range>,
 }
 
 /// An object's properties.
@@ -103,6 +106,12 @@ impl Shape {
         self.bytes |= map.get("format").is_some_and(|format| format == "binary")
             || map.contains_key("contentEncoding")
             || map.contains_key("contentMediaType");
+        // `application/octet-stream` is OpenAPI's word for any file, whatever its own type.
+        let media = map.get("contentMediaType").and_then(Value::as_str);
+        let media = media.filter(|media| !media.eq_ignore_ascii_case("application/octet-stream"));
+        if self.media.is_none() {
+            self.media = media.and_then(Range::parse);
+        }
         let names: Vec<&str> = match map.get("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),

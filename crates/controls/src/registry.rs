@@ -16,6 +16,7 @@ pub mod options;
 pub mod validation;
 
 // What several controls need lies beside them.
+pub mod accepted;
 pub mod address;
 pub mod hops;
 mod meter;

@@ -19,7 +19,13 @@ fn check(data: &[u8], strips: bool) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let mut text = || lines.next().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
     let (Ok(path), Ok(query)) = (canonical_path(text()), canonical_query(text())) else { return };
-    let segments: Vec<(&str, &str)> = NAMES.into_iter().zip(path.split('/').skip(1)).collect();
+    let segments = NAMES.into_iter().zip(path.split('/').skip(1));
+    // The matrix parameter has a letter before it in the template.
+    let segments = segments.map(|(name, text)| match name {
+        "matrix" => (name, text.strip_prefix('m').unwrap_or(text)),
+        _ => (name, text),
+    });
+    let segments: Vec<(&str, &str)> = segments.collect();
     let headers = headers(lines);
     let api = crate::sample::api(strips);
     let rules = &api.operations[0].request;

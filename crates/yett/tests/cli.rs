@@ -123,6 +123,22 @@ fn init_converts_accepts_and_never_overwrites() {
     assert_eq!(house.read("yett.yaml"), written);
 }
 
+#[test]
+fn init_leaves_swagger_of_several_files_as_it_is() {
+    let house = House::new();
+    house.write(
+        "swagger.yaml",
+        "swagger: '2.0'\ninfo: {title: Pets, version: '1'}\nsecurity: []\npaths:\n  /pets: {$ref: 'pets.yaml'}\n",
+    );
+    house.write(
+        "pets.yaml",
+        "get:\n  operationId: pets\n  parameters: [{name: n, in: query, type: integer}]\n  responses: {'200': {description: ok}}\n",
+    );
+    house.good(&["init", "swagger.yaml", "--upstream", "http://127.0.0.1:3000"]);
+    assert!(house.read("yett.yaml").contains("contract: ./swagger.yaml"), "{}", house.read("yett.yaml"));
+    assert!(house.good(&["check"]).contains("1 operation"));
+}
+
 /// A contract of which two operations take XML; everything that `init` can write is written at once.
 #[test]
 fn init_lets_unread_bodies_pass_by_operation_only() {

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Import, keys};
-use crate::body::{Encoding, MediaRules};
+use crate::body::MediaRules;
 use crate::checker::Checker;
 use crate::documents::Spot;
 use crate::lower::Side;
 use crate::media::{self, MediaKind, Range};
 use crate::model::OnUndeclared;
 use crate::shape::Shape;
-use crate::style::Style;
 
 impl Import<'_> {
     /// The entries of `content` of a request body or an answer.
@@ -76,7 +75,7 @@ impl Import<'_> {
             self.lowering.operation_issue(&schema, what);
         }
         let encodings = match value.get("encoding") {
-            Some(Value::Object(encodings)) => self.encodings(&at.join("encoding"), encodings),
+            Some(Value::Object(encodings)) => self.encodings(&at.join("encoding"), encodings, kind, &shape),
             _ => BTreeMap::new(),
         };
         // Of a range the client chooses the type: one that nothing reads must not lead around the schema.
@@ -111,38 +110,5 @@ impl Import<'_> {
             })
         };
         plain(map) && map.get("type").is_none_or(|name| name == "string")
-    }
-
-    fn encodings(&mut self, at: &Spot, encodings: &Map<String, Value>) -> BTreeMap<String, Encoding> {
-        let mut out = BTreeMap::new();
-        for (name, value) in encodings {
-            let spot = at.join(name);
-            if !self.keys(&spot, value, &keys::ENCODING) {
-                continue;
-            }
-            let headers = value.get("headers").and_then(Value::as_object);
-            let headers: Vec<String> =
-                headers.into_iter().flat_map(Map::keys).map(|name| name.to_ascii_lowercase()).collect();
-            if !headers.is_empty() {
-                self.lowering
-                    .operation_issue(&spot.join("headers"), "header fields of parts are not checked");
-            }
-            let types = value.get("contentType").and_then(Value::as_str).unwrap_or_default();
-            let types = types.split(',').filter_map(|one| Range::parse(one.trim())).collect();
-            for key in ["encoding", "itemEncoding", "prefixEncoding"] {
-                if value.get(key).is_some() {
-                    self.lowering.operation_issue(&spot.join(key), "parts of parts are not read");
-                }
-            }
-            let style = value.get("style").and_then(Value::as_str);
-            let parsed = style.and_then(Style::parse);
-            if style.is_some() && parsed.is_none() {
-                self.lowering.operation_issue(&spot.join("style"), "the style is not known");
-            }
-            let explode = value.get("explode").and_then(Value::as_bool);
-            let explode = explode.unwrap_or(parsed.is_none_or(|style| style == Style::Form));
-            out.insert(name.clone(), Encoding { types, style: parsed, explode, headers });
-        }
-        out
     }
 }

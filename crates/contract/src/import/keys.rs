@@ -185,6 +185,44 @@ pub(super) const ENCODING: Kind = Kind {
     ],
 };
 
+pub(super) const SECURITY_SCHEME: Kind = Kind {
+    name: "a security scheme",
+    keys: &[
+        ("type", Text, 0),
+        ("description", Any, 0),
+        ("name", Text, 0),
+        ("in", Text, 0),
+        ("scheme", Text, 0),
+        ("bearerFormat", Text, 0),
+        ("flows", Map, 0),
+        ("openIdConnectUrl", Text, 0),
+        ("oauth2MetadataUrl", Text, 2),
+        ("deprecated", Any, 2),
+    ],
+};
+
+pub(super) const OAUTH_FLOWS: Kind = Kind {
+    name: "`flows`",
+    keys: &[
+        ("implicit", Map, 0),
+        ("password", Map, 0),
+        ("clientCredentials", Map, 0),
+        ("authorizationCode", Map, 0),
+        ("deviceAuthorization", Map, 2),
+    ],
+};
+
+pub(super) const OAUTH_FLOW: Kind = Kind {
+    name: "an OAuth flow",
+    keys: &[
+        ("authorizationUrl", Text, 0),
+        ("tokenUrl", Text, 0),
+        ("refreshUrl", Text, 0),
+        ("scopes", Map, 0),
+        ("deviceAuthorizationUrl", Text, 2),
+    ],
+};
+
 impl Import<'_> {
     /// Notes keys that are neither known nor extensions, and refuses values of another type; false when the whole value is.
     pub(super) fn keys(&mut self, at: &Spot, value: &Value, kind: &Kind) -> bool {

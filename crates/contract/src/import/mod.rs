@@ -1,6 +1,7 @@
 //! From an OpenAPI document to [`Api`]: one pass over the paths, everything that is wrong said at once.
 
 mod content;
+mod encoding;
 mod keys;
 mod operation;
 mod overlap;
@@ -18,8 +19,8 @@ use serde_json::Value;
 use crate::documents::{Documents, Spot};
 use crate::load::Assets;
 use crate::lower::Lowering;
-use crate::model::{Api, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
-use crate::swagger;
+use crate::model::{Api, OnUndeclared, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
+use crate::swagger::{self, Source};
 
 /// What every part of the import needs.
 pub(crate) struct Import<'d> {
@@ -27,6 +28,8 @@ pub(crate) struct Import<'d> {
     pub(crate) lowering: Lowering<'d>,
     pub(crate) options: &'d Options,
     pub(crate) schemes: BTreeMap<String, SecurityScheme>,
+    /// What is not enforced of each scheme.
+    scheme_issues: BTreeMap<String, BTreeSet<usize>>,
     pub(crate) open: Vec<Open>,
     /// Not enforced, and of no operation.
     loose: BTreeSet<usize>,
@@ -35,8 +38,8 @@ pub(crate) struct Import<'d> {
 }
 
 /// An operation before it is known whether all of it is enforced.
-struct Draft {
-    operation: Operation,
+pub(crate) struct Draft {
+    pub(crate) operation: Operation,
     spot: Spot,
     issues: BTreeSet<usize>,
 }
@@ -54,7 +57,8 @@ pub fn import(
 ) -> Option<Api> {
     let mut documents = Documents::load(path, assets, sources, out)?;
     let loaded = !out.has_errors();
-    if !upgrade(&mut documents, out) {
+    if !upgrade(&mut documents) {
+        documents.flush(sources, out);
         return None;
     }
     let version = documents.files.first().and_then(|file| file.value.get("openapi"));
@@ -70,54 +74,70 @@ pub fn import(
         documents.flush(sources, out);
         return None;
     };
-    let mut import = Import {
-        documents: &documents,
-        lowering: Lowering::new(&documents, minor == 0),
-        options,
-        schemes: BTreeMap::new(),
-        open: Vec::new(),
-        loose: BTreeSet::new(),
-        minor,
-    };
-    import.schemes = import.security_schemes();
+    let mut import = Import::new(&documents, options, minor);
+    import.security_schemes();
     let drafts = import.operations();
     import.outward(&Spot::root(0), "webhooks");
-    documents.unused_references();
+    documents.unused_references(&import.lowering.reached());
     let api = import.finish(drafts, sources, out)?;
     loaded.then_some(api)
 }
 
 /// Converts Swagger 2.0 in place; pointers of diagnostics are then of the converted document, places of what it was made of.
-fn upgrade(documents: &mut Documents, out: &mut Diagnostics) -> bool {
-    for file in &mut documents.files {
+fn upgrade(documents: &mut Documents) -> bool {
+    let mut is_swagger = false;
+    for (index, file) in documents.files.iter().enumerate() {
         match file.value.get("swagger") {
-            Some(Value::String(version)) if version == "2.0" => {}
+            Some(Value::String(version)) if version == "2.0" => is_swagger = true,
             Some(other) => {
                 let shown = other.to_string().replace('"', "");
                 let message = format!("`{shown}` is not a version of Swagger that is known here");
                 let help = "the document needs `swagger: \"2.0\"`, as text";
-                out.push(Diagnostic::error("contract-version", message).help(help));
+                documents.error(&Spot::root(index).join("swagger"), "contract-version", message, help);
                 return false;
             }
-            None => continue,
-        }
-        match swagger::convert_swagger(std::mem::take(&mut file.value)) {
-            Ok(converted) => {
-                file.value = converted;
-            }
-            Err(diagnostics) => {
-                out.extend(diagnostics);
-                return false;
-            }
+            None => {}
         }
     }
-    true
+    if !is_swagger {
+        return true;
+    }
+    let sources: Vec<Source<'_>> =
+        documents.files.iter().map(|file| Source { path: &file.path, value: &file.value }).collect();
+    match swagger::convert_all(&sources) {
+        Ok(converted) => {
+            documents.replace(converted);
+            true
+        }
+        Err(faults) => {
+            faults.into_iter().for_each(|(at, fault)| documents.say_again(fault, &at));
+            false
+        }
+    }
 }
 
 fn minor(version: &str) -> Option<u32> {
     let rest = version.strip_prefix("3.")?;
     let minor = rest.split('.').next()?.parse().ok()?;
     (minor <= 2).then_some(minor)
+}
+
+impl<'d> Import<'d> {
+    pub(crate) fn new(documents: &'d Documents, options: &'d Options, minor: u32) -> Self {
+        let mut lowering = Lowering::new(documents, minor == 0);
+        lowering.must_close =
+            matches!(options.undeclared.property, OnUndeclared::Refuse | OnUndeclared::Strip);
+        Self {
+            documents,
+            lowering,
+            options,
+            schemes: BTreeMap::new(),
+            scheme_issues: BTreeMap::new(),
+            open: Vec::new(),
+            loose: BTreeSet::new(),
+            minor,
+        }
+    }
 }
 
 impl Import<'_> {
@@ -133,7 +153,8 @@ impl Import<'_> {
     fn finish(self, drafts: Vec<Draft>, sources: &Sources, out: &mut Diagnostics) -> Option<Api> {
         let Import { documents, lowering, options, schemes, open, loose, .. } = self;
         let used = drafts.iter().flat_map(|draft| draft.issues.iter().copied()).chain(loose).collect();
-        let unenforced = unenforced(documents, &lowering, used, options);
+        let accepted = documents.accepted(&options.accept_unenforced);
+        let unenforced = unenforced(documents, &lowering, used, &accepted);
         let spots: Vec<Spot> = drafts.iter().map(|draft| draft.spot.clone()).collect();
         let mut stats =
             Stats { operations: drafts.len(), definitions: lowering.definitions(), ..Stats::default() };
@@ -173,6 +194,7 @@ impl Import<'_> {
             operations,
             schemes,
             unenforced,
+            accepted,
             open,
             stats,
         })
@@ -184,13 +206,13 @@ fn unenforced(
     documents: &Documents,
     lowering: &Lowering<'_>,
     used: BTreeSet<usize>,
-    options: &Options,
+    accepted: &BTreeSet<String>,
 ) -> Vec<Unenforced> {
     let mut out = Vec::new();
     for index in used {
         let Some(issue) = lowering.issues().get(index) else { continue };
         let pointer = documents.display(&issue.spot);
-        let accepted = options.accept_unenforced.contains(&pointer);
+        let accepted = accepted.contains(&pointer);
         let diagnostic = if accepted {
             Diagnostic::note("unenforced", format!("not enforced, as accepted: {}", issue.what))
         } else {

@@ -37,7 +37,7 @@ impl Import<'_> {
         let id = value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.map_or_else(|| format!("{method} {template}"), str::to_owned);
         let security = self.security(spot, value, &id);
-        let parameters = self.parameters(spot, item.owner("parameters"));
+        let parameters = self.parameters(spot, item.owner("parameters"), template);
         self.match_template(template, spot, &parameters);
         let (body, body_required) = self.request_body(spot, value, &id);
         let responses = self.responses(spot, value, &id);

@@ -2,6 +2,8 @@
 //!
 //! The router prefers what is literal further to the left, which is a choice that the contract did not make. It is worth
 //! a warning; and where the two are not for the same callers, the contract does not say who may call.
+//!
+//! Of `/{id}/x` and `/y/{b}` with a number for `id` the path is not of the former: `y` is no number.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +11,7 @@ use diagnostics::Diagnostic;
 
 use super::{Draft, Import};
 use crate::documents::Spot;
+use crate::model::Operation;
 
 impl Import<'_> {
     pub(super) fn ambiguous(&mut self, drafts: &mut [Draft]) {
@@ -32,11 +35,19 @@ impl Import<'_> {
         let Some(path) = both(&one.template, &two.template) else { return };
         let method = &one.method;
         let said = format!("`{method} {path}` is of `{}` and of `{}`", one.template, two.template);
+        let (chosen, other) = if answers(&one.template, &two.template) { (one, two) } else { (two, one) };
+        if refuses(other, &chosen.template) {
+            return;
+        }
         let differ = one.security != two.security;
         let at = Spot::root(0).at(&["paths", &two.template]);
-        if !differ {
-            let help =
-                "the one that is literal further to the left answers; rename one to say which is meant";
+        if !differ || refuses(chosen, &other.template) {
+            let help = if differ {
+                "the one that is literal further to the left answers and its parameter takes no such value: such calls are \
+                 refused as long as requests are validated, and not for the same callers otherwise; rename one"
+            } else {
+                "the one that is literal further to the left answers; rename one to say which is meant"
+            };
             self.documents.say(Diagnostic::warning("ambiguous-templates", said).help(help), &at);
             return;
         }
@@ -51,6 +62,29 @@ impl Import<'_> {
             }
         }
     }
+}
+
+/// Whether the router prefers `one`: at the first difference a literal wins over a parameter with text around it, and that
+/// over a plain one; of two with text the longer.
+fn answers(one: &str, two: &str) -> bool {
+    let rank = |segment: &str| match (segment.contains('{'), literal(segment)) {
+        (false, _) => (0, 0),
+        (true, 0) => (2, 0),
+        (true, fixed) => (1, usize::MAX - fixed),
+    };
+    let mut ranks = one.split('/').map(rank).zip(two.split('/').map(rank));
+    ranks.find(|(one, two)| one != two).is_none_or(|(one, two)| one < two)
+}
+
+/// Whether a parameter of the operation takes no value such as stands in its place in `literals`, as far as that is known
+/// without a validator.
+fn refuses(operation: &Operation, literals: &str) -> bool {
+    operation.template.split('/').zip(literals.split('/')).any(|(pattern, text)| {
+        let name = pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let parameter = operation.request.path.iter().find(|one| Some(one.name.as_str()) == name);
+        let fast = parameter.and_then(|parameter| parameter.fast.as_ref());
+        !text.contains(['{', '%']) && fast.is_some_and(|fast| fast.check(text).is_err())
+    })
 }
 
 /// A path that both templates match, when neither is the more precise one.

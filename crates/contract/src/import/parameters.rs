@@ -19,7 +19,7 @@ const IGNORED: [&str; 3] = ["accept", "content-type", "authorization"];
 
 impl Import<'_> {
     /// The path's parameters with the operation's own over them.
-    pub(super) fn parameters(&mut self, spot: &Spot, item_spot: &Spot) -> Vec<Parameter> {
+    pub(super) fn parameters(&mut self, spot: &Spot, item_spot: &Spot, template: &str) -> Vec<Parameter> {
         let mut out: Vec<Parameter> = Vec::new();
         for (level, owner) in [item_spot, spot].into_iter().enumerate() {
             let list = owner.join("parameters");
@@ -30,6 +30,7 @@ impl Import<'_> {
                     continue;
                 };
                 let Some(parameter) = self.parameter(&at, value) else { continue };
+                self.reachable(&at, &parameter, template);
                 let same = |known: &Parameter| known.place == parameter.place && known.name == parameter.name;
                 match out.iter().position(same) {
                     Some(known) if level == 1 && known < before => {
@@ -47,6 +48,18 @@ impl Import<'_> {
             }
         }
         out
+    }
+
+    /// Notes a matrix at the beginning of a segment. A canonical path has no segment that begins with `;`: to servers
+    /// that take path parameters off before they route, `/a/;id=5/b` is `/a/b`, another operation.
+    fn reachable(&mut self, at: &Spot, parameter: &Parameter, template: &str) {
+        let begins =
+            parameter.style == Style::Matrix && template.contains(&format!("/{{{}}}", parameter.name));
+        if begins {
+            let what = "no call reaches the operation: a segment of a path must not begin with `;`, which many servers \
+                        take away before they route; write `simple` or `label`, or text before the parameter";
+            self.lowering.operation_issue(&at.join("style"), what);
+        }
     }
 
     fn parameter(&mut self, at: &Spot, value: &Value) -> Option<Parameter> {
@@ -73,13 +86,13 @@ impl Import<'_> {
                 return None;
             }
         };
+        self.keys(at, value, &keys::PARAMETER);
         if place == Place::Header && IGNORED.contains(&name.to_ascii_lowercase().as_str()) {
             return None;
         }
         if whole_query {
             self.lowering.operation_issue(at, "a parameter that is the whole query string is not checked");
         }
-        self.keys(at, value, &keys::PARAMETER);
         let mut parameter = self.value(at, value, place, Side::Request)?;
         parameter.name = if place == Place::Header { name.to_ascii_lowercase() } else { name.to_owned() };
         parameter.required = self.flag(at, value, "required") || place == Place::Path;

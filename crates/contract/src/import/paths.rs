@@ -28,7 +28,7 @@ impl Item<'_> {
 
 impl<'d> Import<'d> {
     /// All operations in document order.
-    pub(super) fn operations(&mut self) -> Vec<Draft> {
+    pub(crate) fn operations(&mut self) -> Vec<Draft> {
         let at = Spot::root(0).join("paths");
         let documents = self.documents;
         self.loose_of(&[]);

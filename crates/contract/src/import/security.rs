@@ -1,27 +1,46 @@
 //! `securitySchemes` and `security`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use diagnostics::Diagnostic;
 use serde_json::{Map, Value};
 
-use super::Import;
+use super::{Import, keys};
 use crate::documents::Spot;
 use crate::model::{KeyPlace, Open, Requirement, Security, SecurityScheme};
 
 impl Import<'_> {
-    pub(super) fn security_schemes(&mut self) -> BTreeMap<String, SecurityScheme> {
-        let mut out = BTreeMap::new();
+    /// Reads all schemes; what is wrong with one is wrong with each operation that names it.
+    pub(crate) fn security_schemes(&mut self) {
         let at = Spot::root(0).at(&["components", "securitySchemes"]);
         let documents = self.documents;
-        let Some(Value::Object(schemes)) = documents.get(&at) else { return out };
+        let Some(Value::Object(schemes)) = documents.get(&at) else { return };
         for name in schemes.keys() {
             let Some((spot, value)) = documents.follow(&at.join(name)) else { continue };
-            if let Some(scheme) = self.scheme(&spot, value) {
-                out.insert(name.clone(), scheme);
+            self.lowering.begin_operation();
+            let scheme = if self.scheme_keys(&spot, value) { self.scheme(&spot, value) } else { None };
+            let found = self.lowering.end_operation();
+            self.loose.extend(&found);
+            self.scheme_issues.insert(name.clone(), found);
+            if let Some(scheme) = scheme {
+                self.schemes.insert(name.clone(), scheme);
             }
         }
-        out
+    }
+
+    fn scheme_keys(&mut self, spot: &Spot, value: &Value) -> bool {
+        if !self.keys(spot, value, &keys::SECURITY_SCHEME) {
+            return false;
+        }
+        let at = spot.join("flows");
+        let Some(flows) = self.documents.get(&at).filter(|flows| flows.is_object()) else { return true };
+        self.keys(&at, flows, &keys::OAUTH_FLOWS);
+        for (name, flow) in flows.as_object().into_iter().flatten() {
+            if !name.starts_with("x-") && flow.is_object() {
+                self.keys(&at.join(name), flow, &keys::OAUTH_FLOW);
+            }
+        }
+        true
     }
 
     fn scheme(&self, spot: &Spot, value: &Value) -> Option<SecurityScheme> {
@@ -85,30 +104,43 @@ impl Import<'_> {
                 "`security` is a list",
                 "write `security: []` for nobody needed",
             );
-            return Security::Absent;
+            return Security::Malformed;
         };
-        Security::Alternatives(
-            list.iter()
-                .enumerate()
-                .map(|(index, one)| self.requirement(&at.join(&index.to_string()), one))
-                .collect(),
-        )
+        let alternatives: Vec<Option<Requirement>> = list
+            .iter()
+            .enumerate()
+            .map(|(index, one)| self.requirement(&at.join(&index.to_string()), one))
+            .collect();
+        // One alternative that is not understood closes the operation: without it the list could be empty, which is
+        // "anyone".
+        alternatives
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .map_or(Security::Malformed, Security::Alternatives)
     }
 
-    /// One alternative. What is not understood is an error: taken as empty it would let everyone in.
-    fn requirement(&self, at: &Spot, value: &Value) -> Requirement {
+    /// One alternative; `None` and an error for what is not understood.
+    fn requirement(&mut self, at: &Spot, value: &Value) -> Option<Requirement> {
         let Some(map) = value.as_object() else {
             let help = "write `- name: [scope, …]`, or `- {}` for nobody needed";
             let message = "a security requirement is an object of scheme names";
             self.documents.error(at, "bad-security", message, help);
-            return Requirement::default();
+            return None;
         };
-        let schemes = map.iter().map(|(name, scopes)| {
+        let mut schemes = Vec::new();
+        let mut understood = true;
+        for (name, scopes) in map {
             let at = at.join(name);
             self.known_scheme(&at, name);
-            (name.clone(), self.scopes(&at, name, scopes))
-        });
-        Requirement { schemes: schemes.collect() }
+            if let Some(issues) = self.scheme_issues.get(name) {
+                self.lowering.operation_uses(issues);
+            }
+            match self.scopes(&at, name, scopes) {
+                Some(scopes) => schemes.push((name.clone(), scopes)),
+                None => understood = false,
+            }
+        }
+        understood.then_some(Requirement { schemes })
     }
 
     fn known_scheme(&self, at: &Spot, name: &str) {
@@ -124,7 +156,7 @@ impl Import<'_> {
         self.documents.error(at, "unknown-security-scheme", message, &hint);
     }
 
-    fn scopes(&self, at: &Spot, name: &str, value: &Value) -> Vec<String> {
+    fn scopes(&self, at: &Spot, name: &str, value: &Value) -> Option<Vec<String>> {
         let list: Option<Vec<String>> = value
             .as_array()
             .and_then(|list| list.iter().map(|scope| scope.as_str().map(str::to_owned)).collect());
@@ -132,7 +164,7 @@ impl Import<'_> {
             let message = format!("the scopes of `{name}` are a list of names");
             let help = format!("write `{name}: [scope]`, or `{name}: []` for none");
             self.documents.error(at, "bad-security", message, &help);
-            return Vec::new();
+            return None;
         };
         if let Some(SecurityScheme::OAuth2 { scopes: declared, .. }) = self.schemes.get(name) {
             for scope in list.iter().filter(|scope| !declared.contains(*scope)) {
@@ -144,7 +176,7 @@ impl Import<'_> {
                 self.documents.say(Diagnostic::warning("undeclared-scope", message).help(hint), at);
             }
         }
-        list
+        Some(list)
     }
 
     /// Names that the schemes of an operation read from query, header and cookies.

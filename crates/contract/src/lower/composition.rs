@@ -23,9 +23,9 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// Whether two parts describe one property.
-    pub(super) fn overlaps(&self) -> bool {
-        self.counts.values().any(|count| *count > 1)
+    /// A property that two parts describe.
+    pub(super) fn overlap(&self) -> Option<&str> {
+        self.counts.iter().find(|(_, count)| **count > 1).map(|(name, _)| name.as_str())
     }
 
     fn merge_branch(&mut self, branches: &mut BTreeMap<String, u32>, branch: Whole) {

@@ -5,10 +5,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Context, Lowering, Side, composition, numbers};
+use super::{Context, Lowering, composition, numbers};
 use crate::documents::Spot;
-use crate::formats::{self, Meaning};
-use crate::schemas::FORBIDDEN;
 
 /// Keywords that say something to people only, or that another keyword reads.
 const ANNOTATIONS: &[&str] = &[
@@ -24,8 +22,6 @@ const ANNOTATIONS: &[&str] = &[
     "externalDocs",
     "nullable",
     "definitions",
-    "contentMediaType",
-    "contentSchema",
     "collectionFormat",
     "id",
     "summary",
@@ -61,6 +57,9 @@ const KNOWN: &[&str] = &[
     "maxLength",
     "pattern",
     "format",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
     "enum",
     "const",
     "allOf",
@@ -83,7 +82,14 @@ impl Lowering<'_> {
         let composed = composition::is_composed(map);
         let whole = (composed && !context.part).then(|| self.whole(spot, context.side));
         let own = if composed { None } else { Some(self.whole(spot, context.side)) };
-        let close = context.close && !whole.as_ref().is_some_and(composition::Whole::overlaps);
+        let overlap = whole.as_ref().and_then(composition::Whole::overlap);
+        let close = context.close && overlap.is_none();
+        if let Some(name) = overlap.filter(|_| context.close && self.must_close) {
+            let what = format!(
+                "two parts of the composition describe `{name}`, so that undeclared properties below it are not found"
+            );
+            self.issue(spot, what);
+        }
         let mut exempt = context.exempt.clone();
         if let Some(seen) = whole.as_ref().or(own.as_ref())
             && seen.flagged.iter().any(|name| !exempt.contains(name))
@@ -102,6 +108,7 @@ impl Lowering<'_> {
         }
         numbers::exclusive(map, &mut out);
         self.format(spot, map, &mut out);
+        self.content(spot, map, &mut out);
         if context.close && !context.part && !map.contains_key("additionalProperties") {
             let named = whole.as_ref().or(own.as_ref()).is_some_and(|whole| whole.names_some);
             if named && !map.contains_key("unevaluatedProperties") {
@@ -154,7 +161,7 @@ impl Lowering<'_> {
             "enum" => self.checked(&at, value, value.is_array(), "a list of values"),
             "const" => Some(value.clone()),
             "pattern" => self.pattern(&at, value),
-            "format" | "contentEncoding" => None,
+            "format" | "contentEncoding" | "contentMediaType" | "contentSchema" => None,
             "uniqueItems" => self.checked(&at, value, value.is_boolean(), "true or false"),
             "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => None,
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
@@ -191,202 +198,6 @@ impl Lowering<'_> {
         let hint = diagnostics::nearest(key, KNOWN.iter().copied())
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         self.issue(at, format!("`{key}` is not a schema keyword{hint}"));
-    }
-
-    fn checked(&mut self, at: &Spot, value: &Value, fits: bool, expected: &str) -> Option<Value> {
-        if fits {
-            return Some(value.clone());
-        }
-        self.issue(at, format!("the value must be {expected}"));
-        None
-    }
-
-    fn count(&mut self, at: &Spot, value: &Value) -> Option<Value> {
-        let whole = value.as_u64().or_else(|| {
-            let number = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0)?;
-            // Guarded: not negative, no fraction; a larger one saturates.
-            Some(number as u64)
-        });
-        let lowered = whole.map(Value::from);
-        if lowered.is_none() {
-            self.issue(at, "the value must be a whole number of 0 or more");
-        }
-        lowered
-    }
-
-    fn sibling_reference(
-        &mut self,
-        spot: &Spot,
-        key: &str,
-        value: &Value,
-        views: &Views,
-        out: &mut Map<String, Value>,
-    ) -> Option<Value> {
-        let Some(reference) = value.as_str() else {
-            self.issue(&spot.join(key), "the value must be a reference");
-            return None;
-        };
-        if key == "$dynamicRef" {
-            self.issue(&spot.join(key), DYNAMIC);
-        }
-        let lowered = self.reference(spot, reference, &Context { inherited: true, ..views.part.clone() });
-        push_all_of(out, lowered);
-        None
-    }
-
-    fn types(&mut self, at: &Spot, value: &Value) -> Option<Value> {
-        let names: Vec<&str> = match value {
-            Value::String(name) => vec![name],
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let known = |name: &&str| {
-            matches!(*name, "null" | "boolean" | "integer" | "number" | "string" | "array" | "object")
-        };
-        if names.is_empty() || !names.iter().all(known) {
-            self.issue(at, format!("{} is not a type", short(value)));
-            return None;
-        }
-        let unique: BTreeSet<&str> = names.into_iter().collect();
-        match (unique.len(), unique.first()) {
-            (1, Some(name)) => Some(json!(name)),
-            _ => Some(json!(unique)),
-        }
-    }
-
-    fn properties(&mut self, at: &Spot, value: &Value, views: &Views) -> Option<Value> {
-        let Some(map) = value.as_object() else {
-            self.issue(at, "the value must be an object of schemas");
-            return None;
-        };
-        let mut out = Map::new();
-        for name in map.keys() {
-            let property = at.join(name);
-            let lowered = if self.is_flagged(&property, views.child.side) {
-                json!({ FORBIDDEN: match views.child.side {
-                    Side::Request => "the property is read-only and must not be sent",
-                    Side::Response => "the property is write-only and must not be returned",
-                } })
-            } else {
-                self.lower(&property, &views.child)
-            };
-            out.insert(name.clone(), lowered);
-        }
-        Some(Value::Object(out))
-    }
-
-    fn pattern_properties(&mut self, at: &Spot, value: &Value, views: &Views) -> Option<Value> {
-        let Some(map) = value.as_object() else {
-            self.issue(at, "the value must be an object of schemas");
-            return None;
-        };
-        let mut out = Map::new();
-        for pattern in map.keys() {
-            let property = at.join(pattern);
-            if self.pool.accepts_pattern(pattern) {
-                let lowered = self.lower(&property, &views.child);
-                out.insert(pattern.clone(), lowered);
-            } else {
-                self.issue(&property, "the pattern cannot be matched in linear time");
-            }
-        }
-        Some(Value::Object(out))
-    }
-
-    fn schema_map(&mut self, at: &Spot, value: &Value, view: &Context) -> Option<Value> {
-        let map = value.as_object()?;
-        Some(Value::Object(map.keys().map(|name| (name.clone(), self.lower(&at.join(name), view))).collect()))
-    }
-
-    fn schema_list(&mut self, at: &Spot, value: &Value, view: &Context) -> Option<Value> {
-        let count = value.as_array().map_or(0, Vec::len);
-        if count == 0 {
-            self.issue(at, "the value must be a list of schemas");
-            return None;
-        }
-        Some((0..count).map(|index| self.lower(&at.join(&index.to_string()), view)).collect())
-    }
-
-    fn all_of(
-        &mut self,
-        at: &Spot,
-        value: &Value,
-        views: &Views,
-        out: &mut Map<String, Value>,
-    ) -> Option<Value> {
-        let view = Context { inherited: true, ..views.part.clone() };
-        if let Some(Value::Array(parts)) = self.schema_list(at, value, &view) {
-            for part in parts {
-                push_all_of(out, part);
-            }
-        }
-        None
-    }
-
-    fn items(
-        &mut self,
-        at: &Spot,
-        value: &Value,
-        views: &Views,
-        out: &mut Map<String, Value>,
-    ) -> Option<Value> {
-        if value.is_array() {
-            // The tuple form of older drafts.
-            if let Some(tuple) = self.schema_list(at, value, &views.child) {
-                out.insert(String::from("prefixItems"), tuple);
-            }
-            return None;
-        }
-        Some(self.lower(at, &views.child))
-    }
-
-    fn required(&mut self, at: &Spot, value: &Value, views: &Views) -> Option<Value> {
-        let Some(names) = value.as_array().filter(|names| names.iter().all(Value::is_string)) else {
-            self.issue(at, "the value must be a list of property names");
-            return None;
-        };
-        let kept: BTreeSet<&str> =
-            names.iter().filter_map(Value::as_str).filter(|name| !views.exempt.contains(*name)).collect();
-        (!kept.is_empty()).then(|| json!(kept))
-    }
-
-    fn pattern(&mut self, at: &Spot, value: &Value) -> Option<Value> {
-        let Some(pattern) = value.as_str() else {
-            self.issue(at, "the value must be a regular expression");
-            return None;
-        };
-        if self.pool.accepts_pattern(pattern) {
-            return Some(value.clone());
-        }
-        self.issue(at, format!("the pattern {} cannot be matched in linear time", short(value)));
-        None
-    }
-
-    fn format(&mut self, spot: &Spot, map: &Map<String, Value>, out: &mut Map<String, Value>) {
-        let encoded = map.get("contentEncoding").and_then(Value::as_str);
-        let Some(format) = map.get("format").and_then(Value::as_str).or(match encoded {
-            Some("base64") => Some("byte"),
-            Some("base64url") => Some("base64url"),
-            _ => None,
-        }) else {
-            return;
-        };
-        let format = formats::plain_name(format);
-        let text = map.get("type").is_some_and(|types| types == "string");
-        if text && let Some(check) = formats::for_string(format) {
-            out.insert(String::from("format"), json!(check));
-            return;
-        }
-        match formats::meaning(format) {
-            Meaning::Asserted => {
-                out.insert(String::from("format"), json!(format));
-            }
-            Meaning::Range(low, high) => numbers::narrow(out, low, high),
-            Meaning::Annotation => {}
-            Meaning::Unknown => {
-                self.issue(&spot.join("format"), format!("the format `{format}` is not known"));
-            }
-        }
     }
 
     /// 3.0's `nullable`, which later versions do not have; where a composition would refuse null on its own, null stands beside it.
@@ -446,7 +257,7 @@ pub(crate) fn is_known_dialect(uri: &str) -> bool {
             .is_some_and(|rest| rest.contains("/dialect/") || rest.contains("/schema/"))
 }
 
-fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     crate::violation::cut(&mut text, 80);
     format!("`{text}`")

@@ -6,8 +6,12 @@
 //! reach is made. What cannot be enforced is dropped keyword by keyword, never schema by schema, and noted as an
 //! [`Issue`].
 
+mod applicators;
+mod assertions;
 mod composition;
 mod discriminator;
+mod format;
+mod issues;
 mod keywords;
 mod numbers;
 
@@ -78,6 +82,8 @@ pub(crate) struct Lowering<'d> {
     pub(crate) pool: Pool,
     /// OpenAPI 3.0: siblings of `$ref` are ignored, `nullable` counts.
     pub(crate) old: bool,
+    /// Whether undeclared properties do more than being reported, so that where they are not found is to be said.
+    pub(crate) must_close: bool,
     memo: HashMap<(Spot, Context), usize>,
     definitions: Vec<(Value, Used)>,
     /// Slots of the definitions that values are handed to.
@@ -98,6 +104,7 @@ impl<'d> Lowering<'d> {
             documents,
             pool: Pool::new(),
             old,
+            must_close: false,
             memo: HashMap::new(),
             definitions: Vec::new(),
             handed: HashMap::new(),
@@ -135,35 +142,9 @@ impl<'d> Lowering<'d> {
         Root { slot, trivial, schema }
     }
 
-    /// Starts counting what one operation uses.
-    pub(crate) fn begin_operation(&mut self) {
-        self.operation = Used::default();
-    }
-
-    /// Notes that the operation uses something that is not enforced.
-    pub(crate) fn operation_issue(&mut self, spot: &Spot, what: impl Into<String>) {
-        let index = self.issue_number(spot, what.into());
-        self.operation.issues.insert(index);
-    }
-
-    /// What the operation uses, definitions within definitions included.
-    pub(crate) fn end_operation(&mut self) -> BTreeSet<usize> {
-        let mut used = std::mem::take(&mut self.operation);
-        let mut stack: Vec<usize> = used.definitions.iter().copied().collect();
-        while let Some((_, inner)) = stack.pop().and_then(|index| self.definitions.get(index)) {
-            used.issues.extend(&inner.issues);
-            for next in &inner.definitions {
-                if used.definitions.insert(*next) {
-                    stack.push(*next);
-                }
-            }
-        }
-        used.issues
-    }
-
-    /// All that is not enforced, by the numbers that operations name.
-    pub(crate) fn issues(&self) -> &[Issue] {
-        &self.issues
+    /// Schemas that were lowered because something that is used refers to them.
+    pub(crate) fn reached(&self) -> BTreeSet<&Spot> {
+        self.memo.keys().map(|(spot, _)| spot).collect()
     }
 
     pub(crate) fn definitions(&self) -> usize {
@@ -175,21 +156,6 @@ impl<'d> Lowering<'d> {
         let mut handed = self.handed;
         let definitions = self.definitions.into_iter().enumerate();
         (self.pool, definitions.map(|(index, (value, _))| (value, handed.remove(&index))).collect())
-    }
-
-    fn issue_number(&mut self, spot: &Spot, what: String) -> usize {
-        let issue = Issue { spot: spot.clone(), what };
-        let next = self.issues.len();
-        let index = *self.issue_index.entry(issue.clone()).or_insert(next);
-        if index == next {
-            self.issues.push(issue);
-        }
-        index
-    }
-
-    fn issue(&mut self, spot: &Spot, what: impl Into<String>) {
-        let index = self.issue_number(spot, what.into());
-        self.current.issues.insert(index);
     }
 
     /// A schema where it stands: references become numbers, the rest is lowered in place.

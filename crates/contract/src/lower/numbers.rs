@@ -1,6 +1,8 @@
 //! Numeric keywords: bounds of formats merged with declared ones, and 3.0's boolean `exclusiveMinimum`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::keywords::push_all_of;
 
 /// Narrows the bounds of a schema to those of its format.
 pub(super) fn narrow(out: &mut Map<String, Value>, low: Value, high: Value) {
@@ -23,5 +25,19 @@ pub(super) fn exclusive(source: &Map<String, Value>, out: &mut Map<String, Value
         {
             out.insert(flag.to_owned(), limit);
         }
+    }
+}
+
+/// Refuses fractions.
+pub(super) fn whole(out: &mut Map<String, Value>) {
+    match out.get_mut("type") {
+        None => push_all_of(out, json!({ "multipleOf": 1 })),
+        Some(Value::Array(names)) => {
+            names.retain(|name| name != "number");
+            if !names.iter().any(|name| name == "integer") {
+                names.push(json!("integer"));
+            }
+        }
+        Some(name) => *name = json!("integer"),
     }
 }

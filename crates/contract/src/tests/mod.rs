@@ -3,6 +3,7 @@
 mod bodies;
 mod compiled;
 mod documents;
+mod formats;
 mod objects;
 mod parameters;
 mod references;

@@ -153,7 +153,10 @@ fn two(one: &str, first: &str, two: &str, second: &str) -> Vec<String> {
     let operation = |template: &str, security: &str| {
         let names = template.split('{').skip(1).filter_map(|piece| piece.split_once('}'));
         let list: Vec<String> = names
-            .map(|(name, _)| format!("{{name: {name}, in: path, required: true, schema: {{type: string}}}}"))
+            .map(|(name, _)| {
+                let kind = if name.starts_with('n') { "integer" } else { "string" };
+                format!("{{name: {name}, in: path, required: true, schema: {{type: {kind}}}}}")
+            })
             .collect();
         format!(
             "  '{template}':\n    get: {{security: {security}, parameters: [{}], {OK}}}\n",
@@ -190,6 +193,26 @@ fn templates_of_which_neither_is_the_more_precise() {
     for (first, second) in clear {
         let said = two(first, key, second, "[]");
         assert!(said.is_empty(), "{first} {second}: {said:?}");
+    }
+}
+
+#[test]
+fn a_number_tells_templates_apart() {
+    let key = "[{key: []}]";
+    // `y` is no number, so that `/y/x` is of one template only.
+    for (first, second) in [("/{n}/x", "/y/{b}"), ("/y/{b}", "/{n}/x"), ("/z/{n}/x", "/z/y/{n}")] {
+        for security in [key, "[]"] {
+            let said = two(first, key, second, security);
+            assert!(said.is_empty(), "{first} {second}: {said:?}");
+        }
+    }
+    // The one that answers takes no `x`: refused while requests are validated.
+    let said = two("/{a}/x", key, "/y/{n}", "[]");
+    assert!(said.len() == 1 && said[0].contains("warning [ambiguous-templates]"), "{said:?}");
+    // `5` is a number.
+    for (first, second) in [("/{n}/x", "/5/{b}"), ("/{a}/5", "/y/{n}")] {
+        let said = two(first, key, second, "[]");
+        assert!(said.len() == 1 && said[0].contains(" [unenforced]"), "{first} {second}: {said:?}");
     }
 }
 

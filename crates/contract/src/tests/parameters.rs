@@ -52,7 +52,8 @@ fn path_styles() {
         let text = format!(
             "{{name: p, in: path, required: true, style: {style}, explode: {explode}, schema: {schema}}}"
         );
-        let api = import(&with_parameters("/x/{p}", &text));
+        let template = if *style == "matrix" { "/x/m{p}" } else { "/x/{p}" };
+        let api = import(&with_parameters(template, &text));
         for value in *good {
             assert!(parameters(&api, &[("p", value)], None, &[]).is_empty(), "{text} must take `{value}`");
         }
@@ -60,6 +61,26 @@ fn path_styles() {
             assert!(!parameters(&api, &[("p", value)], None, &[]).is_empty(), "{text} must refuse `{value}`");
         }
     }
+}
+
+#[test]
+fn a_matrix_that_begins_its_segment_is_told_because_no_call_reaches_it() {
+    let parameter = "{name: p, in: path, required: true, style: matrix, schema: {type: integer}}";
+    for template in ["/x/{p}", "/x/{p}/y", "/x/{p}y"] {
+        let text = with_parameters(template, parameter);
+        let (api, said) = super::try_import(&[("api.yaml", &text)], &crate::Options::default());
+        assert!(api.is_none() && said.len() == 1, "{said:?}");
+        assert!(
+            said[0].contains("no call reaches the operation") && said[0].contains("api.yaml:7:"),
+            "{said:?}"
+        );
+        let mut options = crate::Options::default();
+        options
+            .accept_unenforced
+            .insert(format!("/paths/{}/get/parameters/0/style", crate::pointer::escape(template)));
+        assert!(!super::import_with(&text, &options).operations[0].fully_enforced);
+    }
+    assert!(import(&with_parameters("/x/m{p}", parameter)).operations[0].fully_enforced);
 }
 
 #[test]
@@ -223,7 +244,7 @@ proptest::proptest! {
     #[test]
     fn no_query_or_header_makes_it_panic(query in ".{0,80}", value in "[ -~]{0,40}") {
         let api = import(&with_parameters(
-            "/x/{p}",
+            "/x/m{p}",
             "{name: p, in: path, required: true, style: matrix, schema: {type: array, items: {type: integer}}}, \
              {name: q, in: query, style: deepObject, schema: {type: object}}, \
              {name: l, in: query, style: pipeDelimited, explode: false, schema: {type: array, items: {type: number}}}",

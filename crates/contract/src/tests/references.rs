@@ -80,8 +80,33 @@ fn references_that_nothing_uses_are_warned_of() {
         );
         assert!(api.is_some() && said.len() == 1 && said[0].contains(expected), "{expected}: {said:?}");
     }
-    let good = "{A: {$ref: '#/components/schemas/B'}, B: {type: object, example: {$ref: nothing}}}";
+    let good = "{A: {$ref: '#/components/schemas/B'}, B: {type: object, example: {$ref: nothing}}, \
+        C: {properties: {c: {$ref: '#/components/schemas/C'}}}, \
+        D: {discriminator: {propertyName: k}, oneOf: [{allOf: [{$ref: '#/components/schemas/D'}]}]}}";
     assert!(problems(&with_body("3.1.0", "{type: string}", good)).is_empty());
+}
+
+#[test]
+fn every_circle_is_told_once_whoever_uses_another() {
+    let to = |name: &str| format!("{{$ref: '#/components/schemas/{name}'}}");
+    let components = format!(
+        "{{A: {}, B: {}, C: {}, D: {{allOf: [{}]}}, E: {{anyOf: [{{not: {}}}]}}, F: {{type: string}}}}",
+        to("A"),
+        to("C"),
+        to("B"),
+        to("E"),
+        to("D"),
+    );
+    let said = problems(&with_body("3.1.0", &to("F"), &components));
+    assert_eq!(said.iter().filter(|line| line.contains("[cyclic-ref]")).count(), said.len(), "{said:?}");
+    assert_eq!(said.len(), 4, "{said:?}");
+    // One of them is used: an error there, and warnings of the others.
+    let (api, said) =
+        try_import(&[("api.yaml", &with_body("3.1.0", &to("A"), &components))], &Options::default());
+    assert!(api.is_none());
+    let warnings = said.iter().filter(|line| line.contains("warning [cyclic-ref]")).count();
+    let errors = said.iter().filter(|line| line.contains(": [cyclic-ref]")).count();
+    assert_eq!((errors, warnings), (1, 3), "{said:?}");
 }
 
 #[test]

@@ -1,7 +1,13 @@
 //! `security`: what is not understood lets nobody in.
 
+use std::sync::Arc;
+
+use diagnostics::{Diagnostics, Sources};
+
 use super::{import, try_import};
-use crate::{Options, Requirement, Security};
+use crate::documents::Documents;
+use crate::import::Import;
+use crate::{Assets, Options, Requirement, Security};
 
 fn text(security: &str) -> String {
     format!(
@@ -37,6 +43,88 @@ fn a_requirement_of_another_type_is_an_error() {
     ];
     for (security, expected) in good {
         assert_eq!(import(&text(security)).operations[0].security, Security::Alternatives(expected));
+    }
+}
+
+/// What the operation's `security` is read as, whatever errors there are.
+fn read(security: &str) -> Security {
+    let text = text(security);
+    let assets = Assets::from([(String::from("a.yaml"), Arc::from(text.as_bytes()))]);
+    let mut out = Diagnostics::new();
+    let documents = Documents::load("a.yaml", &assets, &mut Sources::default(), &mut out).unwrap();
+    let options = Options::default();
+    let mut import = Import::new(&documents, &options, 1);
+    import.security_schemes();
+    import.operations().remove(0).operation.security
+}
+
+#[test]
+fn an_operation_whose_requirement_is_malformed_is_nobodys() {
+    let bad = [
+        "[oauth]",
+        "[{oauth: [admin]}, null]",
+        "[{}, {oauth: admin}]",
+        "{oauth: [admin]}",
+        "null",
+        "[{oauth: [1]}]",
+    ];
+    for security in bad {
+        assert_eq!(read(security), Security::Malformed, "{security}");
+    }
+    for good in ["[]", "[{}]", "[{oauth: [admin]}, {}]"] {
+        assert!(matches!(read(good), Security::Alternatives(_)), "{good}");
+    }
+}
+
+#[test]
+fn keys_of_schemes_and_flows_are_known() {
+    let said = |from: &str, to: &str| {
+        let text = text("[{oauth: [admin]}]").replace(from, to);
+        try_import(&[("api.yaml", &text)], &Options::default())
+    };
+    let rows = [
+        (
+            "type: openIdConnect,",
+            "type: openIdConnect, openIdConectUrl: x,",
+            "a security scheme has no `openIdConectUrl`; did you mean `openIdConnectUrl`?",
+        ),
+        (
+            "clientCredentials:",
+            "clientCredential:",
+            "`flows` has no `clientCredential`; did you mean `clientCredentials`?",
+        ),
+        ("tokenUrl:", "tokenURL:", "an OAuth flow has no `tokenURL`"),
+        (
+            "clientCredentials:",
+            "deviceAuthorization: {}, clientCredentials:",
+            "no `deviceAuthorization` before OpenAPI 3.2",
+        ),
+        ("scopes: {admin: a}", "scopes: [admin]", "`scopes` is an object"),
+        ("flows: {clientCredentials", "flows: [], x-f: {clientCredentials", "`flows` is an object"),
+    ];
+    for (from, to, expected) in rows {
+        let (api, lines) = said(from, to);
+        assert!(api.is_none() && lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:?}");
+    }
+    assert!(said("tokenUrl:", "x-a: 1, description: d, tokenUrl:").0.is_none());
+    assert!(said("tokenUrl:", "x-a: 1, refreshUrl: r, tokenUrl:").1.is_empty());
+    // Only operations that name the scheme are less than fully enforced.
+    let text = text("[{oauth: [admin]}]").replace("type: openIdConnect,", "type: openIdConnect, nam: x,");
+    let mut options = Options::default();
+    options.accept_unenforced.insert(String::from("/components/securitySchemes/oidc/nam"));
+    assert!(super::import_with(&text, &options).operations[0].fully_enforced);
+    let other = text.replace("security: [{oauth: [admin]}]", "security: [{oidc: []}]");
+    assert!(!super::import_with(&other, &options).operations[0].fully_enforced);
+}
+
+#[test]
+fn header_parameters_of_other_parts_of_the_document_have_their_keys_checked() {
+    for name in ["Accept", "content-type", "AUTHORIZATION"] {
+        let parameter =
+            |keys: &str| super::with_parameters("/x", &format!("{{name: {name}, in: header, {keys}}}"));
+        let (api, said) = try_import(&[("api.yaml", &parameter("shema: {}"))], &Options::default());
+        assert!(api.is_none() && said[0].contains("a parameter has no `shema`"), "{name}: {said:?}");
+        assert!(import(&parameter("schema: {type: string}")).operations[0].fully_enforced);
     }
 }
 

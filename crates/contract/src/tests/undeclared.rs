@@ -73,7 +73,9 @@ fn properties_in_each_mode_are_judged_by_the_whole_composition() {
             (OnUndeclared::Strip, "-@"),
             (OnUndeclared::Allow, ""),
         ] {
-            let api = import_with(&text, &options(mode));
+            let mut options = options(mode);
+            options.accept_unenforced.insert(String::from("/components/schemas/Split"));
+            let api = import_with(&text, &options);
             let expected: Vec<String> = undeclared
                 .iter()
                 .filter(|_| !render.is_empty())
@@ -82,6 +84,20 @@ fn properties_in_each_mode_are_judged_by_the_whole_composition() {
             let mut said = request_body(&api, body);
             said.sort();
             assert_eq!(said, expected, "{schema} {mode:?} {body}");
+        }
+    }
+}
+
+#[test]
+fn where_undeclared_properties_are_not_found_is_said() {
+    for schema in ["Split", "A"] {
+        let text = with_body("3.1.0", &format!("{{$ref: '#/components/schemas/{schema}'}}"), PARTS);
+        for mode in [OnUndeclared::Refuse, OnUndeclared::Strip, OnUndeclared::Report, OnUndeclared::Allow] {
+            let told = schema == "Split" && matches!(mode, OnUndeclared::Refuse | OnUndeclared::Strip);
+            let (api, said) = super::try_import(&[("api.yaml", &text)], &options(mode));
+            assert_eq!(api.is_none(), told, "{schema} {mode:?}: {said:?}");
+            let expected = "[unenforced] two parts of the composition describe `s`";
+            assert_eq!(said.iter().any(|line| line.contains(expected)), told, "{said:?}");
         }
     }
 }

@@ -25,6 +25,7 @@ use testkit::FakeClock;
 pub(crate) use net::{FakeNet, Net, NoCells, Reply, Side};
 pub(crate) use samples::{CONTRACT, DOCUMENT};
 
+use crate::accepted;
 use crate::scope::{ApiScope, Assets, Compiled, GatewayScope, OperationKind, OperationScope};
 
 /// Seconds since 1970 at which the fake clock starts.
@@ -169,7 +170,10 @@ impl<'a> Setup<'a> {
         let resolved = resolved.unwrap_or_else(|| panic!("{found:#?}"));
         let contract = self.contract.map(|text| {
             let assets = contract::Assets::from([("api.yaml".to_owned(), Arc::from(text.as_bytes()))]);
-            let options = contract::Options::default();
+            let api = resolved.document.apis.values().next();
+            let accepted = api.map(|api| accepted::pointers(api, &self.assets, &mut sources, &mut found));
+            let accept_unenforced = accepted.unwrap_or_default();
+            let options = contract::Options { accept_unenforced, ..contract::Options::default() };
             contract::import("api.yaml", &assets, &mut sources, &options, &mut found)
                 .unwrap_or_else(|| panic!("{found:#?}"))
         });

@@ -129,6 +129,7 @@ pub fn access(scope: &OperationScope<'_>) -> Access {
         (Some(_), None) => Access::Closed("the operation is not in the contract"),
         (_, Some(Security::Alternatives(list))) if list.is_empty() => Access::Open,
         (_, Some(Security::Alternatives(list))) => one_of(api, list),
+        (_, Some(Security::Malformed)) => Access::Closed("the contract's `security` is malformed"),
         (_, Some(Security::Absent)) | (None, None) => unsecured(scope),
     }
 }

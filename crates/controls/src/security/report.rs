@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{Operation, Security};
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
-use spec::{AcceptUnenforced, OperationRef, Unsecured};
+use spec::{OperationRef, Unsecured};
 
 use super::unsatisfiable;
 use crate::scope::ApiScope;
@@ -101,9 +101,11 @@ struct Lost<'a> {
     dropped: BTreeMap<&'a str, (&'static str, usize)>,
     closed: Vec<&'a Operation>,
     guilty: BTreeMap<&'a str, &'static str>,
+    /// Accepted pointers that say something of these operations and schemes.
+    used: BTreeSet<String>,
 }
 
-fn lost<'a>(api: &ApiScope<'a>, accepted: &BTreeSet<String>) -> Lost<'a> {
+fn lost<'a>(api: &ApiScope<'a>) -> Lost<'a> {
     let mut lost = Lost::default();
     let Some(contract) = api.contract else { return lost };
     for operation in &contract.operations {
@@ -120,11 +122,16 @@ fn lost<'a>(api: &ApiScope<'a>, accepted: &BTreeSet<String>) -> Lost<'a> {
         if bad.is_empty() {
             continue;
         }
+        let own = [operation.pointer.clone(), format!("{}/security", operation.pointer)];
+        let of_schemes = bad.iter().map(|(scheme, _)| scheme_pointer(scheme));
+        let is_accepted = |pointer: &String| contract.accepted.contains(pointer);
+        let accepted = own.iter().any(is_accepted) || of_schemes.clone().all(|one| is_accepted(&one));
+        lost.used.extend(own.iter().cloned().chain(of_schemes).filter(is_accepted));
         if list.iter().any(good) {
             for (scheme, why) in bad {
                 lost.dropped.entry(scheme).or_insert((why, 0)).1 += 1;
             }
-        } else if !is_accepted(accepted, operation, bad.iter().map(|(scheme, _)| *scheme)) {
+        } else if !accepted {
             lost.closed.push(operation);
             lost.guilty.extend(bad);
         }
@@ -132,22 +139,13 @@ fn lost<'a>(api: &ApiScope<'a>, accepted: &BTreeSet<String>) -> Lost<'a> {
     lost
 }
 
-fn is_accepted<'s>(
-    accepted: &BTreeSet<String>,
-    operation: &Operation,
-    mut schemes: impl Iterator<Item = &'s str>,
-) -> bool {
-    accepted.contains(&operation.pointer)
-        || accepted.contains(&format!("{}/security", operation.pointer))
-        || schemes.all(|scheme| accepted.contains(&scheme_pointer(scheme)))
-}
-
 fn scheme_pointer(scheme: &str) -> String {
     format!("/components/securitySchemes/{}", scheme.replace('~', "~0").replace('/', "~1"))
 }
 
 fn unenforced(api: &ApiScope<'_>, out: &mut Diagnostics) {
-    let lost = lost(api, &accepted(api));
+    let lost = lost(api);
+    stale(api, &lost.used, out);
     if let Some(first) = lost.closed.first() {
         let guilty: Vec<String> =
             lost.guilty.iter().map(|(scheme, why)| format!("`{scheme}` ({why})")).collect();
@@ -183,27 +181,22 @@ fn unenforced(api: &ApiScope<'_>, out: &mut Diagnostics) {
     }
 }
 
-/// Pointers that the configuration accepts as not enforced, without a file before `#`.
-fn accepted(api: &ApiScope<'_>) -> BTreeSet<String> {
-    let plain = |text: &str| text.rsplit_once('#').map_or(text, |(_, pointer)| pointer).to_owned();
-    match api.settings.accept_unenforced.as_ref().map(|accepted| &accepted.value) {
-        None => BTreeSet::new(),
-        Some(AcceptUnenforced::Pointers(list)) => list.iter().map(|pointer| plain(pointer)).collect(),
-        Some(AcceptUnenforced::File(file)) => {
-            let bytes = api.gateway.assets.get(file.path());
-            let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-            text.lines().filter_map(pointer_of_line).map(plain).collect()
-        }
+/// Pointers that are accepted and that nothing which is not enforced has: the contract changed, or they are misspelled.
+fn stale(api: &ApiScope<'_>, used: &BTreeSet<String>, out: &mut Diagnostics) {
+    let (Some(contract), Some(place)) = (api.contract, &api.settings.accept_unenforced) else { return };
+    let known: BTreeSet<&String> = contract.unenforced.iter().map(|part| &part.pointer).chain(used).collect();
+    let stale: Vec<&str> =
+        contract.accepted.iter().filter(|one| !known.contains(one)).map(String::as_str).collect();
+    if stale.is_empty() {
+        return;
     }
-}
-
-/// The pointer in one line of an acceptance file: a list item, or the key before a reason.
-fn pointer_of_line(line: &str) -> Option<&str> {
-    let line = line.trim().trim_start_matches("- ").trim_start_matches("pointer:").trim();
-    let line = line.trim_start_matches(['"', '\'']);
-    let end = line.find(['"', '\'', ' ']).unwrap_or(line.len());
-    let pointer = line.get(..end)?.trim_end_matches(':');
-    pointer.contains('/').then_some(pointer)
+    let message = format!(
+        "`accept_unenforced` of `{}` names what is not there or is enforced: {}",
+        api.name,
+        names(stale.into_iter())
+    );
+    let help = "remove it, or correct it: what it meant is told as an error of its own";
+    out.push(Diagnostic::warning("stale-acceptance", message).at(place.span).help(help));
 }
 
 fn count(operations: usize) -> String {

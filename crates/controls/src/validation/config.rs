@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contract::{MediaKind, OnUndeclared, Undeclared};
+use contract::{OnUndeclared, Undeclared};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::de::Error;
@@ -259,16 +259,22 @@ fn check_opaque(
     let said = scope.api.share("validation:opaque", Mutex::<BTreeSet<String>>::default);
     for rules in operation.request.media() {
         let media_type = rules.media_type();
-        let opaque = !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque;
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        if opaque && said.insert(media_type.to_owned()) {
+        if rules.may_be_unread() && said.insert(media_type.to_owned()) {
             let message =
                 format!("nothing here can read bodies of `{media_type}`, which `{}` declares", operation.id);
+            let bytes = !rules.has_schema();
+            let help = if bytes {
+                "write `validation: { opaque: accept }` to let them pass unread, or say in the contract that any bytes \
+                 will do: `schema: { type: string, format: binary }`"
+            } else {
+                "write `validation: { opaque: accept }` to let them pass unread"
+            };
             out.push(
                 Diagnostic::error("opaque-body", message)
                     .maybe_at(span.or(operation.span))
                     .pointer(operation.pointer.clone())
-                    .help("write `validation: { opaque: accept }` to let them pass unread"),
+                    .help(help),
             );
         }
     }

@@ -56,7 +56,7 @@ impl Validation {
     }
 
     fn is_readable(&self, media: &MediaRules, content_type: Option<&str>) -> bool {
-        self.settings.opaque || media.kind(content_type) != MediaKind::Opaque
+        self.settings.opaque || !media.is_unread(content_type)
     }
 
     fn unsupported(&self, detail: &str) -> Box<Refusal> {

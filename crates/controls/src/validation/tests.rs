@@ -258,7 +258,8 @@ fn opaque_bodies_need_consent() {
     for (opaque, media_type, expected) in [
         (false, "application/xml", "media_type_unsupported"),
         (true, "application/xml", "ok"),
-        (false, "image/png", "ok"),
+        (false, "image/png", "media_type_unsupported"),
+        (true, "image/png", "ok"),
         (false, "application/json", "body_malformed"),
     ] {
         let bench = bench_with("upload", Settings { opaque, ..settings(Mode::Enforce, Mode::Off) }, None);

@@ -43,6 +43,21 @@ fn good_documents_are_good_and_the_schema_agrees() {
 }
 
 #[test]
+fn the_schema_takes_pointers_into_any_file() {
+    let validator = validator();
+    for (pointer, good) in [
+        ("/paths/~1x/get", true),
+        ("other.yaml#/paths/~1x", true),
+        ("#/paths", false),
+        ("other.yaml#paths", false),
+        ("paths", false),
+    ] {
+        let text = FULL.replace("[/paths/~1x/get]", &format!("[\"{pointer}\"]"));
+        assert_eq!(validator.is_valid(&json(&tree(&text))), good, "{pointer}");
+    }
+}
+
+#[test]
 fn the_schema_accepts_the_resolved_form_too() {
     let validator = validator();
     for text in [TEN_LINES, FULL] {

@@ -7,7 +7,6 @@ mod contract;
 mod fetch;
 mod files;
 mod issuer;
-mod moved;
 mod report;
 
 use std::path::{Path, PathBuf};

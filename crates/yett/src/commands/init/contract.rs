@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::fetch::fetch;
 use super::files::Files;
-use super::moved;
 use crate::{load, render, terminal};
 
 /// A contract that can be used, with what has to be accepted for that.
@@ -33,8 +32,9 @@ pub(super) fn obtain(given: &str, folder: &Path, files: &mut Files) -> Result<St
             load::read(path, contract::MAX_FILE).map_err(|why| format!("`{given}` cannot be read: {why}"))?;
         (relative(path, folder), bytes.to_vec())
     };
-    if is_swagger(&bytes) {
-        let (name, converted) = convert(&name, &bytes, folder)?;
+    // One of several files stays as it is: what the others hold is converted with it, at every import.
+    if is_swagger(&bytes) && contract::references(&name, &bytes).is_empty() {
+        let (name, converted) = convert(&name, &bytes)?;
         files.plan(&folder.join(&name), converted)?;
         terminal::say(format_args!("Swagger 2.0 was converted to OpenAPI: `{name}`"));
         return Ok(name);
@@ -87,23 +87,17 @@ fn is_swagger(bytes: &[u8]) -> bool {
     in_yaml || (text.trim_start().starts_with('{') && text.contains("\"swagger\""))
 }
 
-/// The contract as OpenAPI, and its new name. What it refers to stays as it is: a file that is a Swagger document itself is
-/// converted whenever it is read, any other never.
-fn convert(name: &str, bytes: &[u8], folder: &Path) -> Result<(String, Vec<u8>), String> {
+/// The contract as OpenAPI, and its new name.
+fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8"))?;
-    let mut value: Value = if text.trim_start().starts_with('{') {
+    let value: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| format!("`{name}` is not JSON: {error}"))?
     } else {
         serde_saphyr::from_str(text).map_err(|error| format!("`{name}` is not YAML: {error}"))?
     };
-    moved::rewrite(&mut value, name)?;
-    moved::keep(&mut value, &|file| {
-        load::read(&folder.join(file), contract::MAX_FILE).is_ok_and(|bytes| !is_swagger(&bytes))
-    });
-    let mut converted = contract::convert_swagger(value).map_err(|found| {
+    let converted = contract::convert_swagger(value).map_err(|found| {
         render::human(&found, &Sources::default(), terminal::color()).trim_end().to_owned()
     })?;
-    moved::restore(&mut converted);
     let name = format!("{}.openapi.json", super::stem(name));
     Ok((name, serde_json::to_vec_pretty(&converted).map_err(|error| error.to_string())?))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{Api, MediaKind, Security};
+use contract::{Api, Security};
 
 use super::Arguments;
 use super::contract::Imported;
@@ -26,11 +26,8 @@ pub(super) fn opaque(api: &Api) -> Vec<Opaque> {
             .request
             .media()
             .iter()
-            .map(|rules| (rules, rules.media_type()))
-            .filter(|(rules, media_type)| {
-                !media_type.contains('*') && rules.kind(Some(media_type)) == MediaKind::Opaque
-            })
-            .map(|(_, media_type)| media_type.to_owned())
+            .filter(|rules| rules.may_be_unread())
+            .map(|rules| rules.media_type().to_owned())
             .collect(),
     });
     each.filter(|one| !one.media_types.is_empty()).collect()

@@ -1,0 +1,75 @@
+//! Keywords that assert something of a value (JSON Schema 2020-12 validation §6). One whose own value is malformed asserts
+//! nothing, which is an issue.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::Lowering;
+use super::keywords::{Views, short};
+use crate::documents::Spot;
+
+impl Lowering<'_> {
+    pub(super) fn checked(&mut self, at: &Spot, value: &Value, fits: bool, expected: &str) -> Option<Value> {
+        if fits {
+            return Some(value.clone());
+        }
+        self.issue(at, format!("the value must be {expected}"));
+        None
+    }
+
+    pub(super) fn count(&mut self, at: &Spot, value: &Value) -> Option<Value> {
+        let whole = value.as_u64().or_else(|| {
+            let number = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0)?;
+            // Guarded: not negative, no fraction; a larger one saturates.
+            Some(number as u64)
+        });
+        let lowered = whole.map(Value::from);
+        if lowered.is_none() {
+            self.issue(at, "the value must be a whole number of 0 or more");
+        }
+        lowered
+    }
+
+    pub(super) fn types(&mut self, at: &Spot, value: &Value) -> Option<Value> {
+        let names: Vec<&str> = match value {
+            Value::String(name) => vec![name],
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let known = |name: &&str| {
+            matches!(*name, "null" | "boolean" | "integer" | "number" | "string" | "array" | "object")
+        };
+        if names.is_empty() || !names.iter().all(known) {
+            self.issue(at, format!("{} is not a type", short(value)));
+            return None;
+        }
+        let unique: BTreeSet<&str> = names.into_iter().collect();
+        match (unique.len(), unique.first()) {
+            (1, Some(name)) => Some(json!(name)),
+            _ => Some(json!(unique)),
+        }
+    }
+
+    pub(super) fn required(&mut self, at: &Spot, value: &Value, views: &Views) -> Option<Value> {
+        let Some(names) = value.as_array().filter(|names| names.iter().all(Value::is_string)) else {
+            self.issue(at, "the value must be a list of property names");
+            return None;
+        };
+        let kept: BTreeSet<&str> =
+            names.iter().filter_map(Value::as_str).filter(|name| !views.exempt.contains(*name)).collect();
+        (!kept.is_empty()).then(|| json!(kept))
+    }
+
+    pub(super) fn pattern(&mut self, at: &Spot, value: &Value) -> Option<Value> {
+        let Some(pattern) = value.as_str() else {
+            self.issue(at, "the value must be a regular expression");
+            return None;
+        };
+        if self.pool.accepts_pattern(pattern) {
+            return Some(value.clone());
+        }
+        self.issue(at, format!("the pattern {} cannot be matched in linear time", short(value)));
+        None
+    }
+}
