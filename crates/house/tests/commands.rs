@@ -84,7 +84,6 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("init/fetch.rs", &["clock", "contract", "engine", "outbound", "tokio"]),
         ("init/contract.rs", &["contract", "diagnostics", "load"]),
         ("init/issuer.rs", &["contract", "spec"]),
-        ("init/moved.rs", &[]),
         ("init/report.rs", &["contract"]),
         ("init.rs", &["compile", "contract", "load", "spec"]),
         // Who makes the client: the path of the socket, and its runtime. `Command` is its own enumeration.
