@@ -31,3 +31,34 @@ fn alternatives_within_alternatives_are_judged_and_keep_no_core_busy() {
         }
     }
 }
+
+/// The deepest body that a configuration may admit (512 levels) is judged, and refused with its reasons, on the stack of a
+/// thread that asked for no more than it gets.
+#[test]
+fn the_deepest_body_fits_the_stack() {
+    const DEPTH: u32 = 512;
+    let bounds = tape::Bounds { depth: DEPTH, ..tape::Bounds::default() };
+    let components = "{Plain: {type: array, items: {$ref: '#/components/schemas/Plain'}}, \
+        Choice: {oneOf: [{type: 'null'}, {type: array, items: {$ref: '#/components/schemas/Choice'}}]}, \
+        Whole: {type: array, prefixItems: [{$ref: '#/components/schemas/Whole'}], unevaluatedItems: false}}";
+    for schema in ["Plain", "Choice", "Whole"] {
+        let text = with_body("3.1.0", &format!("{{$ref: '#/components/schemas/{schema}'}}"), components);
+        let api = import(&text);
+        let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some("application/json")) else {
+            panic!()
+        };
+        for (leaf, fits) in [("", true), ("7", false)] {
+            let levels = 512;
+            let body = format!("{}{leaf}{}", "[".repeat(levels), "]".repeat(levels));
+            let tape = tape::Tape::parse(body.clone().into(), &bounds).unwrap();
+            let input = crate::BodyInput {
+                bytes: body.as_bytes(),
+                tape: Some(&tape),
+                content_type: Some("application/json"),
+            };
+            let mut out = crate::Violations::new();
+            rules.check(&input, &mut out);
+            assert_eq!(out.is_empty(), fits, "{schema} {leaf}");
+        }
+    }
+}
