@@ -31,7 +31,8 @@ pub enum Segment {
     Mixed(Vec<Box<str>>),
     /// One parameter, the whole segment.
     Param,
-    /// `*`: everything that is left, at least one segment. Only where there is no contract.
+    /// `*`: everything that is left, be it nothing but the slash before it (`/files/*` has `/files/`, not `/files`). Only
+    /// where there is no contract.
     Tail,
 }
 
@@ -322,6 +323,8 @@ mod tests {
             ("/repos/a/compare/x...y", Some((4, &["a", "x", "y"]))),
             ("/repos/a/compare/xy", Some((5, &["a", "xy"]))),
             ("/files/a/b/c", Some((6, &[]))),
+            ("/files/", Some((6, &[]))),
+            ("/files", None),
             ("/", Some((7, &[]))),
             ("/a/b.json", Some((8, &["b"]))),
             ("/a/.json", None),

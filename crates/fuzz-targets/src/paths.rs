@@ -116,7 +116,7 @@ fn written(template: &Template, values: &[&str], path: &str) -> bool {
         match segment {
             Segment::Literal(text) => out.push_str(text),
             Segment::Param => out.push_str(values.next().copied().unwrap_or_default()),
-            Segment::Tail => return path.starts_with(&out) && path.len() > out.len(),
+            Segment::Tail => return path.starts_with(&out),
             Segment::Mixed(parts) => {
                 for (index, part) in parts.iter().enumerate() {
                     if index > 0 {
@@ -133,7 +133,7 @@ fn written(template: &Template, values: &[&str], path: &str) -> bool {
 fn fits(template: &[Segment], path: &[&str]) -> bool {
     match (template.split_first(), path.split_first()) {
         (None, None) => true,
-        (Some((Segment::Tail, _)), Some((first, rest))) => !first.is_empty() || !rest.is_empty(),
+        (Some((Segment::Tail, _)), Some(_)) => true,
         (Some((segment, template)), Some((text, path))) => {
             let here = match segment {
                 Segment::Literal(literal) => **literal == **text,
