@@ -39,6 +39,8 @@ def document(orders):
     return f"""version: 1
 listen: http://127.0.0.1:0
 admin: {{ bind: "127.0.0.1:0" }}
+# All callers of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }} }}
 apis:
   orders:
     contract: ./openapi.yaml
