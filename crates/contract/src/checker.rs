@@ -3,6 +3,7 @@
 mod undeclared;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
@@ -26,13 +27,37 @@ pub(crate) struct Checker {
 }
 
 /// Definitions within definitions that errors are looked for in.
-const MAX_DELEGATION: usize = 64;
+const MAX_DELEGATION: usize = 160;
 
 /// Said in place of a verdict that would take too long.
 const TOO_MUCH_WORK: &str = "has more readings under the contract's schema than can be tried";
 
+/// Said where no keyword can be named.
+const MISFIT: &str = "must match the contract's schema";
+
 /// Errors read from one validator; what a body can produce beyond that is noise.
 const MAX_ERRORS: usize = 256;
+
+/// A definition that refused a value handed to it.
+struct Inner<'s, 'n> {
+    definition: usize,
+    validator: &'s Validator<TapeJson>,
+    node: tape::Node<'n>,
+}
+
+impl Inner<'_, '_> {
+    fn key(&self) -> (usize, u32) {
+        (self.definition, self.node.index())
+    }
+}
+
+/// Where errors of one value go.
+struct Explaining<'o> {
+    place: Place,
+    out: &'o mut Violations,
+    /// Definitions, with the values that they refused, whose errors were read.
+    told: HashSet<(usize, u32)>,
+}
 
 impl Checker {
     /// Compiles the schema at `spot`.
@@ -106,45 +131,47 @@ impl Checker {
             return;
         };
         let before = out.items().len();
-        self.explain(validator, node, place, prefix, out, 0);
+        work::begin(node.tape());
+        self.explain(validator, node, &mut Explaining { place, out, told: HashSet::new() }, prefix, 0);
         if out.items().len() == before {
-            out.push(place, prefix, "schema", "must match the contract's schema");
+            out.push(place, prefix, "schema", MISFIT);
         }
     }
 
-    /// All errors, those of definitions that values were handed to in their place.
+    /// All errors, those of definitions that values were handed to in their place, each definition once for each value:
+    /// where several parts of a schema lead to one child, there are as many ways down to it as there are levels to the power
+    /// of two.
     fn explain(
         &self,
         validator: &Validator<TapeJson>,
         node: tape::Node<'_>,
-        place: Place,
+        explaining: &mut Explaining<'_>,
         prefix: &str,
-        out: &mut Violations,
         depth: usize,
     ) {
         for error in validator.iter_errors(TapeNode::Value(node)).take(MAX_ERRORS) {
-            if out.is_full() {
+            if explaining.out.is_full() || work::is_spent() {
                 return;
             }
-            match self.inner(&error, node).filter(|_| depth < MAX_DELEGATION) {
-                Some((inner, below)) => {
-                    let at = format!("{prefix}{}", error.instance_path().as_str());
-                    self.explain(inner, below, place, &at, out, depth + 1);
-                }
-                None => words::push(&error, place, prefix, out),
+            let Some(inner) = self.inner(&error, node) else {
+                words::push(&error, explaining.place, prefix, explaining.out);
+                continue;
+            };
+            let at = format!("{prefix}{}", error.instance_path().as_str());
+            if depth >= MAX_DELEGATION {
+                explaining.out.push(explaining.place, &at, "schema", MISFIT);
+            } else if work::step() && explaining.told.insert(inner.key()) {
+                self.explain(inner.validator, inner.node, explaining, &at, depth + 1);
             }
         }
     }
 
     /// The definition that an error stands for, and the value that it refused.
-    fn inner<'n>(
-        &self,
-        error: &ValidationError<'_>,
-        node: tape::Node<'n>,
-    ) -> Option<(&Validator<TapeJson>, tape::Node<'n>)> {
+    fn inner<'s, 'n>(&'s self, error: &ValidationError<'_>, node: tape::Node<'n>) -> Option<Inner<'s, 'n>> {
         let ValidationErrorKind::Custom { message, .. } = error.kind() else { return None };
-        let validator = self.library.of_message(message)?.validator()?;
-        Some((validator, node.pointer(error.instance_path().as_str())?))
+        let (definition, slot) = self.library.of_message(message)?;
+        let node = node.pointer(error.instance_path().as_str())?;
+        Some(Inner { definition, validator: slot.validator()?, node })
     }
 
     /// Only whether it fits, for choosing between readings of a parameter.

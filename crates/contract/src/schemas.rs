@@ -68,9 +68,10 @@ impl Slot {
 pub(crate) struct Library(OnceLock<Vec<Arc<Slot>>>);
 
 impl Library {
-    /// The definition that an error of [`DELEGATE`] names.
-    pub(crate) fn of_message(&self, message: &str) -> Option<&Arc<Slot>> {
-        self.get(message.strip_prefix(DELEGATE)?.parse().ok()?)
+    /// The definition that an error of [`DELEGATE`] names, and its number.
+    pub(crate) fn of_message(&self, message: &str) -> Option<(usize, &Arc<Slot>)> {
+        let index = message.strip_prefix(DELEGATE)?.parse().ok()?;
+        Some((index, self.get(index)?))
     }
 
     fn get(&self, index: usize) -> Option<&Arc<Slot>> {

@@ -7,6 +7,9 @@
 //! - each hand-over of a value to a definition costs one step, and a check has so many of them as its document is long. When
 //!   they are used up every hand-over refuses, and so does the check, whatever a `not` would make of that (invariant 7).
 //!
+//! Hand-overs within hand-overs take stack. A contract may send one value round in a circle that nobody saw when it was
+//! read, and so the same value is handed on [`SAME_VALUE`] times and no more: beyond, the steps are spent.
+//!
 //! The validator gives its keywords the value and nothing else, so the account lives with the thread; a check never
 //! leaves the thread that it began on.
 
@@ -18,11 +21,20 @@ use tape::{Node, Tape};
 /// Steps that the shortest document has.
 const FLOOR: u64 = 10_000;
 /// Steps for each byte: a choice among dozens of alternatives for each of the smallest objects.
-const PER_BYTE: u64 = 8;
+const PER_BYTE: u64 = 16;
 /// Steps after which verdicts are remembered: most checks end before, and pay nothing for it.
 const SHORT: u64 = 512;
 
+/// Times that one value is handed on before it is left: no schema has that many parts within parts.
+const SAME_VALUE: u32 = 64;
+/// Hand-overs within hand-overs in all; the deepest document has 512 levels.
+const NESTED: u32 = 2_048;
+/// Verdicts remembered, about 3 MiB: beyond, steps alone bound the work.
+const KNOWN_MOST: usize = 1 << 16;
+
 thread_local! {
+    /// The value of the innermost hand-over, how often it was handed on, and the hand-overs around it.
+    static WITHIN: Cell<(u32, u32, u32)> = const { Cell::new((0, 0, 0)) };
     /// Steps left; nothing is checked outside of a check.
     static LEFT: Cell<u64> = const { Cell::new(0) };
     /// Steps left at which remembering begins.
@@ -60,17 +72,32 @@ pub(crate) fn once(definition: usize, node: Node<'_>, judge: impl FnOnce() -> bo
         return false;
     }
     if LEFT.get() >= LONG.get() {
-        return judge();
+        return within(node, judge);
     }
     let key = (definition, node.index());
     if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
         return known;
     }
-    let verdict = judge();
+    let verdict = within(node, judge);
     // A verdict that came of having no step left is none.
     if !is_spent() {
-        KNOWN.with_borrow_mut(|known| known.insert(key, verdict));
+        KNOWN.with_borrow_mut(|known| (known.len() < KNOWN_MOST).then(|| known.insert(key, verdict)));
     }
+    verdict
+}
+
+/// Judges within one hand-over more, unless there are too many.
+fn within(node: Node<'_>, judge: impl FnOnce() -> bool) -> bool {
+    let around = WITHIN.get();
+    let (last, times, depth) = around;
+    let times = if depth > 0 && last == node.index() { times + 1 } else { 1 };
+    if times > SAME_VALUE || depth >= NESTED {
+        LEFT.set(0);
+        return false;
+    }
+    WITHIN.set((node.index(), times, depth + 1));
+    let verdict = judge();
+    WITHIN.set(around);
     verdict
 }
 

@@ -33,6 +33,8 @@ use crate::upstream::Pool;
 
 /// How often a core looks after what is idle.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Stack of a core's thread in bytes; memory only where it is used. Values nested to the deepest are judged by recursion.
+const STACK: usize = 16 << 20;
 /// How often a full house of snapshots is looked at again.
 const CROWD: Duration = Duration::from_millis(10);
 
@@ -156,7 +158,12 @@ impl DataPlane {
                 inbox: Arc::clone(&inbox),
                 ready: ready.clone(),
             };
-            threads.push(std::thread::Builder::new().name(format!("core-{index}")).spawn(|| live(start))?);
+            threads.push(
+                std::thread::Builder::new()
+                    .name(format!("core-{index}"))
+                    .stack_size(STACK)
+                    .spawn(|| live(start))?,
+            );
             inboxes.push(inbox);
         }
         drop(ready);

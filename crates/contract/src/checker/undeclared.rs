@@ -1,5 +1,7 @@
 //! Undeclared properties: which ones there are, and what the configuration makes of them.
 
+use std::collections::HashMap;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use tape::{Bounds, Tape};
@@ -13,6 +15,10 @@ use crate::{pointer, rewrite, work};
 
 /// Levels of undeclared properties that are told apart.
 const ROUNDS: usize = 8;
+
+/// What definitions said of values: whether undeclared properties were all that they refused, and which. Every branch of a choice
+/// asks the same of the same children.
+type Known = HashMap<(usize, u32), (bool, Vec<String>)>;
 
 impl Checker {
     pub(super) fn undeclared(
@@ -70,9 +76,12 @@ impl Checker {
                 all.dedup();
                 return Some(all);
             }
-            let mut found = Vec::new();
+            let (mut found, mut known) = (Vec::new(), Known::new());
             for error in validator.iter_errors(TapeNode::Value(current)).take(MAX_ERRORS) {
-                self.unexpected(&error, current, "", &mut found, 0);
+                self.unexpected(&error, current, "", &mut found, &mut known, 0);
+            }
+            if work::is_spent() {
+                return None;
             }
             let depth = |pointer: &String| pointer.bytes().filter(|byte| *byte == b'/').count();
             let deepest = found.iter().map(depth).max()?;
@@ -93,17 +102,24 @@ impl Checker {
         node: tape::Node<'_>,
         prefix: &str,
         found: &mut Vec<String>,
+        known: &mut Known,
         depth: usize,
     ) -> bool {
-        if depth >= MAX_DELEGATION || found.len() >= MAX_ERRORS {
+        if depth >= MAX_DELEGATION || found.len() >= MAX_ERRORS || !work::step() {
             return false;
         }
         let at = format!("{prefix}{}", error.instance_path().as_str());
-        if let Some((inner, below)) = self.inner(error, node) {
-            let mut all = true;
-            for error in inner.iter_errors(TapeNode::Value(below)).take(MAX_ERRORS) {
-                all &= self.unexpected(&error, below, &at, found, depth + 1);
+        if let Some(inner) = self.inner(error, node) {
+            if let Some((all, pointers)) = known.get(&inner.key()) {
+                found.extend_from_slice(pointers);
+                return *all;
             }
+            let (mut all, mut own) = (true, Vec::new());
+            for error in inner.validator.iter_errors(TapeNode::Value(inner.node)).take(MAX_ERRORS) {
+                all &= self.unexpected(&error, inner.node, &at, &mut own, known, depth + 1);
+            }
+            found.extend_from_slice(&own);
+            known.insert(inner.key(), (all, own));
             return all;
         }
         match error.kind() {
@@ -117,7 +133,7 @@ impl Checker {
                     let mut inner = Vec::new();
                     let only = branch
                         .iter()
-                        .all(|error| self.unexpected(error, node, prefix, &mut inner, depth + 1));
+                        .all(|error| self.unexpected(error, node, prefix, &mut inner, known, depth + 1));
                     if only && !branch.is_empty() {
                         found.extend(inner);
                         return true;

@@ -27,8 +27,10 @@ pub(crate) struct Builder<'p> {
 
 impl<'p> Builder<'p> {
     pub(crate) fn new(pool: &'p mut Pool, definitions: &'p [Value]) -> Self {
-        let circular = (0..definitions.len()).filter(|index| is_circular(*index, definitions)).collect();
-        Self { pool, definitions, circular, widening: narrowing::widening(definitions) }
+        let circular: BTreeSet<usize> =
+            (0..definitions.len()).filter(|index| is_circular(*index, definitions)).collect();
+        let widening = narrowing::widening(definitions, &circular);
+        Self { pool, definitions, circular, widening }
     }
 
     /// Whether closing the objects of this schema, which is closed, can only have made it refuse more.
@@ -195,14 +197,16 @@ fn is_circular(start: usize, definitions: &[Value]) -> bool {
     let mut stack: Vec<&Value> = definitions.get(start).into_iter().collect();
     while let Some(map) = stack.pop().map(Value::as_object) {
         let Some(map) = map else { continue };
-        if let Some(index) = part(map) {
+        for index in part(map).into_iter().chain(handed(map)) {
             if index == start {
                 return true;
             }
             stack.extend(definitions.get(index).filter(|_| seen.insert(index)));
         }
         let lists = ["allOf", "anyOf", "oneOf"].iter().filter_map(|key| map.get(*key)?.as_array());
-        stack.extend(lists.flatten().chain(map.get("not")));
+        let single = ["not", "if", "then", "else"].iter().filter_map(|key| map.get(*key));
+        let dependent = map.get("dependentSchemas").and_then(Value::as_object);
+        stack.extend(lists.flatten().chain(single).chain(dependent.into_iter().flat_map(Map::values)));
     }
     false
 }

@@ -1,9 +1,9 @@
 //! Whether closing a schema can only refuse more.
 //!
 //! Where undeclared properties matter a schema is there twice, as written and with its objects closed. What fits the closed one
-//! fits the other too, and need not be asked again, unless some keyword turns a refusal below it into an acceptance: a
-//! `oneOf` of which two alternatives fit as long as neither is closed, or `maxContains`. What is below a `not` or an `if` is never
-//! closed.
+//! fits the other too, and need not be asked again, unless something turns a refusal below it into an acceptance: a `oneOf` of
+//! which two alternatives fit as long as neither is closed, `maxContains`, or a circle, which the two end in different
+//! ways. What is below a `not` or an `if` is never closed.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +16,9 @@ use super::build::{handed, kinds, part};
 const MAX_STEPS: usize = 8;
 
 /// Which of the definitions may accept more when they are closed.
-pub(super) fn widening(definitions: &[Value]) -> BTreeSet<usize> {
+pub(super) fn widening(definitions: &[Value], circular: &BTreeSet<usize>) -> BTreeSet<usize> {
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); definitions.len()];
-    let mut stack = Vec::new();
+    let mut stack: Vec<usize> = circular.iter().copied().collect();
     for (index, value) in definitions.iter().enumerate() {
         let mut used = Vec::new();
         if widens(value, definitions, &mut used) {
