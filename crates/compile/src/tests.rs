@@ -8,7 +8,7 @@ use engine::snapshot::Live;
 use engine::{BodyMode, OperationPlan, ResponseMode};
 use http::Method;
 
-use crate::{Compiled, Contracts, Input, NeededKind, compile, needed_assets};
+use crate::{Compiled, Input, Kept, NeededKind, compile, needed_assets};
 
 const CONTRACT: &str = r##"
 openapi: 3.1.0
@@ -62,7 +62,7 @@ impl Case {
         self
     }
 
-    fn run(&mut self, previous: Option<&Contracts>) -> Result<Compiled, Diagnostics> {
+    fn run(&mut self, previous: Option<&Kept>) -> Result<Compiled, Diagnostics> {
         self.sources = Sources::default();
         let input = Input {
             path: "yett.yaml",
@@ -163,17 +163,17 @@ fn the_digest_says_what_is_served_and_unchanged_contracts_are_kept() {
     let mut case = Case::new(DOCUMENT);
     let first = case.run(None).unwrap();
     let mut commented = Case::new(&format!("# a comment\n{DOCUMENT}"));
-    let again = commented.run(Some(first.contracts())).unwrap();
+    let again = commented.run(Some(first.kept())).unwrap();
     assert_eq!(first.digest(), again.digest());
     assert!(Arc::ptr_eq(first.contract("orders").unwrap(), again.contract("orders").unwrap()));
     for mut other in [
         Case::new(&DOCUMENT.replace("3000", "3001")),
         Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders")),
     ] {
-        assert_ne!(first.digest(), other.run(Some(first.contracts())).unwrap().digest());
+        assert_ne!(first.digest(), other.run(Some(first.kept())).unwrap().digest());
     }
     let mut changed = Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders"));
-    let changed = changed.run(Some(first.contracts())).unwrap();
+    let changed = changed.run(Some(first.kept())).unwrap();
     assert!(!Arc::ptr_eq(first.contract("orders").unwrap(), changed.contract("orders").unwrap()));
 }
 
