@@ -164,28 +164,25 @@ fn file(folder: &Path, name: &str, most: usize, loaded: &mut Loaded) {
     loaded.watched.insert(path);
 }
 
-/// Reads a file of rules, or the files of a folder of rules.
+/// Reads a file of rules with the data beside it, or the files of a folder of rules.
 fn rules(folder: &Path, name: &str, loaded: &mut Loaded) {
     if !folder.join(name).is_dir() {
-        return file(folder, name, MAX_FILE, loaded);
+        file(folder, name, MAX_FILE, loaded);
+        let beside = name.rfind('/').map_or("", |end| name.get(..=end).unwrap_or_default());
+        if let Err(why) = files_of_rules(folder, beside, &[".data"], loaded) {
+            loaded.unreadable.insert(name.to_owned(), why);
+        }
+        return;
     }
     let mut found = 0;
-    for below in [name.to_owned(), format!("{name}/rules")] {
-        let path = folder.join(&below);
-        loaded.watched.insert(path.clone());
-        let Ok(entries) = std::fs::read_dir(&path) else { continue };
-        loaded.folders.insert(path.canonicalize().unwrap_or(path));
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| is_of_rules(name)).collect();
-        names.sort();
-        found += names.len();
-        if found > MAX_RULE_FILES {
-            let why = format!("it holds more than {MAX_RULE_FILES} files of rules");
-            loaded.unreadable.insert(name.to_owned(), why);
-            return;
-        }
-        for name in names {
-            file(folder, &format!("{below}/{name}"), MAX_FILE, loaded);
+    for below in [format!("{name}/"), format!("{name}/rules/")] {
+        // The set's own settings are there as an example until somebody copies them.
+        match files_of_rules(folder, &below, &[".conf", ".data", "-setup.conf.example"], loaded) {
+            Ok(more) => found += more,
+            Err(why) => {
+                loaded.unreadable.insert(name.to_owned(), why);
+                return;
+            }
         }
     }
     if found == 0 {
@@ -193,10 +190,29 @@ fn rules(folder: &Path, name: &str, loaded: &mut Loaded) {
     }
 }
 
-/// `*.conf` are rules, `*.data` what they name, and the set's own settings are there as an example until somebody copies them.
-fn is_of_rules(name: &str) -> bool {
-    !name.starts_with('.')
-        && [".conf", ".data", "-setup.conf.example"].iter().any(|ending| name.ends_with(ending))
+/// Reads the files of a folder, whose name ends with a slash unless it is empty, that have one of these endings.
+fn files_of_rules(
+    folder: &Path,
+    below: &str,
+    endings: &[&str],
+    loaded: &mut Loaded,
+) -> Result<usize, String> {
+    let path = folder.join(below);
+    loaded.watched.insert(path.clone());
+    let Ok(entries) = std::fs::read_dir(&path) else { return Ok(0) };
+    loaded.folders.insert(path.canonicalize().unwrap_or(path));
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let wanted =
+        |name: &String| !name.starts_with('.') && endings.iter().any(|ending| name.ends_with(ending));
+    let mut names: Vec<String> = names.filter(wanted).collect();
+    if names.len() > MAX_RULE_FILES {
+        return Err(format!("it holds more than {MAX_RULE_FILES} files of rules"));
+    }
+    names.sort();
+    for name in &names {
+        file(folder, &format!("{below}{name}"), MAX_FILE, loaded);
+    }
+    Ok(names.len())
 }
 
 fn contract(folder: &Path, name: &str, before: Option<&Loaded>, loaded: &mut Loaded) {
@@ -269,6 +285,9 @@ mod tests {
             rules(dir.path(), name, &mut loaded);
             assert!(loaded.unreadable[name].contains(why), "{name}");
         }
+        let mut alone = Loaded::default();
+        rules(dir.path(), "crs/rules/a.conf", &mut alone);
+        assert_eq!(alone.assets.keys().collect::<Vec<_>>(), ["crs/rules/a.conf", "crs/rules/b.data"]);
     }
 
     #[test]

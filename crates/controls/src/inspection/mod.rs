@@ -13,7 +13,7 @@
 //!
 //! Phase 1 with the head, phase 2 with the body, and for calls without one all the same. Phase 3 with the head of the answer and
 //! phase 4 with its body only where `answers` is on: enforced, the answer is read whole first, so nothing streams; in shadow
-//! a copy of short answers is looked at afterwards. Phase 5, which only logs, is not run.
+//! a copy of short answers is looked at afterwards. Phase 5, which only logs, follows the last of them.
 //!
 //! # What it costs
 //!
@@ -111,7 +111,7 @@ impl Inspection {
         let Some(inspected) = self.begin(call) else { return Step::Done(missing()) };
         let read = inspected.state.lock().read;
         dispatch(read, move || {
-            inspected.go_on(Side::Request, |inspection| {
+            inspected.go_on(Side::Request, false, |inspection| {
                 let _ = inspection.request_head_done();
             })
         })
@@ -133,16 +133,12 @@ impl Inspection {
         let ends = self.settings.answers == Mode::Off;
         let read = inspected.state.lock().read + bytes.len().min(self.settings.body);
         dispatch(read, move || {
-            let verdict = inspected.go_on(Side::Request, |inspection| {
+            inspected.go_on(Side::Request, ends, |inspection| {
                 for exclusion in &beginning {
                     inspection.exclude(exclusion);
                 }
                 let _ = inspection.request_body(&bytes);
-            });
-            if ends {
-                inspected.state.lock().call = None;
-            }
-            verdict
+            })
         })
     }
 
@@ -150,7 +146,7 @@ impl Inspection {
         let Some(inspected) = inspected(call) else { return Step::Done(missing()) };
         let mode = seclang_mode(self.settings.answers);
         inspected.state.lock().stopped = false;
-        Step::Done(inspected.go_on(Side::Answer, |inspection| {
+        Step::Done(inspected.go_on(Side::Answer, false, |inspection| {
             inspection.set_mode(mode);
             view::answer(inspection, &call.response);
             let _ = inspection.response_head_done();
@@ -172,7 +168,7 @@ impl Inspection {
             });
         }
         dispatch(bytes.len(), move || {
-            inspected.go_on(Side::Answer, |inspection| {
+            inspected.go_on(Side::Answer, true, |inspection| {
                 let _ = inspection.response_body(&bytes);
             })
         })
@@ -199,15 +195,19 @@ struct State {
 }
 
 impl Inspected {
-    fn go_on(&self, side: Side, work: impl FnOnce(&mut Transaction<'_>)) -> Verdict {
+    /// Goes on with the next part of the call, whose last is followed by phase 5.
+    fn go_on(&self, side: Side, last: bool, work: impl FnOnce(&mut Transaction<'_>)) -> Verdict {
         let mut state = self.state.lock();
         let (Some(engine), Some(call)) = (self.loaded.engine(), state.call.take()) else { return missing() };
         let mut inspection = engine.resume(call);
         work(&mut inspection);
+        if last {
+            inspection.finish();
+        }
         let verdict = judge(&inspection, &state, side, &self.loaded);
         state.stopped |= matches!(verdict, Verdict::Refuse(_));
         state.told = inspection.reports().len();
-        state.call = Some(inspection.suspend());
+        state.call = (!last).then(|| inspection.suspend());
         verdict
     }
 }

@@ -27,10 +27,11 @@ pub(super) fn head(inspection: &mut Transaction<'_>, call: &Call) -> usize {
     if request.length == BodyLength::Unknown && request.version == Version::HTTP_11 {
         inspection.request_header(TRANSFER_ENCODING.as_str().as_bytes(), b"chunked");
     }
+    // A coding is undone before the body goes on, or the body is refused: it is no field of what goes upstream.
+    let undone = request.length != BodyLength::Empty;
     target.len()
         + fields(headers, |name, value| {
-            // The coding is undone before the body goes on, or the body is refused: it is no field of what goes upstream.
-            if !(name == CONTENT_ENCODING.as_str().as_bytes() && is_coding(value)) {
+            if !(undone && name == CONTENT_ENCODING.as_str().as_bytes() && is_coding(value)) {
                 inspection.request_header(name, value);
             }
         })
