@@ -342,6 +342,39 @@ fn what_this_version_cannot_do_is_an_error() {
 }
 
 #[test]
+fn rule_files_are_assets_with_places_and_are_loaded_once() {
+    let with = |section: &str| format!("{DOCUMENT}    inspection: {{ {section} }}\n");
+    let text = with("rules: file:crs/, mode: shadow");
+    let needed = needed_assets("yett.yaml", &text, None);
+    let named: Vec<_> = needed.iter().map(|one| (one.name.as_str(), one.kind)).collect();
+    assert_eq!(named, [("crs", NeededKind::Rules), ("openapi.yaml", NeededKind::Contract)]);
+    let rule = "SecRule ARGS \"x\" \"id:1,phase:2,deny,log\"\n";
+    let mut case = Case::new(&text).with("crs/rules/a.conf", rule);
+    let first = case.run(None).unwrap();
+    let plan = find(&first, "h", &Method::GET, "/v1/orders").unwrap();
+    // Also what has no body is looked at once all of the call is there.
+    assert!(matches!(plan.request_mode, BodyMode::Whole { .. }) && !plan.body.is_empty());
+    assert_eq!(
+        plan.response_mode,
+        find(&Case::new(DOCUMENT).good(), "h", &Method::GET, "/v1/orders").unwrap().response_mode
+    );
+    let second = case.run(Some(first.kept())).unwrap();
+    assert_ne!(first.snapshot.controls.len(), 0);
+    assert_eq!(first.digest(), second.digest());
+    let said =
+        Case::new(&text).with("crs/rules/a.conf", "SecRule NOTHING \"x\" \"id:1,phase:2,pass\"\n").bad();
+    assert!(said[0].starts_with("seclang-unknown-variable crs/rules/a.conf:1:9: "), "{said:?}");
+    let said = Case::new(&text).bad();
+    assert!(said[0].starts_with("file-missing yett.yaml:8:26: `crs` cannot be read"), "{said:?}");
+    let said = Case::new(&with("rules: builtin")).bad();
+    assert!(said[0].starts_with("unsupported yett.yaml:8:26: `rules: builtin`"), "{said:?}");
+    let exclude = "rules: file:crs, exclude: [{ rule: 1, parameters: [q], operations: [nobody] }]";
+    let said = Case::new(&with(exclude)).with("crs/a.conf", rule).bad();
+    assert!(said.iter().any(|one| one.contains("`nobody` selects no operation of the contract")), "{said:?}");
+    Case::new(&with(&exclude.replace("nobody", "getOrder"))).with("crs/a.conf", rule).good();
+}
+
+#[test]
 fn certificate_and_key_must_belong_together() {
     let make = || rcgen::generate_simple_self_signed(vec![String::from("a.example.com")]).unwrap();
     let (one, two) = (make(), make());

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::*;
-use testkit::{Answer, Recorder, Reply, until};
+use testkit::{Answer, Http2, Recorder, Reply, until};
 
 /// Where the Core Rule Set is.
 fn crs() -> PathBuf {
@@ -139,6 +139,43 @@ fn shadow_reports_and_changes_nothing() {
         assert!(sent.ends_with(&got), "{}: the body has changed", attack.name);
     }
     assert!(gateway.call(get("/things?q=shoes", "")).status == 200);
+}
+
+/// `:authority` is a `Host` to rules, and the body comes in frames.
+#[test]
+fn over_http_2_the_same_holds() {
+    let recorder = Recorder::start();
+    let gateway = start(&recorder, "mode: enforce");
+    let mut client = Http2::connect(gateway.address);
+    let mut stream = 1;
+    let mut call = |path: &[u8], cookie: &[u8], body: &str| {
+        let method: &[u8] = if body.is_empty() { b"GET" } else { b"POST" };
+        let mut fields: Vec<(&[u8], &[u8])> = vec![
+            (b":method", method),
+            (b":scheme", b"http"),
+            (b":authority", b"api.test"),
+            (b":path", path),
+            (b"cookie", cookie),
+        ];
+        if !body.is_empty() {
+            fields.push((b"content-type", b"application/json"));
+        }
+        client.headers(stream, &fields, body.is_empty());
+        if !body.is_empty() {
+            client.data(stream, body.as_bytes(), true);
+        }
+        let outcome = client.outcome(stream);
+        stream += 2;
+        (outcome.status(), outcome.code())
+    };
+    let refused = (Some(403), Some(String::from("payload_refused")));
+    assert_eq!(call(b"/things?q=1'%20OR%20'1'='1", b"a=1", ""), refused);
+    assert_eq!(call(b"/things", b"a=1' OR '1'='1", ""), refused);
+    assert_eq!(call(b"/things", b"a=1", "{\"a\":[\"<script>alert(1)</script>\"]}"), refused);
+    assert_eq!(recorder.count(), 0);
+    assert_eq!(call(b"/things?q=one", b"a=1", "").0, Some(200));
+    assert_eq!(call(b"/things", b"a=1", "{\"a\":[\"script\"]}").0, Some(200));
+    assert_eq!(recorder.count(), 2);
 }
 
 /// What a rule file comes to when it is written anew while the gateway runs.

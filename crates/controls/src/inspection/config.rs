@@ -24,7 +24,8 @@ pub struct InspectionSection {
     pub answers: Mode,
     /// the OWASP Core Rule Set's folder, or a file of rules in the same language (SecLang)
     pub rules: Option<Spanned<FileRef>>,
-    /// the set's settings, where they do not lie in its folder
+    /// the set's `crs-setup.conf`, or a folder with it and with rules that come before and after the set's, where they do not lie
+    /// in its folder
     pub setup: Option<Spanned<FileRef>>,
     /// from 1 to 4: more rules, and more false alarms; without it as the set's settings say
     #[schemars(range(min = 1, max = 4))]
@@ -137,7 +138,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
         let value = node.get(key)?;
         let path = value.as_str()?.parse::<FileRef>().ok()?;
         let path = path.path().trim_end_matches('/').to_owned();
-        (path != BUILTIN).then(|| NamedFile { path, span: value.span, rules: key == "rules" })
+        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true })
     };
     ["rules", "setup"].into_iter().filter_map(named).collect()
 }

@@ -67,8 +67,8 @@ fn score(inspection: &Transaction<'_>, side: Side) -> Option<(u64, u64)> {
 
 /// The first part of the call that a rule matched; what rules keep for themselves is none.
 fn variable(report: &Report) -> Option<String> {
-    let names = report.matches.iter().map(|found| found.variable.as_str());
-    let name = names.filter(|name| !name.is_empty() && !name.starts_with("TX")).next()?;
+    let mut names = report.matches.iter().map(|found| found.variable.as_str());
+    let name = names.find(|name| !name.is_empty() && !name.starts_with("TX:"))?;
     Some(
         name.chars()
             .map(|char| if char.is_control() || char == '`' { '?' } else { char })

@@ -155,34 +155,32 @@ fn overrides(wanted: &Wanted<'_>) -> String {
 }
 
 /// The files of a set, in the order in which they are loaded: settings first, then rules by name.
-fn files<'a>(
+pub(super) fn files<'a>(
     assets: &'a Assets,
     wanted: &Wanted<'a>,
     span: Span,
     out: &mut Diagnostics,
 ) -> Option<Vec<File<'a>>> {
-    let path = wanted.path;
-    let file = |name: &str| assets.get_key_value(name).map(|(name, bytes)| (name.as_str(), &**bytes));
-    let single = file(path);
-    let in_rules: Vec<File<'a>> = below(assets, &format!("{path}/rules/"), ".conf").collect();
-    let mut rules = match single {
-        Some(single) => vec![single],
-        None if in_rules.is_empty() => below(assets, &format!("{path}/"), ".conf").collect(),
-        None => in_rules,
-    };
-    rules.retain(|(name, _)| !name.ends_with(SETUP));
+    let mut rules = rules_of(assets, wanted.path);
     // A file that is not there has been reported.
     if rules.is_empty() {
         return None;
     }
-    let setup = match wanted.setup {
-        Some(setup) => Some(file(setup)?),
-        None => [SETUP, SETUP_EXAMPLE].iter().find_map(|name| file(&format!("{path}/{name}"))),
+    let settings = wanted.setup.unwrap_or(wanted.path);
+    let setup = match wanted.setup.and_then(|setup| file(assets, setup)) {
+        Some(setup) => Some(setup),
+        None => [SETUP, SETUP_EXAMPLE].iter().find_map(|name| file(assets, &format!("{settings}/{name}"))),
     };
-    if setup.is_none() && rules.iter().any(|(name, _)| name.ends_with(INITIALIZATION)) {
-        let message =
-            format!("the Core Rule Set in `{path}` has no `{SETUP}`, without which it refuses every call");
-        let help = "write `setup:` with its path, on Debian `file:/etc/modsecurity/crs/crs-setup.conf`";
+    if let Some(folder) = wanted.setup.filter(|setup| file(assets, setup).is_none()) {
+        rules.extend(rules_of(assets, folder));
+        rules.sort_by_key(|(name, _)| name.rsplit('/').next());
+    }
+    let needs_setup = wanted.setup.is_some() || rules.iter().any(|(name, _)| name.ends_with(INITIALIZATION));
+    if setup.is_none() && needs_setup {
+        let message = format!(
+            "there is no `{SETUP}` in `{settings}`, without which the Core Rule Set refuses every call"
+        );
+        let help = "write `setup:` with its folder, on Debian `file:/etc/modsecurity/crs`";
         out.push(Diagnostic::error("rules-setup", message).at(span).help(help));
         return None;
     }
@@ -194,6 +192,22 @@ fn files<'a>(
         return None;
     }
     Some(files)
+}
+
+fn file<'a>(assets: &'a Assets, name: &str) -> Option<File<'a>> {
+    assets.get_key_value(name).map(|(name, bytes)| (name.as_str(), &**bytes))
+}
+
+/// Rule files by name, without settings: the one of this name, or those of a folder's `rules`, or of the folder.
+fn rules_of<'a>(assets: &'a Assets, path: &str) -> Vec<File<'a>> {
+    let inside: Vec<File<'a>> = below(assets, &format!("{path}/rules/"), ".conf").collect();
+    let mut rules: Vec<File<'a>> = match file(assets, path) {
+        Some(single) => return vec![single],
+        None if inside.is_empty() => below(assets, &format!("{path}/"), ".conf").collect(),
+        None => inside,
+    };
+    rules.retain(|(name, _)| !name.ends_with(SETUP));
+    rules
 }
 
 /// The data files that a set may name.

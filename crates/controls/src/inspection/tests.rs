@@ -10,7 +10,7 @@ use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core};
 
 use super::config::{BodySection, Over, ThresholdSection};
-use super::rules::{Loaded, Wanted, compile};
+use super::rules::{Loaded, Wanted, compile, files};
 use super::{Inspection, Settings};
 
 const RULES: &str = r#"
@@ -246,4 +246,87 @@ fn a_call_that_takes_too_much_work_is_refused() {
         let [_, body] = request(&*control, &mut form(&format!("q={}", "evi ".repeat(5_000))).build());
         assert!(body.contains("more work than"), "{body}");
     }
+}
+
+#[test]
+fn a_set_is_its_settings_then_its_rules_by_name() {
+    let span = diagnostics::Span { file: diagnostics::FileId(0), start: 0, end: 0 };
+    let names = |present: &[&str], setup: Option<&str>| {
+        let assets = present.iter().map(|name| ((*name).to_owned(), Arc::from(name.as_bytes()))).collect();
+        let mut out = diagnostics::Diagnostics::new();
+        let wanted = Wanted { setup, ..wanted(BodySection::default()) };
+        let found = files(&assets, &wanted, span, &mut out);
+        let found = found.map(|files| files.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        (found.unwrap_or_default().join(" "), out.iter().map(|one| one.code).collect::<Vec<_>>())
+    };
+    let good = |present: &[&str], setup: Option<&str>, expected: &str| {
+        assert_eq!(names(present, setup), (expected.to_owned(), Vec::new()), "{present:?}");
+    };
+    let init = "crs/rules/REQUEST-901-INITIALIZATION.conf";
+    let unpacked =
+        ["crs/crs-setup.conf.example", init, "crs/rules/REQUEST-911.conf", "crs/rules/x.data", "crs2/a.conf"];
+    good(&unpacked, None, &format!("crs/crs-setup.conf.example {init} crs/rules/REQUEST-911.conf"));
+    good(
+        &[&unpacked[..], &["crs/crs-setup.conf"]].concat(),
+        None,
+        &format!("crs/crs-setup.conf {init} crs/rules/REQUEST-911.conf"),
+    );
+    good(&["crs/b.conf", "crs/a.conf", "crs/c.data"], None, "crs/a.conf crs/b.conf");
+    good(&["crs"], None, "crs");
+    good(&["crs", "own.conf"], Some("own.conf"), "own.conf crs");
+    let etc = ["etc/crs-setup.conf", "etc/REQUEST-900.conf", "etc/RESPONSE-999.conf"];
+    let debian = [&[init, "crs/rules/RESPONSE-980.conf"][..], &etc].concat();
+    good(
+        &debian,
+        Some("etc"),
+        &format!(
+            "etc/crs-setup.conf etc/REQUEST-900.conf {init} crs/rules/RESPONSE-980.conf etc/RESPONSE-999.conf"
+        ),
+    );
+    for (present, setup, codes) in [
+        (&debian[..2], None, vec!["rules-setup"]),
+        (&["crs", "etc/a.conf"], Some("etc"), vec!["rules-setup"]),
+        // What is not there has been reported by whoever reads files.
+        (&["other/a.conf"], None, vec![]),
+    ] {
+        assert_eq!(names(present, setup), (String::new(), codes), "{present:?}");
+    }
+}
+
+#[test]
+fn rules_are_loaded_once_for_equal_files_and_settings_and_say_what_is_wrong_where_they_stand() {
+    use super::rules::load;
+    let text =
+        "version: 1\nlisten: http://127.0.0.1:1\napis: { a: { contract: none, upstream: http://x } }\n";
+    let mut found = diagnostics::Diagnostics::new();
+    let mut sources = diagnostics::Sources::default();
+    let document = sources.add("yett.yaml", text);
+    let rule = "SecRule ARGS \"x\" \"id:1,phase:2,pass,log\"\n";
+    let bad = sources.add("crs/a.conf", "# first\nSecRule NOTHING \"x\" \"id:1,phase:2,pass\"\n");
+    let tree = spec::parse(text, document, &mut found).unwrap();
+    let resolved = spec::resolve(&tree, None, &[], &mut found).unwrap();
+    let made = engine::keyed::Keyed::default();
+    let span = diagnostics::Span { file: document, start: 0, end: 0 };
+    let mut get = |rule: &str, paranoia: Option<u8>| {
+        let assets = crate::scope::Assets::from([("crs/a.conf".to_owned(), Arc::from(rule.as_bytes()))]);
+        let scope = crate::scope::GatewayScope {
+            document: &resolved.document,
+            assets: &assets,
+            local_jwks: None,
+            sources: &sources,
+            made: &made,
+        };
+        let wanted = Wanted { paranoia, ..wanted(BodySection::default()) };
+        load(&scope, &wanted, span, &mut found).unwrap()
+    };
+    let first = get(rule, None);
+    assert!(Arc::ptr_eq(&first, &get(rule, None)));
+    assert!(!Arc::ptr_eq(&first, &get(rule, Some(2))));
+    assert!(!Arc::ptr_eq(&first, &get(&rule.replace('x', "y"), None)));
+    let broken = get("# first\nSecRule NOTHING \"x\" \"id:1,phase:2,pass\"\n", None);
+    let mut out = diagnostics::Diagnostics::new();
+    broken.tell(&sources, &mut out);
+    let told: Vec<_> = out.iter().filter_map(|one| one.span).collect();
+    assert!(broken.engine().is_none() && told.iter().all(|span| span.file == bad), "{out:?}");
+    assert_eq!(told.first().map(|span| sources.place(*span)).as_deref(), Some("crs/a.conf:2:9"));
 }
