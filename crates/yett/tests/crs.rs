@@ -28,7 +28,7 @@ use harness::Gateway;
 use serde_json::Value;
 use testkit::raw::exchange;
 use testkit::recorder::{Answer, Fault};
-use testkit::{Recorded, Recorder, until};
+use testkit::{RawClient, Recorded, Recorder, Reply, until};
 
 /// Stages refused before any rule runs, each with its code.
 const REFUSED: &str = include_str!("crs/refused-at-the-door.txt");
@@ -62,11 +62,14 @@ fn names(test: &Test) -> impl Iterator<Item = (String, &Stage)> {
     })
 }
 
-/// The set with the settings that its tests want.
-fn folder() -> tempfile::TempDir {
+/// The set with the settings that its tests want; with what keeps rules from refusing, or without.
+fn folder(detect: bool) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let setup = std::fs::read(rules::folder().join("crs-setup.conf.example")).unwrap();
     let overrides = include_str!("../../seclang/tests/data/overrides.conf");
+    let only_detect = "  ctl:ruleEngine=DetectionOnly,\\\n";
+    assert!(overrides.contains(only_detect), "what keeps rules from refusing is written otherwise");
+    let overrides = if detect { overrides.to_owned() } else { overrides.replace(only_detect, "") };
     let setup = format!("{}\n{overrides}", String::from_utf8(setup).unwrap());
     std::fs::write(dir.path().join("crs-setup.conf"), setup).unwrap();
     let rules = rules::folder().join("rules").canonicalize().unwrap();
@@ -74,13 +77,13 @@ fn folder() -> tempfile::TempDir {
     dir
 }
 
-fn document(upstream: &str, rules: &std::path::Path) -> String {
+fn document(upstream: &str, modes: &str, rules: &std::path::Path) -> String {
     format!(
         "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: 127.0.0.1:0 }}\ndata: ./data\n\
          admission: {{ anonymous: {{ mode: off }}, failures: {{ mode: off }} }}\n\
          record: {{ access_log: \"file:access.log\" }}\napis:\n  t:\n    contract: none\n    allow: [\"* /*\"{}]\n    \
          unsecured: anonymous\n    upstream: {upstream}\n    \
-         inspection: {{ mode: shadow, answers: shadow, rules: \"file:{}\" }}\n",
+         inspection: {{ {modes}, rules: \"file:{}\" }}\n",
         METHODS.map(|method| format!(", \"{method} /*\"")).concat(),
         rules.display()
     )
@@ -99,12 +102,21 @@ fn backend(call: &Recorded) -> Answer {
     Answer { status: answer.status, headers: headers.collect(), body: answer.body, fault: Fault::None }
 }
 
-/// Sends each stage on a connection of its own.
+/// Sends one stage on a connection of its own; `None` when it ends without an answer.
+fn send(gateway: &Gateway, stage: &Stage) -> Option<Reply> {
+    let bytes = wire::sent(&stage.input);
+    let mut client = RawClient::connect(gateway.address);
+    // The gateway may refuse and close before it has all.
+    let _ = client.send(&bytes);
+    if bytes.starts_with(b"HEAD ") { client.reply_to_head().ok() } else { client.reply().ok() }
+}
+
+/// Sends each stage.
 fn send_all<'t>(gateway: &Gateway, tests: &'t [Test]) -> Vec<Sent<'t>> {
     let stages = tests.iter().flat_map(names);
     stages
         .map(|(name, stage)| {
-            let reply = exchange(gateway.address, wire::sent(&stage.input));
+            let reply = send(gateway, stage);
             let (status, code, id) = match &reply {
                 Some(reply) => {
                     (reply.status, reply.code(), reply.head.get("yett-call-id").map(str::to_owned))
@@ -177,6 +189,44 @@ fn judge(sent: &Sent<'_>, verdicts: &BTreeMap<String, Vec<Value>>) -> Outcome {
     }
 }
 
+/// Whether the score of the call reached its threshold, or a body could not be taken apart: what refuses a call.
+fn is_implied(verdicts: &[Value]) -> bool {
+    let of_request = |verdict: &&Value| {
+        verdict["control"] == "inspection" && (verdict["stage"] == "head" || verdict["stage"] == "body")
+    };
+    let reached = |detail: &str| {
+        let score = detail.split("score ").nth(1)?.split(';').next()?;
+        let (score, threshold) = score.split_once(" of ")?;
+        Some(score.parse::<u64>().ok()? >= threshold.parse::<u64>().ok()?)
+    };
+    let score = verdicts.iter().filter(of_request).any(|verdict| {
+        verdict["stage"] == "body" && verdict["detail"].as_str().and_then(reached).unwrap_or_default()
+    });
+    score || ids(verdicts).iter().any(|id| (200_002..=200_004).contains(id))
+}
+
+/// What would have been refused in shadow is what is refused enforced, and it is what the score implies.
+fn enforced_as_foreseen(recorder: &Recorder, seen: &[Sent<'_>], shadow: &BTreeMap<String, Vec<Value>>) {
+    let dir = folder(false);
+    let gateway = Gateway::with_document(&document(&recorder.url(), "mode: enforce", dir.path()));
+    let plain = exchange(gateway.address, harness::get("/", "User-Agent: x\r\nAccept: */*\r\n")).unwrap();
+    assert_eq!(plain.status, 200, "{}", plain.text());
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for seen in seen {
+        let Some(verdicts) = seen.id.as_ref().and_then(|id| shadow.get(id)) else { continue };
+        let foreseen = verdicts.iter().any(|verdict| verdict["code"] == "payload_refused");
+        let reply = send(&gateway, seen.stage);
+        let problem = |reply: &Reply| reply.head.get("content-type") == Some("application/problem+json");
+        let refused = reply.is_some_and(|reply| reply.status == 403 && problem(&reply));
+        if foreseen != refused || (refused && !is_implied(verdicts)) {
+            wrong.push(format!("{}: foreseen {foreseen}, refused {refused}: {verdicts:?}", seen.name));
+        }
+        count += usize::from(refused);
+    }
+    eprintln!("over HTTP, enforced: {count} refused, as foreseen and as their scores imply");
+    assert!(count > 0 && wrong.is_empty(), "{} are not as foreseen:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// Names of a list and what stands beside them.
 fn list(text: &str) -> BTreeMap<&str, &str> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -188,13 +238,15 @@ fn list(text: &str) -> BTreeMap<&str, &str> {
 
 #[test]
 fn every_stage_is_logged_as_expected_or_refused_at_the_door() {
-    let dir = folder();
+    let dir = folder(true);
     let recorder = Recorder::start();
     recorder.script(backend);
-    let gateway = Gateway::with_document(&document(&recorder.url(), dir.path()));
+    let gateway =
+        Gateway::with_document(&document(&recorder.url(), "mode: shadow, answers: shadow", dir.path()));
     let tests = Arc::new(ftw::corpus::tests());
     let sent = send_all(&gateway, &tests);
     let verdicts = logged(&gateway, &sent);
+    enforced_as_foreseen(&recorder, &sent, &verdicts);
     let (refused, different) = (list(REFUSED), list(DIFFERENT));
     let mut codes: BTreeMap<String, usize> = BTreeMap::new();
     let (mut logged, mut failed, mut expected, mut wrong) = (0, 0, 0, Vec::new());
