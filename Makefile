@@ -29,8 +29,8 @@ bench: peers
 
 # The Core Rule Set's own tests, through the gateway over HTTP and in process; the last line is the count of the latter.
 crs:
-	@$(CARGO) test --quiet --profile $(PROFILE) --locked -p yett --test crs -- --nocapture
-	@$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs
+	@$(CARGO) test --quiet --profile $(PROFILE) --locked -p yett --test crs -- --nocapture; over_http=$$?; \
+	$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs && exit $$over_http
 
 long: peers
 	@tools/long

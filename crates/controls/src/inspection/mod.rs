@@ -98,8 +98,8 @@ impl Inspection {
             inspection.exclude(exclusion);
         }
         let read = view::head(&mut inspection, call);
-        let state = State { call: Some(inspection.suspend()), read, told: 0, stopped: false };
-        let inspected = Arc::new(Inspected { loaded: Arc::clone(&self.loaded), state: Mutex::new(state) });
+        let state = Mutex::new(State { call: Some(inspection.suspend()), told: 0, stopped: None });
+        let inspected = Arc::new(Inspected { loaded: Arc::clone(&self.loaded), read, state });
         call.held.push(Box::new(Arc::clone(&inspected)));
         Some(inspected)
     }
@@ -109,8 +109,7 @@ impl Inspection {
             call.request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let Some(inspected) = self.begin(call) else { return Step::Done(missing()) };
-        let read = inspected.state.lock().read;
-        dispatch(read, move || {
+        dispatch(inspected.read, move || {
             inspected.go_on(Side::Request, false, |inspection| {
                 let _ = inspection.request_head_done();
             })
@@ -131,7 +130,7 @@ impl Inspection {
         }
         let beginning = if long { self.beginning.clone() } else { Vec::new() };
         let ends = self.settings.answers == Mode::Off;
-        let read = inspected.state.lock().read + bytes.len().min(self.settings.body);
+        let read = inspected.read + bytes.len().min(self.settings.body);
         dispatch(read, move || {
             inspected.go_on(Side::Request, ends, |inspection| {
                 for exclusion in &beginning {
@@ -145,7 +144,6 @@ impl Inspection {
     fn check_answer_head(&self, call: &Call) -> Step<'static> {
         let Some(inspected) = inspected(call) else { return Step::Done(missing()) };
         let mode = seclang_mode(self.settings.answers);
-        inspected.state.lock().stopped = false;
         Step::Done(inspected.go_on(Side::Answer, false, |inspection| {
             inspection.set_mode(mode);
             view::answer(inspection, &call.response);
@@ -179,6 +177,8 @@ impl Inspection {
 #[derive(Debug)]
 struct Inspected {
     loaded: Arc<Loaded>,
+    /// Bytes of the head.
+    read: usize,
     state: Mutex<State>,
 }
 
@@ -186,18 +186,17 @@ struct Inspected {
 struct State {
     /// `None` when it is over, or when a thread that nobody waits for any more has it.
     call: Option<Suspended>,
-    /// Bytes of the head.
-    read: usize,
     /// Reports that an earlier stage has told of.
     told: usize,
-    /// Whether an earlier stage of this side would have ended the call: said once is enough.
-    stopped: bool,
+    /// The side that an earlier stage would have ended the call at: said once is enough.
+    stopped: Option<Side>,
 }
 
 impl Inspected {
     /// Goes on with the next part of the call, whose last is followed by phase 5.
     fn go_on(&self, side: Side, last: bool, work: impl FnOnce(&mut Transaction<'_>)) -> Verdict {
-        let mut state = self.state.lock();
+        // A thread that nobody waits for any more may be at it still: the core does not wait for it either.
+        let Some(mut state) = self.state.try_lock() else { return missing() };
         let (Some(engine), Some(call)) = (self.loaded.engine(), state.call.take()) else { return missing() };
         let mut inspection = engine.resume(call);
         work(&mut inspection);
@@ -205,7 +204,9 @@ impl Inspected {
             inspection.finish();
         }
         let verdict = judge(&inspection, &state, side, &self.loaded);
-        state.stopped |= matches!(verdict, Verdict::Refuse(_));
+        if matches!(verdict, Verdict::Refuse(_)) {
+            state.stopped = Some(side);
+        }
         state.told = inspection.reports().len();
         state.call = (!last).then(|| inspection.suspend());
         verdict
@@ -215,7 +216,8 @@ impl Inspected {
 fn judge(inspection: &Transaction<'_>, state: &State, side: Side, loaded: &Loaded) -> Verdict {
     let said = evidence::describe(inspection, state.told, side, loaded);
     // What comes after the budget was not checked, whatever the rules have said until then.
-    if inspection.is_exhausted() && !state.stopped {
+    let stopped = state.stopped == Some(side);
+    if inspection.is_exhausted() && !stopped {
         let detail = "the call takes more work than the engine's budget";
         return Verdict::Refuse(Refusal::new(code(side), detail));
     }
@@ -223,7 +225,7 @@ fn judge(inspection: &Transaction<'_>, state: &State, side: Side, loaded: &Loade
         seclang::Verdict::Deny(intervention) => Some(intervention),
         seclang::Verdict::Pass => inspection.foreseen(),
     };
-    match denied.filter(|_| !state.stopped) {
+    match denied.filter(|_| !stopped) {
         Some(_) => {
             let detail = said.unwrap_or_else(|| String::from("a rule that is not logged refused"));
             Verdict::Refuse(Refusal::new(code(side), detail))
