@@ -27,9 +27,10 @@ bench: peers
 	@tools/step "release build" $(CARGO) build --release --locked -p yett -p load
 	@benches/run
 
-# The Core Rule Set's own tests, in process; the last line is the count.
+# The Core Rule Set's own tests, through the gateway over HTTP and in process; the last line is the count of the latter.
 crs:
-	@$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs
+	@$(CARGO) test --quiet --profile $(PROFILE) --locked -p yett --test crs -- --nocapture; over_http=$$?; \
+	$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs && exit $$over_http
 
 long: peers
 	@tools/long

@@ -3,6 +3,10 @@
 //! The loader asks [`needed_assets`], reads them, and follows the references of contracts by
 //! [`contract::references`] until nothing new comes up.
 
+use std::sync::Arc;
+
+use controls::CONTROLS;
+use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use spec::{AcceptUnenforced, ContractSource, Document, FileOrUrl, SecretRef};
 
@@ -15,6 +19,8 @@ pub enum NeededKind {
     Contract,
     /// A file that may be shown.
     File,
+    /// A file of rules, or a folder of such files: its `*.conf`, `*.data` and `*.conf.example`, and those in its `rules`.
+    Rules,
     /// A file that is never shown.
     Secret,
     /// An environment variable, never shown; its name in the assets begins with `env:`.
@@ -82,7 +88,7 @@ pub fn needed_assets(path: &str, text: &str, environment: Option<&str>) -> Vec<N
 /// Reports what is named and not there.
 pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostics) {
     for needed in named_by(document) {
-        if input.assets.contains_key(&needed.name) {
+        if files_of(&needed, input.assets).next().is_some() {
             continue;
         }
         let why = input.unreadable.get(&needed.name).map_or("it was not found", String::as_str);
@@ -97,6 +103,41 @@ pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostic
         };
         out.push(diagnostic.at(needed.span));
     }
+}
+
+/// The assets that came of one that is needed: itself, or the files of a folder.
+fn files_of<'a>(needed: &'a Needed, assets: &'a Assets) -> impl Iterator<Item = (&'a String, &'a Arc<[u8]>)> {
+    let below = format!("{}/", needed.name);
+    let found = assets.range(needed.name.clone()..);
+    found.filter(move |(name, _)| {
+        **name == needed.name || (needed.kind == NeededKind::Rules && name.starts_with(&below))
+    })
+}
+
+/// Makes rule files known to diagnostics.
+pub(crate) fn register(document: &Document, input: &Input<'_>, sources: &mut Sources) {
+    for needed in named_by(document).iter().filter(|needed| needed.kind == NeededKind::Rules) {
+        for (name, bytes) in files_of(needed, input.assets).filter(|(name, _)| !name.ends_with(".data")) {
+            if sources.find(name).is_none() {
+                sources.add(name.as_str(), String::from_utf8_lossy(bytes));
+            }
+        }
+    }
+}
+
+fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
+    let sections = document.apis.values().flat_map(|api| {
+        api.sections.iter().chain(api.operations.iter().flat_map(|operation| &operation.sections))
+    });
+    let named = sections.flat_map(|(name, node)| {
+        let entry = CONTROLS.iter().find(|entry| entry.name == name.as_str());
+        entry.and_then(|entry| entry.section.as_ref()).map_or_else(Vec::new, |section| (section.files)(node))
+    });
+    named.map(|file| Needed {
+        kind: if file.rules { NeededKind::Rules } else { NeededKind::File },
+        name: file.path,
+        span: file.span,
+    })
 }
 
 fn named_by(document: &Document) -> Vec<Needed> {
@@ -135,5 +176,6 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(file.path(), NeededKind::File, accept.span);
         }
     }
+    all.extend(named_by_sections(document));
     all
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use controls::accepted;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, FileId, Sources};
+use engine::keyed::Keyed;
 use spec::{Api, ContractSource, Document};
 
 use crate::{Input, digest};
@@ -30,7 +31,15 @@ impl Contract {
 }
 
 /// Imported contracts by the name of their API; cheap to clone.
-pub type Contracts = BTreeMap<String, Contract>;
+pub(crate) type Contracts = BTreeMap<String, Contract>;
+
+/// What the next compilation takes over where nothing of it has changed; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    pub(crate) contracts: Contracts,
+    /// What controls made that costs much, such as compiled rules; held by the controls of living snapshots.
+    pub(crate) made: Arc<Keyed>,
+}
 
 /// Imports the contract of each API that has one; what fails is reported and left out.
 pub(crate) fn import_all(

@@ -33,7 +33,7 @@ use engine::route::RouteTable;
 use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, needed_assets, outline, secret_key};
-pub use contracts::{Contract, Contracts, import_options};
+pub use contracts::{Contract, Kept, import_options};
 
 /// All that a snapshot is made of.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub struct Compiled {
     pub warnings: Diagnostics,
     /// What each API came to, in the order of their names.
     pub apis: Vec<ApiSummary>,
-    contracts: Contracts,
+    kept: Kept,
 }
 
 impl Compiled {
@@ -79,16 +79,16 @@ impl Compiled {
         &self.snapshot.digest
     }
 
-    /// The imported contracts, for the next compilation to take over what has not changed.
+    /// What the next compilation takes over where nothing of it has changed.
     #[must_use]
-    pub fn contracts(&self) -> &Contracts {
-        &self.contracts
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// An API's imported contract; `None` when it has none.
     #[must_use]
     pub fn contract(&self, api: &str) -> Option<&Arc<contract::Api>> {
-        self.contracts.get(api).map(Contract::api)
+        self.kept.contracts.get(api).map(Contract::api)
     }
 }
 
@@ -115,7 +115,7 @@ pub struct ApiSummary {
 /// Everything that is wrong, warnings included; at least one of them is an error.
 pub fn compile(
     input: &Input<'_>,
-    previous: Option<&Contracts>,
+    previous: Option<&Kept>,
     sources: &mut Sources,
 ) -> Result<Compiled, Diagnostics> {
     let mut out = Diagnostics::new();
@@ -132,7 +132,7 @@ pub fn compile(
 
 fn build(
     input: &Input<'_>,
-    previous: Option<&Contracts>,
+    previous: Option<&Kept>,
     sources: &mut Sources,
     out: &mut Diagnostics,
 ) -> Option<Compiled> {
@@ -145,11 +145,17 @@ fn build(
     unsupported::check(document, out);
     spec::dangers(document, out);
     assets::check(document, input, out);
-    let contracts = contracts::import_all(document, input, previous, sources, out);
+    let contracts =
+        contracts::import_all(document, input, previous.map(|kept| &kept.contracts), sources, out);
+    // After the contracts, whose files have to get the numbers that they had before.
+    assets::register(document, input, sources);
+    let made = previous.map(|kept| Arc::clone(&kept.made)).unwrap_or_default();
     let listeners = listeners::build(document, input.assets, out);
     let upstreams = upstreams::build(document, input.assets, out);
 
-    let gateway = GatewayScope { document, assets: input.assets, local_jwks: input.local_jwks };
+    let sources = &*sources;
+    let gateway =
+        GatewayScope { document, assets: input.assets, local_jwks: input.local_jwks, sources, made: &made };
     let mut planner = plan::Planner::new(sources, file);
     let admission = planner.admission(&gateway, out);
     let (mut mounts, mut well_known) = (Vec::new(), Vec::new());
@@ -181,7 +187,8 @@ fn build(
         places,
         live: input.live.enter(),
     };
-    Some(Compiled { snapshot: Arc::new(snapshot), resolved, warnings: Diagnostics::new(), apis, contracts })
+    let kept = Kept { contracts, made };
+    Some(Compiled { snapshot: Arc::new(snapshot), resolved, warnings: Diagnostics::new(), apis, kept })
 }
 
 /// The sections of the document that controls own.

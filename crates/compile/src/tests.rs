@@ -8,7 +8,7 @@ use engine::snapshot::Live;
 use engine::{BodyMode, OperationPlan, ResponseMode};
 use http::Method;
 
-use crate::{Compiled, Contracts, Input, NeededKind, compile, needed_assets};
+use crate::{Compiled, Input, Kept, NeededKind, compile, needed_assets};
 
 const CONTRACT: &str = r##"
 openapi: 3.1.0
@@ -62,7 +62,7 @@ impl Case {
         self
     }
 
-    fn run(&mut self, previous: Option<&Contracts>) -> Result<Compiled, Diagnostics> {
+    fn run(&mut self, previous: Option<&Kept>) -> Result<Compiled, Diagnostics> {
         self.sources = Sources::default();
         let input = Input {
             path: "yett.yaml",
@@ -163,17 +163,17 @@ fn the_digest_says_what_is_served_and_unchanged_contracts_are_kept() {
     let mut case = Case::new(DOCUMENT);
     let first = case.run(None).unwrap();
     let mut commented = Case::new(&format!("# a comment\n{DOCUMENT}"));
-    let again = commented.run(Some(first.contracts())).unwrap();
+    let again = commented.run(Some(first.kept())).unwrap();
     assert_eq!(first.digest(), again.digest());
     assert!(Arc::ptr_eq(first.contract("orders").unwrap(), again.contract("orders").unwrap()));
     for mut other in [
         Case::new(&DOCUMENT.replace("3000", "3001")),
         Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders")),
     ] {
-        assert_ne!(first.digest(), other.run(Some(first.contracts())).unwrap().digest());
+        assert_ne!(first.digest(), other.run(Some(first.kept())).unwrap().digest());
     }
     let mut changed = Case::new(DOCUMENT).with("openapi.yaml", CONTRACT.replace("listOrders", "allOrders"));
-    let changed = changed.run(Some(first.contracts())).unwrap();
+    let changed = changed.run(Some(first.kept())).unwrap();
     assert!(!Arc::ptr_eq(first.contract("orders").unwrap(), changed.contract("orders").unwrap()));
 }
 
@@ -339,6 +339,39 @@ fn what_this_version_cannot_do_is_an_error() {
         assert!(said.iter().any(|one| one.starts_with("unsupported")), "{upstream}: {said:?}");
     }
     Case::new(&format!("{base}upstreams: {{ main: {{ url: \"http://a:1\" }} }}\n")).good();
+}
+
+#[test]
+fn rule_files_are_assets_with_places_and_are_loaded_once() {
+    let with = |section: &str| format!("{DOCUMENT}    inspection: {{ {section} }}\n");
+    let text = with("rules: file:crs/, mode: shadow");
+    let needed = needed_assets("yett.yaml", &text, None);
+    let named: Vec<_> = needed.iter().map(|one| (one.name.as_str(), one.kind)).collect();
+    assert_eq!(named, [("crs", NeededKind::Rules), ("openapi.yaml", NeededKind::Contract)]);
+    let rule = "SecRule ARGS \"x\" \"id:1,phase:2,deny,log\"\n";
+    let mut case = Case::new(&text).with("crs/rules/a.conf", rule);
+    let first = case.run(None).unwrap();
+    let plan = find(&first, "h", &Method::GET, "/v1/orders").unwrap();
+    // Also what has no body is looked at once all of the call is there.
+    assert!(matches!(plan.request_mode, BodyMode::Whole { .. }) && !plan.body.is_empty());
+    assert_eq!(
+        plan.response_mode,
+        find(&Case::new(DOCUMENT).good(), "h", &Method::GET, "/v1/orders").unwrap().response_mode
+    );
+    let second = case.run(Some(first.kept())).unwrap();
+    assert_ne!(first.snapshot.controls.len(), 0);
+    assert_eq!(first.digest(), second.digest());
+    let said =
+        Case::new(&text).with("crs/rules/a.conf", "SecRule NOTHING \"x\" \"id:1,phase:2,pass\"\n").bad();
+    assert!(said[0].starts_with("seclang-unknown-variable crs/rules/a.conf:1:9: "), "{said:?}");
+    let said = Case::new(&text).bad();
+    assert!(said[0].starts_with("file-missing yett.yaml:8:26: `crs` cannot be read"), "{said:?}");
+    let said = Case::new(&with("rules: builtin")).bad();
+    assert!(said[0].starts_with("unsupported yett.yaml:8:26: `rules: builtin`"), "{said:?}");
+    let exclude = "rules: file:crs, exclude: [{ rule: 1, parameters: [q], operations: [nobody] }]";
+    let said = Case::new(&with(exclude)).with("crs/a.conf", rule).bad();
+    assert!(said.iter().any(|one| one.contains("`nobody` selects no operation of the contract")), "{said:?}");
+    Case::new(&with(&exclude.replace("nobody", "getOrder"))).with("crs/a.conf", rule).good();
 }
 
 #[test]

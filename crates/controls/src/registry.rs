@@ -10,6 +10,7 @@ pub mod authorization;
 pub mod bodies;
 pub mod cors;
 pub mod forwarding;
+pub mod inspection;
 pub mod limits;
 pub mod metadata;
 pub mod options;
@@ -29,7 +30,7 @@ use std::fmt::Write as _;
 use diagnostics::Diagnostics;
 use engine::Stage;
 
-use crate::scope::{Compiled, GatewayScope, OperationScope};
+use crate::scope::{Compiled, GatewayScope, NamedFile, OperationScope};
 
 /// One control.
 pub struct Entry {
@@ -52,6 +53,8 @@ pub struct Section {
     /// Reads it and reports all that is wrong with it by itself: it may be that of a profile that nobody uses, or of an API
     /// whose contract cannot be read. What depends on an operation is for [`Entry::operation`].
     pub check: fn(&spec::Node, &mut Diagnostics),
+    /// The files that it names.
+    pub files: fn(&spec::Node) -> Vec<NamedFile>,
 }
 
 /// A control's place at a stage.
@@ -105,6 +108,16 @@ pub static CONTROLS: &[Entry] = &[
         gateway: None,
         operation: Some(validation::compile),
     },
+    Entry {
+        name: "inspection",
+        section: Some(Section {
+            schema: inspection::schema,
+            check: inspection::check_section,
+            files: inspection::files,
+        }),
+        gateway: None,
+        operation: Some(inspection::compile),
+    },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
 ];
 
@@ -112,7 +125,7 @@ const fn section(
     schema: fn() -> schemars::Schema,
     check: fn(&spec::Node, &mut Diagnostics),
 ) -> Option<Section> {
-    Some(Section { schema, check })
+    Some(Section { schema, check, files: |_| Vec::new() })
 }
 
 const fn place(control: &'static str, stage: Stage, reason: &'static str) -> Place {
@@ -160,6 +173,11 @@ pub static ORDER: &[Place] = &[
     ),
     place("validation", Stage::Head, "only callers who may call at all learn what the contract wants"),
     place(
+        "inspection",
+        Stage::Head,
+        "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
+    ),
+    place(
         "forwarding",
         Stage::Head,
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
@@ -171,9 +189,19 @@ pub static ORDER: &[Place] = &[
         "on the tape that bodies made; what is undeclared is gone before anything later reads",
     ),
     place(
+        "inspection",
+        Stage::Body,
+        "on the bytes that go upstream: decoded, and without what validation stripped",
+    ),
+    place(
         "validation",
         Stage::ResponseHead,
         "the answer as the upstream gave it, before anything of ours changes it",
+    ),
+    place(
+        "inspection",
+        Stage::ResponseHead,
+        "reads the upstream's own fields, before those that ours replace",
     ),
     place(
         "cors",
@@ -185,7 +213,12 @@ pub static ORDER: &[Place] = &[
         Stage::ResponseHead,
         "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
     ),
-    place("validation", Stage::ResponseBody, "the only reader of answers so far"),
+    place(
+        "validation",
+        Stage::ResponseBody,
+        "costs less than inspection, and what it withholds leaks nothing",
+    ),
+    place("inspection", Stage::ResponseBody, "last: the answer as the client would get it"),
 ];
 
 /// [`ORDER`] for people: the stages in the order of a call, and in each the controls with the reason of their place.
@@ -249,11 +282,13 @@ mod tests {
             ("authentication", "authorization"),
             ("authorization", "limits"),
             ("limits", "validation"),
-            ("validation", "forwarding"),
+            ("validation", "inspection"),
+            ("inspection", "forwarding"),
         ] {
             assert!(head(earlier) < head(later), "{earlier} before {later}");
         }
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
+        assert!(at("validation", Stage::Body) < at("inspection", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
     }

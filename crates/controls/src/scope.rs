@@ -5,11 +5,23 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use diagnostics::Span;
+use diagnostics::{Sources, Span};
+use engine::keyed::Keyed;
 use engine::{Control, Mode};
 
-/// Files by the path that the document calls them by.
+/// Files by the path that the document calls them by; those of a folder by its path, a slash and their own below it.
 pub type Assets = BTreeMap<String, Arc<[u8]>>;
+
+/// A file or folder that a section names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// As written, relative to the document.
+    pub path: String,
+    /// Where it is named.
+    pub span: Span,
+    /// Whether it may be a folder of rule files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
+    pub rules: bool,
+}
 
 /// What holds for all APIs.
 #[derive(Debug)]
@@ -20,6 +32,10 @@ pub struct GatewayScope<'a> {
     pub assets: &'a Assets,
     /// Public keys of the built-in local issuer (a JWKS), when there is one.
     pub local_jwks: Option<&'a [u8]>,
+    /// All files that diagnostics can point into; rule files are among them, under their names in the assets.
+    pub sources: &'a Sources,
+    /// What compilations share that costs much to make, for as long as a control of one of them holds it.
+    pub made: &'a Keyed,
 }
 
 /// What holds for one API.

@@ -117,6 +117,10 @@ codes! {
     BODY_OUT_OF_BOUNDS = "body_out_of_bounds", 400, Client, "the body exceeds structural bounds";
     /// The body violates the contract.
     BODY_INVALID = "body_invalid", 400, Client, "the body violates the contract";
+    /// Inspection takes the call for an attack.
+    PAYLOAD_REFUSED = "payload_refused", 403, Client, "the call was refused by inspection";
+    /// Inspection takes the answer for a leak.
+    ANSWER_REFUSED = "answer_refused", 502, Upstream, "the service's answer was withheld";
     /// No connection to the upstream could be made.
     UPSTREAM_UNREACHABLE = "upstream_unreachable", 502, Upstream, "the service is not reachable";
     /// The upstream closed or reset before its answer was whole.

@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["engine"]),
     ("outbound", &["engine"]),
     ("proxy", &["engine"]),
-    ("controls", &["contract", "diagnostics", "engine", "jose", "spec", "tape"]),
+    ("controls", &["contract", "diagnostics", "engine", "jose", "seclang", "spec", "tape"]),
     ("compile", &["contract", "controls", "diagnostics", "engine", "spec"]),
     ("manage-api", &[]),
 ];

@@ -37,13 +37,13 @@ mod transaction;
 mod transform;
 mod variable;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diagnostics::{Diagnostics, Sources};
 
 pub use settings::Settings;
 pub use syntax::{Mode, Processor};
-pub use transaction::{Intervention, Match, Report, Transaction, Verdict};
+pub use transaction::{Exclusion, Intervention, Match, Part, Report, Suspended, Transaction, Verdict, Which};
 pub use transform::Transformation;
 pub use variable::Variable;
 
@@ -94,6 +94,14 @@ pub struct Engine {
     /// Whether a rule looks into uploaded files.
     reads_files: bool,
     keys: Keys,
+    known: Known,
+}
+
+/// What rules there are, those decided at load included.
+#[derive(Debug, Default)]
+struct Known {
+    ids: BTreeSet<u64>,
+    tags: BTreeSet<String>,
 }
 
 /// What became of the rules when they were compiled.

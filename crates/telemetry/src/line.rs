@@ -122,7 +122,9 @@ fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded) {
         text(out, "place", place);
     }
     if let Some(detail) = &verdict.detail {
-        text(out, "detail", detail);
+        // Bounded when it was recorded.
+        key(out, "detail");
+        push_json(out, detail);
     }
     key(out, "cost_us");
     number(out, u64::from(verdict.cost / 1_000));

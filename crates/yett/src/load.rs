@@ -15,6 +15,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a file that is neither a document nor a contract.
 const MAX_FILE: usize = 4 << 20;
+/// Files of one folder of rules.
+const MAX_RULE_FILES: usize = 1_000;
 /// Bytes of a secret.
 const MAX_SECRET: usize = 64 << 10;
 /// Files that one contract may refer to, all taken together.
@@ -37,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) references: BTreeMap<String, Vec<String>>,
     /// Files whose change would matter, those that are not there included.
     pub(crate) watched: BTreeSet<PathBuf>,
+    /// Folders in which a new file would matter.
+    pub(crate) folders: BTreeSet<PathBuf>,
     /// What is known of the document; `None` when nothing can be made of it.
     pub(crate) outline: Option<Outline>,
     secrets: BTreeSet<String>,
@@ -81,6 +85,7 @@ pub(crate) fn load(
         match one.kind {
             NeededKind::Contract => contract(&folder, &one.name, before, &mut loaded),
             NeededKind::File => file(&folder, &one.name, MAX_FILE, &mut loaded),
+            NeededKind::Rules => rules(&folder, &one.name, &mut loaded),
             NeededKind::Secret => {
                 file(&folder, &one.name, MAX_SECRET, &mut loaded);
                 strip_newline(&one.name, &mut loaded);
@@ -159,6 +164,57 @@ fn file(folder: &Path, name: &str, most: usize, loaded: &mut Loaded) {
     loaded.watched.insert(path);
 }
 
+/// Reads a file of rules with the data beside it, or the files of a folder of rules.
+fn rules(folder: &Path, name: &str, loaded: &mut Loaded) {
+    if !folder.join(name).is_dir() {
+        file(folder, name, MAX_FILE, loaded);
+        let beside = name.rfind('/').map_or("", |end| name.get(..=end).unwrap_or_default());
+        if let Err(why) = files_of_rules(folder, beside, &[".data"], loaded) {
+            loaded.unreadable.insert(name.to_owned(), why);
+        }
+        return;
+    }
+    let mut found = 0;
+    for below in [format!("{name}/"), format!("{name}/rules/")] {
+        // The set's own settings are there as an example until somebody copies them.
+        match files_of_rules(folder, &below, &[".conf", ".data", "-setup.conf.example"], loaded) {
+            Ok(more) => found += more,
+            Err(why) => {
+                loaded.unreadable.insert(name.to_owned(), why);
+                return;
+            }
+        }
+    }
+    if found == 0 {
+        loaded.unreadable.insert(name.to_owned(), String::from("it holds no file of rules (`*.conf`)"));
+    }
+}
+
+/// Reads the files of a folder, whose name ends with a slash unless it is empty, that have one of these endings.
+fn files_of_rules(
+    folder: &Path,
+    below: &str,
+    endings: &[&str],
+    loaded: &mut Loaded,
+) -> Result<usize, String> {
+    let path = folder.join(below);
+    loaded.watched.insert(path.clone());
+    let Ok(entries) = std::fs::read_dir(&path) else { return Ok(0) };
+    loaded.folders.insert(path.canonicalize().unwrap_or(path));
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let wanted =
+        |name: &String| !name.starts_with('.') && endings.iter().any(|ending| name.ends_with(ending));
+    let mut names: Vec<String> = names.filter(wanted).collect();
+    if names.len() > MAX_RULE_FILES {
+        return Err(format!("it holds more than {MAX_RULE_FILES} files of rules"));
+    }
+    names.sort();
+    for name in &names {
+        file(folder, &format!("{below}{name}"), MAX_FILE, loaded);
+    }
+    Ok(names.len())
+}
+
 fn contract(folder: &Path, name: &str, before: Option<&Loaded>, loaded: &mut Loaded) {
     let mut open = vec![name.to_owned()];
     while let Some(name) = open.pop() {
@@ -203,6 +259,35 @@ mod tests {
         assert!(read(&path, 4).unwrap_err().contains("longer"));
         assert!(read(dir.path(), 4).unwrap_err().contains("plain"));
         assert!(read(&dir.path().join("none"), 4).unwrap_err().contains("no such"));
+    }
+
+    #[test]
+    fn folders_of_rules_are_read_and_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("crs/rules")).unwrap();
+        let write = |name: &str| std::fs::write(dir.path().join("crs").join(name), name).unwrap();
+        for name in [
+            "crs-setup.conf.example",
+            "rules/a.conf",
+            "rules/b.data",
+            "rules/c.conf.example",
+            "rules/.d.conf",
+        ] {
+            write(name);
+        }
+        let mut loaded = Loaded::default();
+        rules(dir.path(), "crs", &mut loaded);
+        let read: Vec<&String> = loaded.assets.keys().collect();
+        assert_eq!(read, ["crs/crs-setup.conf.example", "crs/rules/a.conf", "crs/rules/b.data"]);
+        assert_eq!(loaded.folders.len(), 2);
+        std::fs::create_dir(dir.path().join("none")).unwrap();
+        for (name, why) in [("none", "no file of rules"), ("gone", "no such file")] {
+            rules(dir.path(), name, &mut loaded);
+            assert!(loaded.unreadable[name].contains(why), "{name}");
+        }
+        let mut alone = Loaded::default();
+        rules(dir.path(), "crs/rules/a.conf", &mut alone);
+        assert_eq!(alone.assets.keys().collect::<Vec<_>>(), ["crs/rules/a.conf", "crs/rules/b.data"]);
     }
 
     #[test]

@@ -187,10 +187,13 @@ impl<'a> Setup<'a> {
         scopes.sort();
         scopes.dedup();
         schemes.extend(contract.iter().flat_map(|contract| contract.schemes.keys().cloned()));
+        let made = engine::keyed::Keyed::default();
         let gateway = GatewayScope {
             document: &resolved.document,
             assets: &self.assets,
             local_jwks: self.local_jwks.map(str::as_bytes),
+            sources: &sources,
+            made: &made,
         };
         let settings = resolved.document.apis.values().next().unwrap();
         let api = ApiScope {

@@ -244,6 +244,11 @@ impl Compiler<'_> {
             }
         }
         let total = rules.len();
+        let mut known = crate::Known::default();
+        for rule in rules.iter().filter(|rule| rule.phase > 0) {
+            known.ids.insert(rule.id);
+            known.tags.extend(rule.tags.iter().cloned());
+        }
         let rules = compacted(rules, &folded.removed);
         let prefilter = Prefilter::new(&rules).map_err(|error| self.found.push(error)).ok()?;
         let count = rules.len();
@@ -264,6 +269,7 @@ impl Compiler<'_> {
             folded: total - count,
             reads_files,
             keys: Keys::new(),
+            known,
             settings: std::mem::take(&mut self.settings),
         };
         Some((engine, std::mem::take(&mut self.found)))

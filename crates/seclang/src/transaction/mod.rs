@@ -2,11 +2,13 @@
 //! "Processing Phases").
 
 mod actions;
+mod exclusion;
 mod gather;
 mod report;
 mod request;
 mod response;
 mod run;
+mod suspended;
 mod values;
 
 use std::ops::Range;
@@ -19,8 +21,10 @@ use crate::syntax::{AllowScope, Mode, Processor};
 use crate::texts::{Text, Texts};
 use crate::variable::Variable;
 
+pub use exclusion::{Exclusion, Part, Which};
 use gather::Candidates;
 pub use report::{Intervention, Match, Report, Verdict};
+pub use suspended::Suspended;
 
 /// Something a rule can look at.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +71,7 @@ pub struct Transaction<'e> {
     reports: Vec<Report>,
     matched_ids: Vec<u64>,
     verdict: Verdict,
+    foreseen: Option<Intervention>,
     work: u64,
     exhausted: bool,
     body_error: Option<String>,
@@ -104,6 +109,7 @@ impl<'e> Transaction<'e> {
             reports: Vec::new(),
             matched_ids: Vec::new(),
             verdict: Verdict::Pass,
+            foreseen: None,
             work: 0,
             exhausted: false,
             body_error: None,
@@ -135,6 +141,19 @@ impl<'e> Transaction<'e> {
         &self.verdict
     }
 
+    /// What would have stopped the call first, had the engine been on: while it only detects, nothing is refused.
+    #[must_use]
+    pub fn foreseen(&self) -> Option<&Intervention> {
+        self.foreseen.as_ref()
+    }
+
+    /// Whether rules refuse, are only reported, or are not run from here on; a `ctl:ruleEngine` of theirs may say otherwise
+    /// later. What was foreseen so far is forgotten.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.foreseen = None;
+    }
+
     /// The work done so far, in bytes read.
     #[must_use]
     pub fn work(&self) -> u64 {
@@ -147,18 +166,22 @@ impl<'e> Transaction<'e> {
         let over = self.work > settings.work_limit || self.texts.size() > settings.memory_limit;
         if over && !self.exhausted {
             self.exhausted = true;
-            if self.mode == Mode::On {
-                let intervention = Intervention { status: 503, rule: None, redirect: None, exhausted: true };
-                self.verdict = Verdict::Deny(intervention);
-            }
+            self.stop(Intervention { status: 503, rule: None, redirect: None, exhausted: true });
         }
     }
 
     /// Refuses the call for a reason that is no rule's.
     fn refuse(&mut self, status: u16) {
-        if self.mode == Mode::On {
-            self.verdict =
-                Verdict::Deny(Intervention { status, rule: None, redirect: None, exhausted: false });
+        self.stop(Intervention { status, rule: None, redirect: None, exhausted: false });
+    }
+
+    fn stop(&mut self, intervention: Intervention) {
+        match self.mode {
+            Mode::On => self.verdict = Verdict::Deny(intervention),
+            Mode::DetectionOnly => {
+                self.foreseen.get_or_insert(intervention);
+            }
+            Mode::Off => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::{Subject, Transaction, Verdict};
+use super::{Subject, Transaction};
 use crate::operator::{Found, Operator};
 use crate::rule::{Disruptive, Link, Rule};
 use crate::store::Value;
@@ -235,7 +235,7 @@ impl Transaction<'_> {
                 *scope != AllowScope::Request || rule.phase < 3
             }
             Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_) => {
-                if self.mode != Mode::On || rule.phase == 5 {
+                if rule.phase == 5 {
                     return false;
                 }
                 let redirect = match &rule.disruptive {
@@ -244,13 +244,8 @@ impl Transaction<'_> {
                 };
                 let status =
                     if redirect.is_some() && !(300..400).contains(&rule.status) { 302 } else { rule.status };
-                self.verdict = Verdict::Deny(super::Intervention {
-                    status,
-                    rule: Some(rule.id),
-                    redirect,
-                    exhausted: false,
-                });
-                true
+                self.stop(super::Intervention { status, rule: Some(rule.id), redirect, exhausted: false });
+                self.mode == Mode::On
             }
         }
     }

@@ -54,6 +54,26 @@ pub fn request(input: &Input) -> Request {
     request
 }
 
+/// The bytes that go-ftw sends.
+pub fn sent(input: &Input) -> Vec<u8> {
+    if let Some(encoded) = &input.encoded_request {
+        return decoded(encoded);
+    }
+    let Request { method, target, version, headers, body } = described(input);
+    let mut bytes = [method, target, version].join(&b' ').trim_ascii_end().to_vec();
+    for (name, value) in headers {
+        bytes.extend([&b"\r\n"[..], &name, b": ", &value].concat());
+    }
+    bytes.extend_from_slice(b"\r\n\r\n");
+    bytes.extend(body);
+    bytes
+}
+
+fn decoded(encoded: &str) -> Vec<u8> {
+    let encoded: String = encoded.split_whitespace().collect();
+    base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()
+}
+
 fn described(input: &Input) -> Request {
     let text = |value: &Option<String>, default: &str| {
         value.clone().unwrap_or_else(|| default.to_owned()).into_bytes()
@@ -133,8 +153,7 @@ fn encoded(body: &[u8]) -> Vec<u8> {
 
 /// A request given as bytes.
 fn raw(encoded: &str) -> Request {
-    let encoded: String = encoded.split_whitespace().collect();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+    let bytes = decoded(encoded);
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(bytes.len());
     let head = &bytes[..end];
     let body = bytes.get(end + 4..).unwrap_or_default().to_vec();

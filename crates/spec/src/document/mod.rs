@@ -30,10 +30,9 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 19] = [
+pub(crate) const LATER: [&str; 18] = [
     "include",
     "plans",
-    "inspection",
     "behavior",
     "versions",
     "deprecated",

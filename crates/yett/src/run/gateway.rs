@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use compile::{Compiled, Contracts, Input};
+use compile::{Compiled, Input, Kept};
 use controls::authentication::{CacheCounts, IssuerState, TokenCache, issuer_states};
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
@@ -244,7 +244,7 @@ pub(super) fn compile_loaded(
     key: Option<&SigningKey>,
     generation: u64,
     live: &Live,
-    previous: Option<&Contracts>,
+    previous: Option<&Kept>,
     sources: &mut Sources,
 ) -> Result<Compiled, Diagnostics> {
     let jwks = key.map(SigningKey::jwks_json);

@@ -120,7 +120,7 @@ fn compile_next(
     };
     let (generation, previous) = {
         let current = gateway.current.lock();
-        (current.compiled.snapshot.generation + 1, current.compiled.contracts().clone())
+        (current.compiled.snapshot.generation + 1, current.compiled.kept().clone())
     };
     let compiled = compile_loaded(
         loaded,

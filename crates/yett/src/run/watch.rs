@@ -5,7 +5,7 @@
 mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,6 +25,21 @@ const PATIENCE: u32 = 20;
 /// Watched folders, and what each is on the disk.
 type Folders = BTreeMap<PathBuf, paths::Identity>;
 
+/// What an event has to be about.
+#[derive(Default)]
+struct Wanted {
+    /// Names that decide what is read.
+    names: BTreeSet<PathBuf>,
+    /// Folders of which every file is read.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Wanted {
+    fn concern(&self, path: &Path) -> bool {
+        self.names.contains(path) || path.parent().is_some_and(|folder| self.folders.contains(folder))
+    }
+}
+
 /// Watches until dropped.
 pub(super) struct Watch {
     _watcher: Arc<Mutex<Option<RecommendedWatcher>>>,
@@ -39,7 +54,7 @@ impl Drop for Watch {
 
 /// Starts to watch. Where the system cannot, it says so, and SIGHUP and `yett reload` remain.
 pub(super) fn start(gateway: &Arc<Gateway>) -> Watch {
-    let files: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
+    let files: Arc<Mutex<Wanted>> = Arc::default();
     let hint = Arc::new(Notify::new());
     let (wanted, woken) = (Arc::clone(&files), Arc::clone(&hint));
     let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
@@ -47,7 +62,7 @@ pub(super) fn start(gateway: &Arc<Gateway>) -> Watch {
             // Reading files makes events of access, which must not lead to reading them again.
             let changes = !matches!(event.kind, EventKind::Access(_));
             let files = wanted.lock();
-            if changes && event.paths.iter().any(|path| files.contains(path)) {
+            if changes && event.paths.iter().any(|path| files.concern(path)) {
                 woken.notify_one();
             }
         }
@@ -73,7 +88,7 @@ pub(super) fn start(gateway: &Arc<Gateway>) -> Watch {
 async fn run(
     gateway: Weak<Gateway>,
     watcher: Arc<Mutex<Option<RecommendedWatcher>>>,
-    files: Arc<Mutex<BTreeSet<PathBuf>>>,
+    files: Arc<Mutex<Wanted>>,
     mut folders: Folders,
     hint: Arc<Notify>,
 ) {
@@ -97,13 +112,14 @@ async fn run(
 fn follow(
     gateway: &Gateway,
     watcher: &Mutex<Option<RecommendedWatcher>>,
-    files: &Mutex<BTreeSet<PathBuf>>,
+    files: &Mutex<Wanted>,
     folders: &mut Folders,
 ) -> bool {
     let loaded = Arc::clone(&gateway.current.lock().loaded);
     let wanted: BTreeSet<PathBuf> = loaded.watched.iter().flat_map(|path| paths::deciding(path)).collect();
-    let now: BTreeSet<PathBuf> = wanted.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect();
-    *files.lock() = wanted;
+    let above = wanted.iter().filter_map(|path| Some(path.parent()?.to_owned()));
+    let now: BTreeSet<PathBuf> = above.chain(loaded.folders.iter().cloned()).collect();
+    *files.lock() = Wanted { names: wanted, folders: loaded.folders.clone() };
     let mut watcher = watcher.lock();
     let Some(watcher) = watcher.as_mut() else { return false };
     // A folder that was replaced is another one under the same name.

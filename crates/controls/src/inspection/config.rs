@@ -1,0 +1,347 @@
+//! The section `inspection`.
+
+use std::sync::Arc;
+
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use engine::{Control, Mode as EngineMode};
+use schemars::JsonSchema;
+use seclang::{Exclusion, Part, Which};
+use serde::{Deserialize, Serialize};
+use spec::{FileRef, Mode, Node, OperationRef, Selector, Size, Spanned};
+
+use super::rules::{self, Loaded, Wanted};
+use super::{Inspection, Settings};
+use crate::scope::{Compiled, NamedFile, OperationKind, OperationScope, mode};
+
+/// Rules that look for attacks in calls, and for leaks in answers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Inspection")]
+pub struct InspectionSection {
+    /// whether calls that the rules take for attacks are refused, or only recorded
+    pub mode: Mode,
+    /// whether answers that the rules take for leaks are withheld, or only recorded; enforcing reads answers whole
+    pub answers: Mode,
+    /// the OWASP Core Rule Set's folder, or a file of rules in the same language (SecLang)
+    pub rules: Option<Spanned<FileRef>>,
+    /// the set's `crs-setup.conf`, or a folder with it and with rules that come before and after the set's, where they do not lie
+    /// in its folder
+    pub setup: Option<Spanned<FileRef>>,
+    /// from 1 to 4: more rules, and more false alarms; without it as the set's settings say
+    #[schemars(range(min = 1, max = 4))]
+    pub paranoia: Option<Spanned<u8>>,
+    /// scores from which on a call is refused or an answer withheld; without them as the set's settings say
+    pub threshold: ThresholdSection,
+    /// bounds of what is read of a body
+    pub body: BodySection,
+    /// what some rules do not look at
+    pub exclude: Vec<Spanned<ExcludeSection>>,
+}
+
+impl Default for InspectionSection {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Enforce,
+            answers: Mode::Off,
+            rules: None,
+            setup: None,
+            paranoia: None,
+            threshold: ThresholdSection::default(),
+            body: BodySection::default(),
+            exclude: Vec::new(),
+        }
+    }
+}
+
+/// Scores from which on something is done.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "InspectionThreshold")]
+pub struct ThresholdSection {
+    /// of a call
+    #[schemars(range(min = 1))]
+    pub inbound: Option<Spanned<u32>>,
+    /// of an answer
+    #[schemars(range(min = 1))]
+    pub outbound: Option<Spanned<u32>>,
+}
+
+/// What is read of a body.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "InspectionBody")]
+pub struct BodySection {
+    /// bytes that are read
+    pub max: Spanned<Size>,
+    /// what becomes of a longer body
+    pub over: Over,
+    /// arguments that are read, each value of a JSON body one; a body with more is refused
+    #[schemars(range(min = 1))]
+    pub arguments: Option<Spanned<u32>>,
+}
+
+impl Default for BodySection {
+    fn default() -> Self {
+        let max = Spanned::nowhere(Size::from_bytes(engine::bounds::BODY_BYTES));
+        Self { max, over: Over::Refuse, arguments: None }
+    }
+}
+
+/// What becomes of a body that is longer than what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// The call is refused.
+    Refuse,
+    /// Its beginning is read, the rest goes on unread.
+    Inspect,
+}
+
+/// What some rules do not look at. Without parameters, headers and cookies the rules are left out altogether.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "InspectionExclusion")]
+pub struct ExcludeSection {
+    /// the rule of this id
+    #[serde(default)]
+    pub rule: Option<Spanned<u64>>,
+    /// the rules with this tag, as in `attack-sqli`
+    #[serde(default)]
+    pub tag: Option<Spanned<String>>,
+    /// parameters of the query or the body, under the names that rules know them by: those of JSON as in `json.user.name`
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// header fields
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// cookies
+    #[serde(default)]
+    pub cookies: Vec<String>,
+    /// operations it holds for: each an operationId, `METHOD /template` or `tag:name`; without it all
+    #[serde(default)]
+    pub operations: Vec<Spanned<String>>,
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(InspectionSection)
+}
+
+/// The word for rules of our own, which this version does not have.
+const BUILTIN: &str = "builtin";
+
+/// The files that the section names.
+#[must_use]
+pub fn files(node: &Node) -> Vec<NamedFile> {
+    let named = |key: &str| {
+        let value = node.get(key)?;
+        let path = value.as_str()?.parse::<FileRef>().ok()?;
+        let path = path.path().trim_end_matches('/').to_owned();
+        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true })
+    };
+    ["rules", "setup"].into_iter().filter_map(named).collect()
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &Node, out: &mut Diagnostics) {
+    let section: Option<InspectionSection> = spec::read(node, out);
+    if let Some(section) = section {
+        check(&section, node, out);
+    }
+}
+
+fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Option<()> {
+    let before = out.count(diagnostics::Severity::Error);
+    let mut error = |code: &'static str, message: String, span: Span, help: &str| {
+        out.push(Diagnostic::error(code, message).at(span).help(help));
+    };
+    match &section.rules {
+        None if section.mode != Mode::Off => {
+            let help =
+                "write `rules: file:/usr/share/modsecurity-crs` with the folder of the OWASP Core Rule Set";
+            error("missing-key", String::from("the key `rules` is missing"), node.span, help);
+        }
+        Some(rules) if rules.path() == BUILTIN => {
+            let help = "write `file:` with the folder of the OWASP Core Rule Set";
+            let message = String::from("`rules: builtin` cannot be set in this version");
+            error("unsupported", message, rules.span, help);
+        }
+        _ => {}
+    }
+    if let Some(level) = section.paranoia.filter(|level| !(1..=4).contains(&level.value)) {
+        let message = format!("`paranoia: {}` is out of range", level.value);
+        error("inspection", message, level.span, "write from 1 to 4");
+    }
+    let scores = [("inbound", section.threshold.inbound), ("outbound", section.threshold.outbound)];
+    for (key, score) in scores.iter().filter_map(|(key, score)| Some((key, (*score)?))) {
+        if score.value == 0 {
+            let message = format!("`{key}: 0` would refuse every call");
+            error("inspection", message, score.span, "write at least 1; the set's own are 5 and 4");
+        }
+    }
+    let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
+    if !(1..=bound).contains(&section.body.max.bytes()) {
+        let message = format!("`max: {}` is out of range", section.body.max.value);
+        let help = format!("write from `1B` to `{}`", Size::from_bytes(bound));
+        error("inspection", message, section.body.max.span, &help);
+    }
+    if let Some(zero) = section.body.arguments.filter(|arguments| arguments.value == 0) {
+        error("inspection", String::from("`arguments: 0` is out of range"), zero.span, "write at least 1");
+    }
+    for exclude in &section.exclude {
+        let everything =
+            exclude.parameters.is_empty() && exclude.headers.is_empty() && exclude.cookies.is_empty();
+        match (&exclude.rule, &exclude.tag) {
+            (Some(_), Some(_)) => {
+                let message = String::from("an exclusion has `rule` or `tag`, not both");
+                error("inspection", message, exclude.span, "write two exclusions");
+            }
+            (None, None) if everything => {
+                let message =
+                    String::from("an exclusion without `rule`, `tag` and parts would leave out everything");
+                error("inspection", message, exclude.span, "say which rules, or write `mode: off`");
+            }
+            _ => {}
+        }
+        for selector in exclude.operations.iter().filter(|text| text.parse::<Selector>().is_err()) {
+            let message = format!("`{}` selects no operation", selector.value);
+            let help = "write an operationId, `METHOD /template` or `tag:name`";
+            error("inspection", message, selector.span, help);
+        }
+    }
+    (out.count(diagnostics::Severity::Error) == before).then_some(())
+}
+
+/// What a section comes to, before it is looked at which exclusions hold for which operation.
+struct Prepared {
+    section: InspectionSection,
+    loaded: Arc<Loaded>,
+    exclusions: Vec<Exclusion>,
+}
+
+/// Compiles it for an operation that goes upstream, when it has the section.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let upstream = matches!(scope.kind, OperationKind::Declared | OperationKind::ImpliedHead);
+    let (Some(node), true) = (scope.section, upstream) else { return Vec::new() };
+    // Sections that were laid over each other may differ and yet stand at one place.
+    let name = format!("inspection:{node:?}");
+    let prepared = scope.api.share(&name, || prepare(node, scope, out));
+    let Some(prepared) = &*prepared else { return Vec::new() };
+    let here = holding(&prepared.section, scope);
+    let control = scope.api.share(&format!("{name}:{here:?}"), || {
+        let exclusions = here.iter().filter_map(|at| prepared.exclusions.get(*at).cloned()).collect();
+        control(prepared, exclusions, node.span)
+    });
+    vec![(*control).clone()]
+}
+
+fn control(prepared: &Prepared, exclusions: Vec<Exclusion>, span: Span) -> Compiled {
+    let section = &prepared.section;
+    let (mode, answers) = (mode(section.mode), mode(section.answers));
+    let settings = Settings {
+        request: mode,
+        answers,
+        body: section.body.max.as_usize(),
+        whole: section.body.over == Over::Refuse,
+    };
+    let control: Arc<dyn Control> =
+        Arc::new(Inspection::new(Arc::clone(&prepared.loaded), exclusions, settings));
+    // In shadow nothing is refused for its length that would have passed unread.
+    let body_limit = match (mode, section.body.over) {
+        (EngineMode::Enforce, Over::Refuse) => Some(section.body.max.bytes()),
+        (EngineMode::Enforce, Over::Inspect) => None,
+        _ => Some(engine::bounds::PASS_BYTES),
+    };
+    Compiled { control, mode, response_mode: answers, body_limit, span: Some(span) }
+}
+
+fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Option<Prepared> {
+    let section: InspectionSection = spec::read(node, out)?;
+    check(&section, node, out)?;
+    check_operations(&section, scope, out);
+    if section.mode == Mode::Off {
+        return None;
+    }
+    let rules = section.rules.as_ref()?;
+    let path = |file: &Spanned<FileRef>| file.path().trim_end_matches('/').to_owned();
+    let setup = section.setup.as_ref().map(path);
+    let wanted = Wanted {
+        path: &path(rules),
+        setup: setup.as_deref(),
+        paranoia: section.paranoia.map(|level| level.value),
+        threshold: section.threshold,
+        body: section.body,
+    };
+    let loaded = rules::load(scope.api.gateway, &wanted, rules.span, out)?;
+    loaded.tell(scope.api.gateway.sources, out);
+    let engine = loaded.engine()?;
+    let mut exclusions = Vec::new();
+    for exclude in &section.exclude {
+        exclusions.push(exclusion(engine, exclude, out)?);
+    }
+    Some(Prepared { section, exclusions, loaded })
+}
+
+fn exclusion(
+    engine: &seclang::Engine,
+    exclude: &Spanned<ExcludeSection>,
+    out: &mut Diagnostics,
+) -> Option<Exclusion> {
+    let (which, what, span) = match (&exclude.rule, &exclude.tag) {
+        (Some(id), _) => (Which::Id(id.value), format!("the id {}", id.value), id.span),
+        (None, Some(tag)) => (Which::Tag(&tag.value), format!("the tag `{}`", tag.value), tag.span),
+        (None, None) => (Which::All, String::new(), exclude.span),
+    };
+    let parameters = exclude.parameters.iter().map(|name| Part::Parameter(name));
+    let headers = exclude.headers.iter().map(|name| Part::Header(name));
+    let cookies = exclude.cookies.iter().map(|name| Part::Cookie(name));
+    let parts: Vec<Part<'_>> = parameters.chain(headers).chain(cookies).collect();
+    let found = engine.exclusion(which, &parts);
+    if found.is_none() {
+        let message = format!("no rule that was loaded has {what}");
+        out.push(
+            Diagnostic::error("inspection", message).at(span).help("take the exclusion out, or mend it"),
+        );
+    }
+    found
+}
+
+/// Numbers of the exclusions that hold for an operation.
+fn holding(section: &InspectionSection, scope: &OperationScope<'_>) -> Vec<usize> {
+    let tags: Vec<&str> = scope.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
+    // A HEAD is its GET.
+    let method = if scope.kind == OperationKind::ImpliedHead { "GET" } else { scope.method.as_str() };
+    let reference = OperationRef { id: Some(scope.id), method, template: scope.template, tags: &tags };
+    let holds = |exclude: &ExcludeSection| {
+        exclude.operations.is_empty() || selectors(exclude).any(|(selector, _)| selector.matches(&reference))
+    };
+    let numbered = section.exclude.iter().enumerate();
+    numbered.filter(|(_, exclude)| holds(exclude)).map(|(at, _)| at).collect()
+}
+
+fn selectors(exclude: &ExcludeSection) -> impl Iterator<Item = (Selector, Span)> {
+    exclude.operations.iter().filter_map(|text| Some((text.parse().ok()?, text.span)))
+}
+
+/// An exclusion for operations that the contract does not have is a mistake.
+fn check_operations(section: &InspectionSection, scope: &OperationScope<'_>, out: &mut Diagnostics) {
+    let Some(contract) = scope.api.contract else { return };
+    for (selector, span) in section.exclude.iter().flat_map(|exclude| selectors(exclude)) {
+        let selected = contract.operations.iter().any(|operation| {
+            let tags: Vec<&str> = operation.tags.iter().map(String::as_str).collect();
+            selector.matches(&OperationRef {
+                id: Some(&operation.id),
+                method: operation.method.as_str(),
+                template: &operation.template,
+                tags: &tags,
+            })
+        });
+        if !selected {
+            let message = format!("`{selector}` selects no operation of the contract");
+            out.push(
+                Diagnostic::error("inspection", message).at(span).help("name operations that there are"),
+            );
+        }
+    }
+}
