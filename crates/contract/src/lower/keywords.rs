@@ -96,9 +96,9 @@ impl Lowering<'_> {
         {
             exempt = Rc::new(exempt.iter().chain(&seen.flagged).cloned().collect());
         }
-        let child =
-            Context { side: context.side, close, part: false, inherited: false, exempt: Rc::default() };
-        let part = Context { part: true, exempt: exempt.clone(), ..child };
+        let child = Context { close, ..Context::of(context.side) };
+        let marks = if context.part { context.marks } else { context.close };
+        let part = Context { part: true, marks, exempt: exempt.clone(), ..child };
         let mut views = Views { child, part, exempt, reach: !context.inherited };
         let mut out = Map::new();
         let selected = self.discriminator(spot, map, &views, &mut out);
@@ -149,8 +149,7 @@ impl Lowering<'_> {
             | "contains" => Some(self.lower(&at, &views.child)),
             "items" => self.items(&at, value, views, out),
             "prefixItems" => self.schema_list(&at, value, &views.child),
-            // Closing what must not match would open it.
-            "not" => Some(self.lower(&at, &Context { close: false, ..views.part.clone() })),
+            "not" => Some(self.lower(&at, &Context { close: false, marks: false, ..views.part.clone() })),
             "if" => Some(self.lower(&at, &Context { close: false, ..views.part.clone() })),
             "then" | "else" => Some(self.lower(&at, &views.part)),
             "oneOf" | "anyOf" if views.reach => None,

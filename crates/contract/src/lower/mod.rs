@@ -43,10 +43,19 @@ pub(crate) struct Context {
     close: bool,
     /// Whether it is one part of a composition, so that the whole decides what is undeclared.
     part: bool,
+    /// Whether the whole is closed, so that its parts have to say which properties they evaluated.
+    marks: bool,
     /// Whether it is reached through `allOf`, so that its own discriminator does not select.
     inherited: bool,
     /// Properties that must not be there and hence are not required either, of the whole composition.
     exempt: Rc<BTreeSet<String>>,
+}
+
+impl Context {
+    /// Of a value of its own, with objects open.
+    fn of(side: Side) -> Self {
+        Self { side, close: false, part: false, marks: false, inherited: false, exempt: Rc::default() }
+    }
 }
 
 /// Something used and not enforced.
@@ -121,7 +130,7 @@ impl<'d> Lowering<'d> {
 
     /// A use of the schema at `spot`.
     pub(crate) fn root(&mut self, spot: &Spot, side: Side, close: bool) -> Root {
-        let context = Context { side, close, part: false, inherited: false, exempt: Rc::default() };
+        let context = Context { side, close, ..Context::of(side) };
         let outer = std::mem::take(&mut self.current);
         let schema = self.lower(spot, &context);
         let used = std::mem::replace(&mut self.current, outer);
@@ -250,7 +259,7 @@ impl<'d> Lowering<'d> {
         let has_discriminator =
             self.documents.get(&target).is_some_and(|value| value.get("discriminator").is_some());
         context.inherited &= has_discriminator;
-        let is_part = context.part && (context.close || documents.unevaluated || self.is_circular(&target));
+        let is_part = context.part && (context.marks || documents.unevaluated || self.is_circular(&target));
         let key = (target, context);
         let index = match self.memo.get(&key) {
             Some(index) => *index,
