@@ -85,7 +85,10 @@ impl Lowering<'_> {
         }
         for key in ["if", "then", "else"] {
             if map.contains_key(key) {
+                let flagged = (key == "if").then(|| whole.flagged.clone());
                 self.gather(&spot.join(key), side, whole, seen, depth - 1);
+                // What is only asked is not forbidden.
+                whole.flagged = flagged.unwrap_or_else(|| std::mem::take(&mut whole.flagged));
             }
         }
         if let Some(Value::Object(dependents)) = map.get("dependentSchemas") {

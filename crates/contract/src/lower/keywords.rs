@@ -91,12 +91,13 @@ impl Lowering<'_> {
             self.issue(spot, what);
         }
         let mut exempt = context.exempt.clone();
-        if let Some(seen) = whole.as_ref().or(own.as_ref())
+        if !context.asks
+            && let Some(seen) = whole.as_ref().or(own.as_ref())
             && seen.flagged.iter().any(|name| !exempt.contains(name))
         {
             exempt = Rc::new(exempt.iter().chain(&seen.flagged).cloned().collect());
         }
-        let child = Context { close, ..Context::of(context.side) };
+        let child = Context { close, asks: context.asks, ..Context::of(context.side) };
         let marks = if context.part { context.marks } else { context.close };
         let part = Context { part: true, marks, exempt: exempt.clone(), ..child };
         let mut views = Views { child, part, exempt, reach: !context.inherited };
@@ -149,8 +150,8 @@ impl Lowering<'_> {
             | "contains" => Some(self.lower(&at, &views.child)),
             "items" => self.items(&at, value, views, out),
             "prefixItems" => self.schema_list(&at, value, &views.child),
-            "not" => Some(self.lower(&at, &Context { close: false, marks: false, ..views.part.clone() })),
-            "if" => Some(self.lower(&at, &Context { close: false, ..views.part.clone() })),
+            "not" => Some(self.lower(&at, &Context { marks: false, ..views.part.asking() })),
+            "if" => Some(self.lower(&at, &views.part.asking())),
             "then" | "else" => Some(self.lower(&at, &views.part)),
             "oneOf" | "anyOf" if views.reach => None,
             "oneOf" | "anyOf" => self.schema_list(&at, value, &views.part),

@@ -45,6 +45,9 @@ pub(crate) struct Context {
     part: bool,
     /// Whether the whole is closed, so that its parts have to say which properties they evaluated.
     marks: bool,
+    /// Whether it is reached through `if` or `not`. They ask and do not demand, so a property that must not be sent is one
+    /// like any other there.
+    asks: bool,
     /// Whether it is reached through `allOf`, so that its own discriminator does not select.
     inherited: bool,
     /// Properties that must not be there and hence are not required either, of the whole composition.
@@ -54,7 +57,20 @@ pub(crate) struct Context {
 impl Context {
     /// Of a value of its own, with objects open.
     fn of(side: Side) -> Self {
-        Self { side, close: false, part: false, marks: false, inherited: false, exempt: Rc::default() }
+        Self {
+            side,
+            close: false,
+            part: false,
+            marks: false,
+            asks: false,
+            inherited: false,
+            exempt: Rc::default(),
+        }
+    }
+
+    /// Seen from an `if`: closing what only asks would change the answer, and so would what must not be sent.
+    fn asking(&self) -> Self {
+        Self { close: false, asks: true, exempt: Rc::default(), ..self.clone() }
     }
 }
 
