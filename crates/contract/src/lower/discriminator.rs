@@ -198,7 +198,7 @@ impl Lowering<'_> {
             }
             known.extend(declared);
         }
-        let view = Context { inherited: false, ..views.part.clone() };
+        let view = Context { inherited: false, ..views.part.alternative() };
         match fallback {
             // The base itself, which applies anyway.
             Some(target) if target == spot => {}
@@ -236,19 +236,20 @@ impl Lowering<'_> {
         out: &mut Map<String, Value>,
     ) {
         let known: BTreeSet<String> = choices.iter().flat_map(|choice| choice.values.clone()).collect();
+        let view = views.part.alternative();
         let gate = match fallback {
             None => {
                 json!({ "type": "object", "required": [name], "properties": { name: { "enum": known } } })
             }
             Some(target) => {
-                let other = self.reference_to(target, &views.part);
+                let other = self.reference_to(target, &view);
                 push_all_of(out, otherwise(name, &known, &other));
                 json!({ "type": "object" })
             }
         };
         push_all_of(out, gate);
         for choice in choices {
-            let then = self.lower(&choice.spot, &views.part);
+            let then = self.lower(&choice.spot, &view);
             push_all_of(out, when(name, &choice.values, &then));
         }
     }
@@ -259,7 +260,7 @@ impl Lowering<'_> {
     }
 
     /// Whether a schema names `base` in its `allOf`.
-    fn extends(&self, spot: &Spot, base: &Spot) -> bool {
+    pub(super) fn extends(&self, spot: &Spot, base: &Spot) -> bool {
         let Some(spot) = self.settle(spot) else { return false };
         let parts = self.documents.get(&spot).and_then(|value| value.get("allOf")).and_then(Value::as_array);
         (0..parts.map_or(0, Vec::len))

@@ -14,6 +14,7 @@ mod format;
 mod issues;
 mod keywords;
 mod numbers;
+mod sides;
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -50,8 +51,8 @@ pub(crate) struct Context {
     asks: bool,
     /// Whether it is reached through `allOf`, so that its own discriminator does not select.
     inherited: bool,
-    /// Properties that must not be there and hence are not required either, of the whole composition.
-    exempt: Rc<BTreeSet<String>>,
+    /// Properties that must not be there and hence are not required either.
+    exempt: Rc<sides::Exempt>,
 }
 
 impl Context {
