@@ -151,33 +151,11 @@ impl Lowering<'_> {
         found
     }
 
-    /// Notes a schema whose parts lead back to it without a step into a child: of any value it says that it is valid if
-    /// it is. The branches of a discriminator may, because each value picks one.
-    pub(super) fn endless(&mut self, target: &Spot) {
-        let mut seen = BTreeSet::new();
-        let mut stack = vec![target.clone()];
-        while let Some(spot) = stack.pop() {
-            let picks = self.documents.get(&spot).is_some_and(|value| value.get("discriminator").is_some());
-            let mut next = Vec::new();
-            self.parts_of(&spot, !picks, &mut next);
-            if next.contains(target) {
-                let what = "the schema applies itself to the same value, where it is taken to hold: put a property between";
-                self.issue(target, what);
-                return;
-            }
-            stack.extend(next.into_iter().filter(|next| seen.insert(next.clone())));
-        }
-    }
-
     /// Schemas that apply to the same value as this one, references followed.
     fn parts(&self, spot: &Spot, out: &mut Vec<Spot>) {
-        self.parts_of(spot, true, out);
-    }
-
-    fn parts_of(&self, spot: &Spot, choices: bool, out: &mut Vec<Spot>) {
         let Some(map) = self.documents.get(spot).and_then(Value::as_object) else { return };
         let mut add = |part: Spot| out.extend(self.settle(&part));
-        for key in ["allOf", "anyOf", "oneOf"].into_iter().take(if choices { 3 } else { 1 }) {
+        for key in ["allOf", "anyOf", "oneOf"] {
             for index in 0..map.get(key).and_then(Value::as_array).map_or(0, Vec::len) {
                 add(spot.at(&[key, &index.to_string()]));
             }

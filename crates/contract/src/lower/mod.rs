@@ -8,6 +8,7 @@
 
 mod applicators;
 mod assertions;
+mod circles;
 mod composition;
 mod discriminator;
 mod format;
@@ -155,7 +156,7 @@ impl<'d> Lowering<'d> {
         self.operation.definitions.extend(used.definitions);
         while let Some((index, spot, context)) = self.queue.pop() {
             let outer = std::mem::take(&mut self.current);
-            self.endless(&spot);
+            self.endless(&spot, context.inherited);
             let value = self.lower_body(&spot, &context);
             let used = std::mem::replace(&mut self.current, outer);
             if let Some(entry) = self.definitions.get_mut(index) {
