@@ -36,7 +36,7 @@ impl Lowering<'_> {
         let mut out = Map::new();
         for name in map.keys() {
             let property = at.join(name);
-            let lowered = if self.is_flagged(&property, views.child.side) {
+            let lowered = if !views.child.asks && self.is_flagged(&property, views.child.side) {
                 json!({ FORBIDDEN: match views.child.side {
                     Side::Request => "the property is read-only and must not be sent",
                     Side::Response => "the property is write-only and must not be returned",

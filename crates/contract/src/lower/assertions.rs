@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Lowering;
 use super::keywords::{Views, short};
@@ -56,9 +56,43 @@ impl Lowering<'_> {
             self.issue(at, "the value must be a list of property names");
             return None;
         };
-        let kept: BTreeSet<&str> =
-            names.iter().filter_map(Value::as_str).filter(|name| !views.exempt.contains(*name)).collect();
+        let kept = self.kept(at, names, views);
         (!kept.is_empty()).then(|| json!(kept))
+    }
+
+    pub(super) fn dependent_required(&mut self, at: &Spot, value: &Value, views: &Views) -> Option<Value> {
+        let Some(map) = value.as_object() else {
+            self.issue(at, "the value must be an object of lists");
+            return None;
+        };
+        let mut out = Map::new();
+        for (name, list) in map {
+            let kept = match list.as_array().filter(|names| names.iter().all(Value::is_string)) {
+                Some(names) => json!(self.kept(&at.join(name), names, views)),
+                None => list.clone(),
+            };
+            out.insert(name.clone(), kept);
+        }
+        Some(Value::Object(out))
+    }
+
+    /// Names that are required: not those that must not be there.
+    fn kept<'n>(&mut self, at: &Spot, names: &'n [Value], views: &Views) -> BTreeSet<&'n str> {
+        let mut kept = BTreeSet::new();
+        for name in names.iter().filter_map(Value::as_str) {
+            match views.part.exempt.get(name) {
+                None => {
+                    kept.insert(name);
+                }
+                Some(true) => {}
+                Some(false) => {
+                    let what =
+                        format!("`{name}` must not be there in some alternatives and is required in none");
+                    self.issue(at, what);
+                }
+            }
+        }
+        kept
     }
 
     pub(super) fn pattern(&mut self, at: &Spot, value: &Value) -> Option<Value> {

@@ -1,5 +1,5 @@
-//! What a composition (`allOf`, `anyOf`, `oneOf`, `if`, `$ref` with siblings) says as a whole: which properties it names,
-//! how often, and which of them must not be sent.
+//! What a composition (`allOf`, `anyOf`, `oneOf`, `if`, `$ref` with siblings) says as a whole: which properties it names
+//! and how often.
 //!
 //! Why: whether a property is undeclared is for the whole composition to say, and a property that two parts describe
 //! can only be closed by neither of them.
@@ -16,8 +16,6 @@ use crate::documents::Spot;
 pub(super) struct Whole {
     /// Properties and how many parts describe each with something that may hold an object.
     counts: BTreeMap<String, u32>,
-    /// `readOnly` in requests, `writeOnly` in responses.
-    pub(super) flagged: BTreeSet<String>,
     /// Whether any property is named at all; an object that names none is a free-form map.
     pub(super) names_some: bool,
 }
@@ -33,7 +31,6 @@ impl Whole {
             let entry = branches.entry(name).or_default();
             *entry = (*entry).max(count);
         }
-        self.flagged.extend(branch.flagged);
         self.names_some |= branch.names_some;
     }
 }
@@ -49,20 +46,13 @@ pub(super) fn is_composed(map: &Map<String, Value>) -> bool {
 
 impl Lowering<'_> {
     /// Reads a composition from its outermost schema.
-    pub(super) fn whole(&mut self, spot: &Spot, side: Side) -> Whole {
+    pub(super) fn whole(&mut self, spot: &Spot) -> Whole {
         let mut whole = Whole::default();
-        self.gather(spot, side, &mut whole, &mut BTreeSet::new(), DEPTH);
+        self.gather(spot, &mut whole, &mut BTreeSet::new(), DEPTH);
         whole
     }
 
-    fn gather(
-        &mut self,
-        spot: &Spot,
-        side: Side,
-        whole: &mut Whole,
-        seen: &mut BTreeSet<Spot>,
-        depth: usize,
-    ) {
+    fn gather(&mut self, spot: &Spot, whole: &mut Whole, seen: &mut BTreeSet<Spot>, depth: usize) {
         if depth == 0 || !seen.insert(spot.clone()) {
             return;
         }
@@ -71,26 +61,26 @@ impl Lowering<'_> {
         if let Some(reference) = map.get("$ref").and_then(Value::as_str)
             && let Some(target) = self.resolve(spot, reference)
         {
-            self.gather(&target, side, whole, seen, depth - 1);
+            self.gather(&target, whole, seen, depth - 1);
             if self.pure_reference(map).is_some() {
                 seen.remove(spot);
                 return;
             }
         }
-        self.gather_own(spot, map, side, whole);
+        self.gather_own(spot, map, whole);
         for key in ["allOf", "anyOf"] {
             for index in 0..map.get(key).and_then(Value::as_array).map_or(0, Vec::len) {
-                self.gather(&spot.at(&[key, &index.to_string()]), side, whole, seen, depth - 1);
+                self.gather(&spot.at(&[key, &index.to_string()]), whole, seen, depth - 1);
             }
         }
         for key in ["if", "then", "else"] {
             if map.contains_key(key) {
-                self.gather(&spot.join(key), side, whole, seen, depth - 1);
+                self.gather(&spot.join(key), whole, seen, depth - 1);
             }
         }
         if let Some(Value::Object(dependents)) = map.get("dependentSchemas") {
             for name in dependents.keys() {
-                self.gather(&spot.at(&["dependentSchemas", name]), side, whole, seen, depth - 1);
+                self.gather(&spot.at(&["dependentSchemas", name]), whole, seen, depth - 1);
             }
         }
         let mut branches: Vec<Spot> = (0..map.get("oneOf").and_then(Value::as_array).map_or(0, Vec::len))
@@ -102,7 +92,7 @@ impl Lowering<'_> {
         let mut merged = BTreeMap::new();
         for branch in branches {
             let mut one = Whole::default();
-            self.gather(&branch, side, &mut one, seen, depth - 1);
+            self.gather(&branch, &mut one, seen, depth - 1);
             whole.merge_branch(&mut merged, one);
         }
         for (name, count) in merged {
@@ -111,15 +101,12 @@ impl Lowering<'_> {
         seen.remove(spot);
     }
 
-    fn gather_own(&mut self, spot: &Spot, map: &Map<String, Value>, side: Side, whole: &mut Whole) {
+    fn gather_own(&mut self, spot: &Spot, map: &Map<String, Value>, whole: &mut Whole) {
         whole.names_some |= map.get("patternProperties").is_some_and(Value::is_object);
         let Some(Value::Object(properties)) = map.get("properties") else { return };
         whole.names_some |= !properties.is_empty();
         for name in properties.keys() {
             let property = spot.at(&["properties", name]);
-            if self.is_flagged(&property, side) {
-                whole.flagged.insert(name.clone());
-            }
             if self.may_hold_objects(&property) {
                 *whole.counts.entry(name.clone()).or_default() += 1;
             }
@@ -164,33 +151,11 @@ impl Lowering<'_> {
         found
     }
 
-    /// Notes a schema whose parts lead back to it without a step into a child: of any value it says that it is valid if
-    /// it is. The branches of a discriminator may, because each value picks one.
-    pub(super) fn endless(&mut self, target: &Spot) {
-        let mut seen = BTreeSet::new();
-        let mut stack = vec![target.clone()];
-        while let Some(spot) = stack.pop() {
-            let picks = self.documents.get(&spot).is_some_and(|value| value.get("discriminator").is_some());
-            let mut next = Vec::new();
-            self.parts_of(&spot, !picks, &mut next);
-            if next.contains(target) {
-                let what = "the schema applies itself to the same value, where it is taken to hold: put a property between";
-                self.issue(target, what);
-                return;
-            }
-            stack.extend(next.into_iter().filter(|next| seen.insert(next.clone())));
-        }
-    }
-
     /// Schemas that apply to the same value as this one, references followed.
     fn parts(&self, spot: &Spot, out: &mut Vec<Spot>) {
-        self.parts_of(spot, true, out);
-    }
-
-    fn parts_of(&self, spot: &Spot, choices: bool, out: &mut Vec<Spot>) {
         let Some(map) = self.documents.get(spot).and_then(Value::as_object) else { return };
         let mut add = |part: Spot| out.extend(self.settle(&part));
-        for key in ["allOf", "anyOf", "oneOf"].into_iter().take(if choices { 3 } else { 1 }) {
+        for key in ["allOf", "anyOf", "oneOf"] {
             for index in 0..map.get(key).and_then(Value::as_array).map_or(0, Vec::len) {
                 add(spot.at(&[key, &index.to_string()]));
             }

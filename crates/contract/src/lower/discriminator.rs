@@ -57,7 +57,7 @@ impl Lowering<'_> {
         true
     }
 
-    fn branches(&self, spot: &Spot, map: &Map<String, Value>) -> Vec<Spot> {
+    pub(super) fn branches(&self, spot: &Spot, map: &Map<String, Value>) -> Vec<Spot> {
         ["oneOf", "anyOf"]
             .iter()
             .filter_map(|key| map.get(*key).and_then(Value::as_array).map(|list| (*key, list.len())))
@@ -67,7 +67,7 @@ impl Lowering<'_> {
     }
 
     /// Explicit values by the schema they pick.
-    fn mapping(
+    pub(super) fn mapping(
         &mut self,
         spot: &Spot,
         discriminator: &Map<String, Value>,
@@ -84,7 +84,7 @@ impl Lowering<'_> {
     }
 
     /// `defaultMapping` (OpenAPI 3.2): the schema of values that pick none.
-    fn fallback(&self, spot: &Spot, discriminator: &Map<String, Value>) -> Option<Spot> {
+    pub(super) fn fallback(&self, spot: &Spot, discriminator: &Map<String, Value>) -> Option<Spot> {
         let target = discriminator.get("defaultMapping").filter(|_| !self.old)?;
         self.mapped(&spot.at(&["discriminator", "defaultMapping"]), target)
     }
@@ -198,7 +198,7 @@ impl Lowering<'_> {
             }
             known.extend(declared);
         }
-        let view = Context { inherited: false, ..views.part.clone() };
+        let view = Context { inherited: false, ..views.part.alternative() };
         match fallback {
             // The base itself, which applies anyway.
             Some(target) if target == spot => {}
@@ -236,19 +236,20 @@ impl Lowering<'_> {
         out: &mut Map<String, Value>,
     ) {
         let known: BTreeSet<String> = choices.iter().flat_map(|choice| choice.values.clone()).collect();
+        let view = views.part.alternative();
         let gate = match fallback {
             None => {
                 json!({ "type": "object", "required": [name], "properties": { name: { "enum": known } } })
             }
             Some(target) => {
-                let other = self.reference_to(target, &views.part);
+                let other = self.reference_to(target, &view);
                 push_all_of(out, otherwise(name, &known, &other));
                 json!({ "type": "object" })
             }
         };
         push_all_of(out, gate);
         for choice in choices {
-            let then = self.lower(&choice.spot, &views.part);
+            let then = self.lower(&choice.spot, &view);
             push_all_of(out, when(name, &choice.values, &then));
         }
     }
@@ -258,12 +259,22 @@ impl Lowering<'_> {
         self.reference(&Spot::root(target.file), &reference, view)
     }
 
-    /// Whether a schema names `base` in its `allOf`.
-    fn extends(&self, spot: &Spot, base: &Spot) -> bool {
-        let Some(spot) = self.settle(spot) else { return false };
-        let parts = self.documents.get(&spot).and_then(|value| value.get("allOf")).and_then(Value::as_array);
-        (0..parts.map_or(0, Vec::len))
-            .any(|index| self.settle(&spot.at(&["allOf", &index.to_string()])).as_ref() == Some(base))
+    /// Whether a schema names `base` in its `allOf`, directly or through another.
+    pub(super) fn extends(&self, spot: &Spot, base: &Spot) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut stack: Vec<Spot> = self.settle(spot).into_iter().collect();
+        while let Some(spot) = stack.pop() {
+            let parts =
+                self.documents.get(&spot).and_then(|value| value.get("allOf")).and_then(Value::as_array);
+            for index in 0..parts.map_or(0, Vec::len) {
+                let part = self.settle(&spot.at(&["allOf", &index.to_string()]));
+                if part.as_ref() == Some(base) {
+                    return true;
+                }
+                stack.extend(part.filter(|part| seen.insert(part.clone())));
+            }
+        }
+        false
     }
 
     /// Named schemas that refer to `base` in their `allOf`, directly or through one another.

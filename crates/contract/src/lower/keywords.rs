@@ -1,8 +1,5 @@
 //! One schema object, keyword by keyword.
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
-
 use serde_json::{Map, Value, json};
 
 use super::{Context, Lowering, composition, numbers};
@@ -80,8 +77,8 @@ pub(super) fn is_annotation(key: &str) -> bool {
 impl Lowering<'_> {
     pub(super) fn object(&mut self, spot: &Spot, map: &Map<String, Value>, context: &Context) -> Value {
         let composed = composition::is_composed(map);
-        let whole = (composed && !context.part).then(|| self.whole(spot, context.side));
-        let own = if composed { None } else { Some(self.whole(spot, context.side)) };
+        let whole = (composed && !context.part).then(|| self.whole(spot));
+        let own = if composed { None } else { Some(self.whole(spot)) };
         let overlap = whole.as_ref().and_then(composition::Whole::overlap);
         let close = context.close && overlap.is_none();
         if let Some(name) = overlap.filter(|_| context.close && self.must_close) {
@@ -90,16 +87,11 @@ impl Lowering<'_> {
             );
             self.issue(spot, what);
         }
-        let mut exempt = context.exempt.clone();
-        if let Some(seen) = whole.as_ref().or(own.as_ref())
-            && seen.flagged.iter().any(|name| !exempt.contains(name))
-        {
-            exempt = Rc::new(exempt.iter().chain(&seen.flagged).cloned().collect());
-        }
-        let child =
-            Context { side: context.side, close, part: false, inherited: false, exempt: Rc::default() };
-        let part = Context { part: true, exempt: exempt.clone(), ..child };
-        let mut views = Views { child, part, exempt, reach: !context.inherited };
+        let exempt = self.exempt(spot, context);
+        let child = Context { close, asks: context.asks, ..Context::of(context.side) };
+        let marks = if context.part { context.marks } else { context.close };
+        let part = Context { part: true, marks, exempt, ..child };
+        let mut views = Views { child, part, reach: !context.inherited };
         let mut out = Map::new();
         let selected = self.discriminator(spot, map, &views, &mut out);
         views.reach = selected;
@@ -141,7 +133,7 @@ impl Lowering<'_> {
             "type" => self.types(&at, value),
             "properties" => self.properties(&at, value, views),
             "patternProperties" => self.pattern_properties(&at, value, views),
-            "dependentSchemas" => self.schema_map(&at, value, &views.part),
+            "dependentSchemas" => self.schema_map(&at, value, &views.part.alternative()),
             "additionalProperties"
             | "unevaluatedProperties"
             | "propertyNames"
@@ -149,12 +141,11 @@ impl Lowering<'_> {
             | "contains" => Some(self.lower(&at, &views.child)),
             "items" => self.items(&at, value, views, out),
             "prefixItems" => self.schema_list(&at, value, &views.child),
-            // Closing what must not match would open it.
-            "not" => Some(self.lower(&at, &Context { close: false, ..views.part.clone() })),
-            "if" => Some(self.lower(&at, &Context { close: false, ..views.part.clone() })),
-            "then" | "else" => Some(self.lower(&at, &views.part)),
+            "not" => Some(self.lower(&at, &Context { marks: false, ..views.part.asking() })),
+            "if" => Some(self.lower(&at, &views.part.asking())),
+            "then" | "else" => Some(self.lower(&at, &views.part.alternative())),
             "oneOf" | "anyOf" if views.reach => None,
-            "oneOf" | "anyOf" => self.schema_list(&at, value, &views.part),
+            "oneOf" | "anyOf" => self.choice(&at, value, views, out),
             "allOf" => self.all_of(&at, value, views, out),
             "discriminator" => None,
             "required" => self.required(&at, value, views),
@@ -175,7 +166,7 @@ impl Lowering<'_> {
             ),
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
             | "minContains" | "maxContains" => self.count(&at, value),
-            "dependentRequired" => self.checked(&at, value, value.is_object(), "an object of lists"),
+            "dependentRequired" => self.dependent_required(&at, value, views),
             _ => {
                 self.unknown(&at, key);
                 None
@@ -235,8 +226,6 @@ pub(super) struct Views {
     pub(super) child: Context,
     /// Of the same value.
     pub(super) part: Context,
-    /// Not required here.
-    pub(super) exempt: Rc<BTreeSet<String>>,
     /// Before the discriminator: whether it may select. After: whether it stands for `oneOf` and `anyOf`.
     pub(super) reach: bool,
 }

@@ -8,12 +8,14 @@
 
 mod applicators;
 mod assertions;
+mod circles;
 mod composition;
 mod discriminator;
 mod format;
 mod issues;
 mod keywords;
 mod numbers;
+mod sides;
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -43,10 +45,35 @@ pub(crate) struct Context {
     close: bool,
     /// Whether it is one part of a composition, so that the whole decides what is undeclared.
     part: bool,
+    /// Whether the whole is closed, so that its parts have to say which properties they evaluated.
+    marks: bool,
+    /// Whether it is reached through `if` or `not`. They ask and do not demand, so a property that must not be sent is one
+    /// like any other there.
+    asks: bool,
     /// Whether it is reached through `allOf`, so that its own discriminator does not select.
     inherited: bool,
-    /// Properties that must not be there and hence are not required either, of the whole composition.
-    exempt: Rc<BTreeSet<String>>,
+    /// Properties that must not be there and hence are not required either.
+    exempt: Rc<sides::Exempt>,
+}
+
+impl Context {
+    /// Of a value of its own, with objects open.
+    fn of(side: Side) -> Self {
+        Self {
+            side,
+            close: false,
+            part: false,
+            marks: false,
+            asks: false,
+            inherited: false,
+            exempt: Rc::default(),
+        }
+    }
+
+    /// Seen from an `if`: closing what only asks would change the answer, and so would what must not be sent.
+    fn asking(&self) -> Self {
+        Self { close: false, asks: true, exempt: Rc::default(), ..self.clone() }
+    }
 }
 
 /// Something used and not enforced.
@@ -121,7 +148,7 @@ impl<'d> Lowering<'d> {
 
     /// A use of the schema at `spot`.
     pub(crate) fn root(&mut self, spot: &Spot, side: Side, close: bool) -> Root {
-        let context = Context { side, close, part: false, inherited: false, exempt: Rc::default() };
+        let context = Context { side, close, ..Context::of(side) };
         let outer = std::mem::take(&mut self.current);
         let schema = self.lower(spot, &context);
         let used = std::mem::replace(&mut self.current, outer);
@@ -129,7 +156,7 @@ impl<'d> Lowering<'d> {
         self.operation.definitions.extend(used.definitions);
         while let Some((index, spot, context)) = self.queue.pop() {
             let outer = std::mem::take(&mut self.current);
-            self.endless(&spot);
+            self.endless(&spot, context.inherited);
             let value = self.lower_body(&spot, &context);
             let used = std::mem::replace(&mut self.current, outer);
             if let Some(entry) = self.definitions.get_mut(index) {
@@ -250,7 +277,7 @@ impl<'d> Lowering<'d> {
         let has_discriminator =
             self.documents.get(&target).is_some_and(|value| value.get("discriminator").is_some());
         context.inherited &= has_discriminator;
-        let is_part = context.part && (context.close || documents.unevaluated || self.is_circular(&target));
+        let is_part = context.part && (context.marks || documents.unevaluated || self.is_circular(&target));
         let key = (target, context);
         let index = match self.memo.get(&key) {
             Some(index) => *index,

@@ -9,6 +9,7 @@ mod parameters;
 mod references;
 mod schemas;
 mod security;
+mod sides;
 mod swagger;
 mod undeclared;
 mod work;

@@ -11,6 +11,8 @@ fn problems(text: &str) -> Vec<String> {
 fn a_schema_that_applies_itself_to_the_same_value_is_an_error() {
     let a = "{$ref: '#/components/schemas/A'}";
     let b = "{$ref: '#/components/schemas/B'}";
+    let base = "{type: object, required: [k], properties: {k: {type: string}}, \
+        discriminator: {propertyName: k, mapping: {b: B}";
     let rows = [
         format!("{{A: {{allOf: [{b}]}}, B: {{allOf: [{a}]}}}}"),
         format!("{{A: {{oneOf: [{a}, {{type: string}}]}}}}"),
@@ -18,6 +20,14 @@ fn a_schema_that_applies_itself_to_the_same_value_is_an_error() {
         format!("{{A: {{not: {a}}}}}"),
         format!("{{A: {{if: {a}, then: {{type: string}}}}}}"),
         "{A: {$ref: '#/components/schemas/B', type: string}, B: {$ref: '#/components/schemas/A'}}".to_owned(),
+        // Through what a discriminator selects.
+        format!("{{A: {base}}}}}, B: {{anyOf: [{a}, {{required: [z]}}]}}}}"),
+        format!("{{A: {base}}}}}, B: {{type: object, not: {a}}}}}"),
+        format!("{{A: {base}}}}}, B: {{allOf: [{{anyOf: [{a}]}}]}}}}"),
+        format!(
+            "{{A: {{oneOf: [{{$ref: '#/components/schemas/C'}}], discriminator: {{propertyName: k, defaultMapping: B}}}}, \
+             B: {{type: object, not: {a}}}, C: {{type: object, properties: {{k: {{const: c}}}}}}}}"
+        ),
     ];
     for components in rows {
         let (api, said) =
@@ -37,6 +47,16 @@ fn a_schema_that_applies_itself_to_the_same_value_is_an_error() {
         format!(
             "{{A: {{type: object, required: [k], properties: {{k: {{type: string}}}}, discriminator: {{propertyName: k}}, \
              oneOf: [{b}]}}, B: {{type: object, allOf: [{a}]}}}}"
+        ),
+        // The same with a schema between, and on the base.
+        format!(
+            "{{A: {{type: object, required: [k], properties: {{k: {{type: string}}}}, discriminator: {{propertyName: k}}, \
+             oneOf: [{b}]}}, B: {{type: object, allOf: [{{$ref: '#/components/schemas/C'}}]}}, C: {{allOf: [{a}]}}}}"
+        ),
+        format!(
+            "{{A: {{type: object, required: [k], properties: {{k: {{type: string}}}}, \
+             discriminator: {{propertyName: k, mapping: {{b: B}}}}}}, B: {{allOf: [{a}, {{required: [z]}}]}}, \
+             C: {{allOf: [{b}]}}}}"
         ),
     ];
     for components in good {

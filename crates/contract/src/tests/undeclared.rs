@@ -138,3 +138,36 @@ fn what_the_contract_refuses_is_refused_whatever_closing_would_make_of_it() {
         assert_eq!(request_body(&api, body), *expected, "{schema} {body}");
     }
 }
+
+#[test]
+fn parts_by_reference_declare_what_they_name_even_where_the_rest_stays_open() {
+    let parts = "{P: {type: object, properties: {s: {type: object, properties: {x: {}}}, p: {}}}, \
+        Q: {type: object, properties: {s: {type: object, properties: {y: {}}}, q: {}}}, \
+        W: {allOf: [{$ref: '#/components/schemas/P'}, {$ref: '#/components/schemas/Q'}]}, \
+        K: {properties: {kind: {const: k}}, required: [kind]}, \
+        If: {type: object, properties: {a: {}}, if: {$ref: '#/components/schemas/K'}, then: {required: [a]}}, \
+        Inline: {type: object, properties: {a: {}}, if: {properties: {kind: {const: k}}, required: [kind]}, \
+            then: {required: [a]}}}";
+    let rows: &[(&str, &str, &[&str])] = &[
+        ("W", r#"{"p": 1, "q": 1, "s": {"x": 1, "y": 1}}"#, &[]),
+        ("W", r#"{"p": 1, "z": 1}"#, &["/z"]),
+        ("If", r#"{"kind": "k", "a": 1}"#, &[]),
+        ("If", r#"{"kind": "k", "a": 1, "z": 1}"#, &["/z"]),
+        ("Inline", r#"{"kind": "k", "a": 1}"#, &[]),
+        ("Inline", r#"{"kind": "k", "a": 1, "z": 1}"#, &["/z"]),
+    ];
+    for (schema, body, undeclared) in rows {
+        let text = with_body("3.1.0", &format!("{{$ref: '#/components/schemas/{schema}'}}"), parts);
+        for (mode, render) in [
+            (OnUndeclared::Refuse, "@ undeclared"),
+            (OnUndeclared::Report, "?@"),
+            (OnUndeclared::Strip, "-@"),
+        ] {
+            let mut options = options(mode);
+            options.accept_unenforced.insert(String::from("/components/schemas/W"));
+            let api = import_with(&text, &options);
+            let expected: Vec<String> = undeclared.iter().map(|at| render.replace('@', at)).collect();
+            assert_eq!(request_body(&api, body), expected, "{schema} {mode:?} {body}");
+        }
+    }
+}
