@@ -10,6 +10,7 @@ mod references;
 mod schemas;
 mod security;
 mod swagger;
+mod swagger_forms;
 mod undeclared;
 mod work;
 
