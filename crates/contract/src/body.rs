@@ -1,16 +1,15 @@
 //! Bodies: which of the declared media types one is, whether it fits, and the one form it is sent on in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tape::{Bounds, Tape};
 
 use crate::checker::Checker;
 use crate::media::{ContentType, MediaKind, Range};
-use crate::multipart;
+use crate::rewrite::{self, Strip};
 use crate::shape::{Raw, Shape};
 use crate::style::Style;
 use crate::violation::{Place, Violations};
-use crate::{percent, query, rewrite};
 
 /// Which declared body a content type means.
 #[derive(Debug)]
@@ -200,11 +199,16 @@ impl MediaRules {
         Err(Problem::new("syntax", "has a field that cannot be read as the contract declares"))
     }
 
-    /// The body in its one canonical form, without the properties at `strip`; `None` for kinds that have no such form
-    /// and for bodies that do not parse.
+    /// The body in its one canonical form, without the properties at `strip`; `None` for kinds that have no such form,
+    /// for bodies that do not parse, and when what is left would not pass or would still have something to strip,
+    /// because a property cannot be taken out of how the form writes it.
     #[must_use]
     pub fn rewrite(&self, input: &BodyInput<'_>, strip: &[String]) -> Option<Rewritten> {
-        let strip: BTreeSet<&str> = strip.iter().map(String::as_str).collect();
+        let written = self.write(input, &Strip::new(strip))?;
+        (strip.is_empty() || self.is_clean(&written, input.content_type)).then_some(written)
+    }
+
+    fn write(&self, input: &BodyInput<'_>, strip: &Strip<'_>) -> Option<Rewritten> {
         let mut bytes = Vec::with_capacity(input.bytes.len());
         match self.kind(input.content_type) {
             MediaKind::Json => {
@@ -216,44 +220,31 @@ impl MediaRules {
                         &parsed
                     }
                 };
-                rewrite::without(tape.root(), &strip, &mut bytes)?;
+                rewrite::without(tape.root(), strip.pointers(), &mut bytes)?;
                 Some(Rewritten { bytes, content_type: None })
             }
             MediaKind::Form => {
-                let pairs = query::pairs(std::str::from_utf8(input.bytes).ok()?).ok()?;
-                for pair in pairs.iter().filter(|pair| !is_stripped(&pair.name, &strip)) {
-                    if !bytes.is_empty() {
-                        bytes.push(b'&');
-                    }
-                    percent::encode_form(&pair.name, &mut bytes);
-                    bytes.push(b'=');
-                    percent::encode_form(&pair.value, &mut bytes);
-                }
+                self.write_form(input.bytes, strip, &mut bytes)?;
                 Some(Rewritten { bytes, content_type: None })
             }
             MediaKind::Multipart => {
                 let actual = ContentType::parse(input.content_type?)?;
                 let boundary = actual.parameter("boundary")?;
-                let mut parts = multipart::parse(input.bytes, boundary).ok()?;
-                parts.retain(|part| !is_stripped(&part.name, &strip));
-                for part in &mut parts {
-                    let declared = self.part_headers(&part.name);
-                    part.others.retain(|(name, _)| declared.contains(name));
-                }
-                multipart::write(&parts, boundary, &mut bytes);
+                self.write_multipart(input.bytes, boundary, strip, &mut bytes)?;
                 let content_type = Some(format!("multipart/form-data; boundary=\"{boundary}\""));
                 Some(Rewritten { bytes, content_type })
             }
             MediaKind::Text | MediaKind::Binary | MediaKind::Opaque => None,
         }
     }
-}
 
-/// A name that is stripped, or a bracketed key below one.
-fn is_stripped(name: &str, strip: &BTreeSet<&str>) -> bool {
-    let own = name.split_once('[').map_or(name, |(own, _)| own);
-    strip.contains(crate::pointer::join("", name).as_str())
-        || strip.contains(crate::pointer::join("", own).as_str())
+    /// Whether a body passes as it is.
+    fn is_clean(&self, written: &Rewritten, content_type: Option<&str>) -> bool {
+        let content_type = written.content_type.as_deref().or(content_type);
+        let mut found = Violations::new();
+        let input = BodyInput { bytes: &written.bytes, tape: None, content_type };
+        self.check(&input, &mut found).is_empty() && found.is_empty()
+    }
 }
 
 /// Adds a member; a repeated one makes a list where the schema has one, and is refused elsewhere.

@@ -3,9 +3,10 @@
 use tape::{Bounds, Tape};
 
 use crate::body::{MediaRules, Problem, add};
-use crate::query;
+use crate::rewrite::Strip;
 use crate::shape::{Raw, Shape};
 use crate::style::{self, Style};
+use crate::{percent, pointer, query};
 
 impl MediaRules {
     /// The object that a form stands for.
@@ -40,6 +41,59 @@ impl MediaRules {
             }
         }
         self.object(members)
+    }
+
+    /// Appends the fields without what goes. `None` for a body that does not parse.
+    pub(crate) fn write_form(&self, bytes: &[u8], strip: &Strip<'_>, out: &mut Vec<u8>) -> Option<()> {
+        let pairs = query::pairs(std::str::from_utf8(bytes).ok()?).ok()?;
+        for pair in &pairs {
+            let at = self.field_pointer(&pair.name);
+            if strip.takes(&at) || strip.takes_owner(&pair.name) {
+                continue;
+            }
+            if !out.is_empty() {
+                out.push(b'&');
+            }
+            percent::encode_form(&pair.name, out);
+            out.push(b'=');
+            match strip.json_without(&at, pair.value.as_bytes()).map(String::from_utf8) {
+                Some(json) => percent::encode_form(&json.ok()?, out),
+                None => self.write_value(pair, out)?,
+            }
+        }
+        Some(())
+    }
+
+    /// A comma that separates is written as it is: escaped it would be part of an item.
+    fn write_value(&self, pair: &query::Pair<'_>, out: &mut Vec<u8>) -> Option<()> {
+        let separates = self.encodings.get(&pair.name).is_some_and(|encoding| {
+            !encoding.json && !encoding.explode && matches!(encoding.style, None | Some(Style::Form))
+        });
+        if !separates {
+            percent::encode_form(&pair.value, out);
+            return Some(());
+        }
+        for (index, piece) in pair.raw.split(',').enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            percent::encode_form(&percent::decode(piece.as_bytes(), true)?, out);
+        }
+        Some(())
+    }
+
+    /// Where the value of a field stands: `a[b]` below `a`, when that is read from brackets. An index that is left out
+    /// (`a[]`) is no place.
+    fn field_pointer(&self, name: &str) -> String {
+        let nested = name.match_indices('[').find_map(|(at, _)| {
+            let (own, rest) = name.split_at_checked(at)?;
+            let shape = self.shape.fields.as_ref()?.named.get(own)?;
+            let declared = self.encodings.get(own).and_then(|encoding| encoding.style);
+            let keys =
+                style::brackets(rest).filter(|_| shape.is_compound() || declared == Some(Style::Deep))?;
+            Some(keys.iter().fold(pointer::join("", own), |at, key| pointer::join(&at, key)))
+        });
+        nested.unwrap_or_else(|| pointer::join("", name))
     }
 
     fn read_field(

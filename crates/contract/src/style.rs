@@ -254,7 +254,8 @@ fn deep(name: &str, shape: &Shape, pairs: &[Pair<'_>], used: &mut [bool]) -> Res
     Ok(root)
 }
 
-fn brackets(mut rest: &str) -> Option<Vec<&str>> {
+/// The keys of `[a][b]`.
+pub(crate) fn brackets(mut rest: &str) -> Option<Vec<&str>> {
     let mut out = Vec::new();
     while let Some(inner) = rest.strip_prefix('[') {
         let (key, after) = inner.split_once(']')?;

@@ -160,9 +160,11 @@ fn fits(pattern: &str, text: &str) -> bool {
     let inner = pattern.split('{').skip(1).filter_map(|piece| piece.split_once('}').map(|(_, after)| after));
     let pieces: Vec<&str> = inner.collect();
     for piece in pieces.iter().take(pieces.len().saturating_sub(1)) {
-        // Each parameter takes at least one character.
-        let Some(found) = rest.get(1..).and_then(|rest| rest.split_once(piece)) else { return false };
-        rest = found.1;
+        // Each parameter takes at least one character, of however many bytes.
+        let mut characters = rest.chars();
+        let Some(_) = characters.next() else { return false };
+        let Some((_, behind)) = characters.as_str().split_once(piece) else { return false };
+        rest = behind;
     }
     !rest.is_empty()
 }

@@ -6,6 +6,7 @@ use super::Converter;
 use super::parameters::{schema_of, style};
 use super::pointers::At;
 use crate::documents::Spot;
+use crate::media::{ContentType, MediaKind};
 use crate::pointer;
 
 /// A parameter of a body, and where it stands.
@@ -105,12 +106,16 @@ impl Converter<'_> {
                     None => self.no_style(&At { to: String::new(), from: spot.clone() }, &field, format),
                 }
             }
-            let schema = property(&mut field);
+            let below = self.allowed_empty(&spot, &mut field, format.as_ref());
+            let mut schema = property(&mut field);
             for media in &types {
                 let media = pointer::join(&format!("{}/content", at.to), media);
-                let to = pointer::join(&format!("{media}/schema/properties"), &name);
+                let to = format!("{}{below}", pointer::join(&format!("{media}/schema/properties"), &name));
                 self.moved_keywords(&At { to, from: spot.clone() }, &schema);
                 self.came_from(&pointer::join(&format!("{media}/encoding"), &name), &spot);
+            }
+            if !below.is_empty() {
+                schema = json!({ "anyOf": [schema, { "type": "string", "maxLength": 0 }] });
             }
             properties.insert(name, schema);
         }
@@ -125,11 +130,45 @@ impl Converter<'_> {
         let content: Map<String, Value> = types.into_iter().map(|name| (name, media.clone())).collect();
         json!({ "content": content, "required": needed })
     }
+
+    /// Where the schema of a field stands below its property: in an alternative, beside the empty text, when an empty
+    /// value is allowed. OpenAPI 3 has `allowEmptyValue` for queries only.
+    fn allowed_empty(
+        &mut self,
+        spot: &Spot,
+        field: &mut Map<String, Value>,
+        format: Option<&Value>,
+    ) -> &'static str {
+        match field.remove("allowEmptyValue") {
+            Some(Value::Bool(true)) => {}
+            None | Some(Value::Bool(false)) => return "",
+            Some(_) => {
+                let help = "write `true` or `false`, without quotes";
+                self.fault(&spot.join("allowEmptyValue"), "`allowEmptyValue` is true or false", help);
+                return "";
+            }
+        }
+        match field.get("type").and_then(Value::as_str) {
+            // No bytes are a file.
+            Some("file") => "",
+            Some("array") => {
+                let is_multi = format.is_some_and(|format| format == "multi");
+                if is_multi || field.contains_key("minItems") {
+                    let message = "a list whose items come apart or must be there has no empty value";
+                    let help = "remove `allowEmptyValue`, or `minItems` and `collectionFormat: multi`";
+                    self.fault(&spot.join("allowEmptyValue"), message, help);
+                }
+                // An empty text is the list without items.
+                ""
+            }
+            _ => "/anyOf/0",
+        }
+    }
 }
 
 /// The schema of a field. Keys that a parameter does not have stay in it, and are told as unknown keywords.
 fn property(field: &mut Map<String, Value>) -> Value {
-    for key in ["name", "in", "description", "allowEmptyValue", "example", "examples"] {
+    for key in ["name", "in", "description", "example", "examples"] {
         field.remove(key);
     }
     let mut schema = schema_of(field);
@@ -141,10 +180,14 @@ fn property(field: &mut Map<String, Value>) -> Value {
 
 /// The media types of a form: those that the operation consumes, else what its fields need.
 fn form_types(consumes: &[String], has_file: bool) -> Vec<String> {
-    let mut types: Vec<String> = consumes.iter().filter(|name| name.contains("form")).cloned().collect();
-    if has_file {
-        types.retain(|name| name.starts_with("multipart/"));
-    }
+    let is_form = |name: &&String| {
+        ContentType::parse(name).is_some_and(|parsed| match parsed.kind() {
+            MediaKind::Multipart => true,
+            MediaKind::Form => !has_file,
+            MediaKind::Json | MediaKind::Text | MediaKind::Binary | MediaKind::Opaque => false,
+        })
+    };
+    let mut types: Vec<String> = consumes.iter().filter(is_form).cloned().collect();
     if types.is_empty() {
         let kind = if has_file { "multipart/form-data" } else { "application/x-www-form-urlencoded" };
         types.push(kind.to_owned());

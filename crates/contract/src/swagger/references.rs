@@ -1,6 +1,6 @@
 //! References: followed while a document is converted, and led to where things are afterwards.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Converter, PointerMap};
 use crate::documents::Spot;
@@ -107,24 +107,52 @@ pub(super) fn follow(value: &mut Value, file: usize, paths: &[&str], maps: &[Opt
     });
 }
 
+/// Keys whose object names things, so that its own keys are no keywords.
+const NAMES: [&str; 10] = [
+    "properties",
+    "patternProperties",
+    "definitions",
+    "schemas",
+    "paths",
+    "responses",
+    "parameters",
+    "headers",
+    "content",
+    "encoding",
+];
+
+/// Keys whose value is data, whatever it looks like.
+const DATA: [&str; 5] = ["enum", "const", "default", "example", "examples"];
+
 /// Brings schemas into the form of OpenAPI 3.0: `type: file`, a discriminator that is a name, and `x-nullable`.
 pub(super) fn schemas(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            if map.get("type").is_some_and(|name| name == "file") {
-                map.insert(String::from("type"), json!("string"));
-                map.insert(String::from("format"), json!("binary"));
+            keywords(map);
+            for (key, value) in map.iter_mut().filter(|(key, _)| !DATA.contains(&key.as_str())) {
+                match value {
+                    Value::Object(named) if NAMES.contains(&key.as_str()) => {
+                        named.values_mut().for_each(schemas);
+                    }
+                    other => schemas(other),
+                }
             }
-            if let Some(Value::String(name)) = map.get("discriminator") {
-                let discriminator = json!({ "propertyName": name });
-                map.insert(String::from("discriminator"), discriminator);
-            }
-            if map.remove("x-nullable") == Some(Value::Bool(true)) {
-                map.insert(String::from("nullable"), Value::Bool(true));
-            }
-            map.values_mut().for_each(schemas);
         }
         Value::Array(items) => items.iter_mut().for_each(schemas),
         _ => {}
+    }
+}
+
+fn keywords(map: &mut Map<String, Value>) {
+    if map.get("type").is_some_and(|name| name == "file") {
+        map.insert(String::from("type"), json!("string"));
+        map.insert(String::from("format"), json!("binary"));
+    }
+    if let Some(Value::String(name)) = map.get("discriminator") {
+        let discriminator = json!({ "propertyName": name });
+        map.insert(String::from("discriminator"), discriminator);
+    }
+    if map.remove("x-nullable") == Some(Value::Bool(true)) {
+        map.insert(String::from("nullable"), Value::Bool(true));
     }
 }

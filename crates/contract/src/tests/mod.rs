@@ -11,6 +11,7 @@ mod schemas;
 mod security;
 mod sides;
 mod swagger;
+mod swagger_forms;
 mod undeclared;
 mod work;
 

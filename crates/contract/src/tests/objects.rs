@@ -173,8 +173,13 @@ fn two(one: &str, first: &str, two: &str, second: &str) -> Vec<String> {
 #[test]
 fn templates_of_which_neither_is_the_more_precise() {
     let key = "[{key: []}]";
-    let ambiguous =
-        [("/{a}/x", "/y/{b}", "/y/x"), ("/a-{p}/x", "/{q}/{r}.x", ""), ("/{a}/v{b}", "/y/{b}", "/y/v…")];
+    let ambiguous = [
+        ("/{a}/x", "/y/{b}", "/y/x"),
+        ("/a-{p}/x", "/{q}/{r}.x", ""),
+        ("/{a}/v{b}", "/y/{b}", "/y/v…"),
+        ("/{a}-{b}/x", "/é-y/{c}", "/é-y/x"),
+        ("/é{a}-{b}/x", "/éß-y/{c}", "/éß-y/x"),
+    ];
     for (first, second, path) in ambiguous.iter().filter(|(.., path)| !path.is_empty()) {
         let same = two(first, key, second, key);
         assert!(same.len() == 1 && same[0].contains("warning [ambiguous-templates]"), "{same:?}");
@@ -189,6 +194,8 @@ fn templates_of_which_neither_is_the_more_precise() {
         ("/{a}/x", "/y/{b}/z"),
         ("/a-{p}/x", "/b-{p}/{q}"),
         ("/v{a}/x", "/y/{b}"),
+        ("/é{a}-{b}/x", "/é-y/{c}"),
+        ("/{a}-{b}/x", "/é-/{c}"),
     ];
     for (first, second) in clear {
         let said = two(first, key, second, "[]");

@@ -171,3 +171,91 @@ fn parts_by_reference_declare_what_they_name_even_where_the_rest_stays_open() {
         }
     }
 }
+
+/// What is stripped of a body, and what is sent on.
+fn sent(content: &str, content_type: &str, body: &str) -> (Vec<String>, Option<String>) {
+    let text = format!(
+        "openapi: 3.1.0\ninfo: {{title: t, version: '1'}}\nsecurity: []\npaths:\n  /x:\n    post:\n      \
+         requestBody: {{required: true, content: {content}}}\n      responses: {{'200': {{description: ok}}}}\n"
+    );
+    let api = import_with(&text, &options(OnUndeclared::Strip));
+    let crate::BodyMatch::Media(rules) = api.operations[0].request.body(Some(content_type)) else { panic!() };
+    let mut out = crate::Violations::new();
+    let input = crate::BodyInput { bytes: body.as_bytes(), tape: None, content_type: Some(content_type) };
+    let strip = rules.check(&input, &mut out);
+    assert!(out.is_empty(), "{body}: {:?}", out.items());
+    let written = rules.rewrite(&input, &strip).map(|written| String::from_utf8(written.bytes).unwrap());
+    if let Some(written) = &written {
+        let again =
+            crate::BodyInput { bytes: written.as_bytes(), tape: None, content_type: Some(content_type) };
+        let left = rules.check(&again, &mut out);
+        assert!(left.is_empty() && out.is_empty(), "{body}: {left:?} of {written}: {:?}", out.items());
+    }
+    (strip, written)
+}
+
+/// The field's schema and encoding, the body, what is stripped, what is sent.
+type Row<'r> = (&'r str, &'r str, &'r str, &'r [&'r str], Option<&'r str>);
+
+#[test]
+fn what_is_nested_in_a_field_of_a_form_is_stripped_from_it() {
+    const KIND: &str = "application/x-www-form-urlencoded";
+    let inner = "{type: object, properties: {x: {type: string}, y: {type: object, properties: {z: {}}}}}";
+    let list = format!("{{type: array, items: {inner}}}");
+    let deep = "{style: deepObject, explode: true}";
+    let json = "{contentType: application/json}";
+    let flat = "{style: form, explode: false}";
+    let rows: &[Row<'_>] = &[
+        (inner, deep, "a[x]=1", &[], Some("a%5Bx%5D=1")),
+        (inner, deep, "a[x]=1&a[u]=2", &["/a/u"], Some("a%5Bx%5D=1")),
+        (inner, deep, "a[u]=2&b=1", &["/a/u"], Some("b=1")),
+        (inner, deep, "a[x]=1&a[u][v]=2&a[u][w]=3", &["/a/u"], Some("a%5Bx%5D=1")),
+        (inner, deep, "a[y][z]=1&a[y][u]=2", &["/a/y/u"], Some("a%5By%5D%5Bz%5D=1")),
+        (inner, deep, "a[x]=1&a[u/~]=2", &["/a/u~1~0"], Some("a%5Bx%5D=1")),
+        (inner, deep, "a[x]=1&u[x]=2&u=3", &["/u", "/u[x]"], Some("a%5Bx%5D=1")),
+        (inner, json, "a={\"x\":\"1\"}", &[], Some("a=%7B%22x%22%3A%221%22%7D")),
+        (inner, json, "a={\"x\":\"1\",\"u\":2}", &["/a/u"], Some("a=%7B%22x%22%3A%221%22%7D")),
+        (inner, "{}", "a={\"u\":2}&b=1", &["/a/u"], Some("a=%7B%7D&b=1")),
+        (&list, json, "a=[{\"x\":\"1\",\"u\":2}]", &["/a/0/u"], Some("a=%5B%7B%22x%22%3A%221%22%7D%5D")),
+        (&list, deep, "a[0][x]=1&a[0][u]=2", &["/a/0/u"], Some("a%5B0%5D%5Bx%5D=1")),
+        // Where it cannot be taken out nothing is sent.
+        (&list, deep, "a[][u]=2", &["/a/0/u"], None),
+        (inner, flat, "a=x,1", &[], Some("a=x,1")),
+        (inner, flat, "a=x,1,u,2", &["/a/u"], None),
+    ];
+    for (schema, encoding, body, strip, expected) in rows {
+        let content = format!(
+            "{{{KIND}: {{schema: {{type: object, properties: {{a: {schema}, b: {{}}}}}}, encoding: {{a: {encoding}}}}}}}"
+        );
+        let (stripped, written) = sent(&content, KIND, body);
+        assert_eq!(stripped, *strip, "{schema} {encoding} {body}");
+        assert_eq!(written.as_deref(), *expected, "{schema} {encoding} {body}");
+    }
+}
+
+#[test]
+fn what_is_nested_in_a_part_is_stripped_from_it() {
+    const KIND: &str = "multipart/form-data; boundary=b";
+    let part = |name: &str, json: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{json}\r\n\r\n{text}\r\n")
+    };
+    let json = |name: &str, text: &str| part(name, "\r\nContent-Type: application/json", text);
+    let content = "{multipart/form-data: {schema: {type: object, properties: {a: {$ref: '#/x-a'}, \
+        l: {type: array, items: {$ref: '#/x-a'}}, s: {type: string}}}}}"
+        .replace("{$ref: '#/x-a'}", "{type: object, properties: {x: {type: string}}}");
+    let kept = json("a", "{\"x\":\"1\"}");
+    let list = json("l", "[{\"x\":\"1\"}]");
+    let items = [json("l", "{\"x\":\"1\"}"), json("l", "{}")].concat();
+    let rows: &[(String, &[&str], &str)] = &[
+        (kept.clone(), &[], &kept),
+        (json("a", "{\"x\":\"1\",\"u\":2}"), &["/a/u"], &kept),
+        (json("a", "{\"x\":\"1\"}") + &part("u", "", "2"), &["/u"], &kept),
+        (json("l", "[{\"u\":2,\"x\":\"1\"}]"), &["/l/0/u"], &list),
+        (json("l", "{\"x\":\"1\"}") + &json("l", "{\"u\":2}"), &["/l/1/u"], &items),
+    ];
+    for (body, strip, expected) in rows {
+        let (stripped, written) = sent(&content, KIND, &format!("{body}--b--\r\n"));
+        assert_eq!(stripped, *strip, "{body}");
+        assert_eq!(written, Some(format!("{expected}--b--\r\n")), "{body}");
+    }
+}
