@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::bounds::Bound;
 use engine::call::BodyLength;
@@ -24,6 +25,9 @@ use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Pass, Passing};
+
+/// Checks that took so long let others go first; cheaper calls lose more by it than they win (a GET a tenth).
+const COSTLY: Duration = Duration::from_micros(10);
 
 /// Why a call ends without the upstream's answer, when no control said so.
 #[derive(Debug)]
@@ -101,8 +105,11 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let permitted = pipeline.body(call, passed).await?;
     let waited = whole && has_body(length);
     let checked = if waited { pipeline.clock.now() } else { call.marked };
-    call.decision.timings.checks = checked.since(call.started);
-    let_others_go_first().await;
+    let took = checked.since(call.started);
+    call.decision.timings.checks = took;
+    if waited || took >= COSTLY {
+        let_others_go_first().await;
+    }
     let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
         (BodyMode::Whole { .. }, _, _) => kept(flight),
         (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),
@@ -115,8 +122,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
 ///
 /// A turn of the core then has three parts: answers are passed on, calls are checked (those with a body last), and what was
 /// checked is sent. Nothing cheap stands behind a signature, and who sleeps at the other end, client or upstream, is woken
-/// once for a part and not for each call: where the gateway is the busier side, waking took a fifth of a call. A call that
-/// is alone on its core pays one look at the sockets for it.
+/// once for a part and not for each call: where the gateway is the busier side, waking took a fifth of a call.
 async fn let_others_go_first() {
     tokio::task::yield_now().await;
 }
