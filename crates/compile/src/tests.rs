@@ -502,3 +502,27 @@ fn admission_is_in_force_unless_told_otherwise() {
     let wrong = Case::new(&format!("{DOCUMENT}admission: {{ failures: {{ burst: 0 }} }}\n")).bad();
     assert!(wrong.len() == 1 && wrong[0].contains("burst"), "{wrong:?}");
 }
+
+/// `tag:late` ends both sections at one place; what the other tags say beneath it differs, and must not be taken for the same.
+#[test]
+fn sections_laid_over_each_other_are_told_apart_by_what_they_say() {
+    let contract = CONTRACT
+        .replace("operationId: listOrders, tags: [read]", "operationId: listOrders, tags: [lax, late]")
+        .replace("operationId: getOrder, tags: [read]", "operationId: getOrder, tags: [strict, late]")
+        .replace("      tags: [write]", "      tags: [lax, late]");
+    let text = format!(
+        "{DOCUMENT}    operations:
+      \"tag:lax\": {{ validation: {{ request: off }}, bodies: {{ json: {{ depth: 7 }} }} }}
+      \"tag:strict\": {{ validation: {{ request: enforce }}, bodies: {{ json: {{ depth: 8 }} }} }}
+      \"tag:late\": {{ validation: {{ response: off }}, bodies: {{ max: 2KiB }} }}
+"
+    );
+    let compiled = Case::new(&text).with("openapi.yaml", contract).good();
+    let validates = |method: &Method, path: &str| {
+        let plan = find(&compiled, "any", method, path).unwrap();
+        let names = plan.head.iter().map(|step| compiled.snapshot.controls[step.control as usize].name());
+        names.into_iter().any(|name| name == "validation")
+    };
+    assert!(!validates(&Method::GET, "/v1/orders") && !validates(&Method::POST, "/v1/orders"));
+    assert!(validates(&Method::GET, "/v1/orders/7"), "what is lax for others is not lax for it");
+}

@@ -110,6 +110,15 @@ pub struct OperationScope<'a> {
     pub section: Option<&'a spec::Node>,
 }
 
+impl OperationScope<'_> {
+    /// Names the section by all that it says: what operations with equal sections share is found by it. Its place is not
+    /// enough, since sections that were laid over each other may differ and yet end at one place.
+    #[must_use]
+    pub fn section_key(&self, control: &str) -> String {
+        format!("{control}:{:?}", self.section)
+    }
+}
+
 /// What became of a section for one operation.
 #[derive(Debug, Clone)]
 pub struct Compiled {

@@ -1,4 +1,4 @@
-//! Every code has its page, every page its code, and the same for controls.
+//! Every code has its page, every page its code, and the same for controls; and nothing else has moved in.
 
 #![allow(
     clippy::unwrap_used,
@@ -78,4 +78,17 @@ fn exists(name: &str) -> bool {
     let function = name.rsplit("::").next().unwrap();
     let needle = format!("fn {function}(");
     common::sources("crates").iter().any(|(_, text)| text.contains(&needle))
+}
+
+/// What somebody tried out beside the house is not to be moved in with it.
+#[test]
+fn nothing_hidden_stands_in_the_root() {
+    // The last two are left by tests, and ignored.
+    let known = [".ci", ".git", ".gitignore", ".hypothesis", ".peers"];
+    let found: Vec<String> = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('.') && !known.contains(&name.as_str()))
+        .collect();
+    assert!(found.is_empty(), "not of the project: {found:?}");
 }

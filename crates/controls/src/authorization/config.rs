@@ -79,8 +79,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
 fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diagnostics) -> Option<Compiled> {
     let api = scope.api;
     // Read, and reported, once for all operations that have the same section.
-    let section = api
-        .share(&format!("authorization section {node:?}"), || spec::read::<AuthorizationSection>(node, out));
+    let section =
+        api.share(&scope.section_key("authorization"), || spec::read::<AuthorizationSection>(node, out));
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
     let Required { scopes, roles } = &section.require;

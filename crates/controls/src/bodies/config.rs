@@ -142,7 +142,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     }
     let reads = declared || scope.contract.is_none();
     let span = scope.section.map(|node| node.span);
-    let shared = scope.api.share(&format!("bodies:{span:?}:{reads}"), || {
+    let shared = scope.api.share(&format!("{}:{reads}", scope.section_key("bodies")), || {
         let section: BodiesSection = match scope.section {
             None => BodiesSection::default(),
             Some(node) => spec::read(node, out)?,

@@ -224,8 +224,7 @@ struct Prepared {
 pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     let upstream = matches!(scope.kind, OperationKind::Declared | OperationKind::ImpliedHead);
     let (Some(node), true) = (scope.section, upstream) else { return Vec::new() };
-    // Sections that were laid over each other may differ and yet stand at one place.
-    let name = format!("inspection:{node:?}");
+    let name = scope.section_key("inspection");
     let prepared = scope.api.share(&name, || prepare(node, scope, out));
     let Some(prepared) = &*prepared else { return Vec::new() };
     let here = holding(&prepared.section, scope);

@@ -96,7 +96,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let (Some(node), true) = (scope.section, counted) else { return Vec::new() };
     let of_api = scope.api.settings.section("limits").is_some_and(|of_api| of_api.span == node.span);
     let operation = if of_api { None } else { Some(scope.id) };
-    let share = format!("limits:{:?}:{}", node.span, operation.unwrap_or_default());
+    let share = format!("{}:{}", scope.section_key("limits"), operation.unwrap_or_default());
     let compiled = scope.api.share(&share, || {
         let read: Vec<Spanned<LimitSection>> = spec::read(node, out).unwrap_or_default();
         build(&read, (scope.api.name, operation), node.span, out)

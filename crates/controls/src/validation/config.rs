@@ -205,7 +205,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return Vec::new();
     };
     let span = scope.section.map(|node| node.span);
-    let section = scope.api.share(&format!("validation:{span:?}"), || {
+    let section = scope.api.share(&scope.section_key("validation"), || {
         let section: ValidationSection = match scope.section {
             None => ValidationSection::default(),
             Some(node) => spec::read(node, out)?,
