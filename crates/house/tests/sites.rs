@@ -84,7 +84,6 @@ fn only_the_clock_reads_the_time() {
             ("examples/orders/src/time.rs:now", "the sample is a service of its own, without our engine"),
             ("crates/contract/examples/contracts.rs:now", measures),
             ("crates/contract/examples/contracts.rs:main", measures),
-            ("crates/tape/src/tests/rate.rs:rate", measures),
             ("benches/load/src/call.rs:call", measures),
             ("benches/load/src/call.rs:take", measures),
             ("benches/load/src/call.rs:connection", measures),

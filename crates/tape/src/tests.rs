@@ -2,7 +2,6 @@
 
 mod faults;
 mod properties;
-mod rate;
 mod reading;
 mod tables;
 
