@@ -102,21 +102,26 @@ fn answers(bytes: &[u8]) {
     let Some((selector, bytes)) = bytes.split_first() else { return };
     let method = if selector % 2 == 0 { Method::GET } else { Method::HEAD };
     let step = usize::from(selector / 2 % 8) + 1;
-    let Ok(Some(found)) = answer::length(bytes) else { return };
+    let mut spans = answer::Spans::new();
+    let Ok(Some(found)) = answer::find(bytes, &mut spans) else { return };
     let bytes = Bytes::copy_from_slice(bytes);
     // Up to here nobody complains of the length of a head that is not whole.
-    if found.0 <= engine::bounds::HEADER_BYTES {
-        for end in (0..found.0).step_by(step) {
-            assert!(matches!(answer::length(&bytes[..end]), Ok(None)), "a part of a head is taken otherwise");
+    let length = found.length;
+    let mut again = answer::Spans::new();
+    if length <= engine::bounds::HEADER_BYTES {
+        for end in (0..length).step_by(step) {
+            let part = answer::find(&bytes[..end], &mut again);
+            assert!(matches!(part, Ok(None)), "a part of a head is taken otherwise");
         }
-        assert_eq!(answer::length(&bytes[..found.0]), Ok(Some(found.clone())));
+        assert_eq!(answer::find(&bytes[..length], &mut again), Ok(Some(found)));
+        assert_eq!(again, spans);
     }
-    let Ok(head) = answer::read(&bytes, &found, &method) else { return };
+    let Ok(head) = answer::read(&bytes, found, &spans, &method) else { return };
     assert!((100..1000).contains(&head.status.as_u16()));
     assert!(method != Method::HEAD || head.framing == Framing::Empty, "an answer to HEAD with a body");
     assert!(head.framing != Framing::Close || !head.keep_alive, "what ends with the connection is kept open");
     one_framing(&head.headers);
-    let body = &bytes[found.0..];
+    let body = &bytes[length..];
     let whole = body_of(Rest::of_answer(head.framing), body, body.len().max(1));
     assert_eq!(
         whole,

@@ -19,6 +19,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const HANGING: Duration = Duration::from_secs(2);
 /// How long a flush, the last one too, waits for the sink.
 const FLUSH: Duration = Duration::from_secs(2);
+/// So many bytes of lines of a core are written at once and not only at the next [`INTERVAL`]: a buffer that is used again
+/// while the caches still hold it costs less than one that grows.
+const MUCH: usize = 256 * 1024;
 /// Most bytes of lines that wait per core; what comes on top is lost and counted.
 const WAITING: usize = 8 * 1024 * 1024;
 
@@ -68,6 +71,8 @@ struct State {
 #[derive(Debug)]
 struct Sink {
     file: Option<(PathBuf, File)>,
+    /// Empty, with the room that the last buffer needed: the next core's lines go there.
+    spare: Vec<u8>,
 }
 
 /// One core's end of the log.
@@ -75,17 +80,24 @@ struct Sink {
 pub(crate) struct Buffer {
     waiting: Arc<Mutex<Vec<u8>>>,
     shared: Arc<Shared>,
+    writer: Thread,
 }
 
 impl Buffer {
     /// Appends what `write` writes; `false` when there was no room and it is lost.
     pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut waiting = self.waiting.lock();
-        if waiting.len() >= WAITING {
+        let before = waiting.len();
+        if before >= WAITING {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         write(&mut waiting);
+        let much = before < MUCH && waiting.len() >= MUCH;
+        drop(waiting);
+        if much {
+            self.writer.unpark();
+        }
         true
     }
 }
@@ -106,7 +118,7 @@ impl AccessLog {
             clock,
         });
         let writing = Arc::clone(&shared);
-        let mut sink = Sink { file };
+        let mut sink = Sink { file, spare: Vec::new() };
         let writer = thread::Builder::new().name(String::from("access-log")).spawn(move || {
             while !writing.stop.load(Ordering::Acquire) {
                 thread::park_timeout(INTERVAL);
@@ -121,7 +133,7 @@ impl AccessLog {
     pub(crate) fn buffer(&self) -> Buffer {
         let waiting = Arc::new(Mutex::new(Vec::new()));
         self.shared.buffers.lock().push(Arc::clone(&waiting));
-        Buffer { waiting, shared: Arc::clone(&self.shared) }
+        Buffer { waiting, shared: Arc::clone(&self.shared), writer: self.writer.clone() }
     }
 
     /// Lines lost so far.
@@ -182,9 +194,15 @@ impl Shared {
         }
         let buffers: Vec<_> = self.buffers.lock().iter().map(Arc::clone).collect();
         for buffer in buffers {
-            let lines = std::mem::take(&mut *buffer.lock());
+            let spare = std::mem::take(&mut sink.spare);
+            let mut lines = std::mem::replace(&mut *buffer.lock(), spare);
             if !lines.is_empty() {
                 self.write(sink, &lines);
+            }
+            // What a burst needed is given back.
+            if lines.capacity() <= 2 * MUCH {
+                lines.clear();
+                sink.spare = lines;
             }
         }
         self.state.lock().done = asked;

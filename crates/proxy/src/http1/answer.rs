@@ -23,31 +23,38 @@ pub(crate) struct Head {
     pub(crate) keep_alive: bool,
 }
 
-/// Where the name and the value of a field lie in a head.
-type Spans = (usize, usize, usize, usize);
+/// Where the names and the values of the fields lie in a head.
+pub(crate) type Spans = smallvec::SmallVec<[(usize, usize, usize, usize); 24]>;
 
-/// What the parser found: length, minor version, status, and where the fields lie.
-type Found = (usize, u8, u16, smallvec::SmallVec<[Spans; 24]>);
+/// What the parser found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// How many bytes the head has.
+    pub(crate) length: usize,
+    minor: u8,
+    status: u16,
+}
 
-/// Reads a head off the start of `bytes`: its length and itself; `None` when it is not whole yet. `method` is the
-/// request's: an answer to HEAD has no body.
+/// Finds the end of the head at the start of `bytes`, and puts where its fields lie into `spans` (which is too large to be
+/// handed on by value for each answer); `None` when it is not whole yet.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
+pub(crate) fn find(bytes: &[u8], spans: &mut Spans) -> Result<Option<Found>, &'static str> {
     let mut fields = [const { MaybeUninit::uninit() }; bounds::HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) => {
             let start = bytes.as_ptr().addr();
-            let spans = response.headers.iter().map(|field| {
+            spans.clear();
+            spans.extend(response.headers.iter().map(|field| {
                 let name = field.name.as_ptr().addr() - start;
                 let value = field.value.as_ptr().addr() - start;
                 (name, name + field.name.len(), value, value + field.value.len())
-            });
-            let (version, status) = (response.version.unwrap_or(0), response.code.unwrap_or(0));
-            Ok(Some((length, version, status, spans.collect())))
+            }));
+            let (minor, status) = (response.version.unwrap_or(0), response.code.unwrap_or(0));
+            Ok(Some(Found { length, minor, status }))
         }
         Ok(httparse::Status::Partial) if bytes.len() > bounds::HEADER_BYTES => {
             Err("a head longer than its bound")
@@ -58,13 +65,17 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<Found>, &'static str> {
     }
 }
 
-/// Takes the head that [`length`] found.
+/// Takes the head that [`find`] found. `method` is the request's: an answer to HEAD has no body.
 ///
 /// # Errors
 /// What contradicts itself in it.
-pub(crate) fn read(bytes: &Bytes, found: &Found, method: &Method) -> Result<Head, &'static str> {
-    let (_, version, status, spans) = found;
-    let status = StatusCode::from_u16(*status).ok().filter(|status| status.as_u16() < 600);
+pub(crate) fn read(
+    bytes: &Bytes,
+    found: Found,
+    spans: &Spans,
+    method: &Method,
+) -> Result<Head, &'static str> {
+    let status = StatusCode::from_u16(found.status).ok().filter(|status| status.as_u16() < 600);
     let status = status.ok_or("a status that is none")?;
     let mut headers = HeaderMap::with_capacity(spans.len() + 4);
     let (mut length, mut chunked, mut close, mut stay) = (None, false, false, false);
@@ -81,7 +92,7 @@ pub(crate) fn read(bytes: &Bytes, found: &Found, method: &Method) -> Result<Head
                 continue;
             }
         } else if name == header::TRANSFER_ENCODING {
-            if chunked || *version == 0 || !text.eq_ignore_ascii_case(b"chunked") {
+            if chunked || found.minor == 0 || !text.eq_ignore_ascii_case(b"chunked") {
                 return Err("a Transfer-Encoding other than one `chunked` in HTTP/1.1");
             }
             chunked = true;
@@ -105,6 +116,6 @@ pub(crate) fn read(bytes: &Bytes, found: &Found, method: &Method) -> Result<Head
         (_, _, Some(length)) => Framing::Length(length),
         (_, _, None) => Framing::Close,
     };
-    let keep_alive = framing != Framing::Close && !close && (*version == 1 || stay);
+    let keep_alive = framing != Framing::Close && !close && (found.minor == 1 || stay);
     Ok(Head { status, headers, framing, keep_alive })
 }

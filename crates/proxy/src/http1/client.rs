@@ -157,13 +157,14 @@ impl Inner {
             if fresh.is_empty() || !(ended || inbox.len() > bounds::HEADER_BYTES) {
                 return Ok(None);
             }
-            let Some(found) = answer::length(inbox)? else {
+            let mut spans = answer::Spans::new();
+            let Some(found) = answer::find(inbox, &mut spans)? else {
                 self.searched = inbox.len();
                 return Ok(None);
             };
             self.searched = 0;
-            let bytes = self.wire.inbox.split_to(found.0).freeze();
-            let head = answer::read(&bytes, &found, &self.method)?;
+            let bytes = self.wire.inbox.split_to(found.length).freeze();
+            let head = answer::read(&bytes, found, &spans, &self.method)?;
             if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
                 self.interim += 1;
                 if self.interim > INTERIM {

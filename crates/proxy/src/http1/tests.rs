@@ -143,8 +143,9 @@ fn a_head_says_what_it_wants_of_its_connection() {
 
 fn answer(text: &str, method: &Method) -> Result<(Framing, bool), &'static str> {
     let bytes = Bytes::copy_from_slice(text.as_bytes());
-    let found = answer::length(&bytes)?.ok_or("not whole")?;
-    answer::read(&bytes, &found, method).map(|head| (head.framing, head.keep_alive))
+    let mut spans = answer::Spans::new();
+    let found = answer::find(&bytes, &mut spans)?.ok_or("not whole")?;
+    answer::read(&bytes, found, &spans, method).map(|head| (head.framing, head.keep_alive))
 }
 
 #[test]
@@ -241,7 +242,7 @@ proptest! {
     #[test]
     fn any_bytes_are_judged_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         messages(&bytes, &[7, 50]);
-        let _ = answer::length(&bytes);
+        let _ = answer::find(&bytes, &mut answer::Spans::new());
         let mut inbox = BytesMut::from(&bytes[..]);
         let mut rest = Rest::of_answer(Framing::Chunked);
         while matches!(rest.next(&mut inbox), Ok(Piece::Data(_))) {}
