@@ -61,6 +61,8 @@ pub(crate) struct Encoding {
 #[derive(Debug)]
 pub struct MediaRules {
     pub(crate) range: Range,
+    /// Whether it is one type without parameters: a content type with the same text has no narrower entry.
+    pub(crate) plain: bool,
     /// What reads it; of a range, the actual type says.
     pub(crate) kind: Option<MediaKind>,
     pub(crate) media_type: String,
@@ -76,6 +78,11 @@ pub struct MediaRules {
 pub(crate) fn choose<'a>(rules: &'a [MediaRules], content_type: Option<&str>) -> BodyMatch<'a> {
     if rules.is_empty() {
         return BodyMatch::NotDeclared;
+    }
+    // Usually word for word what the contract says.
+    let same = |rules: &&MediaRules| rules.plain && content_type == Some(rules.media_type.as_str());
+    if let Some(rules) = rules.iter().find(same) {
+        return BodyMatch::Media(rules);
     }
     let Some(actual) = content_type.and_then(ContentType::parse) else {
         return BodyMatch::MissingContentType;
@@ -137,7 +144,8 @@ impl MediaRules {
 
     /// Checks a body; returns JSON Pointers of properties to strip, for [`MediaRules::rewrite`].
     pub fn check(&self, input: &BodyInput<'_>, out: &mut Violations) -> Vec<String> {
-        let actual = input.content_type.and_then(ContentType::parse);
+        let parameters = input.content_type.filter(|text| text.contains(';'));
+        let actual = parameters.and_then(ContentType::parse);
         if actual.as_ref().is_some_and(|actual| !actual.is_utf8()) {
             out.push(Place::Body, "", "charset", "the charset must be utf-8");
             return Vec::new();

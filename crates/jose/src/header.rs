@@ -1,5 +1,7 @@
 //! The protected header: RFC 7515 section 4, read with the distrust of RFC 8725.
 
+use std::sync::Arc;
+
 use crate::{Algorithm, Fault, base64url};
 use tape::{Bounds, Kind, Node, Tape};
 
@@ -19,6 +21,26 @@ pub struct Header {
     pub kid: Option<String>,
     /// The media type of the token, as written.
     pub typ: Option<String>,
+    /// See [`Header::kind`].
+    kind: Option<Box<str>>,
+}
+
+/// The header that was read last, for the next token: an issuer's tokens begin alike, all of them.
+#[derive(Clone, Debug, Default)]
+pub struct LastHeader(Option<(Box<str>, Arc<Header>)>);
+
+impl LastHeader {
+    /// The header that `part` encodes.
+    pub(crate) fn read(&mut self, part: &str) -> Result<Arc<Header>, Fault> {
+        if let Some((last, header)) = &self.0
+            && **last == *part
+        {
+            return Ok(Arc::clone(header));
+        }
+        let header = Arc::new(Header::decode(part)?);
+        self.0 = Some((part.into(), Arc::clone(&header)));
+        Ok(header)
+    }
 }
 
 impl Header {
@@ -38,16 +60,22 @@ impl Header {
         if EXTENSIONS.iter().any(|name| root.get(name).is_some()) {
             return Err(Fault::CritUnsupported);
         }
-        Ok(Header { alg, kid: name(root, "kid")?, typ: name(root, "typ")? })
+        let (kid, typ) = (name(root, "kid")?, name(root, "typ")?);
+        let kind = typ.as_deref().map(kind);
+        Ok(Header { alg, kid, typ, kind })
     }
 
     /// The type without its optional `application/` (RFC 7515 section 4.1.9), in lower case.
-    pub(crate) fn kind(&self) -> Option<String> {
-        let typ = self.typ.as_ref()?.to_ascii_lowercase();
-        match typ.strip_prefix("application/") {
-            Some(rest) if !rest.contains('/') => Some(rest.to_owned()),
-            _ => Some(typ),
-        }
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+}
+
+fn kind(typ: &str) -> Box<str> {
+    let typ = typ.to_ascii_lowercase();
+    match typ.strip_prefix("application/") {
+        Some(rest) if !rest.contains('/') => rest.into(),
+        _ => typ.into(),
     }
 }
 

@@ -23,7 +23,7 @@ const FOREIGN_TYPES: [&str; 4] = ["id", "refresh", "offline", "logout"];
 
 /// Refuses what is, or may be, another kind of token.
 pub(crate) fn refuse_others(header: &Header, payload: Node<'_>, policy: TypPolicy) -> Result<(), Fault> {
-    let accepted = match header.kind().as_deref() {
+    let accepted = match header.kind() {
         Some("at+jwt") => true,
         Some("jwt") | None => policy == TypPolicy::Common,
         Some(_) => false,
@@ -31,12 +31,11 @@ pub(crate) fn refuse_others(header: &Header, payload: Node<'_>, policy: TypPolic
     if !accepted {
         return Err(Fault::TypRefused);
     }
-    let marked = payload
-        .get("typ")
-        .and_then(Node::as_str)
-        .is_some_and(|typ| FOREIGN_TYPES.iter().any(|foreign| typ.eq_ignore_ascii_case(foreign)));
-    if marked || FOREIGN.iter().any(|name| payload.get(name).is_some()) {
-        return Err(Fault::WrongKind);
-    }
-    Ok(())
+    let foreign = payload.members().any(|(name, value)| match &*name {
+        "typ" => {
+            value.as_str().is_some_and(|typ| FOREIGN_TYPES.iter().any(|kind| typ.eq_ignore_ascii_case(kind)))
+        }
+        name => FOREIGN.contains(&name),
+    });
+    if foreign { Err(Fault::WrongKind) } else { Ok(()) }
 }

@@ -29,10 +29,10 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use claims::{Claims, Expectations, TypPolicy, validate, words};
 pub use fault::Fault;
-pub use header::Header;
+pub use header::{Header, LastHeader};
 pub use keys::{JwksError, KeySet, MAX_JWKS_BYTES, MAX_KEYS};
 pub use sign::{KeyError, SigningKey};
-pub use token::{MAX_TOKEN_BYTES, Unverified, parse};
+pub use token::{MAX_TOKEN_BYTES, Unverified, parse, parse_after};
 pub use verify::{MAX_TRIED, Verified, verify};
 
 #[cfg(test)]

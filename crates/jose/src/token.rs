@@ -1,8 +1,10 @@
 //! Reading a compact JWS before any cryptography: RFC 7515 section 7.1.
 
+use crate::header::LastHeader;
 use crate::{Fault, Header, base64url};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use tape::{Bounds, Kind, Node, Tape};
 
 /// Largest token read, in bytes: twice what common servers take as one header field.
@@ -10,7 +12,7 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A token as it came: nothing in it has been proven.
 pub struct Unverified<'a> {
-    header: Header,
+    header: Arc<Header>,
     payload: Tape,
     signing_input: &'a str,
     signature: Vec<u8>,
@@ -22,6 +24,14 @@ pub struct Unverified<'a> {
 /// [`Fault::Malformed`], [`Fault::TooLarge`], [`Fault::DuplicateMember`], [`Fault::AlgNone`],
 /// [`Fault::AlgNotAllowed`] for algorithms that do not exist here, [`Fault::CritUnsupported`].
 pub fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
+    parse_after(token, &mut LastHeader::default())
+}
+
+/// Reads a token without any key, and its header only if it is another than the `last` one.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn parse_after<'a>(token: &'a str, last: &mut LastHeader) -> Result<Unverified<'a>, Fault> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Fault::TooLarge);
     }
@@ -30,7 +40,7 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
     if payload.contains('.') {
         return Err(Fault::Malformed);
     }
-    let header = Header::decode(header)?;
+    let header = last.read(header)?;
     let payload = base64url::decode(payload).ok_or(Fault::Malformed)?;
     let signature = base64url::decode(signature).ok_or(Fault::Malformed)?;
     let bounds = Bounds { depth: 16, values: 4_000, members: 256, items: 2_000, ..Bounds::default() };
@@ -39,7 +49,7 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, Fault> {
         return Err(Fault::Malformed);
     }
     // RFC 7493 section 2.2: what no double holds is read differently by different readers, or by none.
-    if payload.values().filter_map(Node::as_number).any(|number| number.as_f64().is_none()) {
+    if !payload.values().filter_map(Node::as_number).all(|number| number.is_finite()) {
         return Err(Fault::Malformed);
     }
     Ok(Unverified { header, payload, signing_input, signature })

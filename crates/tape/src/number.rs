@@ -1,5 +1,8 @@
 //! Numbers of RFC 8259 section 6, kept as written.
 
+/// The greatest double has 309 digits before its point.
+const MOST_DIGITS: usize = 308;
+
 /// A number as written. Nothing is rounded until asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
@@ -33,6 +36,14 @@ impl<'a> Number<'a> {
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         self.text.parse().ok().filter(|value: &f64| value.is_finite())
+    }
+
+    /// Whether a double holds the value, rounded: [`Number::as_f64`] gives one.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        // Without an exponent the value is below ten to the number of its digits.
+        let small = self.text.len() <= MOST_DIGITS && !self.text.contains(['e', 'E']);
+        small || self.as_f64().is_some()
     }
 
     /// Whether the value is an integer mathematically: `1`, `1.0`, `1e2`, `10e-1` are, `1.5` and `1e-1` are not.

@@ -452,8 +452,9 @@ fn threat_17_a_remembered_token_still_expires() {
     };
     let gateway = Gateway::with(&setup, &upstream.url());
     let token = mint.token(&set(claims(&issuer.url()), "exp", json!(now() + 3)).to_string());
-    assert_eq!(gateway.call(get_as("/secret", &token)).status, 200);
-    assert_eq!(gateway.call(get_as("/secret", &token)).status, 200);
+    for _ in 0..3 {
+        assert_eq!(gateway.call(get_as("/secret", &token)).status, 200);
+    }
     let expired = until(15, || {
         let reply = gateway.call(get_as("/secret", &token));
         (reply.status != 200).then_some(reply)
@@ -574,7 +575,9 @@ fn threat_19_keys_rotate_and_the_old_ones_are_void() {
     let upstream = Recorder::start();
     let gateway = behind(&[("one", &issuer)], &upstream);
     let remembered = old.token(&claims(&issuer.url()).to_string());
-    assert_eq!(gateway.call(get_as("/secret", &remembered)).status, 200);
+    for _ in 0..2 {
+        assert_eq!(gateway.call(get_as("/secret", &remembered)).status, 200);
+    }
     issuer.publish(key_set(&[&new]));
     let reply = gateway.call(get_as("/secret", &new.token(&claims(&issuer.url()).to_string())));
     assert_eq!(reply.status, 200, "the first call with the new key: {}", reply.text());

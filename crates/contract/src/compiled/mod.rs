@@ -14,6 +14,7 @@
 //! a check has become long: alternatives within alternatives stay linear.
 
 mod build;
+mod names;
 mod narrowing;
 mod number;
 mod object;

@@ -1,10 +1,9 @@
 //! Objects: `properties`, `required`, `additionalProperties`, `minProperties`, `maxProperties`, `unevaluatedProperties`.
 
-use std::cmp::Ordering;
-
 use tape::{Name, Node};
 
 use super::Schema;
+use super::names::{self, Names};
 use crate::schemas::Library;
 
 /// Required names that one word counts; further ones are looked up one by one.
@@ -22,8 +21,8 @@ pub(super) struct Property {
 /// What an object must look like.
 #[derive(Debug)]
 pub(super) struct Members {
-    /// In the order of [`order`].
     properties: Vec<Property>,
+    names: Names,
     /// Bits that must all have been met.
     counted: u64,
     /// Required names that are no property, or beyond the counted ones.
@@ -49,13 +48,15 @@ impl Members {
         let Parts { properties, mut required, additional, unevaluated, least, most } = parts;
         let mut properties: Vec<Property> =
             properties.into_iter().map(|(name, schema)| Property { name, schema, bit: 0 }).collect();
-        properties.sort_by(|one, other| order(one, other.name.as_bytes()));
+        properties.sort_by(|one, other| names::order(one.name.as_bytes(), other.name.as_bytes()));
+        let list: Vec<&[u8]> = properties.iter().map(|property| property.name.as_bytes()).collect();
+        let names = Names::of(&list);
         let (mut counted, mut looked_up) = (0_u64, Vec::new());
         required.sort();
         required.dedup();
         for name in required {
             let bits = counted.count_ones() as usize;
-            match find(&properties, name.as_bytes()).and_then(|at| properties.get_mut(at)) {
+            match find(&names, &properties, name.as_bytes()).and_then(|at| properties.get_mut(at)) {
                 Some(property) if bits < COUNTED => {
                     property.bit = 1 << bits;
                     counted |= property.bit;
@@ -63,13 +64,13 @@ impl Members {
                 _ => looked_up.push(name),
             }
         }
-        Self { properties, counted, looked_up, additional, unevaluated, least, most }
+        Self { properties, names, counted, looked_up, additional, unevaluated, least, most }
     }
 
     fn find(&self, name: Name<'_>) -> Option<usize> {
         match name.plain() {
-            Some(bytes) => find(&self.properties, bytes),
-            None => find(&self.properties, name.text().as_bytes()),
+            Some(bytes) => find(&self.names, &self.properties, bytes),
+            None => find(&self.names, &self.properties, name.text().as_bytes()),
         }
     }
 
@@ -105,13 +106,10 @@ impl Members {
     }
 }
 
-fn find(properties: &[Property], name: &[u8]) -> Option<usize> {
-    properties.binary_search_by(|property| order(property, name)).ok()
-}
-
-/// Shorter names first: most comparisons end at the length.
-fn order(property: &Property, name: &[u8]) -> Ordering {
-    property.name.len().cmp(&name.len()).then_with(|| property.name.as_bytes().cmp(name))
+fn find(names: &Names, properties: &[Property], name: &[u8]) -> Option<usize> {
+    names.find(name, properties.len(), |at| {
+        properties.get(at).map(|property| property.name.as_bytes()).unwrap_or_default()
+    })
 }
 
 /// The members of one object that were evaluated, by their place in it.

@@ -82,7 +82,8 @@ impl Import<'_> {
         let readable_only = has_schema && !range.is_exact() && !self.is_bytes(&schema);
         let media_type = media_type.to_owned();
         let kind = range.is_exact().then_some(kind);
-        MediaRules { range, kind, media_type, checker, shape, encodings, has_schema, readable_only }
+        let plain = range.is_exact() && !media_type.contains(';');
+        MediaRules { plain, range, kind, media_type, checker, shape, encodings, has_schema, readable_only }
     }
 
     /// Whether a schema says no more than that there are bytes.

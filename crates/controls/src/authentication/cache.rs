@@ -5,6 +5,10 @@
 //! keys are the same as when it was verified ([`Hit::generation`]). Sender binding and revocation are never cached: they
 //! are not the token's own.
 //!
+//! A token is remembered when it is verified for the second time; of the first, a hash stays. Tokens that are used once (minted
+//! for each call, or by who wants the table full) then neither cost the memory nor push out those in use; what CDNs call
+//! cache-on-second-hit (Maggs and Sitaraman, "Algorithmic Nuggets in Content Delivery", 2015, section 4).
+//!
 //! The table is a set-associative one: [`WAYS`] places per hash, the oldest unused gives way, so every step is O(1) and
 //! the whole has a bound of entries and of bytes. It outlives reloads under [`engine::keyed`], one per core; its lock is
 //! only ever tried, and since nobody but its core uses it, it is always free.
@@ -63,6 +67,11 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Set {
     tags: [u64; WAYS],
+    /// The same of the entries: 0 where there is none.
+    until: [u64; WAYS],
+    /// Hashes of tokens that were verified once, the oldest gives way.
+    once: [u64; WAYS],
+    next: usize,
     entries: [Option<Box<Entry>>; WAYS],
     hand: usize,
 }
@@ -142,7 +151,7 @@ impl TokenCache {
         let hash = self.hash(token);
         let mut sets = self.sets.try_lock()?;
         let set = sets.get_mut(place(hash))?;
-        for (tag, slot) in set.tags.iter_mut().zip(&mut set.entries) {
+        for (way, (tag, slot)) in set.tags.iter_mut().zip(&mut set.entries).enumerate() {
             if *tag != hash {
                 continue;
             }
@@ -155,13 +164,16 @@ impl TokenCache {
                 return Some(entry.hit.clone());
             }
             (*tag, *slot) = (0, None);
+            if let Some(until) = set.until.get_mut(way) {
+                *until = 0;
+            }
             return None;
         }
         None
     }
 
-    /// Remembers a verified token.
-    pub fn insert(&self, verifier: &Arc<Identity>, token: &str, hit: Hit, now: u64) {
+    /// Remembers a verified token, when it is not the first time.
+    pub fn offer(&self, verifier: &Arc<Identity>, token: &str, hit: Hit, now: u64) {
         if token.len() > TOKEN_BYTES {
             return;
         }
@@ -171,22 +183,39 @@ impl TokenCache {
             sets.resize_with(SETS, Set::default);
         }
         let Some(set) = sets.get_mut(place(hash)) else { return };
+        if set.is_first(hash) {
+            return;
+        }
         let way = set.free(now);
-        let entry = Entry { token: token.into(), verifier: Arc::clone(verifier), hit, used: false };
-        if let (Some(tag), Some(slot)) = (set.tags.get_mut(way), set.entries.get_mut(way)) {
-            *tag = hash;
-            if slot.replace(Box::new(entry)).is_some_and(|old| old.hit.until > now) {
+        let (until, token) = (hit.until, token.into());
+        let entry = Box::new(Entry { token, verifier: Arc::clone(verifier), hit, used: false });
+        if let (Some(tag), Some(slot), Some(ends)) =
+            (set.tags.get_mut(way), set.entries.get_mut(way), set.until.get_mut(way))
+        {
+            if *ends > now {
                 self.counts.evicted.fetch_add(1, Ordering::Relaxed);
             }
+            (*tag, *slot, *ends) = (hash, Some(entry), until);
         }
     }
 }
 
 impl Set {
+    /// Whether no token of this hash was verified lately; it was now.
+    fn is_first(&mut self, hash: u64) -> bool {
+        if self.once.contains(&hash) {
+            return false;
+        }
+        if let Some(place) = self.once.get_mut(self.next) {
+            *place = hash;
+        }
+        self.next = (self.next + 1) % WAYS;
+        true
+    }
+
     /// A place that is free, over, or unused since the hand last came by (CLOCK).
     fn free(&mut self, now: u64) -> usize {
-        let over = |entry: &Option<Box<Entry>>| entry.as_ref().is_none_or(|entry| entry.hit.until <= now);
-        if let Some(way) = self.entries.iter().position(over) {
+        if let Some(way) = self.until.iter().position(|until| *until <= now) {
             return way;
         }
         for _ in 0..WAYS {
@@ -232,14 +261,31 @@ mod tests {
         let (one, two) = (Identity::of(&keyed, "one"), Identity::of(&keyed, "two"));
         let tail = "s".repeat(HASHED);
         let (token, other) = (format!("a.{tail}"), format!("b.{tail}"));
-        cache.insert(&one, &token, hit(100), 0);
+        cache.offer(&one, &token, hit(100), 0);
+        assert!(cache.find(&one, &token, |_| true).is_none(), "verified once only");
+        cache.offer(&one, &token, hit(100), 0);
         assert!(cache.find(&one, &token, |_| true).is_some());
         // Same place, since the signature is the same: still not the same token.
         assert!(cache.find(&one, &other, |_| true).is_none());
         assert!(cache.find(&two, &token, |_| true).is_none());
         assert!(cache.find(&one, &token, |_| false).is_none());
         assert!(cache.find(&one, &token, |_| true).is_none(), "what was void is forgotten");
-        assert_eq!(cache.counts(), CacheCounts { hits: 1, misses: 4, evicted: 0 });
+        assert_eq!(cache.counts(), CacheCounts { hits: 1, misses: 5, evicted: 0 });
+    }
+
+    #[test]
+    fn tokens_that_are_used_once_push_nobody_out() {
+        let (keyed, cache) = (Keyed::default(), TokenCache::default());
+        let verifier = Identity::of(&keyed, "one");
+        (0..2).for_each(|_| cache.offer(&verifier, "t.mine", hit(100), 0));
+        for n in 0..bounds::TOKENS * 4 {
+            cache.offer(&verifier, &format!("t.{n}"), hit(100), 0);
+        }
+        assert!(cache.find(&verifier, "t.mine", |_| true).is_some());
+        assert_eq!(
+            cache.sets.lock().iter().map(|set| set.entries.iter().flatten().count()).sum::<usize>(),
+            1
+        );
     }
 
     #[test]
@@ -247,15 +293,16 @@ mod tests {
         let (keyed, cache) = (Keyed::default(), TokenCache::default());
         let verifier = Identity::of(&keyed, "one");
         let token = |n: usize| format!("t.{n}");
-        cache.insert(&verifier, &token(0), hit(100), 0);
+        let twice = |token: &str| (0..2).for_each(|_| cache.offer(&verifier, token, hit(100), 0));
+        twice(&token(0));
         for n in 1..bounds::TOKENS * 4 {
             assert!(cache.find(&verifier, &token(0), |_| true).is_some(), "a token in use stays");
-            cache.insert(&verifier, &token(n), hit(100), 0);
+            twice(&token(n));
         }
         let held: usize = cache.sets.lock().iter().map(|set| set.entries.iter().flatten().count()).sum();
         assert!(held <= bounds::TOKENS && held > bounds::TOKENS / 2, "{held}");
         assert!(cache.counts().evicted > 0);
-        cache.insert(&verifier, &"x".repeat(TOKEN_BYTES + 1), hit(100), 0);
+        twice(&"x".repeat(TOKEN_BYTES + 1));
         assert!(cache.find(&verifier, &"x".repeat(TOKEN_BYTES + 1), |_| true).is_none());
     }
 }

@@ -170,6 +170,7 @@ pub struct CoreVerifier {
     identity: Arc<Identity>,
     keys: Vec<CoreKeys>,
     cache: Arc<TokenCache>,
+    last: RefCell<jose::LastHeader>,
     clock: Arc<dyn Clock>,
 }
 
@@ -191,6 +192,7 @@ impl CoreVerifier {
             verifier: Arc::clone(verifier),
             identity: Identity::of(&core.keyed, &verifier.settings),
             cache: TokenCache::of(&core.keyed, core.core),
+            last: RefCell::default(),
             clock: Arc::clone(&core.clock),
         }
     }
@@ -227,7 +229,7 @@ impl CoreVerifier {
     }
 
     fn verify(&self, token: &str, now: Tick, seconds: u64) -> Checked {
-        let parsed = match jose::parse(token) {
+        let parsed = match jose::parse_after(token, &mut self.last.borrow_mut()) {
             Ok(parsed) => parsed,
             Err(fault) => return Checked::Refused(fault.into()),
         };
@@ -279,7 +281,7 @@ impl CoreVerifier {
             from: facts.starts.saturating_sub(leeway),
             until: facts.expires.saturating_add(leeway),
         };
-        self.cache.insert(&self.identity, token, hit, seconds);
+        self.cache.offer(&self.identity, token, hit, seconds);
         Checked::Proven(principal)
     }
 }

@@ -152,16 +152,24 @@ const CLAIM_PREFIXES: &[&str] = &["grpc-metadata-", "x-auth-", "x-hasura-"];
 /// Credentials among what begins so.
 const CREDENTIALS: &[&str] = &["x-auth-token", "x-auth-key", "x-hasura-admin-secret"];
 
-/// A bit for each byte with which a listed name begins: most fields of a call are told apart by it.
-const FIRST: u128 = first(NAMES) | first(PREFIXES) | first(CLAIMS) | first(CLAIM_PREFIXES);
+/// For each first byte of a listed name, a bit for each byte that comes second: most fields of a call are told apart by it.
+static BEGIN: [u128; 128] = begin();
 
-const fn first(mut names: &[&str]) -> u128 {
-    let mut bits = 0;
-    while let Some((name, rest)) = names.split_first() {
-        if let Some((byte, _)) = name.as_bytes().split_first() {
-            bits |= 1 << (*byte & 127);
+const fn begin() -> [u128; 128] {
+    let mut bits = [0; 128];
+    let mut lists: &[&[&str]] = &[NAMES, PREFIXES, CLAIMS, CLAIM_PREFIXES];
+    while let Some((list, others)) = lists.split_first() {
+        let mut names = *list;
+        while let Some((name, rest)) = names.split_first() {
+            if let [one, two, ..] = name.as_bytes() {
+                let (_, from) = bits.split_at_mut((*one & 127) as usize);
+                if let Some((second, _)) = from.split_first_mut() {
+                    *second |= 1 << (*two & 127);
+                }
+            }
+            names = rest;
         }
-        names = rest;
+        lists = others;
     }
     bits
 }
@@ -184,7 +192,8 @@ pub(super) fn depends_on_contract(name: &str) -> bool {
 }
 
 fn may_be_listed(name: &str) -> bool {
-    name.as_bytes().first().is_some_and(|byte| FIRST >> (byte & 127) & 1 == 1)
+    let [one, two, ..] = name.as_bytes() else { return false };
+    BEGIN.get(usize::from(one & 127)).is_some_and(|second| second >> (two & 127) & 1 == 1)
 }
 
 fn is_claim(name: &str) -> bool {

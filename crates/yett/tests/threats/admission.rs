@@ -55,7 +55,9 @@ fn a_failing_neighbor_locks_out_nobody_who_is_known() {
     let secret = |credential: &str| {
         get("/secret", &format!("{}Authorization: Bearer {credential}\r\n", from("203.0.113.1")))
     };
-    assert_eq!(gateway.call(secret(&alice)).status, 200);
+    for _ in 0..2 {
+        assert_eq!(gateway.call(secret(&alice)).status, 200);
+    }
     for _ in 0..2 {
         assert_eq!(gateway.call(secret("junk")).status, 401);
     }
