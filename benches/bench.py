@@ -222,7 +222,7 @@ class Bench:
             rows.append(shown)
         return {
             "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
-            "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no") == "",
+            "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence") == "",
             "rounds": self.flags.rounds, "seconds": self.flags.seconds, "connections": self.flags.connections,
             "tokens": self.flags.tokens, "cold_tokens": self.flags.cold,
             "machine": {"kernel": platform.release(), "cpu": cpu_model(), "cores": len(cpus())},

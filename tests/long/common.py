@@ -284,7 +284,7 @@ def finish(name, flags, results, passed, misses=()):
     document = {
         "name": name,
         "commit": output("git", "rev-parse", "HEAD"),
-        "dirty": bool(output("git", "status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(output("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence")),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": {
             "cpus": os.cpu_count(), "kernel": platform.release(), "rustc": output("rustc", "--version"),
