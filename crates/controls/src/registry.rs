@@ -8,6 +8,7 @@ pub mod admission;
 pub mod authentication;
 pub mod authorization;
 pub mod bodies;
+pub mod content;
 pub mod cors;
 pub mod forwarding;
 pub mod inspection;
@@ -109,6 +110,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(validation::compile),
     },
     Entry {
+        name: "content",
+        section: section(content::schema, content::check_section),
+        gateway: None,
+        operation: Some(content::compile),
+    },
+    Entry {
         name: "inspection",
         section: Some(Section {
             schema: inspection::schema,
@@ -187,6 +194,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::Body,
         "on the tape that bodies made; what is undeclared is gone before anything later reads",
+    ),
+    place(
+        "content",
+        Stage::Body,
+        "on the bytes that go upstream; what the contract does not want need not be looked into",
     ),
     place(
         "inspection",
@@ -288,7 +300,8 @@ mod tests {
             assert!(head(earlier) < head(later), "{earlier} before {later}");
         }
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
-        assert!(at("validation", Stage::Body) < at("inspection", Stage::Body));
+        assert!(at("validation", Stage::Body) < at("content", Stage::Body));
+        assert!(at("content", Stage::Body) < at("inspection", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
     }

@@ -115,6 +115,10 @@ codes! {
     BODY_MALFORMED = "body_malformed", 400, Client, "the body is malformed";
     /// The body is deeper, wider or longer inside than the bounds.
     BODY_OUT_OF_BOUNDS = "body_out_of_bounds", 400, Client, "the body exceeds structural bounds";
+    /// The body is something else than its media type or its name says.
+    CONTENT_MISMATCH = "content_mismatch", 415, Client, "the content is not what it is said to be";
+    /// The body has parts of a kind that is not accepted: document types, entities, comments.
+    CONTENT_FORBIDDEN = "content_forbidden", 400, Client, "the body has parts that are not accepted here";
     /// The body violates the contract.
     BODY_INVALID = "body_invalid", 400, Client, "the body violates the contract";
     /// Inspection takes the call for an attack.

@@ -218,6 +218,7 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/compile/src/api.rs", "metadata", "its documents are mounted beside the APIs they describe"),
         ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
         ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
+        ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
         ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
         ("crates/spec/src/sugar.rs", "authentication", "a key of the document's own, not a section"),
         (

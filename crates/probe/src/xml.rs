@@ -1,0 +1,391 @@
+//! XML (XML 1.0, fifth edition; Namespaces in XML 1.0) within bounds, in one pass that keeps nothing but the names of open
+//! elements.
+//!
+//! There are no document types, so no entities but the five that XML has built in and characters by number: what XXE and entity
+//! bombs are made of is refused before anything is expanded. Texts are UTF-8; another encoding, by byte order mark or by
+//! declaration, is refused, since two readers would read two documents.
+
+use std::fmt;
+
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+/// Upper bounds, each inclusive. Lengths are in bytes as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Elements inside each other.
+    pub depth: usize,
+    /// Elements in all.
+    pub elements: usize,
+    /// Attributes of one element, namespace declarations not counted.
+    pub attributes: usize,
+    /// Bytes of a name, with its prefix.
+    pub name: usize,
+    /// Bytes of an attribute's value.
+    pub value: usize,
+    /// Bytes of a run of text, CDATA and references included, up to the next tag.
+    pub text: usize,
+    /// Namespace declarations of one element.
+    pub namespaces: usize,
+    /// Bytes of a namespace's name.
+    pub namespace: usize,
+    /// Bytes of a comment; `None` refuses comments.
+    pub comment: Option<usize>,
+    /// Whether processing instructions are accepted.
+    pub instructions: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            depth: 64,
+            elements: 100_000,
+            attributes: 64,
+            name: 256,
+            value: 64 * 1024,
+            text: 1024 * 1024,
+            namespaces: 32,
+            namespace: 1024,
+            comment: None,
+            instructions: false,
+        }
+    }
+}
+
+/// What is wrong with a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// Not well-formed.
+    Syntax,
+    /// Not UTF-8, or said to be something else.
+    Encoding,
+    /// Not version 1.0.
+    Version,
+    /// A document type.
+    DocumentType,
+    /// A reference to an entity that XML does not have built in.
+    Entity,
+    /// A comment.
+    Comment,
+    /// A processing instruction.
+    Instruction,
+    /// [`Bounds::depth`].
+    Depth,
+    /// [`Bounds::elements`].
+    Elements,
+    /// [`Bounds::attributes`].
+    Attributes,
+    /// [`Bounds::name`].
+    Name,
+    /// [`Bounds::value`].
+    Value,
+    /// [`Bounds::text`].
+    Text,
+    /// [`Bounds::namespaces`].
+    Namespaces,
+    /// [`Bounds::namespace`].
+    Namespace,
+    /// [`Bounds::comment`].
+    CommentLength,
+}
+
+impl What {
+    /// Whether a bound was exceeded.
+    #[must_use]
+    pub const fn is_bound(self) -> bool {
+        matches!(
+            self,
+            What::Depth
+                | What::Elements
+                | What::Attributes
+                | What::Name
+                | What::Value
+                | What::Text
+                | What::Namespaces
+                | What::Namespace
+                | What::CommentLength
+        )
+    }
+
+    /// Whether it is XML, but of a kind that is not accepted.
+    #[must_use]
+    pub const fn is_forbidden(self) -> bool {
+        matches!(self, What::DocumentType | What::Entity | What::Comment | What::Instruction)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            What::Syntax => "the XML is not well-formed",
+            What::Encoding => "XML must be UTF-8",
+            What::Version => "XML must be of version 1.0",
+            What::DocumentType => "a document type is not accepted",
+            What::Entity => "entities other than the five that XML has built in are not accepted",
+            What::Comment => "comments are not accepted",
+            What::Instruction => "processing instructions are not accepted",
+            What::Depth => "elements are nested too deep",
+            What::Elements => "there are too many elements",
+            What::Attributes => "an element has too many attributes",
+            What::Name => "a name is too long",
+            What::Value => "the value of an attribute is too long",
+            What::Text => "a text is too long",
+            What::Namespaces => "an element declares too many namespaces",
+            What::Namespace => "the name of a namespace is too long",
+            What::CommentLength => "a comment is too long",
+        })
+    }
+}
+
+/// The first thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What it is.
+    pub what: What,
+    /// The open elements around it, as `/order/item`; the beginning of a long path.
+    pub path: String,
+    /// Bytes of the document before it, about.
+    pub offset: u64,
+}
+
+/// Longest path that is told, in bytes.
+const PATH: usize = 256;
+
+/// Checks a document.
+///
+/// # Errors
+/// The first fault in document order.
+pub fn check(document: &[u8], bounds: &Bounds) -> Result<(), Fault> {
+    let at_start = |what| Fault { what, path: String::new(), offset: 0 };
+    let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
+    let Ok(text) = std::str::from_utf8(document) else { return Err(at_start(What::Encoding)) };
+    // XML 1.0 section 2.2: these are no characters of XML, not even by reference.
+    if text.bytes().any(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+        return Err(at_start(What::Syntax));
+    }
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_end_names = true;
+    reader.config_mut().check_comments = true;
+    let mut walk = Walk { bounds, open: Vec::new(), elements: 0, roots: 0, run: 0, first: true };
+    loop {
+        let event = reader.read_event();
+        let stepped = match event {
+            Ok(Event::Eof) => return walk.end().map_err(|what| walk.fault(what, reader.buffer_position())),
+            Ok(event) => walk.step(event),
+            Err(_) => Err(What::Syntax),
+        };
+        stepped.map_err(|what| walk.fault(what, reader.buffer_position()))?;
+    }
+}
+
+struct Walk<'a> {
+    bounds: &'a Bounds,
+    /// Names of the open elements.
+    open: Vec<String>,
+    elements: usize,
+    roots: usize,
+    /// Bytes of text since the last tag.
+    run: usize,
+    first: bool,
+}
+
+impl Walk<'_> {
+    fn fault(&self, what: What, offset: u64) -> Fault {
+        let mut path = String::new();
+        for name in &self.open {
+            if path.len() + name.len() >= PATH {
+                path.push_str("/…");
+                break;
+            }
+            path.push('/');
+            path.push_str(name);
+        }
+        Fault { what, path, offset }
+    }
+
+    fn end(&self) -> Result<(), What> {
+        if self.open.is_empty() && self.roots == 1 { Ok(()) } else { Err(What::Syntax) }
+    }
+
+    fn step(&mut self, event: Event<'_>) -> Result<(), What> {
+        let first = std::mem::replace(&mut self.first, false);
+        match event {
+            Event::Start(start) => {
+                self.start(&start)?;
+                self.open.push(start.name().as_ref().to_owned());
+                Ok(())
+            }
+            Event::Empty(start) => self.start(&start),
+            Event::End(_) => {
+                self.run = 0;
+                self.open.pop().map(|_| ()).ok_or(What::Syntax)
+            }
+            Event::Text(text) => self.text(text.as_bytes(), false),
+            Event::CData(text) => self.text(text.as_bytes(), true),
+            Event::GeneralRef(reference) => {
+                if self.open.is_empty() {
+                    return Err(What::Syntax);
+                }
+                reference_is_known(reference.as_bytes())?;
+                self.text(reference.as_bytes(), true)
+            }
+            Event::DocType(_) => Err(What::DocumentType),
+            Event::Comment(comment) => match self.bounds.comment {
+                None => Err(What::Comment),
+                Some(most) if comment.len() > most => Err(What::CommentLength),
+                Some(_) => Ok(()),
+            },
+            Event::PI(_) if self.bounds.instructions => Ok(()),
+            Event::PI(_) => Err(What::Instruction),
+            Event::Decl(declaration) => {
+                if !first {
+                    return Err(What::Syntax);
+                }
+                declared(&declaration)
+            }
+            Event::Eof => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &[u8], marked: bool) -> Result<(), What> {
+        if self.open.is_empty() && (marked || !text.iter().all(u8::is_ascii_whitespace)) {
+            return Err(What::Syntax);
+        }
+        // XML 1.0 section 2.4: `]]>` does not stand in text.
+        if !marked && memchr::memmem::find(text, b"]]>").is_some() {
+            return Err(What::Syntax);
+        }
+        self.run = self.run.saturating_add(text.len());
+        if self.run > self.bounds.text { Err(What::Text) } else { Ok(()) }
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), What> {
+        self.run = 0;
+        self.elements += 1;
+        if self.open.is_empty() {
+            self.roots += 1;
+            if self.roots > 1 {
+                return Err(What::Syntax);
+            }
+        }
+        if self.open.len() >= self.bounds.depth {
+            return Err(What::Depth);
+        }
+        if self.elements > self.bounds.elements {
+            return Err(What::Elements);
+        }
+        self.name(start.name().as_ref())?;
+        self.attributes(start)
+    }
+
+    fn name(&self, name: &str) -> Result<(), What> {
+        if name.len() > self.bounds.name {
+            return Err(What::Name);
+        }
+        if is_name(name) { Ok(()) } else { Err(What::Syntax) }
+    }
+
+    fn attributes(&self, start: &BytesStart<'_>) -> Result<(), What> {
+        let (mut attributes, mut namespaces) = (0, 0);
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|_| What::Syntax)?;
+            let (name, value) = (attribute.key.as_ref(), attribute.value.as_bytes());
+            self.name(name)?;
+            if name == "xmlns" || name.starts_with("xmlns:") {
+                namespaces += 1;
+                if namespaces > self.bounds.namespaces {
+                    return Err(What::Namespaces);
+                }
+                if value.len() > self.bounds.namespace {
+                    return Err(What::Namespace);
+                }
+            } else {
+                attributes += 1;
+                if attributes > self.bounds.attributes {
+                    return Err(What::Attributes);
+                }
+                if value.len() > self.bounds.value {
+                    return Err(What::Value);
+                }
+            }
+            value_is_well_formed(value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Letters, digits and what else names have (XML 1.0 section 2.3, its ranges beyond ASCII taken as they come), with at most one
+/// colon, not at an end.
+fn is_name(name: &str) -> bool {
+    let start = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
+    let rest = |c: char| start(c) || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let mut parts = name.split(':');
+    let part = |part: &str| part.starts_with(start) && part.chars().all(rest);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(local), None, _) => part(local),
+        (Some(prefix), Some(local), None) => part(prefix) && part(local),
+        _ => false,
+    }
+}
+
+/// Of `<?xml … ?>`: version 1.0 in UTF-8, where it says.
+fn declared(text: &str) -> Result<(), What> {
+    let said = |key: &str| {
+        let (_, after) = text.split_once(key)?;
+        let after = after.trim_start().strip_prefix('=')?.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        after.get(1..)?.split(quote).next()
+    };
+    match said("version") {
+        None => return Err(What::Syntax),
+        Some("1.0") => {}
+        Some(_) => return Err(What::Version),
+    }
+    let utf8 =
+        |encoding: &str| ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known));
+    match said("encoding") {
+        None if text.contains("encoding") => Err(What::Syntax),
+        Some(encoding) if !utf8(encoding) => Err(What::Encoding),
+        _ => Ok(()),
+    }
+}
+
+/// XML 1.0 section 2.3, `AttValue`: no `<`, and `&` only as a reference.
+fn value_is_well_formed(value: &[u8]) -> Result<(), What> {
+    if value.contains(&b'<') {
+        return Err(What::Syntax);
+    }
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'&', rest) {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let end = memchr::memchr(b';', rest).ok_or(What::Syntax)?;
+        reference_is_known(rest.get(..end).unwrap_or_default())?;
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// One of the five entities, or a character of XML by its number (XML 1.0 section 4.1).
+fn reference_is_known(name: &[u8]) -> Result<(), What> {
+    if [&b"lt"[..], b"gt", b"amp", b"quot", b"apos"].contains(&name) {
+        return Ok(());
+    }
+    let Some(number) = name.strip_prefix(b"#") else { return Err(What::Entity) };
+    let (digits, radix) = match number.strip_prefix(b"x") {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    let code = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| plain)
+        .and_then(|text| u32::from_str_radix(text, radix).ok());
+    match code.and_then(char::from_u32) {
+        Some('\t' | '\n' | '\r') => Ok(()),
+        Some(c) if c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') => Ok(()),
+        _ => Err(What::Syntax),
+    }
+}
+
+#[cfg(test)]
+mod tests;
