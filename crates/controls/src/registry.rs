@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod limits;
 pub mod metadata;
 pub mod options;
+pub mod uploads;
 pub mod validation;
 
 // What several controls need lies beside them.
@@ -116,6 +117,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(content::compile),
     },
     Entry {
+        name: "uploads",
+        section: section(uploads::schema, uploads::check_section),
+        gateway: None,
+        operation: Some(uploads::compile),
+    },
+    Entry {
         name: "inspection",
         section: Some(Section {
             schema: inspection::schema,
@@ -199,6 +206,11 @@ pub static ORDER: &[Place] = &[
         "content",
         Stage::Body,
         "on the bytes that go upstream; what the contract does not want need not be looked into",
+    ),
+    place(
+        "uploads",
+        Stage::Body,
+        "a scanner elsewhere is asked last of those that look for what is wrong with the body's form",
     ),
     place(
         "inspection",
@@ -301,7 +313,8 @@ mod tests {
         }
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
         assert!(at("validation", Stage::Body) < at("content", Stage::Body));
-        assert!(at("content", Stage::Body) < at("inspection", Stage::Body));
+        assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
+        assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
     }

@@ -35,7 +35,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 3, entries: 1000, bytes: 64 * 1024 * 1024, ratio: 100 }
+        Self { depth: 3, entries: 1000, bytes: 64 * 1024 * 1024, ratio: 200 }
     }
 }
 

@@ -290,6 +290,11 @@ pub fn named(name: &str) -> Option<Kind> {
     ROWS.iter().find(|row| row.name == name).map(|row| row.kind)
 }
 
+/// All kinds.
+pub fn all() -> impl Iterator<Item = Kind> {
+    ROWS.iter().map(|row| row.kind)
+}
+
 /// All kinds by which a media type is known.
 pub fn of_media_type(media_type: &str) -> impl Iterator<Item = Kind> {
     ROWS.iter().filter(move |row| row.media.contains(&media_type)).map(|row| row.kind)

@@ -64,7 +64,9 @@ enum Carries {
 /// Whether an answer is there to its end, or will never be one.
 #[must_use]
 pub fn is_whole(answer: &[u8]) -> bool {
-    !matches!(parse(answer), Err(Fault::Short))
+    // Every whole one ends so; a long one is not parsed again with each piece of it that arrives.
+    let may_be = answer.ends_with(b"\r\n\r\n") || (answer.len() > HEAD && !has_head(answer));
+    may_be && !matches!(parse(answer), Err(Fault::Short))
 }
 
 /// What is said of `bytes`, which were sent by [`reqmod`].
@@ -94,6 +96,11 @@ pub fn read(answer: &[u8]) -> Result<Answer, String> {
     })
 }
 
+/// Whether a head ends within its bound.
+fn has_head(answer: &[u8]) -> bool {
+    memchr::memmem::find(answer.get(..answer.len().min(HEAD)).unwrap_or_default(), b"\r\n\r\n").is_some()
+}
+
 enum Fault {
     Short,
     Malformed,
@@ -110,13 +117,17 @@ fn parse(answer: &[u8]) -> Result<Answer, Fault> {
     let status = lines.next().and_then(|line| line.strip_prefix("ICAP/1.0 ")).and_then(|rest| rest.get(..3));
     let status: u16 = status.and_then(|status| status.parse().ok()).ok_or(Fault::Malformed)?;
     let (mut tag, mut found, mut encapsulated) = (None, None, None);
-    for line in lines {
+    // Lines that begin with a blank go on with the field before (RFC 822), as c-icap's lists of findings do; the first says enough.
+    for line in lines.filter(|line| !line.starts_with([' ', '\t'])) {
         let (name, value) = line.split_once(':').ok_or(Fault::Malformed)?;
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
             "istag" => tag = Some(plain(value.trim_matches('"'))),
             "x-infection-found" => found = Some(threat(value)),
-            "x-virus-id" | "x-violations-found" => found = found.or_else(|| Some(plain(value))),
+            "x-virus-id" => found = found.or_else(|| Some(plain(value))),
+            "x-violations-found" if value != "0" => {
+                found = found.or_else(|| Some(String::from("violations")))
+            }
             "encapsulated" => encapsulated = Some(value.to_owned()),
             _ => {}
         }

@@ -47,6 +47,16 @@ fn verdicts_are_read_strictly() {
             ),
             found("Eicar-Test"),
         ),
+        (
+            answer(
+                &format!(
+                    "200 OK\nX-Infection-Found: Type=0; Resolution=2; Threat=Test.A;\nX-Violations-Found: 1\n\t-\n\tTest.A\n\t0\n\t0\n\
+                     Encapsulated: {response}"
+                ),
+                &format!("{RESPONSE}1\r\nx\r\n0\r\n\r\n"),
+            ),
+            found("Test.A"),
+        ),
         (answer("204 No\nX-Virus-ID: Bad\u{7}Thing", ""), found("BadThing")),
         (answer("200 OK\nEncapsulated: res-hdr=0, null-body=19", RESPONSE), found("unnamed")),
     ];
@@ -76,7 +86,7 @@ fn verdicts_are_read_strictly() {
     ] {
         assert!(said(&bad, b"file").is_err(), "{}", bad.escape_ascii());
     }
-    let endless = vec![b'a'; HEAD];
+    let endless = vec![b'a'; HEAD + 1];
     assert!(is_whole(&endless) && read(&endless).is_err());
 }
 
