@@ -12,6 +12,7 @@ pub mod content;
 pub mod cors;
 pub mod forwarding;
 pub mod inspection;
+pub mod leaks;
 pub mod limits;
 pub mod metadata;
 pub mod options;
@@ -132,6 +133,12 @@ pub static CONTROLS: &[Entry] = &[
         gateway: None,
         operation: Some(inspection::compile),
     },
+    Entry {
+        name: "leaks",
+        section: section(leaks::schema, leaks::check_section),
+        gateway: None,
+        operation: Some(leaks::compile),
+    },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
 ];
 
@@ -192,6 +199,11 @@ pub static ORDER: &[Place] = &[
         "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
     ),
     place(
+        "leaks",
+        Stage::Head,
+        "only asks the upstream for an answer that can be read: refuses nothing, so after all that do",
+    ),
+    place(
         "forwarding",
         Stage::Head,
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
@@ -241,6 +253,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
+    ),
+    place(
+        "leaks",
+        Stage::ResponseBody,
+        "after validation, since it may overwrite secrets; what it withholds need not be inspected",
     ),
     place("inspection", Stage::ResponseBody, "last: the answer as the client would get it"),
 ];

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod kind;
+pub mod leak;
 pub mod office;
 pub mod polyglot;
 pub mod scanner;

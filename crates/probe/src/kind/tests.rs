@@ -1,3 +1,4 @@
+use super::signs::PREFIXES;
 use super::*;
 
 #[test]
