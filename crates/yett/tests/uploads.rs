@@ -67,6 +67,8 @@ fn cases() -> Vec<Case> {
             .twin(upload("a.jpg", b"\xff\xd8\xff\xe0")),
         case("program as bytes", raw("application/octet-stream", b"MZ\x90\0\x03\0"), refused())
             .twin(raw("application/octet-stream", b"\x01\x02\x03\0")),
+        case("program as text", raw("text/plain", b"MZ\x90\0\x03\0"), refused())
+            .twin(raw("text/plain", "MZ and more")),
         case("two extensions", upload("a.php.jpg", b"\xff\xd8\xff\xe0"), refused())
             .twin(upload("a.b.jpg", b"\xff\xd8\xff\xe0")),
         case("picture with PHP", upload("a.png", &with_php), refused())

@@ -2,8 +2,8 @@
 //!
 //! # What a file is
 //!
-//! A part of a multipart body that has a file's name, or whose content is no text whatever it is called; and a whole body of a media
-//! type that is neither text nor anything with a syntax. Parts are split by the reader that `validation` uses.
+//! A part of a multipart body that has a file's name, or whose content is no text; and a whole body whose media type is neither one of
+//! text nor one with a syntax, or whose content is no text whatever is said of it. Parts are split by the reader that `validation` uses.
 //!
 //! # Checks
 //!
@@ -87,17 +87,19 @@ fn files(call: &Call) -> Result<Vec<File>, Box<Refusal>> {
             let message = "multipart bodies other than `multipart/form-data` cannot be looked into";
             Err(refuse(&codes::UPLOAD_REFUSED, message, "", message))
         }
-        MediaKind::Binary => {
+        said => {
             let kind = Kind::of(bytes);
-            Ok(vec![File {
+            // What is said to be text, or to have a syntax, and is neither, is a file that is called something else.
+            let plain = said != MediaKind::Binary && (kind.is_text() || kind == Kind::Empty);
+            let file = || File {
                 pointer: String::new(),
                 name: None,
                 declared: Some(declared),
                 bytes: bytes.clone(),
                 kind,
-            }])
+            };
+            Ok(if plain { Vec::new() } else { vec![file()] })
         }
-        MediaKind::Json | MediaKind::Form | MediaKind::Text | MediaKind::Opaque => Ok(Vec::new()),
     }
 }
 

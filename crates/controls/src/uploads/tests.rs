@@ -134,6 +134,11 @@ fn only_listed_types_are_accepted() {
         // No files.
         ("application/json", b"{}", "ok"),
         ("text/plain", b"x", "ok"),
+        // Called something else, they are files all the same.
+        ("text/plain", ELF, "upload_refused "),
+        ("application/json", ELF, "upload_refused "),
+        ("application/x-www-form-urlencoded", PNG, "content_mismatch "),
+        ("application/xml", PNG, "content_mismatch "),
         ("multipart/mixed; boundary=b", b"--b--", "upload_refused "),
         ("nonsense", b"x", "media_type_unsupported"),
     ] {
