@@ -178,18 +178,30 @@ impl Walk<'_> {
     }
 }
 
-/// Letters, digits and what else names have (XML 1.0 section 2.3, its ranges beyond ASCII taken as they come), with at most one
-/// colon, not at an end.
+/// A name (XML 1.0 section 2.3), with at most one colon, not at an end (Namespaces in XML section 4).
 fn is_name(name: &str) -> bool {
-    let start = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    let rest = |c: char| start(c) || c.is_ascii_digit() || matches!(c, '-' | '.');
     let mut parts = name.split(':');
-    let part = |part: &str| part.starts_with(start) && part.chars().all(rest);
+    let part = |part: &str| part.starts_with(starts_name) && part.chars().all(is_in_name);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(local), None, _) => part(local),
         (Some(prefix), Some(local), None) => part(prefix) && part(local),
         _ => false,
     }
+}
+
+/// `NameStartChar` without the colon.
+const fn starts_name(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | 'a'..='z' | '_'
+        | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}' | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}'
+        | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+}
+
+/// `NameChar` without the colon.
+const fn is_in_name(c: char) -> bool {
+    starts_name(c)
+        || matches!(c, '0'..='9' | '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
 
 /// Of `<?xml … ?>`: version 1.0 in UTF-8, where it says.

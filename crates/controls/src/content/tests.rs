@@ -248,7 +248,52 @@ fn what_cannot_be_read_is_refused() {
     }
 }
 
+/// JSON without escapes, of every kind of value.
+fn json_text() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof!["null|true|[1-9][0-9]{0,5}|-?0\\.[0-9]{1,4}", "\"[a-z]{0,8}\""];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let items = proptest::collection::vec(inner.clone(), 0..5);
+        let members = proptest::collection::btree_map("[a-z]{1,6}", inner, 0..5);
+        prop_oneof![
+            items.prop_map(|items| format!("[{}]", items.join(","))),
+            members.prop_map(|members| {
+                let members: Vec<String> =
+                    members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
 proptest! {
+    /// What is refused here is what a tape with the same bounds would not be made of.
+    #[test]
+    fn bounds_are_those_of_the_tape(text in json_text(), at in proptest::array::uniform7(0_u32..7)) {
+        let [depth, values, members, items, name, string, number] = at;
+        let bounds = tape::Bounds {
+            depth,
+            values: values * 5 + 1,
+            members,
+            items,
+            name_bytes: name,
+            string_bytes: string,
+            number_bytes: number,
+        };
+        let json = JsonSection {
+            depth: Some(depth),
+            values: Some(values * 5 + 1),
+            members: Some(members),
+            items: Some(items),
+            name: Some(size(name.into())),
+            string: Some(size(string.into())),
+            number: Some(size(number.into())),
+            ..JsonSection::default()
+        };
+        let section = ContentSection { json, ..ContentSection::default() };
+        let fits = tape::Tape::parse(text.clone().into(), &bounds).is_ok();
+        prop_assert_eq!(told(&section, "application/json", &text) == "ok", fits, "{}", text);
+    }
+
     /// A refusal never says what stood in the body; only names, as parts of pointers.
     #[test]
     fn values_are_not_told(secret in "[a-z]{12,20}") {

@@ -73,6 +73,9 @@ fn what_attacks_are_made_of_is_refused() {
         ("<a b='&'/>", What::Syntax),
         ("<1/>", What::Syntax),
         ("<a:b:c/>", What::Syntax),
+        ("<a\u{85}/>", What::Syntax),
+        ("<a\u{202e}b/>", What::Syntax),
+        ("<\u{b7}a/>", What::Syntax),
         ("<a>\u{1}</a>", What::Syntax),
         ("<a>]]></a>", What::Syntax),
     ] {
@@ -87,6 +90,7 @@ fn what_attacks_are_made_of_is_refused() {
 fn ordinary_documents_pass() {
     for document in [
         "<a/>",
+        "<\u{e9}t\u{e9}\u{b7}1 \u{540d}='x'/>",
         "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<a>x</a>\n",
         "<?xml version='1.0' encoding='US-ASCII' standalone='yes'?><a/>",
         "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body a='&lt;&#169;&#x20AC;'>é &amp; ü\
