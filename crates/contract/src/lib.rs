@@ -53,8 +53,8 @@ pub use model::{
     Api, KeyPlace, OnUndeclared, Open, Operation, Options, Requirement, Security, SecurityScheme, Server,
     Stats, Undeclared, Unenforced,
 };
-pub use multipart::MAX_PARTS;
-pub use query::MAX_PAIRS;
+pub use multipart::{MAX_PARTS, Part, parse as parse_multipart};
+pub use query::{Fault as PairsFault, MAX_PAIRS, Pair, pairs};
 pub use request::{ParameterInput, RequestRules, Stripped};
 pub use response::ResponseRules;
 pub use swagger::convert_swagger;

@@ -10,17 +10,24 @@ const MAX_HEADER: usize = 4096;
 
 /// One part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part<'a> {
-    pub(crate) name: String,
-    pub(crate) filename: Option<String>,
-    pub(crate) content_type: Option<ContentType>,
+pub struct Part<'a> {
+    /// Of the field.
+    pub name: String,
+    /// Of the file, when it is one.
+    pub filename: Option<String>,
+    /// What is said of its content.
+    pub content_type: Option<ContentType>,
     /// Other header fields, names in lower case: only those that the contract declares may pass.
-    pub(crate) others: Vec<(String, &'a str)>,
-    pub(crate) body: &'a [u8],
+    pub others: Vec<(String, &'a str)>,
+    /// Its content.
+    pub body: &'a [u8],
 }
 
-/// Splits a body; the error says what is expected.
-pub(crate) fn parse<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, &'static str> {
+/// Splits a body.
+///
+/// # Errors
+/// What is expected, when it is not there, or more than [`MAX_PARTS`] parts.
+pub fn parse<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, &'static str> {
     if !is_boundary(boundary) {
         return Err("the boundary must be one of RFC 2046");
     }

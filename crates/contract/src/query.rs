@@ -9,24 +9,31 @@ pub const MAX_PAIRS: usize = 1024;
 
 /// One `name=value`.
 #[derive(Debug, Clone)]
-pub(crate) struct Pair<'a> {
+pub struct Pair<'a> {
     /// In the raw text, without the separator.
-    pub(crate) range: Range<usize>,
-    pub(crate) name: String,
-    /// As written.
-    pub(crate) raw: &'a str,
+    pub range: Range<usize>,
     /// Decoded.
-    pub(crate) value: String,
+    pub name: String,
+    /// As written.
+    pub raw: &'a str,
+    /// Decoded.
+    pub value: String,
 }
 
 /// Why a text is not a list of pairs.
-pub(crate) enum Fault {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A malformed escape, a NUL, or no UTF-8.
     Encoding,
+    /// More than [`MAX_PAIRS`].
     TooMany,
 }
 
 /// Splits at `&`, decodes `%` and `+`. Empty pairs are skipped.
-pub(crate) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Fault> {
+///
+/// # Errors
+/// See [`Fault`].
+pub fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Fault> {
     let mut out = Vec::new();
     let mut start = 0;
     for piece in text.split('&') {

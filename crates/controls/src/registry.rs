@@ -8,12 +8,15 @@ pub mod admission;
 pub mod authentication;
 pub mod authorization;
 pub mod bodies;
+pub mod content;
 pub mod cors;
 pub mod forwarding;
 pub mod inspection;
+pub mod leaks;
 pub mod limits;
 pub mod metadata;
 pub mod options;
+pub mod uploads;
 pub mod validation;
 
 // What several controls need lies beside them.
@@ -109,6 +112,18 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(validation::compile),
     },
     Entry {
+        name: "content",
+        section: section(content::schema, content::check_section),
+        gateway: None,
+        operation: Some(content::compile),
+    },
+    Entry {
+        name: "uploads",
+        section: section(uploads::schema, uploads::check_section),
+        gateway: None,
+        operation: Some(uploads::compile),
+    },
+    Entry {
         name: "inspection",
         section: Some(Section {
             schema: inspection::schema,
@@ -117,6 +132,12 @@ pub static CONTROLS: &[Entry] = &[
         }),
         gateway: None,
         operation: Some(inspection::compile),
+    },
+    Entry {
+        name: "leaks",
+        section: section(leaks::schema, leaks::check_section),
+        gateway: None,
+        operation: Some(leaks::compile),
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
 ];
@@ -178,6 +199,11 @@ pub static ORDER: &[Place] = &[
         "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
     ),
     place(
+        "leaks",
+        Stage::Head,
+        "only asks the upstream for an answer that can be read: refuses nothing, so after all that do",
+    ),
+    place(
         "forwarding",
         Stage::Head,
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
@@ -187,6 +213,16 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::Body,
         "on the tape that bodies made; what is undeclared is gone before anything later reads",
+    ),
+    place(
+        "content",
+        Stage::Body,
+        "on the bytes that go upstream; what the contract does not want need not be looked into",
+    ),
+    place(
+        "uploads",
+        Stage::Body,
+        "a scanner elsewhere is asked last of those that look for what is wrong with the body's form",
     ),
     place(
         "inspection",
@@ -217,6 +253,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
+    ),
+    place(
+        "leaks",
+        Stage::ResponseBody,
+        "after validation, since it may overwrite secrets; what it withholds need not be inspected",
     ),
     place("inspection", Stage::ResponseBody, "last: the answer as the client would get it"),
 ];
@@ -288,7 +329,9 @@ mod tests {
             assert!(head(earlier) < head(later), "{earlier} before {later}");
         }
         assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
-        assert!(at("validation", Stage::Body) < at("inspection", Stage::Body));
+        assert!(at("validation", Stage::Body) < at("content", Stage::Body));
+        assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
+        assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
         let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
         assert_eq!(last, Some(head("forwarding")));
     }

@@ -115,6 +115,16 @@ codes! {
     BODY_MALFORMED = "body_malformed", 400, Client, "the body is malformed";
     /// The body is deeper, wider or longer inside than the bounds.
     BODY_OUT_OF_BOUNDS = "body_out_of_bounds", 400, Client, "the body exceeds structural bounds";
+    /// The body is something else than its media type or its name says.
+    CONTENT_MISMATCH = "content_mismatch", 415, Client, "the content is not what it is said to be";
+    /// The body has parts of a kind that is not accepted: document types, entities, comments.
+    CONTENT_FORBIDDEN = "content_forbidden", 400, Client, "the body has parts that are not accepted here";
+    /// A file in the body is of a kind, or has something in it, that is not accepted.
+    UPLOAD_REFUSED = "upload_refused", 403, Client, "the uploaded file is not accepted here";
+    /// A scanner takes a file in the body for malware.
+    UPLOAD_INFECTED = "upload_infected", 403, Client, "the uploaded file was taken for malware";
+    /// A scanner of uploads does not answer, or not with a verdict.
+    SCANNER_UNAVAILABLE = "scanner_unavailable", 503, Gateway, "uploads cannot be scanned at the moment";
     /// The body violates the contract.
     BODY_INVALID = "body_invalid", 400, Client, "the body violates the contract";
     /// Inspection takes the call for an attack.

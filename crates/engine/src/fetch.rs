@@ -52,6 +52,23 @@ impl FetchRequest {
     }
 }
 
+/// One exchange of bytes with a server that does not speak HTTP: all of ours, then its answer.
+#[derive(Debug, Clone)]
+pub struct DialogRequest {
+    /// `tcp://host:port`, or `unix:/path` of a socket.
+    pub address: String,
+    /// What is sent. The answer is read meanwhile: a server may refuse before it has read all.
+    pub send: Bytes,
+    /// Says that the answer is whole; without it, the answer ends with the connection.
+    pub is_whole: fn(&[u8]) -> bool,
+    /// To the last byte of the answer.
+    pub deadline: Duration,
+    /// Longest answer, in bytes.
+    pub max_bytes: usize,
+    /// Which addresses it may reach; a socket in the file system is reached as the operator says only.
+    pub reach: Reach,
+}
+
 /// What came back, whatever its status. Redirects are answers, never followed.
 #[derive(Debug, Clone)]
 pub struct FetchResponse {
@@ -97,6 +114,11 @@ impl fmt::Display for FetchError {
 pub trait Fetch: Send + Sync + fmt::Debug {
     /// Makes one call.
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>>;
+
+    /// Makes one exchange of bytes. What cannot, says so.
+    fn dialog(&self, request: DialogRequest) -> BoxFuture<'static, Result<Bytes, FetchError>> {
+        Box::pin(async move { Err(FetchError::Address(request.address)) })
+    }
 }
 
 /// Starts work on the side runtime.

@@ -158,6 +158,7 @@ fn tests_do_not_sleep() {
             ("crates/controls/src/authentication/keys/refresh.rs:run", asked),
             ("crates/controls/src/authentication/keys/refresh.rs:ticking", asked),
             ("crates/outbound/src/lib.rs:fetch", asked),
+            ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
             ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
             ("crates/proxy/src/plane.rs:drain", looks),
@@ -218,6 +219,7 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/compile/src/api.rs", "metadata", "its documents are mounted beside the APIs they describe"),
         ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
         ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
+        ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
         ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
         ("crates/spec/src/sugar.rs", "authentication", "a key of the document's own, not a section"),
         (

@@ -37,6 +37,22 @@ impl Target {
         Ok(Self { tls, host, port, path })
     }
 
+    /// A host and a port that are no URL.
+    pub(crate) fn plain(authority: &str) -> Result<Self, FetchError> {
+        let bad = |why: &str| FetchError::Url(why.to_owned());
+        let authority: http::uri::Authority =
+            authority.parse().map_err(|_| bad("it is not a host and a port"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("it carries a user name"));
+        }
+        let port = authority.port_u16().ok_or_else(|| bad("it has no port"))?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(bad("it has no host"));
+        }
+        Ok(Self { tls: false, host, port, path: String::new() })
+    }
+
     /// `host:port`, brackets around IPv6.
     pub(crate) fn authority(&self) -> String {
         if self.host.contains(':') {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use engine::fetch::{FetchError, FetchRequest, FetchResponse};
+use engine::fetch::{FetchError, FetchRequest, FetchResponse, Reach};
 use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
@@ -27,7 +27,7 @@ pub(crate) async fn run(
     target: &Target,
     request: FetchRequest,
 ) -> Result<FetchResponse, FetchError> {
-    let stream = connect(target, &request).await?;
+    let stream = connect(target, request.reach).await?;
     if !target.tls {
         return send(stream, target, request).await;
     }
@@ -41,9 +41,9 @@ pub(crate) async fn run(
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one way out")]
-async fn connect(target: &Target, request: &FetchRequest) -> Result<TcpStream, FetchError> {
+pub(crate) async fn connect(target: &Target, reach: Reach) -> Result<TcpStream, FetchError> {
     let mut last = FetchError::Address(String::from("no address"));
-    for address in target.resolve(request.reach).await? {
+    for address in target.resolve(reach).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = exchange_failed(&error),
@@ -109,7 +109,7 @@ async fn collect(mut body: Incoming, max_bytes: usize) -> Result<Bytes, FetchErr
     Ok(whole.freeze())
 }
 
-fn exchange_failed(error: &dyn std::error::Error) -> FetchError {
+pub(crate) fn exchange_failed(error: &dyn std::error::Error) -> FetchError {
     let mut text = error.to_string();
     if let Some(source) = error.source() {
         text.push_str(": ");

@@ -1,5 +1,5 @@
-//! The one way out for every call that Yett makes itself: key sets, discovery, later policy decision points, scanners
-//! and webhooks.
+//! The one way out for every call that Yett makes itself: key sets, discovery, scanners of uploads, later policy decision
+//! points and webhooks.
 //!
 //! What it promises: names are resolved first and the address is checked then, so that neither a redirect nor a name
 //! that changes its address leads inside (THREATS row 30); redirects are answers, never followed; every call has a
@@ -8,11 +8,13 @@
 
 mod address;
 mod breaker;
+mod dialog;
 mod exchange;
 
 use std::sync::Arc;
 
-use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+use bytes::Bytes;
+use engine::fetch::{DialogRequest, Fetch, FetchError, FetchRequest, FetchResponse};
 use engine::{BoxFuture, Clock};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -65,6 +67,24 @@ impl Fetch for Client {
             let exchange = exchange::run(&shared.tls, &target, request);
             let result = tokio::select! {
                 result = exchange => result,
+                () = deadline => Err(FetchError::Deadline),
+            };
+            shared.breaker.record(&key, !matches!(&result, Err(error) if is_hosts_fault(error)));
+            result
+        })
+    }
+
+    fn dialog(&self, request: DialogRequest) -> BoxFuture<'static, Result<Bytes, FetchError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let place = dialog::Place::parse(&request.address)?;
+            let key = request.address.clone();
+            if !shared.breaker.may_call(&key) {
+                return Err(FetchError::BreakerOpen);
+            }
+            let deadline = shared.clock.sleep(request.deadline);
+            let result = tokio::select! {
+                result = dialog::run(&place, request) => result,
                 () = deadline => Err(FetchError::Deadline),
             };
             shared.breaker.record(&key, !matches!(&result, Err(error) if is_hosts_fault(error)));

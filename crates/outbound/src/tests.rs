@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::*;
-use engine::fetch::Reach;
+use engine::fetch::{DialogRequest, Reach};
 use testkit::FakeClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -91,6 +91,95 @@ async fn a_failing_host_is_left_alone_and_tried_again() {
     assert!(matches!(call().await.unwrap_err(), FetchError::Exchange(_)));
     assert_eq!(call().await.unwrap_err(), FetchError::BreakerOpen);
     assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 6);
+}
+
+fn dialog(address: &str) -> DialogRequest {
+    DialogRequest {
+        address: address.to_owned(),
+        send: Bytes::from_static(b"hello"),
+        is_whole: |answer| answer.contains(&0),
+        deadline: Duration::from_secs(5),
+        max_bytes: 64,
+        reach: Reach::Operator,
+    }
+}
+
+#[tokio::test]
+async fn a_dialog_ends_when_the_answer_is_whole() {
+    let (client, _) = client();
+    let (url, hits) = canary(b"OK\0").await;
+    let address = url.replace("http://", "tcp://").replace("/keys", "");
+    assert_eq!(client.dialog(dialog(&address)).await.unwrap(), &b"OK\0"[..]);
+    let bytes = client.dialog(DialogRequest { is_whole: |_| false, ..dialog(&address) }).await.unwrap();
+    assert_eq!(bytes, &b"OK\0"[..], "the end of the connection ends the answer");
+    let small = client.dialog(DialogRequest { max_bytes: 2, ..dialog(&address) }).await;
+    assert_eq!(small.unwrap_err(), FetchError::TooLarge);
+    let before = hits.load(std::sync::atomic::Ordering::SeqCst);
+    let out_of_reach = client.dialog(DialogRequest { reach: Reach::PublicOnly, ..dialog(&address) }).await;
+    assert!(matches!(out_of_reach, Err(FetchError::Address(_))));
+    assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), before);
+}
+
+/// A server may answer before it has read all, and shut the connection on the rest.
+#[tokio::test]
+async fn what_a_server_says_before_it_has_read_all_counts() {
+    let (client, _) = client();
+    let (url, _) = canary(b"too long\0").await;
+    let address = url.replace("http://", "tcp://").replace("/keys", "");
+    let send = Bytes::from(vec![7; 8 * 1024 * 1024]);
+    assert_eq!(client.dialog(DialogRequest { send, ..dialog(&address) }).await.unwrap(), &b"too long\0"[..]);
+}
+
+#[tokio::test]
+async fn a_socket_in_the_file_system_is_the_operators() {
+    let (client, _) = client();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scanner");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"OK\0").await;
+        }
+    });
+    let address = format!("unix:{}", path.display());
+    assert_eq!(client.dialog(dialog(&address)).await.unwrap(), &b"OK\0"[..]);
+    let learned = client.dialog(DialogRequest { reach: Reach::PublicOnly, ..dialog(&address) }).await;
+    assert!(matches!(learned, Err(FetchError::Address(_))));
+    let nobody = client.dialog(dialog("unix:/nonexistent/socket")).await;
+    assert!(matches!(nobody, Err(FetchError::Exchange(_))));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up() {
+    let (client, clock) = client();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let call = client.dialog(dialog(&address));
+    let (result, ()) = tokio::join!(call, async {
+        let _held = listener.accept().await;
+        clock.advance(Duration::from_secs(6));
+    });
+    assert_eq!(result.unwrap_err(), FetchError::Deadline);
+}
+
+#[test]
+fn addresses_of_dialogs_are_read_strictly() {
+    for bad in [
+        "",
+        "tcp://",
+        "tcp://host",
+        "tcp://user@host:1",
+        "http://host:1",
+        "unix:relative",
+        "host:1",
+        "tcp://:1",
+    ] {
+        assert!(dialog::Place::parse(bad).is_err(), "{bad}");
+    }
+    for good in ["tcp://127.0.0.1:3310", "tcp://[::1]:3310", "tcp://clamd:3310", "unix:/run/clamav/clamd.ctl"]
+    {
+        assert!(dialog::Place::parse(good).is_ok(), "{good}");
+    }
 }
 
 #[test]

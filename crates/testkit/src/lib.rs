@@ -16,6 +16,7 @@
 pub mod call;
 pub mod clock;
 pub mod core;
+pub mod files;
 pub mod frames;
 pub mod mint;
 pub mod naive;

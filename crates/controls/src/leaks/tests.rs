@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engine::{Body, Call, Control, Verdict};
+use http::HeaderValue;
+use state::MemoryCells;
+use testkit::{CallBuilder, FakeClock, core, done};
+
+use super::{LeakWatch, OnLeak, Settings};
+
+fn settings() -> Settings {
+    Settings {
+        traces: OnLeak::Refuse,
+        databases: OnLeak::Tag,
+        listings: OnLeak::Ignore,
+        secrets: OnLeak::Mask,
+        enforced: true,
+    }
+}
+
+fn answer(body: impl Into<Bytes>) -> Call {
+    let mut call = CallBuilder::get("/").build();
+    call.response.body = Body::new(body.into());
+    call.response.headers.insert("etag", HeaderValue::from_static("\"1\""));
+    call
+}
+
+fn run(settings: Settings, call: &mut Call) -> String {
+    let attached =
+        Arc::new(LeakWatch::new(settings)).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
+    match done(attached.response_body(call)) {
+        Verdict::Allow => String::from("ok"),
+        Verdict::Note(note) => format!("note: {note}"),
+        Verdict::Refuse(refusal) => format!("{}: {}", refusal.code.name, refusal.detail),
+        other => format!("{other:?}"),
+    }
+}
+
+const TRACE: &str = "oops\n\tat com.acme.Orders.load(Orders.java:42)";
+const DATABASE: &str = r#"{"error":"SQLSTATE[42000]: x"}"#;
+const LISTING: &str = "<title>Index of /backup</title>";
+
+fn secret() -> (String, String) {
+    let key = ["AKIA", "ABCDEFGHIJKLMNOP"].concat();
+    (format!(r#"{{"key":"{key}","n":1}}"#), format!(r#"{{"key":"{}","n":1}}"#, "*".repeat(20)))
+}
+
+#[test]
+fn each_class_has_its_way() {
+    let (with, without) = secret();
+    for (body, expected) in [
+        (TRACE, "answer_refused: leaks: traces (java) at 6"),
+        (DATABASE, "note: leaks: databases (sql) at 10"),
+        (LISTING, "ok"),
+        (&with, "note: masked: leaks: secrets (aws) at 8"),
+        (&without, "ok"),
+        ("", "ok"),
+    ] {
+        let mut call = answer(body.to_owned());
+        assert_eq!(run(settings(), &mut call), expected, "{body}");
+        let masked = body == with;
+        let now = if masked { &without } else { body };
+        assert_eq!(call.response.body.bytes(), now.as_bytes());
+        assert_eq!(call.response.headers.contains_key("etag"), !masked);
+    }
+    let both = format!("{TRACE} {with}");
+    assert!(
+        run(settings(), &mut answer(both))
+            .starts_with("answer_refused: leaks: traces (java) at 6, secrets (aws) at ")
+    );
+}
+
+#[test]
+fn json_stays_json_or_is_withheld() {
+    let masks = Settings { traces: OnLeak::Mask, ..settings() };
+    let inside = r#"{"a":"x\n\tat com.acme.A.b(A.java:1)","b":1}"#;
+    let mut call = answer(inside);
+    assert!(run(masks, &mut call).starts_with("note: masked"));
+    let masked = String::from_utf8(call.response.body.bytes().to_vec()).unwrap();
+    assert!(masked.starts_with(r#"{"a":"x\n\t***"#) && masked.ends_with(r#"***","b":1}"#), "{masked}");
+    let across = r#"{"a":"Warning: x","b":" in y.php on line 3"}"#;
+    assert!(run(masks, &mut answer(across)).starts_with("answer_refused"));
+    assert!(run(masks, &mut answer(across.replace('"', ""))).starts_with("note: masked"));
+}
+
+#[test]
+fn in_shadow_nothing_is_changed() {
+    let shadow = Settings { enforced: false, ..settings() };
+    let (with, _) = secret();
+    for (body, expected) in [
+        (TRACE, "answer_refused: leaks: traces (java) at 6"),
+        (with.as_str(), "note: leaks: secrets (aws) at 8"),
+        ("nothing", "ok"),
+    ] {
+        let mut call = answer(body.to_owned());
+        assert_eq!(run(shadow, &mut call), expected);
+        assert_eq!(call.response.body.bytes(), body.as_bytes());
+        assert!(call.response.headers.contains_key("etag"));
+    }
+    let attached = |settings| Arc::new(LeakWatch::new(settings)).needs();
+    assert!(attached(settings()).head && !attached(shadow).head);
+}
+
+#[test]
+fn what_cannot_be_read_or_has_no_end_is_refused() {
+    let encoded = |enforced| {
+        let mut call = answer("x");
+        call.response.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+        run(Settings { enforced, ..settings() }, &mut call)
+    };
+    assert!(encoded(true).starts_with("answer_refused") && encoded(false).starts_with("note"));
+    let many = "AKIA".repeat(probe::leak::CANDIDATES * 2);
+    assert!(run(settings(), &mut answer(many.clone())).ends_with("not looked at to the end"));
+    let tags = Settings { traces: OnLeak::Tag, secrets: OnLeak::Tag, ..settings() };
+    assert!(run(tags, &mut answer(many)).starts_with("note"));
+    // A picture is no text, whatever stands in it.
+    let picture = [b"\x89PNG\r\n\x1a\n", TRACE.as_bytes()].concat();
+    assert_eq!(run(settings(), &mut answer(picture)), "ok");
+    let latin = [b"\xe9 ", TRACE.as_bytes()].concat();
+    assert!(run(settings(), &mut answer(latin)).starts_with("answer_refused"));
+}
