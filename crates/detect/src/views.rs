@@ -1,0 +1,228 @@
+//! The views of a value: as it is, and with its encodings undone, one round after the other.
+//!
+//! A round undoes percent escapes, character references, `\u` escapes and odd widths, in this order, whichever of them there are:
+//! what is encoded in several ways at once is undone at once, and the number of views stays small. Around that, a value that
+//! is base64, UTF-16, JSON or a form as a whole is opened, and what is inside is looked at like a value of its own.
+
+use std::borrow::Cow;
+
+use crate::bytes::{self, at, from, part, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE};
+use crate::{code, decode};
+use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
+use crate::text::{Place, Text};
+use crate::detect_text;
+
+/// Rounds in which encodings are undone.
+const ROUNDS: u8 = 3;
+/// How deep values are opened.
+const NESTS: u8 = 3;
+/// Bytes of all views of a value, in multiples of its length, and beyond that.
+const VIEWS: usize = 12;
+const ROOM: usize = 4096;
+/// Bytes that detectors read at once, and those that are read twice where a longer value is cut.
+const WINDOW: usize = 16 * 1024;
+const OVERLAP: usize = 1024;
+/// From this score on nobody looks for more.
+const SURE: u8 = 8;
+
+/// What is left of a value's bounds.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    rounds: u8,
+    nests: u8,
+}
+
+/// Looks at a value in all its views.
+pub(crate) struct Looker {
+    skip: Families,
+    left: usize,
+    best: Option<Finding>,
+}
+
+impl Looker {
+    pub(crate) fn look(place: Place, value: &[u8], skip: Families) -> Option<Finding> {
+        let mut looker = Self { skip, left: value.len() * VIEWS + ROOM, best: None };
+        looker.view(value, place, View::default(), Depth { rounds: ROUNDS, nests: NESTS });
+        looker.best
+    }
+
+    fn is_sure(&self) -> bool {
+        self.best.is_some_and(|best| best.score >= SURE)
+    }
+
+    fn offer(&mut self, hit: Hit, view: View) {
+        if !self.skip.has(hit.family) && self.best.is_none_or(|known| known.score < hit.score) {
+            let Hit { family, rule, start, end, score } = hit;
+            self.best = Some(Finding { family, rule, view, start, end, score });
+        }
+    }
+
+    fn view(&mut self, value: &[u8], place: Place, view: View, depth: Depth) {
+        if self.is_sure() || value.is_empty() {
+            return;
+        }
+        let Some(left) = self.left.checked_sub(value.len()) else {
+            self.offer(evasion("unfolds", value), view);
+            return;
+        };
+        self.left = left;
+        let mask = bytes::mask(value);
+        if !harmless(value, mask, place) {
+            self.windows(value, mask, place, view);
+        }
+        if depth.nests > 0 {
+            self.open(value, mask, (place, view), Depth { nests: depth.nests - 1, ..depth });
+        }
+        if mask & (PERCENT | AMPERSAND | BACKSLASH | HIGH) != 0 {
+            self.undo(value, mask, (place, view), depth);
+        }
+    }
+
+    fn windows(&mut self, value: &[u8], mask: u16, place: Place, view: View) {
+        let mut start = 0;
+        loop {
+            let window = part(value, start, start + WINDOW);
+            let text = Text::new(window, mask, place, view);
+            let mut best = Best::new(self.skip);
+            detect_text(&text, &mut best);
+            if let Some(hit) = best.hit {
+                self.offer(Hit { start: hit.start + start, end: hit.end + start, ..hit }, view);
+            }
+            start += WINDOW - OVERLAP;
+            if self.is_sure() || start + OVERLAP >= value.len() {
+                return;
+            }
+        }
+    }
+
+    /// One more round of undoing.
+    fn undo(&mut self, value: &[u8], mask: u16, (place, mut view): (Place, View), depth: Depth) {
+        type Undo = fn(&[u8]) -> Option<Vec<u8>>;
+        const ORDER: [(u16, Coding, Undo); 4] = [
+            (PERCENT, Coding::Percent, decode::percent),
+            (HIGH | PERCENT, Coding::Width, decode::width),
+            (AMPERSAND | PERCENT, Coding::Entities, decode::entities),
+            (BACKSLASH | PERCENT, Coding::Escapes, decode::escapes),
+        ];
+        let mut undone: Cow<'_, [u8]> = Cow::Borrowed(value);
+        for (wanted, coding, undo) in ORDER {
+            if mask & wanted == 0 {
+                continue;
+            }
+            if let Some(decoded) = undo(&undone) {
+                undone = Cow::Owned(decoded);
+                view = view.with(coding);
+            }
+        }
+        let Cow::Owned(undone) = undone else { return };
+        if depth.rounds == 0 {
+            // Whoever encodes so often wants to be read by something that decodes so often.
+            if mask & PERCENT != 0 && decode::percent(value).is_some() {
+                self.offer(evasion("layers", value), view);
+            }
+            return;
+        }
+        self.view(&undone, place, view, Depth { rounds: depth.rounds - 1, ..depth });
+    }
+
+    /// Opens what is something else as a whole.
+    fn open(&mut self, value: &[u8], mask: u16, (place, view): (Place, View), depth: Depth) {
+        if mask & CONTROL != 0 || mask & HIGH != 0 {
+            if let Some(text) = decode::utf16(value) {
+                self.view(&text, place, view.with(Coding::Utf16), depth);
+                return;
+            }
+        }
+        let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH) == 0 || value.starts_with(b"data:");
+        if lettered && let Some(text) = decode::base64(value) {
+            self.view(&text, place, view.with(Coding::Base64), depth);
+            return;
+        }
+        if mask & BRACKET != 0 && Text::new(value, mask, place, view).json {
+            self.strings(value, view.with(Coding::Json), depth);
+        } else if mask & MARK != 0 && value.contains(&b'=') && mask & SPACE == 0 {
+            self.pairs(value, view.with(Coding::Form), depth);
+        }
+    }
+
+    /// Strings and names of a JSON text, well-formed or not.
+    fn strings(&mut self, text: &[u8], view: View, depth: Depth) {
+        let mut index = 0;
+        while let Some(open) = memchr::memchr(b'"', from(text, index)).map(|offset| index + offset) {
+            let (mut end, mut escaped) = (open + 1, false);
+            while let Some(byte) = text.get(end) {
+                match byte {
+                    b'\\' => (escaped, end) = (true, end + 2),
+                    b'"' => break,
+                    _ => end += 1,
+                }
+            }
+            let inside = part(text, open + 1, end);
+            let name = at(text, bytes::skip_space(text, end + 1)) == b':';
+            let place = if name { Place::Name } else { Place::Value };
+            if escaped {
+                self.view(&unescaped(inside), place, view, depth);
+            } else {
+                self.view(inside, place, view, depth);
+            }
+            index = end + 1;
+        }
+    }
+
+    /// Names and values of a form or a query.
+    fn pairs(&mut self, text: &[u8], view: View, depth: Depth) {
+        let query = text.iter().position(|byte| *byte == b'?').map_or(text, |mark| from(text, mark + 1));
+        for pair in query.split(|byte| *byte == b'&') {
+            let Some(sign) = pair.iter().position(|byte| *byte == b'=') else { continue };
+            let (name, value) = (part(pair, 0, sign), from(pair, sign + 1));
+            if name.is_empty() || !name.iter().all(|byte| bytes::is_word(*byte) || matches!(byte, b'[' | b']' | b'$' | b'.' | b'-')) {
+                continue;
+            }
+            self.view(name, Place::Name, view, depth);
+            if memchr::memchr2(b'+', b'%', value).is_some() {
+                self.view(&decode_form(value), Place::Value, view, depth);
+            } else {
+                self.view(value, Place::Value, view, depth);
+            }
+        }
+    }
+}
+
+fn evasion(rule: &'static str, value: &[u8]) -> Hit {
+    Hit { family: Family::Evasion, rule, start: 0, end: value.len(), score: 5 }
+}
+
+/// Whether nothing in these bytes can be an attack: letters, digits and the marks of numbers, names and addresses.
+fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
+    if mask & !(PLAIN | HIGH | COLON) != 0 || value.contains(&b'+') {
+        return false;
+    }
+    let dots = memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
+    !dots && !value.starts_with(b"__") && !code::is_member(value)
+}
+
+/// A value of a form: `+` is a space.
+pub(crate) fn decode_form(value: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    decode::percent(&spaced).unwrap_or(spaced)
+}
+
+/// The escapes of JSON (RFC 8259 section 7) but `\u`, which the next round undoes.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(&byte) = rest.next() {
+        match (byte, byte == b'\\') {
+            (_, false) => out.push(byte),
+            _ => match rest.next() {
+                Some(b'n') => out.push(b'\n'),
+                Some(b'r') => out.push(b'\r'),
+                Some(b't') => out.push(b'\t'),
+                Some(b'u') => out.extend_from_slice(b"\\u"),
+                Some(&other) => out.push(other),
+                None => {}
+            },
+        }
+    }
+    out
+}
