@@ -9,6 +9,9 @@ pub struct Settings {
     pub mode: Mode,
     /// `SecRequestBodyAccess`.
     pub request_body_access: bool,
+    /// `REQUEST_BODY` is there for every body, as libmodsecurity has it; otherwise for forms only, as the reference manual says,
+    /// and for what `ctl:forceRequestBodyVariable` asks for.
+    pub request_body_always: bool,
     /// `SecRequestBodyLimit`, in bytes.
     pub request_body_limit: usize,
     /// `SecRequestBodyNoFilesLimit`, in bytes.
@@ -42,6 +45,7 @@ impl Default for Settings {
         Self {
             mode: Mode::On,
             request_body_access: true,
+            request_body_always: false,
             request_body_limit: 13_107_200,
             request_body_no_files_limit: 131_072,
             request_body_limit_reject: true,

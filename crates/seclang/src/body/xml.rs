@@ -32,12 +32,16 @@ pub(crate) fn read(input: &[u8], bounds: Bounds) -> (Xml, Option<String>) {
 fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
     // Bytes of other encodings become replacement characters; what is ASCII in them, as attacks are, stays.
     let input = String::from_utf8_lossy(input);
+    if let Some(byte) = input.bytes().find(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+        return Err(format!("the byte {byte:#04x} is no character of XML"));
+    }
     let mut reader = Reader::from_str(&input);
     reader.config_mut().check_end_names = true;
-    let (mut depth, mut roots) = (0_usize, 0_usize);
+    let (mut depth, mut roots, mut declared) = (0_usize, 0_usize, false);
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
             Event::Start(start) => {
+                check_name(start.name().as_ref())?;
                 roots += usize::from(depth == 0);
                 depth += 1;
                 if depth > bounds.depth {
@@ -46,6 +50,7 @@ fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
                 attributes(&start, bounds, xml)?;
             }
             Event::Empty(start) => {
+                check_name(start.name().as_ref())?;
                 roots += usize::from(depth == 0);
                 attributes(&start, bounds, xml)?;
             }
@@ -53,17 +58,49 @@ fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
             Event::Text(text) if depth > 0 => xml.text.extend_from_slice(text.as_bytes()),
             Event::Text(text) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => {}
             Event::CData(text) if depth > 0 => xml.text.extend_from_slice(text.as_bytes()),
-            Event::Text(_) | Event::CData(_) => {
+            Event::GeneralRef(reference) if depth > 0 => {
+                xml.text.extend_from_slice(&entity(reference.as_bytes())?)
+            }
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
                 return Err("there is text outside of the root element".to_owned());
             }
-            Event::GeneralRef(reference) => xml.text.extend_from_slice(&entity(reference.as_bytes())?),
             Event::DocType(_) => return Err("a document type is not allowed".to_owned()),
             Event::Eof if depth > 0 || roots != 1 => {
                 return Err("there is not exactly one whole root element".to_owned());
             }
             Event::Eof => return Ok(()),
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            Event::Decl(declaration) => {
+                if !input.starts_with("<?xml ") || std::mem::replace(&mut declared, true) {
+                    return Err("an XML declaration stands elsewhere than at the start".to_owned());
+                }
+                check_version(&declaration.version().map_err(|error| error.to_string())?)?;
+            }
+            Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
+                return Err("an instruction has a name that is reserved".to_owned());
+            }
+            Event::PI(_) | Event::Comment(_) => {}
         }
+    }
+}
+
+/// What a name may hold (XML 1.0, section 2.3), beyond ASCII anything.
+fn check_name(name: &str) -> Result<(), String> {
+    let starts = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80 || matches!(byte, b'_' | b':');
+    let goes_on = |byte: u8| starts(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    if name.bytes().next().is_some_and(starts) && name.bytes().all(goes_on) {
+        Ok(())
+    } else {
+        Err("a name has a character that it may not have".to_owned())
+    }
+}
+
+/// `1.` and digits (XML 1.0, section 2.8).
+fn check_version(version: &str) -> Result<(), String> {
+    let minor = version.strip_prefix("1.").unwrap_or_default();
+    if !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err("the XML declaration has no version of XML 1".to_owned())
     }
 }
 
@@ -75,6 +112,7 @@ fn attributes(start: &BytesStart<'_>, bounds: Bounds, xml: &mut Xml) -> Result<(
         }
         // A namespace is no attribute to a path language.
         let name = attribute.key.as_ref();
+        check_name(name)?;
         if name != "xmlns" && !name.starts_with("xmlns:") {
             xml.attributes.push(unescaped(attribute.value.as_bytes())?);
         }
@@ -137,6 +175,14 @@ mod tests {
         for text in [
             "",
             "x",
+            "&lt;<a/>",
+            "<a>\x0b</a>",
+            "<a b-%='1'/>",
+            "<a+b='1'/>",
+            "<?xml version=\"1.x\"?><a/>",
+            "<?xml version=\"2.0\"?><a/>",
+            "<?XML version=\"1.0\"?><a/>",
+            " <?xml version=\"1.0\"?><a/>",
             "<a>",
             "<a></b>",
             "<a/><b/>",

@@ -95,6 +95,19 @@ fn what_cannot_be_compiled_is_an_error() {
     }
 }
 
+#[test]
+fn numbers_that_a_database_reads_as_nothing_hide_no_injection() {
+    let sql = compile("detectSQLi", "").unwrap();
+    let is_injection = |value: &str| sql.test(value.as_bytes(), b"", false).is_some();
+    assert!(is_injection(
+        "1.e(ascii 1.e(substring(1.e(select password from users limit 1 1.e,1 1.e) 1.e,1 1.e,1 1.e)1.e)1.e) = 70 or'1'='2"
+    ));
+    assert!(is_injection("1' or 1.e(1)"));
+    for value in ["1.e", "section 1.e and 2.E", "1.5e-3", "page.example"] {
+        assert!(!is_injection(value), "{value}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn detectors_take_any_bytes(value: Vec<u8>) {

@@ -95,7 +95,9 @@ impl Transaction<'_> {
     }
 
     fn process_body(&mut self, body: &[u8]) {
-        if self.processor.is_none() && self.force_body {
+        let is_form = self.processor == Some(Processor::UrlEncoded);
+        let forced = self.processor.is_none() && self.force_body;
+        if is_form || forced || self.engine.settings.request_body_always {
             self.scalar(V::RequestBody, body);
         }
         let limit = self.engine.settings.request_body_no_files_limit;
@@ -105,7 +107,6 @@ impl Transaction<'_> {
         match self.processor {
             None => {}
             Some(Processor::UrlEncoded) => {
-                self.scalar(V::RequestBody, body);
                 let (pairs, broken) = form::fields(body, self.engine.settings.argument_separator);
                 self.arguments(V::ArgsPost, V::ArgsPostNames, &pairs);
                 if broken {
@@ -163,13 +164,15 @@ impl Transaction<'_> {
         if body.len().saturating_sub(files_size) > self.engine.settings.request_body_no_files_limit {
             self.body_failed("the request body without its files is larger than the limit".to_owned());
         }
-        self.multipart_flags(found.flags);
+        self.multipart_flags(&found);
         if let Some(error) = found.error {
             self.body_failed(format!("Multipart parsing error: {error}"));
         }
     }
 
-    fn multipart_flags(&mut self, flags: multipart::Flags) {
+    fn multipart_flags(&mut self, found: &multipart::Multipart) {
+        let flags = found.flags;
+        self.scalar(V::MultipartUnmatchedBoundary, flags.unmatched_boundary.value());
         for (variable, set) in [
             (V::MultipartBoundaryQuoted, flags.boundary_quoted),
             (V::MultipartBoundaryWhitespace, flags.boundary_whitespace),
@@ -182,8 +185,7 @@ impl Transaction<'_> {
             (V::MultipartInvalidHeaderFolding, flags.invalid_header_folding),
             (V::MultipartInvalidPart, flags.invalid_part),
             (V::MultipartFileLimitExceeded, flags.file_limit_exceeded),
-            (V::MultipartUnmatchedBoundary, flags.unmatched_boundary),
-            (V::MultipartStrictError, flags.strict_error()),
+            (V::MultipartStrictError, found.strict_error()),
         ] {
             self.scalar(variable, if set { b"1" } else { b"0" });
         }
