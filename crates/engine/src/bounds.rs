@@ -19,10 +19,17 @@ pub const CORE_BODY_BYTES: usize = 256 * 1024 * 1024;
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Open connections from clients per core.
 pub const CONNECTIONS: usize = 20_000;
+/// Open connections from one address (of IPv6 its /64) per core: nobody takes more than half of the room.
+pub const ADDRESS_CONNECTIONS: u32 = 10_000;
 /// Streams that one HTTP/2 connection may have open at one time.
 pub const STREAMS: u32 = 100;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
+/// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
+pub const CLIENT_RESETS: Rate = Rate { burst: 200, per_second: 50 };
+/// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data) that may come at once, and
+/// how many more every second.
+pub const CONTROL_FRAMES: Rate = Rate { burst: 1_000, per_second: 100 };
 /// Idle connections kept per upstream target and core.
 pub const IDLE_UPSTREAM: usize = 128;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
@@ -40,22 +47,37 @@ pub const DETAIL_BYTES: usize = 512;
 /// Lines waiting to be written to the access log per core; more are counted as lost.
 pub const LOG_QUEUE: usize = 4_096;
 
-/// How long a client may take to send a complete head.
+/// How long a client may take to send a complete head, from its first byte to its last: bytes buy no more time, so that this is
+/// the lowest rate too.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may sit idle between calls.
 pub const IDLE_TIME: Duration = Duration::from_secs(75);
-/// How long a body that is buffered may take to arrive.
-pub const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long a client may be waited for in all while its body arrives, before [`BODY_RATE`] counts.
+pub const BODY_GRACE: Duration = Duration::from_secs(10);
+/// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
+/// networks carry.
+pub const BODY_RATE: u64 = 2 * 1024;
 /// How long a drain waits for calls in flight.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How often something may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// At once.
+    pub burst: u32,
+    /// Regained in a second.
+    pub per_second: u32,
+}
 
 /// A bound that was reached; each is a series of the metric `yett_bound_reached_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bound {
     /// [`CONNECTIONS`].
     Connections,
+    /// [`ADDRESS_CONNECTIONS`].
+    AddressConnections,
     /// [`CORE_BODY_BYTES`].
     CoreBodies,
     /// The body bound of an operation.
@@ -70,18 +92,26 @@ pub enum Bound {
     Cells,
     /// [`HEAD_TIME`].
     HeadTime,
-    /// [`BODY_TIME`].
-    BodyTime,
+    /// [`BODY_RATE`].
+    BodyRate,
     /// [`HANDSHAKE_TIME`].
     HandshakeTime,
+    /// [`CLIENT_RESETS`].
+    ClientResets,
+    /// [`CONTROL_FRAMES`].
+    ControlFrames,
+    /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
+    /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
+    Http2Excess,
     /// A response that was not sampled for a check in shadow because it was too large or the pool was full.
     Unsampled,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 11] = [
+    pub const ALL: [Bound; 15] = [
         Bound::Connections,
+        Bound::AddressConnections,
         Bound::CoreBodies,
         Bound::Body,
         Bound::OffloadQueue,
@@ -89,8 +119,11 @@ impl Bound {
         Bound::Snapshots,
         Bound::Cells,
         Bound::HeadTime,
-        Bound::BodyTime,
+        Bound::BodyRate,
         Bound::HandshakeTime,
+        Bound::ClientResets,
+        Bound::ControlFrames,
+        Bound::Http2Excess,
         Bound::Unsampled,
     ];
 
@@ -99,6 +132,7 @@ impl Bound {
     pub const fn name(self) -> &'static str {
         match self {
             Bound::Connections => "connections",
+            Bound::AddressConnections => "address_connections",
             Bound::CoreBodies => "core_bodies",
             Bound::Body => "body",
             Bound::OffloadQueue => "offload_queue",
@@ -106,8 +140,11 @@ impl Bound {
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",
-            Bound::BodyTime => "body_time",
+            Bound::BodyRate => "body_rate",
             Bound::HandshakeTime => "handshake_time",
+            Bound::ClientResets => "client_resets",
+            Bound::ControlFrames => "control_frames",
+            Bound::Http2Excess => "http2_excess",
             Bound::Unsampled => "unsampled",
         }
     }

@@ -99,6 +99,9 @@ pub struct Decision {
     pub bytes_out: u64,
     /// Whether the client went away before the answer was whole.
     pub aborted: bool,
+    /// SHA-256 of the call as checked ([`crate::digest`]): when it was asked for, all checks passed, and the body came to its
+    /// end.
+    pub digest: Option<[u8; 32]>,
 }
 
 impl Decision {

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod codes;
 pub mod control;
 pub mod decision;
+pub mod digest;
 pub mod fetch;
 pub mod keyed;
 pub mod path;

@@ -2,7 +2,8 @@
 //! is the same bytes, or the call is refused (RFC 3986 section 6.2.2; THREATS row 10).
 //!
 //! Harmless spellings are normalized: percent-encoded unreserved characters are decoded, hexadecimal digits become
-//! upper case, a raw `;` in the query becomes `%3B` (old servers split there). Spellings that servers read differently
+//! upper case, a raw `;` in the query becomes `%3B` (old servers split there), as do other bytes of a query that RFC 3986 does
+//! not allow raw. Spellings that servers read differently
 //! are refused: encoded slashes and backslashes, empty and dot segments in any spelling, double encoding, control
 //! characters, bytes outside ASCII, broken escapes, fragments.
 
@@ -114,8 +115,8 @@ fn normalize(raw: &str, part: Part) -> Result<Cow<'_, str>, NotCanonical> {
     while let Some((&byte, rest)) = bytes.split_first() {
         bytes = match byte {
             b'%' => normalize_escape(rest, part, &mut out)?,
-            b';' if part == Part::Query => {
-                out.push_str("%3B");
+            _ if part == Part::Query && is_odd_in_query(byte) => {
+                escape(byte, &mut out);
                 rest
             }
             _ => {
@@ -145,26 +146,27 @@ fn normalize_escape<'a>(rest: &'a [u8], part: Part, out: &mut String) -> Result<
             return Err(NotCanonical::DoubleEncoding);
         }
         value if is_unreserved(value) => out.push(char::from(value)),
-        value => {
-            out.push('%');
-            out.push(char::from(upper_hex(value >> 4)));
-            out.push(char::from(upper_hex(value & 0xf)));
-        }
+        value => escape(value, out),
     }
     Ok(after)
+}
+
+fn escape(byte: u8, out: &mut String) {
+    out.push('%');
+    out.push(char::from(upper_hex(byte >> 4)));
+    out.push(char::from(upper_hex(byte & 0xf)));
+}
+
+/// `;`, at which old servers split, and what RFC 3986 has in no query though browsers and tools send it raw: it is written with
+/// escapes.
+const fn is_odd_in_query(byte: u8) -> bool {
+    matches!(byte, b';' | b'[' | b']' | b'{' | b'}' | b'|' | b'^' | b'\\' | b'"' | b'<' | b'>' | b'`')
 }
 
 fn check_raw(byte: u8, part: Part) -> Result<(), NotCanonical> {
     match byte {
         0..=0x1f | 0x7f => Err(NotCanonical::Control),
         b'\\' if part == Part::Path => Err(NotCanonical::EncodedSlash),
-        // `{`, `}`, `|`, `^`, `"`, `<`, `>`, a backquote and brackets are not RFC 3986's; browsers and tools send some raw in
-        // queries, where they mean nothing to a parser.
-        b'[' | b']' | b'{' | b'}' | b'|' | b'^' | b'\\' | b'"' | b'<' | b'>' | b'`'
-            if part == Part::Query =>
-        {
-            Ok(())
-        }
         b'?' | b'/' => {
             if byte == b'/' || part == Part::Query {
                 Ok(())
@@ -273,7 +275,8 @@ mod tests {
             ("a=1&b=2", Ok("a=1&b=2")),
             ("a=%2f%0a%252e", Ok("a=%2F%0A%252e")),
             ("a=1;b=2", Ok("a=1%3Bb=2")),
-            ("f[a]=1", Ok("f[a]=1")),
+            ("f[a]=1", Ok("f%5Ba%5D=1")),
+            ("a={b}|c^\"<`\\>", Ok("a=%7Bb%7D%7Cc%5E%22%3C%60%5C%3E")),
             ("a=%61?/", Ok("a=a?/")),
             ("a=%00", Err(Control)),
             ("a=%zz", Err(BrokenEscape)),

@@ -62,6 +62,10 @@ pub trait Recorder: Send + Sync + fmt::Debug {
 pub trait CoreRecorder: fmt::Debug {
     /// A call is over; `call.decision` is complete.
     fn call(&self, snapshot: &Snapshot, call: &Call);
+    /// Whether calls are to carry their digest ([`crate::digest`]); it costs a hash over all that goes upstream.
+    fn wants_digest(&self) -> bool {
+        false
+    }
     /// A bound was reached.
     fn bound(&self, bound: Bound);
     /// Something happened to a connection.

@@ -44,6 +44,11 @@ impl Alarm {
         self.set(self.clock.now().after(after));
     }
 
+    /// The moment that it is.
+    pub(crate) fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
     /// Takes the deadline away.
     pub(crate) fn clear(&self) {
         self.at.set(None);

@@ -8,11 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use engine::bounds;
 use http_body::Body;
 
 use crate::alarm::Alarm;
 use crate::incoming::{Fault, Incoming};
+use crate::pace::Pace;
 
 /// More is not waited for when the answer is known already.
 const DRAIN_BYTES: usize = 64 * 1024;
@@ -80,7 +80,7 @@ pub(crate) enum Unread {
     Late,
 }
 
-/// Buffers a body whole; the alarm's deadline holds.
+/// Buffers a body whole; the alarm's deadline holds, or the pace that its sender has to keep.
 ///
 /// # Errors
 /// When it is too long, too slow or not whole.
@@ -89,11 +89,12 @@ pub(crate) async fn read_whole(
     limit: u64,
     lease: &mut Lease,
     alarm: &Alarm,
+    mut pace: Option<Pace>,
 ) -> Result<Bytes, Unread> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut length = 0_u64;
-    while let Some(data) = next_data(incoming, alarm).await? {
+    while let Some(data) = next_data(incoming, alarm, pace.as_mut()).await? {
         length += data.len() as u64;
         if length > limit {
             return Err(Unread::TooLarge);
@@ -119,13 +120,22 @@ pub(crate) async fn read_whole(
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
-async fn next_data(incoming: &mut Incoming, alarm: &Alarm) -> Result<Option<Bytes>, Unread> {
+async fn next_data(
+    incoming: &mut Incoming,
+    alarm: &Alarm,
+    mut pace: Option<&mut Pace>,
+) -> Result<Option<Bytes>, Unread> {
     poll_fn(|context| {
         loop {
             match Pin::new(&mut *incoming).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Poll::Ready(Ok(Some(data))),
+                    Ok(data) => {
+                        if let Some(pace) = &mut pace {
+                            pace.came(data.len(), || alarm.now());
+                        }
+                        return Poll::Ready(Ok(Some(data)));
+                    }
                     // Trailers of what is buffered are dropped.
                     Err(_) => {}
                 },
@@ -133,8 +143,8 @@ async fn next_data(incoming: &mut Incoming, alarm: &Alarm) -> Result<Option<Byte
                 Poll::Ready(Some(Err(Fault::Malformed))) => return Poll::Ready(Err(Unread::Malformed)),
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => {
-                    if alarm.at().is_none() {
-                        alarm.set_in(bounds::BODY_TIME);
+                    if let Some(pace) = &mut pace {
+                        alarm.set(pace.waits(|| alarm.now()));
                     }
                     return alarm.poll(context).map(|()| Err(Unread::Late));
                 }
@@ -155,7 +165,7 @@ pub(crate) async fn drain(mut incoming: Incoming, alarm: &Alarm) -> bool {
     }
     alarm.set_in(DRAIN_TIME);
     let mut seen = 0;
-    while let Ok(Some(data)) = next_data(&mut incoming, alarm).await {
+    while let Ok(Some(data)) = next_data(&mut incoming, alarm, None).await {
         seen += data.len();
         if incoming.is_end_stream() {
             return true;

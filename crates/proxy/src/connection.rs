@@ -5,41 +5,29 @@
 //! and, on HTTP/1, all deadlines of a call.
 
 use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use bytes::BytesMut;
 use engine::bounds::{self, Bound};
 use engine::record::ConnectionEvent;
 use engine::{Peer, Tick};
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::alarm::Alarm;
 use crate::core::Core;
-use crate::exchange::exchange;
 use crate::http1::server;
 use crate::http1::wire::Socket;
-use crate::incoming::Incoming;
+use crate::http2::serve as http2;
 use crate::listen::Replay;
-use crate::task::Tasks;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
 const FIRST_READ: usize = 4 * 1024;
-/// So much of an answer waits to be sent on a stream.
-const SEND_BUFFER: usize = 64 * 1024;
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-const PING_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What is known of a connection while it is open.
 #[derive(Debug)]
@@ -165,25 +153,53 @@ impl Drop for Entered {
     }
 }
 
-/// One of [`bounds::CONNECTIONS`].
-struct Place(Rc<Core>);
+/// One of [`bounds::CONNECTIONS`], and one of [`bounds::ADDRESS_CONNECTIONS`] of an address.
+struct Place {
+    core: Rc<Core>,
+    address: IpAddr,
+}
 
 impl Place {
-    fn take(core: &Rc<Core>) -> Self {
+    /// `None` when the address has as many as it may.
+    fn take(core: &Rc<Core>, address: IpAddr) -> Option<Self> {
+        let address = network(address);
+        let mut addresses = core.addresses.borrow_mut();
+        let open = addresses.entry(address).or_insert(0);
+        if *open >= bounds::ADDRESS_CONNECTIONS {
+            core.recorder.bound(Bound::AddressConnections);
+            return None;
+        }
+        *open += 1;
         core.sockets.set(core.sockets.get() + 1);
-        Self(Rc::clone(core))
+        drop(addresses);
+        Some(Self { core: Rc::clone(core), address })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.sockets.set(self.0.sockets.get().saturating_sub(1));
+        self.core.sockets.set(self.core.sockets.get().saturating_sub(1));
+        let mut addresses = self.core.addresses.borrow_mut();
+        if let Some(open) = addresses.get_mut(&self.address) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                addresses.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the /64, which one subscriber has whole.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
 /// Serves a socket that was accepted on a listener.
 pub(crate) async fn serve(core: Rc<Core>, listener: u16, socket: TcpStream, address: SocketAddr) {
-    let _place = Place::take(&core);
+    let Some(_place) = Place::take(&core, address.ip()) else { return };
     if socket.set_nodelay(true).is_err() {
         return;
     }
@@ -250,58 +266,5 @@ where
 {
     let conn = Rc::new(Conn::new(&core, peer));
     let _entered = Entered::new(&core, &conn);
-    let service = {
-        let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
-        service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            let (parts, body) = request.into_parts();
-            let answer = exchange(Rc::clone(&core), Rc::clone(&conn), Ok((parts, Incoming::Two(body))));
-            async { Ok::<_, Infallible>(answer.await) }
-        })
-    };
-    let connection = http2::Builder::new(Tasks(Rc::clone(&core)))
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(bounds::STREAMS)
-        .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(bounds::RESET_STREAMS)
-        .max_local_error_reset_streams(bounds::RESET_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(PING_TIME)
-        .keep_alive_timeout(PING_TIME)
-        .serve_connection(TokioIo::new(io), service);
-    let mut connection = pin!(connection);
-    let mut told = false;
-    std::future::poll_fn(|context| {
-        conn.watch(context);
-        if conn.is_closing() && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-            if ended.is_err_and(|error| is_protocol_error(&error)) {
-                conn.malformed();
-            }
-            return Poll::Ready(());
-        }
-        if conn.is_idle_for_long(context) {
-            conn.alarm.clear();
-            if told {
-                return Poll::Ready(());
-            }
-            // GOAWAY first; what comes in before the client sees it is still served.
-            told = true;
-            connection.as_mut().graceful_shutdown();
-            conn.alarm.set_in(bounds::HEAD_TIME);
-            context.waker().wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Whether frames broke RFC 9113, and not just the socket: the client is told by GOAWAY and counted.
-fn is_protocol_error(error: &hyper::Error) -> bool {
-    use std::error::Error;
-    !error.is_canceled() && !error.source().is_some_and(|source| source.is::<io::Error>())
+    http2::serve(core, conn, io).await;
 }

@@ -1,7 +1,9 @@
 //! What one core has for itself.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(crate) type Served = ([u8; 32], Arc<ServerConfig>);
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) recorder: Rc<dyn CoreRecorder>,
+    /// Whether the recorder asks for the digests of calls.
+    pub(crate) wants_digest: bool,
     pub(crate) offload: CoreOffload,
     pub(crate) context: CoreContext,
     pub(crate) tls: Arc<Tls>,
@@ -39,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// Sockets of clients that are open, handshakes included.
     pub(crate) sockets: Cell<usize>,
+    /// The same by address, of IPv6 by its /64.
+    pub(crate) addresses: RefCell<HashMap<IpAddr, u32>>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

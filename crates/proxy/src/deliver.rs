@@ -176,7 +176,7 @@ async fn read_whole(flight: &mut Flight, incoming: &mut Incoming, limit: u64) ->
         return Ok(());
     }
     let mut room = body::Lease::new(&flight.core.bodies);
-    let read = body::read_whole(incoming, limit, &mut room, flight.alarm()).await;
+    let read = body::read_whole(incoming, limit, &mut room, flight.alarm(), None).await;
     let (code, detail) = match read {
         Ok(bytes) => {
             flight.call.response.body = WholeBody::new(bytes);

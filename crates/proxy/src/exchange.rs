@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::bounds::Bound;
+use bytes::Bytes;
+use engine::bounds::{self, Bound};
 use engine::call::BodyLength;
+use engine::digest::CallDigest;
 use engine::pipeline::{Permitted, Stop};
 use engine::{Body as WholeBody, BodyMode, Code, Refusal, codes};
 use http::request::Parts;
@@ -25,6 +27,7 @@ use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Pass, Passing};
+use crate::pace::Pace;
 
 /// Checks that took so long let others go first; cheaper calls lose more by it than they win (a GET a tenth).
 const COSTLY: Duration = Duration::from_micros(10);
@@ -67,9 +70,11 @@ pub(crate) async fn exchange(
         }
         Err(refused) => {
             let mut flight = Flight::new(core, conn, started, refused.request);
+            // Who wanted another protocol may have sent it ahead: what follows is no request (THREATS row 3).
+            let switching = refused.refusal.code.name == codes::UPGRADE_REFUSED.name;
             let (pipeline, call) = flight.pipeline();
             let stop = Box::pin(pipeline.refuse(call, refused.refusal)).await;
-            let close = incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
+            let close = switching || incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
             deliver::stopped(flight, stop, close)
         }
     }
@@ -110,10 +115,14 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     if waited || took >= COSTLY {
         let_others_go_first().await;
     }
+    let digest = flight.core.wants_digest.then(|| CallDigest::of_head(&flight.call.request));
     let outgoing = match (plan.request_mode, has_body(length), incoming.take()) {
-        (BodyMode::Whole { .. }, _, _) => kept(flight),
-        (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit),
-        _ => Outgoing::Empty,
+        (BodyMode::Pass { limit }, true, Some(incoming)) => pass(flight, incoming, limit, digest),
+        (mode, ..) => {
+            let whole = matches!(mode, BodyMode::Whole { .. });
+            let bytes = if whole { flight.call.body.bytes().clone() } else { Bytes::new() };
+            kept(flight, bytes, digest)
+        }
     };
     Ok((permitted, outgoing))
 }
@@ -132,7 +141,8 @@ async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> R
     std::mem::swap(&mut lease, &mut flight.lease);
     let alarm = flight.alarm();
     alarm.clear();
-    let read = body::read_whole(source, limit, &mut lease, alarm).await;
+    let pace = Pace::new(bounds::BODY_GRACE, bounds::BODY_RATE);
+    let read = body::read_whole(source, limit, &mut lease, alarm, Some(pace)).await;
     alarm.clear();
     flight.lease = lease;
     match read {
@@ -145,13 +155,16 @@ async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> R
     }
 }
 
-fn kept(flight: &Flight) -> Outgoing {
-    let bytes = flight.call.body.bytes();
-    if bytes.is_empty() { Outgoing::Empty } else { Outgoing::Whole(bytes.clone()) }
+fn kept(flight: &mut Flight, bytes: Bytes, digest: Option<CallDigest>) -> Outgoing {
+    if let Some(mut digest) = digest {
+        digest.body(&bytes);
+        flight.call.decision.digest = Some(digest.finish());
+    }
+    if bytes.is_empty() { Outgoing::Empty } else { Outgoing::Whole(bytes) }
 }
 
-fn pass(flight: &mut Flight, incoming: Incoming, limit: u64) -> Outgoing {
-    let passing = Rc::new(Passing::default());
+fn pass(flight: &mut Flight, incoming: Incoming, limit: u64, digest: Option<CallDigest>) -> Outgoing {
+    let passing = Rc::new(Passing::new(&flight.core, digest));
     flight.passing = Some(Rc::clone(&passing));
     let trailers = is_grpc(flight);
     Outgoing::Pass(Box::new(Pass { incoming, passing, limit, trailers }))
@@ -180,8 +193,8 @@ fn unread(flight: &Flight, why: Unread) -> Stop {
             (&codes::OVERLOADED, "no room for another body on this core")
         }
         Unread::Late => {
-            recorder.bound(Bound::BodyTime);
-            (&codes::BODY_INCOMPLETE, "the body did not arrive in time")
+            recorder.bound(Bound::BodyRate);
+            (&codes::BODY_INCOMPLETE, "the body came too slowly")
         }
         Unread::Broken => (&codes::BODY_INCOMPLETE, "the client broke off in the body"),
         Unread::Malformed => (&codes::REQUEST_MALFORMED, "a chunk or trailer that breaks the grammar"),

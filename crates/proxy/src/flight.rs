@@ -117,6 +117,7 @@ impl Drop for Flight {
         let Self { core, pin, call, passing, .. } = self;
         if let Some(passing) = passing {
             call.decision.bytes_in = passing.bytes.get();
+            call.decision.digest = passing.digest();
         }
         if call.decision.status == 0 {
             call.decision.aborted = true;

@@ -249,18 +249,21 @@ impl Wait<'_> {
             if let Some(passing) = self.passing.filter(|_| !sent) {
                 passing.watch(context);
                 match passing.state.get() {
-                    Passed::Open => {}
+                    Passed::Open => self.alarm.set(passing.slow_at().map_or(total, |at| at.min(total))),
                     Passed::Whole => {
                         sent = true;
                         self.alarm.set_in(self.deadlines.first_byte);
                         self.alarm.set(self.alarm.at().map_or(total, |at| at.min(total)));
                     }
-                    Passed::TooLarge | Passed::Broken => {
+                    Passed::TooLarge | Passed::Broken | Passed::Slow => {
                         return Poll::Ready(Err(Unanswered::Failed(passed_badly(passing.state.get()))));
                     }
                 }
             }
-            self.alarm.poll(context).map(|()| Err(Unanswered::Failed(late(sent))))
+            self.alarm.poll(context).map(|()| {
+                let slow = self.passing.is_some_and(Passing::is_too_slow);
+                Err(Unanswered::Failed(if slow { passed_badly(Passed::Slow) } else { late(sent) }))
+            })
         })
         .await
     }
@@ -268,17 +271,19 @@ impl Wait<'_> {
     /// When the client's body is at fault, the upstream is not.
     fn client_at_fault(&self) -> Result<(), Unanswered> {
         match self.passing.map(|passing| passing.state.get()) {
-            Some(state @ (Passed::TooLarge | Passed::Broken)) => Err(Unanswered::Failed(passed_badly(state))),
+            Some(state @ (Passed::TooLarge | Passed::Broken | Passed::Slow)) => {
+                Err(Unanswered::Failed(passed_badly(state)))
+            }
             _ => Ok(()),
         }
     }
 }
 
 fn passed_badly(state: Passed) -> Failure {
-    if state == Passed::TooLarge {
-        Failure::new(&codes::BODY_TOO_LARGE, "longer than the operation allows")
-    } else {
-        Failure::new(&codes::BODY_INCOMPLETE, "the client broke off in the body")
+    match state {
+        Passed::TooLarge => Failure::new(&codes::BODY_TOO_LARGE, "longer than the operation allows"),
+        Passed::Slow => Failure::new(&codes::BODY_INCOMPLETE, "the body came too slowly"),
+        _ => Failure::new(&codes::BODY_INCOMPLETE, "the client broke off in the body"),
     }
 }
 

@@ -11,7 +11,7 @@ use http::{Method, Version};
 use http_body::Body;
 
 use crate::hops;
-use crate::http1::grammar::Fault;
+use crate::http1::grammar::{Fault, is_token};
 use crate::incoming::Incoming;
 
 /// A head that is refused: what is kept of it, and why.
@@ -115,11 +115,24 @@ fn check_size(parts: &Parts) -> Result<(), Box<Refusal>> {
     if parts.version != Version::HTTP_2 {
         return Ok(());
     }
+    // The library under HTTP/2 takes `"` for a character of a token (RFC 9110 section 5.6.2).
+    if parts.headers.keys().any(|name| !name.as_str().bytes().all(is_token)) {
+        return Err(malformed("a field name that is no token"));
+    }
+    // RFC 9113 section 8.2.1. In HTTP/1 what stands around a value is no part of it: what is checked would not be what is read.
+    if parts.headers.values().any(|value| is_padded(value.as_bytes())) {
+        return Err(malformed("white space around the value of a field"));
+    }
     let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if parts.headers.len() > bounds::HEADERS || bytes > bounds::HEADER_BYTES {
         return Err(simple(&codes::HEADERS_TOO_LARGE, "more or longer than the bound"));
     }
     Ok(())
+}
+
+fn is_padded(value: &[u8]) -> bool {
+    let space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    space(value.first()) || space(value.last())
 }
 
 /// The one host that the head names: in `Host`, in the target, in `:authority`, all of them alike.

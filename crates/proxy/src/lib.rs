@@ -10,6 +10,7 @@
 //! | module | what it promises |
 //! |---|---|
 //! | `http1` | a strict subset of RFC 9112, read by one reader and written anew |
+//! | `http2` | frames are bounded below hyper, which speaks it |
 //! | `head` | a call has one host, one framing, no hop-by-hop fields |
 //! | `forward` | nothing goes upstream without [`engine::pipeline::Permitted`], and all of it is written anew |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
@@ -27,11 +28,13 @@ mod forward;
 mod head;
 mod hops;
 mod http1;
+mod http2;
 mod ids;
 mod incoming;
 mod listen;
 mod offload;
 mod outgoing;
+mod pace;
 pub mod plane;
 mod table;
 mod task;

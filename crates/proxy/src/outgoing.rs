@@ -7,18 +7,28 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use engine::Tick;
+use engine::bounds::{self, Bound};
+use engine::digest::CallDigest;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::core::Core;
 use crate::incoming::Incoming;
+use crate::pace::Pace;
 
 /// How far a body that passes has come. The call waits for the answer beside it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Passing {
+    core: Rc<Core>,
     /// Bytes so far.
     pub(crate) bytes: Cell<u64>,
     /// What became of it.
     pub(crate) state: Cell<Passed>,
     waker: RefCell<Option<Waker>>,
+    pace: Cell<Pace>,
+    /// While the client is waited for: when it is too slow.
+    slow: Cell<Option<Tick>>,
+    digest: RefCell<Option<CallDigest>>,
 }
 
 /// What became of a body that passes.
@@ -33,9 +43,69 @@ pub(crate) enum Passed {
     TooLarge,
     /// The client broke off, or broke the grammar.
     Broken,
+    /// The client was too slow.
+    Slow,
 }
 
 impl Passing {
+    /// Of a body of which nothing went yet, to be added to `digest`.
+    pub(crate) fn new(core: &Rc<Core>, digest: Option<CallDigest>) -> Self {
+        Self {
+            core: Rc::clone(core),
+            bytes: Cell::new(0),
+            state: Cell::new(Passed::Open),
+            waker: RefCell::new(None),
+            pace: Cell::new(Pace::new(bounds::BODY_GRACE, bounds::BODY_RATE)),
+            slow: Cell::new(None),
+            digest: RefCell::new(digest),
+        }
+    }
+
+    /// When the client is too slow if nothing comes; `None` while it is not waited for.
+    pub(crate) fn slow_at(&self) -> Option<Tick> {
+        self.slow.get()
+    }
+
+    /// Whether the client is too slow by now; then the body has failed.
+    pub(crate) fn is_too_slow(&self) -> bool {
+        let slow =
+            self.state.get() == Passed::Open && self.slow.get().is_some_and(|at| at <= self.core.clock.now());
+        if slow {
+            self.state.set(Passed::Slow);
+            self.core.recorder.bound(Bound::BodyRate);
+        }
+        slow
+    }
+
+    /// The digest of the call, when it was asked for and all of the body went.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        let whole = self.state.get() == Passed::Whole;
+        self.digest.borrow_mut().take().filter(|_| whole).map(CallDigest::finish)
+    }
+
+    /// Notes that the client is waited for; whoever waits for the answer learns how long that may be.
+    fn waits(&self, context: &Context<'_>) {
+        let mut pace = self.pace.get();
+        self.slow.set(Some(pace.waits(|| self.core.clock.now())));
+        self.pace.set(pace);
+        let mut slot = self.waker.borrow_mut();
+        if slot.as_ref().is_some_and(|waker| !waker.will_wake(context.waker()))
+            && let Some(waker) = slot.take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn came(&self, data: &Bytes) {
+        let mut pace = self.pace.get();
+        pace.came(data.len(), || self.core.clock.now());
+        self.pace.set(pace);
+        self.slow.set(None);
+        if let Some(digest) = &mut *self.digest.borrow_mut() {
+            digest.body(data);
+        }
+    }
+
     /// Wakes the task when something becomes of the body.
     pub(crate) fn watch(&self, context: &Context<'_>) {
         let mut slot = self.waker.borrow_mut();
@@ -132,7 +202,11 @@ impl Body for Outgoing {
 impl Pass {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         loop {
-            let frame = match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(context)) {
+            let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(context) else {
+                self.passing.waits(context);
+                return Poll::Pending;
+            };
+            let frame = match next {
                 Some(Ok(frame)) => frame,
                 Some(Err(_)) => {
                     self.passing.become_now(Passed::Broken);
@@ -146,6 +220,7 @@ impl Pass {
             if let Some(data) = frame.data_ref() {
                 let bytes = self.passing.bytes.get() + data.len() as u64;
                 self.passing.bytes.set(bytes);
+                self.passing.came(data);
                 if bytes > self.limit {
                     self.passing.become_now(Passed::TooLarge);
                     return Poll::Ready(Some(Err(BrokenOff)));

@@ -304,6 +304,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
     Core {
         clock: Arc::clone(&services.clock),
         offload: CoreOffload { queue: start.queue.clone(), recorder: Rc::clone(&recorder) },
+        wants_digest: recorder.wants_digest(),
         recorder,
         tls: Arc::clone(&start.tls),
         current: std::cell::RefCell::new(Rc::new(attached)),
@@ -311,6 +312,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
         sockets: std::cell::Cell::new(0),
+        addresses: std::cell::RefCell::default(),
         conns: Table::default(),
         streams: Table::default(),
         pool: Pool::default(),

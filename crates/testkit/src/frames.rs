@@ -32,12 +32,21 @@ pub mod kind {
     pub const WINDOW_UPDATE: u8 = 8;
     /// CONTINUATION.
     pub const CONTINUATION: u8 = 9;
+    /// PRIORITY.
+    pub const PRIORITY: u8 = 2;
+    /// PUSH_PROMISE.
+    pub const PUSH_PROMISE: u8 = 5;
 }
 
 /// END_STREAM of DATA and HEADERS; ACK of SETTINGS and PING.
 pub const END_STREAM: u8 = 1;
 /// END_HEADERS.
 pub const END_HEADERS: u8 = 4;
+
+/// PADDED of DATA and HEADERS.
+pub const PADDED: u8 = 8;
+/// PRIORITY of HEADERS.
+pub const PRIORITY: u8 = 0x20;
 
 /// One frame.
 #[derive(Debug, Clone)]
@@ -273,7 +282,8 @@ impl Http2 {
 }
 
 /// The `:status` at the start of a block (RFC 7541 appendix A: 8 to 14; the digits of appendix B).
-fn read_status(mut block: &[u8]) -> Option<u16> {
+#[must_use]
+pub fn read_status(mut block: &[u8]) -> Option<u16> {
     // Updates of the table's size may come first.
     while let Some((first, rest)) = block.split_first()
         && first & 0xe0 == 0x20

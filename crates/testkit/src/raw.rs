@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use crate::clock::Deadline;
+use crate::frames::{Frame, read_frame};
 use crate::wire::{Framing, Head, Reader, read_head};
 
 /// How long an answer may take before a test calls it stuck, in seconds.
@@ -72,6 +74,14 @@ impl RawClient {
         self.reader.get_mut().write_all(bytes.as_ref())
     }
 
+    /// Waits so long for each read from now on, and no longer.
+    ///
+    /// # Panics
+    /// When the time is zero.
+    pub fn patience(&mut self, time: Duration) {
+        self.reader.get_ref().set_read_timeout(Some(time)).unwrap();
+    }
+
     /// Says that nothing more will come.
     pub fn finish(&mut self) {
         let _ = self.reader.get_ref().shutdown(Shutdown::Write);
@@ -114,6 +124,14 @@ impl RawClient {
             let body = self.reader.take_body(framing)?;
             return Ok(Reply { status, head, body, interim });
         }
+    }
+
+    /// Reads one frame of HTTP/2.
+    ///
+    /// # Errors
+    /// As [`RawClient::reply`].
+    pub fn frame(&mut self) -> io::Result<Frame> {
+        read_frame(&mut self.reader)
     }
 
     /// Reads until the other side ends the connection; true when it did so within the deadline.

@@ -127,6 +127,7 @@ struct State {
     calls: Mutex<Vec<Recorded>>,
     /// All bytes of all connections, and what of them is not strict RFC 9112.
     bytes: Mutex<Vec<u8>>,
+    streams: Mutex<Vec<Vec<u8>>>,
     faults: Mutex<Vec<String>>,
     script: Mutex<Arc<Script>>,
     connections: AtomicUsize,
@@ -173,6 +174,7 @@ impl Recorder {
         let state = Arc::new(State {
             calls: Mutex::default(),
             bytes: Mutex::default(),
+            streams: Mutex::default(),
             faults: Mutex::default(),
             script: Mutex::new(Arc::new(script)),
             connections: AtomicUsize::new(0),
@@ -188,6 +190,7 @@ impl Recorder {
                 }
                 let Ok(stream) = stream else { continue };
                 let shared = Arc::clone(&shared);
+                lock(&shared.streams).push(Vec::new());
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || serve(&shared, stream, number));
             }
@@ -250,6 +253,12 @@ impl Recorder {
         lock(&self.state.bytes).clone()
     }
 
+    /// The bytes of each connection, in the order of their coming.
+    #[must_use]
+    pub fn streams(&self) -> Vec<Vec<u8>> {
+        lock(&self.state.streams).clone()
+    }
+
     /// What of all that came is not strict RFC 9112.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
@@ -282,12 +291,16 @@ impl Drop for Recorder {
 struct Tee<'a> {
     stream: TcpStream,
     state: &'a State,
+    connection: usize,
 }
 
 impl Read for Tee<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(space)?;
         lock(&self.state.bytes).extend_from_slice(&space[..count]);
+        if let Some(own) = lock(&self.state.streams).get_mut(self.connection) {
+            own.extend_from_slice(&space[..count]);
+        }
         Ok(count)
     }
 }
@@ -295,7 +308,7 @@ impl Read for Tee<'_> {
 fn serve(state: &State, stream: TcpStream, connection: usize) {
     let _ = stream.set_nodelay(true);
     let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-    let mut reader = Reader::new(Tee { stream, state });
+    let mut reader = Reader::new(Tee { stream, state, connection });
     loop {
         let Ok(raw) = reader.take_until(b"\r\n\r\n") else {
             if !reader.held().is_empty() {

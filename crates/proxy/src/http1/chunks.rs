@@ -133,9 +133,7 @@ impl Chunks {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if !self.strict {
-            self.trailers.extend_from_slice(bytes);
-        }
+        self.trailers.extend_from_slice(bytes);
     }
 
     fn end(&mut self) -> Result<Piece, Fault> {
@@ -155,7 +153,8 @@ impl Chunks {
             trailers.append(name, value);
             start = next;
         }
-        Ok(Piece::End(Some(trailers)))
+        // A client's were read to be judged only.
+        Ok(Piece::End((!self.strict).then_some(trailers)))
     }
 }
 

@@ -1,0 +1,14 @@
+//! HTTP/2 (RFC 9113) towards clients. hyper speaks it; what it lets pass, and what it does not bound, is judged below it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `guard` | sees every frame's header before hyper does, and ends a connection that breaks a bound or the RFC |
+//! | `rules` | what a frame's header may say; no IO |
+//! | `serve` | a client's connection, from its first byte to its end |
+
+mod guard;
+mod rules;
+pub(crate) mod serve;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use engine::Tick;
+use engine::bounds::{self, Bound};
+
+use super::rules::{FrameHead, Objection, Rules};
+
+fn frame(length: u32, kind: u8, flags: u8, stream: u32) -> FrameHead {
+    FrameHead { length, kind, flags, stream }
+}
+
+fn begun() -> Rules {
+    let mut rules = Rules::new(Tick(0));
+    assert_eq!(rules.judge(frame(0, 4, 0, 0), || Tick(0)), Ok(()));
+    rules
+}
+
+#[test]
+fn frames_have_the_length_of_their_type_and_settings_come_first() {
+    for (head, good) in [
+        (frame(8, 6, 0, 0), true),
+        (frame(7, 6, 0, 0), false),
+        (frame(4, 3, 0, 1), true),
+        (frame(5, 3, 0, 1), false),
+        (frame(12, 4, 0, 0), true),
+        (frame(13, 4, 0, 0), false),
+        (frame(6, 4, 1, 0), false),
+        (frame(4, 8, 0, 0), true),
+        (frame(0, 8, 0, 0), false),
+        (frame(8, 7, 0, 0), true),
+        (frame(7, 7, 0, 0), false),
+        (frame(5, 2, 0, 1), true),
+        (frame(4, 2, 0, 1), false),
+        (frame(0, 0, 9, 1), false),
+        (frame(1, 0, 9, 1), true),
+        (frame(5, 1, 0x25, 1), true),
+        (frame(5, 1, 0x2d, 1), false),
+    ] {
+        let expected = if good { Ok(()) } else { Err(Objection::Size) };
+        assert_eq!(begun().judge(head, || Tick(0)), expected, "{head:?}");
+    }
+    for first in [frame(8, 6, 0, 0), frame(9, 1, 5, 1), frame(0, 4, 1, 0), frame(0, 0xbe, 0, 0)] {
+        assert_eq!(Rules::new(Tick(0)).judge(first, || Tick(0)), Err(Objection::Protocol), "{first:?}");
+    }
+}
+
+/// How many frames like this one pass at one moment, at most `most`.
+fn passing(frame: FrameHead, most: u32) -> (u32, Option<Objection>) {
+    let mut rules = begun();
+    for count in 0..most {
+        if let Err(objection) = rules.judge(frame, || Tick(0)) {
+            return (count, Some(objection));
+        }
+    }
+    (most, None)
+}
+
+#[test]
+fn frame_headers_are_read_as_rfc_9113_section_4_1_says() {
+    assert_eq!(FrameHead::read([1, 2, 3, 4, 5, 0x80, 0, 1, 2]), frame(0x01_02_03, 4, 5, 0x102));
+}
+
+#[test]
+fn frames_that_carry_nothing_are_bounded_and_others_are_not() {
+    let most = 100_000;
+    // One was the first SETTINGS.
+    let control = (bounds::CONTROL_FRAMES.burst - 1, Some(Objection::Bound(Bound::ControlFrames)));
+    for (name, head) in [
+        ("SETTINGS", frame(0, 4, 0, 0)),
+        ("SETTINGS with ACK", frame(0, 4, 1, 0)),
+        ("PING", frame(8, 6, 0, 0)),
+        ("PRIORITY", frame(5, 2, 0, 1)),
+        ("GOAWAY", frame(8, 7, 0, 0)),
+        ("an unknown type", frame(100, 0xbe, 0, 1)),
+        ("DATA without data", frame(0, 0, 0, 1)),
+    ] {
+        assert_eq!(passing(head, most), control, "{name}");
+    }
+    let resets = (bounds::CLIENT_RESETS.burst, Some(Objection::Bound(Bound::ClientResets)));
+    assert_eq!(passing(frame(4, 3, 0, 1), most), resets);
+    for (name, head) in [
+        ("DATA", frame(1, 0, 0, 1)),
+        ("the end of DATA", frame(0, 0, 1, 1)),
+        ("HEADERS", frame(9, 1, 5, 1)),
+        ("WINDOW_UPDATE", frame(4, 8, 0, 0)),
+    ] {
+        assert_eq!(passing(head, most), (most, None), "{name}");
+    }
+}

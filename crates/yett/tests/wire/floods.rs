@@ -1,0 +1,269 @@
+//! Row 8 and 9 in small: what costs a client nothing is counted, bounded, and named when it bites. `make long` has the same in large,
+//! with the clock and the memory of a process of its own (`tests/long/floods.py`).
+//!
+//! Every flood is sent on one connection while another client is served before and after, and each ends in a definite
+//! state: GOAWAY, or all of it was taken and the connection still answers.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use engine::bounds::{self, Bound};
+use engine::record::ConnectionEvent;
+use testkit::frames::{block, kind};
+use testkit::{Answer, Naive, RawClient, Recorder, until};
+
+use crate::conformance::code;
+use crate::plane::Plane;
+use crate::two::{self, END_HEADERS, END_STREAM, Outcome, data, frame, get, get_fields, opening, post};
+
+fn reset(stream: u32) -> Vec<u8> {
+    frame(kind::RST_STREAM, 0, stream, [0, 0, 0, 8])
+}
+
+fn times(count: u32, frame: &[u8]) -> Vec<u8> {
+    frame.repeat(count as usize)
+}
+
+/// A gateway and what stands behind it.
+struct Under {
+    recorder: Recorder,
+    plane: Plane,
+}
+
+impl Under {
+    fn start() -> Self {
+        let recorder = Recorder::start();
+        let plane = Plane::start(&recorder);
+        let under = Self { recorder, plane };
+        under.serves();
+        under
+    }
+
+    /// Another client gets its answer.
+    fn serves(&self) {
+        let reply =
+            testkit::raw::exchange(self.plane.address, "GET /m/other HTTP/1.1\r\nHost: files.test\r\n\r\n");
+        assert_eq!(reply.map(|reply| reply.status), Some(200));
+    }
+
+    /// Sends it all behind preface and SETTINGS.
+    fn flood(&self, script: &[u8], awaited: &[u32]) -> Outcome {
+        let outcome = two::run(self.plane.address, &[opening(), script.to_vec()].concat(), awaited);
+        self.serves();
+        outcome
+    }
+
+    /// It is given up, told by GOAWAY, and the bound is counted once.
+    fn bites(&self, name: &str, script: &[u8], bound: Bound, told: u32) {
+        let before = self.plane.notes.bound(bound);
+        let outcome = self.flood(script, &[u32::MAX]);
+        assert_eq!((outcome.closed, outcome.gone), (true, Some(told)), "{name}: {outcome:?}");
+        assert_eq!(self.plane.notes.bound(bound), before + 1, "{name}: `{}` is counted", bound.name());
+    }
+
+    /// As much of it as may be is taken.
+    fn takes(&self, name: &str, script: &[u8]) {
+        let outcome = self.flood(&[script.to_vec(), get(0x7fff_fff1, "/m/after")].concat(), &[0x7fff_fff1]);
+        assert_eq!(outcome.answers.get(&0x7fff_fff1), Some(&200), "{name}: {outcome:?}");
+        assert!(!outcome.closed, "{name}");
+    }
+}
+
+#[test]
+fn threat_08_frames_that_carry_nothing_are_bounded() {
+    let under = Under::start();
+    let floods = [
+        ("SETTINGS", frame(kind::SETTINGS, 0, 0, [0, 3, 0, 0, 0, 9])),
+        ("SETTINGS without any", frame(kind::SETTINGS, 0, 0, [])),
+        ("PING", frame(kind::PING, 0, 0, [7; 8])),
+        ("answers to no PING", frame(kind::PING, 1, 0, [7; 8])),
+        ("PRIORITY", frame(kind::PRIORITY, 0, 9, [0, 0, 0, 3, 7])),
+        ("unknown types", frame(0xbe, 0, 0, [0; 8])),
+    ];
+    for (name, frame) in floods {
+        let more = bounds::CONTROL_FRAMES.burst * 2;
+        under.bites(name, &times(more, &frame), Bound::ControlFrames, code::PROTOCOL);
+        under.takes(name, &times(100, &frame));
+    }
+    // The library below bounds bodies in crumbs.
+    for (name, crumb) in [("empty DATA", data(1, 0, [])), ("DATA of a byte", data(1, 0, [0]))] {
+        let flood = [post(1, "/m/1", &[]), times(100_000, &crumb)].concat();
+        under.bites(name, &flood, Bound::Http2Excess, code::CALM);
+        under.takes(name, &[post(1, "/m/1", &[]), times(20, &crumb), data(1, END_STREAM, [])].concat());
+    }
+}
+
+#[test]
+fn threat_08_rapid_resets_end_and_reach_the_upstream_no_more_often_than_allowed() {
+    let under = Under::start();
+    let before = under.recorder.count();
+    let most = bounds::CLIENT_RESETS.burst;
+    let script: Vec<u8> = (0..most * 5)
+        .flat_map(|number| [get(number * 2 + 1, "/m/reset"), reset(number * 2 + 1)].concat())
+        .collect();
+    let outcome = under.flood(&script, &[u32::MAX]);
+    assert!(outcome.closed && outcome.gone.is_some_and(|code| code != 0), "{outcome:?}");
+    let bitten = under.plane.notes.bound(Bound::ClientResets) + under.plane.notes.bound(Bound::Http2Excess);
+    assert!(bitten >= 1, "it is counted");
+    let reached = under.recorder.count() - before - 1;
+    assert!(reached <= most as usize, "{reached} calls reached the upstream");
+    // A page that is left: as many resets as it may have, and the connection goes on.
+    let left: Vec<u8> =
+        (0..40).flat_map(|number| [get(number * 2 + 1, "/m/left"), reset(number * 2 + 1)].concat()).collect();
+    under.takes("forty resets", &left);
+}
+
+/// Row 8, MadeYouReset: the client has the server reset its streams, by frames that are no resets.
+#[test]
+fn threat_08_streams_that_the_server_is_made_to_reset_are_bounded() {
+    let under = Under::start();
+    for (name, odd) in
+        [("a window that is too large", frame_window(0x7fff_ffff)), ("a window by nothing", frame_window(0))]
+    {
+        let before = under.recorder.count();
+        let script: Vec<u8> = (0..1_000_u32)
+            .flat_map(|number| {
+                let stream = number * 2 + 1;
+                [post(stream, "/m/made", &[]), with_stream(&odd, stream)].concat()
+            })
+            .collect();
+        let outcome = under.flood(&script, &[u32::MAX]);
+        assert!(outcome.closed && outcome.gone.is_some_and(|code| code != 0), "{name}: {outcome:?}");
+        let reached = under.recorder.count() - before - 1;
+        assert!(
+            reached <= bounds::STREAMS as usize + bounds::RESET_STREAMS,
+            "{name}: {reached} reached the upstream"
+        );
+    }
+}
+
+fn frame_window(increment: u32) -> Vec<u8> {
+    frame(kind::WINDOW_UPDATE, 0, 1, increment.to_be_bytes())
+}
+
+fn with_stream(frame: &[u8], stream: u32) -> Vec<u8> {
+    [&frame[..5], &stream.to_be_bytes(), &frame[9..]].concat()
+}
+
+#[test]
+fn threat_08_continuations_have_an_end() {
+    let under = Under::start();
+    let head = || frame(kind::HEADERS, END_STREAM, 1, get_fields("/m/1", &[]));
+    let crumb = frame(kind::CONTINUATION, 0, 1, block(&[(b"x", b"y")]));
+    under.bites("crumbs", &[head(), times(10_000, &crumb)].concat(), Bound::Http2Excess, code::CALM);
+    let empty = frame(kind::CONTINUATION, 0, 1, []);
+    under.bites("empty ones", &[head(), times(10_000, &empty)].concat(), Bound::Http2Excess, code::CALM);
+    let long = frame(kind::CONTINUATION, 0, 1, block(&[(b"x", &[b'a'; 16_000])]));
+    under.bites("long ones", &[head(), times(100, &long)].concat(), Bound::Http2Excess, code::CALM);
+}
+
+/// Row 9: a reference of one byte stands for a field of 4,000.
+#[test]
+fn threat_09_references_do_not_grow_into_fields_without_end() {
+    let under = Under::start();
+    let kept = [[0x40, 1, b'x', 0x7f, 0xa1, 0x1e].as_slice(), &[b'a'; 4_000]].concat();
+    let bomb = |references: usize| {
+        let fields = [get_fields("/m/1", &[]), kept.clone(), vec![0xbe; references]].concat();
+        frame(kind::HEADERS, END_HEADERS | END_STREAM, 1, fields)
+    };
+    under.bites("10,000 references", &bomb(10_000), Bound::Http2Excess, code::CALM);
+    // Over what a head may have and under what is abuse: refused, the connection goes on.
+    let outcome = under.flood(&bomb(12), &[1]);
+    assert_eq!((outcome.answers.get(&1), outcome.closed), (Some(&431), false), "{outcome:?}");
+    let outcome = under.flood(&bomb(3), &[1]);
+    assert_eq!(outcome.answers.get(&1), Some(&200), "{outcome:?}");
+    let arrived = String::from_utf8(under.recorder.last().raw).unwrap();
+    assert!(!arrived.is_empty());
+}
+
+/// A window that is never opened holds one call, and what it holds is bounded; a lone client cannot open more than it may.
+#[test]
+fn threat_08_shut_windows_hold_their_streams_and_nobody_elses() {
+    let under = Under::start();
+    under.recorder.answer(Answer::json(200, "x".repeat(200_000)));
+    let shut = frame(kind::SETTINGS, 0, 0, [0, 4, 0, 0, 0, 0]);
+    let gets: Vec<u8> = (0..bounds::STREAMS + 20).flat_map(|number| get(number * 2 + 1, "/m/shut")).collect();
+    let last = (bounds::STREAMS + 19) * 2 + 1;
+    let outcome = under.flood(&[shut, gets].concat(), &[last]);
+    assert_eq!(outcome.resets.get(&last), Some(&code::REFUSED), "{outcome:?}");
+    assert!(outcome.bytes.values().all(|bytes| *bytes == 0), "{outcome:?}");
+    assert!(under.recorder.count() <= bounds::STREAMS as usize + 3, "{} calls", under.recorder.count());
+}
+
+fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.write_all(bytes).unwrap();
+    socket
+}
+
+/// Slow heads and slow bodies, many at once: none reaches the upstream, and others are served meanwhile. That they end in time is
+/// for `lifetime::clients_that_never_finish_a_head_or_a_handshake_are_let_go` and for `pace::tests`.
+#[test]
+fn threat_08_unfinished_messages_reach_nobody() {
+    let under = Under::start();
+    let before = under.recorder.count();
+    let head = "GET /m/slow HTTP/1.1\r\nHost: files.test\r\nA: b";
+    let body = "POST /j/slow HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    let open: Vec<TcpStream> = (0..100)
+        .flat_map(|_| [head, body])
+        .map(|text| connect(under.plane.address, text.as_bytes()))
+        .collect();
+    let two = [opening(), frame(kind::HEADERS, 0, 1, get_fields("/m/slow", &[]))].concat();
+    let more: Vec<TcpStream> = (0..50).map(|_| connect(under.plane.address, &two)).collect();
+    under.serves();
+    assert_eq!(under.recorder.count(), before + 1);
+    let held = open.len() + more.len();
+    drop((open, more));
+    // All of them are let go as soon as their clients are.
+    let opened = || under.plane.notes.event(ConnectionEvent::Opened);
+    let all = until(20, || (opened() - under.plane.notes.event(ConnectionEvent::Closed) == 0).then_some(()));
+    assert!(
+        all.is_some() && opened() >= held,
+        "{} of {} ended",
+        under.plane.notes.event(ConnectionEvent::Closed),
+        opened()
+    );
+    under.serves();
+}
+
+/// A client that reads nothing gets no more than fits into buffers: the upstream's answer stops.
+#[test]
+fn threat_08_an_answer_that_nobody_reads_is_not_taken_off_the_upstream() {
+    let recorder = Recorder::start();
+    recorder.answer(Answer::json(200, "x".repeat(16 << 20)));
+    let plane = Plane::start(&recorder);
+    let call = "GET /m/big HTTP/1.1\r\nHost: files.test\r\n\r\n";
+    let slow: Vec<TcpStream> = (0..4).map(|_| connect(plane.address, call.as_bytes())).collect();
+    for mut socket in &slow {
+        let mut first = [0; 64];
+        socket.read_exact(&mut first).unwrap();
+    }
+    recorder.answer(Answer::json(200, "{}"));
+    let reply = testkit::raw::exchange(plane.address, call).unwrap();
+    assert_eq!((reply.status, reply.text().as_str()), (200, "{}"));
+    assert!(plane.notes.calls().iter().all(|call| call.code.is_empty()), "{:?}", plane.notes.calls());
+    drop(slow);
+    let ended = until(20, || (plane.notes.calls().len() == 5).then_some(()));
+    assert!(ended.is_some(), "clients that left are recorded");
+    assert_eq!(plane.notes.calls().iter().filter(|call| call.status == 200).count(), 5);
+}
+
+/// The same floods get through a proxy that checks nothing.
+#[test]
+fn threat_08_a_naive_proxy_calls_as_often_as_it_is_told() {
+    let recorder = Recorder::start();
+    let naive = Naive::start(recorder.address());
+    let calls = bounds::CLIENT_RESETS.burst * 5;
+    let script: Vec<u8> = (0..calls)
+        .flat_map(|number| {
+            let head =
+                frame(kind::HEADERS, END_HEADERS | END_STREAM, number * 2 + 1, get_fields("/m/reset", &[]));
+            [frame(kind::PING, 0, 0, [0; 8]), head, reset(number * 2 + 1)].concat()
+        })
+        .collect();
+    let mut client = RawClient::connect(naive.address());
+    client.send([opening(), script].concat()).unwrap();
+    assert!(recorder.wait_for(calls as usize), "{} of {calls}", recorder.count());
+}
