@@ -23,8 +23,12 @@ pub const CONNECTIONS: usize = 20_000;
 pub const STREAMS: u32 = 100;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
-/// Idle connections kept per upstream target and core.
-pub const IDLE_UPSTREAM: usize = 128;
+/// Targets of one upstream; the calls of one are tried at each of them once at most.
+pub const TARGETS: usize = 64;
+/// Largest weight of a target.
+pub const WEIGHT: u32 = 1_000;
+/// Idle connections kept per upstream target and core, unless the configuration says otherwise.
+pub const IDLE_UPSTREAM: usize = 256;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
 pub const LIVE_SNAPSHOTS: usize = 4;
 /// Jobs waiting for a worker thread; more is 503.
@@ -76,11 +80,13 @@ pub enum Bound {
     HandshakeTime,
     /// A response that was not sampled for a check in shadow because it was too large or the pool was full.
     Unsampled,
+    /// The budget of an upstream's retries: a call was not tried again.
+    Retries,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 11] = [
+    pub const ALL: [Bound; 12] = [
         Bound::Connections,
         Bound::CoreBodies,
         Bound::Body,
@@ -92,6 +98,7 @@ impl Bound {
         Bound::BodyTime,
         Bound::HandshakeTime,
         Bound::Unsampled,
+        Bound::Retries,
     ];
 
     /// Its name as a metric label.
@@ -109,6 +116,7 @@ impl Bound {
             Bound::BodyTime => "body_time",
             Bound::HandshakeTime => "handshake_time",
             Bound::Unsampled => "unsampled",
+            Bound::Retries => "retries",
         }
     }
 }

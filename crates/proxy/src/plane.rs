@@ -301,6 +301,8 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         keyed: Arc::clone(&services.keyed),
     };
     let attached = CoreSnapshot::attach(Arc::clone(&start.first), &context);
+    let pool = Pool::default();
+    pool.adopt(attached.snapshot(), &context);
     Core {
         clock: Arc::clone(&services.clock),
         offload: CoreOffload { queue: start.queue.clone(), recorder: Rc::clone(&recorder) },
@@ -313,7 +315,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         sockets: std::cell::Cell::new(0),
         conns: Table::default(),
         streams: Table::default(),
-        pool: Pool::default(),
+        pool,
         servers: std::cell::RefCell::default(),
         task: std::cell::RefCell::default(),
         date: std::cell::Cell::new((0, [b' '; 29])),

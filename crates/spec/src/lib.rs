@@ -42,7 +42,8 @@ pub use resolve::{Resolved, resolve};
 pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
-    Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Rate, RateUnit, SecretRef, Size, Strings, Url,
+    Balance, Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Percent, Rate, RateUnit, SecretRef,
+    Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

@@ -1,6 +1,7 @@
 //! An upstream's connection: one call at a time, driven by the task of the call.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -39,6 +40,7 @@ pub(crate) struct Connection(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     wire: Wire,
+    peer: SocketAddr,
     method: Method,
     sending: Sending,
     rest: Rest,
@@ -60,10 +62,11 @@ enum Sending {
 }
 
 impl Connection {
-    /// A connection that was just made.
-    pub(crate) fn new(socket: Socket) -> Self {
+    /// A connection to `peer` that was just made.
+    pub(crate) fn new(socket: Socket, peer: SocketAddr) -> Self {
         Self(Box::new(Inner {
             wire: Wire::new(socket, BytesMut::new()),
+            peer,
             method: Method::GET,
             sending: Sending::Whole,
             rest: Rest::Nothing,
@@ -71,6 +74,11 @@ impl Connection {
             searched: 0,
             interim: 0,
         }))
+    }
+
+    /// Where it leads.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.0.peer
     }
 
     /// Whether a connection that waits can carry another call: nobody closed it, and nothing was said unasked.

@@ -1,5 +1,6 @@
 //! The data plane in front of small upstreams of our own, over real sockets.
 
+mod balance;
 mod bodies;
 mod framing;
 mod lifecycle;

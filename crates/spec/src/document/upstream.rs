@@ -1,7 +1,7 @@
 //! Where calls go.
 
 use crate::read::{Spanned, fault};
-use crate::units::{Duration, FileRef, Url};
+use crate::units::{Balance, Duration, FileRef, Percent, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,6 +12,9 @@ pub struct Upstream {
     /// where it runs
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// how one of several targets is chosen for a call
+    #[serde(default)]
+    pub balance: Balance,
     /// `auto` chooses by ALPN, and HTTP/1.1 in cleartext; `1` or `2` forces that version
     #[serde(default)]
     pub http: HttpVersion,
@@ -24,6 +27,19 @@ pub struct Upstream {
     /// kept connections
     #[serde(default)]
     pub pool: Pool,
+    /// when a target is left alone because of what calls met there
+    #[serde(default)]
+    pub outliers: Outliers,
+    /// over which time a target that is new or back comes to its full share; `0s` for at once
+    #[serde(default = "slow_start")]
+    pub slow_start: Duration,
+    /// what may be tried again
+    #[serde(default)]
+    pub retries: Retries,
+}
+
+fn slow_start() -> Duration {
+    Duration::from_secs(10)
 }
 
 /// One place where an upstream runs.
@@ -31,6 +47,60 @@ pub struct Upstream {
 pub struct Target {
     /// scheme, host and port, and a path put before each call's
     pub url: Spanned<Url>,
+    /// its share of the calls, in proportion to the others'
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: Spanned<u32>,
+}
+
+fn one() -> Spanned<u32> {
+    Spanned::nowhere(1)
+}
+
+/// When a target is left alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Outliers {
+    /// failures in a row: no connection, a broken or late answer, or a status of 502 to 504
+    #[schemars(range(min = 1, max = 1000))]
+    pub failures: Spanned<u32>,
+    /// for how long, the first time; longer each further time, up to ten times
+    #[schemars(extend("not" = no_time()))]
+    pub eject: Spanned<Duration>,
+    /// share of the targets that stay in however ill they are; one that takes no connection is passed over all the same
+    pub floor: Percent,
+}
+
+impl Default for Outliers {
+    fn default() -> Self {
+        Self {
+            failures: Spanned::nowhere(5),
+            eject: Spanned::nowhere(Duration::from_secs(30)),
+            floor: Percent::new(50),
+        }
+    }
+}
+
+/// What may be tried again: calls with an idempotent method whose body is there to be sent again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Retries {
+    /// most tries after the first; without it 1 where there are several targets, and none where there is one
+    #[schemars(range(max = 10))]
+    pub most: Option<Spanned<u32>>,
+    /// retries as a share of all calls
+    pub budget: Percent,
+    /// longest time to the head of an answer for a try that may be followed by another
+    pub per_try: Option<Spanned<Duration>>,
+    /// statuses that are tried again
+    #[schemars(inner(range(min = 500, max = 599)))]
+    pub statuses: Vec<Spanned<u16>>,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { most: None, budget: Percent::new(20), per_try: None, statuses: Vec::new() }
+    }
 }
 
 /// How long a call to an upstream may take.
@@ -77,20 +147,20 @@ pub struct UpstreamTls {
     pub server_name: Option<Spanned<String>>,
 }
 
-/// Kept connections to an upstream, per core.
+/// Kept connections to an upstream, per target and core.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Pool {
-    /// most connections
+    /// most connections kept without a call
     #[schemars(range(min = 1, max = 65535))]
-    pub connections: u32,
+    pub connections: Spanned<u32>,
     /// longest time a connection is kept without a call
     pub idle: Duration,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { connections: 256, idle: Duration::from_secs(30) }
+        Self { connections: Spanned::nowhere(256), idle: Duration::from_secs(30) }
     }
 }
 

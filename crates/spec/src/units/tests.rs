@@ -83,6 +83,34 @@ fn sizes() {
 }
 
 #[test]
+fn shares() {
+    reads::<Percent>(&[("0%", "0%"), ("20%", "20%"), ("100%", "100%")]);
+    refuses::<Percent>(&["", "%", "20", "101%", "-1%", "1.5%", "20 %", "300%"]);
+    assert_eq!("20%".parse::<Percent>().expect("good").get(), 20);
+}
+
+#[test]
+fn ways_to_choose_a_target() {
+    reads::<Balance>(&[
+        ("round_robin", "round_robin"),
+        ("least_busy", "least_busy"),
+        ("hash:address", "hash:address"),
+        ("hash:subject", "hash:subject"),
+        ("hash:header:X-Cart", "hash:header:x-cart"),
+    ]);
+    refuses::<Balance>(&[
+        "",
+        "random",
+        "hash",
+        "hash:",
+        "hash:header:",
+        "hash:header:a b",
+        "hash:cookie:a",
+        "ROUND_ROBIN",
+    ]);
+}
+
+#[test]
 fn rates() {
     reads::<Rate>(&[
         ("60/min", "60/min"),

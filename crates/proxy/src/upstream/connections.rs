@@ -1,0 +1,242 @@
+//! The connections of one core to one target.
+//!
+//! They outlive snapshots, so a reload keeps them warm. HTTP/1 connections wait in a list and the last one in is the
+//! first one out; one HTTP/2 connection carries all calls of a core.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use engine::record::ConnectionEvent;
+use engine::upstream::{Kept, Target, Upstream};
+use engine::{Tick, codes};
+use hyper::client::conn::http2;
+use rustls::ClientConfig;
+
+use super::group::Group;
+use super::health::{Health, Met};
+use super::{Counts, Sender, connect, resolve};
+use crate::core::Core;
+use crate::exchange::Failure;
+use crate::http1::client::Connection;
+use crate::incoming::Incoming;
+use crate::outgoing::Outgoing;
+
+/// What happened to the calls of one core at one target. Written by that core only, read by whoever tells the metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    good: AtomicU64,
+    dead: AtomicU64,
+    ill: AtomicU64,
+    retries: AtomicU64,
+    busy: AtomicU64,
+}
+
+impl Stats {
+    pub(super) fn count(&self, met: Met) {
+        add(match met {
+            Met::Good => &self.good,
+            Met::Dead => &self.dead,
+            Met::Ill => &self.ill,
+        });
+    }
+
+    pub(super) fn retried(&self) {
+        add(&self.retries);
+    }
+
+    pub(super) fn read(&self) -> Counts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            good: of(&self.good),
+            dead: of(&self.dead),
+            ill: of(&self.ill),
+            retries: of(&self.retries),
+            busy: of(&self.busy),
+        }
+    }
+}
+
+/// There is one writer, so this needs no locked instruction.
+fn add(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+/// An HTTP/2 connection and where it leads.
+type Shared = (http2::SendRequest<Outgoing>, SocketAddr);
+
+/// The connections to one target.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    idle: RefCell<Vec<(Connection, Tick)>>,
+    two: RefCell<Option<Shared>>,
+    pub(super) tls: OnceCell<Arc<ClientConfig>>,
+    pub(super) addresses: Rc<resolve::Addresses>,
+    pub(super) health: Arc<Health>,
+    pub(super) stats: Arc<Stats>,
+    /// Calls under way.
+    pub(super) busy: Cell<u32>,
+    kept: Cell<Kept>,
+    /// Calls since it was looked at last.
+    used: Cell<bool>,
+}
+
+impl Connections {
+    pub(super) fn new(target: &Target, kept: Kept, health: Arc<Health>, stats: Arc<Stats>) -> Self {
+        Self {
+            idle: RefCell::default(),
+            two: RefCell::default(),
+            tls: OnceCell::new(),
+            addresses: Rc::new(resolve::Addresses::new(target)),
+            health,
+            stats,
+            busy: Cell::new(0),
+            kept: Cell::new(kept),
+            used: Cell::new(false),
+        }
+    }
+
+    /// A reload may keep more or fewer.
+    pub(super) fn keep(&self, kept: Kept) {
+        self.kept.set(kept);
+    }
+
+    /// Closes what was idle for too long, or leads where the name does not any more.
+    pub(super) fn sweep(&self, now: Tick) {
+        self.stats.busy.store(u64::from(self.busy.get()), Ordering::Relaxed);
+        let idle = self.kept.get().idle;
+        self.idle.borrow_mut().retain_mut(|(connection, since)| {
+            now.since(*since) < idle && self.addresses.knows(&connection.peer()) && connection.is_open()
+        });
+        let unused = !self.used.replace(false);
+        let over =
+            |(sender, address): &Shared| (unused && sender.is_closed()) || !self.addresses.knows(address);
+        // Calls that it carries go on; further ones get another.
+        if self.two.borrow().as_ref().is_some_and(over) {
+            self.two.borrow_mut().take();
+        }
+    }
+
+    /// A connection, and whether it was used before; with `fresh`, a new one. It has to be there at `by`.
+    ///
+    /// # Errors
+    /// When none can be made in time.
+    async fn get(
+        &self,
+        core: &Rc<Core>,
+        upstream: &Upstream,
+        target: &Target,
+        (fresh, by): (bool, Tick),
+    ) -> Result<(Sender, bool), Failure> {
+        if !fresh && let Some(sender) = self.reuse().await {
+            core.recorder.connection(ConnectionEvent::UpstreamReused);
+            return Ok((sender, true));
+        }
+        let time = upstream.deadlines.connect.min(by.since(core.clock.now()));
+        // In a box: the future of a call is moved, and connecting would be the largest part of it.
+        let connect = Box::pin(connect::connect(core, self, upstream, target));
+        let made = match Box::pin(tokio::time::timeout(time, connect)).await {
+            Ok(made) => made,
+            Err(_) => Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, "no connection in time")),
+        };
+        match made {
+            Ok((sender, address)) => {
+                core.recorder.connection(ConnectionEvent::UpstreamOpened);
+                if let Sender::Two(sender) = &sender {
+                    *self.two.borrow_mut() = Some((sender.clone(), address));
+                }
+                Ok((sender, false))
+            }
+            Err(failure) => {
+                core.recorder.connection(ConnectionEvent::UpstreamFailed);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn reuse(&self) -> Option<Sender> {
+        let two = self
+            .two
+            .borrow()
+            .as_ref()
+            .map(|(sender, _)| sender)
+            .filter(|sender| !sender.is_closed())
+            .cloned();
+        if let Some(mut sender) = two
+            && sender.ready().await.is_ok()
+        {
+            self.used.set(true);
+            return Some(Sender::Two(sender));
+        }
+        loop {
+            let (mut connection, _) = self.idle.borrow_mut().pop()?;
+            if connection.is_open() {
+                return Some(Sender::One(connection));
+            }
+        }
+    }
+}
+
+/// A call's place at its target: counted while the call lasts, and where its connection goes back to.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    group: Rc<Group>,
+    number: usize,
+    core: Rc<Core>,
+}
+
+impl Lease {
+    /// A place at target `number`; `None` when there is no such target.
+    pub(crate) fn take(group: &Rc<Group>, number: usize, core: &Rc<Core>) -> Option<Self> {
+        let busy = &group.member(number)?.connections.busy;
+        busy.set(busy.get() + 1);
+        Some(Self { group: Rc::clone(group), number, core: Rc::clone(core) })
+    }
+
+    fn connections(&self) -> Option<&Connections> {
+        Some(&self.group.member(self.number)?.connections)
+    }
+
+    /// A connection, and whether it was used before; with `fresh`, a new one. It has to be there at `by`.
+    ///
+    /// # Errors
+    /// When none can be made in time.
+    pub(crate) async fn connection(
+        &self,
+        upstream: &Upstream,
+        (fresh, by): (bool, Tick),
+    ) -> Result<(Sender, bool), Failure> {
+        match (self.connections(), upstream.targets.get(self.number)) {
+            (Some(connections), Some(target)) => {
+                connections.get(&self.core, upstream, target, (fresh, by)).await
+            }
+            _ => Err(Failure::new(&codes::CONTROL_FAILED, "the upstream has no such target")),
+        }
+    }
+
+    /// The call is a second try.
+    pub(crate) fn retried(&self) {
+        if let Some(connections) = self.connections() {
+            connections.stats.retried();
+        }
+    }
+
+    /// The answer was read to its end: its connection may carry another call.
+    pub(crate) fn give_back(self, answer: &mut Incoming) {
+        let (Some(connection), Some(to)) = (answer.take_reusable(), self.connections()) else { return };
+        let mut idle = to.idle.borrow_mut();
+        if idle.len() < to.kept.get().connections {
+            idle.push((connection, self.core.pool.swept()));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connections) = self.connections() {
+            connections.busy.set(connections.busy.get().saturating_sub(1));
+        }
+    }
+}
