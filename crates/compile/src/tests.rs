@@ -357,12 +357,21 @@ fn upstreams_become_what_the_document_says_of_them() {
 
 #[test]
 fn what_this_version_cannot_do_is_an_error() {
-    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
-    for upstream in ["{ url: \"https://a:1\", tls: { server_name: b } }"] {
-        let said = Case::new(&format!("{base}upstreams: {{ main: {upstream} }}\n")).bad();
-        assert!(said.iter().any(|one| one.starts_with("unsupported")), "{upstream}: {said:?}");
+    for (line, what) in [
+        ("record: { on_full: refuse }\n", "on_full"),
+        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http"),
+    ] {
+        let said = Case::new(&format!(
+            "{}{line}",
+            DOCUMENT.replace("listen:", if what == "http" { "#" } else { "listen:" })
+        ))
+        .bad();
+        assert!(
+            said.iter().any(|one| one.starts_with("unsupported") && one.contains(what)),
+            "{line}: {said:?}"
+        );
     }
-    Case::new(&format!("{base}upstreams: {{ main: {{ url: \"http://a:1\" }} }}\n")).good();
+    Case::new(&format!("{DOCUMENT}record: {{ on_full: serve }}\n")).good();
 }
 
 #[test]

@@ -14,11 +14,6 @@ pub(crate) fn check(document: &Document, out: &mut Diagnostics) {
             report("`http` of a listener", listener.span);
         }
     }
-    for upstream in document.upstreams.values() {
-        if let Some(name) = &upstream.tls.server_name {
-            report("`server_name` of an upstream", name.span);
-        }
-    }
     if document.record.on_full == OnFull::Refuse {
         report("`on_full: refuse`", document.span);
     }

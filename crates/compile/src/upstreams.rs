@@ -6,12 +6,13 @@ use std::sync::Arc;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics};
 use engine::upstream::{
-    Balance, Deadlines, HashBy, Kept, Outliers, Retries, Target, Trust, Upstream, UpstreamHttp,
+    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Target, Trust, Upstream,
+    UpstreamHttp,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use spec::HttpVersion;
 
-use crate::listeners::certificates;
+use crate::listeners::{certificates, identity};
 
 /// All upstreams by their names.
 pub(crate) fn build(
@@ -55,7 +56,7 @@ fn one(
             HttpVersion::Http1 => UpstreamHttp::One,
             HttpVersion::Http2 => UpstreamHttp::Two,
         },
-        trust: Arc::new(Trust { roots: roots(name, upstream, files, out) }),
+        trust: Arc::new(trust(name, upstream, files, out)),
         outliers: Outliers {
             failures: outliers.failures.value,
             eject: outliers.eject.get(),
@@ -76,8 +77,40 @@ fn one(
             connections: usize::try_from(pool.connections.value).unwrap_or(usize::MAX),
             idle: pool.idle.get(),
         },
+        breakers: Breakers {
+            connections: upstream.breakers.connections.value,
+            pending: upstream.breakers.pending.value,
+            calls: upstream.breakers.calls.map(|calls| calls.value),
+        },
+        health: upstream.health.as_ref().map(health),
         ..usual
     })
+}
+
+fn health(check: &spec::HealthCheck) -> HealthCheck {
+    HealthCheck {
+        path: check.path.as_str().into(),
+        every: check.every.get(),
+        timeout: check.timeout.get(),
+        down_after: check.down_after.value,
+        up_after: check.up_after.value,
+    }
+}
+
+fn trust(
+    name: &str,
+    upstream: &spec::Spanned<spec::Upstream>,
+    files: &Assets,
+    out: &mut Diagnostics,
+) -> Trust {
+    let tls = &upstream.tls;
+    let pair = tls.certificate.as_ref().zip(tls.key.as_ref());
+    Trust {
+        roots: roots(name, upstream, files, out),
+        server_name: tls.server_name.as_ref().map(|name| name.as_str().into()),
+        pins: tls.pins.iter().map(|pin| pin.bytes()).collect(),
+        identity: pair.and_then(|pair| identity(pair, files, out)).map(Arc::new),
+    }
 }
 
 fn target(target: &spec::Target) -> Option<Target> {

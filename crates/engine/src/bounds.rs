@@ -82,11 +82,15 @@ pub enum Bound {
     Unsampled,
     /// The budget of an upstream's retries: a call was not tried again.
     Retries,
+    /// The open connections of an upstream's target: a call waited for one.
+    UpstreamConnections,
+    /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
+    UpstreamCalls,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 12] = [
+    pub const ALL: [Bound; 14] = [
         Bound::Connections,
         Bound::CoreBodies,
         Bound::Body,
@@ -99,6 +103,8 @@ impl Bound {
         Bound::HandshakeTime,
         Bound::Unsampled,
         Bound::Retries,
+        Bound::UpstreamConnections,
+        Bound::UpstreamCalls,
     ];
 
     /// Its name as a metric label.
@@ -117,6 +123,8 @@ impl Bound {
             Bound::HandshakeTime => "handshake_time",
             Bound::Unsampled => "unsampled",
             Bound::Retries => "retries",
+            Bound::UpstreamConnections => "upstream_connections",
+            Bound::UpstreamCalls => "upstream_calls",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::bounds;
+use crate::snapshot::TlsIdentity;
 
 /// Which HTTP an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,11 +34,32 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-/// How an upstream proves who it is.
+/// How an upstream proves who it is, and how we do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Trust {
     /// Certificates to trust, DER; empty means the system's.
     pub roots: Vec<Vec<u8>>,
+    /// Name that its certificate must carry, when it is not the target's host.
+    pub server_name: Option<Box<str>>,
+    /// SHA-256 of the public keys (SubjectPublicKeyInfo, RFC 7469 section 2.4) one of which its certificate must have, beside
+    /// being trusted; empty means any.
+    pub pins: Vec<[u8; 32]>,
+    /// What we show to prove who we are.
+    pub identity: Option<Arc<TlsIdentity>>,
+}
+
+impl PartialEq for TlsIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for TlsIdentity {}
+
+impl std::hash::Hash for TlsIdentity {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+    }
 }
 
 /// One place where an upstream runs.
@@ -106,6 +128,32 @@ pub struct Retries {
     pub statuses: Box<[StatusCode]>,
 }
 
+/// How much a target is given at one time by all cores together; more is 503.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breakers {
+    /// Open connections; at least one per core.
+    pub connections: u32,
+    /// Calls that wait for a connection because of that.
+    pub pending: u32,
+    /// Calls under way.
+    pub calls: Option<u32>,
+}
+
+/// What is asked of a target from time to time, to see whether it is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Path that is asked for; 200 to 399 is well.
+    pub path: Box<str>,
+    /// Time between two checks.
+    pub every: Duration,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// Failures in a row by which it is down.
+    pub down_after: u32,
+    /// Successes in a row by which it is up again.
+    pub up_after: u32,
+}
+
 /// Connections that are kept for later calls, per target and core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -138,6 +186,10 @@ pub struct Upstream {
     pub retries: Retries,
     /// Connections that are kept.
     pub kept: Kept,
+    /// How much a target is given at one time.
+    pub breakers: Breakers,
+    /// What is asked of the targets from time to time.
+    pub health: Option<HealthCheck>,
 }
 
 impl Upstream {
@@ -156,6 +208,8 @@ impl Upstream {
             slow_start: Duration::from_secs(10),
             retries: Retries { most, budget: 20, per_try: None, statuses: Box::default() },
             kept: Kept { connections: bounds::IDLE_UPSTREAM, idle: Duration::from_secs(60) },
+            breakers: Breakers { connections: 4096, pending: 1024, calls: None },
+            health: None,
         }
     }
 }

@@ -151,6 +151,7 @@ impl DataPlane {
                 index,
                 sockets,
                 first: Arc::clone(first),
+                cores,
                 drain: settings.drain,
                 services: services.clone(),
                 tls: Arc::clone(&tls),
@@ -225,6 +226,7 @@ struct Start {
     index: usize,
     sockets: Vec<TcpListener>,
     first: Arc<Snapshot>,
+    cores: usize,
     drain: Duration,
     services: Services,
     tls: Arc<Tls>,
@@ -301,7 +303,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         keyed: Arc::clone(&services.keyed),
     };
     let attached = CoreSnapshot::attach(Arc::clone(&start.first), &context);
-    let pool = Pool::default();
+    let pool = Pool::new(&start.tls, start.cores);
     pool.adopt(attached.snapshot(), &context);
     Core {
         clock: Arc::clone(&services.clock),

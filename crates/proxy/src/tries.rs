@@ -23,7 +23,7 @@ use crate::exchange::{Failure, is_grpc};
 use crate::flight::Flight;
 use crate::forward::{Answer, Answered, Attempt, Ended, Unanswered, Wait};
 use crate::outgoing::Outgoing;
-use crate::upstream::{Group, Lease, Met, Sender, Set};
+use crate::upstream::{Group, Lease, Met, Sender, Set, busy};
 
 /// Sends a call to its upstream and waits for the head of the answer. Nothing is sent without a proof that all checks
 /// allowed it.
@@ -44,7 +44,9 @@ pub(crate) async fn send(
     let mut tries = Tries::begin(flight, upstream, &group);
     loop {
         let Some(lease) = Lease::take(&group, tries.target, &core) else {
-            return Err(Failure::new(&codes::CONTROL_FAILED, "the upstream has no such target"));
+            core.recorder.bound(Bound::UpstreamCalls);
+            tries.unreached(flight, &core, busy("as many calls as may be are under way"))?;
+            continue;
         };
         let (sender, reused) = match lease.connection(upstream, (tries.fresh, tries.overall)).await {
             Ok(found) => found,
@@ -163,13 +165,14 @@ impl<'a> Tries<'a> {
         if wanted { outgoing.copy() } else { None }
     }
 
-    /// No connection: the next target, while there is one.
+    /// No connection, or no room for the call: the next target, while there is one.
     fn unreached(&mut self, flight: &Flight, core: &Core, failure: Failure) -> Result<(), Failure> {
         let now = core.clock.now();
-        if failure.code != &codes::UPSTREAM_UNREACHABLE {
+        if failure.code == &codes::UPSTREAM_UNREACHABLE {
+            self.group.report(self.target, Met::Dead, now);
+        } else if failure.code != &codes::UPSTREAM_BUSY {
             return Err(failure);
         }
-        self.group.report(self.target, Met::Dead, now);
         if self.next(flight, now) { Ok(()) } else { Err(failure) }
     }
 

@@ -57,6 +57,22 @@ fn a_canary_gets_its_share_and_a_dead_target_fails_nobody() {
 }
 
 #[test]
+fn checks_find_a_target_that_is_down_before_a_call_does() {
+    let (ill, well) = (Recorder::start(), Recorder::start());
+    ill.answer(Answer::json(503, "{}"));
+    let targets = format!("[{{ url: {} }}, {{ url: {} }}]", ill.url(), well.url());
+    let gateway = behind(&targets, "health: { path: /healthz, every: 20ms, down_after: 2 }");
+    let down = || gateway.metric("yett_target_up", &[("target", &ill.url())]) == 0.0;
+    assert!(testkit::until(20, || down().then_some(())).is_some());
+    for _ in 0..4 {
+        assert_eq!(gateway.call(get("/things", "")).status, 200);
+    }
+    assert!(ill.calls().iter().all(|call| call.target() == "/healthz"));
+    ill.answer(Answer::json(200, "{}"));
+    assert!(testkit::until(20, || (!down()).then_some(())).is_some());
+}
+
+#[test]
 fn an_ill_target_is_told_and_reloads_keep_what_is_known() {
     let (ill, well) = (Recorder::start(), Recorder::start());
     ill.answer(Answer::json(200, "{}").fault(Fault::Close(0)));

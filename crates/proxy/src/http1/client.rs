@@ -18,6 +18,7 @@ use super::wire::{Socket, Wire};
 use crate::hops;
 use crate::incoming::Fault;
 use crate::outgoing::Outgoing;
+use crate::upstream::Permit;
 
 /// More heads of the class 1xx than these before an answer are a fault (RFC 9110 section 15.2).
 const INTERIM: usize = 16;
@@ -41,6 +42,8 @@ pub(crate) struct Connection(Box<Inner>);
 struct Inner {
     wire: Wire,
     peer: SocketAddr,
+    /// Counts it as open.
+    _permit: Permit,
     method: Method,
     sending: Sending,
     rest: Rest,
@@ -63,10 +66,11 @@ enum Sending {
 
 impl Connection {
     /// A connection to `peer` that was just made.
-    pub(crate) fn new(socket: Socket, peer: SocketAddr) -> Self {
+    pub(crate) fn new(socket: Socket, peer: SocketAddr, permit: Permit) -> Self {
         Self(Box::new(Inner {
             wire: Wire::new(socket, BytesMut::new()),
             peer,
+            _permit: permit,
             method: Method::GET,
             sending: Sending::Whole,
             rest: Rest::Nothing,

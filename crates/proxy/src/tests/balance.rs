@@ -73,14 +73,15 @@ impl Farm {
             .collect()
     }
 
+    /// Whether a target gets calls.
+    pub(super) fn is_up(&self, address: SocketAddr) -> bool {
+        self.states().iter().any(|state| state.target == format!("http://{address}") && state.up)
+    }
+
     pub(super) fn states(&self) -> Vec<TargetState> {
         use engine::Clock;
         let snapshot = self.shape.snapshot(&engine::snapshot::Live::default());
         crate::target_states(&snapshot, (&self.world.keyed, 2, self.clock.now()))
-    }
-
-    fn is_up(&self, address: SocketAddr) -> bool {
-        self.states().iter().any(|state| state.target == format!("http://{address}") && state.up)
     }
 }
 
@@ -222,7 +223,7 @@ fn what_may_not_be_said_twice_is_not() {
     for at in [0, 1, head - 1] {
         let [ill, well] = recorders();
         let farm = Farm::new(&[(ill.address(), 1), (well.address(), 1)], |upstream| {
-            upstream.outliers.failures = 1000
+            upstream.outliers.failures = 1000;
         });
         for fault in [Fault::Reset(at), Fault::Close(at)] {
             ill.answer(answer.clone().fault(fault));

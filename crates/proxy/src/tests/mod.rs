@@ -2,9 +2,12 @@
 
 mod balance;
 mod bodies;
+mod breakers;
 mod framing;
 mod lifecycle;
+mod probes;
 mod streams;
+mod trust;
 mod two;
 mod upstreams;
 mod world;

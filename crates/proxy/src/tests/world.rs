@@ -277,7 +277,8 @@ impl Shape {
         };
         let mut upstream = Upstream::new("test", vec![target], self.deadlines);
         upstream.http = self.http;
-        upstream.trust = Arc::new(Trust { roots: self.roots.clone().unwrap_or_default() });
+        upstream.trust =
+            Arc::new(Trust { roots: self.roots.clone().unwrap_or_default(), ..Trust::default() });
         Arc::new(upstream)
     }
 

@@ -72,7 +72,7 @@ pub(super) fn in_turn<'a>(candidates: impl Iterator<Item = (usize, u64, &'a Cell
 
 /// Of two drawn by weight, the one that has less to do for its weight (Mitzenmacher, 2001).
 pub(super) fn of_two(
-    candidates: impl Iterator<Item = (usize, u64, u32)> + Clone,
+    candidates: &(impl Iterator<Item = (usize, u64, u32)> + Clone),
     mut dice: impl FnMut() -> u64,
 ) -> Option<usize> {
     let total: u64 = candidates.clone().map(|(_, weight, _)| weight).sum();
@@ -168,7 +168,7 @@ mod tests {
         let taken = |busy: [u32; 3], weights: [u64; 3], dice: &mut dyn FnMut() -> u64| {
             let mut counts = [0; 3];
             for _ in 0..3000 {
-                counts[of_two((0..3).map(|n| (n, weights[n], busy[n])), &mut *dice).unwrap()] += 1;
+                counts[of_two(&(0..3).map(|n| (n, weights[n], busy[n])), &mut *dice).unwrap()] += 1;
             }
             counts
         };
@@ -178,8 +178,8 @@ mod tests {
         assert_eq!(busy[0], 0, "the busiest loses against either");
         let weighted = taken([9, 0, 0], [640, 1, 1], &mut dice);
         assert!(weighted[0] > 0, "but ten times the weight carries ten times as many");
-        assert_eq!(of_two([(7, 64, 3)].into_iter(), &mut dice), Some(7));
-        assert_eq!(of_two(std::iter::empty(), &mut dice), None);
+        assert_eq!(of_two(&[(7, 64, 3)].into_iter(), &mut dice), Some(7));
+        assert_eq!(of_two(&std::iter::empty(), &mut dice), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::Sender;
 use super::connections::Connections;
+use super::gate::Permit;
 use crate::core::{Core, LocalExec};
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
@@ -28,15 +29,15 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 pub(super) async fn connect(
     core: &Core,
     connections: &Connections,
-    upstream: &Upstream,
-    target: &Target,
+    (upstream, target): (&Upstream, &Target),
+    permit: Permit,
 ) -> Result<(Sender, SocketAddr), Failure> {
     let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
     let (socket, address) = dial(core, connections).await?;
     if !target.tls {
         let sender = match upstream.http {
-            UpstreamHttp::Two => speak_two(socket).await?,
-            _ => Sender::One(Connection::new(Socket::Clear(socket), address)),
+            UpstreamHttp::Two => speak_two(socket, permit).await?,
+            _ => Sender::One(Connection::new(Socket::Clear(socket), address, permit)),
         };
         return Ok((sender, address));
     }
@@ -57,8 +58,8 @@ pub(super) async fn connect(
         return Err(unreachable(String::from("TLS: the upstream does not offer HTTP/2")));
     }
     let sender = match two {
-        true => speak_two(stream).await?,
-        false => Sender::One(Connection::new(Socket::Connected(Box::new(stream)), address)),
+        true => speak_two(stream, permit).await?,
+        false => Sender::One(Connection::new(Socket::Connected(Box::new(stream)), address, permit)),
     };
     Ok((sender, address))
 }
@@ -82,7 +83,7 @@ async fn dial(core: &Core, connections: &Connections) -> Result<(TcpStream, Sock
     Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why))
 }
 
-async fn speak_two<S>(io: S) -> Result<Sender, Failure>
+async fn speak_two<S>(io: S, permit: Permit) -> Result<Sender, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -97,6 +98,10 @@ where
         .handshake(TokioIo::new(io))
         .await
         .map_err(|error| Failure::new(&codes::UPSTREAM_UNREACHABLE, error.to_string()))?;
-    tokio::task::spawn_local(connection);
+    tokio::task::spawn_local(async move {
+        // Whoever has a call on it is told of its end there.
+        let _ = connection.await;
+        drop(permit);
+    });
     Ok(Sender::Two(sender))
 }

@@ -9,12 +9,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine::bounds::Bound;
 use engine::record::ConnectionEvent;
 use engine::upstream::{Kept, Target, Upstream};
 use engine::{Tick, codes};
 use hyper::client::conn::http2;
 use rustls::ClientConfig;
+use tokio::sync::Notify;
 
+use super::gate::{Gate, Permit};
 use super::group::Group;
 use super::health::{Health, Met};
 use super::{Counts, Sender, connect, resolve};
@@ -64,18 +67,31 @@ fn add(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
+/// What is known of a target beyond its core.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) health: Arc<Health>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) gate: Arc<Gate>,
+}
+
 /// An HTTP/2 connection and where it leads.
-type Shared = (http2::SendRequest<Outgoing>, SocketAddr);
+type Two = (http2::SendRequest<Outgoing>, SocketAddr);
 
 /// The connections to one target.
 #[derive(Debug)]
 pub(crate) struct Connections {
     idle: RefCell<Vec<(Connection, Tick)>>,
-    two: RefCell<Option<Shared>>,
+    two: RefCell<Option<Two>>,
     pub(super) tls: OnceCell<Arc<ClientConfig>>,
     pub(super) addresses: Rc<resolve::Addresses>,
     pub(super) health: Arc<Health>,
     pub(super) stats: Arc<Stats>,
+    pub(super) gate: Arc<Gate>,
+    /// A connection of this core came free.
+    freed: Notify,
+    /// Calls of this core that wait for one.
+    waiting: Cell<u32>,
     /// Calls under way.
     pub(super) busy: Cell<u32>,
     kept: Cell<Kept>,
@@ -84,7 +100,8 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(target: &Target, kept: Kept, health: Arc<Health>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(target: &Target, kept: Kept, shared: Shared) -> Self {
+        let Shared { health, stats, gate } = shared;
         Self {
             idle: RefCell::default(),
             two: RefCell::default(),
@@ -92,6 +109,9 @@ impl Connections {
             addresses: Rc::new(resolve::Addresses::new(target)),
             health,
             stats,
+            gate,
+            freed: Notify::new(),
+            waiting: Cell::new(0),
             busy: Cell::new(0),
             kept: Cell::new(kept),
             used: Cell::new(false),
@@ -111,8 +131,7 @@ impl Connections {
             now.since(*since) < idle && self.addresses.knows(&connection.peer()) && connection.is_open()
         });
         let unused = !self.used.replace(false);
-        let over =
-            |(sender, address): &Shared| (unused && sender.is_closed()) || !self.addresses.knows(address);
+        let over = |(sender, address): &Two| (unused && sender.is_closed()) || !self.addresses.knows(address);
         // Calls that it carries go on; further ones get another.
         if self.two.borrow().as_ref().is_some_and(over) {
             self.two.borrow_mut().take();
@@ -135,8 +154,17 @@ impl Connections {
             return Ok((sender, true));
         }
         let time = upstream.deadlines.connect.min(by.since(core.clock.now()));
+        let permit = match self.gate.open(&upstream.breakers, core.pool.cores()) {
+            Some(permit) => permit,
+            None => match Box::pin(tokio::time::timeout(time, self.wait(core, upstream, fresh))).await {
+                Ok(Ok(Free::Permit(permit))) => permit,
+                Ok(Ok(Free::Kept(sender))) => return Ok((sender, true)),
+                Ok(Err(failure)) => return Err(failure),
+                Err(_) => return Err(busy("no connection came free in time")),
+            },
+        };
         // In a box: the future of a call is moved, and connecting would be the largest part of it.
-        let connect = Box::pin(connect::connect(core, self, upstream, target));
+        let connect = Box::pin(connect::connect(core, self, (upstream, target), permit));
         let made = match Box::pin(tokio::time::timeout(time, connect)).await {
             Ok(made) => made,
             Err(_) => Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, "no connection in time")),
@@ -152,6 +180,43 @@ impl Connections {
             Err(failure) => {
                 core.recorder.connection(ConnectionEvent::UpstreamFailed);
                 Err(failure)
+            }
+        }
+    }
+
+    /// Waits until a connection may be opened, or one is there that may be used again.
+    async fn wait(&self, core: &Core, upstream: &Upstream, fresh: bool) -> Result<Free, Failure> {
+        core.recorder.bound(Bound::UpstreamConnections);
+        let Some(waiting) = self.gate.wait(&upstream.breakers) else {
+            core.recorder.bound(Bound::UpstreamCalls);
+            return Err(busy("too many calls wait for a connection"));
+        };
+        let _here = Here::enter(&self.waiting);
+        loop {
+            if !fresh && let Some(sender) = self.reuse().await {
+                core.recorder.connection(ConnectionEvent::UpstreamReused);
+                return Ok(Free::Kept(sender));
+            }
+            if let Some(permit) = self.gate.open(&upstream.breakers, core.pool.cores()) {
+                return Ok(Free::Permit(permit));
+            }
+            tokio::select! {
+                () = self.freed.notified() => {}
+                () = waiting.closed() => {}
+            }
+        }
+    }
+
+    /// Keeps a connection for another call, unless one elsewhere waits for it to be closed.
+    fn take_back(&self, connection: Connection, now: Tick) {
+        if self.waiting.get() == 0 && self.gate.is_wanted() {
+            return;
+        }
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.kept.get().connections {
+            idle.push((connection, now));
+            if self.waiting.get() > 0 {
+                self.freed.notify_one();
             }
         }
     }
@@ -179,6 +244,33 @@ impl Connections {
     }
 }
 
+/// What a call that waited for a connection got.
+enum Free {
+    Kept(Sender),
+    Permit(Permit),
+}
+
+/// One more, as long as it is there.
+struct Here<'a>(&'a Cell<u32>);
+
+impl<'a> Here<'a> {
+    fn enter(count: &'a Cell<u32>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// The circuit breakers let no more through.
+pub(crate) fn busy(why: &str) -> Failure {
+    Failure::new(&codes::UPSTREAM_BUSY, why)
+}
+
 /// A call's place at its target: counted while the call lasts, and where its connection goes back to.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -188,10 +280,13 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// A place at target `number`; `None` when there is no such target.
+    /// A place at target `number`; `None` when as many calls as may be are under way there.
     pub(crate) fn take(group: &Rc<Group>, number: usize, core: &Rc<Core>) -> Option<Self> {
-        let busy = &group.member(number)?.connections.busy;
-        busy.set(busy.get() + 1);
+        let connections = &group.member(number)?.connections;
+        if group.calls.is_some_and(|most| !connections.gate.begin(most)) {
+            return None;
+        }
+        connections.busy.set(connections.busy.get() + 1);
         Some(Self { group: Rc::clone(group), number, core: Rc::clone(core) })
     }
 
@@ -226,10 +321,7 @@ impl Lease {
     /// The answer was read to its end: its connection may carry another call.
     pub(crate) fn give_back(self, answer: &mut Incoming) {
         let (Some(connection), Some(to)) = (answer.take_reusable(), self.connections()) else { return };
-        let mut idle = to.idle.borrow_mut();
-        if idle.len() < to.kept.get().connections {
-            idle.push((connection, self.core.pool.swept()));
-        }
+        to.take_back(connection, self.core.pool.swept());
     }
 }
 
@@ -237,6 +329,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(connections) = self.connections() {
             connections.busy.set(connections.busy.get().saturating_sub(1));
+            if self.group.calls.is_some() {
+                connections.gate.end();
+            }
         }
     }
 }

@@ -12,16 +12,29 @@ use super::balance::{self, Set};
 use super::budget::Budget;
 use super::connections::Connections;
 use super::health::{Met, Ward};
+use super::probe::Probe;
 
 /// A target, and its place among the others.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) connections: Rc<Connections>,
+    probe: Option<Arc<Probe>>,
     weight: u32,
     /// Of round robin.
     credit: Cell<i64>,
     /// Of hashing.
     seed: u64,
+}
+
+impl Member {
+    fn is_up(&self, now: Tick) -> bool {
+        self.connections.health.is_up(now) && self.probe.as_ref().is_none_or(|probe| probe.is_up())
+    }
+
+    fn share(&self, now: Tick, slow: Duration) -> u64 {
+        let back = self.probe.as_ref().map_or(Tick(0), |probe| probe.up_at());
+        self.connections.health.weight(self.weight, back, now, slow)
+    }
 }
 
 /// The targets of an upstream. It does not hold the upstream itself, whose end is how the pool knows of its own.
@@ -31,6 +44,7 @@ pub(crate) struct Group {
     balance: Balance,
     outliers: Outliers,
     slow_start: Duration,
+    pub(super) calls: Option<u32>,
     members: Box<[Member]>,
     ward: Arc<Ward>,
     pub(crate) budget: Rc<Budget>,
@@ -41,12 +55,13 @@ impl Group {
     /// The targets in the order of the configuration, each with its connections.
     pub(super) fn new(
         upstream: &Upstream,
-        connections: Vec<Rc<Connections>>,
+        targets: Vec<(Rc<Connections>, Option<Arc<Probe>>)>,
         (ward, budget): (Arc<Ward>, Rc<Budget>),
         seed: u64,
     ) -> Self {
-        let members = upstream.targets.iter().zip(connections).map(|(target, connections)| Member {
+        let members = upstream.targets.iter().zip(targets).map(|(target, (connections, probe))| Member {
             connections,
+            probe,
             weight: target.weight,
             credit: Cell::new(0),
             seed: balance::hash(&[target.name.as_bytes()]),
@@ -57,6 +72,7 @@ impl Group {
             balance: upstream.balance.clone(),
             outliers: upstream.outliers,
             slow_start: upstream.slow_start,
+            calls: upstream.breakers.calls,
             ward,
             budget,
             dice: Cell::new(seed),
@@ -86,7 +102,7 @@ impl Group {
         let all = Set::first(members.len());
         let mut up = Set::default();
         for (number, member) in members.iter().enumerate() {
-            if member.connections.health.is_up(now) {
+            if member.is_up(now) {
                 up.add(number);
             }
         }
@@ -97,7 +113,7 @@ impl Group {
         let slow = self.slow_start;
         let candidates = set.iter().filter_map(|number| {
             let member = members.get(number)?;
-            Some((number, member.connections.health.weight(member.weight, now, slow), member))
+            Some((number, member.share(now, slow), member))
         });
         let chosen = match &self.balance {
             Balance::RoundRobin => {
@@ -105,7 +121,7 @@ impl Group {
             }
             Balance::LeastBusy => {
                 let busy = candidates.map(|(n, weight, of)| (n, weight, of.connections.busy.get()));
-                balance::of_two(busy, || self.roll())
+                balance::of_two(&busy, || self.roll())
             }
             Balance::Hash(by) => {
                 let seeds = candidates.map(|(n, weight, of)| (n, weight, of.seed));
@@ -128,7 +144,7 @@ impl Group {
         let connections = &member.connections;
         connections.stats.count(met);
         if self.members.len() > 1 {
-            let all = self.members.iter().map(|member| &*member.connections.health);
+            let all = self.members.iter().map(|member| member.is_up(now));
             self.ward.report(&connections.health, all, met, now, &self.outliers);
         }
     }

@@ -56,10 +56,10 @@ impl Health {
         now.0 >= self.until.load(Ordering::Relaxed)
     }
 
-    /// Its weight in parts of [`WHOLE`]; less while it starts slowly.
-    pub(super) fn weight(&self, weight: u32, now: Tick, slow: Duration) -> u64 {
+    /// Its weight in parts of [`WHOLE`]; less while it starts slowly, also when its checks found it well at `back`.
+    pub(super) fn weight(&self, weight: u32, back: Tick, now: Tick, slow: Duration) -> u64 {
         let whole = u64::from(weight) * WHOLE;
-        let since = self.until.load(Ordering::Relaxed).max(self.new_at.load(Ordering::Relaxed));
+        let since = self.until.load(Ordering::Relaxed).max(self.new_at.load(Ordering::Relaxed)).max(back.0);
         let (span, passed) = (slow.as_nanos(), u128::from(now.0.saturating_sub(since)));
         if since == 0 || passed >= span {
             return whole;
@@ -104,11 +104,11 @@ pub(crate) struct Ward {
 }
 
 impl Ward {
-    /// Takes down what a call met at `of`, one of `all`.
-    pub(super) fn report<'a>(
+    /// Takes down what a call met at `of`, one of `all`, which says of each target whether it is up.
+    pub(super) fn report(
         &self,
         of: &Health,
-        all: impl Iterator<Item = &'a Health>,
+        all: impl Iterator<Item = bool>,
         met: Met,
         now: Tick,
         rule: &Outliers,
@@ -121,9 +121,9 @@ impl Ward {
         }
         let _one_at_a_time = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut count, mut up) = (0_usize, 0_usize);
-        for health in all {
+        for is_up in all {
             count += 1;
-            up += usize::from(health.is_up(now));
+            up += usize::from(is_up);
         }
         let floor = match met {
             Met::Dead => 1,
@@ -151,7 +151,7 @@ mod tests {
 
     fn fail(ward: &Ward, all: &[Health], index: usize, met: Met, times: u32, now: Tick) {
         for _ in 0..times {
-            ward.report(&all[index], all.iter(), met, now, &RULE);
+            ward.report(&all[index], all.iter().map(|health| health.is_up(now)), met, now, &RULE);
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
     fn failures_in_a_row_eject_and_others_do_not() {
         let (ward, all) = (Ward::default(), many(2));
         fail(&ward, &all, 0, Met::Ill, 2, at(0));
-        ward.report(&all[0], all.iter(), Met::Good, at(0), &RULE);
+        ward.report(&all[0], std::iter::empty(), Met::Good, at(0), &RULE);
         fail(&ward, &all, 0, Met::Ill, 2, at(0));
         assert_eq!(up(&all, at(0)), [true, true]);
         fail(&ward, &all, 0, Met::Ill, 1, at(0));
@@ -197,7 +197,7 @@ mod tests {
             (false, true),
             "twice as long, at the first failure"
         );
-        ward.report(&all[0], all.iter(), Met::Good, at(91), &RULE);
+        ward.report(&all[0], std::iter::empty(), Met::Good, at(91), &RULE);
         fail(&ward, &all, 0, Met::Dead, 3, at(1000));
         assert_eq!((up(&all, at(1029))[0], up(&all, at(1030))[0]), (false, true), "long ago is forgotten");
         assert_eq!(all[0].ejections(), 3);
@@ -207,13 +207,13 @@ mod tests {
     fn the_way_back_is_slow() {
         let slow = Duration::from_secs(10);
         let (ward, all) = (Ward::default(), many(2));
-        assert_eq!(all[0].weight(2, at(0), slow), 2 * WHOLE, "all are new at the start");
+        assert_eq!(all[0].weight(2, Tick(0), at(0), slow), 2 * WHOLE, "all are new at the start");
         fail(&ward, &all, 0, Met::Dead, 3, at(0));
         let weights: Vec<u64> =
-            [30, 35, 40].iter().map(|second| all[0].weight(2, at(*second), slow)).collect();
+            [30, 35, 40].iter().map(|second| all[0].weight(2, Tick(0), at(*second), slow)).collect();
         assert_eq!(weights, [2 * LEAST, WHOLE, 2 * WHOLE]);
-        assert_eq!(all[0].weight(2, at(30), Duration::ZERO), 2 * WHOLE);
+        assert_eq!(all[0].weight(2, Tick(0), at(30), Duration::ZERO), 2 * WHOLE);
         let late = Health::new(Some(at(100)));
-        assert!(late.weight(1, at(101), slow) < WHOLE && late.is_up(at(100)));
+        assert!(late.weight(1, Tick(0), at(101), slow) < WHOLE && late.is_up(at(100)));
     }
 }

@@ -5,6 +5,8 @@
 //! | `group` | a target for each call, the one plain target without any computation |
 //! | `balance` | who comes next, as pure functions |
 //! | `health` | targets that fail are left alone for a while, never too many of them |
+//! | `probe` | the same by asking, on the side runtime |
+//! | `gate` | no target is given more at one time than it takes |
 //! | `budget` | retries stay a share of the calls |
 //! | `connections` | connections are used again only when nothing is left in them |
 //! | `resolve` | names are asked for again without a call waiting for it |
@@ -17,33 +19,40 @@ mod balance;
 mod budget;
 mod connect;
 mod connections;
+mod gate;
 mod group;
 mod health;
+mod probe;
 mod resolve;
 mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use engine::control::CoreContext;
-use engine::upstream::{Trust, Upstream, UpstreamHttp};
+use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp};
 use engine::{Snapshot, Tick, codes};
 use hyper::client::conn::http2;
 
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::outgoing::Outgoing;
+use crate::tls::Tls;
 
 pub(crate) use balance::Set;
-pub(crate) use connections::Lease;
+pub(crate) use connections::{Lease, busy};
+pub(crate) use gate::Permit;
 pub(crate) use group::Group;
 pub(crate) use health::Met;
 pub(crate) use tls::Clients;
 
-use connections::{Connections, Stats};
+use connections::{Connections, Shared, Stats};
+use gate::Gate;
 use health::{Health, Ward};
+use probe::Probe;
 
 /// A connection as calls use it.
 #[derive(Debug)]
@@ -64,8 +73,10 @@ struct Key {
 type Known = (Weak<Upstream>, Rc<Group>);
 
 /// All upstreams of a core.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool {
+    tls: Arc<Tls>,
+    cores: u32,
     /// By the upstream's address; the weak count keeps that from being given to another.
     by_upstream: RefCell<HashMap<usize, Known>>,
     by_key: RefCell<HashMap<Key, Rc<Connections>>>,
@@ -74,6 +85,22 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// The pool of one of so many cores.
+    pub(crate) fn new(tls: &Arc<Tls>, cores: usize) -> Self {
+        Self {
+            tls: Arc::clone(tls),
+            cores: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
+            by_upstream: RefCell::default(),
+            by_key: RefCell::default(),
+            swept: Cell::default(),
+        }
+    }
+
+    /// How many cores share what the circuit breakers allow.
+    fn cores(&self) -> u32 {
+        self.cores
+    }
+
     /// Readies the upstreams of a snapshot before its first call.
     pub(crate) fn adopt(&self, snapshot: &Snapshot, context: &CoreContext) {
         for plan in &snapshot.operations {
@@ -103,7 +130,8 @@ impl Pool {
             Ward::default()
         });
         let at = (!is_new).then(|| context.clock.now());
-        let connections = upstream.targets.iter().map(|target| {
+        let kept = self.kept(upstream);
+        let targets = upstream.targets.iter().map(|target| {
             let key = Key {
                 upstream: upstream.name.clone(),
                 target: target.name.clone(),
@@ -115,14 +143,31 @@ impl Pool {
             let connections = all.entry(key).or_insert_with(|| {
                 let health = keyed.get_or_make(HEALTH, &name, || Health::new(at));
                 let stats = keyed.get_or_make(STATS, &format!("{} {name}", context.core), Stats::default);
-                Rc::new(Connections::new(target, upstream.kept, health, stats))
+                let gate = keyed.get_or_make(GATE, &name, Gate::default);
+                Rc::new(Connections::new(target, kept, Shared { health, stats, gate }))
             });
-            connections.keep(upstream.kept);
-            Rc::clone(connections)
+            connections.keep(kept);
+            (Rc::clone(connections), self.probe(upstream, target, context))
         });
         let mut seed = [0; 8];
         context.clock.fill(&mut seed);
-        Group::new(upstream, connections.collect(), (ward, budget), u64::from_le_bytes(seed))
+        Group::new(upstream, targets.collect(), (ward, budget), u64::from_le_bytes(seed))
+    }
+
+    /// Idle connections that a core may keep: never so many that another core could have none.
+    fn kept(&self, upstream: &Upstream) -> Kept {
+        let share = upstream.breakers.connections.max(self.cores) / self.cores;
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        Kept { connections: upstream.kept.connections.min(share), ..upstream.kept }
+    }
+
+    /// The checks of a target, begun when nobody has yet; other settings mean other checks.
+    fn probe(&self, upstream: &Upstream, target: &Target, context: &CoreContext) -> Option<Arc<Probe>> {
+        let check = upstream.health.as_ref()?;
+        let name = probed(upstream, target, check);
+        let probe = context.keyed.get_or_make(PROBE, &name, Probe::default);
+        probe.start((upstream, target, check), (&self.tls.clients, context));
+        Some(probe)
     }
 
     /// The budget of the upstream of this name in another snapshot.
@@ -157,10 +202,20 @@ impl Pool {
 const WARD: &str = "upstream";
 const HEALTH: &str = "health of a target";
 const STATS: &str = "calls at a target";
+const GATE: &str = "breakers of a target";
+const PROBE: &str = "checks of a target";
 
 /// What state of a target is kept under.
 fn named(upstream: &Upstream, target: &str) -> String {
     format!("{} {target}", upstream.name)
+}
+
+/// What the checks of a target are kept under.
+fn probed(upstream: &Upstream, target: &Target, check: &HealthCheck) -> String {
+    let trust = &upstream.trust;
+    let mut hasher = std::hash::DefaultHasher::new();
+    (trust, upstream.http, &target.authority).hash(&mut hasher);
+    format!("{} {check:?} {:x}", named(upstream, &target.name), hasher.finish())
 }
 
 /// What calls met at a target.
@@ -197,6 +252,8 @@ pub struct TargetState {
     pub target: String,
     /// Whether calls are sent there.
     pub up: bool,
+    /// Open connections.
+    pub connections: u32,
     /// What calls met there.
     pub counts: Counts,
     /// How often it was taken out.
@@ -210,25 +267,30 @@ pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize
     let mut seen = std::collections::BTreeMap::new();
     for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
         for target in &upstream.targets {
-            seen.entry((upstream.name.clone(), target.name.clone())).or_insert(upstream);
+            seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
         }
     }
-    let state = |((_, target), upstream): ((Box<str>, Box<str>), &Arc<Upstream>)| {
-        let name = named(upstream, &target);
+    let state = |(upstream, target): (&Arc<Upstream>, &Target)| {
+        let name = named(upstream, &target.name);
         let health = keyed.get_or_make(HEALTH, &name, Health::default);
+        let checked = upstream
+            .health
+            .as_ref()
+            .map(|check| keyed.get_or_make(PROBE, &probed(upstream, target, check), Probe::default));
         let mut sum = Counts::default();
         for core in 0..cores {
             sum.add(keyed.get_or_make(STATS, &format!("{core} {name}"), Stats::default).read());
         }
         TargetState {
             upstream: upstream.name.to_string(),
-            target: target.into_string(),
-            up: health.is_up(now),
+            target: target.name.to_string(),
+            up: health.is_up(now) && checked.is_none_or(|probe| probe.is_up()),
+            connections: keyed.get_or_make(GATE, &name, Gate::default).connections(),
             counts: sum,
             ejections: health.ejections(),
         }
     };
-    seen.into_iter().map(state).collect()
+    seen.into_values().map(state).collect()
 }
 
 /// Whether a connection ended before it gave an answer.

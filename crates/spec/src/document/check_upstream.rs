@@ -14,6 +14,7 @@ const TARGETS: usize = 64;
 pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
     deadlines(name, upstream, tree, out);
     targets(name, upstream, out);
+    tls(name, upstream, out);
     let mut within = |what: &str, value: &dyn Display, good: bool, span: Span, help: &str| {
         if !good {
             let message = format!("`{value}` is out of bounds for `{what}` of the upstream `{name}`");
@@ -41,8 +42,49 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
         let help = "write 500 to 599: what the caller did wrong is wrong the second time too";
         within("statuses", &status.value, (500..=599).contains(&status.value), status.span, help);
     }
+    let million = |value: u32| (1..=1_000_000).contains(&value);
+    let breakers = &upstream.breakers;
+    let (connections, pending) = (breakers.connections, breakers.pending);
+    let help = "write 1 to 1000000";
+    within("connections", &connections.value, million(connections.value), connections.span, help);
+    within("pending", &pending.value, pending.value <= 1_000_000, pending.span, "write 0 to 1000000");
+    if let Some(calls) = breakers.calls {
+        within("calls", &calls.value, million(calls.value), calls.span, help);
+    }
+    if let Some(health) = &upstream.health {
+        let path = &health.path;
+        let good =
+            path.starts_with('/') && path.len() <= 2048 && path.bytes().all(|byte| byte.is_ascii_graphic());
+        within("path", &path.value, good, path.span, "write a path as in `/healthz`");
+        for (key, time) in [("every", health.every), ("timeout", health.timeout)] {
+            within(key, &time.value, !time.get().is_zero(), time.span, "write at least `1ms`");
+        }
+        for (key, count) in [("down_after", health.down_after), ("up_after", health.up_after)] {
+            within(key, &count.value, (1..=100).contains(&count.value), count.span, "write 1 to 100");
+        }
+    }
     let kept = upstream.pool.connections;
     within("connections", &kept.value, (1..=65_535).contains(&kept.value), kept.span, "write 1 to 65535");
+}
+
+/// What of TLS is there without what it needs.
+fn tls(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let tls = &upstream.tls;
+    let pair = [tls.certificate.as_ref().map(|one| one.span), tls.key.as_ref().map(|one| one.span)];
+    if let [Some(span), None] | [None, Some(span)] = pair {
+        let message = format!("the upstream `{name}` is shown half of a certificate and its key");
+        let help = "write `certificate` and `key`, or neither";
+        out.push(Diagnostic::error("missing-key", message).at(span).help(help));
+    }
+    let first = [tls.ca.as_ref().map(|one| one.span), tls.server_name.as_ref().map(|one| one.span)];
+    let first =
+        first.into_iter().chain(pair).chain(tls.pins.iter().map(|one| Some(one.span))).flatten().next();
+    let clear = upstream.targets.iter().all(|target| !target.url.is_https());
+    if let Some(span) = first.filter(|_| clear && !upstream.targets.is_empty()) {
+        let message = format!("the upstream `{name}` has settings of TLS and no target that speaks it");
+        let help = "write `https://` in the URLs of its targets, or take `tls` out";
+        out.push(Diagnostic::error("conflict", message).at(span).help(help));
+    }
 }
 
 fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {

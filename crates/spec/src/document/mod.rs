@@ -22,7 +22,9 @@ pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
-pub use upstream::{Deadlines, HttpVersion, Outliers, Pool, Retries, Target, Upstream, UpstreamTls};
+pub use upstream::{
+    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream, UpstreamTls,
+};
 
 use crate::node::Node;
 use crate::read::{Spanned, read};
@@ -31,14 +33,13 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 17] = [
+pub(crate) const LATER: [&str; 16] = [
     "include",
     "plans",
     "behavior",
     "versions",
     "deprecated",
     "sunset",
-    "health",
     "acme",
     "client_ca",
     "sender_constrained",

@@ -1,7 +1,7 @@
 //! Where calls go.
 
 use crate::read::{Spanned, fault};
-use crate::units::{Balance, Duration, FileRef, Percent, Url};
+use crate::units::{Balance, Duration, FileRef, Percent, Pin, SecretRef, ServerName, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,6 +36,12 @@ pub struct Upstream {
     /// what may be tried again
     #[serde(default)]
     pub retries: Retries,
+    /// how much a target is given at one time by all cores together; more is 503
+    #[serde(default)]
+    pub breakers: Breakers,
+    /// what is asked of each target from time to time; a path alone is short for `{ path: … }`
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
 }
 
 fn slow_start() -> Duration {
@@ -79,6 +85,67 @@ impl Default for Outliers {
             floor: Percent::new(50),
         }
     }
+}
+
+/// How much a target is given at one time.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Breakers {
+    /// most open connections; at least one per core
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections: Spanned<u32>,
+    /// most calls that wait for a connection because of that
+    #[schemars(range(max = 1_000_000))]
+    pub pending: Spanned<u32>,
+    /// most calls under way; without it as many as there are
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub calls: Option<Spanned<u32>>,
+}
+
+impl Default for Breakers {
+    fn default() -> Self {
+        Self { connections: Spanned::nowhere(4096), pending: Spanned::nowhere(1024), calls: None }
+    }
+}
+
+/// What is asked of a target from time to time.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct HealthCheck {
+    /// path that is asked for by GET; a status of 200 to 399 is well
+    #[schemars(regex(pattern = r"^/[!-~]{0,2047}$"))]
+    pub path: Spanned<String>,
+    /// time between two checks
+    #[serde(default = "every")]
+    #[schemars(extend("not" = no_time()))]
+    pub every: Spanned<Duration>,
+    /// longest time for one check
+    #[serde(default = "timeout")]
+    #[schemars(extend("not" = no_time()))]
+    pub timeout: Spanned<Duration>,
+    /// failures in a row by which a target is down
+    #[serde(default = "down_after")]
+    #[schemars(range(min = 1, max = 100))]
+    pub down_after: Spanned<u32>,
+    /// successes in a row by which it is up again
+    #[serde(default = "up_after")]
+    #[schemars(range(min = 1, max = 100))]
+    pub up_after: Spanned<u32>,
+}
+
+fn every() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(5))
+}
+
+fn timeout() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(2))
+}
+
+fn down_after() -> Spanned<u32> {
+    Spanned::nowhere(3)
+}
+
+fn up_after() -> Spanned<u32> {
+    Spanned::nowhere(2)
 }
 
 /// What may be tried again: calls with an idempotent method whose body is there to be sent again.
@@ -137,14 +204,20 @@ impl Default for Deadlines {
     }
 }
 
-/// How an upstream proves who it is.
+/// How an upstream proves who it is, and how we do.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct UpstreamTls {
     /// PEM file with the certificate authorities believed; without it the system's
     pub ca: Option<Spanned<FileRef>>,
     /// name the certificate must carry, when it is not the URL's host
-    pub server_name: Option<Spanned<String>>,
+    pub server_name: Option<Spanned<ServerName>>,
+    /// public keys one of which its certificate must have, beside being trusted
+    pub pins: Vec<Spanned<Pin>>,
+    /// PEM file with the certificate that we show, and its chain
+    pub certificate: Option<Spanned<FileRef>>,
+    /// PEM private key of that certificate
+    pub key: Option<Spanned<SecretRef>>,
 }
 
 /// Kept connections to an upstream, per target and core.

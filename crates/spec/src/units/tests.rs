@@ -90,6 +90,24 @@ fn shares() {
 }
 
 #[test]
+fn keys_and_names_of_tls() {
+    let pin = format!("sha256:{}", "0aF9".repeat(16));
+    reads::<Pin>(&[(&pin, &pin.to_ascii_lowercase())]);
+    refuses::<Pin>(&[
+        "",
+        "sha256:",
+        &pin[1..],
+        &pin[..70],
+        &format!("{pin}0"),
+        &pin.replace('F', "g"),
+        &pin.replace('0', "+"),
+    ]);
+    assert_eq!(pin.parse::<Pin>().expect("good").bytes()[..2], [0x0a, 0xf9]);
+    reads::<ServerName>(&[("Orders.internal", "orders.internal"), ("a", "a")]);
+    refuses::<ServerName>(&["", "a b", "http://a", "a:1", "-a", "a..b", "a."]);
+}
+
+#[test]
 fn ways_to_choose_a_target() {
     reads::<Balance>(&[
         ("round_robin", "round_robin"),

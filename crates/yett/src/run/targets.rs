@@ -33,6 +33,8 @@ pub(super) fn samples(gateway: &Gateway) -> Vec<Sample> {
         sample("yett_target_ejections_total", help, Kind::Counter, None, state.ejections);
         let help = "Whether a target gets calls.";
         sample("yett_target_up", help, Kind::Gauge, None, u64::from(state.up));
+        let help = "Connections that are open to a target.";
+        sample("yett_target_connections", help, Kind::Gauge, None, u64::from(state.connections));
         let help = "Calls under way at a target, as of the last second.";
         sample("yett_target_calls", help, Kind::Gauge, None, counts.busy);
     }
