@@ -47,6 +47,13 @@ pub fn secret_key(secret: &SecretRef) -> String {
     }
 }
 
+fn secret_kind(secret: &SecretRef) -> NeededKind {
+    match secret {
+        SecretRef::Env(_) => NeededKind::Env,
+        SecretRef::File(_) => NeededKind::Secret,
+    }
+}
+
 /// What has to be known of a document before it can be compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
@@ -148,11 +155,7 @@ fn named_by(document: &Document) -> Vec<Needed> {
     for listener in document.listeners.values() {
         let Some(tls) = &listener.tls else { continue };
         add(tls.certificate.path(), NeededKind::File, tls.certificate.span);
-        let kind = match tls.key.value {
-            SecretRef::Env(_) => NeededKind::Env,
-            SecretRef::File(_) => NeededKind::Secret,
-        };
-        add(&secret_key(&tls.key), kind, tls.key.span);
+        add(&secret_key(&tls.key), secret_kind(&tls.key), tls.key.span);
     }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks
@@ -164,6 +167,12 @@ fn named_by(document: &Document) -> Vec<Needed> {
     for upstream in document.upstreams.values() {
         if let Some(ca) = &upstream.tls.ca {
             add(ca.path(), NeededKind::File, ca.span);
+        }
+        if let Some(certificate) = &upstream.tls.certificate {
+            add(certificate.path(), NeededKind::File, certificate.span);
+        }
+        if let Some(key) = &upstream.tls.key {
+            add(&secret_key(key), secret_kind(key), key.span);
         }
     }
     for api in document.apis.values() {

@@ -9,6 +9,7 @@ use engine::snapshot::{Listener, TlsIdentity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use spec::{FileRef, SecretRef, Spanned};
 
 use crate::{assets, digest};
 
@@ -20,7 +21,11 @@ pub(crate) fn build(document: &spec::Document, files: &Assets, out: &mut Diagnos
         .map(|(name, listener)| Listener {
             name: name.as_str().into(),
             bind: listener.bind.value.to_string().into(),
-            tls: listener.tls.as_ref().and_then(|tls| identity(tls, files, out)).map(Arc::new),
+            tls: listener
+                .tls
+                .as_ref()
+                .and_then(|tls| identity((&tls.certificate, &tls.key), files, out))
+                .map(Arc::new),
         })
         .collect()
 }
@@ -37,10 +42,15 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
     if chain.is_empty() { Err("it holds no certificate") } else { Ok(chain) }
 }
 
-fn identity(tls: &spec::ListenerTls, files: &Assets, out: &mut Diagnostics) -> Option<TlsIdentity> {
-    let key_name = assets::secret_key(&tls.key);
+/// A certificate with its chain, and its key; what is wrong with them is reported.
+pub(crate) fn identity(
+    (named, named_key): (&Spanned<FileRef>, &Spanned<SecretRef>),
+    files: &Assets,
+    out: &mut Diagnostics,
+) -> Option<TlsIdentity> {
+    let key_name = assets::secret_key(named_key);
     // What is not there was reported by `assets::check`.
-    let (certificate, key) = (files.get(tls.certificate.path())?, files.get(&key_name)?);
+    let (certificate, key) = (files.get(named.path())?, files.get(&key_name)?);
     let mut fail = |what: &str, why: &str, help: &str, span: Span| {
         let message = format!("`{what}` cannot be used: {why}");
         out.push(Diagnostic::error("certificate", message).at(span).help(help));
@@ -49,7 +59,7 @@ fn identity(tls: &spec::ListenerTls, files: &Assets, out: &mut Diagnostics) -> O
         Ok(chain) => Some(chain),
         Err(why) => {
             let help = "give a PEM file with the certificate first, then its chain";
-            fail(tls.certificate.path(), why, help, tls.certificate.span);
+            fail(named.path(), why, help, named.span);
             None
         }
     };
@@ -58,12 +68,12 @@ fn identity(tls: &spec::ListenerTls, files: &Assets, out: &mut Diagnostics) -> O
         Ok(der) => match rustls::crypto::aws_lc_rs::sign::any_supported_type(&der) {
             Ok(signing) => Some(signing),
             Err(_) => {
-                fail(&key_name, "it is no private key that TLS can use", help, tls.key.span);
+                fail(&key_name, "it is no private key that TLS can use", help, named_key.span);
                 None
             }
         },
         Err(_) => {
-            fail(&key_name, "it holds no PEM private key", help, tls.key.span);
+            fail(&key_name, "it holds no PEM private key", help, named_key.span);
             None
         }
     };
@@ -77,12 +87,12 @@ fn identity(tls: &spec::ListenerTls, files: &Assets, out: &mut Diagnostics) -> O
         Err(rustls::Error::InconsistentKeys(_)) => {
             let help =
                 "give the key that the certificate was made for, and put the certificate before its chain";
-            fail(&key_name, "it does not belong to the certificate", help, tls.key.span);
+            fail(&key_name, "it does not belong to the certificate", help, named_key.span);
             None
         }
         Err(_) => {
             let help = "give the certificate in PEM, itself first, then its chain";
-            fail(tls.certificate.path(), "it is not an X.509 certificate", help, tls.certificate.span);
+            fail(named.path(), "it is not an X.509 certificate", help, named.span);
             None
         }
     }

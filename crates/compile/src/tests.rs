@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use controls::scope::Assets;
 use diagnostics::{Diagnostics, Severity, Sources};
 use engine::route::Route;
 use engine::snapshot::Live;
+use engine::upstream::{Balance, HashBy, Outliers};
 use engine::{BodyMode, OperationPlan, ResponseMode};
 use http::Method;
 
@@ -324,21 +326,52 @@ apis:
     );
     assert!(!served(Method::POST, "/files/a") && !served(Method::GET, "/other"));
     let plan = find(&compiled, "h", &Method::GET, "/files/a").unwrap();
-    assert_eq!(plan.upstream.as_ref().unwrap().path.as_deref(), Some("/base"));
+    assert_eq!(plan.upstream.as_ref().unwrap().targets[0].path.as_deref(), Some("/base"));
+}
+
+#[test]
+fn upstreams_become_what_the_document_says_of_them() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let of = |upstream: &str| {
+        let compiled = Case::new(&format!("{base}upstreams: {{ main: {upstream} }}\n")).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        Arc::clone(plan.upstream.as_ref().unwrap())
+    };
+    let plain = of("{ url: \"http://a:1\" }");
+    assert_eq!((plain.targets.len(), plain.retries.most, &plain.balance), (1, 0, &Balance::RoundRobin));
+    let two = of(
+        "{ targets: [{ url: \"http://a:1\", weight: 95 }, { url: \"https://b/x\" }], balance: hash:subject, \
+                  outliers: { failures: 2, eject: 3s, floor: 10% }, slow_start: 4s, \
+                  retries: { budget: 5%, per_try: 6s, statuses: [503] }, pool: { connections: 7, idle: 8s } }",
+    );
+    let names: Vec<(&str, u32)> = two.targets.iter().map(|target| (&*target.name, target.weight)).collect();
+    assert_eq!(names, [("http://a:1", 95), ("https://b:443", 1)]);
+    assert_eq!((two.targets[0].path.as_deref(), two.targets[1].path.as_deref()), (None, Some("/x")));
+    assert_eq!((two.retries.most, &two.balance), (1, &Balance::Hash(HashBy::Subject)));
+    let seconds = Duration::from_secs;
+    assert_eq!(two.outliers, Outliers { failures: 2, eject: seconds(3), floor: 10 });
+    assert_eq!((two.slow_start, two.retries.per_try, two.retries.budget), (seconds(4), Some(seconds(6)), 5));
+    assert_eq!((two.kept.connections, two.kept.idle), (7, seconds(8)));
+    assert_eq!(two.retries.statuses.len(), 1);
 }
 
 #[test]
 fn what_this_version_cannot_do_is_an_error() {
-    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
-    for upstream in [
-        "{ targets: [{ url: \"http://a:1\" }, { url: \"http://b:1\" }] }",
-        "{ url: \"http://a:1\", pool: { connections: 3 } }",
-        "{ url: \"https://a:1\", tls: { server_name: b } }",
+    for (line, what) in [
+        ("record: { on_full: refuse }\n", "on_full"),
+        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http"),
     ] {
-        let said = Case::new(&format!("{base}upstreams: {{ main: {upstream} }}\n")).bad();
-        assert!(said.iter().any(|one| one.starts_with("unsupported")), "{upstream}: {said:?}");
+        let said = Case::new(&format!(
+            "{}{line}",
+            DOCUMENT.replace("listen:", if what == "http" { "#" } else { "listen:" })
+        ))
+        .bad();
+        assert!(
+            said.iter().any(|one| one.starts_with("unsupported") && one.contains(what)),
+            "{line}: {said:?}"
+        );
     }
-    Case::new(&format!("{base}upstreams: {{ main: {{ url: \"http://a:1\" }} }}\n")).good();
+    Case::new(&format!("{DOCUMENT}record: {{ on_full: serve }}\n")).good();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Settings that the document's shape has and this version does not carry out (invariant 9): an error, never silence.
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
-use spec::{Document, ListenerHttp, OnFull, Pool};
+use spec::{Document, ListenerHttp, OnFull};
 
 /// Reports each of them.
 pub(crate) fn check(document: &Document, out: &mut Diagnostics) {
@@ -12,15 +12,6 @@ pub(crate) fn check(document: &Document, out: &mut Diagnostics) {
     for listener in document.listeners.values() {
         if !same_http(&listener.http, &ListenerHttp::default()) {
             report("`http` of a listener", listener.span);
-        }
-    }
-    for upstream in document.upstreams.values() {
-        let (pool, usual) = (&upstream.pool, Pool::default());
-        if pool.connections != usual.connections || pool.idle != usual.idle {
-            report("`pool` of an upstream", upstream.span);
-        }
-        if let Some(name) = &upstream.tls.server_name {
-            report("`server_name` of an upstream", name.span);
         }
     }
     if document.record.on_full == OnFull::Refuse {

@@ -1,15 +1,18 @@
-//! Upstreams: one target each, for now.
+//! Upstreams: what the document says of them, as the data plane takes it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics};
-use engine::snapshot::{Deadlines, Upstream, UpstreamHttp};
-use http::HeaderValue;
+use engine::upstream::{
+    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Target, Trust, Upstream,
+    UpstreamHttp,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
 use spec::HttpVersion;
 
-use crate::listeners::certificates;
+use crate::listeners::{certificates, identity};
 
 /// All upstreams by their names.
 pub(crate) fn build(
@@ -33,35 +36,114 @@ fn one(
     out: &mut Diagnostics,
 ) -> Option<Upstream> {
     // No target at all was reported when the document was read.
-    let (target, further) = upstream.targets.split_first()?;
-    if let Some(second) = further.first() {
-        let message = format!("the upstream `{name}` has {} targets", upstream.targets.len());
-        let help = "this version sends to one target: write one, such as the address of a load balancer";
-        out.push(Diagnostic::error("unsupported", message).at(second.url.span).help(help));
+    let targets: Vec<Target> = upstream.targets.iter().filter_map(target).collect();
+    if targets.is_empty() {
         return None;
     }
-    let url = &target.url;
-    let authority = HeaderValue::from_str(&url.authority()).ok()?;
+    let deadlines = &upstream.deadlines;
+    let deadlines = Deadlines {
+        connect: deadlines.connect.get(),
+        first_byte: deadlines.first_byte.get(),
+        total: deadlines.total.get(),
+        idle: deadlines.idle.get(),
+    };
+    let (outliers, retries, pool) = (&upstream.outliers, &upstream.retries, &upstream.pool);
+    let usual = Upstream::new(name, targets, deadlines);
     Some(Upstream {
-        name: name.into(),
-        tls: url.is_https(),
-        host: url.host().into(),
-        port: url.port(),
-        authority,
-        path: path(url.path()),
+        balance: balance(&upstream.balance),
         http: match upstream.http {
             HttpVersion::Auto => UpstreamHttp::Auto,
             HttpVersion::Http1 => UpstreamHttp::One,
             HttpVersion::Http2 => UpstreamHttp::Two,
         },
-        roots: roots(name, upstream, files, out),
-        deadlines: Deadlines {
-            connect: upstream.deadlines.connect.get(),
-            first_byte: upstream.deadlines.first_byte.get(),
-            total: upstream.deadlines.total.get(),
-            idle: upstream.deadlines.idle.get(),
+        trust: Arc::new(trust(name, upstream, files, out)),
+        outliers: Outliers {
+            failures: outliers.failures.value,
+            eject: outliers.eject.get(),
+            floor: outliers.floor.get(),
         },
+        slow_start: upstream.slow_start.get(),
+        retries: Retries {
+            most: retries.most.map_or(usual.retries.most, |most| most.value),
+            budget: retries.budget.get(),
+            per_try: retries.per_try.map(|time| time.get()),
+            statuses: retries
+                .statuses
+                .iter()
+                .filter_map(|code| StatusCode::from_u16(code.value).ok())
+                .collect(),
+        },
+        kept: Kept {
+            connections: usize::try_from(pool.connections.value).unwrap_or(usize::MAX),
+            idle: pool.idle.get(),
+        },
+        breakers: Breakers {
+            connections: upstream.breakers.connections.value,
+            pending: upstream.breakers.pending.value,
+            calls: upstream.breakers.calls.map(|calls| calls.value),
+        },
+        health: upstream.health.as_ref().map(health),
+        ..usual
     })
+}
+
+fn health(check: &spec::HealthCheck) -> HealthCheck {
+    HealthCheck {
+        path: check.path.as_str().into(),
+        every: check.every.get(),
+        timeout: check.timeout.get(),
+        down_after: check.down_after.value,
+        up_after: check.up_after.value,
+    }
+}
+
+fn trust(
+    name: &str,
+    upstream: &spec::Spanned<spec::Upstream>,
+    files: &Assets,
+    out: &mut Diagnostics,
+) -> Trust {
+    let tls = &upstream.tls;
+    let pair = tls.certificate.as_ref().zip(tls.key.as_ref());
+    Trust {
+        roots: roots(name, upstream, files, out),
+        server_name: tls.server_name.as_ref().map(|name| name.as_str().into()),
+        pins: tls.pins.iter().map(|pin| pin.bytes()).collect(),
+        identity: pair.and_then(|pair| identity(pair, files, out)).map(Arc::new),
+    }
+}
+
+fn target(target: &spec::Target) -> Option<Target> {
+    let url = &target.url;
+    let (scheme, host) = (if url.is_https() { "https" } else { "http" }, url.host());
+    let host_port = if host.contains(':') {
+        format!("[{host}]:{}", url.port())
+    } else {
+        format!("{host}:{}", url.port())
+    };
+    Some(Target {
+        name: format!("{scheme}://{host_port}").into(),
+        tls: url.is_https(),
+        host: host.into(),
+        port: url.port(),
+        authority: HeaderValue::from_str(&url.authority()).ok()?,
+        path: path(url.path()),
+        weight: target.weight.value,
+    })
+}
+
+fn balance(balance: &spec::Balance) -> Balance {
+    match balance {
+        spec::Balance::RoundRobin => Balance::RoundRobin,
+        spec::Balance::LeastBusy => Balance::LeastBusy,
+        spec::Balance::Address => Balance::Hash(HashBy::Address),
+        spec::Balance::Subject => Balance::Hash(HashBy::Subject),
+        spec::Balance::Header(name) => {
+            // Such a name was read only when it is one.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            Balance::Hash(name.map_or(HashBy::Address, HashBy::Header))
+        }
+    }
 }
 
 /// Without a path in its URL, an upstream gets the path as the client sent it; `/` takes the base path away, any other

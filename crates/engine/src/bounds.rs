@@ -30,8 +30,12 @@ pub const CLIENT_RESETS: Rate = Rate { burst: 200, per_second: 50 };
 /// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data) that may come at once, and
 /// how many more every second.
 pub const CONTROL_FRAMES: Rate = Rate { burst: 1_000, per_second: 100 };
-/// Idle connections kept per upstream target and core.
-pub const IDLE_UPSTREAM: usize = 128;
+/// Targets of one upstream; the calls of one are tried at each of them once at most.
+pub const TARGETS: usize = 64;
+/// Largest weight of a target.
+pub const WEIGHT: u32 = 1_000;
+/// Idle connections kept per upstream target and core, unless the configuration says otherwise.
+pub const IDLE_UPSTREAM: usize = 256;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
 pub const LIVE_SNAPSHOTS: usize = 4;
 /// Jobs waiting for a worker thread; more is 503.
@@ -105,11 +109,17 @@ pub enum Bound {
     Http2Excess,
     /// A response that was not sampled for a check in shadow because it was too large or the pool was full.
     Unsampled,
+    /// The budget of an upstream's retries: a call was not tried again.
+    Retries,
+    /// The open connections of an upstream's target: a call waited for one.
+    UpstreamConnections,
+    /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
+    UpstreamCalls,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 15] = [
+    pub const ALL: [Bound; 18] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -125,6 +135,9 @@ impl Bound {
         Bound::ControlFrames,
         Bound::Http2Excess,
         Bound::Unsampled,
+        Bound::Retries,
+        Bound::UpstreamConnections,
+        Bound::UpstreamCalls,
     ];
 
     /// Its name as a metric label.
@@ -146,6 +159,9 @@ impl Bound {
             Bound::ControlFrames => "control_frames",
             Bound::Http2Excess => "http2_excess",
             Bound::Unsampled => "unsampled",
+            Bound::Retries => "retries",
+            Bound::UpstreamConnections => "upstream_connections",
+            Bound::UpstreamCalls => "upstream_calls",
         }
     }
 }

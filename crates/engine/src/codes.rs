@@ -139,6 +139,8 @@ codes! {
     UPSTREAM_PROTOCOL = "upstream_protocol", 502, Upstream, "the service answered with something that is not HTTP";
     /// The upstream did not answer in time.
     UPSTREAM_TIMEOUT = "upstream_timeout", 504, Upstream, "the service did not answer in time";
+    /// As much is under way at the upstream as its circuit breakers allow.
+    UPSTREAM_BUSY = "upstream_busy", 503, Upstream, "the service has no room for this call at the moment";
     /// The upstream's answer violates the contract and validation of responses is enforced.
     RESPONSE_INVALID = "response_invalid", 502, Upstream, "the service's answer violates the contract";
     /// The gateway has no room for this call now.

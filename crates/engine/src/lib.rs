@@ -28,6 +28,7 @@ pub mod signal;
 pub mod snapshot;
 pub mod text;
 pub mod trace;
+pub mod upstream;
 pub mod verdict;
 
 pub use call::{Body, Call, CallId, Peer, Request, Response};

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use http::HeaderValue;
 
 use crate::control::{Attached, Control, CoreContext};
 use crate::plan::{OperationPlan, PlaceId, PlannedStep};
 use crate::route::RouteTable;
+
+pub use crate::upstream::{Deadlines, Target, Upstream, UpstreamHttp};
 
 /// A socket that clients connect to.
 #[derive(Debug)]
@@ -35,53 +34,6 @@ impl std::fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsIdentity").field("chain", &self.chain.len()).finish_non_exhaustive()
     }
-}
-
-/// Which HTTP an upstream speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UpstreamHttp {
-    /// Over TLS what ALPN says, in clear text HTTP/1.1.
-    Auto,
-    /// HTTP/1.1.
-    One,
-    /// HTTP/2, in clear text with prior knowledge.
-    Two,
-}
-
-/// How long an exchange with an upstream may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Deadlines {
-    /// To a connection, TLS included.
-    pub connect: Duration,
-    /// From the request's last byte to the head of the answer.
-    pub first_byte: Duration,
-    /// From the first byte sent to the head of the answer, or to its end where the answer is read whole.
-    pub total: Duration,
-    /// Between two bytes of an answer that streams, from the upstream and to the client.
-    pub idle: Duration,
-}
-
-/// A service behind the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// Its name in the document, or its URL.
-    pub name: Box<str>,
-    /// Whether to speak TLS.
-    pub tls: bool,
-    /// Host to connect to and to verify.
-    pub host: Box<str>,
-    /// Port to connect to.
-    pub port: u16,
-    /// The `Host` it is sent.
-    pub authority: HeaderValue,
-    /// Path that replaces the API's base path; `None` leaves the path as it is.
-    pub path: Option<Box<str>>,
-    /// Which HTTP it speaks.
-    pub http: UpstreamHttp,
-    /// Certificates to trust, DER; empty means the system's.
-    pub roots: Vec<Vec<u8>>,
-    /// How long things may take.
-    pub deadlines: Deadlines,
 }
 
 /// Counts the snapshots that are alive (invariant 4).

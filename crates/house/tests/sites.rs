@@ -159,6 +159,8 @@ fn tests_do_not_sleep() {
             ("crates/controls/src/authentication/keys/refresh.rs:ticking", asked),
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
+            ("crates/proxy/src/upstream/probe.rs:run", asked),
+            ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
             ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
             ("crates/proxy/src/plane.rs:drain", looks),

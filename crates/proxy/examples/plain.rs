@@ -9,7 +9,8 @@ use engine::cells::{Cells, Meter, Taken};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::route::{Mount, RouteTable, Template, Tree};
-use engine::snapshot::{Deadlines, Listener, Live, Upstream, UpstreamHttp};
+use engine::snapshot::{Listener, Live};
+use engine::upstream::{Deadlines, Target, Upstream, UpstreamHttp};
 use engine::{BodyMode, BoxFuture, Call, Clock, OperationPlan, ResponseMode, Snapshot, Tick, UnixTime};
 use http::{HeaderValue, Method};
 use proxy::{DataPlane, Services, Settings};
@@ -79,22 +80,23 @@ impl CoreRecorder for Nothing {
 
 fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
     let (host, port) = upstream.rsplit_once(':')?;
-    let upstream = Arc::new(Upstream {
+    let target = Target {
         name: upstream.into(),
         tls: false,
         host: host.into(),
         port: port.parse().ok()?,
         authority: HeaderValue::from_str(upstream).ok()?,
         path: None,
-        http: UpstreamHttp::One,
-        roots: Vec::new(),
-        deadlines: Deadlines {
-            connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(15),
-            total: Duration::from_secs(60),
-            idle: Duration::from_secs(60),
-        },
-    });
+        weight: 1,
+    };
+    let deadlines = Deadlines {
+        connect: Duration::from_secs(5),
+        first_byte: Duration::from_secs(15),
+        total: Duration::from_secs(60),
+        idle: Duration::from_secs(60),
+    };
+    let upstream =
+        Arc::new(Upstream { http: UpstreamHttp::One, ..Upstream::new(upstream, vec![target], deadlines) });
     let mut tree = Tree::default();
     let mut operations = Vec::new();
     for (index, method) in

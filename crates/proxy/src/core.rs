@@ -87,6 +87,7 @@ impl Core {
     /// Attaches a snapshot and lets live streams go over to it.
     pub(crate) fn swap(&self, snapshot: Arc<Snapshot>) {
         let attached = Rc::new(CoreSnapshot::attach(snapshot, &self.context));
+        self.pool.adopt(attached.snapshot(), &self.context);
         let old = self.current.replace(Rc::clone(&attached));
         for stream in self.streams.all() {
             stream.rebind(&attached, self.drain);

@@ -22,12 +22,12 @@ use crate::connection::Conn;
 use crate::core::Core;
 use crate::deliver;
 use crate::flight::{Flight, has_body};
-use crate::forward;
 use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Pass, Passing};
 use crate::pace::Pace;
+use crate::tries;
 
 /// Checks that took so long let others go first; cheaper calls lose more by it than they win (a GET a tenth).
 const COSTLY: Duration = Duration::from_micros(10);
@@ -204,7 +204,7 @@ fn unread(flight: &Flight, why: Unread) -> Stop {
 
 /// All checks have passed: asks the upstream and delivers its answer.
 async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -> Response<AnswerBody> {
-    match forward::send(&mut flight, permitted, outgoing).await {
+    match tries::send(&mut flight, permitted, outgoing).await {
         Ok(answer) => deliver::answered(flight, permitted, answer).await,
         Err(failure) => {
             let close = flight.passing.is_some();

@@ -2,27 +2,24 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use engine::pipeline::Permitted;
-use engine::snapshot::{Deadlines, Upstream};
-use engine::{Call, Tick, bounds, codes};
+use engine::upstream::Target;
+use engine::{Call, Clock, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Method, Request, StatusCode, Version};
+use http::{Request, StatusCode, Version};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::SendRequest;
 
 use crate::alarm::Alarm;
-use crate::exchange::{Failure, is_grpc};
-use crate::flight::Flight;
+use crate::exchange::Failure;
 use crate::http1::client::{AnswerBody, Connection, NoAnswer};
 use crate::http1::encode;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Passed, Passing};
-use crate::upstream::{Lease, Sender, classify, is_break};
+use crate::upstream::{Lease, classify, is_break};
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -35,94 +32,33 @@ pub(crate) struct Answer {
     pub(crate) lease: Lease,
 }
 
-/// Sends a call to its upstream and waits for the head of the answer. Nothing is sent without a proof that all checks
-/// allowed it.
-///
-/// A connection that was idle may have been closed by the other side in the same moment. What was never written goes to a
-/// new one; what may be said twice is said twice (RFC 9110 section 9.2.2), once.
-///
-/// # Errors
-/// What became of it, with the code of the answer.
-pub(crate) async fn send(
-    flight: &mut Flight,
-    permitted: &Permitted,
-    mut outgoing: Outgoing,
-) -> Result<Answer, Failure> {
-    let plan = permitted.plan();
-    let Some(upstream) = &plan.upstream else {
-        return Err(Failure::new(&codes::CONTROL_FAILED, "no control answered in place of an upstream"));
-    };
-    let core = Rc::clone(&flight.core);
-    let target = core.pool.target(upstream);
-    let mut fresh = false;
-    loop {
-        let (sender, reused) = target.connection(&core, upstream, fresh).await?;
-        // A connection that waited is there at once.
-        let checked = flight.call.started.after(flight.call.decision.timings.checks);
-        let started = if reused { checked } else { core.clock.now() };
-        let attempt = Attempt {
-            call: &flight.call,
-            base_length: plan.base_length,
-            upstream,
-            wait: Wait {
-                alarm: flight.alarm(),
-                passing: flight.passing.as_deref(),
-                deadlines: &upstream.deadlines,
-                started,
-            },
-            again: reused && !fresh,
-        };
-        let outcome = match sender {
-            Sender::One(connection) => attempt.one(connection, outgoing).await,
-            // In a box: it is large, and most upstreams speak HTTP/1.
-            Sender::Two(sender) => Box::pin(attempt.two(sender, outgoing, is_grpc(flight))).await,
-        };
-        flight.call.decision.timings.upstream = core.clock.now().since(started);
-        match outcome {
-            Ok((StatusCode::SWITCHING_PROTOCOLS, ..)) => {
-                return Err(Failure::new(
-                    &codes::UPSTREAM_PROTOCOL,
-                    "switched protocols without being asked",
-                ));
-            }
-            Ok((status, headers, body)) => {
-                // Whoever reads the answer whole still has the deadline of the whole; a stream gets its own.
-                flight.alarm().set(started.after(upstream.deadlines.total));
-                return Ok(Answer { status, headers, body, lease: Lease::new(target, core) });
-            }
-            Err(Unanswered::Failed(failure)) => return Err(failure),
-            Err(Unanswered::Again(body)) => outgoing = body,
-        }
-        fresh = true;
-    }
-}
-
 /// One try to send a call on one connection.
-struct Attempt<'a> {
-    call: &'a Call,
-    base_length: usize,
-    upstream: &'a Arc<Upstream>,
-    wait: Wait<'a>,
-    /// Whether the call may be tried once more.
-    again: bool,
+pub(crate) struct Attempt<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) base_length: usize,
+    pub(crate) target: &'a Target,
+    pub(crate) wait: Wait<'a>,
 }
 
-type Answered = (StatusCode, HeaderMap, Incoming);
+pub(crate) type Answered = (StatusCode, HeaderMap, Incoming);
 
 impl Attempt<'_> {
     /// Over HTTP/1.
-    async fn one(&self, mut connection: Connection, outgoing: Outgoing) -> Result<Answered, Unanswered> {
+    pub(crate) async fn one(
+        &self,
+        mut connection: Connection,
+        outgoing: Outgoing,
+    ) -> Result<Answered, Unanswered> {
         let request = &self.call.request;
-        let target = target(self.call, self.base_length, self.upstream.path.as_deref());
-        let target = target.map_err(|_| Unanswered::Failed(no_target()))?;
-        let copy = if self.again { outgoing.copy() } else { None };
+        let target = target(self.call, self.base_length, self.target.path.as_deref());
+        let target = target.map_err(|_| Unanswered::from(no_target()))?;
         connection.send(&request.method, outgoing, |out| {
             out.reserve(768);
             out.extend_from_slice(request.method.as_str().as_bytes());
             out.push(b' ');
             out.extend_from_slice(target.as_str().as_bytes());
             out.extend_from_slice(b" HTTP/1.1\r\n");
-            encode::field(out, &header::HOST, &self.upstream.authority);
+            encode::field(out, &header::HOST, &self.target.authority);
             each_field(self.call, |name, value| encode::field(out, name, value));
             encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
         });
@@ -133,38 +69,25 @@ impl Attempt<'_> {
             Err(why) => why,
         };
         self.wait.client_at_fault()?;
-        let failure = match why {
-            NoAnswer::Broken(why) => {
-                let unsent = connection.is_unsent();
-                match copy {
-                    Some(copy) if unsent || is_idempotent(&request.method) => {
-                        return Err(Unanswered::Again(copy));
-                    }
-                    None if self.again => {
-                        if let Some(body) = connection.into_unsent_body() {
-                            return Err(Unanswered::Again(body));
-                        }
-                    }
-                    _ => {}
-                }
-                Failure::new(&codes::UPSTREAM_RESET, why)
-            }
-            NoAnswer::Malformed(why) => Failure::new(&codes::UPSTREAM_PROTOCOL, why),
-            NoAnswer::Client => passed_badly(Passed::Broken),
-        };
-        Err(Unanswered::Failed(failure))
+        Err(match why {
+            NoAnswer::Broken(why) => Unanswered {
+                failure: Failure::new(&codes::UPSTREAM_RESET, why),
+                ended: if connection.is_unsent() { Ended::Unsent } else { Ended::Broken },
+                body: connection.into_unsent_body(),
+            },
+            NoAnswer::Malformed(why) => Failure::new(&codes::UPSTREAM_PROTOCOL, why).into(),
+            NoAnswer::Client => passed_badly(Passed::Broken).into(),
+        })
     }
 
     /// Over HTTP/2.
-    async fn two(
+    pub(crate) async fn two(
         &self,
         mut sender: SendRequest<Outgoing>,
         outgoing: Outgoing,
         grpc: bool,
     ) -> Result<Answered, Unanswered> {
-        let request = self.build(outgoing, grpc).map_err(Unanswered::Failed)?;
-        let may_repeat = self.again && is_idempotent(request.method());
-        let copy = if may_repeat { request.body().copy() } else { None };
+        let request = self.build(outgoing, grpc).map_err(Unanswered::from)?;
         let mut response = pin!(sender.try_send_request(request));
         let mut error: TrySendError<_> =
             match self.wait.head(|context| response.as_mut().poll(context)).await? {
@@ -175,20 +98,21 @@ impl Attempt<'_> {
                 Err(error) => error,
             };
         self.wait.client_at_fault()?;
-        match (error.take_message(), copy) {
-            (Some(request), _) if self.again => Err(Unanswered::Again(request.into_body())),
-            (_, Some(copy)) if is_break(error.error()) => Err(Unanswered::Again(copy)),
-            _ => Err(Unanswered::Failed(classify(error.error()))),
-        }
+        let body = error.take_message().map(Request::into_body);
+        let ended = match &body {
+            Some(_) => Ended::Unsent,
+            None if is_break(error.error()) => Ended::Broken,
+            None => Ended::Otherwise,
+        };
+        Err(Unanswered { failure: classify(error.error()), ended, body })
     }
 
     fn build(&self, outgoing: Outgoing, grpc: bool) -> Result<Request<Outgoing>, Failure> {
-        let upstream = self.upstream;
-        let target =
-            target(self.call, self.base_length, upstream.path.as_deref()).map_err(|_| no_target())?;
-        let authority = Authority::try_from(upstream.authority.as_bytes())
+        let target = target(self.call, self.base_length, self.target.path.as_deref());
+        let target = target.map_err(|_| no_target())?;
+        let authority = Authority::try_from(self.target.authority.as_bytes())
             .map_err(|_| Failure::new(&codes::CONTROL_FAILED, "the upstream's host is no authority"))?;
-        let scheme = if upstream.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let scheme = if self.target.tls { Scheme::HTTPS } else { Scheme::HTTP };
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
         let mut headers = HeaderMap::with_capacity(self.call.request.headers.len() + 3);
         each_field(self.call, |name, value| {
@@ -213,35 +137,53 @@ fn no_target() -> Failure {
     Failure::new(&codes::CONTROL_FAILED, "the target for the upstream is no URI")
 }
 
-fn is_idempotent(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
-    )
+/// How a try ended that gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The connection was gone before any of the call was written.
+    Unsent,
+    /// The connection broke before an answer.
+    Broken,
+    /// The try took longer than one may, and there is time for another.
+    Late,
+    /// In a way that another try would not mend.
+    Otherwise,
 }
 
 /// Why a try gave no answer.
-enum Unanswered {
-    Failed(Failure),
-    /// Nothing is lost: the same body may be sent on another connection.
-    Again(Outgoing),
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) failure: Failure,
+    pub(crate) ended: Ended,
+    /// The body, when none of it was read.
+    pub(crate) body: Option<Outgoing>,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self { failure, ended: Ended::Otherwise, body: None }
+    }
 }
 
 /// Waits for the head of an answer under the deadlines.
-struct Wait<'a> {
-    alarm: &'a Alarm,
-    passing: Option<&'a Passing>,
-    deadlines: &'a Deadlines,
-    started: Tick,
+pub(crate) struct Wait<'a> {
+    pub(crate) alarm: &'a Alarm,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) passing: Option<&'a Passing>,
+    /// When all tries have to be over.
+    pub(crate) overall: Tick,
+    /// When this one has to be over, if another may follow.
+    pub(crate) this: Option<Tick>,
+    pub(crate) first_byte: Duration,
+    pub(crate) started: Tick,
 }
 
 impl Wait<'_> {
     /// Polls for the answer's head until a deadline passes.
     async fn head<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Result<T, Unanswered> {
-        let total = self.started.after(self.deadlines.total);
         let mut sent = self.passing.is_none();
-        let first = self.started.after(self.deadlines.first_byte);
-        self.alarm.set(if sent { total.min(first) } else { total });
+        let end = self.this.map_or(self.overall, |this| this.min(self.overall));
+        self.alarm.set(if sent { end.min(self.started.after(self.first_byte)) } else { end });
         poll_fn(|context| {
             if let Poll::Ready(outcome) = poll(context) {
                 return Poll::Ready(Ok(outcome));
@@ -249,30 +191,40 @@ impl Wait<'_> {
             if let Some(passing) = self.passing.filter(|_| !sent) {
                 passing.watch(context);
                 match passing.state.get() {
-                    Passed::Open => self.alarm.set(passing.slow_at().map_or(total, |at| at.min(total))),
+                    Passed::Open => self.alarm.set(passing.slow_at().map_or(end, |at| at.min(end))),
                     Passed::Whole => {
                         sent = true;
-                        self.alarm.set_in(self.deadlines.first_byte);
-                        self.alarm.set(self.alarm.at().map_or(total, |at| at.min(total)));
+                        self.alarm.set_in(self.first_byte);
+                        self.alarm.set(self.alarm.at().map_or(end, |at| at.min(end)));
                     }
                     Passed::TooLarge | Passed::Broken | Passed::Slow => {
-                        return Poll::Ready(Err(Unanswered::Failed(passed_badly(passing.state.get()))));
+                        return Poll::Ready(Err(passed_badly(passing.state.get()).into()));
                     }
                 }
             }
             self.alarm.poll(context).map(|()| {
                 let slow = self.passing.is_some_and(Passing::is_too_slow);
-                Err(Unanswered::Failed(if slow { passed_badly(Passed::Slow) } else { late(sent) }))
+                Err(if slow { passed_badly(Passed::Slow).into() } else { self.late(sent) })
             })
         })
         .await
+    }
+
+    fn late(&self, sent: bool) -> Unanswered {
+        if !sent {
+            return Failure::new(&codes::BODY_INCOMPLETE, "the body did not arrive in time").into();
+        }
+        let now = self.clock.now();
+        let again = now < self.overall && self.this.is_some_and(|this| this <= now);
+        let failure = Failure::new(&codes::UPSTREAM_TIMEOUT, "no head of an answer in time");
+        Unanswered { failure, ended: if again { Ended::Late } else { Ended::Otherwise }, body: None }
     }
 
     /// When the client's body is at fault, the upstream is not.
     fn client_at_fault(&self) -> Result<(), Unanswered> {
         match self.passing.map(|passing| passing.state.get()) {
             Some(state @ (Passed::TooLarge | Passed::Broken | Passed::Slow)) => {
-                Err(Unanswered::Failed(passed_badly(state)))
+                Err(passed_badly(state).into())
             }
             _ => Ok(()),
         }
@@ -284,14 +236,6 @@ fn passed_badly(state: Passed) -> Failure {
         Passed::TooLarge => Failure::new(&codes::BODY_TOO_LARGE, "longer than the operation allows"),
         Passed::Slow => Failure::new(&codes::BODY_INCOMPLETE, "the body came too slowly"),
         _ => Failure::new(&codes::BODY_INCOMPLETE, "the client broke off in the body"),
-    }
-}
-
-fn late(sent: bool) -> Failure {
-    if sent {
-        Failure::new(&codes::UPSTREAM_TIMEOUT, "no head of an answer in time")
-    } else {
-        Failure::new(&codes::BODY_INCOMPLETE, "the body did not arrive in time")
     }
 }
 

@@ -5,7 +5,7 @@
 //! knows neither the document that it came from nor any control by name.
 //!
 //! Start reading at [`plane`] (threads, publishing, draining), then `connection` (what a client connects to), then
-//! `exchange` (the life of a call), then `upstream` (the way to the service behind).
+//! `exchange` (the life of a call), then `tries` and `upstream` (the way to the service behind).
 //!
 //! | module | what it promises |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | `http2` | frames are bounded below hyper, which speaks it |
 //! | `head` | a call has one host, one framing, no hop-by-hop fields |
 //! | `forward` | nothing goes upstream without [`engine::pipeline::Permitted`], and all of it is written anew |
+//! | `tries` | nothing is said twice that may not be |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `alarm` | deadlines cost no timer per call |
 
@@ -39,9 +40,11 @@ pub mod plane;
 mod table;
 mod task;
 mod tls;
+mod tries;
 mod upstream;
 
 #[cfg(test)]
 mod tests;
 
 pub use plane::{DataPlane, Services, Settings};
+pub use upstream::{Counts, TargetState, target_states};

@@ -151,6 +151,7 @@ impl DataPlane {
                 index,
                 sockets,
                 first: Arc::clone(first),
+                cores,
                 drain: settings.drain,
                 services: services.clone(),
                 tls: Arc::clone(&tls),
@@ -225,6 +226,7 @@ struct Start {
     index: usize,
     sockets: Vec<TcpListener>,
     first: Arc<Snapshot>,
+    cores: usize,
     drain: Duration,
     services: Services,
     tls: Arc<Tls>,
@@ -301,6 +303,8 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         keyed: Arc::clone(&services.keyed),
     };
     let attached = CoreSnapshot::attach(Arc::clone(&start.first), &context);
+    let pool = Pool::new(&start.tls, start.cores);
+    pool.adopt(attached.snapshot(), &context);
     Core {
         clock: Arc::clone(&services.clock),
         offload: CoreOffload { queue: start.queue.clone(), recorder: Rc::clone(&recorder) },
@@ -315,7 +319,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         addresses: std::cell::RefCell::default(),
         conns: Table::default(),
         streams: Table::default(),
-        pool: Pool::default(),
+        pool,
         servers: std::cell::RefCell::default(),
         task: std::cell::RefCell::default(),
         date: std::cell::Cell::new((0, [b' '; 29])),

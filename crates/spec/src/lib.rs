@@ -29,9 +29,9 @@ mod unused;
 pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
-    Document, HttpVersion, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef,
-    OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured, Upstream, UpstreamTls,
-    is_name,
+    Document, HealthCheck, HttpVersion, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, OnFull,
+    OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured,
+    Upstream, UpstreamTls, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
@@ -42,7 +42,8 @@ pub use resolve::{Resolved, resolve};
 pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
-    Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Rate, RateUnit, SecretRef, Size, Strings, Url,
+    Balance, Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Percent, Pin, Rate, RateUnit,
+    SecretRef, ServerName, Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

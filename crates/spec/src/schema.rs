@@ -229,6 +229,11 @@ fn short_forms(root: &mut Json, defs: &mut Map<String, Json>) {
         if let Some(properties) = properties_mut(upstream) {
             let url = json!({ "$ref": "#/$defs/Url", "description": "short for one target" });
             properties.insert(String::from("url"), url);
+            if let Some(health) = properties.get_mut("health") {
+                let path = json!({ "type": "string", "description": "short for a path", "pattern": "^/[!-~]{0,2047}$" });
+                let whole = health.take();
+                *health = json!({ "description": "what is asked of each target from time to time", "anyOf": [path, whole] });
+            }
         }
         if let Some(members) = upstream.as_object_mut() {
             members.remove("required");

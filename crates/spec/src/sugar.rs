@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `listen: http://127.0.0.1:8080` | `listeners: { default: { bind: 127.0.0.1:8080 } }` |
 //! | `upstreams: { a: { url: U } }` | `upstreams: { a: { targets: [{ url: U }] } }` |
+//! | `upstreams: { a: { health: PATH } }` | `upstreams: { a: { health: { path: PATH } } }` |
 //! | API `a` with `upstream: URL` | `upstreams: { a: { targets: [{ url: URL }] } }`, `upstream: a` |
 //! | `issuer: local` | `issuers: { local: { local: true } }`, `authentication: { "*": { issuers: [local], audience: a } }` |
 //! | `issuer: https://host/path`, `audience: A` | `issuers: { host/path: { url: … } }`, `authentication: { "*": … }` |
@@ -117,6 +118,7 @@ fn address(url: &Url) -> String {
 fn targets(root: &mut Node, out: &mut Diagnostics) {
     let Some(upstreams) = root.get_mut("upstreams").and_then(Node::entries_mut) else { return };
     for upstream in upstreams {
+        health(&mut upstream.value);
         let Some(url) = upstream.value.remove("url") else { continue };
         if upstream.value.get("targets").is_some() {
             let diagnostic = Diagnostic::error("conflict", "`url` and `targets` are both there");
@@ -125,6 +127,14 @@ fn targets(root: &mut Node, out: &mut Diagnostics) {
         }
         let span = url.value.span;
         upstream.value.set("targets", list(vec![mapping(vec![("url", as_sugar(url.value))], span)], span));
+    }
+}
+
+/// `health: /healthz` written out.
+fn health(upstream: &mut Node) {
+    if let Some(written) = upstream.get("health").filter(|node| node.as_str().is_some()).cloned() {
+        let span = written.span;
+        upstream.set("health", mapping(vec![("path", as_sugar(written))], span));
     }
 }
 

@@ -1,6 +1,7 @@
 //! An upstream's connection: one call at a time, driven by the task of the call.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -17,6 +18,7 @@ use super::wire::{Socket, Wire};
 use crate::hops;
 use crate::incoming::Fault;
 use crate::outgoing::Outgoing;
+use crate::upstream::Permit;
 
 /// More heads of the class 1xx than these before an answer are a fault (RFC 9110 section 15.2).
 const INTERIM: usize = 16;
@@ -39,6 +41,9 @@ pub(crate) struct Connection(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     wire: Wire,
+    peer: SocketAddr,
+    /// Counts it as open.
+    _permit: Permit,
     method: Method,
     sending: Sending,
     rest: Rest,
@@ -60,10 +65,12 @@ enum Sending {
 }
 
 impl Connection {
-    /// A connection that was just made.
-    pub(crate) fn new(socket: Socket) -> Self {
+    /// A connection to `peer` that was just made.
+    pub(crate) fn new(socket: Socket, peer: SocketAddr, permit: Permit) -> Self {
         Self(Box::new(Inner {
             wire: Wire::new(socket, BytesMut::new()),
+            peer,
+            _permit: permit,
             method: Method::GET,
             sending: Sending::Whole,
             rest: Rest::Nothing,
@@ -71,6 +78,11 @@ impl Connection {
             searched: 0,
             interim: 0,
         }))
+    }
+
+    /// Where it leads.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.0.peer
     }
 
     /// Whether a connection that waits can carry another call: nobody closed it, and nothing was said unasked.

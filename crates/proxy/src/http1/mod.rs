@@ -13,7 +13,7 @@
 //! | `client` | an upstream's connection: one call at a time |
 //! | `body` | a request's body, read off the client's connection as it is asked for |
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod body;
 mod chunks;
 pub(crate) mod client;

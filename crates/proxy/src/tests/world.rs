@@ -10,10 +10,12 @@ use engine::bounds::Bound;
 use engine::cells::{Cells, Meter, Taken};
 use engine::control::{Job, Needs};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
+use engine::keyed::Keyed;
 use engine::plan::{PlaceId, PlannedStep};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::route::{Mount, RouteTable, Template, Tree};
-use engine::snapshot::{Deadlines, Listener, Live, TlsIdentity, Upstream, UpstreamHttp};
+use engine::snapshot::{Listener, Live, TlsIdentity};
+use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
 use engine::verdict::Answer;
 use engine::{
     Attached, BodyMode, BoxFuture, Call, Clock, Control, CoreContext, Mode, OperationPlan, Refusal,
@@ -233,6 +235,8 @@ pub(super) struct Shape {
     pub(super) tls: Option<Arc<TlsIdentity>>,
     pub(super) deadlines: Deadlines,
     pub(super) operation: &'static str,
+    /// In place of the one plain target that the fields above describe.
+    pub(super) behind: Option<Arc<Upstream>>,
 }
 
 impl Shape {
@@ -255,7 +259,27 @@ impl Shape {
                 idle: Duration::from_secs(20),
             },
             operation: "all",
+            behind: None,
         }
+    }
+
+    fn plain(&self) -> Arc<Upstream> {
+        let tls = self.roots.is_some();
+        let target = Target {
+            name: self.upstream.to_string().into(),
+            tls,
+            host: self.host.into(),
+            port: self.upstream.port(),
+            // Over TLS it has to be the name of the handshake.
+            authority: HeaderValue::from_static(if tls { "localhost" } else { "orders.internal" }),
+            path: self.path.map(Into::into),
+            weight: 1,
+        };
+        let mut upstream = Upstream::new("test", vec![target], self.deadlines);
+        upstream.http = self.http;
+        upstream.trust =
+            Arc::new(Trust { roots: self.roots.clone().unwrap_or_default(), ..Trust::default() });
+        Arc::new(upstream)
     }
 
     fn plan(&self, method: &Method) -> OperationPlan {
@@ -263,28 +287,12 @@ impl Shape {
             mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0) }).into_iter().collect()
         };
         let reads = matches!(self.request, BodyMode::Whole { .. });
-        let upstream = Upstream {
-            name: "test".into(),
-            tls: self.roots.is_some(),
-            host: self.host.into(),
-            port: self.upstream.port(),
-            // Over TLS it has to be the name of the handshake.
-            authority: HeaderValue::from_static(if self.roots.is_some() {
-                "localhost"
-            } else {
-                "orders.internal"
-            }),
-            path: self.path.map(Into::into),
-            http: self.http,
-            roots: self.roots.clone().unwrap_or_default(),
-            deadlines: self.deadlines,
-        };
         OperationPlan {
             api: "orders".into(),
             id: format!("{}-{method}", self.operation).as_str().into(),
             method: method.clone(),
             template: "/v1/*".into(),
-            upstream: Some(Arc::new(upstream)),
+            upstream: Some(self.behind.clone().unwrap_or_else(|| self.plain())),
             base_length: 3,
             head: steps(Some(Mode::Enforce)),
             body: steps(reads.then_some(Mode::Enforce)),
@@ -329,18 +337,24 @@ pub(super) struct World {
     pub(super) address: SocketAddr,
     pub(super) tape: Tape,
     pub(super) live: Live,
+    pub(super) keyed: Arc<Keyed>,
 }
 
 impl World {
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub(super) fn start(shape: &Shape) -> Self {
-        let (tape, live) = (Tape::default(), Live::default());
+        Self::at(shape, Arc::new(System(Instant::now())), Arc::new(Nothing))
+    }
+
+    /// With this clock, and what starts work beside the cores.
+    pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
+        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::<Keyed>::default());
         let services = Services {
-            clock: Arc::new(System(Instant::now())),
+            clock,
             cells: Arc::new(Nothing),
             fetch: Arc::new(Nothing),
-            side: Arc::new(Nothing),
-            keyed: Arc::default(),
+            side,
+            keyed: Arc::clone(&keyed),
             recorder: Arc::new(tape.clone()),
             live: live.clone(),
             dying: Arc::new(|why| eprintln!("{why}")),
@@ -348,7 +362,7 @@ impl World {
         let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5) };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
         let address = plane.addresses()[0].1;
-        Self { plane: Some(plane), address, tape, live }
+        Self { plane: Some(plane), address, tape, live, keyed }
     }
 
     pub(super) fn connect(&self) -> Client {

@@ -1,17 +1,18 @@
 //! Makes one connection: address, TCP, TLS, HTTP.
 
-use std::rc::Rc;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use engine::snapshot::{Upstream, UpstreamHttp};
+use engine::upstream::{Target, Upstream, UpstreamHttp};
 use engine::{bounds, codes};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{Sender, Target};
+use super::Sender;
+use super::connections::Connections;
+use super::gate::Permit;
 use crate::core::{Core, LocalExec};
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
@@ -21,33 +22,33 @@ const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Connects to an upstream; the caller sets the deadline.
+/// Connects to a target; the caller sets the deadline. Says which of its addresses it was.
 ///
 /// # Errors
 /// `upstream_unreachable` with what failed.
 pub(super) async fn connect(
-    core: &Rc<Core>,
-    target: &Target,
-    upstream: &Arc<Upstream>,
-) -> Result<Sender, Failure> {
+    core: &Core,
+    connections: &Connections,
+    (upstream, target): (&Upstream, &Target),
+    permit: Permit,
+) -> Result<(Sender, SocketAddr), Failure> {
     let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
-    let socket = dial(core, target, upstream).await?;
-    if !upstream.tls {
-        return match upstream.http {
-            UpstreamHttp::Two => speak_two(socket).await,
-            _ => Ok(Sender::One(Connection::new(Socket::Clear(socket)))),
+    let (socket, address) = dial(core, connections).await?;
+    if !target.tls {
+        let sender = match upstream.http {
+            UpstreamHttp::Two => speak_two(socket, permit).await?,
+            _ => Sender::One(Connection::new(Socket::Clear(socket), address, permit)),
         };
+        return Ok((sender, address));
     }
-    let config = match target.tls.get() {
+    let config = match connections.tls.get() {
         Some(config) => Arc::clone(config),
         None => {
-            let made = core.tls.client(upstream).map_err(unreachable)?;
-            Arc::clone(target.tls.get_or_init(|| made))
+            let made = core.tls.clients.config(upstream).map_err(unreachable)?;
+            Arc::clone(connections.tls.get_or_init(|| made))
         }
     };
-    let host = upstream.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let name = ServerName::try_from(host.unwrap_or(&upstream.host).to_owned())
-        .map_err(|_| unreachable(format!("`{}` is no name that a certificate could have", upstream.host)))?;
+    let name = super::tls::server_name(upstream, target).map_err(unreachable)?;
     let stream = tokio_rustls::TlsConnector::from(config)
         .connect(name, socket)
         .await
@@ -56,32 +57,33 @@ pub(super) async fn connect(
     if upstream.http == UpstreamHttp::Two && !two {
         return Err(unreachable(String::from("TLS: the upstream does not offer HTTP/2")));
     }
-    if two {
-        return speak_two(stream).await;
-    }
-    Ok(Sender::One(Connection::new(Socket::Connected(Box::new(stream)))))
+    let sender = match two {
+        true => speak_two(stream, permit).await?,
+        false => Sender::One(Connection::new(Socket::Connected(Box::new(stream)), address, permit)),
+    };
+    Ok((sender, address))
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that connects for calls of clients")]
-async fn dial(core: &Rc<Core>, target: &Target, upstream: &Arc<Upstream>) -> Result<TcpStream, Failure> {
-    let addresses = target.addresses.of(core, upstream).await?;
+async fn dial(core: &Core, connections: &Connections) -> Result<(TcpStream, SocketAddr), Failure> {
+    let addresses = connections.addresses.get(&core.clock).await?;
     let mut last = None;
-    for address in addresses.iter() {
+    for address in addresses {
         match TcpStream::connect(address).await {
             Ok(socket) => {
                 // Without it an answer may wait for an acknowledgement; it works all the same.
                 let _ = socket.set_nodelay(true);
-                return Ok(socket);
+                return Ok((socket, address));
             }
             Err(error) => last = Some(error),
         }
     }
-    target.addresses.doubt();
+    connections.addresses.doubt();
     let why = last.map_or_else(|| String::from("no address"), |error| error.to_string());
     Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why))
 }
 
-async fn speak_two<S>(io: S) -> Result<Sender, Failure>
+async fn speak_two<S>(io: S, permit: Permit) -> Result<Sender, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -96,6 +98,10 @@ where
         .handshake(TokioIo::new(io))
         .await
         .map_err(|error| Failure::new(&codes::UPSTREAM_UNREACHABLE, error.to_string()))?;
-    tokio::task::spawn_local(connection);
+    tokio::task::spawn_local(async move {
+        // Whoever has a call on it is told of its end there.
+        let _ = connection.await;
+        drop(permit);
+    });
     Ok(Sender::Two(sender))
 }

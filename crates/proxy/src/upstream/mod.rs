@@ -1,32 +1,58 @@
-//! Connections to upstreams, per core.
+//! The way to the services behind, per core.
 //!
-//! What an upstream's connections have in common is a [`Target`]: host, port, TLS, version of HTTP and trust. Targets
-//! outlive snapshots, so a reload keeps connections warm. HTTP/1 connections wait in a list and the last one in is the
-//! first one out; one HTTP/2 connection carries all calls of a core.
+//! | module | what it promises |
+//! |---|---|
+//! | `group` | a target for each call, the one plain target without any computation |
+//! | `balance` | who comes next, as pure functions |
+//! | `health` | targets that fail are left alone for a while, never too many of them |
+//! | `probe` | the same by asking, on the side runtime |
+//! | `gate` | no target is given more at one time than it takes |
+//! | `budget` | retries stay a share of the calls |
+//! | `connections` | connections are used again only when nothing is left in them |
+//! | `resolve` | names are asked for again without a call waiting for it |
+//! | `connect` | address, TCP, TLS, HTTP |
+//!
+//! Connections and budgets belong to a core, health to the process ([`engine::keyed::Keyed`]); all of them outlive
+//! snapshots, since they are found again by the names of upstream and target.
 
+mod balance;
+mod budget;
 mod connect;
+mod connections;
+mod gate;
+mod group;
+mod health;
+mod probe;
 mod resolve;
+mod tls;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
-use engine::record::ConnectionEvent;
-use engine::snapshot::{Upstream, UpstreamHttp};
-use engine::{Tick, bounds, codes};
+use engine::control::CoreContext;
+use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp};
+use engine::{Snapshot, Tick, codes};
 use hyper::client::conn::http2;
-use rustls::ClientConfig;
 
-use crate::core::Core;
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
-use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::tls::Tls;
 
-/// How long a connection waits for its next call.
-const IDLE: Duration = Duration::from_secs(60);
+pub(crate) use balance::Set;
+pub(crate) use connections::{Lease, busy};
+pub(crate) use gate::Permit;
+pub(crate) use group::Group;
+pub(crate) use health::Met;
+pub(crate) use tls::Clients;
+
+use connections::{Connections, Shared, Stats};
+use gate::Gate;
+use health::{Health, Ward};
+use probe::Probe;
 
 /// A connection as calls use it.
 #[derive(Debug)]
@@ -35,164 +61,236 @@ pub(crate) enum Sender {
     Two(http2::SendRequest<Outgoing>),
 }
 
+/// What connections have in common, so that a call of one upstream never comes upon those of another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    host: Box<str>,
-    port: u16,
-    tls: bool,
+    upstream: Box<str>,
+    target: Box<str>,
     http: UpstreamHttp,
-    roots: Vec<Vec<u8>>,
+    trust: Arc<Trust>,
 }
 
-/// One place to connect to.
+type Known = (Weak<Upstream>, Rc<Group>);
+
+/// All upstreams of a core.
 #[derive(Debug)]
-pub(crate) struct Target {
-    idle: RefCell<Vec<(Connection, Tick)>>,
-    two: RefCell<Option<http2::SendRequest<Outgoing>>>,
-    tls: OnceCell<Arc<ClientConfig>>,
-    addresses: resolve::Addresses,
-    /// Calls since it was looked at last.
-    used: Cell<bool>,
-}
-
-type Known = (Weak<Upstream>, Rc<Target>);
-
-/// All targets of a core.
-#[derive(Debug, Default)]
 pub(crate) struct Pool {
-    /// The weak count keeps the address from being given to another upstream.
+    tls: Arc<Tls>,
+    cores: u32,
+    /// By the upstream's address; the weak count keeps that from being given to another.
     by_upstream: RefCell<HashMap<usize, Known>>,
-    by_key: RefCell<HashMap<Key, Rc<Target>>>,
+    by_key: RefCell<HashMap<Key, Rc<Connections>>>,
     /// When [`Pool::sweep`] was called last: precise enough for what is counted in seconds.
     swept: Cell<Tick>,
 }
 
 impl Pool {
-    /// The target of an upstream.
-    pub(crate) fn target(&self, upstream: &Arc<Upstream>) -> Rc<Target> {
-        let address = Arc::as_ptr(upstream).addr();
-        if let Some((_, target)) = self.by_upstream.borrow().get(&address) {
-            return Rc::clone(target);
+    /// The pool of one of so many cores.
+    pub(crate) fn new(tls: &Arc<Tls>, cores: usize) -> Self {
+        Self {
+            tls: Arc::clone(tls),
+            cores: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
+            by_upstream: RefCell::default(),
+            by_key: RefCell::default(),
+            swept: Cell::default(),
         }
-        let key = Key {
-            host: upstream.host.clone(),
-            port: upstream.port,
-            tls: upstream.tls,
-            http: upstream.http,
-            roots: upstream.roots.clone(),
-        };
-        let target = Rc::clone(self.by_key.borrow_mut().entry(key).or_insert_with(|| Rc::new(Target::new())));
-        self.by_upstream.borrow_mut().insert(address, (Arc::downgrade(upstream), Rc::clone(&target)));
-        target
+    }
+
+    /// How many cores share what the circuit breakers allow.
+    fn cores(&self) -> u32 {
+        self.cores
+    }
+
+    /// Readies the upstreams of a snapshot before its first call.
+    pub(crate) fn adopt(&self, snapshot: &Snapshot, context: &CoreContext) {
+        for plan in &snapshot.operations {
+            if let Some(upstream) = &plan.upstream {
+                self.group(upstream, context);
+            }
+        }
+    }
+
+    /// The targets of an upstream.
+    pub(crate) fn group(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Rc<Group> {
+        let address = Arc::as_ptr(upstream).addr();
+        if let Some((_, group)) = self.by_upstream.borrow().get(&address) {
+            return Rc::clone(group);
+        }
+        let group = Rc::new(self.make(upstream, context));
+        self.by_upstream.borrow_mut().insert(address, (Arc::downgrade(upstream), Rc::clone(&group)));
+        group
+    }
+
+    fn make(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Group {
+        let keyed = &context.keyed;
+        let budget = self.like(upstream).unwrap_or_default();
+        let mut is_new = false;
+        let ward = keyed.get_or_make(WARD, &upstream.name, || {
+            is_new = true;
+            Ward::default()
+        });
+        let at = (!is_new).then(|| context.clock.now());
+        let kept = self.kept(upstream);
+        let targets = upstream.targets.iter().map(|target| {
+            let key = Key {
+                upstream: upstream.name.clone(),
+                target: target.name.clone(),
+                http: upstream.http,
+                trust: Arc::clone(&upstream.trust),
+            };
+            let name = named(upstream, &target.name);
+            let mut all = self.by_key.borrow_mut();
+            let connections = all.entry(key).or_insert_with(|| {
+                let health = keyed.get_or_make(HEALTH, &name, || Health::new(at));
+                let stats = keyed.get_or_make(STATS, &format!("{} {name}", context.core), Stats::default);
+                let gate = keyed.get_or_make(GATE, &name, Gate::default);
+                Rc::new(Connections::new(target, kept, Shared { health, stats, gate }))
+            });
+            connections.keep(kept);
+            (Rc::clone(connections), self.probe(upstream, target, context))
+        });
+        let mut seed = [0; 8];
+        context.clock.fill(&mut seed);
+        Group::new(upstream, targets.collect(), (ward, budget), u64::from_le_bytes(seed))
+    }
+
+    /// Idle connections that a core may keep: never so many that another core could have none.
+    fn kept(&self, upstream: &Upstream) -> Kept {
+        let share = upstream.breakers.connections.max(self.cores) / self.cores;
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        Kept { connections: upstream.kept.connections.min(share), ..upstream.kept }
+    }
+
+    /// The checks of a target, begun when nobody has yet; other settings mean other checks.
+    fn probe(&self, upstream: &Upstream, target: &Target, context: &CoreContext) -> Option<Arc<Probe>> {
+        let check = upstream.health.as_ref()?;
+        let name = probed(upstream, target, check);
+        let probe = context.keyed.get_or_make(PROBE, &name, Probe::default);
+        probe.start((upstream, target, check), (&self.tls.clients, context));
+        Some(probe)
+    }
+
+    /// The budget of the upstream of this name in another snapshot.
+    fn like(&self, upstream: &Upstream) -> Option<Rc<budget::Budget>> {
+        let groups = self.by_upstream.borrow();
+        let mut same = groups.values().filter(|(_, group)| group.name == upstream.name);
+        same.next().map(|(_, group)| Rc::clone(&group.budget))
+    }
+
+    /// When idle connections were looked at last.
+    fn swept(&self) -> Tick {
+        self.swept.get()
     }
 
     /// Forgets upstreams that no snapshot has any more, and their connections.
     pub(crate) fn forget_unused(&self) {
         self.by_upstream.borrow_mut().retain(|_, (upstream, _)| upstream.strong_count() > 0);
         // The map itself holds one.
-        self.by_key.borrow_mut().retain(|_, target| Rc::strong_count(target) > 1);
+        self.by_key.borrow_mut().retain(|_, connections| Rc::strong_count(connections) > 1);
     }
 
     /// Closes what was idle for too long.
     pub(crate) fn sweep(&self, now: Tick) {
         self.forget_unused();
         self.swept.set(now);
-        for target in self.by_key.borrow().values() {
-            target
-                .idle
-                .borrow_mut()
-                .retain_mut(|(connection, since)| now.since(*since) < IDLE && connection.is_open());
-            let unused = !target.used.replace(false);
-            if target.two.borrow().as_ref().is_some_and(|sender| unused && sender.is_closed()) {
-                target.two.borrow_mut().take();
-            }
+        for connections in self.by_key.borrow().values() {
+            connections.sweep(now);
         }
     }
 }
 
-impl Target {
-    fn new() -> Self {
-        Self {
-            idle: RefCell::default(),
-            two: RefCell::default(),
-            tls: OnceCell::new(),
-            addresses: resolve::Addresses::default(),
-            used: Cell::new(false),
-        }
-    }
+const WARD: &str = "upstream";
+const HEALTH: &str = "health of a target";
+const STATS: &str = "calls at a target";
+const GATE: &str = "breakers of a target";
+const PROBE: &str = "checks of a target";
 
-    /// A connection, and whether it was used before; with `fresh`, a new one.
-    ///
-    /// # Errors
-    /// When none can be made in time.
-    pub(crate) async fn connection(
-        &self,
-        core: &Rc<Core>,
-        upstream: &Arc<Upstream>,
-        fresh: bool,
-    ) -> Result<(Sender, bool), Failure> {
-        if !fresh && let Some(sender) = self.reuse().await {
-            core.recorder.connection(ConnectionEvent::UpstreamReused);
-            return Ok((sender, true));
-        }
-        // In a box: the future of a call is moved, and connecting would be the largest part of it.
-        let connect = Box::pin(connect::connect(core, self, upstream));
-        let made = match Box::pin(tokio::time::timeout(upstream.deadlines.connect, connect)).await {
-            Ok(made) => made,
-            Err(_) => Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, "no connection in time")),
-        };
-        match made {
-            Ok(sender) => {
-                core.recorder.connection(ConnectionEvent::UpstreamOpened);
-                if let Sender::Two(sender) = &sender {
-                    *self.two.borrow_mut() = Some(sender.clone());
-                }
-                Ok((sender, false))
-            }
-            Err(failure) => {
-                core.recorder.connection(ConnectionEvent::UpstreamFailed);
-                Err(failure)
-            }
-        }
-    }
+/// What state of a target is kept under.
+fn named(upstream: &Upstream, target: &str) -> String {
+    format!("{} {target}", upstream.name)
+}
 
-    async fn reuse(&self) -> Option<Sender> {
-        let two = self.two.borrow().as_ref().filter(|sender| !sender.is_closed()).cloned();
-        if let Some(mut sender) = two
-            && sender.ready().await.is_ok()
-        {
-            self.used.set(true);
-            return Some(Sender::Two(sender));
-        }
-        loop {
-            let (mut connection, _) = self.idle.borrow_mut().pop()?;
-            if connection.is_open() {
-                return Some(Sender::One(connection));
-            }
-        }
+/// What the checks of a target are kept under.
+fn probed(upstream: &Upstream, target: &Target, check: &HealthCheck) -> String {
+    let trust = &upstream.trust;
+    let mut hasher = std::hash::DefaultHasher::new();
+    (trust, upstream.http, &target.authority).hash(&mut hasher);
+    format!("{} {check:?} {:x}", named(upstream, &target.name), hasher.finish())
+}
+
+/// What calls met at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// An answer.
+    pub good: u64,
+    /// No connection.
+    pub dead: u64,
+    /// A fault, a silence, or a status that says so.
+    pub ill: u64,
+    /// How many of them were not the first try of their call.
+    pub retries: u64,
+    /// Those under way, as of the last second.
+    pub busy: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.good += other.good;
+        self.dead += other.dead;
+        self.ill += other.ill;
+        self.retries += other.retries;
+        self.busy += other.busy;
     }
 }
 
-/// Where the connection of a call goes when its answer has been read.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    target: Rc<Target>,
-    core: Rc<Core>,
+/// How a target is and what happened there, over all cores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetState {
+    /// Its upstream's name.
+    pub upstream: String,
+    /// Its own: scheme, host and port.
+    pub target: String,
+    /// Whether calls are sent there.
+    pub up: bool,
+    /// Open connections.
+    pub connections: u32,
+    /// What calls met there.
+    pub counts: Counts,
+    /// How often it was taken out.
+    pub ejections: u64,
 }
 
-impl Lease {
-    pub(crate) fn new(target: Rc<Target>, core: Rc<Core>) -> Self {
-        Self { target, core }
-    }
-
-    /// The answer was read to its end: its connection may carry another call.
-    pub(crate) fn give_back(self, answer: &mut Incoming) {
-        let Some(connection) = answer.take_reusable() else { return };
-        let mut idle = self.target.idle.borrow_mut();
-        if idle.len() < bounds::IDLE_UPSTREAM {
-            idle.push((connection, self.core.pool.swept.get()));
+/// The targets of a snapshot's upstreams, as `cores` of a data plane with this keyed state know them.
+#[must_use]
+pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize, Tick)) -> Vec<TargetState> {
+    let (keyed, cores, now) = context;
+    let mut seen = std::collections::BTreeMap::new();
+    for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
+        for target in &upstream.targets {
+            seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
         }
     }
+    let state = |(upstream, target): (&Arc<Upstream>, &Target)| {
+        let name = named(upstream, &target.name);
+        let health = keyed.get_or_make(HEALTH, &name, Health::default);
+        let checked = upstream
+            .health
+            .as_ref()
+            .map(|check| keyed.get_or_make(PROBE, &probed(upstream, target, check), Probe::default));
+        let mut sum = Counts::default();
+        for core in 0..cores {
+            sum.add(keyed.get_or_make(STATS, &format!("{core} {name}"), Stats::default).read());
+        }
+        TargetState {
+            upstream: upstream.name.to_string(),
+            target: target.name.to_string(),
+            up: health.is_up(now) && checked.is_none_or(|probe| probe.is_up()),
+            connections: keyed.get_or_make(GATE, &name, Gate::default).connections(),
+            counts: sum,
+            ejections: health.ejections(),
+        }
+    };
+    seen.into_values().map(state).collect()
 }
 
 /// Whether a connection ended before it gave an answer.

@@ -1,6 +1,6 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
-use super::{AcceptUnenforced, Api, ContractSource, Deadlines, Document, Upstream};
+use super::{AcceptUnenforced, Api, ContractSource, Document};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
@@ -21,7 +21,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     listeners(document, out);
     issuers(document, out);
     for (name, upstream) in &document.upstreams {
-        deadlines(name, upstream, tree, out);
+        super::check_upstream::check(name, upstream, tree, out);
         if upstream.targets.is_empty()
             && tree.at(&["upstreams", name, "targets"]).is_some_and(|n| n.items().is_empty())
         {
@@ -92,17 +92,6 @@ fn overlap(left: SocketAddr, right: SocketAddr) -> bool {
         wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4()) || wide.ip() == narrow.ip()
     };
     left.port() == right.port() && left.port() != 0 && (covers(left, right) || covers(right, left))
-}
-
-/// A deadline of no time lets no call through.
-fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
-    let Deadlines { connect, first_byte, total, idle } = &upstream.deadlines;
-    let all = [("connect", connect), ("first_byte", first_byte), ("total", total), ("idle", idle)];
-    for (key, _) in all.into_iter().filter(|(_, deadline)| deadline.get().is_zero()) {
-        let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
-        let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
-        out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));
-    }
 }
 
 fn hosts(hosts: &[Spanned<String>], out: &mut Diagnostics) {

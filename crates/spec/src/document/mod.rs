@@ -5,6 +5,7 @@
 
 mod api;
 mod check;
+mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
 mod issuer;
@@ -21,7 +22,9 @@ pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
-pub use upstream::{Deadlines, HttpVersion, Pool, Target, Upstream, UpstreamTls};
+pub use upstream::{
+    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream, UpstreamTls,
+};
 
 use crate::node::Node;
 use crate::read::{Spanned, read};
@@ -30,15 +33,13 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 18] = [
+pub(crate) const LATER: [&str; 16] = [
     "include",
     "plans",
     "behavior",
     "versions",
     "deprecated",
     "sunset",
-    "weight",
-    "health",
     "acme",
     "client_ca",
     "sender_constrained",

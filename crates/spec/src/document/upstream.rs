@@ -1,7 +1,7 @@
 //! Where calls go.
 
 use crate::read::{Spanned, fault};
-use crate::units::{Duration, FileRef, Url};
+use crate::units::{Balance, Duration, FileRef, Percent, Pin, SecretRef, ServerName, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,6 +12,9 @@ pub struct Upstream {
     /// where it runs
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// how one of several targets is chosen for a call
+    #[serde(default)]
+    pub balance: Balance,
     /// `auto` chooses by ALPN, and HTTP/1.1 in cleartext; `1` or `2` forces that version
     #[serde(default)]
     pub http: HttpVersion,
@@ -24,6 +27,25 @@ pub struct Upstream {
     /// kept connections
     #[serde(default)]
     pub pool: Pool,
+    /// when a target is left alone because of what calls met there
+    #[serde(default)]
+    pub outliers: Outliers,
+    /// over which time a target that is new or back comes to its full share; `0s` for at once
+    #[serde(default = "slow_start")]
+    pub slow_start: Duration,
+    /// what may be tried again
+    #[serde(default)]
+    pub retries: Retries,
+    /// how much a target is given at one time by all cores together; more is 503
+    #[serde(default)]
+    pub breakers: Breakers,
+    /// what is asked of each target from time to time; a path alone is short for `{ path: … }`
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
+}
+
+fn slow_start() -> Duration {
+    Duration::from_secs(10)
 }
 
 /// One place where an upstream runs.
@@ -31,6 +53,121 @@ pub struct Upstream {
 pub struct Target {
     /// scheme, host and port, and a path put before each call's
     pub url: Spanned<Url>,
+    /// its share of the calls, in proportion to the others'
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: Spanned<u32>,
+}
+
+fn one() -> Spanned<u32> {
+    Spanned::nowhere(1)
+}
+
+/// When a target is left alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Outliers {
+    /// failures in a row: no connection, a broken or late answer, or a status of 502 to 504
+    #[schemars(range(min = 1, max = 1000))]
+    pub failures: Spanned<u32>,
+    /// for how long, the first time; longer each further time, up to ten times
+    #[schemars(extend("not" = no_time()))]
+    pub eject: Spanned<Duration>,
+    /// share of the targets that stay in however ill they are; one that takes no connection is passed over all the same
+    pub floor: Percent,
+}
+
+impl Default for Outliers {
+    fn default() -> Self {
+        Self {
+            failures: Spanned::nowhere(5),
+            eject: Spanned::nowhere(Duration::from_secs(30)),
+            floor: Percent::new(50),
+        }
+    }
+}
+
+/// How much a target is given at one time.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Breakers {
+    /// most open connections; at least one per core
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections: Spanned<u32>,
+    /// most calls that wait for a connection because of that
+    #[schemars(range(max = 1_000_000))]
+    pub pending: Spanned<u32>,
+    /// most calls under way; without it as many as there are
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub calls: Option<Spanned<u32>>,
+}
+
+impl Default for Breakers {
+    fn default() -> Self {
+        Self { connections: Spanned::nowhere(4096), pending: Spanned::nowhere(1024), calls: None }
+    }
+}
+
+/// What is asked of a target from time to time.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct HealthCheck {
+    /// path that is asked for by GET; a status of 200 to 399 is well
+    #[schemars(regex(pattern = r"^/[!-~]{0,2047}$"))]
+    pub path: Spanned<String>,
+    /// time between two checks
+    #[serde(default = "every")]
+    #[schemars(extend("not" = no_time()))]
+    pub every: Spanned<Duration>,
+    /// longest time for one check
+    #[serde(default = "timeout")]
+    #[schemars(extend("not" = no_time()))]
+    pub timeout: Spanned<Duration>,
+    /// failures in a row by which a target is down
+    #[serde(default = "down_after")]
+    #[schemars(range(min = 1, max = 100))]
+    pub down_after: Spanned<u32>,
+    /// successes in a row by which it is up again
+    #[serde(default = "up_after")]
+    #[schemars(range(min = 1, max = 100))]
+    pub up_after: Spanned<u32>,
+}
+
+fn every() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(5))
+}
+
+fn timeout() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(2))
+}
+
+fn down_after() -> Spanned<u32> {
+    Spanned::nowhere(3)
+}
+
+fn up_after() -> Spanned<u32> {
+    Spanned::nowhere(2)
+}
+
+/// What may be tried again: calls with an idempotent method whose body is there to be sent again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Retries {
+    /// most tries after the first; without it 1 where there are several targets, and none where there is one
+    #[schemars(range(max = 10))]
+    pub most: Option<Spanned<u32>>,
+    /// retries as a share of all calls
+    pub budget: Percent,
+    /// longest time to the head of an answer for a try that may be followed by another
+    pub per_try: Option<Spanned<Duration>>,
+    /// statuses that are tried again
+    #[schemars(inner(range(min = 500, max = 599)))]
+    pub statuses: Vec<Spanned<u16>>,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { most: None, budget: Percent::new(20), per_try: None, statuses: Vec::new() }
+    }
 }
 
 /// How long a call to an upstream may take.
@@ -67,30 +204,36 @@ impl Default for Deadlines {
     }
 }
 
-/// How an upstream proves who it is.
+/// How an upstream proves who it is, and how we do.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct UpstreamTls {
     /// PEM file with the certificate authorities believed; without it the system's
     pub ca: Option<Spanned<FileRef>>,
     /// name the certificate must carry, when it is not the URL's host
-    pub server_name: Option<Spanned<String>>,
+    pub server_name: Option<Spanned<ServerName>>,
+    /// public keys one of which its certificate must have, beside being trusted
+    pub pins: Vec<Spanned<Pin>>,
+    /// PEM file with the certificate that we show, and its chain
+    pub certificate: Option<Spanned<FileRef>>,
+    /// PEM private key of that certificate
+    pub key: Option<Spanned<SecretRef>>,
 }
 
-/// Kept connections to an upstream, per core.
+/// Kept connections to an upstream, per target and core.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Pool {
-    /// most connections
+    /// most connections kept without a call
     #[schemars(range(min = 1, max = 65535))]
-    pub connections: u32,
+    pub connections: Spanned<u32>,
     /// longest time a connection is kept without a call
     pub idle: Duration,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { connections: 256, idle: Duration::from_secs(30) }
+        Self { connections: Spanned::nowhere(256), idle: Duration::from_secs(30) }
     }
 }
 

@@ -4,8 +4,11 @@
 //! describes itself in the JSON Schema by a pattern and an example.
 
 mod address;
+mod balance;
 mod duration;
 mod mode;
+mod percent;
+mod pin;
 mod rate;
 mod reference;
 mod size;
@@ -13,8 +16,11 @@ mod size;
 mod tests;
 
 pub use address::{Bind, Cidr, Url};
+pub use balance::Balance;
 pub use duration::Duration;
 pub use mode::Mode;
+pub use percent::Percent;
+pub use pin::{Pin, ServerName};
 pub use rate::{Rate, RateUnit};
 pub(crate) use reference::SECRET_IN_CLEAR;
 pub use reference::{FileOrUrl, FileRef, SecretRef, Strings};

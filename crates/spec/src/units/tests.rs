@@ -83,6 +83,52 @@ fn sizes() {
 }
 
 #[test]
+fn shares() {
+    reads::<Percent>(&[("0%", "0%"), ("20%", "20%"), ("100%", "100%")]);
+    refuses::<Percent>(&["", "%", "20", "101%", "-1%", "1.5%", "20 %", "300%"]);
+    assert_eq!("20%".parse::<Percent>().expect("good").get(), 20);
+}
+
+#[test]
+fn keys_and_names_of_tls() {
+    let pin = format!("sha256:{}", "0aF9".repeat(16));
+    reads::<Pin>(&[(&pin, &pin.to_ascii_lowercase())]);
+    refuses::<Pin>(&[
+        "",
+        "sha256:",
+        &pin[1..],
+        &pin[..70],
+        &format!("{pin}0"),
+        &pin.replace('F', "g"),
+        &pin.replace('0', "+"),
+    ]);
+    assert_eq!(pin.parse::<Pin>().expect("good").bytes()[..2], [0x0a, 0xf9]);
+    reads::<ServerName>(&[("Orders.internal", "orders.internal"), ("a", "a")]);
+    refuses::<ServerName>(&["", "a b", "http://a", "a:1", "-a", "a..b", "a."]);
+}
+
+#[test]
+fn ways_to_choose_a_target() {
+    reads::<Balance>(&[
+        ("round_robin", "round_robin"),
+        ("least_busy", "least_busy"),
+        ("hash:address", "hash:address"),
+        ("hash:subject", "hash:subject"),
+        ("hash:header:X-Cart", "hash:header:x-cart"),
+    ]);
+    refuses::<Balance>(&[
+        "",
+        "random",
+        "hash",
+        "hash:",
+        "hash:header:",
+        "hash:header:a b",
+        "hash:cookie:a",
+        "ROUND_ROBIN",
+    ]);
+}
+
+#[test]
 fn rates() {
     reads::<Rate>(&[
         ("60/min", "60/min"),

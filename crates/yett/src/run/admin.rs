@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::gateway::Gateway;
+use super::targets;
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -103,6 +104,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
         "live_snapshots": status.live_snapshots,
         "access_log": { "ok": fault.is_none(), "fault": fault },
         "issuers": issuers,
+        "targets_down": targets::down(gateway),
         "last_reload": reload,
     });
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -190,6 +192,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
         });
     }
     all.extend(issuer_samples(gateway));
+    all.extend(targets::samples(gateway));
     all
 }
 

@@ -15,7 +15,7 @@ use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::{Mutex, RwLock};
-use proxy::{DataPlane, Services, Settings};
+use proxy::{DataPlane, Services, Settings, TargetState};
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
@@ -80,6 +80,12 @@ impl Gateway {
     pub(super) fn issuer_states(&self) -> Vec<IssuerState> {
         let current = self.current.lock();
         issuer_states(&current.compiled.resolved.document, &self.keyed, self.clock.now())
+    }
+
+    /// How the targets of all upstreams are, and what calls met there.
+    pub(super) fn target_states(&self) -> Vec<TargetState> {
+        let snapshot = Arc::clone(&self.current.lock().compiled.snapshot);
+        proxy::target_states(&snapshot, (&self.keyed, self.options.cores, self.clock.now()))
     }
 
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.

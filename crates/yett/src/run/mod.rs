@@ -9,6 +9,7 @@ mod gateway;
 mod mint;
 mod reload;
 mod side;
+mod targets;
 mod watch;
 
 use std::path::PathBuf;

@@ -1,0 +1,245 @@
+//! The tries of a call: to which target, on what connection, and whether once more.
+//!
+//! What of a call may be said twice is said twice (RFC 9110 section 9.2.2), never more:
+//!
+//! - Nothing of it was written: another target is asked, whatever the method, each at most once.
+//! - A connection that had waited broke before an answer: the other side may have closed it in the same moment. The target
+//!   gets the call on a new connection, when its method is idempotent or nothing of it was written.
+//! - An idempotent call whose body is there to be sent again failed otherwise: a retry, as often as `retries` allows, and
+//!   only while retries are within their share of all calls.
+//!
+//! A body of which a part has gone is never sent again, and all tries together have one deadline.
+
+use std::rc::Rc;
+
+use engine::bounds::Bound;
+use engine::pipeline::Permitted;
+use engine::upstream::Upstream;
+use engine::{Blame, Tick, codes};
+use http::{Method, StatusCode};
+
+use crate::core::Core;
+use crate::exchange::{Failure, is_grpc};
+use crate::flight::Flight;
+use crate::forward::{Answer, Answered, Attempt, Ended, Unanswered, Wait};
+use crate::outgoing::Outgoing;
+use crate::upstream::{Group, Lease, Met, Sender, Set, busy};
+
+/// Sends a call to its upstream and waits for the head of the answer. Nothing is sent without a proof that all checks
+/// allowed it.
+///
+/// # Errors
+/// What became of the last try, with the code of the answer.
+pub(crate) async fn send(
+    flight: &mut Flight,
+    permitted: &Permitted,
+    mut outgoing: Outgoing,
+) -> Result<Answer, Failure> {
+    let plan = permitted.plan();
+    let Some(upstream) = &plan.upstream else {
+        return Err(Failure::new(&codes::CONTROL_FAILED, "no control answered in place of an upstream"));
+    };
+    let core = Rc::clone(&flight.core);
+    let group = core.pool.group(upstream, &core.context);
+    let mut tries = Tries::begin(flight, upstream, &group);
+    loop {
+        let Some(lease) = Lease::take(&group, tries.target, &core) else {
+            core.recorder.bound(Bound::UpstreamCalls);
+            tries.unreached(flight, &core, busy("as many calls as may be are under way"))?;
+            continue;
+        };
+        let (sender, reused) = match lease.connection(upstream, (tries.fresh, tries.overall)).await {
+            Ok(found) => found,
+            Err(failure) => {
+                tries.unreached(flight, &core, failure)?;
+                continue;
+            }
+        };
+        if tries.retries > 0 {
+            lease.retried();
+        }
+        let (copy, started) = (tries.copy(&outgoing, reused), tries.started(&core, reused));
+        let outcome = attempt(flight, (upstream, &tries), (sender, started, copy.is_some()), outgoing).await;
+        let now = core.clock.now();
+        flight.call.decision.timings.upstream = now.since(started);
+        match outcome {
+            Ok((status, headers, body)) => {
+                let ill = status == StatusCode::SWITCHING_PROTOCOLS || says_ill(status);
+                group.report(tries.target, if ill { Met::Ill } else { Met::Good }, now);
+                if status == StatusCode::SWITCHING_PROTOCOLS {
+                    let why = "switched protocols without being asked";
+                    return Err(Failure::new(&codes::UPSTREAM_PROTOCOL, why));
+                }
+                match copy.filter(|_| upstream.retries.statuses.contains(&status)) {
+                    Some(copy) if tries.retry(flight, &core, now) => outgoing = copy,
+                    _ => {
+                        // Whoever reads the answer whole still has the deadline of the whole; a stream gets its own.
+                        flight.alarm().set(tries.overall);
+                        return Ok(Answer { status, headers, body, lease });
+                    }
+                }
+            }
+            Err(unanswered) => outgoing = tries.again(flight, &core, (unanswered, copy), (reused, now))?,
+        }
+    }
+}
+
+async fn attempt(
+    flight: &Flight,
+    (upstream, tries): (&Upstream, &Tries<'_>),
+    (sender, started, repeats): (Sender, Tick, bool),
+    outgoing: Outgoing,
+) -> Result<Answered, Unanswered> {
+    let (Some(plan), Some(target)) = (&flight.call.operation, upstream.targets.get(tries.target)) else {
+        return Err(Failure::new(&codes::CONTROL_FAILED, "the upstream has no such target").into());
+    };
+    let per_try = upstream.retries.per_try.filter(|_| repeats && tries.may_retry());
+    let attempt = Attempt {
+        call: &flight.call,
+        base_length: plan.base_length,
+        target,
+        wait: Wait {
+            alarm: flight.alarm(),
+            clock: &*flight.core.clock,
+            passing: flight.passing.as_deref(),
+            overall: tries.overall,
+            this: per_try.map(|time| started.after(time)),
+            first_byte: upstream.deadlines.first_byte,
+            started,
+        },
+    };
+    match sender {
+        Sender::One(connection) => attempt.one(connection, outgoing).await,
+        // In a box: it is large, and most upstreams speak HTTP/1.
+        Sender::Two(sender) => Box::pin(attempt.two(sender, outgoing, is_grpc(flight))).await,
+    }
+}
+
+/// How far a call has come with its targets.
+struct Tries<'a> {
+    upstream: &'a Upstream,
+    group: &'a Group,
+    /// The target of the next try.
+    target: usize,
+    tried: Set,
+    /// Whether its connection has to be a new one.
+    fresh: bool,
+    /// Retries that were spent.
+    retries: u32,
+    idempotent: bool,
+    /// When the checks had passed.
+    checked: Tick,
+    /// When all tries have to be over.
+    overall: Tick,
+}
+
+impl<'a> Tries<'a> {
+    fn begin(flight: &Flight, upstream: &'a Upstream, group: &'a Group) -> Self {
+        group.budget.earn(upstream.retries.budget);
+        let checked = flight.call.started.after(flight.call.decision.timings.checks);
+        Self {
+            target: group.pick(&flight.call, Set::default(), checked),
+            upstream,
+            group,
+            tried: Set::default(),
+            fresh: false,
+            retries: 0,
+            idempotent: is_idempotent(&flight.call.request.method),
+            checked,
+            overall: checked.after(upstream.deadlines.total),
+        }
+    }
+
+    /// A connection that waited is there at once.
+    fn started(&self, core: &Core, reused: bool) -> Tick {
+        if reused && self.retries == 0 { self.checked } else { core.clock.now() }
+    }
+
+    fn may_retry(&self) -> bool {
+        self.idempotent && self.retries < self.upstream.retries.most
+    }
+
+    /// A second body for a second try, where there may be one.
+    fn copy(&self, outgoing: &Outgoing, reused: bool) -> Option<Outgoing> {
+        let wanted = (reused && !self.fresh) || self.retries < self.upstream.retries.most;
+        if wanted { outgoing.copy() } else { None }
+    }
+
+    /// No connection, or no room for the call: the next target, while there is one.
+    fn unreached(&mut self, flight: &Flight, core: &Core, failure: Failure) -> Result<(), Failure> {
+        let now = core.clock.now();
+        if failure.code == &codes::UPSTREAM_UNREACHABLE {
+            self.group.report(self.target, Met::Dead, now);
+        } else if failure.code != &codes::UPSTREAM_BUSY {
+            return Err(failure);
+        }
+        if self.next(flight, now) { Ok(()) } else { Err(failure) }
+    }
+
+    /// Goes on to a target that was not tried, when there is one and time for it.
+    fn next(&mut self, flight: &Flight, now: Tick) -> bool {
+        self.tried.add(self.target);
+        let goes_on = now < self.overall && self.group.has_other(self.tried);
+        if goes_on {
+            self.target = self.group.pick(&flight.call, self.tried, now);
+            self.fresh = false;
+        }
+        goes_on
+    }
+
+    /// Spends a retry, when there is one left and the budget allows it.
+    fn retry(&mut self, flight: &Flight, core: &Core, now: Tick) -> bool {
+        if !self.may_retry() || now >= self.overall {
+            return false;
+        }
+        if !self.group.budget.spend() {
+            core.recorder.bound(Bound::Retries);
+            return false;
+        }
+        self.retries += 1;
+        if !self.next(flight, now) {
+            // The same one again, but not on a connection that may have been closed with the one that failed.
+            self.fresh = true;
+        }
+        true
+    }
+
+    /// What to send next after a try without an answer.
+    fn again(
+        &mut self,
+        flight: &Flight,
+        core: &Core,
+        (unanswered, copy): (Unanswered, Option<Outgoing>),
+        (reused, now): (bool, Tick),
+    ) -> Result<Outgoing, Failure> {
+        let Unanswered { failure, ended, body } = unanswered;
+        // A call that stays at its target after a connection had waited too long says nothing of the target.
+        let waited = reused && !self.fresh && matches!(ended, Ended::Unsent | Ended::Broken);
+        if !waited && failure.code.blame == Blame::Upstream {
+            self.group.report(self.target, Met::Ill, now);
+        }
+        let Some(body) = copy.or(body).filter(|_| now < self.overall) else { return Err(failure) };
+        let goes_on = match ended {
+            Ended::Unsent | Ended::Broken if waited && (self.idempotent || ended == Ended::Unsent) => {
+                self.fresh = true;
+                true
+            }
+            Ended::Unsent => self.next(flight, now),
+            Ended::Broken | Ended::Late => self.retry(flight, core, now),
+            Ended::Otherwise => false,
+        };
+        if goes_on { Ok(body) } else { Err(failure) }
+    }
+}
+
+/// Statuses by which a target says that it cannot serve; what a caller could provoke at will (500) is not among them.
+fn says_ill(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502..=504)
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
+    )
+}

@@ -1,0 +1,168 @@
+//! An upstream as one core sees it: its targets, and which of them a call goes to.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::upstream::{Balance, HashBy, Outliers, Upstream};
+use engine::{Call, Tick};
+
+use super::balance::{self, Set};
+use super::budget::Budget;
+use super::connections::Connections;
+use super::health::{Met, Ward};
+use super::probe::Probe;
+
+/// A target, and its place among the others.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) connections: Rc<Connections>,
+    probe: Option<Arc<Probe>>,
+    weight: u32,
+    /// Of round robin.
+    credit: Cell<i64>,
+    /// Of hashing.
+    seed: u64,
+}
+
+impl Member {
+    fn is_up(&self, now: Tick) -> bool {
+        self.connections.health.is_up(now) && self.probe.as_ref().is_none_or(|probe| probe.is_up())
+    }
+
+    fn share(&self, now: Tick, slow: Duration) -> u64 {
+        let back = self.probe.as_ref().map_or(Tick(0), |probe| probe.up_at());
+        self.connections.health.weight(self.weight, back, now, slow)
+    }
+}
+
+/// The targets of an upstream. It does not hold the upstream itself, whose end is how the pool knows of its own.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(super) name: Box<str>,
+    balance: Balance,
+    outliers: Outliers,
+    slow_start: Duration,
+    pub(super) calls: Option<u32>,
+    members: Box<[Member]>,
+    ward: Arc<Ward>,
+    pub(crate) budget: Rc<Budget>,
+    dice: Cell<u64>,
+}
+
+impl Group {
+    /// The targets in the order of the configuration, each with its connections.
+    pub(super) fn new(
+        upstream: &Upstream,
+        targets: Vec<(Rc<Connections>, Option<Arc<Probe>>)>,
+        (ward, budget): (Arc<Ward>, Rc<Budget>),
+        seed: u64,
+    ) -> Self {
+        let members = upstream.targets.iter().zip(targets).map(|(target, (connections, probe))| Member {
+            connections,
+            probe,
+            weight: target.weight,
+            credit: Cell::new(0),
+            seed: balance::hash(&[target.name.as_bytes()]),
+        });
+        Self {
+            members: members.collect(),
+            name: upstream.name.clone(),
+            balance: upstream.balance.clone(),
+            outliers: upstream.outliers,
+            slow_start: upstream.slow_start,
+            calls: upstream.breakers.calls,
+            ward,
+            budget,
+            dice: Cell::new(seed),
+        }
+    }
+
+    pub(super) fn member(&self, number: usize) -> Option<&Member> {
+        self.members.get(number)
+    }
+
+    /// The target for a call; one that was tried already, or is not well, when there is no other.
+    pub(crate) fn pick(&self, call: &Call, tried: Set, now: Tick) -> usize {
+        match &*self.members {
+            [] | [_] => 0,
+            all => self.choose(all, call, tried, now),
+        }
+    }
+
+    /// Whether a target is left that was not tried.
+    pub(crate) fn has_other(&self, tried: Set) -> bool {
+        !Set::first(self.members.len()).without(tried).is_empty()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn choose(&self, members: &[Member], call: &Call, tried: Set, now: Tick) -> usize {
+        let all = Set::first(members.len());
+        let mut up = Set::default();
+        for (number, member) in members.iter().enumerate() {
+            if member.is_up(now) {
+                up.add(number);
+            }
+        }
+        let set = up.without(tried).or(all.without(tried)).or(all);
+        if let Some(only) = set.only() {
+            return only;
+        }
+        let slow = self.slow_start;
+        let candidates = set.iter().filter_map(|number| {
+            let member = members.get(number)?;
+            Some((number, member.share(now, slow), member))
+        });
+        let chosen = match &self.balance {
+            Balance::RoundRobin => {
+                balance::in_turn(candidates.map(|(n, weight, of)| (n, weight, &of.credit)))
+            }
+            Balance::LeastBusy => {
+                let busy = candidates.map(|(n, weight, of)| (n, weight, of.connections.busy.get()));
+                balance::of_two(&busy, || self.roll())
+            }
+            Balance::Hash(by) => {
+                let seeds = candidates.map(|(n, weight, of)| (n, weight, of.seed));
+                balance::by_hash(seeds, key(call, by))
+            }
+        };
+        chosen.unwrap_or_default()
+    }
+
+    /// SplitMix64: good enough to spread calls, and nothing else hangs on it.
+    fn roll(&self) -> u64 {
+        let next = self.dice.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.dice.set(next);
+        balance::mix(next)
+    }
+
+    /// Takes down what a call met at a target.
+    pub(crate) fn report(&self, number: usize, met: Met, now: Tick) {
+        let Some(member) = self.members.get(number) else { return };
+        let connections = &member.connections;
+        connections.stats.count(met);
+        if self.members.len() > 1 {
+            let all = self.members.iter().map(|member| member.is_up(now));
+            self.ward.report(&connections.health, all, met, now, &self.outliers);
+        }
+    }
+}
+
+/// What calls are kept together by.
+fn key(call: &Call, by: &HashBy) -> u64 {
+    let found = match by {
+        HashBy::Address => None,
+        HashBy::Subject => call
+            .principal()
+            .map(|principal| balance::hash(&[principal.issuer.as_bytes(), principal.subject.as_bytes()])),
+        HashBy::Header(name) => {
+            call.request.headers.get(name).map(|value| balance::hash(&[value.as_bytes()]))
+        }
+    };
+    found.unwrap_or_else(|| match call.client {
+        std::net::IpAddr::V4(address) => balance::hash(&[&address.octets()]),
+        std::net::IpAddr::V6(address) => balance::hash(&[&address.octets()]),
+    })
+}

@@ -1,0 +1,121 @@
+//! What types cannot say of an upstream: bounds, and keys that exclude each other.
+
+use super::{Deadlines, Upstream};
+use crate::node::Node;
+use crate::read::Spanned;
+use diagnostics::{Diagnostic, Diagnostics, Span};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// Most targets of one upstream.
+const TARGETS: usize = 64;
+
+/// Reports what is wrong within one upstream.
+pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
+    deadlines(name, upstream, tree, out);
+    targets(name, upstream, out);
+    tls(name, upstream, out);
+    let mut within = |what: &str, value: &dyn Display, good: bool, span: Span, help: &str| {
+        if !good {
+            let message = format!("`{value}` is out of bounds for `{what}` of the upstream `{name}`");
+            out.push(Diagnostic::error("invalid-value", message).at(span).help(help));
+        }
+    };
+    let (outliers, retries) = (&upstream.outliers, &upstream.retries);
+    let failures = outliers.failures;
+    within(
+        "failures",
+        &failures.value,
+        (1..=1000).contains(&failures.value),
+        failures.span,
+        "write 1 to 1000",
+    );
+    let eject = outliers.eject;
+    within("eject", &eject.value, !eject.get().is_zero(), eject.span, "write at least `1ms`");
+    if let Some(most) = retries.most {
+        within("most", &most.value, most.value <= 10, most.span, "write 0 to 10");
+    }
+    if let Some(per_try) = retries.per_try {
+        within("per_try", &per_try.value, !per_try.get().is_zero(), per_try.span, "write at least `1ms`");
+    }
+    for status in &retries.statuses {
+        let help = "write 500 to 599: what the caller did wrong is wrong the second time too";
+        within("statuses", &status.value, (500..=599).contains(&status.value), status.span, help);
+    }
+    let million = |value: u32| (1..=1_000_000).contains(&value);
+    let breakers = &upstream.breakers;
+    let (connections, pending) = (breakers.connections, breakers.pending);
+    let help = "write 1 to 1000000";
+    within("connections", &connections.value, million(connections.value), connections.span, help);
+    within("pending", &pending.value, pending.value <= 1_000_000, pending.span, "write 0 to 1000000");
+    if let Some(calls) = breakers.calls {
+        within("calls", &calls.value, million(calls.value), calls.span, help);
+    }
+    if let Some(health) = &upstream.health {
+        let path = &health.path;
+        let good =
+            path.starts_with('/') && path.len() <= 2048 && path.bytes().all(|byte| byte.is_ascii_graphic());
+        within("path", &path.value, good, path.span, "write a path as in `/healthz`");
+        for (key, time) in [("every", health.every), ("timeout", health.timeout)] {
+            within(key, &time.value, !time.get().is_zero(), time.span, "write at least `1ms`");
+        }
+        for (key, count) in [("down_after", health.down_after), ("up_after", health.up_after)] {
+            within(key, &count.value, (1..=100).contains(&count.value), count.span, "write 1 to 100");
+        }
+    }
+    let kept = upstream.pool.connections;
+    within("connections", &kept.value, (1..=65_535).contains(&kept.value), kept.span, "write 1 to 65535");
+}
+
+/// What of TLS is there without what it needs.
+fn tls(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let tls = &upstream.tls;
+    let pair = [tls.certificate.as_ref().map(|one| one.span), tls.key.as_ref().map(|one| one.span)];
+    if let [Some(span), None] | [None, Some(span)] = pair {
+        let message = format!("the upstream `{name}` is shown half of a certificate and its key");
+        let help = "write `certificate` and `key`, or neither";
+        out.push(Diagnostic::error("missing-key", message).at(span).help(help));
+    }
+    let first = [tls.ca.as_ref().map(|one| one.span), tls.server_name.as_ref().map(|one| one.span)];
+    let first =
+        first.into_iter().chain(pair).chain(tls.pins.iter().map(|one| Some(one.span))).flatten().next();
+    let clear = upstream.targets.iter().all(|target| !target.url.is_https());
+    if let Some(span) = first.filter(|_| clear && !upstream.targets.is_empty()) {
+        let message = format!("the upstream `{name}` has settings of TLS and no target that speaks it");
+        let help = "write `https://` in the URLs of its targets, or take `tls` out";
+        out.push(Diagnostic::error("conflict", message).at(span).help(help));
+    }
+}
+
+fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let mut seen = BTreeMap::new();
+    for target in &upstream.targets {
+        if !(1..=1000).contains(&target.weight.value) {
+            let message = format!("`{}` is no weight of a target", target.weight.value);
+            let help = "write 1 to 1000, or take the target out";
+            out.push(Diagnostic::error("invalid-value", message).at(target.weight.span).help(help));
+        }
+        let place = (target.url.is_https(), target.url.host(), target.url.port());
+        if seen.insert(place, ()).is_some() {
+            let message = format!("the upstream `{name}` has `{}` twice", target.url.value);
+            let help = "keep one of them: its `weight` gives it more calls";
+            out.push(Diagnostic::error("conflict", message).at(target.url.span).help(help));
+        }
+    }
+    if let Some(first) = upstream.targets.get(TARGETS) {
+        let message = format!("the upstream `{name}` has {} targets", upstream.targets.len());
+        let help = format!("write at most {TARGETS}, or a name that leads to several addresses");
+        out.push(Diagnostic::error("invalid-value", message).at(first.url.span).help(help));
+    }
+}
+
+/// A deadline of no time lets no call through.
+fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
+    let Deadlines { connect, first_byte, total, idle } = &upstream.deadlines;
+    let all = [("connect", connect), ("first_byte", first_byte), ("total", total), ("idle", idle)];
+    for (key, _) in all.into_iter().filter(|(_, deadline)| deadline.get().is_zero()) {
+        let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
+        let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
+        out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));
+    }
+}
