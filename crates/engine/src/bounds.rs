@@ -19,6 +19,13 @@ pub const CORE_BODY_BYTES: usize = 256 * 1024 * 1024;
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Open connections from clients per core.
 pub const CONNECTIONS: usize = 20_000;
+/// Longest ClientHello that is read, in bytes, headers of its records included; more ends the handshake. A large one, with a
+/// post-quantum key share and a ticket that holds a client's chain, is a third of it.
+pub const CLIENT_HELLO_BYTES: usize = 16 * 1024;
+/// How much of a ClientHello is kept with its connection, in bytes.
+pub const CLIENT_HELLO_KEPT: usize = 4 * 1024;
+/// Longest header of the PROXY protocol, in bytes; more ends the connection. Version 1 has 107 at most.
+pub const PROXY_HEADER_BYTES: usize = 2 * 1024;
 /// Streams that one HTTP/2 connection may have open at one time.
 pub const STREAMS: u32 = 100;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
@@ -48,6 +55,8 @@ pub const IDLE_TIME: Duration = Duration::from_secs(75);
 pub const BODY_TIME: Duration = Duration::from_secs(30);
 /// How long a drain waits for calls in flight.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// How long a trusted proxy may take to say whose connection it is.
+pub const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -74,13 +83,19 @@ pub enum Bound {
     BodyTime,
     /// [`HANDSHAKE_TIME`].
     HandshakeTime,
+    /// [`CLIENT_HELLO_BYTES`].
+    ClientHello,
+    /// [`PROXY_HEADER_BYTES`].
+    ProxyHeader,
+    /// [`PROXY_HEADER_TIME`].
+    ProxyHeaderTime,
     /// A response that was not sampled for a check in shadow because it was too large or the pool was full.
     Unsampled,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 11] = [
+    pub const ALL: [Bound; 14] = [
         Bound::Connections,
         Bound::CoreBodies,
         Bound::Body,
@@ -91,6 +106,9 @@ impl Bound {
         Bound::HeadTime,
         Bound::BodyTime,
         Bound::HandshakeTime,
+        Bound::ClientHello,
+        Bound::ProxyHeader,
+        Bound::ProxyHeaderTime,
         Bound::Unsampled,
     ];
 
@@ -108,6 +126,9 @@ impl Bound {
             Bound::HeadTime => "head_time",
             Bound::BodyTime => "body_time",
             Bound::HandshakeTime => "handshake_time",
+            Bound::ClientHello => "client_hello",
+            Bound::ProxyHeader => "proxy_header",
+            Bound::ProxyHeaderTime => "proxy_header_time",
             Bound::Unsampled => "unsampled",
         }
     }

@@ -24,6 +24,7 @@ use crate::forward;
 use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
+use crate::listen::standing;
 use crate::outgoing::{Outgoing, Pass, Passing};
 
 /// Checks that took so long let others go first; cheaper calls lose more by it than they win (a GET a tenth).
@@ -80,6 +81,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let (pipeline, call) = flight.pipeline();
     let admitted = pipeline.admit(call).await?;
     flight.join_trace();
+    standing::check(flight).map_err(Stop::Refuse)?;
     let (pipeline, call) = flight.pipeline();
     let routed = pipeline.route(call, admitted)?;
     let plan = Arc::clone(routed.plan());

@@ -41,4 +41,5 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use listen::Address;
 pub use plane::{DataPlane, Services, Settings};

@@ -9,6 +9,7 @@ mod mode;
 mod rate;
 mod reference;
 mod size;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use rate::{Rate, RateUnit};
 pub(crate) use reference::SECRET_IN_CLEAR;
 pub use reference::{FileOrUrl, FileRef, SecretRef, Strings};
 pub use size::Size;
+pub use socket::{FileMode, ListenAddress};
 
 use std::fmt;
 
