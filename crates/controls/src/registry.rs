@@ -10,6 +10,7 @@ pub mod authorization;
 pub mod bodies;
 pub mod cors;
 pub mod forwarding;
+pub mod hygiene;
 pub mod inspection;
 pub mod limits;
 pub mod metadata;
@@ -81,6 +82,12 @@ pub static CONTROLS: &[Entry] = &[
         gateway: None,
         operation: Some(cors::compile),
     },
+    Entry {
+        name: "hygiene",
+        section: section(hygiene::schema, hygiene::check_section),
+        gateway: None,
+        operation: Some(hygiene::compile),
+    },
     Entry { name: "options", section: None, gateway: None, operation: Some(options::compile) },
     Entry { name: "metadata", section: None, gateway: None, operation: Some(metadata::compile) },
     Entry { name: "authentication", section: None, gateway: None, operation: Some(authentication::compile) },
@@ -143,6 +150,11 @@ pub static ORDER: &[Place] = &[
         "admission",
         Stage::Head,
         "first, and only where nobody verifies: a credential that is not looked at buys no way past the limits",
+    ),
+    place(
+        "hygiene",
+        Stage::Head,
+        "what it adds stands on the refusals of all that follow, and on the answers of ours",
     ),
     place(
         "cors",
@@ -214,6 +226,11 @@ pub static ORDER: &[Place] = &[
         "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
     ),
     place(
+        "hygiene",
+        Stage::ResponseHead,
+        "last: whatever the others check is checked as the upstream gave it",
+    ),
+    place(
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
@@ -277,6 +294,8 @@ mod tests {
         for (earlier, later) in [
             ("admission", "cors"),
             ("cors", "options"),
+            ("admission", "hygiene"),
+            ("hygiene", "cors"),
             ("cors", "authentication"),
             ("options", "authentication"),
             ("authentication", "authorization"),
