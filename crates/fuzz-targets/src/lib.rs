@@ -17,6 +17,7 @@
 )]
 
 mod bodies;
+mod connections;
 mod contracts;
 mod documents;
 mod http1;
@@ -32,8 +33,9 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("bodies", bodies::run),
+    ("connections", connections::run),
     ("contracts", contracts::run),
     ("documents", documents::run),
     ("http1", http1::run),
