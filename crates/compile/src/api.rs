@@ -140,6 +140,7 @@ impl Build<'_, '_> {
                 OperationKind::Declared | OperationKind::ImpliedHead => self.upstream.cloned(),
                 OperationKind::ImpliedOptions | OperationKind::WellKnown => None,
             },
+            client_certificate: self.settings.client_certificate.is_some(),
             base_length: draft.base.len(),
             head: steps.head,
             body: steps.body,
@@ -282,9 +283,12 @@ fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) ->
     let Some(listener) = document.listeners.values().nth(number) else {
         return String::from("http://localhost");
     };
-    let address = listener.bind.address();
-    let tls = listener.tls.is_some();
     let known = settings.hosts.iter().chain(&listener.hosts).find(|host| !host.starts_with("*."));
+    let Some(address) = listener.bind.address() else {
+        let host = known.map_or("localhost", |host| host.value.as_str());
+        return format!("http://{host}");
+    };
+    let tls = listener.tls.is_some();
     let host = match known {
         Some(host) => host.value.clone(),
         None if address.ip().is_unspecified() => String::from("localhost"),

@@ -154,8 +154,14 @@ fn named_by(document: &Document) -> Vec<Needed> {
     };
     for listener in document.listeners.values() {
         let Some(tls) = &listener.tls else { continue };
-        add(tls.certificate.path(), NeededKind::File, tls.certificate.span);
-        add(&secret_key(&tls.key), secret_kind(&tls.key), tls.key.span);
+        let further = tls.certificates.iter();
+        let public = tls.certificate.iter().chain(further.clone().map(|entry| &entry.certificate));
+        for file in public.chain(&tls.client_ca).chain(&tls.client_crls) {
+            add(file.path(), NeededKind::File, file.span);
+        }
+        for key in tls.key.iter().chain(further.map(|entry| &entry.key)) {
+            add(&secret_key(key), secret_kind(key), key.span);
+        }
     }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks

@@ -1,3 +1,5 @@
+mod listeners;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -419,7 +421,7 @@ fn certificate_and_key_must_belong_together() {
         |certificate: &str, key: &str| Case::new(&text).with("c.pem", certificate).with("env:KEY", key);
     let (pem, key) = (one.cert.pem(), one.signing_key.serialize_pem());
     let compiled = case(&pem, &key).good();
-    assert_eq!(compiled.snapshot.listeners[0].tls.as_ref().unwrap().chain.len(), 1);
+    assert_eq!(compiled.snapshot.listeners[0].tls.as_ref().unwrap().certificates()[0].chain.len(), 1);
     let other = two.signing_key.serialize_pem();
     for (certificate, key, why) in [
         (pem.as_str(), other.as_str(), "does not belong"),

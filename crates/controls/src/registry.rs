@@ -11,6 +11,7 @@ pub mod bodies;
 pub mod content;
 pub mod cors;
 pub mod forwarding;
+pub mod hygiene;
 pub mod inspection;
 pub mod leaks;
 pub mod limits;
@@ -83,6 +84,12 @@ pub static CONTROLS: &[Entry] = &[
         section: section(cors::schema, cors::check_section),
         gateway: None,
         operation: Some(cors::compile),
+    },
+    Entry {
+        name: "hygiene",
+        section: section(hygiene::schema, hygiene::check_section),
+        gateway: None,
+        operation: Some(hygiene::compile),
     },
     Entry { name: "options", section: None, gateway: None, operation: Some(options::compile) },
     Entry { name: "metadata", section: None, gateway: None, operation: Some(metadata::compile) },
@@ -164,6 +171,11 @@ pub static ORDER: &[Place] = &[
         "admission",
         Stage::Head,
         "first, and only where nobody verifies: a credential that is not looked at buys no way past the limits",
+    ),
+    place(
+        "hygiene",
+        Stage::Head,
+        "what it adds stands on the refusals of all that follow, and on the answers of ours",
     ),
     place(
         "cors",
@@ -250,6 +262,11 @@ pub static ORDER: &[Place] = &[
         "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
     ),
     place(
+        "hygiene",
+        Stage::ResponseHead,
+        "last: whatever the others check is checked as the upstream gave it",
+    ),
+    place(
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
@@ -318,6 +335,8 @@ mod tests {
         for (earlier, later) in [
             ("admission", "cors"),
             ("cors", "options"),
+            ("admission", "hygiene"),
+            ("hygiene", "cors"),
             ("cors", "authentication"),
             ("options", "authentication"),
             ("authentication", "authorization"),

@@ -21,6 +21,13 @@ pub const SAMPLE_BYTES: usize = 64 * 1024;
 pub const CONNECTIONS: usize = 20_000;
 /// Open connections from one address (of IPv6 its /64) per core: nobody takes more than half of the room.
 pub const ADDRESS_CONNECTIONS: u32 = 10_000;
+/// Longest ClientHello that is read, in bytes, headers of its records included; more ends the handshake. A large one, with a
+/// post-quantum key share and a ticket that holds a client's chain, is a third of it.
+pub const CLIENT_HELLO_BYTES: usize = 16 * 1024;
+/// How much of a ClientHello is kept with its connection, in bytes.
+pub const CLIENT_HELLO_KEPT: usize = 4 * 1024;
+/// Longest header of the PROXY protocol, in bytes; more ends the connection. Version 1 has 107 at most.
+pub const PROXY_HEADER_BYTES: usize = 2 * 1024;
 /// Streams that one HTTP/2 connection may have open at one time.
 pub const STREAMS: u32 = 100;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
@@ -63,6 +70,8 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 pub const BODY_RATE: u64 = 2 * 1024;
 /// How long a drain waits for calls in flight.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// How long a trusted proxy may take to say whose connection it is.
+pub const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -107,6 +116,12 @@ pub enum Bound {
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
     Http2Excess,
+    /// [`CLIENT_HELLO_BYTES`].
+    ClientHello,
+    /// [`PROXY_HEADER_BYTES`].
+    ProxyHeader,
+    /// [`PROXY_HEADER_TIME`].
+    ProxyHeaderTime,
     /// A response that was not sampled for a check in shadow because it was too large or the pool was full.
     Unsampled,
     /// The budget of an upstream's retries: a call was not tried again.
@@ -119,7 +134,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 18] = [
+    pub const ALL: [Bound; 21] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -134,6 +149,9 @@ impl Bound {
         Bound::ClientResets,
         Bound::ControlFrames,
         Bound::Http2Excess,
+        Bound::ClientHello,
+        Bound::ProxyHeader,
+        Bound::ProxyHeaderTime,
         Bound::Unsampled,
         Bound::Retries,
         Bound::UpstreamConnections,
@@ -158,6 +176,9 @@ impl Bound {
             Bound::ClientResets => "client_resets",
             Bound::ControlFrames => "control_frames",
             Bound::Http2Excess => "http2_excess",
+            Bound::ClientHello => "client_hello",
+            Bound::ProxyHeader => "proxy_header",
+            Bound::ProxyHeaderTime => "proxy_header_time",
             Bound::Unsampled => "unsampled",
             Bound::Retries => "retries",
             Bound::UpstreamConnections => "upstream_connections",

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::clock::{Tick, UnixTime};
 use crate::codes;
 use crate::decision::Decision;
 use crate::path::{NotCanonical, canonical_path, canonical_query};
+pub use crate::peer::Peer;
 use crate::plan::OperationPlan;
 use crate::principal::{Principal, Proof};
 use crate::route::Params;
@@ -40,19 +41,6 @@ impl std::fmt::Display for CallId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}", self.0)
     }
-}
-
-/// Who is on the other end of the connection.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Address of the connection.
-    pub address: SocketAddr,
-    /// Number of the listener in the snapshot.
-    pub listener: u16,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-    /// Server name that the client asked for in its ClientHello.
-    pub server_name: Option<Arc<str>>,
 }
 
 /// What the head says of the body's length.

@@ -63,6 +63,10 @@ codes! {
     HOST_UNKNOWN = "host_unknown", 421, Client, "no API is served under this host";
     /// The host is another one than the TLS handshake named (RFC 9110 section 15.5.20).
     MISDIRECTED = "misdirected", 421, Client, "this host is not served on this connection";
+    /// The API demands a client certificate and the connection has none.
+    CERTIFICATE_REQUIRED = "certificate_required", 403, Client, "a client certificate is required";
+    /// The client certificate was good when the connection began and is not any more.
+    CERTIFICATE_REFUSED = "certificate_refused", 403, Client, "the client certificate is not accepted";
     /// No operation of the contract has this path.
     OPERATION_UNKNOWN = "operation_unknown", 404, Client, "the contract has no such operation";
     /// The contract has the path, but not with this method.

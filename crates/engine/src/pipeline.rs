@@ -115,13 +115,17 @@ impl Pipeline<'_> {
     /// Finds the operation. What no contract knows is refused.
     ///
     /// # Errors
-    /// `host_unknown`, `operation_unknown` or `method_not_allowed`.
+    /// `host_unknown`, `operation_unknown`, `method_not_allowed`, or `certificate_required`.
     pub fn route(&self, call: &mut Call, _admitted: Admitted) -> Result<Routed, Stop> {
         let snapshot = self.core.snapshot();
         let request = &call.request;
         let refusal =
             match snapshot.routes.find(call.peer.listener, &request.host, request.path(), &request.method) {
                 Route::Operation(number, params) => match snapshot.operations.get(number as usize) {
+                    Some(plan) if plan.client_certificate && call.peer.certificate().is_none() => {
+                        call.operation = Some(Arc::clone(plan));
+                        Refusal::new(&codes::CERTIFICATE_REQUIRED, "the connection has no client certificate")
+                    }
                     Some(plan) => {
                         call.params = params;
                         call.operation = Some(Arc::clone(plan));

@@ -121,6 +121,8 @@ pub struct OperationPlan {
     pub template: Arc<str>,
     /// Who answers; `None` when a control of ours does.
     pub upstream: Option<Arc<Upstream>>,
+    /// Whether the connection has to have a client certificate.
+    pub client_certificate: bool,
     /// Length of the API's base path, which an upstream with a path of its own replaces.
     pub base_length: usize,
     /// Checks on the head, in order.

@@ -17,6 +17,8 @@ pub enum ConnectionEvent {
     Malformed,
     /// Its TLS handshake failed.
     HandshakeFailed,
+    /// It came from a trusted proxy and did not begin with a good header of the PROXY protocol; it was closed.
+    ProxyHeaderRefused,
     /// A connection to an upstream was made.
     UpstreamOpened,
     /// A connection to an upstream was used again.
@@ -27,11 +29,12 @@ pub enum ConnectionEvent {
 
 impl ConnectionEvent {
     /// All, in the order of their metric series.
-    pub const ALL: [ConnectionEvent; 7] = [
+    pub const ALL: [ConnectionEvent; 8] = [
         ConnectionEvent::Opened,
         ConnectionEvent::Closed,
         ConnectionEvent::Malformed,
         ConnectionEvent::HandshakeFailed,
+        ConnectionEvent::ProxyHeaderRefused,
         ConnectionEvent::UpstreamOpened,
         ConnectionEvent::UpstreamReused,
         ConnectionEvent::UpstreamFailed,
@@ -45,6 +48,7 @@ impl ConnectionEvent {
             ConnectionEvent::Closed => "closed",
             ConnectionEvent::Malformed => "malformed",
             ConnectionEvent::HandshakeFailed => "handshake_failed",
+            ConnectionEvent::ProxyHeaderRefused => "proxy_header_refused",
             ConnectionEvent::UpstreamOpened => "upstream_opened",
             ConnectionEvent::UpstreamReused => "upstream_reused",
             ConnectionEvent::UpstreamFailed => "upstream_failed",

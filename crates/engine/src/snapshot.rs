@@ -4,37 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::control::{Attached, Control, CoreContext};
+pub use crate::listener::{Bind, ClientAuth, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum};
 use crate::plan::{OperationPlan, PlaceId, PlannedStep};
 use crate::route::RouteTable;
-
 pub use crate::upstream::{Deadlines, Target, Upstream, UpstreamHttp};
-
-/// A socket that clients connect to.
-#[derive(Debug)]
-pub struct Listener {
-    /// Its name in the document.
-    pub name: Box<str>,
-    /// `address:port`; port 0 lets the system choose.
-    pub bind: Box<str>,
-    /// Certificate and key, for TLS.
-    pub tls: Option<Arc<TlsIdentity>>,
-}
-
-/// A certificate chain and its key, checked to belong together when the document was compiled.
-pub struct TlsIdentity {
-    /// DER, leaf first.
-    pub chain: Vec<Vec<u8>>,
-    /// PKCS#8, SEC1 or PKCS#1 in PEM, zeroized when dropped by who made it.
-    pub key: Arc<[u8]>,
-    /// Names the pair, so that an unchanged one is not loaded again.
-    pub digest: [u8; 32],
-}
-
-impl std::fmt::Debug for TlsIdentity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsIdentity").field("chain", &self.chain.len()).finish_non_exhaustive()
-    }
-}
 
 /// Counts the snapshots that are alive (invariant 4).
 #[derive(Debug, Clone, Default)]

@@ -48,20 +48,6 @@ pub struct Trust {
     pub identity: Option<Arc<TlsIdentity>>,
 }
 
-impl PartialEq for TlsIdentity {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for TlsIdentity {}
-
-impl std::hash::Hash for TlsIdentity {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
-    }
-}
-
 /// One place where an upstream runs.
 #[derive(Debug, Clone)]
 pub struct Target {

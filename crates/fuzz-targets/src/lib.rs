@@ -17,6 +17,7 @@
 )]
 
 mod bodies;
+mod connections;
 mod content;
 mod contracts;
 mod documents;
@@ -33,8 +34,9 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("bodies", bodies::run),
+    ("connections", connections::run),
     ("content", content::run),
     ("contracts", contracts::run),
     ("documents", documents::run),

@@ -169,7 +169,7 @@ fn tests_do_not_sleep() {
                 "crates/telemetry/src/access_log.rs:open",
                 "the writer's thread looks for lines from time to time",
             ),
-            ("crates/proxy/src/listen.rs:accept", spent),
+            ("crates/proxy/src/listen/mod.rs:accept", spent),
             ("crates/manage-api/src/server.rs:serve", spent),
             ("crates/yett/src/run/admin.rs:serve", spent),
             ("examples/orders/src/main.rs:accept", spent),

@@ -109,6 +109,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
             method,
             template: "/*".into(),
             upstream: Some(Arc::clone(&upstream)),
+            client_certificate: false,
             base_length: 0,
             head: Box::default(),
             body: Box::default(),
@@ -124,7 +125,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
     Some(Snapshot {
         generation: 1,
         digest: [0; 32],
-        listeners: vec![Listener { name: "public".into(), bind: bind.into(), tls: None }],
+        listeners: vec![Listener::clear("public", bind)],
         routes: RouteTable::new(vec![mount]),
         operations,
         controls: Vec::new(),
@@ -158,7 +159,8 @@ fn main() -> std::io::Result<()> {
         dying: Arc::new(|why| eprintln!("{why}")),
     };
     let cores = rest.first().and_then(|cores| cores.parse().ok()).unwrap_or(1);
-    let settings = Settings { cores, workers: 1, drain: Duration::from_secs(5) };
+    let settings =
+        Settings { cores, workers: 1, drain: Duration::from_secs(5), folder: std::path::PathBuf::new() };
     let plane = DataPlane::start(&Arc::new(first), &settings, &services)?;
     println!("{:?}", plane.addresses());
     loop {

@@ -6,24 +6,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::BytesMut;
 use engine::bounds::{self, Bound};
+use engine::peer::{PeerFacts, PeerProcess};
 use engine::record::ConnectionEvent;
 use engine::{Peer, Tick};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::http1::server;
 use crate::http1::wire::Socket;
 use crate::http2::serve as http2;
-use crate::listen::Replay;
+use crate::listen::standing::Standing;
+use crate::listen::{Replay, handshake, proxied};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
@@ -34,6 +36,8 @@ const FIRST_READ: usize = 4 * 1024;
 pub(crate) struct Conn {
     pub(crate) peer: Peer,
     pub(crate) alarm: Alarm,
+    /// Of the client's certificate, where the listener asks for one.
+    pub(crate) standing: Option<Standing>,
     malformed: Cell<bool>,
     active: Cell<u32>,
     head_open: Cell<bool>,
@@ -42,12 +46,13 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    fn new(core: &Core, peer: Peer) -> Self {
+    fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
         let alarm = Alarm::new(Arc::clone(&core.clock));
         alarm.set_in(bounds::HEAD_TIME);
         Self {
             peer,
             alarm,
+            standing,
             malformed: Cell::new(false),
             active: Cell::new(0),
             head_open: Cell::new(false),
@@ -198,73 +203,96 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Serves a socket that was accepted on a listener.
-pub(crate) async fn serve(core: Rc<Core>, listener: u16, socket: TcpStream, address: SocketAddr) {
+pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, address: SocketAddr) {
     let Some(_place) = Place::take(&core, address.ip()) else { return };
     if socket.set_nodelay(true).is_err() {
         return;
     }
-    let mut peer = Peer { address, listener, tls: false, server_name: None };
-    match core.tls_of(listener) {
-        Ok(None) => serve_clear(core, peer, socket).await,
-        Ok(Some(config)) => {
+    let mut peer = Peer::new(address, listener);
+    let mut first = BytesMut::new();
+    let mut facts = PeerFacts::default();
+    if proxied::is_expected(&core, listener, address) {
+        let Ok(source) = Box::pin(proxied::source(&core, &mut socket, &mut first)).await else { return };
+        facts.proxy = Some(address);
+        peer.address = source.unwrap_or(address);
+    }
+    let server = core.server(listener, core.current().snapshot());
+    match server {
+        Ok(None) => {
+            peer.facts = facts.proxy.is_some().then(|| Arc::new(facts));
+            serve_clear(core, peer, Socket::Clear(socket), first).await;
+        }
+        Ok(Some(server)) => {
+            // In a box: an open connection has no need of its room.
+            let Some(secured) = Box::pin(handshake::secure(&core, server, socket, first)).await else {
+                return;
+            };
             peer.tls = true;
-            let handshake = tokio_rustls::TlsAcceptor::from(config).accept(socket);
-            match tokio::time::timeout(bounds::HANDSHAKE_TIME, handshake).await {
-                Ok(Ok(stream)) => {
-                    let (_, session) = stream.get_ref();
-                    peer.server_name = session.server_name().map(Arc::from);
-                    if session.alpn_protocol() == Some(b"h2") {
-                        serve_two(core, peer, stream).await;
-                    } else {
-                        serve_one(core, peer, Socket::Accepted(Box::new(stream)), BytesMut::new()).await;
-                    }
-                }
-                Ok(Err(_)) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
-                Err(_) => {
-                    core.recorder.bound(Bound::HandshakeTime);
-                    core.recorder.connection(ConnectionEvent::HandshakeFailed);
-                }
+            peer.facts = Some(Arc::new(PeerFacts { proxy: facts.proxy, ..secured.facts }));
+            let conn = Conn::new(&core, peer, secured.standing);
+            if secured.two {
+                serve_two(core, conn, secured.stream).await;
+            } else {
+                serve_one(core, conn, Socket::Accepted(Box::new(secured.stream)), BytesMut::new()).await;
             }
         }
         Err(_) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
     }
 }
 
-/// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes.
-async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: TcpStream) {
-    let mut first = BytesMut::new();
+/// Serves a connection to a unix socket, which speaks clear text.
+pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream) {
+    let _place = Place::take(&core);
+    let mut peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), listener);
+    let process = socket.peer_cred().ok().map(|credentials| PeerProcess {
+        uid: credentials.uid(),
+        gid: credentials.gid(),
+        pid: credentials.pid(),
+    });
+    peer.facts = Some(Arc::new(PeerFacts { process, ..PeerFacts::default() }));
+    serve_clear(core, peer, Socket::Unix(socket), BytesMut::new()).await;
+}
+
+/// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes, of which some may have been read.
+async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: BytesMut) {
     let sniff = async {
         first.reserve(FIRST_READ);
         loop {
-            if socket.read_buf(&mut first).await? == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-            }
             let length = first.len().min(PREFACE.len());
             let alike = first.get(..length) == PREFACE.get(..length);
             if !alike || length == PREFACE.len() {
                 return Ok(alike);
             }
+            if socket.read_buf(&mut first).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
         }
     };
     match tokio::time::timeout(bounds::HEAD_TIME, sniff).await {
-        Ok(Ok(true)) => serve_two(core, peer, Replay::new(first.freeze(), socket)).await,
-        Ok(Ok(false)) => serve_one(core, peer, Socket::Clear(socket), first).await,
+        Ok(Ok(two)) => {
+            let conn = Conn::new(&core, peer, None);
+            if two {
+                serve_two(core, conn, Replay::new(first.freeze(), socket)).await;
+            } else {
+                serve_one(core, conn, socket, first).await;
+            }
+        }
         Ok(Err(_)) => {}
         Err(_) => core.recorder.bound(Bound::HeadTime),
     }
 }
 
-async fn serve_one(core: Rc<Core>, peer: Peer, socket: Socket, first: BytesMut) {
-    let conn = Rc::new(Conn::new(&core, peer));
+async fn serve_one(core: Rc<Core>, conn: Conn, socket: Socket, first: BytesMut) {
+    let conn = Rc::new(conn);
     let _entered = Entered::new(&core, &conn);
     server::serve(core, conn, socket, first).await;
 }
 
-async fn serve_two<S>(core: Rc<Core>, peer: Peer, io: S)
+async fn serve_two<S>(core: Rc<Core>, conn: Conn, io: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let conn = Rc::new(Conn::new(&core, peer));
+    let conn = Rc::new(conn);
     let _entered = Entered::new(&core, &conn);
     http2::serve(core, conn, io).await;
 }

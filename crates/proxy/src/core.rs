@@ -11,7 +11,6 @@ use std::time::Duration;
 use engine::control::CoreContext;
 use engine::record::CoreRecorder;
 use engine::{Clock, CoreSnapshot, Snapshot, UnixTime};
-use rustls::ServerConfig;
 
 use crate::body::Budget;
 use crate::connection::Conn;
@@ -20,11 +19,8 @@ use crate::ids::Ids;
 use crate::offload::CoreOffload;
 use crate::table::Table;
 use crate::task::Task;
-use crate::tls::Tls;
+use crate::tls::{Server, Tls};
 use crate::upstream::Pool;
-
-/// The TLS configuration that a listener serves with, and the digest of its certificate.
-pub(crate) type Served = ([u8; 32], Arc<ServerConfig>);
 
 /// A core and all that belongs to it; never leaves its thread.
 #[derive(Debug)]
@@ -49,7 +45,8 @@ pub(crate) struct Core {
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,
     pub(crate) pool: Pool,
-    pub(crate) servers: RefCell<Vec<Option<Served>>>,
+    /// What listeners serve TLS with, by number.
+    pub(crate) servers: RefCell<Vec<Option<Arc<Server>>>>,
     /// The task of HTTP/2 that runs now.
     pub(crate) task: RefCell<Option<Rc<Task>>>,
     /// The date as answers carry it, and the second that it tells.
@@ -96,30 +93,27 @@ impl Core {
         self.pool.forget_unused();
     }
 
-    /// The TLS configuration of a listener, as it is now.
+    /// What a listener of a snapshot serves TLS with; `None` in clear text.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn tls_of(&self, listener: u16) -> io::Result<Option<Arc<ServerConfig>>> {
-        let current = self.current();
+    pub(crate) fn server(&self, listener: u16, snapshot: &Snapshot) -> io::Result<Option<Arc<Server>>> {
         let number = usize::from(listener);
-        let Some(entry) = current.snapshot().listeners.get(number) else {
+        let Some(entry) = snapshot.listeners.get(number) else {
             return Err(io::Error::other("the listener is gone"));
         };
-        let Some(identity) = &entry.tls else { return Ok(None) };
+        let Some(settings) = &entry.tls else { return Ok(None) };
         let mut servers = self.servers.borrow_mut();
         if servers.len() <= number {
             servers.resize(number + 1, None);
         }
         let Some(slot) = servers.get_mut(number) else { return Ok(None) };
-        match slot {
-            Some((digest, config)) if *digest == identity.digest => Ok(Some(Arc::clone(config))),
-            _ => {
-                let config = self.tls.server(identity)?;
-                *slot = Some((identity.digest, Arc::clone(&config)));
-                Ok(Some(config))
-            }
+        if let Some(server) = slot.as_ref().filter(|server| server.settings.digest == settings.digest) {
+            return Ok(Some(Arc::clone(server)));
         }
+        // The old one goes after the new one is there, so that its tickets stay good.
+        *slot = self.tls.server(entry)?;
+        Ok(slot.clone())
     }
 }
 

@@ -25,6 +25,7 @@ use crate::flight::{Flight, has_body};
 use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
+use crate::listen::standing;
 use crate::outgoing::{Outgoing, Pass, Passing};
 use crate::pace::Pace;
 use crate::tries;
@@ -85,6 +86,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let (pipeline, call) = flight.pipeline();
     let admitted = pipeline.admit(call).await?;
     flight.join_trace();
+    standing::check(flight).map_err(Stop::Refuse)?;
     let (pipeline, call) = flight.pipeline();
     let routed = pipeline.route(call, admitted)?;
     let plan = Arc::clone(routed.plan());

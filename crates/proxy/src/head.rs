@@ -98,7 +98,7 @@ fn check(parts: &Parts, peer: &Peer) -> Result<Host, Box<Refusal>> {
         return Err(malformed("a target with a scheme other than http and https"));
     }
     let host = host_of(parts, peer.tls)?;
-    match &peer.server_name {
+    match peer.server_name() {
         Some(name) if !name.trim_end_matches('.').eq_ignore_ascii_case(&host.0) => {
             Err(simple(&codes::MISDIRECTED, "another host than the TLS handshake named"))
         }

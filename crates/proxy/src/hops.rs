@@ -8,14 +8,14 @@ use http::header::{self, HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
 /// Removes all fields of this hop. Of an answer, `Trailer` stays, which announces what will be passed on, and `Alt-Svc`
-/// goes, which would show clients a way around the gateway (RFC 7838).
+/// goes, which would show clients a way around the gateway (RFC 7838), and so does what tells of the software behind it.
 pub(crate) fn strip(headers: &mut HeaderMap, answer: bool) {
     let mut found: SmallVec<[HeaderName; 4]> = SmallVec::new();
     for name in headers.keys() {
         if *name == header::CONNECTION {
             named(headers, &mut found);
         }
-        if ends_here(name) || (if answer { *name == header::ALT_SVC } else { *name == header::TRAILER }) {
+        if ends_here(name) || (if answer { is_hidden(name) } else { *name == header::TRAILER }) {
             found.push(name.clone());
         }
     }
@@ -63,6 +63,13 @@ fn named(headers: &HeaderMap, found: &mut SmallVec<[HeaderName; 4]>) {
     }
 }
 
+/// What clients have no use for, and those who look for known holes have.
+fn is_hidden(name: &HeaderName) -> bool {
+    *name == header::ALT_SVC
+        || *name == header::SERVER
+        || matches!(name.as_str(), "x-powered-by" | "x-aspnet-version" | "x-aspnetmvc-version")
+}
+
 fn ends_here(name: &HeaderName) -> bool {
     *name == header::CONNECTION
         || *name == header::TRANSFER_ENCODING
@@ -99,8 +106,15 @@ mod tests {
         let mut answer = headers.clone();
         answer.insert("alt-svc", HeaderValue::from_static("h2=\":444\""));
         answer.insert("trailer", HeaderValue::from_static("x"));
+        answer.insert("server", HeaderValue::from_static("nginx/1.2"));
+        answer.insert("x-powered-by", HeaderValue::from_static("PHP/5"));
         strip(&mut answer, true);
-        assert!(!answer.contains_key("alt-svc") && answer.contains_key("trailer"));
+        let mut kept: Vec<&str> = answer.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["host", "trailer", "x-bar"]);
+        headers.insert("server", HeaderValue::from_static("a client's own"));
+        strip(&mut headers, false);
+        assert!(headers.remove("server").is_some());
         let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["host", "x-bar"]);

@@ -46,5 +46,6 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use listen::Address;
 pub use plane::{DataPlane, Services, Settings};
 pub use upstream::{Counts, TargetState, target_states};

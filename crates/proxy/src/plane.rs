@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
-use crate::listen;
+use crate::listen::{self, Address, Door, SocketFile};
 use crate::offload::{self, CoreOffload, Queue};
 use crate::table::Table;
 use crate::tls::Tls;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long calls in flight may go on when the plane ends, and streams whose operation is gone.
     pub drain: Duration,
+    /// Where relative paths of unix sockets begin.
+    pub folder: PathBuf,
 }
 
 /// What the data plane is given from outside.
@@ -108,7 +110,9 @@ impl Inbox {
 
 /// The running data plane.
 pub struct DataPlane {
-    addresses: Vec<(String, SocketAddr)>,
+    addresses: Vec<(String, Address)>,
+    /// Of unix sockets; they go when nobody accepts any more.
+    files: Vec<SocketFile>,
     inboxes: Vec<Arc<Inbox>>,
     threads: Vec<JoinHandle<()>>,
     publishing: Mutex<()>,
@@ -128,20 +132,8 @@ impl DataPlane {
     /// When a socket cannot be opened, a certificate cannot be used, or the system gives no thread.
     pub fn start(first: &Arc<Snapshot>, settings: &Settings, services: &Services) -> io::Result<Self> {
         let cores = settings.cores.max(1);
-        let tls = Arc::new(Tls::new());
-        let mut addresses = Vec::with_capacity(first.listeners.len());
-        let mut sockets: Vec<Vec<TcpListener>> = (0..cores).map(|_| Vec::new()).collect();
-        for listener in &first.listeners {
-            if let Some(identity) = &listener.tls {
-                tls.server(identity)?;
-            }
-            let (address, own) = listen::bind(&listener.bind, cores)
-                .map_err(|why| io::Error::new(why.kind(), format!("`{}`: {why}", listener.bind)))?;
-            addresses.push((listener.name.to_string(), address));
-            for (slot, socket) in sockets.iter_mut().zip(own) {
-                slot.push(socket);
-            }
-        }
+        let tls = Arc::new(Tls::new(Arc::clone(&services.clock)));
+        let (addresses, sockets, files) = listen::open_all(first, &tls, &settings.folder, cores)?;
         let queue = offload::start(settings.workers)?;
         let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
         let (ready, started) = sync_channel(cores);
@@ -168,8 +160,14 @@ impl DataPlane {
             inboxes.push(inbox);
         }
         drop(ready);
-        let plane =
-            Self { addresses, inboxes, threads, publishing: Mutex::new(()), live: services.live.clone() };
+        let plane = Self {
+            addresses,
+            files,
+            inboxes,
+            threads,
+            publishing: Mutex::new(()),
+            live: services.live.clone(),
+        };
         for _ in 0..cores {
             let outcome = started.recv().unwrap_or_else(|_| Err(io::Error::other("a core did not start")));
             if let Err(error) = outcome {
@@ -183,7 +181,7 @@ impl DataPlane {
 
     /// Listeners by name, with the addresses that they have.
     #[must_use]
-    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+    pub fn addresses(&self) -> &[(String, Address)] {
         &self.addresses
     }
 
@@ -214,6 +212,7 @@ impl DataPlane {
         for inbox in &self.inboxes {
             inbox.send(Command::Drain);
         }
+        drop(self.files);
         for thread in self.threads {
             // A core that panicked has aborted the process.
             let _ = thread.join();
@@ -224,7 +223,7 @@ impl DataPlane {
 /// What a core's thread begins with.
 struct Start {
     index: usize,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Door>,
     first: Arc<Snapshot>,
     cores: usize,
     drain: Duration,
@@ -262,7 +261,7 @@ async fn serve(start: Start) {
     let core = Rc::new(make(&start, recorder));
     let mut accepting = Vec::with_capacity(start.sockets.len());
     for (number, socket) in (0_u16..).zip(start.sockets) {
-        match tokio::net::TcpListener::from_std(socket) {
+        match socket.accepting() {
             Ok(socket) => {
                 accepting.push(tokio::task::spawn_local(listen::accept(Rc::clone(&core), number, socket)));
             }

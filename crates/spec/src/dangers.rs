@@ -47,7 +47,7 @@ fn cleartext(document: &Document, name: &str, listener: &Listener, out: &mut Dia
     if accepted(document, listener, Danger::Cleartext) {
         return;
     }
-    let address = listener.bind.value;
+    let address = &listener.bind.value;
     let message =
         format!("the listener `{name}` speaks cleartext on `{address}`, which other machines can reach");
     let help = "give it `tls: { certificate: file:…, key: file:… }`, bind it to 127.0.0.1, \

@@ -28,10 +28,10 @@ mod unused;
 
 pub use dangers::dangers;
 pub use document::{
-    AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, ContractSource, Danger, Deadlines,
-    Document, HealthCheck, HttpVersion, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, OnFull,
-    OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector, Target, TypRule, Unsecured,
-    Upstream, UpstreamTls, is_name,
+    AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientCertificate,
+    ContractSource, Danger, Deadlines, Demand, Document, HealthCheck, HttpVersion, Issuer, IssuerKeys,
+    Listener, ListenerHttp, ListenerTls, OnFull, OperationRef, OperationSettings, Pool, Record, ScopesFrom,
+    Selector, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
@@ -42,8 +42,8 @@ pub use resolve::{Resolved, resolve};
 pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
-    Balance, Bind, Cidr, Duration, FileOrUrl, FileRef, Mode, ParseError, Percent, Pin, Rate, RateUnit,
-    SecretRef, ServerName, Size, Strings, Url,
+    Balance, Bind, Cidr, Duration, FileMode, FileOrUrl, FileRef, ListenAddress, Mode, ParseError, Percent, Pin,
+    Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

@@ -33,6 +33,7 @@ fn plan() -> Arc<OperationPlan> {
         method: Method::GET,
         template: "/orders/{id}".into(),
         upstream: None,
+        client_certificate: false,
         base_length: 0,
         head: Box::default(),
         body: Box::default(),
@@ -49,12 +50,8 @@ fn call(agent: &'static str, plan: &Arc<OperationPlan>) -> Call {
     let clock = FakeClock::new();
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static(agent));
-    let peer = Peer {
-        address: SocketAddr::from(([192, 0, 2, 7], 1234)),
-        listener: 0,
-        tls: false,
-        server_name: None,
-    };
+    let peer =
+        Peer { address: SocketAddr::from(([192, 0, 2, 7], 1234)), listener: 0, tls: false, facts: None };
     let target = "/orders/7?token=secret".parse().unwrap();
     let host: (Box<str>, Box<str>) = ("a".into(), "a:80".into());
     let request =

@@ -146,7 +146,7 @@ impl CallBuilder {
         let length = self.length.unwrap_or(known);
         let request = Request::new(self.method, Version::HTTP_11, uri, host, self.headers, length)
             .expect("a canonical target");
-        let peer = Peer { address: self.peer, listener: 0, tls: self.tls, server_name: None };
+        let peer = Peer { address: self.peer, listener: 0, tls: self.tls, facts: None };
         let mut call = Call::new(CallId(1), (self.clock.now(), self.clock.unix()), peer, request);
         for value in &self.params {
             let at = call.request.path().find(value.as_str()).expect("the parameter in the path");

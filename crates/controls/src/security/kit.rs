@@ -261,7 +261,7 @@ pub(crate) fn call(clock: &FakeClock, target: &str, fields: &[(&str, &str)]) -> 
     let host = ("api.example.com".into(), "api.example.com".into());
     let uri = target.parse().unwrap();
     let request = Request::new(Method::GET, Version::HTTP_11, uri, host, headers, BodyLength::Empty).unwrap();
-    let peer = Peer { address: "192.0.2.1:1".parse().unwrap(), listener: 0, tls: true, server_name: None };
+    let peer = Peer { address: "192.0.2.1:1".parse().unwrap(), listener: 0, tls: true, facts: None };
     Call::new(CallId(1), (clock.now(), clock.unix()), peer, request)
 }
 

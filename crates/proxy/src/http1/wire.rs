@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Room for a read: most messages fit.
 const ROOM: usize = 4 * 1024;
@@ -22,6 +22,8 @@ const HIGH_WATER: usize = 64 * 1024;
 pub(crate) enum Socket {
     /// TCP in clear text.
     Clear(TcpStream),
+    /// A unix socket in clear text.
+    Unix(UnixStream),
     /// TLS with a client.
     Accepted(Box<tokio_rustls::server::TlsStream<TcpStream>>),
     /// TLS with an upstream.
@@ -33,6 +35,7 @@ macro_rules! each {
     ($socket:expr, $io:ident => $do:expr) => {
         match $socket {
             Socket::Clear($io) => $do,
+            Socket::Unix($io) => $do,
             Socket::Accepted($io) => $do,
             Socket::Connected($io) => $do,
         }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::snapshot::Bind;
+
 use super::world::{Backend, OK, PATIENCE, Shape, World};
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -127,6 +129,7 @@ fn a_drain_lets_calls_end_and_then_there_is_nobody() {
 fn an_address_in_use_is_an_error_and_leaves_nothing_behind() {
     let backend = Backend::answering(OK);
     let first = World::start(&Shape::to(backend.address));
-    assert!(crate::listen::bind(&first.address.to_string(), 2).is_err());
-    assert!(crate::listen::bind("localhost", 1).is_err());
+    let open = |text: &str| crate::listen::open(&Bind::Tcp(text.into()), std::path::Path::new(""), 2);
+    assert!(open(&first.address.to_string()).is_err());
+    assert!(open("localhost").is_err());
 }

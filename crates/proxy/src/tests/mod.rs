@@ -3,8 +3,13 @@
 mod balance;
 mod bodies;
 mod breakers;
+mod certificates;
+mod clients;
 mod framing;
+mod hostile_tls;
 mod lifecycle;
+mod pki;
+mod proxied;
 mod probes;
 mod streams;
 mod trust;

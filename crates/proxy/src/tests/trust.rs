@@ -31,7 +31,7 @@ fn certified(by: &Authority, name: &str, number: u8) -> (TlsIdentity, [u8; 32]) 
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let chain = vec![params.signed_by(&key, by).unwrap().der().to_vec()];
     let pin = digest(&SHA256, &key.subject_public_key_info()).as_ref().try_into().unwrap();
-    (TlsIdentity { chain, key: key.serialize_pem().as_bytes().into(), digest: [number; 32] }, pin)
+    (TlsIdentity { chain, key: key.serialize_pem().as_bytes().into(), hosts: vec![] }, pin)
 }
 
 /// An upstream with a certificate, which wants one of `clients`'s when there is such an authority.

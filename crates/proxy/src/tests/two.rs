@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::BodyMode;
-use engine::snapshot::{TlsIdentity, UpstreamHttp};
+use engine::snapshot::{ListenerTls, TlsIdentity, TlsMinimum, UpstreamHttp};
 use http::{HeaderMap, Request, Response};
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -76,12 +76,12 @@ pub(super) fn get(uri: &str) -> Request<()> {
 }
 
 /// A certificate for `localhost` and what trusts it.
-fn identity() -> (Arc<TlsIdentity>, Vec<u8>) {
+fn identity() -> (Arc<ListenerTls>, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
     let der = made.cert.der().to_vec();
     let key = made.signing_key.serialize_pem();
-    let identity = TlsIdentity { chain: vec![der.clone()], key: key.as_bytes().into(), digest: [7; 32] };
-    (Arc::new(identity), der)
+    let identity = TlsIdentity { chain: vec![der.clone()], key: key.as_bytes().into(), hosts: vec![] };
+    (Arc::new(ListenerTls::new(vec![identity], true, TlsMinimum::Two, None, [7; 32])), der)
 }
 
 async fn tls(address: SocketAddr, root: &[u8], alpn: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {

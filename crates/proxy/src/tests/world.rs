@@ -1,8 +1,9 @@
 //! A gateway, an upstream and a client for tests.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,10 +12,11 @@ use engine::cells::{Cells, Meter, Taken};
 use engine::control::{Job, Needs};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::keyed::Keyed;
+use engine::peer::PeerFacts;
 use engine::plan::{PlaceId, PlannedStep};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::route::{Mount, RouteTable, Template, Tree};
-use engine::snapshot::{Listener, Live, TlsIdentity};
+use engine::snapshot::{Bind, Listener, ListenerTls, Live, Network};
 use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
 use engine::verdict::Answer;
 use engine::{
@@ -28,7 +30,7 @@ use crate::{DataPlane, Services, Settings};
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-struct System(Instant);
+struct System(Instant, AtomicU64);
 
 #[allow(clippy::disallowed_methods, reason = "this is the clock")]
 impl Clock for System {
@@ -36,7 +38,8 @@ impl Clock for System {
         Tick(self.0.elapsed().as_nanos() as u64)
     }
     fn unix(&self) -> UnixTime {
-        UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64)
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+        UnixTime(now + self.1.load(Ordering::SeqCst))
     }
     fn fill(&self, bytes: &mut [u8]) {
         let mut state = self.now().0;
@@ -86,6 +89,8 @@ pub(super) struct Record {
     pub(super) generation: u64,
     pub(super) verdicts: usize,
     pub(super) link: bool,
+    pub(super) facts: Option<Arc<PeerFacts>>,
+    pub(super) client: IpAddr,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -146,6 +151,8 @@ impl CoreRecorder for Tape {
                 generation: snapshot.generation,
                 verdicts: decision.verdicts.len(),
                 link: call.trace.link.is_some(),
+                facts: call.peer.facts.clone(),
+                client: call.client,
             });
         });
     }
@@ -232,7 +239,12 @@ pub(super) struct Shape {
     pub(super) request: BodyMode,
     pub(super) response: ResponseMode,
     pub(super) response_toy: Option<Mode>,
-    pub(super) tls: Option<Arc<TlsIdentity>>,
+    pub(super) tls: Option<Arc<ListenerTls>>,
+    /// Of another listener.
+    pub(super) second: Option<Arc<ListenerTls>>,
+    pub(super) bind: Option<Bind>,
+    pub(super) proxies: Arc<[Network]>,
+    pub(super) client_certificate: bool,
     pub(super) deadlines: Deadlines,
     pub(super) operation: &'static str,
     /// In place of the one plain target that the fields above describe.
@@ -252,6 +264,10 @@ impl Shape {
             response: ResponseMode::Pass,
             response_toy: None,
             tls: None,
+            second: None,
+            bind: None,
+            proxies: Arc::default(),
+            client_certificate: false,
             deadlines: Deadlines {
                 connect: Duration::from_secs(2),
                 first_byte: Duration::from_secs(5),
@@ -282,6 +298,15 @@ impl Shape {
         Arc::new(upstream)
     }
 
+    fn listeners(&self) -> Vec<Listener> {
+        let clear = |name: &str| Listener::clear(name, "127.0.0.1:0");
+        let bind = self.bind.clone().unwrap_or_else(|| clear("").bind);
+        let proxies = Arc::clone(&self.proxies);
+        let mut all = vec![Listener { tls: self.tls.clone(), bind, proxies, ..clear("public") }];
+        all.extend(self.second.clone().map(|tls| Listener { tls: Some(tls), ..clear("second") }));
+        all
+    }
+
     fn plan(&self, method: &Method) -> OperationPlan {
         let steps = |mode: Option<Mode>| -> Box<[PlannedStep]> {
             mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0) }).into_iter().collect()
@@ -293,6 +318,7 @@ impl Shape {
             method: method.clone(),
             template: "/v1/*".into(),
             upstream: Some(self.behind.clone().unwrap_or_else(|| self.plain())),
+            client_certificate: self.client_certificate,
             base_length: 3,
             head: steps(Some(Mode::Enforce)),
             body: steps(reads.then_some(Mode::Enforce)),
@@ -316,11 +342,7 @@ impl Shape {
         Arc::new(Snapshot {
             generation: self.generation,
             digest: [0; 32],
-            listeners: vec![Listener {
-                name: "public".into(),
-                bind: "127.0.0.1:0".into(),
-                tls: self.tls.clone(),
-            }],
+            listeners: self.listeners(),
             routes: RouteTable::new(vec![mount]),
             operations,
             controls: vec![Arc::new(Toy)],
@@ -338,12 +360,17 @@ pub(super) struct World {
     pub(super) tape: Tape,
     pub(super) live: Live,
     pub(super) keyed: Arc<Keyed>,
+    /// The clock, unless somebody gave another.
+    own: Option<Arc<System>>,
 }
 
 impl World {
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub(super) fn start(shape: &Shape) -> Self {
-        Self::at(shape, Arc::new(System(Instant::now())), Arc::new(Nothing))
+        let clock = Arc::new(System(Instant::now(), AtomicU64::new(0)));
+        let mut world = Self::at(shape, Arc::<System>::clone(&clock), Arc::new(Nothing));
+        world.own = Some(clock);
+        world
     }
 
     /// With this clock, and what starts work beside the cores.
@@ -359,10 +386,19 @@ impl World {
             live: live.clone(),
             dying: Arc::new(|why| eprintln!("{why}")),
         };
-        let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5) };
+        let settings =
+            Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder: PathBuf::new() };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
-        let address = plane.addresses()[0].1;
-        Self { plane: Some(plane), address, tape, live, keyed }
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let address = plane.addresses()[0].1.tcp().unwrap_or(local);
+        Self { plane: Some(plane), address, tape, live, keyed, own: None }
+    }
+
+    /// Moves its own wall clock on to a second since 1970.
+    pub(super) fn wait_for(&self, second: u64) {
+        let clock = self.own.as_ref().unwrap();
+        let ahead = second * 1_000_000_000 - clock.unix().0;
+        clock.1.fetch_add(ahead, Ordering::SeqCst);
     }
 
     pub(super) fn connect(&self) -> Client {

@@ -26,6 +26,8 @@ pub struct Api {
     pub hosts: Vec<Spanned<String>>,
     /// Names of the listeners it is served on; empty for all.
     pub listeners: Vec<Spanned<String>>,
+    /// What its callers' connections have to have, whatever the listener asks for.
+    pub client_certificate: Option<Spanned<Demand>>,
     /// Name of its upstream.
     pub upstream: Spanned<String>,
     /// What proves a caller, by the contract's security scheme; `*` is for every scheme not named.
@@ -74,6 +76,9 @@ pub(crate) struct ApiKeys {
     /// names of the listeners it is served on; empty for all
     #[serde(default)]
     listeners: Vec<Spanned<String>>,
+    /// `required`: only connections with a client certificate may call, whatever the listener asks for
+    #[serde(default)]
+    client_certificate: Option<Spanned<Demand>>,
     /// name of an upstream, or its URL
     #[serde(default)]
     upstream: Option<Spanned<String>>,
@@ -89,6 +94,14 @@ pub(crate) struct ApiKeys {
     /// parts of the contract known not to be enforced: a file written by `yett init`, or JSON Pointers
     #[serde(default)]
     accept_unenforced: Option<Spanned<AcceptUnenforced>>,
+}
+
+/// What an API demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// It has to be there.
+    Required,
 }
 
 /// How a security scheme of the contract is satisfied.
@@ -164,6 +177,7 @@ impl Api {
             base_path: keys.base_path,
             hosts: keys.hosts,
             listeners: keys.listeners,
+            client_certificate: keys.client_certificate,
             upstream: keys.upstream?,
             authentication: keys.authentication,
             unsecured: keys.unsecured,

@@ -1,5 +1,6 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::transport;
 use super::{AcceptUnenforced, Api, ContractSource, Document};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
@@ -18,7 +19,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
         out.push(Diagnostic::error("version", message).at(document.version.span).help("write `version: 1`"));
     }
     names(tree, out);
-    listeners(document, out);
+    listeners(document, tree, out);
     issuers(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
@@ -57,11 +58,12 @@ fn names(tree: &Node, out: &mut Diagnostics) {
     }
 }
 
-fn listeners(document: &Document, out: &mut Diagnostics) {
+fn listeners(document: &Document, tree: &Node, out: &mut Diagnostics) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let admin = document.admin.bind.value.address();
     for (name, listener) in &document.listeners {
-        if overlap(listener.bind.address(), admin) {
+        let socket = listener.bind.address();
+        if socket.is_some_and(|socket| overlap(socket, admin)) {
             let message = format!(
                 "the listener `{name}` on `{}` is in the way of the admin listener on `{admin}`",
                 listener.bind.value
@@ -70,13 +72,14 @@ fn listeners(document: &Document, out: &mut Diagnostics) {
             out.push(Diagnostic::error("conflict", message).at(listener.bind.span).help(help));
         }
         let address = listener.bind.value.to_string();
-        let fixed = listener.bind.address().port() != 0;
+        let fixed = socket.is_none_or(|socket| socket.port() != 0);
         if fixed && let Some(other) = seen.insert(address.clone(), name) {
             let message = format!("`{address}` is the address of the listener `{other}` already");
             let help = "give each listener an address of its own";
             out.push(Diagnostic::error("conflict", message).at(listener.bind.span).help(help));
         }
         hosts(&listener.hosts, out);
+        transport::check(name, listener, tree, out);
         let streams = listener.http.streams;
         if !(1..=10_000).contains(&streams) {
             let message = format!("`{streams}` streams are out of bounds");
@@ -171,6 +174,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     for listener in &api.listeners {
         refer("listener", listener, tree, out);
     }
+    transport::check_api(document, api, out);
     refer("upstream", &api.upstream, tree, out);
     for (scheme, settings) in &api.authentication {
         if settings.issuers.is_empty() {

@@ -3,16 +3,26 @@
 use super::record::Danger;
 use crate::document::HttpVersion;
 use crate::read::Spanned;
-use crate::units::{Bind, Duration, FileRef, SecretRef, Size};
+use crate::units::{
+    Bind, Cidr, Duration, FileMode, FileRef, ListenAddress, ParseError, SecretRef, Size, text_type,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 /// One address on which calls come in.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Listener {
-    /// address and port, as in `127.0.0.1:8080`
-    pub bind: Spanned<Bind>,
+    /// address and port, as in `127.0.0.1:8080`, or `unix:` and the path of a socket
+    pub bind: Spanned<ListenAddress>,
+    /// permissions of a unix socket; whoever may write to it may call
+    #[serde(default)]
+    pub permissions: Option<Spanned<FileMode>>,
+    /// proxies whose connections begin with the PROXY protocol (version 1 or 2), which names the client
+    #[serde(default)]
+    pub proxy_protocol: Vec<Spanned<Cidr>>,
     /// hosts served here; empty for any
     #[serde(default)]
     pub hosts: Vec<Spanned<String>>,
@@ -27,14 +37,94 @@ pub struct Listener {
     pub accept: Vec<Spanned<Danger>>,
 }
 
-/// What a listener shows to prove who it is.
+/// What a listener shows to prove who it is, and asks of clients.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct ListenerTls {
+    /// PEM file with the default certificate and its chain, for hosts that no other names; without it such clients are refused
+    #[serde(default)]
+    pub certificate: Option<Spanned<FileRef>>,
+    /// PEM private key of the default certificate
+    #[serde(default)]
+    pub key: Option<Spanned<SecretRef>>,
+    /// further certificates, for the hosts that they name
+    #[serde(default)]
+    pub certificates: Vec<Spanned<CertificateKey>>,
+    /// oldest version of TLS that is spoken
+    #[serde(default)]
+    pub min_version: TlsVersion,
+    /// PEM file with the authorities of clients: who has one of their certificates may connect
+    #[serde(default)]
+    pub client_ca: Option<Spanned<FileRef>>,
+    /// files with revocation lists of the authorities, PEM or DER; with any, each authority needs one that is not out of date
+    #[serde(default)]
+    pub client_crls: Vec<Spanned<FileRef>>,
+    /// whether clients without a certificate may connect
+    #[serde(default)]
+    pub client_certificate: Option<Spanned<ClientCertificate>>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct CertificateKey {
     /// PEM file with the certificate and its chain
     pub certificate: Spanned<FileRef>,
     /// PEM private key
     pub key: Spanned<SecretRef>,
 }
+
+/// Whether clients without a certificate may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificate {
+    /// They may not.
+    Required,
+    /// They may; APIs can demand one.
+    Optional,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[default]
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl FromStr for TlsVersion {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "1.2" => Ok(Self::Tls12),
+            "1.3" => Ok(Self::Tls13),
+            _ => {
+                let help = "write `\"1.2\"` or `\"1.3\"`; what is older is broken";
+                Err(ParseError::new(format!("`{text}` is no version of TLS that is spoken"), help))
+            }
+        }
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        })
+    }
+}
+
+text_type!(
+    TlsVersion,
+    "a version of TLS",
+    "write it in quotes: `\"1.2\"` or `\"1.3\"`",
+    schemars::json_schema!({
+        "description": "a version of TLS, in quotes",
+        "enum": ["1.2", "1.3"]
+    })
+);
 
 /// Bounds of HTTP on a listener.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

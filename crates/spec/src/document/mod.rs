@@ -13,12 +13,15 @@ mod listener;
 mod record;
 mod selector;
 mod source;
+mod transport;
 mod upstream;
 
-pub use api::{Api, Authentication, OperationSettings, Unsecured};
+pub use api::{Api, Authentication, Demand, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use issuer::{Issuer, IssuerKeys, ScopesFrom, TypRule};
-pub use listener::{Admin, Listener, ListenerHttp, ListenerTls};
+pub use listener::{
+    Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
+};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
@@ -33,7 +36,7 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 16] = [
+pub(crate) const LATER: [&str; 15] = [
     "include",
     "plans",
     "behavior",
@@ -41,7 +44,6 @@ pub(crate) const LATER: [&str; 16] = [
     "deprecated",
     "sunset",
     "acme",
-    "client_ca",
     "sender_constrained",
     "require",
     "source",

@@ -53,7 +53,7 @@ fn the_full_shape_keeps_what_it_says() {
     assert_eq!(document.listeners["partner"].http.version, HttpVersion::Http1);
     assert_eq!(document.listeners["partner"].http.head.bytes(), 16 * 1024);
     assert!(
-        matches!(&document.listeners["public"].tls.as_ref().expect("TLS").key.value, SecretRef::Env(n) if n == "TLS_KEY")
+        matches!(&document.listeners["public"].tls.as_ref().expect("TLS").key.as_ref().expect("a key").value, SecretRef::Env(n) if n == "TLS_KEY")
     );
     assert_eq!(document.issuers["staff"].typ, TypRule::Rfc9068);
     assert_eq!(

@@ -12,6 +12,7 @@ mod pin;
 mod rate;
 mod reference;
 mod size;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use rate::{Rate, RateUnit};
 pub(crate) use reference::SECRET_IN_CLEAR;
 pub use reference::{FileOrUrl, FileRef, SecretRef, Strings};
 pub use size::Size;
+pub use socket::{FileMode, ListenAddress};
 
 use std::fmt;
 

@@ -238,6 +238,23 @@ fn addresses() {
 }
 
 #[test]
+fn sockets() {
+    reads::<ListenAddress>(&[
+        ("localhost:0", "127.0.0.1:0"),
+        ("[::]:443", "[::]:443"),
+        ("unix:run/api.sock", "unix:run/api.sock"),
+        ("unix:/run/yett/api.sock", "unix:/run/yett/api.sock"),
+    ]);
+    let long = format!("unix:/{}", "x".repeat(90));
+    refuses::<ListenAddress>(&["", "unix", "unix:", "unix:/run/", "unix:a\0b", "unix:a\nb", "8080", &long]);
+    assert!("unix:a".parse::<ListenAddress>().expect("good").is_loopback());
+    assert!(!"0.0.0.0:1".parse::<ListenAddress>().expect("good").is_loopback());
+    reads::<FileMode>(&[("660", "660"), ("0600", "600"), ("0o777", "777"), ("000", "000")]);
+    refuses::<FileMode>(&["", "6", "66", "668", "1777", "00660", "-60", "+660", "0x1ff", "rw-"]);
+    assert_eq!("640".parse::<FileMode>().expect("good").bits(), 0o640);
+}
+
+#[test]
 fn ranges() {
     reads::<Cidr>(&[
         ("10.0.0.0/8", "10.0.0.0/8"),

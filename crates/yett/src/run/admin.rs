@@ -82,8 +82,8 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
     }
 }
 
-/// Ready means: calls are taken. A reload that failed, a log that cannot be written and an issuer that cannot be asked for its
-/// keys are details.
+/// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys
+/// and a revocation list that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -91,20 +91,25 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let fault = gateway.telemetry().log_fault();
     let failed = reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
     let issuers = gateway.issuer_states();
-    let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let now = gateway.clock.unix().seconds();
+    let lists = gateway.revocation_lists();
+    let stale = lists.iter().any(|(_, until)| *until <= now);
+    let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
+    let lists: Map<String, Value> =
+        lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
     let issuers: Map<String, Value> =
         issuers.into_iter().map(|issuer| (issuer.name.clone(), issuer_detail(&issuer, now))).collect();
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless,
+        "degraded": failed || fault.is_some() || keyless || stale,
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
         "access_log": { "ok": fault.is_none(), "fault": fault },
         "issuers": issuers,
         "targets_down": targets::down(gateway),
+        "revocation_lists": lists,
         "last_reload": reload,
     });
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -193,6 +198,13 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     }
     all.extend(issuer_samples(gateway));
     all.extend(targets::samples(gateway));
+    all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {
+        name: "yett_revocation_lists_until_seconds",
+        help: "When the first revocation list of a listener is out of date, in seconds since 1970.",
+        kind: Kind::Gauge,
+        labels: vec![("listener", listener)],
+        value: number(until),
+    }));
     all
 }
 

@@ -15,7 +15,7 @@ use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::{Mutex, RwLock};
-use proxy::{DataPlane, Services, Settings, TargetState};
+use proxy::{Address, DataPlane, Services, Settings, TargetState};
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
@@ -50,7 +50,7 @@ pub(super) struct Gateway {
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
     data: PathBuf,
-    addresses: Vec<(String, SocketAddr)>,
+    addresses: Vec<(String, Address)>,
     admin: OnceLock<SocketAddr>,
     admin_bind: SocketAddr,
     started: u64,
@@ -88,6 +88,17 @@ impl Gateway {
         proxy::target_states(&snapshot, (&self.keyed, self.options.cores, self.clock.now()))
     }
 
+    /// Listeners that look clients up in revocation lists, and when the first of these is out of date, in seconds since 1970.
+    pub(super) fn revocation_lists(&self) -> Vec<(String, u64)> {
+        let current = self.current.lock();
+        let listeners = current.compiled.snapshot.listeners.iter();
+        let until = listeners.filter_map(|listener| {
+            let clients = listener.tls.as_ref()?.clients.as_ref()?;
+            Some((listener.name.to_string(), clients.crls_until?))
+        });
+        until.collect()
+    }
+
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
     pub(super) fn start(options: Options, side: &Handle) -> Result<Option<Self>, String> {
         let spinner = terminal::spin("compiling");
@@ -119,7 +130,12 @@ impl Gateway {
             .map_err(|error| format!("the access log cannot be opened: {error}"))?;
         let telemetry = Arc::new(telemetry);
         let services = services(&clock, &live, &telemetry, side)?;
-        let settings = Settings { cores: options.cores, workers: options.cores, drain: bounds::DRAIN_TIME };
+        let settings = Settings {
+            cores: options.cores,
+            workers: options.cores,
+            drain: bounds::DRAIN_TIME,
+            folder: load::folder(&options.config),
+        };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let now = clock.unix().seconds();
@@ -190,12 +206,12 @@ impl Gateway {
             .iter()
             .map(|(name, address)| {
                 let tls = snapshot.listeners.iter().any(|known| *known.name == **name && known.tls.is_some());
-                let scheme = if tls { "https" } else { "http" };
-                ListenerStatus {
-                    name: name.clone(),
-                    address: address.to_string(),
-                    url: format!("{scheme}://{address}"),
-                }
+                let url = match address {
+                    Address::Tcp(_) if tls => format!("https://{address}"),
+                    Address::Tcp(_) => format!("http://{address}"),
+                    Address::Unix(_) => address.to_string(),
+                };
+                ListenerStatus { name: name.clone(), address: address.to_string(), url }
             })
             .collect()
     }

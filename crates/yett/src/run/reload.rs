@@ -156,16 +156,14 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     };
     let (before, after) = (&old.resolved.document, &new.resolved.document);
     let same = before.listeners.len() == after.listeners.len()
-        && before.listeners.iter().zip(&after.listeners).all(|((name, one), (other_name, other))| {
-            name == other_name
-                && one.bind.value == other.bind.value
-                && one.tls.is_some() == other.tls.is_some()
-        });
+        && before
+            .listeners
+            .iter()
+            .zip(&after.listeners)
+            .all(|((name, one), (other_name, other))| name == other_name && is_same_socket(one, other));
     if !same {
         let moved = after.listeners.iter().find(|(name, listener)| {
-            before.listeners.get(*name).is_none_or(|known| {
-                known.bind.value != listener.bind.value || known.tls.is_some() != listener.tls.is_some()
-            })
+            before.listeners.get(*name).is_none_or(|known| !is_same_socket(known, listener))
         });
         let (what, span) = match moved {
             Some((name, listener)) => {
@@ -184,6 +182,14 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     if before.data != after.data {
         report(String::from("the data directory is another one"), after.span);
     }
+}
+
+/// Whether two listeners can be one socket.
+fn is_same_socket(one: &spec::Listener, other: &spec::Listener) -> bool {
+    let permissions = |listener: &spec::Listener| listener.permissions.map(|written| written.value);
+    one.bind.value == other.bind.value
+        && permissions(one) == permissions(other)
+        && one.tls.is_some() == other.tls.is_some()
 }
 
 fn publish(gateway: &Gateway, compiled: Compiled, sources: &Sources) -> ReloadReport {

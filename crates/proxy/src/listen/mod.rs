@@ -1,0 +1,81 @@
+//! Sockets that clients connect to, and what is found out of a connection before its first call.
+//!
+//! Each core has a socket of its own on the same address (`SO_REUSEPORT`), so that accepting needs no lock; the cores share
+//! a unix socket's queue. In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
+//! kept as it came (`hello`); the handshake, and the client's certificate (`handshake`). Whether that certificate is still
+//! good is asked again at each call (`standing`).
+
+mod bind;
+pub(crate) mod handshake;
+mod hello;
+mod preamble;
+pub(crate) mod proxied;
+mod replay;
+pub(crate) mod standing;
+mod unix;
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use engine::bounds::{self, Bound};
+use tokio::net::{TcpListener, UnixListener};
+
+pub use bind::Address;
+#[cfg(test)]
+pub(crate) use bind::open;
+pub(crate) use bind::{Door, open_all};
+pub(crate) use replay::Replay;
+pub(crate) use unix::SocketFile;
+
+use crate::connection;
+use crate::core::Core;
+
+/// How long to wait when accepting fails, as when there are no descriptors left.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// A listening socket, on its core's runtime.
+#[derive(Debug)]
+pub(crate) enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Accepting {
+    /// Waits for a connection and serves it in a task of its own, where there is room.
+    async fn next(&self, core: &Rc<Core>, listener: u16) -> io::Result<()> {
+        match self {
+            Accepting::Tcp(socket) => {
+                let (stream, address) = socket.accept().await?;
+                if has_room(core) {
+                    let serving = connection::serve(Rc::clone(core), listener, stream, address);
+                    tokio::task::spawn_local(serving);
+                }
+            }
+            Accepting::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                if has_room(core) {
+                    tokio::task::spawn_local(connection::serve_unix(Rc::clone(core), listener, stream));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Accepts for ever.
+pub(crate) async fn accept(core: Rc<Core>, listener: u16, socket: Accepting) {
+    loop {
+        if socket.next(&core, listener).await.is_err() {
+            tokio::time::sleep(BACK_OFF).await;
+        }
+    }
+}
+
+fn has_room(core: &Core) -> bool {
+    let room = core.sockets.get() < bounds::CONNECTIONS;
+    if !room {
+        core.recorder.bound(Bound::Connections);
+    }
+    room
+}

@@ -1,0 +1,115 @@
+//! Whether what a connection began with still holds, asked at each call (THREATS rows 15 and 47).
+//!
+//! A connection lives longer than a revocation list, and a session that is resumed was verified when it began, perhaps under
+//! another configuration. So a call on a connection with a client certificate looks whether the authorities and lists are
+//! those that verified it, which is a comparison of digests; where they are not, or the session was resumed, the chain is
+//! verified again, once. Ends of validity are looked at each time. What does not hold any more ends the connection after
+//! the call.
+
+use std::cell::Cell;
+
+use engine::peer::ClientCertificate;
+use engine::snapshot::{ClientAuth, ListenerTls};
+use engine::{Refusal, codes};
+
+use crate::connection::Conn;
+use crate::core::Core;
+use crate::flight::Flight;
+
+/// How a connection's client certificate stands.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// What verified it.
+    by: Cell<Option<[u8; 32]>>,
+    /// First second since 1970 at which it or a list that it was looked up in is out of date.
+    until: Cell<u64>,
+}
+
+impl Standing {
+    /// After a handshake in full, which has verified it, or after one that resumed a session.
+    pub(crate) fn new(clients: &ClientAuth, certificate: Option<&ClientCertificate>, full: bool) -> Self {
+        let until = certificate.map_or(u64::MAX, |certificate| until(certificate, clients));
+        Self { by: Cell::new(full.then_some(clients.digest)), until: Cell::new(until) }
+    }
+}
+
+fn until(certificate: &ClientCertificate, clients: &ClientAuth) -> u64 {
+    certificate.expires.min(clients.crls_until.unwrap_or(u64::MAX))
+}
+
+/// Whether a call may go on as far as its connection's handshake is concerned.
+///
+/// # Errors
+/// `misdirected`, `certificate_required` or `certificate_refused`; the connection ends after the answer.
+pub(crate) fn check(flight: &Flight) -> Result<(), Box<Refusal>> {
+    let conn = &flight.conn;
+    if !conn.peer.tls {
+        return Ok(());
+    }
+    let listeners = &flight.pin.snapshot().listeners;
+    let listener = listeners.get(usize::from(conn.peer.listener));
+    let Some(settings) = listener.and_then(|listener| listener.tls.as_deref()) else {
+        return Err(Refusal::new(&codes::MISDIRECTED, "the listener speaks no TLS any more"));
+    };
+    let checked =
+        same_certificate(flight, settings).and_then(|()| certificate(&flight.core, conn, settings, flight));
+    if checked.is_err() {
+        conn.close();
+    }
+    checked
+}
+
+/// A client that named no server was shown the default certificate; a host that another one is for is not for it.
+fn same_certificate(flight: &Flight, settings: &ListenerTls) -> Result<(), Box<Refusal>> {
+    if settings.certificates().len() < 2 || flight.conn.peer.server_name().is_some() {
+        return Ok(());
+    }
+    let host = &*flight.call.request.host;
+    if settings.certificates_for(Some(host)) == settings.certificates_for(None) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &codes::MISDIRECTED,
+        "the handshake named no server, and the host has a certificate of its own",
+    ))
+}
+
+fn certificate(
+    core: &Core,
+    conn: &Conn,
+    settings: &ListenerTls,
+    flight: &Flight,
+) -> Result<(), Box<Refusal>> {
+    let shown = conn.peer.certificate();
+    let (clients, shown) = match (&settings.clients, shown) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => {
+            let why = "the listener asks for no certificates any more";
+            return Err(Refusal::new(&codes::CERTIFICATE_REFUSED, why));
+        }
+        (Some(clients), None) if !clients.required => return Ok(()),
+        (Some(_), None) => {
+            let why = "the listener demands a certificate since the connection began";
+            return Err(Refusal::new(&codes::CERTIFICATE_REQUIRED, why));
+        }
+        (Some(clients), Some(shown)) => (clients, shown),
+    };
+    let refused = |why: &str| Err(Refusal::new(&codes::CERTIFICATE_REFUSED, why));
+    let Some(standing) = &conn.standing else { return refused("nothing has verified the certificate") };
+    if standing.by.get() != Some(clients.digest) {
+        let server = core.server(conn.peer.listener, flight.pin.snapshot());
+        let verified = match server {
+            Ok(Some(server)) => server.verify(&shown.chain),
+            _ => Err(String::from("nothing can verify it")),
+        };
+        if let Err(why) = verified {
+            return refused(&why);
+        }
+        standing.by.set(Some(clients.digest));
+        standing.until.set(until(shown, clients));
+    }
+    if flight.call.at.seconds() >= standing.until.get() {
+        return refused("it, or the list that says whether it was revoked, is out of date");
+    }
+    Ok(())
+}
