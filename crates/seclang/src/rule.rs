@@ -6,7 +6,7 @@ use diagnostics::Span;
 use regex::bytes::Regex;
 
 use crate::gate::Gate;
-use crate::operator::Operator;
+use crate::operator::{Capture, Operator};
 use crate::syntax::{AllowScope, Control as ControlSyntax, Select};
 use crate::template::{Expand, Names, Slot};
 use crate::transform::Transformation;
@@ -53,7 +53,7 @@ pub(crate) struct Link {
     /// Whether all it looks at is there before the rules of a phase run.
     pub(crate) gathered: bool,
     pub(crate) multi_match: bool,
-    pub(crate) capture: bool,
+    pub(crate) capture: Capture,
     pub(crate) set_vars: Vec<SetVar>,
     pub(crate) controls: Vec<Control>,
 }

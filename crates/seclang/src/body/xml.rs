@@ -3,6 +3,8 @@
 //!
 //! There are no document types and no entities but the five that XML has built in: a body that declares any is an error.
 
+use std::borrow::Cow;
+
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -25,17 +27,29 @@ pub(crate) struct Bounds {
 /// What was read, and what was wrong with the rest.
 pub(crate) fn read(input: &[u8], bounds: Bounds) -> (Xml, Option<String>) {
     let mut xml = Xml::default();
-    let error = walk(input, bounds, &mut xml).err();
-    (xml, error)
-}
-
-fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
     // Bytes of other encodings become replacement characters; what is ASCII in them, as attacks are, stays.
     let input = String::from_utf8_lossy(input);
-    if let Some(byte) = input.bytes().find(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
-        return Err(format!("the byte {byte:#04x} is no character of XML"));
+    let strange = input.bytes().position(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    let error = walk(input.get(..strange.unwrap_or(input.len())).unwrap_or_default(), bounds, &mut xml).err();
+    // Another encoding than UTF-8 has to be declared (XML 1.0, section 4.3.3).
+    let declaration = input.split("?>").next().filter(|start| start.contains("<?xml"));
+    let is_declared = declaration.is_some_and(|declaration| {
+        let declaration = declaration.to_ascii_lowercase();
+        declaration.contains("encoding") && !declaration.contains("utf-8")
+    });
+    let error = error.or_else(|| {
+        let is_strange = matches!(input, Cow::Owned(_)) && !is_declared;
+        is_strange.then(|| "the body is not UTF-8".to_owned())
+    });
+    match strange {
+        Some(at) => (xml, Some(format!("the byte at {at} is no character of XML"))),
+        None => (xml, error),
     }
-    let mut reader = Reader::from_str(&input);
+}
+
+fn walk(input: &str, bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
+    let input = input.strip_prefix('\u{feff}').unwrap_or(input);
+    let mut reader = Reader::from_str(input);
     reader.config_mut().check_end_names = true;
     let (mut depth, mut roots, mut declared) = (0_usize, 0_usize, false);
     loop {
@@ -70,7 +84,7 @@ fn walk(input: &[u8], bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
             }
             Event::Eof => return Ok(()),
             Event::Decl(declaration) => {
-                if !input.starts_with("<?xml ") || std::mem::replace(&mut declared, true) {
+                if !input.starts_with("<?xml") || std::mem::replace(&mut declared, true) {
                     return Err("an XML declaration stands elsewhere than at the start".to_owned());
                 }
                 check_version(&declaration.version().map_err(|error| error.to_string())?)?;
@@ -198,5 +212,10 @@ mod tests {
             assert!(read(text.as_bytes(), BOUNDS).1.is_some(), "{text}");
         }
         assert_eq!(read(b"<a>seen<", BOUNDS).0.text, b"seen");
+        let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>";
+        assert_eq!(read(latin, BOUNDS).1, None);
+        assert_eq!(read("\u{feff}<?xml version='1.0'?><a>é</a>".as_bytes(), BOUNDS).1, None);
+        assert!(read(b"<?xml version='1.0' encoding='UTF-8'?><a>\xe9</a>", BOUNDS).1.is_some());
+        assert!(read(b"<?xml version='1.0'?><a>\xe9</a>", BOUNDS).1.is_some());
     }
 }

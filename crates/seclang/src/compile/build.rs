@@ -6,7 +6,7 @@ use diagnostics::{Diagnostic, Span};
 
 use super::{Compiler, selector};
 use crate::gate::Gate;
-use crate::operator;
+use crate::operator::{self, Capture};
 use crate::rule::{Change, Control, Disruptive, Link, Rule, SetVar, VarName};
 use crate::syntax::{
     Action, ActionList, Change as ChangeSyntax, RuleSyntax, SetVar as SetVarSyntax, Template,
@@ -213,7 +213,7 @@ impl Compiler<'_> {
             gate,
             transformations: std::mem::take(&mut facts.transformations),
             multi_match: facts.multi_match,
-            capture: facts.capture,
+            capture: if facts.capture { Capture::Groups } else { Capture::No },
             set_vars: set_vars.iter().map(|set| self.set_var(set)).collect(),
             controls: std::mem::take(&mut facts.controls),
         }

@@ -1,6 +1,7 @@
 //! From directives to a program: rules with their chains, updates applied, skips resolved, gates folded, indexed.
 
 mod build;
+mod captures;
 mod fold;
 mod index;
 mod selector;
@@ -249,7 +250,8 @@ impl Compiler<'_> {
             known.ids.insert(rule.id);
             known.tags.extend(rule.tags.iter().cloned());
         }
-        let rules = compacted(rules, &folded.removed);
+        let mut rules = compacted(rules, &folded.removed);
+        captures::narrow(&mut rules);
         let prefilter = Prefilter::new(&rules).map_err(|error| self.found.push(error)).ok()?;
         let count = rules.len();
         let mut targets = rules.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.targets);

@@ -75,7 +75,7 @@ fn no_rule_is_kept_from_a_value_that_it_matches() {
             let parameter =
                 operator.parameter().and_then(|parameter| parameter.constant()).unwrap_or_default();
             tests += 1;
-            if operator.test(texts.get(text), parameter, false).is_none() {
+            if operator.test(texts.get(text), parameter, crate::operator::Capture::No).is_none() {
                 continue;
             }
             matches += 1;

@@ -56,6 +56,16 @@ pub(crate) enum TextTest {
     Within,
 }
 
+/// What of a match is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capture {
+    No,
+    /// What matched.
+    Whole,
+    /// And the groups of the pattern, which cost a slower search.
+    Groups,
+}
+
 /// What an operator found, for `capture` and reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -69,10 +79,14 @@ pub(crate) enum Found {
 
 impl Operator {
     /// Tests a value; with `capture`, says what matched.
-    pub(crate) fn test(&self, value: &[u8], parameter: &[u8], capture: bool) -> Option<Found> {
+    pub(crate) fn test(&self, value: &[u8], parameter: &[u8], capture: Capture) -> Option<Found> {
         let plain = |matched: bool| matched.then_some(Found::Value);
         match self {
-            Operator::Regex(regex) if capture => {
+            Operator::Regex(regex) if capture == Capture::Whole => {
+                let found = regex.find(value)?;
+                Some(Found::Groups(vec![Some((found.start(), found.end()))]))
+            }
+            Operator::Regex(regex) if capture == Capture::Groups => {
                 if !regex.is_match(value) {
                     return None;
                 }

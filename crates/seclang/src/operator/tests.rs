@@ -23,7 +23,7 @@ fn matches(name: &str, argument: &str, value: &[u8]) -> bool {
     let operator = compile(name, argument).unwrap();
     let parameter =
         operator.parameter().map(|parameter| parameter.constant().unwrap().to_vec()).unwrap_or_default();
-    operator.test(value, &parameter, false).is_some()
+    operator.test(value, &parameter, Capture::No).is_some()
 }
 
 #[test]
@@ -68,11 +68,14 @@ fn every_operator_does_what_the_manual_says() {
 #[test]
 fn captures_are_ranges_or_texts() {
     let regex = compile("rx", "a(b)?(c)").unwrap();
-    assert_eq!(regex.test(b"xac", b"", true), Some(Found::Groups(vec![Some((1, 3)), None, Some((2, 3))])));
+    assert_eq!(
+        regex.test(b"xac", b"", Capture::Groups),
+        Some(Found::Groups(vec![Some((1, 3)), None, Some((2, 3))]))
+    );
     let phrases = compile("pm", "b").unwrap();
-    assert_eq!(phrases.test(b"aB", b"", true), Some(Found::Groups(vec![Some((1, 2))])));
+    assert_eq!(phrases.test(b"aB", b"", Capture::Groups), Some(Found::Groups(vec![Some((1, 2))])));
     assert!(matches!(
-        compile("detectSQLi", "").unwrap().test(b"1' OR '1'='1", b"", true),
+        compile("detectSQLi", "").unwrap().test(b"1' OR '1'='1", b"", Capture::Groups),
         Some(Found::Text(_))
     ));
 }
@@ -98,7 +101,7 @@ fn what_cannot_be_compiled_is_an_error() {
 #[test]
 fn numbers_that_a_database_reads_as_nothing_hide_no_injection() {
     let sql = compile("detectSQLi", "").unwrap();
-    let is_injection = |value: &str| sql.test(value.as_bytes(), b"", false).is_some();
+    let is_injection = |value: &str| sql.test(value.as_bytes(), b"", Capture::No).is_some();
     assert!(is_injection(
         "1.e(ascii 1.e(substring(1.e(select password from users limit 1 1.e,1 1.e) 1.e,1 1.e,1 1.e)1.e)1.e) = 70 or'1'='2"
     ));
@@ -111,8 +114,8 @@ fn numbers_that_a_database_reads_as_nothing_hide_no_injection() {
 proptest::proptest! {
     #[test]
     fn detectors_take_any_bytes(value: Vec<u8>) {
-        let _ = Operator::SqlInjection.test(&value, b"", true);
-        let _ = Operator::CrossSiteScripting.test(&value, b"", true);
+        let _ = Operator::SqlInjection.test(&value, b"", Capture::Groups);
+        let _ = Operator::CrossSiteScripting.test(&value, b"", Capture::Groups);
     }
 
     #[test]
@@ -121,17 +124,17 @@ proptest::proptest! {
         word in "(?i)(union|select|or|and|not|null|true|drop|waitfor|exec|begin|if|case|having|into|like|sleep|x|n|e|b|u|q|_|[a-z_]{0,9}){0,3}[0-9]{0,3}",
     ) {
         let value = format!("{number}{word}").replace('.', "");
-        proptest::prop_assert!(Operator::SqlInjection.test(value.as_bytes(), b"", false).is_none(), "{}", value);
+        proptest::prop_assert!(Operator::SqlInjection.test(value.as_bytes(), b"", Capture::No).is_none(), "{}", value);
     }
 
     #[test]
     fn without_tags_and_attributes_there_is_no_script(value in "(on[a-z]{3,8}|style|href|xmlns|script|javascript:|[ >'\"`/!\\-\\[\\]?%&;:a-z0-9\\x00\t]){0,12}") {
-        proptest::prop_assert!(Operator::CrossSiteScripting.test(value.as_bytes(), b"", false).is_none(), "{}", value);
+        proptest::prop_assert!(Operator::CrossSiteScripting.test(value.as_bytes(), b"", Capture::No).is_none(), "{}", value);
     }
 
     #[test]
     fn detectors_take_anything_that_looks_like_code(value in "['\"`()\\[\\]{}<>=!@#$%^&*;:/\\\\a-f0-9xX \\-,.|~?]{0,60}") {
-        let _ = Operator::SqlInjection.test(value.as_bytes(), b"", true);
-        let _ = Operator::CrossSiteScripting.test(value.as_bytes(), b"", true);
+        let _ = Operator::SqlInjection.test(value.as_bytes(), b"", Capture::Groups);
+        let _ = Operator::CrossSiteScripting.test(value.as_bytes(), b"", Capture::Groups);
     }
 }

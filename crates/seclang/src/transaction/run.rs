@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{Subject, Transaction};
-use crate::operator::{Found, Operator};
+use crate::operator::{Capture, Found, Operator};
 use crate::rule::{Disruptive, Link, Rule};
 use crate::store::Value;
 use crate::syntax::{AllowScope, Mode};
@@ -145,7 +145,7 @@ impl Transaction<'_> {
         let matched = Subject { value: text, ..subject };
         self.matched.last = Some(matched);
         run.hits.push(matched);
-        if run.link.capture {
+        if run.link.capture != Capture::No {
             self.capture(text, found);
         }
         self.act(run.link);
@@ -188,11 +188,11 @@ impl Transaction<'_> {
         negated: bool,
         operator: &Operator,
         parameter: &[u8],
-        capture: bool,
+        capture: Capture,
         text: Text,
     ) -> Option<Found> {
         let value = self.texts.get(text);
-        let found = operator.test(value, parameter, capture && !negated);
+        let found = operator.test(value, parameter, if negated { Capture::No } else { capture });
         let work = (value.len() as u64).saturating_add(16).saturating_mul(operator.cost());
         self.spend(work);
         match (found, negated) {
