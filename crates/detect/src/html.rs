@@ -3,7 +3,9 @@
 //! Follows how browsers read (HTML Living Standard, 13.2.5): tag names end at white space, `/` and `>`, attributes need no quotes,
 //! white space and control characters within a scheme are dropped.
 
-use crate::bytes::{at, before, from, is_word, part, skip_space, skip_word, starts, Lower, ANGLE, BRACKET, COLON, MARK, QUOTE};
+use crate::bytes::{
+    ANGLE, BRACKET, COLON, Lower, MARK, QUOTE, at, before, from, is_word, part, skip_space, skip_word, starts,
+};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
@@ -44,8 +46,8 @@ fn tag_score(name: &[u8]) -> (u8, u8) {
         b"svg" | b"math" | b"animate" | b"foreignobject" | b"xss" | b"marquee" => (5, 2),
         b"link" | b"style" | b"form" => (5, 2),
         b"xml" | b"comment" | b"event-source" | b"noscript" | b"template" | b"portal" => (5, 2),
-        b"img" | b"image" | b"video" | b"audio" | b"source" | b"input" | b"button" | b"body" | b"textarea"
-        | b"select" | b"keygen" | b"details" | b"html" => (3, 0),
+        b"img" | b"image" | b"video" | b"audio" | b"source" | b"input" | b"button" | b"body"
+        | b"textarea" | b"select" | b"keygen" | b"details" | b"html" => (3, 0),
         _ => (0, 0),
     }
 }
@@ -62,11 +64,14 @@ fn tags(text: &Text<'_>, best: &mut Best) {
             markup(text, start, best);
             continue;
         }
-        let name_end = name_at + from(bytes, name_at).iter().take_while(|byte| is_word(**byte) || **byte == b'-').count();
+        let name_end = name_at
+            + from(bytes, name_at).iter().take_while(|byte| is_word(**byte) || **byte == b'-').count();
         let name = Lower::new(part(bytes, name_at, name_end));
         let (short, long) = name.as_ref().map_or((0, 0), |name| tag_score(name.as_slice()));
         let follows = at(bytes, name_end);
-        if !matches!(follows, 0 | b'>' | b'/' | b':' | b'+' | b'"' | b'\'' | b'<') && !follows.is_ascii_whitespace() {
+        if !matches!(follows, 0 | b'>' | b'/' | b':' | b'+' | b'"' | b'\'' | b'<')
+            && !follows.is_ascii_whitespace()
+        {
             continue;
         }
         let (short, long) = match (closes, short) {
@@ -117,14 +122,44 @@ fn in_tag(text: &Text<'_>, (start, from_index): (usize, usize), best: &mut Best)
             offer(best, "handler", (start, equals + 1), text.pick(9, 4));
         }
         let value = value_of(bytes, equals + 1);
-        let loads = matches!(name, b"src" | b"href" | b"action" | b"formaction" | b"data" | b"background" | b"dynsrc" | b"lowsrc" | b"xlink:href" | b"poster" | b"content" | b"to" | b"from" | b"values" | b"url" | b"code" | b"classid");
+        let loads = matches!(
+            name,
+            b"src"
+                | b"href"
+                | b"action"
+                | b"formaction"
+                | b"data"
+                | b"background"
+                | b"dynsrc"
+                | b"lowsrc"
+                | b"xlink:href"
+                | b"poster"
+                | b"content"
+                | b"to"
+                | b"from"
+                | b"values"
+                | b"url"
+                | b"code"
+                | b"classid"
+        );
         if loads && is_program(part(bytes, value, value + 64)) {
             offer(best, "program-url", (start, value + 10), text.pick(9, 6));
         }
         if name == b"style" && runs_style(part(bytes, value, value + 256)) {
             offer(best, "style", (start, value), text.pick(8, 5));
         }
-        if matches!(name, b"datasrc" | b"datafld" | b"dataformatas" | b"implementation" | b"srcdoc" | b"http-equiv" | b"autofocus" | b"attributename" | b"xsi:schemalocation") {
+        if matches!(
+            name,
+            b"datasrc"
+                | b"datafld"
+                | b"dataformatas"
+                | b"implementation"
+                | b"srcdoc"
+                | b"http-equiv"
+                | b"autofocus"
+                | b"attributename"
+                | b"xsi:schemalocation"
+        ) {
             offer(best, "attribute", (start, equals), text.pick(6, 2));
         }
         if name == b"href" && starts(part(bytes, start, start + 6), b"<base ") {
@@ -154,7 +189,9 @@ fn value_of(bytes: &[u8], index: usize) -> usize {
 
 /// Whether a URL is a program: `javascript:` with what browsers drop inside.
 fn is_program(value: &[u8]) -> bool {
-    let kept = value.iter().filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
+    let kept = value
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
     let mut scheme = [0u8; 12];
     let mut length = 0;
     for (slot, byte) in scheme.iter_mut().zip(kept) {
@@ -162,9 +199,18 @@ fn is_program(value: &[u8]) -> bool {
         length += 1;
     }
     let scheme = scheme.get(..length).unwrap_or_default();
-    [&b"javascript:"[..], b"vbscript:", b"livescript:", b"mocha:", b"data:text/ht", b"data:image/s", b"data:applica", b"javas<!--"]
-        .iter()
-        .any(|known| scheme.starts_with(known))
+    [
+        &b"javascript:"[..],
+        b"vbscript:",
+        b"livescript:",
+        b"mocha:",
+        b"data:text/ht",
+        b"data:image/s",
+        b"data:applica",
+        b"javas<!--",
+    ]
+    .iter()
+    .any(|known| scheme.starts_with(known))
 }
 
 fn runs_style(value: &[u8]) -> bool {
@@ -190,7 +236,11 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
                 offer(best, "program-url", (name_start, value), text.pick(8, 5));
             }
         }
-        if !is_handler(name) || !(name_start == 0 || sign.is_ascii_whitespace() || matches!(sign, b'"' | b'\'' | b'`' | b'/' | b';' | b'>' | 0)) {
+        if !is_handler(name)
+            || !(name_start == 0
+                || sign.is_ascii_whitespace()
+                || matches!(sign, b'"' | b'\'' | b'`' | b'/' | b';' | b'>' | 0))
+        {
             continue;
         }
         let quoted = memchr::memchr2(b'"', b'\'', part(bytes, 0, name_start)).is_some();
@@ -209,11 +259,43 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
 /// Names of events that browsers know begin like this.
 fn is_handler(name: &[u8]) -> bool {
     const KNOWN: [&[u8]; 34] = [
-        b"load", b"error", b"click", b"dblclick", b"mouse", b"key", b"focus", b"blur", b"change", b"submit", b"reset",
-        b"select", b"toggle", b"pointer", b"touch", b"animation", b"transition", b"drag", b"drop", b"copy", b"cut", b"paste",
-        b"scroll", b"resize", b"wheel", b"begin", b"end", b"start", b"finish", b"bounce", b"unload", b"hashchange", b"play", b"before",
+        b"load",
+        b"error",
+        b"click",
+        b"dblclick",
+        b"mouse",
+        b"key",
+        b"focus",
+        b"blur",
+        b"change",
+        b"submit",
+        b"reset",
+        b"select",
+        b"toggle",
+        b"pointer",
+        b"touch",
+        b"animation",
+        b"transition",
+        b"drag",
+        b"drop",
+        b"copy",
+        b"cut",
+        b"paste",
+        b"scroll",
+        b"resize",
+        b"wheel",
+        b"begin",
+        b"end",
+        b"start",
+        b"finish",
+        b"bounce",
+        b"unload",
+        b"hashchange",
+        b"play",
+        b"before",
     ];
-    name.len() >= 5 && name.strip_prefix(b"on").is_some_and(|event| KNOWN.iter().any(|known| event.starts_with(known)))
+    name.len() >= 5
+        && name.strip_prefix(b"on").is_some_and(|event| KNOWN.iter().any(|known| event.starts_with(known)))
 }
 
 /// `javascript:` at the beginning of a value, or of what a sign or quote begins.
@@ -223,17 +305,22 @@ fn schemes(text: &Text<'_>, best: &mut Best) {
         // The last letters decide whether it is worth looking: `…script:`.
         let mut taken = 0;
         let letters = part(bytes, 0, colon).iter().rev().take(64).inspect(|_| taken += 1);
-        let mut kept = letters.filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
-        let matches = b"tpircsavaj".iter().all(|wanted| kept.next().is_some_and(|byte| byte.eq_ignore_ascii_case(wanted)));
+        let mut kept =
+            letters.filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
+        let matches = b"tpircsavaj"
+            .iter()
+            .all(|wanted| kept.next().is_some_and(|byte| byte.eq_ignore_ascii_case(wanted)));
         if !matches {
             continue;
         }
         let start = colon - taken;
         let sign = before(bytes, start);
         let next = at(bytes, colon + 1);
-        let begins = start == 0 || matches!(sign, b'"' | b'\'' | b'=' | b'(' | b' ' | b'<' | b',' | b';' | b'/' | b'\n' | b'>');
+        let begins = start == 0
+            || matches!(sign, b'"' | b'\'' | b'=' | b'(' | b' ' | b'<' | b',' | b';' | b'/' | b'\n' | b'>');
         let glued = colon - start == 10;
-        let runs = from(bytes, colon).iter().take(200).any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'/' | b'%'));
+        let runs =
+            from(bytes, colon).iter().take(200).any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'/' | b'%'));
         if begins && runs && (next != b' ' || !glued) {
             offer(best, "program-url", (start, colon + 1), text.pick(8, 4));
         } else if begins && start == 0 && next != b' ' {
@@ -247,7 +334,10 @@ fn riddles(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     let (mut start, mut length, mut pluses, mut brackets) = (0, 0, 0, 0);
     for (index, byte) in bytes.iter().enumerate() {
-        if matches!(byte, b'[' | b']' | b'(' | b')' | b'{' | b'}' | b'!' | b'+' | b'$' | b'_' | b'~' | b'=' | b' ') {
+        if matches!(
+            byte,
+            b'[' | b']' | b'(' | b')' | b'{' | b'}' | b'!' | b'+' | b'$' | b'_' | b'~' | b'=' | b' '
+        ) {
             if length == 0 {
                 (start, pluses, brackets) = (index, 0, 0);
             }
@@ -267,16 +357,48 @@ fn riddles(text: &Text<'_>, best: &mut Best) {
 /// `";alert(1)//`, `'-prompt(1)-'`: a call that follows a quote and a sign.
 fn breakout(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')).take(TAGS) {
-        let signs = from(bytes, index + 1)
-            .iter()
-            .take(8)
-            .take_while(|byte| matches!(byte, b';' | b')' | b'}' | b']' | b'-' | b'+' | b'*' | b'/' | b'^' | b'|' | b'&' | b'<' | b'>' | b'=' | b' ' | b',' | b'('));
+    for (index, _) in
+        bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')).take(TAGS)
+    {
+        let signs = from(bytes, index + 1).iter().take(8).take_while(|byte| {
+            matches!(
+                byte,
+                b';' | b')'
+                    | b'}'
+                    | b']'
+                    | b'-'
+                    | b'+'
+                    | b'*'
+                    | b'/'
+                    | b'^'
+                    | b'|'
+                    | b'&'
+                    | b'<'
+                    | b'>'
+                    | b'='
+                    | b' '
+                    | b','
+                    | b'('
+            )
+        });
         let signs = signs.count();
         let word_end = skip_word(bytes, index + 1 + signs);
         let Some(word) = Lower::new(part(bytes, index + 1 + signs, word_end)) else { continue };
         let calls = matches!(at(bytes, word_end), b'(' | b'`');
-        let sink = matches!(word.as_slice(), b"alert" | b"prompt" | b"confirm" | b"eval" | b"fetch" | b"settimeout" | b"import" | b"function" | b"console" | b"print" | b"open");
+        let sink = matches!(
+            word.as_slice(),
+            b"alert"
+                | b"prompt"
+                | b"confirm"
+                | b"eval"
+                | b"fetch"
+                | b"settimeout"
+                | b"import"
+                | b"function"
+                | b"console"
+                | b"print"
+                | b"open"
+        );
         if signs > 0 && sink && calls {
             offer(best, "breakout", (index, word_end + 1), text.weigh(word_end + 12, 7, 3));
         }

@@ -310,11 +310,16 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
         return;
     };
     for found in automaton.find_overlapping_iter(text.bytes) {
-        let Some((_, family, rule, short, long, around)) = MARKS.get(found.pattern().as_usize()).copied() else {
+        let Some((_, family, rule, short, long, around)) = MARKS.get(found.pattern().as_usize()).copied()
+        else {
             continue;
         };
         let (start, end) = (found.start(), found.end());
-        let score = if matches!(rule, "system" | "eval") { text.weigh(end, short, long) } else { text.pick(short, long) };
+        let score = if matches!(rule, "system" | "eval") {
+            text.weigh(end, short, long)
+        } else {
+            text.pick(short, long)
+        };
         // What is no better than what is known need not be looked at.
         if !best.wants(family, score) || !stands(text.bytes, (start, end), around) {
             continue;
@@ -336,13 +341,28 @@ fn stands(bytes: &[u8], (start, end): (usize, usize), around: Around) -> bool {
             }
         }
         Around::With => {
-            stands(bytes, (start, end), Around::Called) && at(bytes, skip_space(bytes, skip_space(bytes, end) + 1)) != b')'
+            stands(bytes, (start, end), Around::Called)
+                && at(bytes, skip_space(bytes, skip_space(bytes, end) + 1)) != b')'
         }
         Around::Start => start == 0,
         Around::Begins => start == 0 || matches!(before, b'"' | b'\'' | b'=' | b',' | b'(') && start < 16,
         Around::File => {
-            let ends = matches!(at(bytes, end), 0 | b'?' | b'#' | b'%' | b'\'' | b'"' | b'/' | b'\\' | b'.' | b'&' | b';' | b')' | b'|' | b'`')
-                || matches!(before, b'/' | b'\\') && !from(bytes, end).contains(&b' ');
+            let ends = matches!(
+                at(bytes, end),
+                0 | b'?'
+                    | b'#'
+                    | b'%'
+                    | b'\''
+                    | b'"'
+                    | b'/'
+                    | b'\\'
+                    | b'.'
+                    | b'&'
+                    | b';'
+                    | b')'
+                    | b'|'
+                    | b'`'
+            ) || matches!(before, b'/' | b'\\') && !from(bytes, end).contains(&b' ');
             let words = bytes.iter().filter(|byte| byte.is_ascii_whitespace()).count();
             ends && words <= 4 || bytes.len() <= end + 8 && words == 0
         }

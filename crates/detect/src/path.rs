@@ -1,6 +1,6 @@
 //! Paths that climb, and spellings of paths that only hide where they lead.
 
-use crate::bytes::{at, before, from, CONTROL, SLASH, BACKSLASH};
+use crate::bytes::{BACKSLASH, CONTROL, SLASH, at, before, from};
 use crate::finding::{Best, Coding, Family, Hit};
 use crate::text::{Place, Text};
 
@@ -58,7 +58,9 @@ fn climbs(text: &Text<'_>, best: &mut Best) {
         count += if dots > 3 { 2 } else { 1 };
         last = end + slashes;
         index = last;
-        let leads = first == 0 || is_slash(before(bytes, first)) && first <= 8 || matches!(before(bytes, first), b'=' | b':');
+        let leads = first == 0
+            || is_slash(before(bytes, first)) && first <= 8
+            || matches!(before(bytes, first), b'=' | b':');
         let only = !bytes.iter().any(|byte| byte.is_ascii_whitespace());
         let score = match (count, leads) {
             (1, true) if only && bytes.len() - last >= 3 && dots > 3 => 6,
@@ -84,7 +86,9 @@ fn odd_spellings(text: &Text<'_>, best: &mut Best) {
     if text.long && bytes.len() > 1024 || text.place == Place::Header {
         return;
     }
-    for spelled in [&b"0x2e0x2e"[..], b"0x2f", b"0x5c", b"%c0%ae", b"%c0%af", b"..%u", b"%2e%2e", b"%252e", b"..\\u"] {
+    for spelled in
+        [&b"0x2e0x2e"[..], b"0x2f", b"0x5c", b"%c0%ae", b"%c0%af", b"..%u", b"%2e%2e", b"%252e", b"..\\u"]
+    {
         let Some(start) = find_any_case(bytes, spelled) else { continue };
         let dots = bytes.windows(2).any(|pair| pair == b"..") || spelled.len() > 4;
         offer(best, "spelled-dots", (start, start + spelled.len()), if dots { text.pick(6, 2) } else { 2 });
@@ -105,7 +109,11 @@ fn odd_spellings(text: &Text<'_>, best: &mut Best) {
         offer(best, "stays", (0, bytes.len()), 5);
     }
     let slashes = from(bytes, 0).iter().take_while(|byte| is_slash(**byte)).count();
-    if slashes >= 4 && !words && slashes < bytes.len() && !bytes.get(slashes..).unwrap_or_default().contains(&b'/') {
+    if slashes >= 4
+        && !words
+        && slashes < bytes.len()
+        && !bytes.get(slashes..).unwrap_or_default().contains(&b'/')
+    {
         offer(best, "slashes", (0, slashes), 5);
     }
     let leading_dots = from(bytes, 0).iter().take_while(|byte| **byte == b'.').count();
@@ -150,7 +158,8 @@ fn padded(text: &Text<'_>, best: &mut Best) {
     let slash = usize::from(at(bytes, 0) == b'/');
     let body = from(bytes, slash);
     let first = at(body, 0);
-    if slash == 1 && body.len() >= 64 && first.is_ascii_alphabetic() && body.iter().all(|byte| *byte == first) {
+    if slash == 1 && body.len() >= 64 && first.is_ascii_alphabetic() && body.iter().all(|byte| *byte == first)
+    {
         offer(best, "padding", (0, bytes.len()), 5);
     }
 }

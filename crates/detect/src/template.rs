@@ -1,6 +1,6 @@
 //! Templates and expression languages: what stands between their brackets, and whether it computes or reaches for something.
 
-use crate::bytes::{at, contains, from, part, BRACKET};
+use crate::bytes::{BRACKET, at, contains, from, part};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
@@ -59,21 +59,51 @@ fn judge(open: &[u8], inside: &[u8], closed: bool) -> Option<(&'static str, u8, 
         return Some(("arithmetic", 7, 3));
     }
     const REACHES: [&[u8]; 26] = [
-        b"constructor", b"__", b"getclass", b".class", b"forname", b"runtime", b"exec", b"system(", b"eval(", b"popen", b"import ",
-        b"require(", b"#context", b"#request", b"@java", b"t(", b"new ", b"process.", b"config.", b"self.", b"request.", b"settings.",
-        b"file.", b"dir.", b"|filter", b"cycler",
+        b"constructor",
+        b"__",
+        b"getclass",
+        b".class",
+        b"forname",
+        b"runtime",
+        b"exec",
+        b"system(",
+        b"eval(",
+        b"popen",
+        b"import ",
+        b"require(",
+        b"#context",
+        b"#request",
+        b"@java",
+        b"t(",
+        b"new ",
+        b"process.",
+        b"config.",
+        b"self.",
+        b"request.",
+        b"settings.",
+        b"file.",
+        b"dir.",
+        b"|filter",
+        b"cycler",
     ];
-    let reaches = REACHES.iter().any(|known| contains(inside, known) && (known != b"t(" || starts_expression(inside)));
+    let reaches =
+        REACHES.iter().any(|known| contains(inside, known) && (known != b"t(" || starts_expression(inside)));
     if reaches {
         let strong = inside.contains(&b'(') || inside.contains(&b'.') || inside.contains(&b'[');
-        return Some(("expression", if strong { 7 } else { 4 }, if strong && open != b"${" && open != b"<%" { 3 } else { 2 }));
+        return Some((
+            "expression",
+            if strong { 7 } else { 4 },
+            if strong && open != b"${" && open != b"<%" { 3 } else { 2 },
+        ));
     }
     let calls = inside.contains(&b'(') && inside.contains(&b')');
     match open {
         b"{%" => Some(("block", if calls || inside.contains(&b'=') { 5 } else { 4 }, 1)),
         b"<%" => Some(("block", 5, 1)),
         b"{{" | b"#{" | b"%{" | b"*{" | b"${" | b"@{" if calls => Some(("call", 5, 1)),
-        b"{{" if matches!(inside.trim_ascii(), b"config" | b"self" | b"request" | b"settings" | b"this") => Some(("object", 5, 1)),
+        b"{{" if matches!(inside.trim_ascii(), b"config" | b"self" | b"request" | b"settings" | b"this") => {
+            Some(("object", 5, 1))
+        }
         _ => None,
     }
 }
@@ -87,9 +117,17 @@ fn arithmetic(inside: &[u8]) -> bool {
     let inner = inside.trim_ascii().trim_ascii_start();
     let inner = inner.strip_prefix(b"=").unwrap_or(inner).trim_ascii();
     let operators = inner.iter().filter(|byte| matches!(byte, b'*' | b'+' | b'-' | b'/' | b'^')).count();
-    let rest = inner.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_whitespace() || matches!(byte, b'*' | b'+' | b'-' | b'/' | b'^' | b'\'' | b'"' | b'(' | b')' | b'.'));
+    let rest = inner.iter().all(|byte| {
+        byte.is_ascii_digit()
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b'*' | b'+' | b'-' | b'/' | b'^' | b'\'' | b'"' | b'(' | b')' | b'.')
+    });
     let digits = at(inner, 0).is_ascii_digit() || matches!(at(inner, 0), b'\'' | b'"' | b'(');
-    operators >= 1 && rest && digits && inner.len() >= 3 && inner.last().is_some_and(|last| !matches!(last, b'-' | b'+'))
+    operators >= 1
+        && rest
+        && digits
+        && inner.len() >= 3
+        && inner.last().is_some_and(|last| !matches!(last, b'-' | b'+'))
 }
 
 /// `#set($x=…)`, `$x.getClass`, `<#assign`.
@@ -98,7 +136,13 @@ fn velocity(text: &Text<'_>, best: &mut Best) {
         let Some(first) = memchr::memmem::find(text.bytes, word) else { continue };
         let assigns = from(text.bytes, first).iter().take(64).any(|byte| matches!(byte, b'$' | b'='));
         if assigns {
-            best.offer(Hit { family: Family::Template, rule: "directive", start: first, end: first + word.len(), score: text.pick(6, 2) });
+            best.offer(Hit {
+                family: Family::Template,
+                rule: "directive",
+                start: first,
+                end: first + word.len(),
+                score: text.pick(6, 2),
+            });
         }
     }
 }

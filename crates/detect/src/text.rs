@@ -87,6 +87,7 @@ fn is_json(bytes: &[u8]) -> bool {
     let inner = bytes.trim_ascii();
     let braces = matches!((inner.first(), inner.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
     let second = bytes::at(inner, bytes::skip_space(inner, 1));
-    braces && matches!(second, b'"' | b'{' | b'[' | b'}' | b']' | b'0'..=b'9' | b't' | b'f' | b'n' | b'-')
+    braces
+        && matches!(second, b'"' | b'{' | b'[' | b'}' | b']' | b'0'..=b'9' | b't' | b'f' | b'n' | b'-')
         && inner.contains(&b'"')
 }

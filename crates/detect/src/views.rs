@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{self, at, from, part, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE};
-use crate::{code, decode};
+use crate::bytes::{
+    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE, at, from, part,
+};
+use crate::detect_text;
 use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
 use crate::text::{Place, Text};
-use crate::detect_text;
+use crate::{code, decode};
 
 /// Rounds in which encodings are undone.
 const ROUNDS: u8 = 3;
@@ -175,7 +177,11 @@ impl Looker {
         for pair in query.split(|byte| *byte == b'&') {
             let Some(sign) = pair.iter().position(|byte| *byte == b'=') else { continue };
             let (name, value) = (part(pair, 0, sign), from(pair, sign + 1));
-            if name.is_empty() || !name.iter().all(|byte| bytes::is_word(*byte) || matches!(byte, b'[' | b']' | b'$' | b'.' | b'-')) {
+            if name.is_empty()
+                || !name
+                    .iter()
+                    .all(|byte| bytes::is_word(*byte) || matches!(byte, b'[' | b']' | b'$' | b'.' | b'-'))
+            {
                 continue;
             }
             self.view(name, Place::Name, view, depth);
@@ -197,7 +203,8 @@ fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
     if mask & !(PLAIN | HIGH | COLON) != 0 || value.contains(&b'+') {
         return false;
     }
-    let dots = memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
+    let dots =
+        memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
     !dots && !value.starts_with(b"__") && !code::is_member(value)
 }
 

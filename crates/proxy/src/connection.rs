@@ -161,22 +161,24 @@ impl Drop for Entered {
 /// One of [`bounds::CONNECTIONS`], and one of [`bounds::ADDRESS_CONNECTIONS`] of an address.
 struct Place {
     core: Rc<Core>,
-    address: IpAddr,
+    /// None on a unix socket.
+    address: Option<IpAddr>,
 }
 
 impl Place {
     /// `None` when the address has as many as it may.
-    fn take(core: &Rc<Core>, address: IpAddr) -> Option<Self> {
-        let address = network(address);
-        let mut addresses = core.addresses.borrow_mut();
-        let open = addresses.entry(address).or_insert(0);
-        if *open >= bounds::ADDRESS_CONNECTIONS {
-            core.recorder.bound(Bound::AddressConnections);
-            return None;
+    fn take(core: &Rc<Core>, address: Option<IpAddr>) -> Option<Self> {
+        let address = address.map(network);
+        if let Some(address) = address {
+            let mut addresses = core.addresses.borrow_mut();
+            let open = addresses.entry(address).or_insert(0);
+            if *open >= bounds::ADDRESS_CONNECTIONS {
+                core.recorder.bound(Bound::AddressConnections);
+                return None;
+            }
+            *open += 1;
         }
-        *open += 1;
         core.sockets.set(core.sockets.get() + 1);
-        drop(addresses);
         Some(Self { core: Rc::clone(core), address })
     }
 }
@@ -184,11 +186,12 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.core.sockets.set(self.core.sockets.get().saturating_sub(1));
+        let Some(address) = self.address else { return };
         let mut addresses = self.core.addresses.borrow_mut();
-        if let Some(open) = addresses.get_mut(&self.address) {
+        if let Some(open) = addresses.get_mut(&address) {
             *open = open.saturating_sub(1);
             if *open == 0 {
-                addresses.remove(&self.address);
+                addresses.remove(&address);
             }
         }
     }
@@ -204,14 +207,16 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// Serves a socket that was accepted on a listener.
 pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, address: SocketAddr) {
-    let Some(_place) = Place::take(&core, address.ip()) else { return };
+    let proxied = proxied::is_expected(&core, listener, address);
+    // A proxy is trusted to share out what it has.
+    let Some(_place) = Place::take(&core, (!proxied).then(|| address.ip())) else { return };
     if socket.set_nodelay(true).is_err() {
         return;
     }
     let mut peer = Peer::new(address, listener);
     let mut first = BytesMut::new();
     let mut facts = PeerFacts::default();
-    if proxied::is_expected(&core, listener, address) {
+    if proxied {
         let Ok(source) = Box::pin(proxied::source(&core, &mut socket, &mut first)).await else { return };
         facts.proxy = Some(address);
         peer.address = source.unwrap_or(address);
@@ -242,7 +247,7 @@ pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, 
 
 /// Serves a connection to a unix socket, which speaks clear text.
 pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream) {
-    let _place = Place::take(&core);
+    let Some(_place) = Place::take(&core, None) else { return };
     let mut peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), listener);
     let process = socket.peer_cred().ok().map(|credentials| PeerProcess {
         uid: credentials.uid(),

@@ -42,8 +42,8 @@ pub use resolve::{Resolved, resolve};
 pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
-    Balance, Bind, Cidr, Duration, FileMode, FileOrUrl, FileRef, ListenAddress, Mode, ParseError, Percent, Pin,
-    Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
+    Balance, Bind, Cidr, Duration, FileMode, FileOrUrl, FileRef, ListenAddress, Mode, ParseError, Percent,
+    Pin, Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

@@ -69,7 +69,10 @@ pub fn access_log() -> Vec<Sample> {
         let label = parts.get(1)?.chars().take(60).collect();
         Some(Sample { source: "access log", class: "harmless", label, split: split(line.as_bytes()), values })
     };
-    text.lines().filter_map(sample).filter(|sample| !sample.values.is_empty() || sample.source.is_empty()).collect()
+    text.lines()
+        .filter_map(sample)
+        .filter(|sample| !sample.values.is_empty() || sample.source.is_empty())
+        .collect()
 }
 
 /// One header field, as the control reads it.

@@ -1,1 +1,3 @@
-pub fn page() -> String { String::new() }
+pub fn page() -> String {
+    String::new()
+}

@@ -139,10 +139,11 @@ where
     io.write_all(request.as_bytes()).await.ok()?;
     io.flush().await.ok()?;
     let mut inbox = BytesMut::with_capacity(1024);
+    let mut spans = answer::Spans::new();
     loop {
-        while let Some(found) = answer::length(&inbox).ok()? {
-            let head = inbox.split_to(found.0).freeze();
-            let head = answer::read(&head, &found, &Method::GET).ok()?;
+        while let Some(found) = answer::find(&inbox, &mut spans).ok()? {
+            let head = inbox.split_to(found.length).freeze();
+            let head = answer::read(&head, found, &spans, &Method::GET).ok()?;
             if !head.status.is_informational() {
                 return Some(head.status);
             }
