@@ -1,6 +1,6 @@
 //! Code of scripting languages that no name gives away: calls through variables, casts and strings, as PHP allows them.
 
-use crate::bytes::{at, from, is_word, part, skip_space, skip_word, starts, BRACKET};
+use crate::bytes::{BRACKET, at, from, is_word, part, skip_space, skip_word, starts};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
@@ -14,7 +14,8 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
         return;
     }
     let bytes = text.bytes;
-    let mut offer = |rule, start: usize, end: usize| best.offer(Hit { family: Family::Code, rule, start, end, score: 5 });
+    let mut offer =
+        |rule, start: usize, end: usize| best.offer(Hit { family: Family::Code, rule, start, end, score: 5 });
     for dollar in memchr::memchr_iter(b'$', bytes).take(PLACES) {
         if let Some(end) = called(bytes, dollar) {
             offer("variable-call", dollar, end);
@@ -23,18 +24,16 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     for close in memchr::memchr_iter(b')', bytes).take(PLACES) {
         let open = skip_space(bytes, close + 1);
         let argument = at(bytes, open + 1);
-        if at(bytes, open) == b'(' && matches!(argument, b'\'' | b'"' | b'$') && matches!(at(bytes, 0), b'(' | b'$' | b'\'' | b'd') {
+        if at(bytes, open) == b'('
+            && matches!(argument, b'\'' | b'"' | b'$')
+            && matches!(at(bytes, 0), b'(' | b'$' | b'\'' | b'd')
+        {
             offer("call-of-value", close, open + 1);
         }
     }
     let trimmed = bytes.trim_ascii_start();
     if starts(trimmed, b"while(") && bytes.contains(&b';') {
         offer("endless-loop", 0, 6);
-    }
-    for tag in [&b"[php]"[..], b"{php}", b"[/php]", b"[\\php]", b"{/php}"] {
-        if let Some(start) = bytes.windows(tag.len()).position(|window| window.eq_ignore_ascii_case(tag)) {
-            offer("php-tag", start, start + tag.len());
-        }
     }
 }
 
@@ -65,5 +64,6 @@ fn called(bytes: &[u8], dollar: usize) -> Option<usize> {
 
 /// Whether a value is an identifier with dots: `document.cookie`, and no name or number.
 pub(crate) fn is_member(value: &[u8]) -> bool {
-    (starts(value, b"document.") || starts(value, b"window.")) && value.iter().all(|byte| is_word(*byte) || *byte == b'.')
+    (starts(value, b"document.") || starts(value, b"window."))
+        && value.iter().all(|byte| is_word(*byte) || *byte == b'.')
 }

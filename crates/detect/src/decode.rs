@@ -33,7 +33,9 @@ pub(crate) fn entities(bytes: &[u8]) -> Option<Vec<u8>> {
             let hexadecimal = matches!(at(rest, 2), b'x' | b'X');
             let start = if hexadecimal { 3 } else { 2 };
             let digits = from(rest, start).iter().take(8);
-            let digits = digits.take_while(|byte| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() }).count();
+            let digits = digits
+                .take_while(|byte| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() })
+                .count();
             let text = std::str::from_utf8(rest.get(start..start + digits)?).ok()?;
             let code = u32::from_str_radix(text, if hexadecimal { 16 } else { 10 }).ok()?;
             let end = start + digits;
@@ -109,7 +111,9 @@ pub(crate) fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
         [0xff, 0xfe, ..] => (true, 2),
         [0xfe, 0xff, ..] => (false, 2),
         _ => {
-            let zeros = |offset: usize| bytes.iter().skip(offset).step_by(2).take(32).filter(|byte| **byte == 0).count();
+            let zeros = |offset: usize| {
+                bytes.iter().skip(offset).step_by(2).take(32).filter(|byte| **byte == 0).count()
+            };
             let most = (bytes.len() / 2).min(32) * 3 / 4;
             let (even, odd) = (zeros(0), zeros(1));
             if odd >= most.max(2) && even == 0 {
@@ -126,7 +130,8 @@ pub(crate) fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
         [first, second] => Some(u16::from_be_bytes([*first, *second])),
         _ => None,
     });
-    let text: String = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    let text: String =
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     Some(text.into_bytes())
 }
 
@@ -149,7 +154,9 @@ pub(crate) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let sample = undo_base64(body.get(..body.len().min(SAMPLE))?)?;
     let text = sample.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')).count();
-    let object = sample.starts_with(b"\xac\xed\x00\x05") || at(&sample, 0) == 0x80 && matches!(at(&sample, 1), 2..=5) || sample.starts_with(b"\x00\x01\x00\x00\x00\xff");
+    let object = sample.starts_with(b"\xac\xed\x00\x05")
+        || at(&sample, 0) == 0x80 && matches!(at(&sample, 1), 2..=5)
+        || sample.starts_with(b"\x00\x01\x00\x00\x00\xff");
     let wide = utf16(&sample).is_some();
     if text * 20 < sample.len() * 19 && !object && !wide {
         return None;

@@ -3,14 +3,14 @@
 //! Follows how browsers read (HTML Living Standard, 13.2.5): tag names end at white space, `/` and `>`, attributes need no quotes,
 //! white space and control characters within a scheme are dropped.
 
-use crate::bytes::{at, before, from, is_word, part, skip_space, skip_word, starts, Lower, ANGLE, BRACKET, COLON, MARK, QUOTE};
+use crate::bytes::{
+    ANGLE, BRACKET, COLON, Lower, MARK, QUOTE, at, before, from, is_word, part, skip_space, skip_word, starts,
+};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
 /// Bytes of a tag that are read for its attributes.
 const TAG: usize = 512;
-/// Tags of a value that are read.
-const TAGS: usize = 64;
 
 pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if text.has(ANGLE) {
@@ -44,15 +44,17 @@ fn tag_score(name: &[u8]) -> (u8, u8) {
         b"svg" | b"math" | b"animate" | b"foreignobject" | b"xss" | b"marquee" => (5, 2),
         b"link" | b"style" | b"form" => (5, 2),
         b"xml" | b"comment" | b"event-source" | b"noscript" | b"template" | b"portal" => (5, 2),
-        b"img" | b"image" | b"video" | b"audio" | b"source" | b"input" | b"button" | b"body" | b"textarea"
-        | b"select" | b"keygen" | b"details" | b"html" => (3, 0),
+        b"img" | b"image" | b"video" | b"audio" | b"source" | b"input" | b"button" | b"body"
+        | b"textarea" | b"select" | b"keygen" | b"details" | b"html" => (3, 0),
         _ => (0, 0),
     }
 }
 
 fn tags(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for start in memchr::memchr_iter(b'<', bytes).take(TAGS) {
+    // What attributes of an earlier tag were looked for in is not read again: time stays linear.
+    let mut read = 0;
+    for start in memchr::memchr_iter(b'<', bytes) {
         let mut name_at = start + 1;
         let closes = at(bytes, name_at) == b'/';
         name_at += usize::from(closes);
@@ -62,11 +64,14 @@ fn tags(text: &Text<'_>, best: &mut Best) {
             markup(text, start, best);
             continue;
         }
-        let name_end = name_at + from(bytes, name_at).iter().take_while(|byte| is_word(**byte) || **byte == b'-').count();
+        let name_end = name_at
+            + from(bytes, name_at).iter().take_while(|byte| is_word(**byte) || **byte == b'-').count();
         let name = Lower::new(part(bytes, name_at, name_end));
         let (short, long) = name.as_ref().map_or((0, 0), |name| tag_score(name.as_slice()));
         let follows = at(bytes, name_end);
-        if !matches!(follows, 0 | b'>' | b'/' | b':' | b'+' | b'"' | b'\'' | b'<') && !follows.is_ascii_whitespace() {
+        if !matches!(follows, 0 | b'>' | b'/' | b':' | b'+' | b'"' | b'\'' | b'<')
+            && !follows.is_ascii_whitespace()
+        {
             continue;
         }
         let (short, long) = match (closes, short) {
@@ -77,10 +82,8 @@ fn tags(text: &Text<'_>, best: &mut Best) {
         let escaped = u8::from(text.escaped_markup());
         let score = text.weigh(name_end, short, long).saturating_sub(escaped);
         offer(best, "tag", (start, name_end), score);
-        let end = part(bytes, name_end, name_end + TAG);
-        if memchr::memmem::find(end, b"=").is_some() {
-            in_tag(text, (start, name_end), best);
-        }
+        in_tag(text, start, (name_end.max(read), name_end + TAG), best);
+        read = read.max(name_end + TAG);
     }
 }
 
@@ -103,11 +106,9 @@ fn markup(text: &Text<'_>, start: usize, best: &mut Best) {
 }
 
 /// Attributes that run something.
-fn in_tag(text: &Text<'_>, (start, from_index): (usize, usize), best: &mut Best) {
+fn in_tag(text: &Text<'_>, start: usize, (from_index, end): (usize, usize), best: &mut Best) {
     let bytes = text.bytes;
-    let end = (from_index + TAG).min(bytes.len());
-    let inside = part(bytes, from_index, end);
-    for equals in memchr::memchr_iter(b'=', inside).take(16) {
+    for equals in memchr::memchr_iter(b'=', part(bytes, from_index, end)) {
         let equals = from_index + equals;
         let name_end = back_over_space(bytes, equals);
         let name_start = back_over_name(bytes, name_end);
@@ -117,14 +118,44 @@ fn in_tag(text: &Text<'_>, (start, from_index): (usize, usize), best: &mut Best)
             offer(best, "handler", (start, equals + 1), text.pick(9, 4));
         }
         let value = value_of(bytes, equals + 1);
-        let loads = matches!(name, b"src" | b"href" | b"action" | b"formaction" | b"data" | b"background" | b"dynsrc" | b"lowsrc" | b"xlink:href" | b"poster" | b"content" | b"to" | b"from" | b"values" | b"url" | b"code" | b"classid");
+        let loads = matches!(
+            name,
+            b"src"
+                | b"href"
+                | b"action"
+                | b"formaction"
+                | b"data"
+                | b"background"
+                | b"dynsrc"
+                | b"lowsrc"
+                | b"xlink:href"
+                | b"poster"
+                | b"content"
+                | b"to"
+                | b"from"
+                | b"values"
+                | b"url"
+                | b"code"
+                | b"classid"
+        );
         if loads && is_program(part(bytes, value, value + 64)) {
             offer(best, "program-url", (start, value + 10), text.pick(9, 6));
         }
-        if name == b"style" && runs_style(part(bytes, value, value + 256)) {
+        if name == b"style" && runs_style(part(bytes, value, value + 160)) {
             offer(best, "style", (start, value), text.pick(8, 5));
         }
-        if matches!(name, b"datasrc" | b"datafld" | b"dataformatas" | b"implementation" | b"srcdoc" | b"http-equiv" | b"autofocus" | b"attributename" | b"xsi:schemalocation") {
+        if matches!(
+            name,
+            b"datasrc"
+                | b"datafld"
+                | b"dataformatas"
+                | b"implementation"
+                | b"srcdoc"
+                | b"http-equiv"
+                | b"autofocus"
+                | b"attributename"
+                | b"xsi:schemalocation"
+        ) {
             offer(best, "attribute", (start, equals), text.pick(6, 2));
         }
         if name == b"href" && starts(part(bytes, start, start + 6), b"<base ") {
@@ -154,7 +185,9 @@ fn value_of(bytes: &[u8], index: usize) -> usize {
 
 /// Whether a URL is a program: `javascript:` with what browsers drop inside.
 fn is_program(value: &[u8]) -> bool {
-    let kept = value.iter().filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
+    let kept = value
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
     let mut scheme = [0u8; 12];
     let mut length = 0;
     for (slot, byte) in scheme.iter_mut().zip(kept) {
@@ -162,20 +195,37 @@ fn is_program(value: &[u8]) -> bool {
         length += 1;
     }
     let scheme = scheme.get(..length).unwrap_or_default();
-    [&b"javascript:"[..], b"vbscript:", b"livescript:", b"mocha:", b"data:text/ht", b"data:image/s", b"data:applica", b"javas<!--"]
-        .iter()
-        .any(|known| scheme.starts_with(known))
+    [
+        &b"javascript:"[..],
+        b"vbscript:",
+        b"livescript:",
+        b"mocha:",
+        b"data:text/ht",
+        b"data:image/s",
+        b"data:applica",
+        b"javas<!--",
+    ]
+    .iter()
+    .any(|known| scheme.starts_with(known))
 }
 
 fn runs_style(value: &[u8]) -> bool {
-    let calls: [&[u8]; 6] = [b"expression", b"javascript:", b"behavior", b"behaviour", b"binding", b"expr/*"];
-    calls.iter().any(|known| crate::bytes::contains(value, known))
+    value.iter().enumerate().any(|(at, byte)| {
+        let rest = from(value, at);
+        match byte.to_ascii_lowercase() {
+            b'e' => starts(rest, b"expression") || starts(rest, b"expr/*"),
+            b'j' => starts(rest, b"javascript:"),
+            b'b' => starts(rest, b"behavior") || starts(rest, b"behaviour") || starts(rest, b"binding"),
+            _ => false,
+        }
+    })
 }
 
 /// Handlers outside of any tag: `" onfocus=alert(1)`.
 fn attributes(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for equals in memchr::memchr_iter(b'=', bytes).take(TAGS) {
+    let quote = memchr::memchr2(b'"', b'\'', bytes).unwrap_or(bytes.len());
+    for equals in memchr::memchr_iter(b'=', bytes) {
         let name_end = back_over_space(bytes, equals);
         let name_start = back_over_name(bytes, name_end);
         let Some(name) = Lower::new(part(bytes, name_start, name_end)) else { continue };
@@ -190,10 +240,14 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
                 offer(best, "program-url", (name_start, value), text.pick(8, 5));
             }
         }
-        if !is_handler(name) || !(name_start == 0 || sign.is_ascii_whitespace() || matches!(sign, b'"' | b'\'' | b'`' | b'/' | b';' | b'>' | 0)) {
+        if !is_handler(name)
+            || !(name_start == 0
+                || sign.is_ascii_whitespace()
+                || matches!(sign, b'"' | b'\'' | b'`' | b'/' | b';' | b'>' | 0))
+        {
             continue;
         }
-        let quoted = memchr::memchr2(b'"', b'\'', part(bytes, 0, name_start)).is_some();
+        let quoted = quote < name_start;
         let value = part(bytes, equals + 1, equals + 80);
         let calls = value.iter().any(|byte| matches!(byte, b'(' | b'`' | b'.' | b'&' | b'\\'));
         let score = match (quoted, calls) {
@@ -209,31 +263,68 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
 /// Names of events that browsers know begin like this.
 fn is_handler(name: &[u8]) -> bool {
     const KNOWN: [&[u8]; 34] = [
-        b"load", b"error", b"click", b"dblclick", b"mouse", b"key", b"focus", b"blur", b"change", b"submit", b"reset",
-        b"select", b"toggle", b"pointer", b"touch", b"animation", b"transition", b"drag", b"drop", b"copy", b"cut", b"paste",
-        b"scroll", b"resize", b"wheel", b"begin", b"end", b"start", b"finish", b"bounce", b"unload", b"hashchange", b"play", b"before",
+        b"load",
+        b"error",
+        b"click",
+        b"dblclick",
+        b"mouse",
+        b"key",
+        b"focus",
+        b"blur",
+        b"change",
+        b"submit",
+        b"reset",
+        b"select",
+        b"toggle",
+        b"pointer",
+        b"touch",
+        b"animation",
+        b"transition",
+        b"drag",
+        b"drop",
+        b"copy",
+        b"cut",
+        b"paste",
+        b"scroll",
+        b"resize",
+        b"wheel",
+        b"begin",
+        b"end",
+        b"start",
+        b"finish",
+        b"bounce",
+        b"unload",
+        b"hashchange",
+        b"play",
+        b"before",
     ];
-    name.len() >= 5 && name.strip_prefix(b"on").is_some_and(|event| KNOWN.iter().any(|known| event.starts_with(known)))
+    name.len() >= 5
+        && name.strip_prefix(b"on").is_some_and(|event| KNOWN.iter().any(|known| event.starts_with(known)))
 }
 
 /// `javascript:` at the beginning of a value, or of what a sign or quote begins.
 fn schemes(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for colon in memchr::memchr_iter(b':', bytes).take(TAGS) {
+    for colon in memchr::memchr_iter(b':', bytes) {
         // The last letters decide whether it is worth looking: `…script:`.
         let mut taken = 0;
         let letters = part(bytes, 0, colon).iter().rev().take(64).inspect(|_| taken += 1);
-        let mut kept = letters.filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
-        let matches = b"tpircsavaj".iter().all(|wanted| kept.next().is_some_and(|byte| byte.eq_ignore_ascii_case(wanted)));
+        let mut kept =
+            letters.filter(|byte| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && **byte != b'\\');
+        let matches = b"tpircsavaj"
+            .iter()
+            .all(|wanted| kept.next().is_some_and(|byte| byte.eq_ignore_ascii_case(wanted)));
         if !matches {
             continue;
         }
         let start = colon - taken;
         let sign = before(bytes, start);
         let next = at(bytes, colon + 1);
-        let begins = start == 0 || matches!(sign, b'"' | b'\'' | b'=' | b'(' | b' ' | b'<' | b',' | b';' | b'/' | b'\n' | b'>');
+        let begins = start == 0
+            || matches!(sign, b'"' | b'\'' | b'=' | b'(' | b' ' | b'<' | b',' | b';' | b'/' | b'\n' | b'>');
         let glued = colon - start == 10;
-        let runs = from(bytes, colon).iter().take(200).any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'/' | b'%'));
+        let runs =
+            from(bytes, colon).iter().take(200).any(|byte| matches!(byte, b'(' | b'`' | b'=' | b'/' | b'%'));
         if begins && runs && (next != b' ' || !glued) {
             offer(best, "program-url", (start, colon + 1), text.pick(8, 4));
         } else if begins && start == 0 && next != b' ' {
@@ -247,7 +338,10 @@ fn riddles(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     let (mut start, mut length, mut pluses, mut brackets) = (0, 0, 0, 0);
     for (index, byte) in bytes.iter().enumerate() {
-        if matches!(byte, b'[' | b']' | b'(' | b')' | b'{' | b'}' | b'!' | b'+' | b'$' | b'_' | b'~' | b'=' | b' ') {
+        if matches!(
+            byte,
+            b'[' | b']' | b'(' | b')' | b'{' | b'}' | b'!' | b'+' | b'$' | b'_' | b'~' | b'=' | b' '
+        ) {
             if length == 0 {
                 (start, pluses, brackets) = (index, 0, 0);
             }
@@ -267,16 +361,46 @@ fn riddles(text: &Text<'_>, best: &mut Best) {
 /// `";alert(1)//`, `'-prompt(1)-'`: a call that follows a quote and a sign.
 fn breakout(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')).take(TAGS) {
-        let signs = from(bytes, index + 1)
-            .iter()
-            .take(8)
-            .take_while(|byte| matches!(byte, b';' | b')' | b'}' | b']' | b'-' | b'+' | b'*' | b'/' | b'^' | b'|' | b'&' | b'<' | b'>' | b'=' | b' ' | b',' | b'('));
+    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')) {
+        let signs = from(bytes, index + 1).iter().take(8).take_while(|byte| {
+            matches!(
+                byte,
+                b';' | b')'
+                    | b'}'
+                    | b']'
+                    | b'-'
+                    | b'+'
+                    | b'*'
+                    | b'/'
+                    | b'^'
+                    | b'|'
+                    | b'&'
+                    | b'<'
+                    | b'>'
+                    | b'='
+                    | b' '
+                    | b','
+                    | b'('
+            )
+        });
         let signs = signs.count();
         let word_end = skip_word(bytes, index + 1 + signs);
         let Some(word) = Lower::new(part(bytes, index + 1 + signs, word_end)) else { continue };
         let calls = matches!(at(bytes, word_end), b'(' | b'`');
-        let sink = matches!(word.as_slice(), b"alert" | b"prompt" | b"confirm" | b"eval" | b"fetch" | b"settimeout" | b"import" | b"function" | b"console" | b"print" | b"open");
+        let sink = matches!(
+            word.as_slice(),
+            b"alert"
+                | b"prompt"
+                | b"confirm"
+                | b"eval"
+                | b"fetch"
+                | b"settimeout"
+                | b"import"
+                | b"function"
+                | b"console"
+                | b"print"
+                | b"open"
+        );
         if signs > 0 && sink && calls {
             offer(best, "breakout", (index, word_end + 1), text.weigh(word_end + 12, 7, 3));
         }

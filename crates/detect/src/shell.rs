@@ -3,12 +3,16 @@
 //! Many commands are words of English (`find`, `more`, `who`), and separators are punctuation; so a command of that kind counts
 //! only with what makes it one: an option, a path, a redirection, or another separator right behind it.
 
-use crate::bytes::{at, before, from, is_word, part, skip_space, BRACKET, MARK, QUOTE, AMPERSAND, SLASH, SPACE};
+use crate::bytes::{
+    AMPERSAND, BRACKET, MARK, QUOTE, SLASH, SPACE, at, before, from, is_word, part, skip_space,
+};
 use crate::finding::{Best, Family, Hit};
 use crate::text::{Place, Text};
 
 /// Separators of a value that are looked at.
-const SEPARATORS: usize = 96;
+const SEPARATORS: usize = 1024;
+/// White space between a separator and its command that is skipped at most.
+const GAP: usize = 24;
 
 /// How much a command's name alone says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +26,34 @@ enum Command {
 
 fn command(name: &[u8]) -> Command {
     match name {
-        b"whoami" | b"uname" | b"wget" | b"curl" | b"ncat" | b"netcat" | b"bash" | b"zsh" | b"ksh" | b"csh" | b"nslookup"
-        | b"ifconfig" | b"ipconfig" | b"netstat" | b"powershell" | b"pwsh" | b"chmod" | b"chown" | b"printenv" | b"xargs" | b"awk"
-        | b"sed" | b"grep" | b"egrep" | b"telnet" | b"sshd" | b"scp" | b"tftp" | b"crontab" | b"sudo" | b"useradd" | b"adduser"
-        | b"certutil" | b"rundll32" | b"wmic" | b"mkfifo" | b"nohup" | b"busybox" | b"traceroute" | b"tasklist" | b"systeminfo"
-        | b"cmd" | b"perl" | b"php" | b"python" | b"python3" | b"python2" | b"ruby" | b"gcc" | b"lsof" | b"pwd" | b"rmdir" | b"passwd"
-        | b"tracert" | b"nmap" | b"regedit" | b"sqlite3" | b"mysql" | b"psql" | b"openssl" | b"socat" | b"lua" | b"nc" | b"ls" | b"ping"
-        | b"cat" | b"chroot" | b"dmesg" | b"ifdown" | b"iptables" | b"killall" | b"logname" | b"lsb_release" | b"lscpu" | b"mknod"
-        | b"rsync" | b"ssh" | b"strace" | b"tcpdump" | b"umask" | b"wc" | b"vim" | b"dir" | b"sh" | b"ps" | b"df" | b"du" | b"rm" | b"cp"
-        | b"mv" | b"ln" | b"dig" | b"sleep" | b"hostname" | b"getent" | b"base64" | b"xxd" | b"mkdir" | b"uptime" | b"md5sum" | b"mshta" | b"iwr" | b"iex" | b"iwmi" | b"gdb" | b"gawk" | b"mawk" | b"nawk" | b"irb" | b"ansible" | b"aptitude" | b"bsdtar" | b"tclsh" | b"expect" | b"ldconfig" | b"setenv" | b"fgrep" | b"wish" | b"jrunscript" | b"pip3" | b"pip" | b"npm" | b"npx" | b"gem" | b"kubectl" | b"perf" | b"c89" | b"c99" | b"rmt" | b"ausyscall" | b"bcdboot" | b"bitsadmin" | b"cscript" | b"wscript" | b"regsvr32" | b"msiexec" | b"schtasks" | b"taskkill" | b"whois" | b"ifup" | b"arping" | b"nmcli" | b"dpkg" | b"rpm" => Command::Sure,
-        b"id" | b"echo" | b"type" | b"find" | b"head" | b"tail" | b"more" | b"less" | b"sort" | b"cut" | b"tee" | b"who" | b"w" | b"kill"
-        | b"touch" | b"tar" | b"env" | b"set" | b"export" | b"printf" | b"exec" | b"eval" | b"source" | b"net" | b"ftp" | b"su" | b"at"
-        | b"date" | b"time" | b"test" | b"true" | b"false" | b"cd" | b"copy" | b"del" | b"move" | b"start" | b"reg" | b"node" | b"make"
-        | b"nice" | b"host" | b"last" | b"file" | b"strings" | b"split" | b"tac" | b"nl" | b"od" | b"rev" | b"unzip" | b"zip" | b"gzip"
-        | b"mail" | b"reboot" | b"shutdown" | b"halt" | b"mount" | b"ed" | b"ex" | b"vi" | b"man" | b"apt" | b"yum" | b"git" | b"docker"
-        | b"alias" | b"history" | b"jobs" | b"read" | b"wait" | b"ip" | b"route" | b"arp" | b"finger" | b"top" | b"free" | b"users" | b"groups"
-        | b"cal" | b"dd" | b"diff" | b"yes" | b"comm" | b"uniq" | b"locate" | b"which" | b"whereis" | b"service" | b"systemctl" => Command::Word,
+        b"whoami" | b"uname" | b"wget" | b"curl" | b"ncat" | b"netcat" | b"bash" | b"zsh" | b"ksh"
+        | b"csh" | b"nslookup" | b"ifconfig" | b"ipconfig" | b"netstat" | b"powershell" | b"pwsh"
+        | b"chmod" | b"chown" | b"printenv" | b"xargs" | b"awk" | b"sed" | b"grep" | b"egrep" | b"telnet"
+        | b"sshd" | b"scp" | b"tftp" | b"crontab" | b"sudo" | b"useradd" | b"adduser" | b"certutil"
+        | b"rundll32" | b"wmic" | b"mkfifo" | b"nohup" | b"busybox" | b"traceroute" | b"tasklist"
+        | b"systeminfo" | b"cmd" | b"perl" | b"php" | b"python" | b"python3" | b"python2" | b"ruby"
+        | b"gcc" | b"lsof" | b"pwd" | b"rmdir" | b"passwd" | b"tracert" | b"nmap" | b"regedit"
+        | b"sqlite3" | b"mysql" | b"psql" | b"openssl" | b"socat" | b"lua" | b"nc" | b"ls" | b"ping"
+        | b"cat" | b"chroot" | b"dmesg" | b"ifdown" | b"iptables" | b"killall" | b"logname"
+        | b"lsb_release" | b"lscpu" | b"mknod" | b"rsync" | b"ssh" | b"strace" | b"tcpdump" | b"umask"
+        | b"wc" | b"vim" | b"dir" | b"sh" | b"ps" | b"df" | b"du" | b"rm" | b"cp" | b"mv" | b"ln"
+        | b"dig" | b"sleep" | b"hostname" | b"getent" | b"base64" | b"xxd" | b"mkdir" | b"uptime"
+        | b"md5sum" | b"mshta" | b"iwr" | b"iex" | b"iwmi" | b"gdb" | b"gawk" | b"mawk" | b"nawk"
+        | b"irb" | b"ansible" | b"aptitude" | b"bsdtar" | b"tclsh" | b"expect" | b"ldconfig" | b"setenv"
+        | b"fgrep" | b"wish" | b"jrunscript" | b"pip3" | b"pip" | b"npm" | b"npx" | b"gem" | b"kubectl"
+        | b"perf" | b"c89" | b"c99" | b"rmt" | b"ausyscall" | b"bcdboot" | b"bitsadmin" | b"cscript"
+        | b"wscript" | b"regsvr32" | b"msiexec" | b"schtasks" | b"taskkill" | b"whois" | b"ifup"
+        | b"arping" | b"nmcli" | b"dpkg" | b"rpm" => Command::Sure,
+        b"id" | b"echo" | b"type" | b"find" | b"head" | b"tail" | b"more" | b"less" | b"sort" | b"cut"
+        | b"tee" | b"who" | b"w" | b"kill" | b"touch" | b"tar" | b"env" | b"set" | b"export" | b"printf"
+        | b"exec" | b"eval" | b"source" | b"net" | b"ftp" | b"su" | b"at" | b"date" | b"time" | b"test"
+        | b"true" | b"false" | b"cd" | b"copy" | b"del" | b"move" | b"start" | b"reg" | b"node" | b"make"
+        | b"nice" | b"host" | b"last" | b"file" | b"strings" | b"split" | b"tac" | b"nl" | b"od" | b"rev"
+        | b"unzip" | b"zip" | b"gzip" | b"mail" | b"reboot" | b"shutdown" | b"halt" | b"mount" | b"ed"
+        | b"ex" | b"vi" | b"man" | b"apt" | b"yum" | b"git" | b"docker" | b"alias" | b"history" | b"jobs"
+        | b"read" | b"wait" | b"ip" | b"route" | b"arp" | b"finger" | b"top" | b"free" | b"users"
+        | b"groups" | b"cal" | b"dd" | b"diff" | b"yes" | b"comm" | b"uniq" | b"locate" | b"which"
+        | b"whereis" | b"service" | b"systemctl" => Command::Word,
         _ => Command::None,
     }
 }
@@ -101,7 +117,10 @@ fn written(bytes: &[u8], start: usize) -> Written {
     let name = name.get(..length).unwrap_or_default();
     let name = name.strip_suffix(b".exe").unwrap_or(name);
     let name = name.strip_suffix(b".com").unwrap_or(name);
-    let system = path && [&b"/bin/"[..], b"/sbin/", b"/usr/bin/", b"/usr/sbin/", b"/usr/local/"].iter().any(|known| crate::bytes::starts(from(bytes, start), known));
+    let system = path
+        && [&b"/bin/"[..], b"/sbin/", b"/usr/bin/", b"/usr/sbin/", b"/usr/local/"]
+            .iter()
+            .any(|known| crate::bytes::starts(from(bytes, start), known));
     let known = match (command(name), name.iter().position(|byte| *byte == b'-')) {
         (Command::None, Some(dash)) => match command(part(name, 0, dash)) {
             Command::Sure => Command::Sure,
@@ -156,14 +175,17 @@ fn after(bytes: &[u8], end: usize) -> After {
 
 /// A word that is a path, a URL, a drive or a host is an argument.
 fn word_argument(bytes: &[u8], start: usize) -> After {
-    let word = from(bytes, start).iter().take(48).take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b';' | b'|' | b'&'));
+    let word = from(bytes, start)
+        .iter()
+        .take(48)
+        .take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b';' | b'|' | b'&'));
     let (mut signs, mut length) = (0, 0);
     for byte in word {
         signs += usize::from(matches!(byte, b'/' | b':' | b'=' | b'.' | b'\\'));
         length += 1;
     }
-    let ends = matches!(at(bytes, start + length), b';' | b'|' | b'&' | 0);
-    if signs > 0 && at(bytes, start + length - 1) != b'.' && at(bytes, start + length - 1) != b':' { After::Argument } else if ends { After::End } else { After::Word }
+    let last = before(bytes, start + length);
+    if signs > 0 && last != b'.' && last != b':' { After::Argument } else { After::Word }
 }
 
 fn separated(text: &Text<'_>, best: &mut Best) {
@@ -185,8 +207,17 @@ fn separated(text: &Text<'_>, best: &mut Best) {
         if seen > SEPARATORS {
             return;
         }
-        let start = skip_space(bytes, index + 1);
-        let start = start + from(bytes, start).iter().take(8).take_while(|byte| matches!(byte, b'(' | b'{' | b'+' | b'!' | b' ')).count();
+        let gap = from(bytes, index + 1)
+            .iter()
+            .take(GAP)
+            .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0);
+        let start = index + 1 + gap.count();
+        let start = start
+            + from(bytes, start)
+                .iter()
+                .take(8)
+                .take_while(|byte| matches!(byte, b'(' | b'{' | b'+' | b'!' | b' '))
+                .count();
         let found = written(bytes, start);
         let Some((short, long)) = weight_of(bytes, &found) else { continue };
         let spaced = start > index + 1 && byte != b'\n';
@@ -194,7 +225,8 @@ fn separated(text: &Text<'_>, best: &mut Best) {
         let long = if byte == b'\n' { 0 } else { long };
         let mut score = text.weigh(found.end, u8::try_from(short.clamp(0, 9)).unwrap_or(0), long);
         // User agents list what they are after semicolons.
-        if text.place == Place::Header && !found.path && !found.hidden && rule != "substitution" && index > 0 {
+        if text.place == Place::Header && !found.path && !found.hidden && rule != "substitution" && index > 0
+        {
             score = score.saturating_sub(2);
         }
         offer(best, rule, (index, found.end), score);
@@ -209,7 +241,7 @@ fn weight_of(bytes: &[u8], found: &Written) -> Option<(i8, u8)> {
         (Command::None, _) | (_, After::Else) => return None,
         (Command::Sure, After::End) => (6, 1),
         (Command::Sure, After::Argument) => (7, 2),
-        (Command::Sure, After::Word) => (3, 0),
+        (Command::Sure, After::Word) => (4, 0),
         (Command::Word, After::End) => (5, 0),
         (Command::Word, After::Argument) => (5, 1),
         (Command::Word, After::Word) => (1, 0),
@@ -230,11 +262,23 @@ fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), fou
         // A parameter that an earlier reader did not split: `a=1&id=2`.
         b'&' if at(bytes, found.end) == b'=' => 0,
         b'&' if found.command == Command::Word && found.end < bytes.len() => score - 2,
-        b'|' if spaced && bytes.iter().filter(|byte| **byte == b'|').count() > 2 && found.command == Command::Word => score - 3,
+        b'|' if spaced
+            && memchr::memchr_iter(b'|', bytes).take(3).count() > 2
+            && found.command == Command::Word =>
+        {
+            score - 3
+        }
         b'{' if at(bytes, found.end) != b',' => 0,
         b'\n' if found.command == Command::Word => score - 2,
+        b';' | b'|' if !spaced && found.command == Command::Sure && score == 4 => 5,
         // `50% off; more`: a sentence goes on.
-        b';' if spaced && found.command == Command::Word && !found.hidden && part(bytes, 0, index).contains(&b' ') => score - 2,
+        b';' if spaced
+            && found.command == Command::Word
+            && !found.hidden
+            && memchr::memchr(b' ', part(bytes, 0, index)).is_some() =>
+        {
+            score - 2
+        }
         _ => score,
     }
 }
@@ -242,7 +286,11 @@ fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), fou
 /// The value is a command: `cat /etc/passwd`, `/usr/bin/id`, `ping -n 31 127.0.0.1`.
 fn whole(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    let start = from(bytes, 0).iter().take(4).take_while(|byte| matches!(byte, b'"' | b'\'' | b' ' | b'=' | b'!')).count();
+    let start = from(bytes, 0)
+        .iter()
+        .take(4)
+        .take_while(|byte| matches!(byte, b'"' | b'\'' | b' ' | b'=' | b'!'))
+        .count();
     let found = written(bytes, start);
     if found.command == Command::None {
         return;
@@ -253,7 +301,8 @@ fn whole(text: &Text<'_>, best: &mut Best) {
         (_, Command::Sure, After::Argument) => {
             let argument = part(bytes, found.end, found.end + 64);
             let option = memchr::memmem::find(argument, b" -").is_some();
-            let path = memchr::memmem::find(argument, b" /").is_some() || memchr::memmem::find(argument, b"://").is_some();
+            let path = memchr::memmem::find(argument, b" /").is_some()
+                || memchr::memmem::find(argument, b"://").is_some();
             let few = bytes.iter().filter(|byte| **byte == b' ').count() <= 5;
             if (option || path) && few || found.hidden { 6 } else { 3 }
         }
@@ -262,8 +311,16 @@ fn whole(text: &Text<'_>, best: &mut Best) {
             if memchr::memmem::find(argument, b" /").is_some() || found.hidden { 5 } else { 2 }
         }
         _ if found.hidden => 6,
-        (_, Command::Word | Command::Sure, After::Word | After::End) if runs_another(bytes, start, found.end) => 5,
-        (_, Command::Word | Command::Sure, After::End) if matches!(at(bytes, found.end), b';' | b'|') && found.end + 1 == bytes.len() => 5,
+        (_, Command::Word | Command::Sure, After::Word | After::End)
+            if runs_another(bytes, start, found.end) =>
+        {
+            5
+        }
+        (_, Command::Word | Command::Sure, After::End)
+            if matches!(at(bytes, found.end), b';' | b'|') && found.end + 1 == bytes.len() =>
+        {
+            5
+        }
         _ => 0,
     };
     offer(best, "command", (start, found.end), score);
@@ -271,11 +328,15 @@ fn whole(text: &Text<'_>, best: &mut Best) {
 
 /// `time id`, `nohup curl`: a command that runs another.
 fn runs_another(bytes: &[u8], start: usize, end: usize) -> bool {
-    const RUNNERS: [&[u8]; 8] = [b"time", b"nohup", b"strace", b"sudo", b"exec", b"xargs", b"nice", b"busybox"];
+    const RUNNERS: [&[u8]; 8] =
+        [b"time", b"nohup", b"strace", b"sudo", b"exec", b"xargs", b"nice", b"busybox"];
     let name = part(bytes, start, end);
     let next = skip_space(bytes, end);
     let other = written(bytes, next);
-    RUNNERS.iter().any(|runner| name.eq_ignore_ascii_case(runner)) && next > end && other.command == Command::Sure && other.end - next > 2
+    RUNNERS.iter().any(|runner| name.eq_ignore_ascii_case(runner))
+        && next > end
+        && other.command == Command::Sure
+        && other.end - next > 2
 }
 
 /// `() { :;};`: what old shells took for a function.
@@ -292,13 +353,20 @@ fn globbed(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     for start in memchr::memchr_iter(b'/', bytes).take(16) {
         let segment = from(bytes, start + 1);
-        let first = segment.iter().take_while(|byte| is_word(**byte) || matches!(byte, b'?' | b'*' | b'[' | b']' | b'!' | b'-')).count();
+        let first = segment
+            .iter()
+            .take_while(|byte| is_word(**byte) || matches!(byte, b'?' | b'*' | b'[' | b']' | b'!' | b'-'))
+            .count();
         let globs = part(segment, 0, first).iter().filter(|byte| matches!(byte, b'?' | b'[')).count();
-        let system = [&b"/etc/"[..], b"/usr/", b"/bin/", b"/bi", b"/proc/", b"/sbin/"].iter().any(|root| bytes.starts_with(root));
+        let system = [&b"/etc/"[..], b"/usr/", b"/bin/", b"/bi", b"/proc/", b"/sbin/"]
+            .iter()
+            .any(|root| bytes.starts_with(root));
         if system && globs > 0 && segment.get(..first).is_some_and(|segment| segment.contains(&b']')) {
             offer(best, "glob", (start, start + 1 + first), 5);
         }
-        if globs >= 2 && at(segment, first) == b'/' || globs >= 1 && at(segment, first) == b'/' && part(segment, first, first + 12).contains(&b'?') {
+        if globs >= 2 && at(segment, first) == b'/'
+            || globs >= 1 && at(segment, first) == b'/' && part(segment, first, first + 12).contains(&b'?')
+        {
             offer(best, "glob", (start, start + 1 + first), 6);
         }
     }
@@ -307,14 +375,19 @@ fn globbed(text: &Text<'_>, best: &mut Best) {
 /// `FOR %a IN (…) DO`, `IF EXIST x`, `IF a EQU b`: statements of `cmd.exe`; and `alias a=b`.
 fn batch(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    let start = from(bytes, 0).iter().take(8).take_while(|byte| matches!(byte, b'&' | b';' | b'|' | b' ' | b'(')).count();
+    let start = from(bytes, 0)
+        .iter()
+        .take(8)
+        .take_while(|byte| matches!(byte, b'&' | b';' | b'|' | b' ' | b'('))
+        .count();
     let rest = part(bytes, start, start + 200);
     let has = |word: &[u8]| crate::bytes::contains(rest, word);
     let loops = crate::bytes::starts(rest, b"for ") && rest.contains(&b'%') && has(b" in ") && has(b"do ");
     const OPERATORS: [&[u8]; 7] = [b"==", b" equ ", b" neq ", b" lss ", b" leq ", b" gtr ", b" geq "];
     const TESTS: [&[u8]; 4] = [b"exist ", b"defined ", b"errorlevel ", b"cmdextversion "];
     let tests = crate::bytes::starts(rest, b"if ")
-        && (OPERATORS.iter().any(|word| has(word)) || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
+        && (OPERATORS.iter().any(|word| has(word))
+            || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
     let alias = crate::bytes::starts(rest, b"alias ") && rest.contains(&b'=');
     if loops || tests || alias {
         offer(best, "batch", (start, start + rest.len()), 5);
@@ -327,7 +400,10 @@ fn expansions(text: &Text<'_>, best: &mut Best) {
     for dollar in memchr::memchr_iter(b'$', bytes).take(16) {
         let (next, second) = (at(bytes, dollar + 1), at(bytes, dollar + 2));
         let inside = part(bytes, dollar + 2, dollar + 40);
-        let odd = inside.iter().take_while(|byte| **byte != b'}').any(|byte| matches!(byte, b'#' | b'@' | b'\'' | b'"' | b'%'));
+        let odd = inside
+            .iter()
+            .take_while(|byte| **byte != b'}')
+            .any(|byte| matches!(byte, b'#' | b'@' | b'\'' | b'"' | b'%'));
         let score = match (next, second) {
             (b'(', b'(') | (b'[', _) => 5,
             (b'{', _) if odd => 5,

@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{self, at, from, part, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE};
-use crate::{code, decode};
-use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
-use crate::text::{Place, Text};
+use crate::bytes::{
+    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE, at, from, part,
+};
 use crate::detect_text;
+use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
+use crate::text::{Place, Text, is_json};
+use crate::{code, decode};
 
 /// Rounds in which encodings are undone.
 const ROUNDS: u8 = 3;
@@ -117,9 +119,7 @@ impl Looker {
         let Cow::Owned(undone) = undone else { return };
         if depth.rounds == 0 {
             // Whoever encodes so often wants to be read by something that decodes so often.
-            if mask & PERCENT != 0 && decode::percent(value).is_some() {
-                self.offer(evasion("layers", value), view);
-            }
+            self.offer(evasion("layers", value), view);
             return;
         }
         self.view(&undone, place, view, Depth { rounds: depth.rounds - 1, ..depth });
@@ -138,7 +138,7 @@ impl Looker {
             self.view(&text, place, view.with(Coding::Base64), depth);
             return;
         }
-        if mask & BRACKET != 0 && Text::new(value, mask, place, view).json {
+        if mask & BRACKET != 0 && is_json(value) {
             self.strings(value, view.with(Coding::Json), depth);
         } else if mask & MARK != 0 && value.contains(&b'=') && mask & SPACE == 0 {
             self.pairs(value, view.with(Coding::Form), depth);
@@ -175,15 +175,15 @@ impl Looker {
         for pair in query.split(|byte| *byte == b'&') {
             let Some(sign) = pair.iter().position(|byte| *byte == b'=') else { continue };
             let (name, value) = (part(pair, 0, sign), from(pair, sign + 1));
-            if name.is_empty() || !name.iter().all(|byte| bytes::is_word(*byte) || matches!(byte, b'[' | b']' | b'$' | b'.' | b'-')) {
+            if name.is_empty()
+                || !name
+                    .iter()
+                    .all(|byte| bytes::is_word(*byte) || matches!(byte, b'[' | b']' | b'$' | b'.' | b'-'))
+            {
                 continue;
             }
             self.view(name, Place::Name, view, depth);
-            if memchr::memchr2(b'+', b'%', value).is_some() {
-                self.view(&decode_form(value), Place::Value, view, depth);
-            } else {
-                self.view(value, Place::Value, view, depth);
-            }
+            self.view(&form_decoded(value), Place::Value, view, depth);
         }
     }
 }
@@ -197,14 +197,25 @@ fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
     if mask & !(PLAIN | HIGH | COLON) != 0 || value.contains(&b'+') {
         return false;
     }
-    let dots = memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
+    let dots =
+        memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
     !dots && !value.starts_with(b"__") && !code::is_member(value)
 }
 
-/// A value of a form: `+` is a space.
-pub(crate) fn decode_form(value: &[u8]) -> Vec<u8> {
+/// A name or value of a query or a form as its reader gets it: `+` is a space, percent escapes are undone.
+#[must_use]
+pub fn form_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'+', value).is_none() {
+        return percent_decoded(value);
+    }
     let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    decode::percent(&spaced).unwrap_or(spaced)
+    Cow::Owned(decode::percent(&spaced).unwrap_or(spaced))
+}
+
+/// A segment of a path as its reader gets it: percent escapes are undone, broken ones stand for themselves.
+#[must_use]
+pub fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    decode::percent(value).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The escapes of JSON (RFC 8259 section 7) but `\u`, which the next round undoes.

@@ -15,7 +15,8 @@ pub fn xml_parts<'a>(body: &'a [u8], mut each: impl FnMut(&'a [u8])) {
             each(text);
         }
         index = if from(body, open).starts_with(b"<![CDATA[") {
-            let end = memchr::memmem::find(from(body, open), b"]]>").map_or(body.len(), |offset| open + offset);
+            let end =
+                memchr::memmem::find(from(body, open), b"]]>").map_or(body.len(), |offset| open + offset);
             each(part(body, open + 9, end));
             end + 3
         } else if from(body, open).starts_with(b"<!--") {
@@ -30,7 +31,8 @@ pub fn xml_parts<'a>(body: &'a [u8], mut each: impl FnMut(&'a [u8])) {
 fn tag<'a>(body: &'a [u8], open: usize, each: &mut impl FnMut(&'a [u8])) -> usize {
     let mut index = open + 1;
     loop {
-        let Some(offset) = from(body, index).iter().position(|byte| matches!(byte, b'>' | b'"' | b'\'')) else {
+        let Some(offset) = from(body, index).iter().position(|byte| matches!(byte, b'>' | b'"' | b'\''))
+        else {
             return body.len();
         };
         index += offset;
@@ -38,7 +40,8 @@ fn tag<'a>(body: &'a [u8], open: usize, each: &mut impl FnMut(&'a [u8])) -> usiz
         if quote == b'>' {
             return index + 1;
         }
-        let end = memchr::memchr(quote, from(body, index + 1)).map_or(body.len(), |offset| index + 1 + offset);
+        let end =
+            memchr::memchr(quote, from(body, index + 1)).map_or(body.len(), |offset| index + 1 + offset);
         each(part(body, index + 1, end));
         index = end + 1;
     }

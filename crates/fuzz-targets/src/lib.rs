@@ -18,6 +18,7 @@
 
 mod bodies;
 mod contracts;
+mod detectors;
 mod documents;
 mod http1;
 mod json;
@@ -32,9 +33,10 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("bodies", bodies::run),
     ("contracts", contracts::run),
+    ("detectors", detectors::run),
     ("documents", documents::run),
     ("http1", http1::run),
     ("json", json::run),

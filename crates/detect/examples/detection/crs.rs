@@ -81,7 +81,9 @@ pub fn attacks() -> Vec<Sample> {
         let Some(class) = class(file.rule_id) else { continue };
         let source = if levels.get(&file.rule_id) == Some(&1) { AT_LEVEL_1 } else { ABOVE };
         for test in file.tests {
-            for stage in test.stages.iter().filter(|stage| stage.output.log.expect_ids.contains(&file.rule_id)) {
+            for stage in
+                test.stages.iter().filter(|stage| stage.output.log.expect_ids.contains(&file.rule_id))
+            {
                 let values = values(&request(&stage.input));
                 let label = format!("{}-{}", file.rule_id, test.test_id);
                 let split = if class == JAVA { Split::Report } else { split(label.as_bytes()) };
@@ -99,8 +101,13 @@ fn files() -> Vec<File> {
         paths.extend(std::fs::read_dir(entry.unwrap().path()).unwrap().map(|file| file.unwrap().path()));
     }
     paths.sort();
-    let texts = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).map(|path| read(path));
-    let full = texts.filter(|text| text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#') && line.trim() != "---"));
+    let texts = paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| read(path));
+    let full = texts.filter(|text| {
+        text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#') && line.trim() != "---")
+    });
     full.map(|text| serde_saphyr::from_str(&text).unwrap()).collect()
 }
 
@@ -114,7 +121,9 @@ fn levels() -> BTreeMap<u64, u64> {
         }
         let mut rule = 0;
         for line in read(&path).lines() {
-            let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u64>().ok();
+            let number = |text: &str| {
+                text.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u64>().ok()
+            };
             if let Some(id) = line.split("id:").nth(1).and_then(number) {
                 rule = id;
             }
@@ -127,9 +136,18 @@ fn levels() -> BTreeMap<u64, u64> {
 }
 
 fn request(input: &Input) -> Request {
-    let headers: Vec<(String, String)> = input.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-    let kind = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone()).unwrap_or_default();
-    Request { target: input.uri.clone().unwrap_or_default(), headers, body: input.data.clone().map(|body| (kind, body)) }
+    let headers: Vec<(String, String)> =
+        input.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+    let kind = headers
+        .iter()
+        .find(|(name, _)| name == "content-type")
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default();
+    Request {
+        target: input.uri.clone().unwrap_or_default(),
+        headers,
+        body: input.data.clone().map(|body| (kind, body)),
+    }
 }
 
 /// Values of a call as the control takes them apart.
@@ -137,7 +155,11 @@ pub fn values(request: &Request) -> Vec<(Place, Vec<u8>)> {
     let mut found = Vec::new();
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let path = path.split_once('#').map_or(path, |(path, _)| path);
-    found.extend(path.split('/').filter(|segment| !segment.is_empty()).map(|segment| (Place::Path, decoded(segment, false))));
+    found.extend(
+        path.split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| (Place::Path, decoded(segment, false))),
+    );
     pairs(query, &mut found);
     for (name, value) in &request.headers {
         match name.as_str() {

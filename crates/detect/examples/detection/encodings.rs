@@ -23,7 +23,11 @@ pub const ALL: [(&str, Encode); 12] = [
 fn percent(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in value {
-        if byte.is_ascii_alphanumeric() { out.push(*byte) } else { out.extend(format!("%{byte:02x}").bytes()) }
+        if byte.is_ascii_alphanumeric() {
+            out.push(*byte)
+        } else {
+            out.extend(format!("%{byte:02x}").bytes())
+        }
     }
     out
 }
@@ -42,17 +46,31 @@ fn base64(value: &[u8], last: &[u8; 2], padded: bool) -> Vec<u8> {
 }
 
 fn escapes(value: &[u8]) -> Vec<u8> {
-    String::from_utf8_lossy(value).chars().fold(String::new(), |mut out, char| {
-        if char.is_ascii_alphanumeric() { out.push(char) } else { let _ = write!(out, "\\u{:04x}", u32::from(char) & 0xffff); }
-        out
-    }).into_bytes()
+    String::from_utf8_lossy(value)
+        .chars()
+        .fold(String::new(), |mut out, char| {
+            if char.is_ascii_alphanumeric() {
+                out.push(char)
+            } else {
+                let _ = write!(out, "\\u{:04x}", u32::from(char) & 0xffff);
+            }
+            out
+        })
+        .into_bytes()
 }
 
 fn entities(value: &[u8]) -> Vec<u8> {
-    String::from_utf8_lossy(value).chars().fold(String::new(), |mut out, char| {
-        if char.is_ascii_alphanumeric() { out.push(char) } else { let _ = write!(out, "&#{};", u32::from(char)); }
-        out
-    }).into_bytes()
+    String::from_utf8_lossy(value)
+        .chars()
+        .fold(String::new(), |mut out, char| {
+            if char.is_ascii_alphanumeric() {
+                out.push(char)
+            } else {
+                let _ = write!(out, "&#{};", u32::from(char));
+            }
+            out
+        })
+        .into_bytes()
 }
 
 fn utf16(value: &[u8]) -> Vec<u8> {
@@ -60,10 +78,16 @@ fn utf16(value: &[u8]) -> Vec<u8> {
 }
 
 fn width(value: &[u8]) -> Vec<u8> {
-    String::from_utf8_lossy(value).chars().map(|char| match char {
-        '!'..='/' | ':'..='@' | '['..='`' | '{'..='~' => char::from_u32(u32::from(char) + 0xfee0).unwrap_or(char),
-        char => char,
-    }).collect::<String>().into_bytes()
+    String::from_utf8_lossy(value)
+        .chars()
+        .map(|char| match char {
+            '!'..='/' | ':'..='@' | '['..='`' | '{'..='~' => {
+                char::from_u32(u32::from(char) + 0xfee0).unwrap_or(char)
+            }
+            char => char,
+        })
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn json(value: &[u8]) -> Vec<u8> {

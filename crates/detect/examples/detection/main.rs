@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a measurement that cannot read its data has to fail loudly"
 )]
+#![allow(unreachable_pub, reason = "modules of an example")]
 
 mod benign;
 mod corpora;
@@ -28,14 +29,18 @@ fn main() {
     let mut out = std::io::stdout().lock();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["report"] => out.write_all(report::page().as_bytes()).unwrap(),
-        ["misses", source] => print(&mut out, attacks().into_iter().filter(|one| one.source.starts_with(source)), false),
-        ["false", source] => print(&mut out, benign::all().into_iter().filter(|one| one.source.starts_with(source)), true),
+        ["misses", source] => {
+            print(&mut out, attacks().into_iter().filter(|one| one.source.starts_with(source)), false)
+        }
+        ["false", source] => {
+            print(&mut out, benign::all().into_iter().filter(|one| one.source.starts_with(source)), true)
+        }
         _ => writeln!(out, "usage: detection report | misses SOURCE | false SOURCE").unwrap(),
     }
 }
 
 fn attacks() -> Vec<Sample> {
-    corpora::attacks().into_iter().chain(crs::attacks()).collect()
+    corpora::attacks().into_iter().chain(corpora::left_out(true)).chain(crs::attacks()).collect()
 }
 
 fn print(out: &mut impl std::io::Write, samples: impl Iterator<Item = Sample>, found: bool) {
@@ -48,7 +53,17 @@ fn print(out: &mut impl std::io::Write, samples: impl Iterator<Item = Sample>, f
             continue;
         }
         wrong += 1;
-        let what = finding.map(|finding| format!("{}/{} {} {} {}-{}", finding.family.name(), finding.rule, finding.score, finding.view, finding.start, finding.end));
+        let what = finding.map(|finding| {
+            format!(
+                "{}/{} {} {} {}-{}",
+                finding.family.name(),
+                finding.rule,
+                finding.score,
+                finding.view,
+                finding.start,
+                finding.end
+            )
+        });
         let shown = sample.shown(finding);
         writeln!(out, "{} {} {:?} {}", sample.class, sample.label, what, shown).unwrap();
     }

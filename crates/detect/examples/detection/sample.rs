@@ -32,7 +32,8 @@ impl Sample {
 
     /// The surest finding in any of its values.
     pub fn finding(&self) -> Option<Finding> {
-        let found = self.values.iter().filter_map(|(place, value)| detect::inspect(*place, value, Families::NONE));
+        let found =
+            self.values.iter().filter_map(|(place, value)| detect::inspect(*place, value, Families::NONE));
         found.max_by_key(|finding| finding.score)
     }
 
@@ -65,5 +66,6 @@ pub fn split(key: &[u8]) -> Split {
 }
 
 pub fn hash(key: &[u8]) -> u64 {
-    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    key.iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -68,7 +68,8 @@ impl Scan<'_> {
             }
             Operand::Call(_) if breaks && self.hidden_tail => self.weigh("condition-call", span, (6, 3)),
             Operand::Number | Operand::Literal if breaks && logic && last => {
-                let quoted = reader.previous(index).is_some_and(|kind| matches!(kind, Kind::Quote(_) | Kind::Close));
+                let quoted =
+                    reader.previous(index).is_some_and(|kind| matches!(kind, Kind::Quote(_) | Kind::Close));
                 let cut = matches!(reader.kind(next), Some(Kind::Comment | Kind::Semicolon));
                 if quoted || cut && self.hidden_tail {
                     self.weigh("condition-constant", span, (6, 3));
@@ -81,7 +82,9 @@ impl Scan<'_> {
                     self.weigh("condition-string", span, (5, 3));
                 }
             }
-            Operand::Name if breaks && logic && reader.kind(next) == Some(Kind::Comment) && self.hidden_tail => {
+            Operand::Name
+                if breaks && logic && reader.kind(next) == Some(Kind::Comment) && self.hidden_tail =>
+            {
                 self.weigh("condition-name", span, (5, 2));
             }
             _ => {}

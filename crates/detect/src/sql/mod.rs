@@ -85,7 +85,9 @@ fn ends_in_comment(tokens: &[Token], bytes: &[u8]) -> bool {
 impl Scan<'_> {
     fn look(&mut self, index: usize, kind: Kind, odd: Odd) {
         match kind {
-            Kind::Word(Word::Logic | Word::Clause) | Kind::Pipes | Kind::Ampersands => self.condition(index, odd),
+            Kind::Word(Word::Logic | Word::Clause) | Kind::Pipes | Kind::Ampersands => {
+                self.condition(index, odd)
+            }
             Kind::Word(Word::Compare) => self.compared_with(index),
             Kind::Word(Word::Union) => self.union(index),
             Kind::Word(Word::Select) => self.select(index, odd),
@@ -133,7 +135,8 @@ impl Scan<'_> {
 
     /// Whether nothing but a number with its sign and brackets comes before.
     fn only_a_number(&self, index: usize) -> bool {
-        let plain = |kind| matches!(kind, Kind::Number | Kind::Open | Kind::Close | Kind::Sign(b'-' | b'+' | b'%'));
+        let plain =
+            |kind| matches!(kind, Kind::Number | Kind::Open | Kind::Close | Kind::Sign(b'-' | b'+' | b'%'));
         (0..index).all(|at| self.reader.kind(at).is_some_and(plain))
     }
 
@@ -162,7 +165,9 @@ impl Scan<'_> {
     /// `/*!50000union*/`.
     fn version(&mut self, index: usize) {
         let digits = self.reader.text(index).len() > 3;
-        let known = self.reader.word(index + 1).is_some_and(|word| matches!(word, Word::Union | Word::Select | Word::Logic | Word::Order | Word::Statement));
+        let known = self.reader.word(index + 1).is_some_and(|word| {
+            matches!(word, Word::Union | Word::Select | Word::Logic | Word::Order | Word::Statement)
+        });
         if digits || known {
             self.weigh("versioned-comment", (index, index + 1), (7, 5));
         }
@@ -180,7 +185,17 @@ impl Scan<'_> {
             b"@@version_comment",
             b"@@microsoftversion",
         ];
-        let cast = [&b"::int"[..], b"::integer", b"::bool", b"::boolean", b"::bigint", b"::jsonb", b"::json", b"::varchar", b"::numeric"];
+        let cast = [
+            &b"::int"[..],
+            b"::integer",
+            b"::bool",
+            b"::boolean",
+            b"::bigint",
+            b"::jsonb",
+            b"::json",
+            b"::varchar",
+            b"::numeric",
+        ];
         let text = [&b"::text"[..], b"::double", b"::date", b"::regclass"];
         let follows = matches!(self.reader.previous(index), Some(Kind::Quote(_) | Kind::Close));
         let casts = cast.iter().any(|name| self.reader.is_text(index, name)) && index > 0

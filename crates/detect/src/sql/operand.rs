@@ -92,7 +92,8 @@ impl Reader<'_> {
 
     /// The operand that begins here, and the index after it and the brackets that close behind it.
     pub(super) fn operand(&self, index: usize) -> Option<(Operand, usize)> {
-        let leading = |kind| matches!(kind, Kind::Open | Kind::Sign(b'+' | b'-' | b'~' | b'!') | Kind::Version);
+        let leading =
+            |kind| matches!(kind, Kind::Open | Kind::Sign(b'+' | b'-' | b'~' | b'!') | Kind::Version);
         let mut at = self.skip(index, leading);
         if self.word(at) == Some(Word::Logic) && self.is_text(at, b"not") {
             at = self.skip(at + 1, leading);
@@ -104,9 +105,9 @@ impl Reader<'_> {
             Kind::Word(Word::Select) => (Operand::Subselect, at + 1),
             Kind::Word(Word::Literal) if self.kind(at + 1) != Some(Kind::Open) => (Operand::Literal, at + 1),
             Kind::Word(Word::Case) => (Operand::Call(Word::Case), at + 1),
-            Kind::Word(Word::Other | Word::Weapon | Word::Function | Word::Catalog | Word::Literal | Word::Clause) => {
-                self.name(at)
-            }
+            Kind::Word(
+                Word::Other | Word::Weapon | Word::Function | Word::Catalog | Word::Literal | Word::Clause,
+            ) => self.name(at),
             _ => return None,
         };
         Some((operand, self.skip_close(end)))

@@ -12,6 +12,14 @@ impl Scan<'_> {
     pub(super) fn sqlish(&self, index: usize) -> bool {
         let reader = self.reader;
         let at = reader.skip_open(index);
+        if reader.word(at) == Some(Word::Quantifier) {
+            return self.is_selected(reader.skip_open(at + 1)) || self.selects_from(at + 1);
+        }
+        self.is_selected(at) || reader.kind(at).is_none() && index > 0 && at > index
+    }
+
+    fn is_selected(&self, at: usize) -> bool {
+        let reader = self.reader;
         match reader.kind(at) {
             Some(
                 Kind::Number
@@ -22,18 +30,18 @@ impl Scan<'_> {
                 | Kind::Word(Word::Literal | Word::Case | Word::Catalog | Word::Select),
             ) => true,
             Some(Kind::Word(Word::Function | Word::Weapon)) => reader.kind(at + 1) == Some(Kind::Open),
-            Some(Kind::Word(Word::Quantifier)) => self.sqlish(at + 1) || self.selects_from(at + 1),
+            Some(Kind::Word(Word::Quantifier)) => false,
             Some(Kind::Word(_)) => {
                 reader.kind(at + 1) == Some(Kind::Open) || self.lists(at + 1) || self.names_one(at + 1)
             }
-            None => index > 0 && at > index,
             _ => false,
         }
     }
 
     /// `a, b from t`, `a.b from t`.
     fn lists(&self, index: usize) -> bool {
-        let separated = matches!(self.reader.kind(index), Some(Kind::Comma)) || self.reader.text(index) == b".";
+        let separated =
+            matches!(self.reader.kind(index), Some(Kind::Comma)) || self.reader.text(index) == b".";
         separated && self.selects_from(index)
     }
 
@@ -45,10 +53,15 @@ impl Scan<'_> {
                 let after = index + 2;
                 reader.is_end(after)
                     || matches!(reader.kind(after), Some(Kind::Close | Kind::Comma))
-                    || matches!(reader.word(after), Some(Word::Clause | Word::Limit | Word::Order | Word::Union))
+                    || matches!(
+                        reader.word(after),
+                        Some(Word::Clause | Word::Limit | Word::Order | Word::Union)
+                    )
                     || reader.word(index + 1) == Some(Word::Catalog)
             }
-            Some(Word::Clause) => reader.operand(index + 1).is_some_and(|(_, next)| reader.comparison(next).is_some()),
+            Some(Word::Clause) => {
+                reader.operand(index + 1).is_some_and(|(_, next)| reader.comparison(next).is_some())
+            }
             _ => false,
         }
     }
@@ -60,13 +73,21 @@ impl Scan<'_> {
     pub(super) fn union(&mut self, index: usize) {
         let reader = self.reader;
         let mut at = reader.skip_open(index + 1);
-        while matches!(reader.kind(at), Some(Kind::Word(Word::Quantifier) | Kind::Version | Kind::Open)) && at < index + 6 {
+        while matches!(reader.kind(at), Some(Kind::Word(Word::Quantifier) | Kind::Version | Kind::Open))
+            && at < index + 6
+        {
             at += 1;
         }
         if reader.word(at) == Some(Word::Select) {
             let plain = at == index + 1;
             let sure = self.sqlish(at + 1) || !plain;
-            let score = if sure { (9, 7) } else { (6, 3) };
+            // The Union Select Committee goes on with words.
+            let ends = reader.is_end(at + 2) || index > 0 && self.only_a_number(index);
+            let score = match (sure, ends) {
+                (true, _) => (9, 7),
+                (false, true) => (6, 3),
+                _ => (4, 2),
+            };
             self.weigh("union-select", (index, at + 1), score);
         } else if at > index + 1 && reader.is_end(at) {
             self.weigh("union", (index, at), (4, 2));
@@ -82,7 +103,9 @@ impl Scan<'_> {
         let from = self.selects_from(index + 1);
         let span = (index, index + 2);
         match reader.previous(index) {
-            Some(Kind::Open) if index > 1 || from => self.weigh("subselect", span, (7, if from { 5 } else { 3 })),
+            Some(Kind::Open) if index > 1 || from => {
+                self.weigh("subselect", span, (7, if from { 5 } else { 3 }))
+            }
             Some(Kind::Open) => self.weigh("subselect", span, (6, 3)),
             None if from => self.weigh("query", span, (6, 3)),
             None => self.weigh("query", span, (5, 0)),
@@ -150,7 +173,13 @@ impl Scan<'_> {
         let member = reader.text(index + 1) == b".";
         let schema = [&b"information_schema"[..], b"pg_catalog", b"sqlite_master", b"sysobjects"];
         let known = schema.iter().any(|name| reader.is_text(index, name));
-        let score = if from || member && known { (7, 4) } else if known { (5, 2) } else { (3, 0) };
+        let score = if from || member && known {
+            (7, 4)
+        } else if known {
+            (5, 2)
+        } else {
+            (3, 0)
+        };
         self.weigh("catalog", (index, index + 1), score);
     }
 
@@ -169,10 +198,12 @@ impl Scan<'_> {
             let digits = reader.text(index + 2);
             digits.starts_with(b"0x") || digits.starts_with(b"0X")
         };
-        let selects = reader.word(index + 2) == Some(Word::Select) || argument == Some(Kind::Open) && {
-            reader.word(reader.skip_open(index + 2)) == Some(Word::Select)
-        };
-        let conditional = [&b"iif"[..], b"elt", b"if", b"ifnull"].iter().any(|name| reader.is_text(index, name));
+        let selects = reader.word(index + 2) == Some(Word::Select)
+            || argument == Some(Kind::Open) && {
+                reader.word(reader.skip_open(index + 2)) == Some(Word::Select)
+            };
+        let conditional =
+            [&b"iif"[..], b"elt", b"if", b"ifnull"].iter().any(|name| reader.is_text(index, name));
         let compares = argument == Some(Kind::Number)
             && close == Some(Kind::Compare)
             && reader.kind(index + 4) == Some(Kind::Number);
@@ -196,7 +227,7 @@ impl Scan<'_> {
             return;
         }
         let compares = reader.operand(index + 2).and_then(|(_, next)| reader.comparison(next)).is_some();
-        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (5, 2) });
+        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (4, 2) });
     }
 
     /// `into outfile`, `procedure analyse`.
@@ -219,14 +250,22 @@ impl Scan<'_> {
         let is = |lower: &[u8]| reader.is_text(index, lower);
         let third = reader.kind(index + 2);
         match reader.word(index) {
-            Some(Word::Waitfor) => match reader.is_text(index + 1, b"delay") || reader.is_text(index + 1, b"time") {
-                true => (9, if reader.is_quote(index + 2) { 6 } else { 2 }),
-                false => (0, 0),
-            },
+            Some(Word::Waitfor) => {
+                match reader.is_text(index + 1, b"delay") || reader.is_text(index + 1, b"time") {
+                    true => (9, if reader.is_quote(index + 2) { 6 } else { 2 }),
+                    false => (0, 0),
+                }
+            }
             Some(Word::Execute) => match (next, reader.kind(index + 1)) {
                 (Some(Word::Weapon), _) => (9, 5),
-                (_, Some(Kind::Open)) if is(b"exec") && matches!(third, Some(Kind::Quote(_) | Kind::Variable)) => (5, 1),
-                _ if reader.is_text(index + 1, b"master") || reader.is_text(index + 1, b"immediate") => (7, 3),
+                (_, Some(Kind::Open))
+                    if is(b"exec") && matches!(third, Some(Kind::Quote(_) | Kind::Variable)) =>
+                {
+                    (5, 1)
+                }
+                _ if reader.is_text(index + 1, b"master") || reader.is_text(index + 1, b"immediate") => {
+                    (7, 3)
+                }
                 _ => (2, 0),
             },
             _ if is(b"declare") => match reader.kind(index + 1) {
@@ -263,11 +302,13 @@ impl Scan<'_> {
         let reader = self.reader;
         let at = index + 1 + usize::from(reader.is_quote(index)) * 2;
         let words: [&[u8]; 7] = [b"add", b"change", b"modify", b"returns", b"rename", b"character", b"as"];
-        reader.kind(at) == Some(Kind::Open) || words.iter().any(|word| reader.is_text(at, word)) && at < self.tokens
+        reader.kind(at) == Some(Kind::Open)
+            || words.iter().any(|word| reader.is_text(at, word)) && at < self.tokens
     }
 
     fn values(&self, index: usize) -> bool {
-        (index..index + 16).any(|at| self.reader.is_text(at, b"values") || self.reader.word(at) == Some(Word::Select))
+        (index..index + 16)
+            .any(|at| self.reader.is_text(at, b"values") || self.reader.word(at) == Some(Word::Select))
     }
 
     pub(super) fn statement(&mut self, index: usize, odd: Odd) {
@@ -282,17 +323,25 @@ impl Scan<'_> {
         let at = reader.skip_open(index + 1);
         let breaks = self.breaks_out(index, odd);
         let (short, long) = match reader.word(at) {
-            Some(Word::Select) if self.sqlish(at + 1) => (if reader.kind(at + 1) == Some(Kind::Open) { 4 } else { 7 }, 2),
+            Some(Word::Select) if self.sqlish(at + 1) => {
+                (if reader.kind(at + 1) == Some(Kind::Open) { 4 } else { 7 }, 2)
+            }
             Some(Word::Waitfor) => (9, 6),
             Some(Word::Execute) => (4, 1),
-            Some(Word::Weapon) if reader.kind(at + 1) == Some(Kind::Open) => (if index == 0 { 5 } else { 4 }, 1),
+            Some(Word::Weapon) if reader.kind(at + 1) == Some(Kind::Open) => {
+                (if index == 0 { 5 } else { 4 }, 1)
+            }
             Some(Word::Statement) => match reader.word(at + 1) {
-                Some(Word::Object | Word::From | Word::Weapon) => (6, 1),
+                Some(Word::Weapon) => (6, 1),
+                // `; drop table at the door` goes on.
+                Some(Word::Object | Word::From) if reader.word(at + 3) != Some(Word::Other) => (6, 1),
                 _ if matches!(reader.kind(at + 1), Some(Kind::Variable)) => (7, 2),
                 _ if reader.is_text(at, b"shutdown") => (6, 1),
                 _ => self.statement_score(at),
             },
-            Some(Word::Clause | Word::Case) if reader.is_text(at, b"if") || reader.is_text(at, b"case") => (3, 0),
+            Some(Word::Clause | Word::Case) if reader.is_text(at, b"if") || reader.is_text(at, b"case") => {
+                (3, 0)
+            }
             _ => return,
         };
         let more = u8::from(breaks) * 2 + u8::from(breaks && self.hidden_tail);

@@ -59,7 +59,8 @@ pub(crate) fn tokens(text: &[u8]) -> Tokens {
         }
         let (kind, end) = token(text, index, byte);
         if let Some(kind) = kind {
-            let (start, end) = (u32::try_from(index).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX));
+            let (start, end) =
+                (u32::try_from(index).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX));
             found.push(Token { kind, start, end });
         }
         index = end.max(index + 1);
