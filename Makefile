@@ -1,10 +1,10 @@
 # Everything a person needs: `make run` to try it, `make test` to trust it, `make bench` to compare it, `make long` for
-# what takes up to an hour, `make crs` for the Core Rule Set's own tests. Each installs what it needs and needs no other
-# command before it.
+# what takes up to an hour, `make crs` for the Core Rule Set's own tests, `make detection` for what the detectors of our own
+# find. Each installs what it needs and needs no other command before it.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench long crs fmt clippy unit e2e peers clean
+.PHONY: run test bench long crs detection fmt clippy unit e2e peers clean
 
 # One profile for everything that is tested, so that dependencies compile once.
 PROFILE := ci
@@ -31,6 +31,11 @@ bench: peers
 crs:
 	@$(CARGO) test --quiet --profile $(PROFILE) --locked -p yett --test crs -- --nocapture; over_http=$$?; \
 	$(CARGO) run --quiet --profile $(PROFILE) --locked -p seclang --example crs && exit $$over_http
+
+# What the built-in detectors find, on data that they were not tuned on: docs/detection.md.
+detection:
+	@$(CARGO) run --quiet --profile $(PROFILE) --locked -p detect --example detection -- report > docs/detection.md.new
+	@mv docs/detection.md.new docs/detection.md && cat docs/detection.md
 
 long: peers
 	@tools/long

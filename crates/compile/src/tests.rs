@@ -401,8 +401,12 @@ fn rule_files_are_assets_with_places_and_are_loaded_once() {
     assert!(said[0].starts_with("seclang-unknown-variable crs/rules/a.conf:1:9: "), "{said:?}");
     let said = Case::new(&text).bad();
     assert!(said[0].starts_with("file-missing yett.yaml:8:26: `crs` cannot be read"), "{said:?}");
-    let said = Case::new(&with("rules: builtin")).bad();
-    assert!(said[0].starts_with("unsupported yett.yaml:8:26: `rules: builtin`"), "{said:?}");
+    Case::new(&with("rules: builtin")).good();
+    let said = Case::new(&with("rules: builtin, answers: shadow")).bad();
+    assert!(
+        said[0].starts_with("unsupported yett.yaml:8:44: `answers` cannot be set with `rules: builtin`"),
+        "{said:?}"
+    );
     let exclude = "rules: file:crs, exclude: [{ rule: 1, parameters: [q], operations: [nobody] }]";
     let said = Case::new(&with(exclude)).with("crs/a.conf", rule).bad();
     assert!(said.iter().any(|one| one.contains("`nobody` selects no operation of the contract")), "{said:?}");

@@ -50,6 +50,11 @@ impl Fast {
         }
     }
 
+    /// Whether a value is one of those that a contract leaves no room in.
+    pub(crate) fn settles(&self, text: &str) -> bool {
+        !matches!(self, Self::Text { uuid: false, .. }) && self.check(text).is_ok()
+    }
+
     pub(crate) fn check(&self, text: &str) -> Result<(), Wrong> {
         const TYPE: &str = "type";
         match self {

@@ -134,6 +134,21 @@ const COMMON: &[&str] = &[
 ];
 
 impl RequestRules {
+    /// Whether the contract leaves a parameter's value no room: it is declared as an integer, a boolean, a UUID or one of a
+    /// list of words, and the value is one. `value` is decoded; the name of a header field is in lower case.
+    #[must_use]
+    pub fn settles(&self, place: Place, name: &str, value: &str) -> bool {
+        let declared = match place {
+            Place::Path => &self.path,
+            Place::Query => &self.query,
+            Place::Header => &self.headers,
+            Place::Cookie => &self.cookies,
+            _ => return false,
+        };
+        let parameter = declared.iter().find(|parameter| parameter.name == name);
+        parameter.and_then(|parameter| parameter.fast.as_ref()).is_some_and(|fast| fast.settles(value))
+    }
+
     /// Checks path, query, header and cookie parameters; says what is to be stripped.
     pub fn check_parameters(&self, input: &ParameterInput<'_>, out: &mut Violations) -> Stripped {
         let mut stripped = Stripped::default();

@@ -35,11 +35,6 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if starts(trimmed, b"while(") && bytes.contains(&b';') {
         offer("endless-loop", 0, 6);
     }
-    for tag in [&b"[php]"[..], b"{php}", b"[/php]", b"[\\php]", b"{/php}"] {
-        if let Some(start) = bytes.windows(tag.len()).position(|window| window.eq_ignore_ascii_case(tag)) {
-            offer("php-tag", start, start + tag.len());
-        }
-    }
 }
 
 /// `$name(…)`, `$name['x'](…)`, `${…}(…)`: the index behind the bracket that opens the call.

@@ -125,6 +125,12 @@ impl Families {
         Self(self.0 | 1 << family as u8)
     }
 
+    /// Without one.
+    #[must_use]
+    pub const fn without(self, family: Family) -> Self {
+        Self(self.0 & !(1 << family as u8))
+    }
+
     /// With those of another set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

@@ -11,8 +11,6 @@ use crate::text::Text;
 
 /// Bytes of a tag that are read for its attributes.
 const TAG: usize = 512;
-/// Tags of a value that are read.
-const TAGS: usize = 64;
 
 pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if text.has(ANGLE) {
@@ -54,7 +52,9 @@ fn tag_score(name: &[u8]) -> (u8, u8) {
 
 fn tags(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for start in memchr::memchr_iter(b'<', bytes).take(TAGS) {
+    // What attributes of an earlier tag were looked for in is not read again: time stays linear.
+    let mut read = 0;
+    for start in memchr::memchr_iter(b'<', bytes) {
         let mut name_at = start + 1;
         let closes = at(bytes, name_at) == b'/';
         name_at += usize::from(closes);
@@ -82,10 +82,8 @@ fn tags(text: &Text<'_>, best: &mut Best) {
         let escaped = u8::from(text.escaped_markup());
         let score = text.weigh(name_end, short, long).saturating_sub(escaped);
         offer(best, "tag", (start, name_end), score);
-        let end = part(bytes, name_end, name_end + TAG);
-        if memchr::memmem::find(end, b"=").is_some() {
-            in_tag(text, (start, name_end), best);
-        }
+        in_tag(text, start, (name_end.max(read), name_end + TAG), best);
+        read = read.max(name_end + TAG);
     }
 }
 
@@ -108,11 +106,9 @@ fn markup(text: &Text<'_>, start: usize, best: &mut Best) {
 }
 
 /// Attributes that run something.
-fn in_tag(text: &Text<'_>, (start, from_index): (usize, usize), best: &mut Best) {
+fn in_tag(text: &Text<'_>, start: usize, (from_index, end): (usize, usize), best: &mut Best) {
     let bytes = text.bytes;
-    let end = (from_index + TAG).min(bytes.len());
-    let inside = part(bytes, from_index, end);
-    for equals in memchr::memchr_iter(b'=', inside).take(16) {
+    for equals in memchr::memchr_iter(b'=', part(bytes, from_index, end)) {
         let equals = from_index + equals;
         let name_end = back_over_space(bytes, equals);
         let name_start = back_over_name(bytes, name_end);
@@ -145,7 +141,7 @@ fn in_tag(text: &Text<'_>, (start, from_index): (usize, usize), best: &mut Best)
         if loads && is_program(part(bytes, value, value + 64)) {
             offer(best, "program-url", (start, value + 10), text.pick(9, 6));
         }
-        if name == b"style" && runs_style(part(bytes, value, value + 256)) {
+        if name == b"style" && runs_style(part(bytes, value, value + 160)) {
             offer(best, "style", (start, value), text.pick(8, 5));
         }
         if matches!(
@@ -214,14 +210,22 @@ fn is_program(value: &[u8]) -> bool {
 }
 
 fn runs_style(value: &[u8]) -> bool {
-    let calls: [&[u8]; 6] = [b"expression", b"javascript:", b"behavior", b"behaviour", b"binding", b"expr/*"];
-    calls.iter().any(|known| crate::bytes::contains(value, known))
+    value.iter().enumerate().any(|(at, byte)| {
+        let rest = from(value, at);
+        match byte.to_ascii_lowercase() {
+            b'e' => starts(rest, b"expression") || starts(rest, b"expr/*"),
+            b'j' => starts(rest, b"javascript:"),
+            b'b' => starts(rest, b"behavior") || starts(rest, b"behaviour") || starts(rest, b"binding"),
+            _ => false,
+        }
+    })
 }
 
 /// Handlers outside of any tag: `" onfocus=alert(1)`.
 fn attributes(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for equals in memchr::memchr_iter(b'=', bytes).take(TAGS) {
+    let quote = memchr::memchr2(b'"', b'\'', bytes).unwrap_or(bytes.len());
+    for equals in memchr::memchr_iter(b'=', bytes) {
         let name_end = back_over_space(bytes, equals);
         let name_start = back_over_name(bytes, name_end);
         let Some(name) = Lower::new(part(bytes, name_start, name_end)) else { continue };
@@ -243,7 +247,7 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
         {
             continue;
         }
-        let quoted = memchr::memchr2(b'"', b'\'', part(bytes, 0, name_start)).is_some();
+        let quoted = quote < name_start;
         let value = part(bytes, equals + 1, equals + 80);
         let calls = value.iter().any(|byte| matches!(byte, b'(' | b'`' | b'.' | b'&' | b'\\'));
         let score = match (quoted, calls) {
@@ -301,7 +305,7 @@ fn is_handler(name: &[u8]) -> bool {
 /// `javascript:` at the beginning of a value, or of what a sign or quote begins.
 fn schemes(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for colon in memchr::memchr_iter(b':', bytes).take(TAGS) {
+    for colon in memchr::memchr_iter(b':', bytes) {
         // The last letters decide whether it is worth looking: `…script:`.
         let mut taken = 0;
         let letters = part(bytes, 0, colon).iter().rev().take(64).inspect(|_| taken += 1);
@@ -357,9 +361,7 @@ fn riddles(text: &Text<'_>, best: &mut Best) {
 /// `";alert(1)//`, `'-prompt(1)-'`: a call that follows a quote and a sign.
 fn breakout(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for (index, _) in
-        bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')).take(TAGS)
-    {
+    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b'\'' | b'`')) {
         let signs = from(bytes, index + 1).iter().take(8).take_while(|byte| {
             matches!(
                 byte,

@@ -30,6 +30,7 @@ mod decode;
 mod finding;
 mod html;
 mod marks;
+mod multipart;
 mod path;
 mod shell;
 mod sql;
@@ -41,7 +42,9 @@ mod views;
 mod xml;
 
 pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
+pub use multipart::multipart_fields;
 pub use text::Place;
+pub use views::{form_decoded, percent_decoded};
 pub use xml::xml_parts;
 
 use finding::Best;
@@ -53,6 +56,7 @@ pub const THRESHOLD: u8 = 5;
 /// Compiles what is compiled once, so that no call has to wait for it.
 pub fn prepare() {
     marks::prepare();
+    template::prepare();
 }
 
 /// The surest finding in a value, in the view in which it shows, whatever its score; families of `skip` are not looked for.

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::bytes::{at, before, from, is_word, skip_space};
+use crate::bytes::{MARK, at, before, is_word, skip_space};
 use crate::finding::{Best, Family, Hit};
-use crate::text::Text;
+use crate::text::{Place, Text};
 
 /// What must stand around a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,9 @@ type Mark = (&'static str, Family, &'static str, u8, u8, Around);
 /// The names, in lower case.
 const MARKS: &[Mark] = {
     use Around::{Any, Begins, Called, File, Start, With, Word};
-    use Family::{Code, Entity, Jndi, NoSql, Path, Prototype, Script, Serialized, Shell, Ssrf, Template};
+    use Family::{
+        Code, Directory, Entity, Jndi, NoSql, Path, Prototype, Script, Serialized, Shell, Ssrf, Template,
+    };
     &[
         ("${jndi:", Jndi, "lookup", 10, 9, Any),
         ("jndi:ldap", Jndi, "lookup", 8, 6, Any),
@@ -282,6 +284,40 @@ const MARKS: &[Mark] = {
         ("behaviour:", Script, "style", 5, 1, Word),
         ("+adw-", Script, "utf-7", 8, 5, Any),
         ("srcdoc=", Script, "attribute", 6, 2, Any),
+        ("0x2e0x2e", Path, "spelled-dots", 6, 2, Any),
+        ("..0x2f", Path, "spelled-dots", 6, 2, Any),
+        ("..0x5c", Path, "spelled-dots", 6, 2, Any),
+        ("..%u", Path, "spelled-dots", 6, 2, Any),
+        ("%2e%2e", Path, "spelled-dots", 6, 2, Any),
+        ("%252e", Path, "spelled-dots", 6, 2, Any),
+        ("%c0%ae", Path, "spelled-dots", 6, 2, Any),
+        ("%c0%af", Path, "spelled-dots", 6, 2, Any),
+        ("#set(", Template, "directive", 6, 1, Any),
+        ("#set (", Template, "directive", 5, 1, Any),
+        ("#foreach(", Template, "directive", 5, 1, Any),
+        ("#evaluate(", Template, "directive", 6, 1, Any),
+        ("#include(", Template, "directive", 5, 1, Any),
+        ("<#assign", Template, "directive", 6, 2, Any),
+        ("[php]", Code, "php-tag", 5, 1, Any),
+        ("{php}", Code, "php-tag", 5, 1, Any),
+        ("[/php]", Code, "php-tag", 5, 1, Any),
+        ("[\\php]", Code, "php-tag", 5, 1, Any),
+        ("{/php}", Code, "php-tag", 5, 1, Any),
+        ("count(/", Directory, "xpath", 7, 0, Any),
+        ("name(/", Directory, "xpath", 6, 0, Any),
+        ("name(parent::", Directory, "xpath", 7, 0, Any),
+        ("name(..", Directory, "xpath", 6, 0, Any),
+        ("string-length(", Directory, "xpath", 6, 0, Any),
+        ("substring(/", Directory, "xpath", 7, 0, Any),
+        ("substring(name", Directory, "xpath", 7, 0, Any),
+        ("::node()", Directory, "xpath", 7, 0, Any),
+        ("::text()", Directory, "xpath", 7, 0, Any),
+        ("/text()", Directory, "xpath", 5, 0, Any),
+        ("]|//", Directory, "xpath", 7, 0, Any),
+        ("] | //", Directory, "xpath", 7, 0, Any),
+        ("|//*", Directory, "xpath", 7, 0, Any),
+        ("//*[", Directory, "xpath", 6, 0, Any),
+        ("position()=", Directory, "xpath", 6, 0, Any),
         ("db.collection", NoSql, "shell", 6, 2, Any),
         (".mapreduce(", NoSql, "shell", 6, 2, Any),
         ("this.password", NoSql, "javascript", 6, 2, Any),
@@ -320,15 +356,19 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
         } else {
             text.pick(short, long)
         };
+        if family == Family::Directory && text.place == Place::Header {
+            continue;
+        }
         // What is no better than what is known need not be looked at.
-        if !best.wants(family, score) || !stands(text.bytes, (start, end), around) {
+        if !best.wants(family, score) || !stands(text, (start, end), around) {
             continue;
         }
         best.offer(Hit { family, rule, start, end, score });
     }
 }
 
-fn stands(bytes: &[u8], (start, end): (usize, usize), around: Around) -> bool {
+fn stands(text: &Text<'_>, (start, end): (usize, usize), around: Around) -> bool {
+    let bytes = text.bytes;
     let before = before(bytes, start);
     match around {
         Around::Any => true,
@@ -336,12 +376,12 @@ fn stands(bytes: &[u8], (start, end): (usize, usize), around: Around) -> bool {
         Around::Called => {
             !is_word(before) && before != b'$' && before != b'.' && {
                 let next = skip_space(bytes, end);
-                let spaced = if bytes.contains(&b'$') || bytes.contains(&b';') { 2 } else { 0 };
+                let spaced = if text.has(MARK) { 2 } else { 0 };
                 next <= end + spaced && matches!(at(bytes, next), b'(' | b'`')
             }
         }
         Around::With => {
-            stands(bytes, (start, end), Around::Called)
+            stands(text, (start, end), Around::Called)
                 && at(bytes, skip_space(bytes, skip_space(bytes, end) + 1)) != b')'
         }
         Around::Start => start == 0,
@@ -362,8 +402,8 @@ fn stands(bytes: &[u8], (start, end): (usize, usize), around: Around) -> bool {
                     | b')'
                     | b'|'
                     | b'`'
-            ) || matches!(before, b'/' | b'\\') && !from(bytes, end).contains(&b' ');
-            let words = bytes.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+            ) || matches!(before, b'/' | b'\\') && text.spaces == 0;
+            let words = text.spaces;
             ends && words <= 4 || bytes.len() <= end + 8 && words == 0
         }
     }

@@ -61,7 +61,7 @@ fn climbs(text: &Text<'_>, best: &mut Best) {
         let leads = first == 0
             || is_slash(before(bytes, first)) && first <= 8
             || matches!(before(bytes, first), b'=' | b':');
-        let only = !bytes.iter().any(|byte| byte.is_ascii_whitespace());
+        let only = text.spaces == 0;
         let score = match (count, leads) {
             (1, true) if only && bytes.len() - last >= 3 && dots > 3 => 6,
             (1, true) if only && first == 0 && dots == 2 && !text.long && text.place != Place::Header => 5,
@@ -75,23 +75,16 @@ fn climbs(text: &Text<'_>, best: &mut Best) {
     }
     if count == 1 && !text.long {
         // One step up in the middle of an absolute path, or with a file that is asked for by its ending.
-        let middle = is_slash(before(bytes, first)) && first > 1 && !bytes.contains(&b' ');
+        let middle = is_slash(before(bytes, first)) && first > 1 && text.spaces == 0;
         offer(best, "climbs", (first, last), if middle { 5 } else { 3 });
     }
 }
 
-/// `/0x2e0x2e`, `/....`, `/./././`, `////`.
+/// `/....`, `/./././`, `////`.
 fn odd_spellings(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     if text.long && bytes.len() > 1024 || text.place == Place::Header {
         return;
-    }
-    for spelled in
-        [&b"0x2e0x2e"[..], b"0x2f", b"0x5c", b"%c0%ae", b"%c0%af", b"..%u", b"%2e%2e", b"%252e", b"..\\u"]
-    {
-        let Some(start) = find_any_case(bytes, spelled) else { continue };
-        let dots = bytes.windows(2).any(|pair| pair == b"..") || spelled.len() > 4;
-        offer(best, "spelled-dots", (start, start + spelled.len()), if dots { text.pick(6, 2) } else { 2 });
     }
     let (mut dots, mut most, mut here) = (0usize, 0usize, 0usize);
     for (index, byte) in bytes.iter().enumerate() {
@@ -100,7 +93,7 @@ fn odd_spellings(text: &Text<'_>, best: &mut Best) {
             (most, here) = (dots, index + 1 - dots);
         }
     }
-    let words = bytes.contains(&b' ');
+    let words = text.spaces > 0;
     if most >= 3 && !words {
         offer(best, "dots", (here, here + most), if here <= 1 { 6 } else { 5 });
     }
@@ -122,13 +115,6 @@ fn odd_spellings(text: &Text<'_>, best: &mut Best) {
     }
 }
 
-fn find_any_case(bytes: &[u8], lower: &[u8]) -> Option<usize> {
-    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'x' | b'X' | b'\\')) {
-        return None;
-    }
-    bytes.windows(lower.len()).position(|window| window.eq_ignore_ascii_case(lower))
-}
-
 /// How often a pattern that may overlap itself by one byte occurs.
 fn count(bytes: &[u8], pattern: &[u8]) -> usize {
     bytes.windows(pattern.len()).filter(|window| *window == pattern).count()
@@ -147,7 +133,8 @@ fn cut_off(text: &Text<'_>, best: &mut Best) {
     let Some(nul) = memchr::memchr(0, text.bytes) else { return };
     let many = memchr::memchr_iter(0, text.bytes).take(9).count();
     // Whoever sends many sends binary data; written as `\0`, it is code about it.
-    if many <= 8 && !text.view.has(Coding::Escapes) {
+    // UTF-16 has one in every second byte.
+    if many <= 8 && many * 4 < text.bytes.len() && !text.view.has(Coding::Escapes) {
         offer(best, "nul", (nul, nul + 1), text.pick(6, 5));
     }
 }

@@ -10,7 +10,9 @@ use crate::finding::{Best, Family, Hit};
 use crate::text::{Place, Text};
 
 /// Separators of a value that are looked at.
-const SEPARATORS: usize = 96;
+const SEPARATORS: usize = 1024;
+/// White space between a separator and its command that is skipped at most.
+const GAP: usize = 24;
 
 /// How much a command's name alone says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,14 +184,8 @@ fn word_argument(bytes: &[u8], start: usize) -> After {
         signs += usize::from(matches!(byte, b'/' | b':' | b'=' | b'.' | b'\\'));
         length += 1;
     }
-    let ends = matches!(at(bytes, start + length), b';' | b'|' | b'&' | 0);
-    if signs > 0 && at(bytes, start + length - 1) != b'.' && at(bytes, start + length - 1) != b':' {
-        After::Argument
-    } else if ends {
-        After::End
-    } else {
-        After::Word
-    }
+    let last = before(bytes, start + length);
+    if signs > 0 && last != b'.' && last != b':' { After::Argument } else { After::Word }
 }
 
 fn separated(text: &Text<'_>, best: &mut Best) {
@@ -211,7 +207,11 @@ fn separated(text: &Text<'_>, best: &mut Best) {
         if seen > SEPARATORS {
             return;
         }
-        let start = skip_space(bytes, index + 1);
+        let gap = from(bytes, index + 1)
+            .iter()
+            .take(GAP)
+            .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0);
+        let start = index + 1 + gap.count();
         let start = start
             + from(bytes, start)
                 .iter()
@@ -241,7 +241,7 @@ fn weight_of(bytes: &[u8], found: &Written) -> Option<(i8, u8)> {
         (Command::None, _) | (_, After::Else) => return None,
         (Command::Sure, After::End) => (6, 1),
         (Command::Sure, After::Argument) => (7, 2),
-        (Command::Sure, After::Word) => (3, 0),
+        (Command::Sure, After::Word) => (4, 0),
         (Command::Word, After::End) => (5, 0),
         (Command::Word, After::Argument) => (5, 1),
         (Command::Word, After::Word) => (1, 0),
@@ -263,18 +263,19 @@ fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), fou
         b'&' if at(bytes, found.end) == b'=' => 0,
         b'&' if found.command == Command::Word && found.end < bytes.len() => score - 2,
         b'|' if spaced
-            && bytes.iter().filter(|byte| **byte == b'|').count() > 2
+            && memchr::memchr_iter(b'|', bytes).take(3).count() > 2
             && found.command == Command::Word =>
         {
             score - 3
         }
         b'{' if at(bytes, found.end) != b',' => 0,
         b'\n' if found.command == Command::Word => score - 2,
+        b';' | b'|' if !spaced && found.command == Command::Sure && score == 4 => 5,
         // `50% off; more`: a sentence goes on.
         b';' if spaced
             && found.command == Command::Word
             && !found.hidden
-            && part(bytes, 0, index).contains(&b' ') =>
+            && memchr::memchr(b' ', part(bytes, 0, index)).is_some() =>
         {
             score - 2
         }

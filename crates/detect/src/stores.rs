@@ -1,13 +1,8 @@
 //! Operators of document stores, filters of directories (LDAP, RFC 4515), and XPath 1.0.
 
-use crate::bytes::{
-    BRACKET, MARK, QUOTE, SLASH, at, before, contains, from, is_word, part, skip_space, skip_word,
-};
+use crate::bytes::{BRACKET, MARK, QUOTE, at, before, from, is_word, part, skip_space, skip_word};
 use crate::finding::{Best, Family, Hit};
 use crate::text::{Place, Text};
-
-/// Places of a value that are looked at.
-const PLACES: usize = 64;
 
 pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if text.has(MARK) {
@@ -21,9 +16,6 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     }
     if text.has(QUOTE | BRACKET) && text.has(MARK) && !text.json {
         javascript(text, best);
-    }
-    if text.has(SLASH | BRACKET) {
-        xpath(text, best);
     }
 }
 
@@ -67,7 +59,7 @@ fn is_operator(name: &[u8]) -> bool {
 /// `$where` as a name: alone, in brackets of a parameter's name, or as a member of an object within a value.
 fn operators(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for start in memchr::memchr_iter(b'$', bytes).take(PLACES) {
+    for start in memchr::memchr_iter(b'$', bytes) {
         let end = skip_word(bytes, start + 1);
         let name = part(bytes, start + 1, end);
         if !is_operator(name) {
@@ -121,7 +113,8 @@ fn javascript(text: &Text<'_>, best: &mut Best) {
 /// `*)(uid=*`, `)(|(`, `*))%00`.
 fn filters(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    for close in memchr::memchr_iter(b')', bytes).take(PLACES) {
+    let opened = memchr::memchr(b'(', bytes).unwrap_or(bytes.len());
+    for close in memchr::memchr_iter(b')', bytes) {
         let open = skip_space(bytes, close + 1);
         if at(bytes, open) != b'(' {
             continue;
@@ -144,7 +137,7 @@ fn filters(text: &Text<'_>, best: &mut Best) {
         };
         let any = compared && at(bytes, name_end + 1) == b'*';
         // Code has `)(` too; the value of a parameter that closes a bracket that it did not open has not.
-        let unopened = !part(bytes, 0, close).contains(&b'(');
+        let unopened = close < opened;
         let score = match (star, logic, compared) {
             (true, true, _) | (true, _, true) => text.pick(8, 4),
             (_, true, _) if unopened => text.pick(7, 2),
@@ -160,44 +153,5 @@ fn filters(text: &Text<'_>, best: &mut Best) {
     let cut = bytes.starts_with(b"*)") && !bytes.iter().any(|byte| matches!(byte, b'(' | b' '));
     if (whole && bytes.contains(&b'=') || cut) && !text.long {
         best.offer(Hit { family: Family::Directory, rule: "filter", start: 0, end: 3, score: 6 });
-    }
-}
-
-fn xpath(text: &Text<'_>, best: &mut Best) {
-    if text.long {
-        return;
-    }
-    const WORDS: [(&[u8], u8); 20] = [
-        (b"count(/", 7),
-        (b"count(//", 7),
-        (b"name(/", 6),
-        (b"name(parent::", 7),
-        (b"name(..", 6),
-        (b"string-length(", 6),
-        (b"substring(/", 7),
-        (b"substring(name", 7),
-        (b"::node()", 7),
-        (b"::text()", 7),
-        (b"::*", 5),
-        (b"/text()", 5),
-        (b"]|//", 7),
-        (b"] | //", 7),
-        (b"|//*", 7),
-        (b"doc('", 5),
-        (b"position()=", 6),
-        (b"last()", 4),
-        (b"//user", 4),
-        (b"//*[", 6),
-    ];
-    for (word, score) in WORDS {
-        if contains(text.bytes, word) {
-            best.offer(Hit {
-                family: Family::Directory,
-                rule: "xpath",
-                start: 0,
-                end: text.bytes.len(),
-                score,
-            });
-        }
     }
 }

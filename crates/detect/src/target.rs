@@ -173,9 +173,9 @@ pub(crate) fn split(text: &Text<'_>, best: &mut Best) {
         b"bcc:",
         b"refresh:",
     ];
-    const SHOWN: usize = 16;
-    for line in memchr::memchr2_iter(b'\n', b'\r', bytes).take(SHOWN) {
-        let next = from(bytes, line + 1).trim_ascii_start();
+    for line in memchr::memchr2_iter(b'\n', b'\r', bytes) {
+        let gap = from(bytes, line + 1).iter().take(4).take_while(|byte| byte.is_ascii_whitespace()).count();
+        let next = from(bytes, line + 1 + gap);
         let begins = FIELDS.iter().any(|field| starts(next, field));
         let request = matches!(at(next, 0), b'G' | b'P' | b'H' | b'D' | b'O' | b'T') && {
             let first = part(next, 0, 200);
@@ -208,7 +208,7 @@ pub(crate) fn serialized(text: &Text<'_>, best: &mut Best) {
     if at(bytes, 0) == 0x80 && matches!(at(bytes, 1), 2..=5) && bytes.ends_with(b".") && bytes.len() > 8 {
         offer("pickle", 0, 2, 8);
     }
-    for colon in memchr::memchr_iter(b':', bytes).take(64) {
+    for colon in memchr::memchr_iter(b':', bytes) {
         let kind = before(bytes, colon);
         if !matches!(kind, b'O' | b'C' | b'o' | b'c')
             || colon >= 2 && at(bytes, colon - 2).is_ascii_alphanumeric()

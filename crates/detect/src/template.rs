@@ -1,26 +1,29 @@
 //! Templates and expression languages: what stands between their brackets, and whether it computes or reaches for something.
 
-use crate::bytes::{BRACKET, at, contains, from, part};
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use crate::bytes::{BRACKET, at, part};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
 /// Bytes of one expression that are read.
-const EXPRESSION: usize = 256;
+const EXPRESSION: usize = 160;
 /// Expressions of a value that are read.
-const EXPRESSIONS: usize = 32;
+const EXPRESSIONS: usize = 512;
 
-/// Brackets that open an expression, and those that close it.
-const BRACKETS: [(&[u8], &[u8]); 9] = [
-    (b"${", b"}"),
-    (b"#{", b"}"),
-    (b"%{", b"}"),
-    (b"*{", b"}"),
-    (b"@{", b"}"),
-    (b"{{", b"}}"),
-    (b"{%", b"%}"),
-    (b"<%", b"%>"),
-    (b"[[", b"]]"),
-];
+/// What closes an expression that these two bytes open.
+const fn closing(pair: &[u8]) -> Option<&'static [u8]> {
+    match pair {
+        [b'$' | b'#' | b'%' | b'*' | b'@', b'{'] => Some(b"}"),
+        [b'{', b'{'] => Some(b"}}"),
+        [b'{', b'%'] => Some(b"%}"),
+        [b'<', b'%'] => Some(b"%>"),
+        [b'[', b'['] => Some(b"]]"),
+        _ => None,
+    }
+}
 
 pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if !text.has(BRACKET) {
@@ -29,7 +32,7 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     let mut seen = 0;
     for (index, pair) in bytes.windows(2).enumerate() {
-        let Some((open, close)) = BRACKETS.iter().find(|(open, _)| *open == pair) else { continue };
+        let Some(close) = closing(pair) else { continue };
         seen += 1;
         if seen > EXPRESSIONS {
             break;
@@ -38,13 +41,12 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
         let length = memchr::memmem::find(rest, close);
         let inside = part(rest, 0, length.unwrap_or(rest.len()));
         let end = index + 2 + inside.len();
-        if let Some((rule, short, long)) = judge(open, inside, length.is_some()) {
+        if let Some((rule, short, long)) = judge(pair, inside, length.is_some()) {
             let score = text.weigh(end + 2, short, long);
             let family = if rule == "nested-lookup" { Family::Jndi } else { Family::Template };
             best.offer(Hit { family, rule, start: index, end, score });
         }
     }
-    velocity(text, best);
 }
 
 fn judge(open: &[u8], inside: &[u8], closed: bool) -> Option<(&'static str, u8, u8)> {
@@ -58,36 +60,7 @@ fn judge(open: &[u8], inside: &[u8], closed: bool) -> Option<(&'static str, u8, 
     if arithmetic(inside) {
         return Some(("arithmetic", 7, 3));
     }
-    const REACHES: [&[u8]; 26] = [
-        b"constructor",
-        b"__",
-        b"getclass",
-        b".class",
-        b"forname",
-        b"runtime",
-        b"exec",
-        b"system(",
-        b"eval(",
-        b"popen",
-        b"import ",
-        b"require(",
-        b"#context",
-        b"#request",
-        b"@java",
-        b"t(",
-        b"new ",
-        b"process.",
-        b"config.",
-        b"self.",
-        b"request.",
-        b"settings.",
-        b"file.",
-        b"dir.",
-        b"|filter",
-        b"cycler",
-    ];
-    let reaches =
-        REACHES.iter().any(|known| contains(inside, known) && (known != b"t(" || starts_expression(inside)));
+    let reaches = reaches(inside);
     if reaches {
         let strong = inside.contains(&b'(') || inside.contains(&b'.') || inside.contains(&b'[');
         return Some((
@@ -106,6 +79,48 @@ fn judge(open: &[u8], inside: &[u8], closed: bool) -> Option<(&'static str, u8, 
         }
         _ => None,
     }
+}
+
+/// What an expression reaches for that is none of a template's own values.
+const REACHES: [&str; 25] = [
+    "constructor",
+    "__",
+    "getclass",
+    ".class",
+    "forname",
+    "runtime",
+    "exec",
+    "system(",
+    "eval(",
+    "popen",
+    "import ",
+    "require(",
+    "#context",
+    "#request",
+    "@java",
+    "new ",
+    "process.",
+    "config.",
+    "self.",
+    "request.",
+    "settings.",
+    "file.",
+    "dir.",
+    "|filter",
+    "cycler",
+];
+
+static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(REACHES).ok()
+});
+
+/// Compiles the automaton.
+pub(crate) fn prepare() {
+    LazyLock::force(&AUTOMATON);
+}
+
+fn reaches(inside: &[u8]) -> bool {
+    AUTOMATON.as_ref().is_none_or(|automaton| automaton.is_match(inside)) || starts_expression(inside)
 }
 
 fn starts_expression(inside: &[u8]) -> bool {
@@ -128,21 +143,4 @@ fn arithmetic(inside: &[u8]) -> bool {
         && digits
         && inner.len() >= 3
         && inner.last().is_some_and(|last| !matches!(last, b'-' | b'+'))
-}
-
-/// `#set($x=…)`, `$x.getClass`, `<#assign`.
-fn velocity(text: &Text<'_>, best: &mut Best) {
-    for word in [&b"#set("[..], b"#set (", b"<#assign", b"#foreach", b"#evaluate", b"#include("] {
-        let Some(first) = memchr::memmem::find(text.bytes, word) else { continue };
-        let assigns = from(text.bytes, first).iter().take(64).any(|byte| matches!(byte, b'$' | b'='));
-        if assigns {
-            best.offer(Hit {
-                family: Family::Template,
-                rule: "directive",
-                start: first,
-                end: first + word.len(),
-                score: text.pick(6, 2),
-            });
-        }
-    }
 }

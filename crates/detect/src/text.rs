@@ -36,13 +36,16 @@ pub(crate) struct Text<'a> {
     pub(crate) view: View,
     /// Prose or source code rather than the value of a parameter.
     pub(crate) long: bool,
+    /// Bytes of white space.
+    pub(crate) spaces: usize,
     /// The value is JSON as a whole: its strings are looked at one by one.
     pub(crate) json: bool,
 }
 
 impl<'a> Text<'a> {
     pub(crate) fn new(bytes: &'a [u8], mask: u16, place: Place, view: View) -> Self {
-        Self { bytes, mask, place, view, long: is_long(bytes), json: is_json(bytes) }
+        let spaces = bytes.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+        Self { bytes, mask, place, view, long: is_long(bytes), spaces, json: is_json(bytes) }
     }
 
     pub(crate) fn has(&self, classes: u16) -> bool {
@@ -83,7 +86,8 @@ fn is_long(bytes: &[u8]) -> bool {
     lines >= LINES || words >= WORDS
 }
 
-fn is_json(bytes: &[u8]) -> bool {
+/// Whether a value is JSON as a whole, by its brackets and quotes.
+pub(crate) fn is_json(bytes: &[u8]) -> bool {
     let inner = bytes.trim_ascii();
     let braces = matches!((inner.first(), inner.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
     let second = bytes::at(inner, bytes::skip_space(inner, 1));

@@ -11,7 +11,7 @@ use crate::bytes::{
 };
 use crate::detect_text;
 use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
-use crate::text::{Place, Text};
+use crate::text::{Place, Text, is_json};
 use crate::{code, decode};
 
 /// Rounds in which encodings are undone.
@@ -119,9 +119,7 @@ impl Looker {
         let Cow::Owned(undone) = undone else { return };
         if depth.rounds == 0 {
             // Whoever encodes so often wants to be read by something that decodes so often.
-            if mask & PERCENT != 0 && decode::percent(value).is_some() {
-                self.offer(evasion("layers", value), view);
-            }
+            self.offer(evasion("layers", value), view);
             return;
         }
         self.view(&undone, place, view, Depth { rounds: depth.rounds - 1, ..depth });
@@ -140,7 +138,7 @@ impl Looker {
             self.view(&text, place, view.with(Coding::Base64), depth);
             return;
         }
-        if mask & BRACKET != 0 && Text::new(value, mask, place, view).json {
+        if mask & BRACKET != 0 && is_json(value) {
             self.strings(value, view.with(Coding::Json), depth);
         } else if mask & MARK != 0 && value.contains(&b'=') && mask & SPACE == 0 {
             self.pairs(value, view.with(Coding::Form), depth);
@@ -185,11 +183,7 @@ impl Looker {
                 continue;
             }
             self.view(name, Place::Name, view, depth);
-            if memchr::memchr2(b'+', b'%', value).is_some() {
-                self.view(&decode_form(value), Place::Value, view, depth);
-            } else {
-                self.view(value, Place::Value, view, depth);
-            }
+            self.view(&form_decoded(value), Place::Value, view, depth);
         }
     }
 }
@@ -208,10 +202,20 @@ fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
     !dots && !value.starts_with(b"__") && !code::is_member(value)
 }
 
-/// A value of a form: `+` is a space.
-pub(crate) fn decode_form(value: &[u8]) -> Vec<u8> {
+/// A name or value of a query or a form as its reader gets it: `+` is a space, percent escapes are undone.
+#[must_use]
+pub fn form_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'+', value).is_none() {
+        return percent_decoded(value);
+    }
     let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    decode::percent(&spaced).unwrap_or(spaced)
+    Cow::Owned(decode::percent(&spaced).unwrap_or(spaced))
+}
+
+/// A segment of a path as its reader gets it: percent escapes are undone, broken ones stand for themselves.
+#[must_use]
+pub fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    decode::percent(value).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The escapes of JSON (RFC 8259 section 7) but `\u`, which the next round undoes.

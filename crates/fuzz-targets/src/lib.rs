@@ -20,6 +20,7 @@ mod bodies;
 mod connections;
 mod content;
 mod contracts;
+mod detectors;
 mod documents;
 mod http1;
 mod json;
@@ -34,11 +35,12 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
     ("contracts", contracts::run),
+    ("detectors", detectors::run),
     ("documents", documents::run),
     ("http1", http1::run),
     ("json", json::run),

@@ -32,6 +32,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 /// The arrows of the house: which of our crates each may know.
 const ARROWS: &[(&str, &[&str])] = &[
     ("diagnostics", &[]),
+    ("detect", &[]),
     ("tape", &[]),
     ("jose", &["tape"]),
     ("probe", &[]),
@@ -44,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["engine"]),
     ("outbound", &["engine"]),
     ("proxy", &["engine", "x509"]),
-    ("controls", &["contract", "diagnostics", "engine", "jose", "probe", "seclang", "spec", "tape"]),
+    ("controls", &["contract", "detect", "diagnostics", "engine", "jose", "probe", "seclang", "spec", "tape"]),
     ("compile", &["contract", "controls", "diagnostics", "engine", "spec", "x509"]),
     ("manage-api", &[]),
 ];
@@ -63,7 +64,7 @@ fn crates_know_only_whom_the_arrows_allow() {
 #[test]
 fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
     let dependencies = dependencies();
-    for name in ["engine", "tape", "jose", "diagnostics", "probe", "seclang", "x509"] {
+    for name in ["engine", "tape", "jose", "diagnostics", "detect", "probe", "seclang", "x509"] {
         for absent in ["tokio", "hyper", "serde", "serde_json"] {
             assert!(!dependencies[name].contains(absent), "`{name}` must not know `{absent}`");
         }

@@ -101,6 +101,43 @@ fn attacks_do_not_get_through_and_their_twins_do() {
     assert!(gateway.metric("yett_verdicts_total", &[("control", "inspection"), ("outcome", "refuse")]) > 0.0);
 }
 
+/// With the detectors of our own.
+fn start_builtin(recorder: &Recorder, more: &str) -> Gateway {
+    let document = document(&recorder.url(), Path::new("builtin"), more);
+    Gateway::with_document(&document.replace("\"file:builtin\"", "builtin"))
+}
+
+/// What the detectors of our own find of the same; names of files that a server would run, and bodies that are broken, are for
+/// the controls of uploads and bodies to refuse.
+fn found_by_builtin() -> Vec<Case> {
+    let others = ["multipart file name", "JSON that is none"];
+    let wrapped =
+        case("JSON in base64", post_json("/things", r#"{"a":"eyJiIjoiMScgb3IgJzEnPScxIn0="}"#), refused())
+            .twin(post_json("/things", r#"{"a":"eyJiIjoiT25lIG9yIG9uZSJ9"}"#));
+    attacks().into_iter().filter(|case| !others.contains(&case.name.as_str())).chain([wrapped]).collect()
+}
+
+#[test]
+fn builtin_refuses_attacks_and_lets_their_twins_through() {
+    let recorder = Recorder::start();
+    let gateway = start_builtin(&recorder, "mode: enforce");
+    judge(&gateway, &recorder, &found_by_builtin());
+    reaches_naive(&found_by_builtin());
+    let reply = gateway.call(get("/things?secret=1%27%20OR%20%271%27=%271", ""));
+    let detail = verdict(&gateway, &reply)["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("score 6 of 5; sql/condition 6 in `query:secret` (plain, "), "{detail}");
+    for hidden in ["SQL", "sql", "score", "secret"] {
+        assert!(!reply.text().contains(hidden), "{}", reply.text());
+    }
+    let shadow = start_builtin(&recorder, "mode: shadow");
+    for attack in found_by_builtin() {
+        let calls = recorder.count();
+        let reply = shadow.call(&attack.hostile);
+        assert_eq!((reply.status, recorder.count()), (200, calls + 1), "{}", attack.name);
+        assert_eq!(verdict(&shadow, &reply)["mode"], "shadow", "{}", attack.name);
+    }
+}
+
 /// The verdict of the control that ended the call, or would have.
 fn verdict(gateway: &Gateway, reply: &Reply) -> serde_json::Value {
     let line = gateway.log_of(reply);
@@ -324,10 +361,19 @@ fn what_is_wrong_with_the_section_or_its_rules_is_said_with_its_place() {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(check("good.conf", "exclude: [{ rule: 1, parameters: [a] }, { tag: t }]").0);
+    assert!(
+        check("builtin", "exclude: [{ tag: attack-sqli, parameters: [q] }]\nthreshold: { inbound: 6 }").0
+    );
     assert!(check("none.conf", "mode: off").1.contains("none.conf"), "a file that is named has to be there");
     for (rules, more, said) in [
         ("bad.conf", "", "bad.conf:2:9"),
-        ("builtin", "", "`rules: builtin` cannot be set in this version"),
+        ("builtin", "answers: enforce", "`answers` cannot be set with `rules: builtin`"),
+        ("builtin", "paranoia: 2", "`paranoia` says nothing to `rules: builtin`"),
+        ("builtin", "setup: file:good.conf", "`setup` says nothing to `rules: builtin`"),
+        ("builtin", "threshold: { inbound: 11 }", "`inbound: 11` would refuse no call"),
+        ("builtin", "threshold: { outbound: 4 }", "`threshold.outbound` says nothing to `rules: builtin`"),
+        ("builtin", "exclude: [{ rule: 1 }]", "`rule: 1` says nothing to `rules: builtin`"),
+        ("builtin", "exclude: [{ tag: u }]", "no family of detectors has the tag `u`"),
         ("none", "", "`none` cannot be read: there is no such file"),
         ("empty", "", "it holds no file of rules"),
         ("good.conf", "paranoia: 5", "`paranoia: 5` is out of range"),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use spec::{FileRef, Mode, Node, OperationRef, Selector, Size, Spanned};
 
 use super::rules::{self, Loaded, Wanted};
-use super::{Inspection, Settings};
+use super::{Inspection, Settings, own};
 use crate::scope::{Compiled, NamedFile, OperationKind, OperationScope, mode};
 
 /// Rules that look for attacks in calls, and for leaks in answers.
@@ -22,7 +22,8 @@ pub struct InspectionSection {
     pub mode: Mode,
     /// whether answers that the rules take for leaks are withheld, or only recorded; enforcing reads answers whole
     pub answers: Mode,
-    /// the OWASP Core Rule Set's folder, or a file of rules in the same language (SecLang)
+    /// `builtin`, the detectors of our own, as where nothing is said; or the OWASP Core Rule Set's folder, or a file of rules in the
+    /// same language (SecLang)
     pub rules: Option<Spanned<FileRef>>,
     /// the set's `crs-setup.conf`, or a folder with it and with rules that come before and after the set's, where they do not lie
     /// in its folder
@@ -128,8 +129,15 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(InspectionSection)
 }
 
-/// The word for rules of our own, which this version does not have.
+/// The word for detectors of our own.
 const BUILTIN: &str = "builtin";
+
+impl InspectionSection {
+    /// Whether the detectors of our own are asked: where nothing else is said too.
+    pub(super) fn is_builtin(&self) -> bool {
+        self.rules.as_ref().is_none_or(|rules| rules.path() == BUILTIN)
+    }
+}
 
 /// The files that the section names.
 #[must_use]
@@ -156,19 +164,6 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
     let mut error = |code: &'static str, message: String, span: Span, help: &str| {
         out.push(Diagnostic::error(code, message).at(span).help(help));
     };
-    match &section.rules {
-        None if section.mode != Mode::Off => {
-            let help =
-                "write `rules: file:/usr/share/modsecurity-crs` with the folder of the OWASP Core Rule Set";
-            error("missing-key", String::from("the key `rules` is missing"), node.span, help);
-        }
-        Some(rules) if rules.path() == BUILTIN => {
-            let help = "write `file:` with the folder of the OWASP Core Rule Set";
-            let message = String::from("`rules: builtin` cannot be set in this version");
-            error("unsupported", message, rules.span, help);
-        }
-        _ => {}
-    }
     if let Some(level) = section.paranoia.filter(|level| !(1..=4).contains(&level.value)) {
         let message = format!("`paranoia: {}` is out of range", level.value);
         error("inspection", message, level.span, "write from 1 to 4");
@@ -188,6 +183,9 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
     }
     if let Some(zero) = section.body.arguments.filter(|arguments| arguments.value == 0) {
         error("inspection", String::from("`arguments: 0` is out of range"), zero.span, "write at least 1");
+    }
+    if section.is_builtin() {
+        own::check(section, node.get("answers").map_or(node.span, |answers| answers.span), &mut error);
     }
     for exclude in &section.exclude {
         let everything =
@@ -216,7 +214,8 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
 /// What a section comes to, before it is looked at which exclusions hold for which operation.
 struct Prepared {
     section: InspectionSection,
-    loaded: Arc<Loaded>,
+    /// `None` for detectors of our own.
+    loaded: Option<Arc<Loaded>>,
     exclusions: Vec<Exclusion>,
 }
 
@@ -228,15 +227,22 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let prepared = scope.api.share(&name, || prepare(node, scope, out));
     let Some(prepared) = &*prepared else { return Vec::new() };
     let here = holding(&prepared.section, scope);
+    let Some(loaded) = &prepared.loaded else {
+        return own::compile(&prepared.section, &here, node.span, scope);
+    };
     let control = scope.api.share(&format!("{name}:{here:?}"), || {
         let exclusions = here.iter().filter_map(|at| prepared.exclusions.get(*at).cloned()).collect();
-        control(prepared, exclusions, node.span)
+        control(&prepared.section, loaded, exclusions, node.span)
     });
     vec![(*control).clone()]
 }
 
-fn control(prepared: &Prepared, exclusions: Vec<Exclusion>, span: Span) -> Compiled {
-    let section = &prepared.section;
+fn control(
+    section: &InspectionSection,
+    loaded: &Arc<Loaded>,
+    exclusions: Vec<Exclusion>,
+    span: Span,
+) -> Compiled {
     let (mode, answers) = (mode(section.mode), mode(section.answers));
     let settings = Settings {
         request: mode,
@@ -244,15 +250,18 @@ fn control(prepared: &Prepared, exclusions: Vec<Exclusion>, span: Span) -> Compi
         body: section.body.max.as_usize(),
         whole: section.body.over == Over::Refuse,
     };
-    let control: Arc<dyn Control> =
-        Arc::new(Inspection::new(Arc::clone(&prepared.loaded), exclusions, settings));
-    // In shadow nothing is refused for its length that would have passed unread.
-    let body_limit = match (mode, section.body.over) {
+    let control: Arc<dyn Control> = Arc::new(Inspection::new(Arc::clone(loaded), exclusions, settings));
+    let body_limit = body_limit(section);
+    Compiled { control, mode, response_mode: answers, body_limit, span: Some(span) }
+}
+
+/// In shadow nothing is refused for its length that would have passed unread.
+pub(super) fn body_limit(section: &InspectionSection) -> Option<u64> {
+    match (mode(section.mode), section.body.over) {
         (EngineMode::Enforce, Over::Refuse) => Some(section.body.max.bytes()),
         (EngineMode::Enforce, Over::Inspect) => None,
         _ => Some(engine::bounds::PASS_BYTES),
-    };
-    Compiled { control, mode, response_mode: answers, body_limit, span: Some(span) }
+    }
 }
 
 fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Option<Prepared> {
@@ -262,7 +271,9 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
     if section.mode == Mode::Off {
         return None;
     }
-    let rules = section.rules.as_ref()?;
+    let Some(rules) = section.rules.as_ref().filter(|_| !section.is_builtin()) else {
+        return Some(Prepared { section, loaded: None, exclusions: Vec::new() });
+    };
     let path = |file: &Spanned<FileRef>| file.path().trim_end_matches('/').to_owned();
     let setup = section.setup.as_ref().map(path);
     let wanted = Wanted {
@@ -279,7 +290,7 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
     for exclude in &section.exclude {
         exclusions.push(exclusion(engine, exclude, out)?);
     }
-    Some(Prepared { section, exclusions, loaded })
+    Some(Prepared { section, exclusions, loaded: Some(loaded) })
 }
 
 fn exclusion(

@@ -1,5 +1,5 @@
-//! Is the call hostile: the OWASP Core Rule Set, or other rules in its language (SecLang, ModSecurity Reference Manual v3.x), run
-//! by the engine in `seclang`.
+//! Is the call hostile: by detectors of our own (`builtin.rs`), or by the OWASP Core Rule Set or other rules in its language
+//! (SecLang, ModSecurity Reference Manual v3.x), run by the engine in `seclang`. What follows is about the latter.
 //!
 //! # Which view is inspected
 //!
@@ -26,8 +26,11 @@
 //! The caller learns that it was refused. The decision keeps ids of rules, the score, and the name of the part that
 //! matched first; never a value. Rules that matched without reaching the threshold are a note.
 
+mod builtin;
 mod config;
 mod evidence;
+mod own;
+mod parts;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -250,7 +253,16 @@ const fn seclang_mode(mode: Mode) -> seclang::Mode {
 }
 
 fn dispatch(bytes: usize, work: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
-    if bytes <= OFFLOADED {
+    dispatch_over(OFFLOADED, bytes, work)
+}
+
+/// At once, or by a worker thread when there are more bytes than `most`.
+fn dispatch_over(
+    most: usize,
+    bytes: usize,
+    work: impl FnOnce() -> Verdict + Send + 'static,
+) -> Step<'static> {
+    if bytes <= most {
         return Step::Done(work());
     }
     Step::Offload(Job { budget: PATIENCE, run: Box::new(move |_| work()) })

@@ -1,3 +1,5 @@
+mod builtin;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -14,6 +14,7 @@ const LONGEST: usize = 8 * 1024;
 pub fn all() -> Vec<Sample> {
     let mut all = corpora::harmless();
     all.extend(corpora::access_log());
+    all.extend(corpora::left_out(false));
     all.extend(prose());
     all.extend(markdown());
     all.extend(code());
@@ -90,6 +91,15 @@ fn prose() -> Vec<Sample> {
     some(found)
 }
 
+/// Texts of one package of the registry.
+pub fn registry(package: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let registry = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
+    let package = format!("/{package}-");
+    let found = files(&format!("{registry}/registry/src"), |name| name.contains(&package) && wanted(name));
+    found.into_iter().map(|(_, text)| text).collect()
+}
+
 fn markdown() -> Vec<Sample> {
     let registry = std::env::var("CARGO_HOME")
         .unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap_or_default()));
@@ -138,69 +148,70 @@ fn code() -> Vec<Sample> {
     some(found)
 }
 
+const FIRST: [&str; 16] = [
+    "Conan", "Siobhán", "Jean-Luc", "D'Arcy", "Zoë", "N'Golo", "Renée", "Ken", "Mary Ann", "Þór", "李",
+    "Ahmed", "Nuala", "Björn", "O", "Dell'",
+];
+const LAST: [&str; 40] = [
+    "O'Brien",
+    "O'Connor",
+    "D'Angelo",
+    "L'Hôpital",
+    "McDonald",
+    "van 't Hoff",
+    "d'Artagnan",
+    "O'Neill-Smith",
+    "Dell'Acqua",
+    "N'Diaye",
+    "Union",
+    "Select",
+    "Null",
+    "Drop",
+    "Or",
+    "And",
+    "True",
+    "Table",
+    "Order",
+    "Case",
+    "Script",
+    "Cat",
+    "Kill",
+    "Sleep",
+    "Where",
+    "Having",
+    "St. John",
+    "Smith & Sons",
+    "Johnson & Johnson",
+    "AT&T",
+    "Procter & Gamble",
+    "Marks & Spencer",
+    "Barnes & Noble",
+    "Yahoo!",
+    "Toys \"R\" Us",
+    "C++ Ltd.",
+    "A/S Norsk",
+    "5 > 3 GmbH",
+    "50% off; more",
+    "#1 Cat | Dog",
+];
+const FORMS: [&str; 14] = [
+    "{f} {l}",
+    "{l}, {f}",
+    "{f} \"Duke\" {l}",
+    "c/o {f} {l}, 12 Main St.; Apt #4",
+    "{l} and {l}",
+    "{f} or {l}?",
+    "Is it {f} {l} or Mr. {l}'s?",
+    "{f}'s & {l}'s",
+    "'{f} {l}'",
+    "({f}) {l}",
+    "{f} {l} <{f}@example.com>",
+    "{f} {l} -- CEO",
+    "Meet {f} {l} @ 5; bring 2-3 friends",
+    "{l}: 1 or 2 = ok",
+];
+
 fn names() -> Vec<Sample> {
-    const FIRST: [&str; 16] = [
-        "Conan", "Siobhán", "Jean-Luc", "D'Arcy", "Zoë", "N'Golo", "Renée", "Ken", "Mary Ann", "Þór", "李",
-        "Ahmed", "Nuala", "Björn", "O", "Dell'",
-    ];
-    const LAST: [&str; 40] = [
-        "O'Brien",
-        "O'Connor",
-        "D'Angelo",
-        "L'Hôpital",
-        "McDonald",
-        "van 't Hoff",
-        "d'Artagnan",
-        "O'Neill-Smith",
-        "Dell'Acqua",
-        "N'Diaye",
-        "Union",
-        "Select",
-        "Null",
-        "Drop",
-        "Or",
-        "And",
-        "True",
-        "Table",
-        "Order",
-        "Case",
-        "Script",
-        "Cat",
-        "Kill",
-        "Sleep",
-        "Where",
-        "Having",
-        "St. John",
-        "Smith & Sons",
-        "Johnson & Johnson",
-        "AT&T",
-        "Procter & Gamble",
-        "Marks & Spencer",
-        "Barnes & Noble",
-        "Yahoo!",
-        "Toys \"R\" Us",
-        "C++ Ltd.",
-        "A/S Norsk",
-        "5 > 3 GmbH",
-        "50% off; more",
-        "#1 Cat | Dog",
-    ];
-    const FORMS: [&str; 14] = [
-        "{f} {l}",
-        "{l}, {f}",
-        "{f} \"Duke\" {l}",
-        "c/o {f} {l}, 12 Main St.; Apt #4",
-        "{l} and {l}",
-        "{f} or {l}?",
-        "Is it {f} {l} or Mr. {l}'s?",
-        "{f}'s & {l}'s",
-        "'{f} {l}'",
-        "({f}) {l}",
-        "{f} {l} <{f}@example.com>",
-        "{f} {l} -- CEO",
-        "Meet {f} {l} @ 5; bring 2-3 friends",
-        "{l}: 1 or 2 = ok",
-    ];
     let mut found = Vec::new();
     for form in FORMS {
         for first in FIRST {

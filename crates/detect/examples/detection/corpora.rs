@@ -79,3 +79,30 @@ pub fn access_log() -> Vec<Sample> {
 pub fn header(value: &str) -> (Place, Vec<u8>) {
     (Place::Header, value.as_bytes().to_vec())
 }
+
+/// The source that nothing was tuned on.
+pub const LEFT_OUT: &str = "unit tests of libinjection's port (source left out)";
+
+/// What the unit tests of `libinjectionrs` want to be found as cross-site scripting, or to pass.
+pub fn left_out(attack: bool) -> Vec<Sample> {
+    let wanted = if attack { "XssResult::Xss" } else { "XssResult::Safe" };
+    let mut found = Vec::new();
+    for text in crate::benign::registry("libinjectionrs", |name| name.ends_with("/xss/tests.rs")) {
+        let lines = text.lines().filter(|line| line.contains(wanted));
+        let literals = lines.filter_map(|line| {
+            let start = line.find("detect(b\"")? + 9;
+            let end = line.rfind("\"), ")?;
+            line.get(start..end)
+        });
+        for literal in literals.filter(|literal| !literal.is_empty()) {
+            let value =
+                literal.replace("\\\"", "\"").replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0");
+            let class = if attack { "cross-site scripting" } else { "harmless" };
+            found.push(Sample {
+                split: crate::sample::Split::Report,
+                ..Sample::value(LEFT_OUT, class, value.as_bytes())
+            });
+        }
+    }
+    found
+}

@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a measurement that cannot read its data has to fail loudly"
 )]
+#![allow(unreachable_pub, reason = "modules of an example")]
 
 mod benign;
 mod corpora;
@@ -39,7 +40,7 @@ fn main() {
 }
 
 fn attacks() -> Vec<Sample> {
-    corpora::attacks().into_iter().chain(crs::attacks()).collect()
+    corpora::attacks().into_iter().chain(corpora::left_out(true)).chain(crs::attacks()).collect()
 }
 
 fn print(out: &mut impl std::io::Write, samples: impl Iterator<Item = Sample>, found: bool) {

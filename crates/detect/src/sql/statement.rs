@@ -12,6 +12,14 @@ impl Scan<'_> {
     pub(super) fn sqlish(&self, index: usize) -> bool {
         let reader = self.reader;
         let at = reader.skip_open(index);
+        if reader.word(at) == Some(Word::Quantifier) {
+            return self.is_selected(reader.skip_open(at + 1)) || self.selects_from(at + 1);
+        }
+        self.is_selected(at) || reader.kind(at).is_none() && index > 0 && at > index
+    }
+
+    fn is_selected(&self, at: usize) -> bool {
+        let reader = self.reader;
         match reader.kind(at) {
             Some(
                 Kind::Number
@@ -22,11 +30,10 @@ impl Scan<'_> {
                 | Kind::Word(Word::Literal | Word::Case | Word::Catalog | Word::Select),
             ) => true,
             Some(Kind::Word(Word::Function | Word::Weapon)) => reader.kind(at + 1) == Some(Kind::Open),
-            Some(Kind::Word(Word::Quantifier)) => self.sqlish(at + 1) || self.selects_from(at + 1),
+            Some(Kind::Word(Word::Quantifier)) => false,
             Some(Kind::Word(_)) => {
                 reader.kind(at + 1) == Some(Kind::Open) || self.lists(at + 1) || self.names_one(at + 1)
             }
-            None => index > 0 && at > index,
             _ => false,
         }
     }
@@ -74,7 +81,13 @@ impl Scan<'_> {
         if reader.word(at) == Some(Word::Select) {
             let plain = at == index + 1;
             let sure = self.sqlish(at + 1) || !plain;
-            let score = if sure { (9, 7) } else { (6, 3) };
+            // The Union Select Committee goes on with words.
+            let ends = reader.is_end(at + 2) || index > 0 && self.only_a_number(index);
+            let score = match (sure, ends) {
+                (true, _) => (9, 7),
+                (false, true) => (6, 3),
+                _ => (4, 2),
+            };
             self.weigh("union-select", (index, at + 1), score);
         } else if at > index + 1 && reader.is_end(at) {
             self.weigh("union", (index, at), (4, 2));
@@ -214,7 +227,7 @@ impl Scan<'_> {
             return;
         }
         let compares = reader.operand(index + 2).and_then(|(_, next)| reader.comparison(next)).is_some();
-        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (5, 2) });
+        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (4, 2) });
     }
 
     /// `into outfile`, `procedure analyse`.
@@ -319,7 +332,9 @@ impl Scan<'_> {
                 (if index == 0 { 5 } else { 4 }, 1)
             }
             Some(Word::Statement) => match reader.word(at + 1) {
-                Some(Word::Object | Word::From | Word::Weapon) => (6, 1),
+                Some(Word::Weapon) => (6, 1),
+                // `; drop table at the door` goes on.
+                Some(Word::Object | Word::From) if reader.word(at + 3) != Some(Word::Other) => (6, 1),
                 _ if matches!(reader.kind(at + 1), Some(Kind::Variable)) => (7, 2),
                 _ if reader.is_text(at, b"shutdown") => (6, 1),
                 _ => self.statement_score(at),

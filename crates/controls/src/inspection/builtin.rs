@@ -1,0 +1,255 @@
+//! `rules: builtin`: detectors of our own, which need no file of rules.
+//!
+//! Every value of a call is looked at by the crate `detect`, in all its views; the surest finding is held against the threshold.
+//! A parameter that its contract declares as an integer, a boolean, a UUID or one of a list of words, and whose value is one,
+//! is not looked at. Fields that carry credentials and digests are looked at for look-ups of loggers only, since chance makes
+//! anything of them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use detect::{Families, Family, Finding};
+use engine::verdict::Refusal;
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
+use tape::Tape;
+
+use super::parts::{self, Part, Reader, Sink, Where};
+use super::{dispatch_over, is_encoded};
+
+/// Bytes of a body up to which it is inspected on its core: some hundred microseconds at most.
+const OFFLOADED: usize = 16 * 1024;
+/// Findings that the decision keeps.
+const KEPT: usize = 4;
+/// Longest name of a value in the decision, in characters: it may be the caller's.
+const NAME: usize = 64;
+
+/// What some detectors do not look at.
+#[derive(Debug, Clone)]
+pub(super) struct Excluded {
+    /// What is not looked for.
+    pub(super) families: Families,
+    /// Whether it holds for all of the call.
+    pub(super) everywhere: bool,
+    /// Parameters, under the names of [`Part::name`].
+    pub(super) parameters: Vec<String>,
+    /// Header fields, in lower case.
+    pub(super) headers: Vec<String>,
+    /// Cookies.
+    pub(super) cookies: Vec<String>,
+}
+
+/// What a section comes to for one operation.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// The score from which on a call is refused.
+    pub(super) threshold: u8,
+    pub(super) excluded: Vec<Excluded>,
+    /// Bytes that are read of a body.
+    pub(super) body: usize,
+    /// Whether a longer body is refused.
+    pub(super) whole: bool,
+    /// Values that are read of a body, when that is bounded; more are refused.
+    pub(super) arguments: Option<u32>,
+}
+
+/// The control.
+#[derive(Debug)]
+pub(super) struct Builtin {
+    settings: Settings,
+    contract: Option<Arc<contract::Operation>>,
+    params: Vec<Box<str>>,
+}
+
+impl Builtin {
+    pub(super) fn new(
+        settings: Settings,
+        contract: Option<Arc<contract::Operation>>,
+        params: &[Box<str>],
+    ) -> Self {
+        detect::prepare();
+        Self { settings, contract, params: params.to_vec() }
+    }
+
+    fn check_head(&self, call: &Call) -> Verdict {
+        let mut scan = Scan::new(self);
+        parts::head(call, &self.params, &mut scan);
+        scan.verdict()
+    }
+
+    fn check_body(self: &Arc<Self>, call: &mut Call) -> Step<'static> {
+        let bytes = call.body.bytes().clone();
+        if bytes.is_empty() {
+            return Step::Done(Verdict::Allow);
+        }
+        if is_encoded(&call.request.headers) {
+            let detail = "a body in a content coding cannot be inspected: see `bodies.codings`";
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::CODING_UNSUPPORTED, detail)));
+        }
+        let long = bytes.len() > self.settings.body;
+        if long && self.settings.whole {
+            let detail = "the body exceeds `inspection.body.max`";
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::BODY_TOO_LARGE, detail)));
+        }
+        let reader = parts::reader(&call.request.headers);
+        // Of a body of which only the beginning is read no tape is made: its strings are found as far as they go.
+        let tape = match reader {
+            Reader::Json if !long => call.body.json(&tape::Bounds::default()).ok().cloned(),
+            _ => None,
+        };
+        let bytes = bytes.slice(..bytes.len().min(self.settings.body));
+        let builtin = Arc::clone(self);
+        dispatch_over(OFFLOADED, bytes.len(), move || builtin.read_body(&bytes, &reader, tape.as_deref()))
+    }
+
+    fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>) -> Verdict {
+        let mut scan = Scan::new(self);
+        parts::body(bytes, reader, tape, &mut scan);
+        if self.settings.arguments.is_some_and(|most| scan.values > most) {
+            let detail = "the body has more values than `inspection.body.arguments`";
+            return Verdict::Refuse(Refusal::new(&codes::PAYLOAD_REFUSED, detail));
+        }
+        scan.verdict()
+    }
+
+    /// Families that are not looked for in a part.
+    fn skipped(&self, part: &Part<'_>) -> Families {
+        let here = |excluded: &&Excluded| {
+            excluded.everywhere
+                || match part.stands {
+                    Where::Header => excluded.headers.iter().any(|name| name == part.name),
+                    Where::Cookie => excluded.cookies.iter().any(|name| name == part.name),
+                    _ => excluded.parameters.iter().any(|name| name == part.name),
+                }
+        };
+        let excluded = self.settings.excluded.iter().filter(here);
+        let skipped = excluded.fold(Families::NONE, |all, excluded| all.union(excluded.families));
+        match part.stands {
+            Where::Header if is_opaque(part.name) => skipped.union(Families::ALL.without(Family::Jndi)),
+            _ => skipped,
+        }
+    }
+
+    /// Whether the contract leaves the value no room.
+    fn is_settled(&self, part: &Part<'_>) -> bool {
+        let place = match part.stands {
+            Where::Path => contract::Place::Path,
+            Where::Query => contract::Place::Query,
+            Where::Cookie => contract::Place::Cookie,
+            Where::Header => contract::Place::Header,
+            _ => return false,
+        };
+        let Some(contract) = self.contract.as_ref().filter(|_| part.place != detect::Place::Name) else {
+            return false;
+        };
+        std::str::from_utf8(part.value).is_ok_and(|value| contract.request.settles(place, part.name, value))
+    }
+}
+
+/// Fields of credentials, digests, validators and hints, whose values are random, quoted or lists.
+fn is_opaque(name: &str) -> bool {
+    name.starts_with("sec-")
+        || name.starts_with("accept")
+        || name.starts_with("if-")
+        || matches!(
+            name,
+            "authorization"
+                | "proxy-authorization"
+                | "host"
+                | "content-length"
+                | "content-digest"
+                | "repr-digest"
+                | "digest"
+                | "signature"
+                | "signature-input"
+                | "dpop"
+                | "traceparent"
+                | "tracestate"
+                | "baggage"
+                | "date"
+                | "range"
+                | "priority"
+                | "cache-control"
+                | "connection"
+                | "etag"
+        )
+}
+
+/// A call while it is looked at.
+struct Scan<'a> {
+    builtin: &'a Builtin,
+    values: u32,
+    found: Vec<(Finding, String)>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(builtin: &'a Builtin) -> Self {
+        Self { builtin, values: 0, found: Vec::new() }
+    }
+
+    /// The surest finding decides; the others are told beside it.
+    fn verdict(mut self) -> Verdict {
+        self.found.sort_by_key(|(finding, _)| std::cmp::Reverse(finding.score));
+        let Some((surest, _)) = self.found.first() else { return Verdict::Allow };
+        let threshold = self.builtin.settings.threshold;
+        let mut said = format!("score {} of {threshold}", surest.score);
+        for (finding, place) in &self.found {
+            let (family, rule) = (finding.family.name(), finding.rule);
+            let Finding { view, start, end, score, .. } = finding;
+            let _ = write!(said, "; {family}/{rule} {score} in `{place}` ({view}, bytes {start} to {end})");
+        }
+        if surest.score >= threshold {
+            return Verdict::Refuse(Refusal::new(&codes::PAYLOAD_REFUSED, said));
+        }
+        Verdict::Note(said.into())
+    }
+}
+
+impl Sink for Scan<'_> {
+    fn part(&mut self, part: &Part<'_>) {
+        self.values = self.values.saturating_add(u32::from(part.place != detect::Place::Name));
+        if self.is_done() || self.builtin.is_settled(part) {
+            return;
+        }
+        let found = detect::inspect(part.place, part.value, self.builtin.skipped(part));
+        // Just below the threshold it is worth a note.
+        if let Some(finding) = found.filter(|finding| finding.score + 1 >= self.builtin.settings.threshold) {
+            let name =
+                part.name.chars().map(|char| if char.is_control() || char == '`' { '?' } else { char });
+            let separator = if part.name.is_empty() { "" } else { ":" };
+            let name: String = name.take(NAME).collect();
+            self.found.push((finding, format!("{}{separator}{name}", part.stands.name())));
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.found.len() >= KEPT || self.builtin.settings.arguments.is_some_and(|most| self.values > most)
+    }
+}
+
+impl Control for Builtin {
+    fn name(&self) -> &'static str {
+        "inspection"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { head: true, body: true, ..Needs::default() }
+    }
+
+    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(AtWork(self))
+    }
+}
+
+#[derive(Debug)]
+struct AtWork(Arc<Builtin>);
+
+impl Attached for AtWork {
+    fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(self.0.check_head(call))
+    }
+
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        self.0.check_body(call)
+    }
+}

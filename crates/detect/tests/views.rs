@@ -1,0 +1,126 @@
+//! The same attack in every encoding, the bounds of undoing, and what is said of it.
+
+use detect::{Coding, Families, Family, Finding, Place, inspect};
+
+fn find(value: &[u8]) -> Option<Finding> {
+    inspect(Place::Value, value, Families::NONE).filter(|finding| finding.score >= detect::THRESHOLD)
+}
+
+#[test]
+fn an_attack_is_found_in_every_view_and_its_twin_in_none() {
+    use Coding::{Base64, Entities, Escapes, Form, Json, Percent, Utf16, Width};
+    let utf16 = |text: &str, big: bool| -> Vec<u8> {
+        text.encode_utf16()
+            .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
+    };
+    let cases: Vec<(Vec<u8>, Vec<u8>, Vec<Coding>)> = vec![
+        (b"x%27%20or%20%271%27%3d%271".into(), b"x%27s%20or%20y".into(), vec![Percent]),
+        (b"x%2527%2520or%25201%253d1--".into(), b"x%2527s%2520or".into(), vec![Percent, Percent]),
+        (b"eCcgb3IgJzEnPScx".into(), b"eCBvciB5IGFuZCB6".into(), vec![Base64]),
+        (
+            b"PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg".into(),
+            b"YSBub3RlIG9mIG1pbmUsIG5vIG1vcmU".into(),
+            vec![Base64],
+        ),
+        (br"x\u0027 or \u00271\u0027=\u00271".into(), br"x\u0027s or y".into(), vec![Escapes]),
+        (br"\x3cscript\x3ealert(1)".into(), br"\x3cb\x3e".into(), vec![Escapes]),
+        (b"x&#39; or &#39;1&#39;=&#39;1".into(), b"x&#39;s or y".into(), vec![Entities]),
+        (utf16("x' or '1'='1", false), utf16("x's or y", false), vec![Utf16]),
+        (utf16("x' or '1'='1", true), utf16("x's or y", true), vec![Utf16]),
+        ("＜script＞alert(1)".into(), "＜ｂ＞".into(), vec![Width]),
+        (b"{\"a\":[1,\"x' or '1'='1\"]}".into(), b"{\"a\":[1,\"x's or y\"]}".into(), vec![Json]),
+        (b"a=1&b=x%27+or+%271%27%3d%271".into(), b"a=1&b=x%27s+or+y".into(), vec![Form]),
+        (
+            b"{\"a\":\"eCclMjBvciUyMCcxJz0nMQ==\"}".into(),
+            b"{\"a\":\"b25lJTIwdHdvJTIwdGhyZWU=\"}".into(),
+            vec![Json, Base64, Percent],
+        ),
+    ];
+    for (attack, twin, codings) in cases {
+        let finding = find(&attack).unwrap_or_else(|| panic!("{:?}", String::from_utf8_lossy(&attack)));
+        assert_eq!(
+            finding.view.codings().collect::<Vec<_>>(),
+            codings,
+            "{:?}",
+            String::from_utf8_lossy(&attack)
+        );
+        assert_eq!(find(&twin), None, "{:?}", String::from_utf8_lossy(&twin));
+    }
+}
+
+#[test]
+fn a_finding_explains_itself() {
+    let finding = find(b"q=%3Cscript%3Ealert(1)%3C/script%3E&r=1").unwrap();
+    let Finding { family, rule, view, start, end, score } = finding;
+    assert_eq!(
+        (family, rule, view.to_string().as_str(), start, end, score),
+        (Family::Script, "tag", "form", 0, 7, 9)
+    );
+    assert_eq!(find(b"<script>alert(1)</script>").unwrap().view.to_string(), "plain");
+}
+
+#[test]
+fn families_can_be_left_out() {
+    let attack = b"x' or '1'='1";
+    assert!(inspect(Place::Value, attack, Families::NONE).is_some());
+    assert_eq!(inspect(Place::Value, attack, Families::NONE.with(Family::Sql)), None);
+    assert!(inspect(Place::Value, attack, Families::NONE.with(Family::Script)).is_some());
+    assert_eq!(inspect(Place::Value, attack, Families::ALL.without(Family::Jndi)), None);
+    for family in Family::ALL {
+        assert_eq!(Family::by_tag(family.tag()), Some(family));
+        assert!(Families::NONE.with(family).has(family) && !Families::ALL.without(family).has(family));
+    }
+    assert_eq!(Family::by_tag("attack-other"), None);
+}
+
+#[test]
+fn what_is_encoded_too_often_is_a_finding() {
+    let mut value = String::from("100%");
+    for _ in 0..3 {
+        value = value.replace('%', "%25");
+    }
+    assert_eq!(find(value.as_bytes()), None, "three times");
+    for _ in 0..2 {
+        value = value.replace('%', "%25");
+    }
+    let finding = find(value.as_bytes()).unwrap();
+    assert_eq!((finding.family, finding.rule), (Family::Evasion, "layers"));
+}
+
+#[test]
+fn long_texts_are_read_to_their_end() {
+    let text = "A harmless sentence of some length, with a comma. ".repeat(2_000);
+    assert_eq!(find(text.as_bytes()), None);
+    for attack in ["' union all select null,null--", "<script>alert(1)</script>", "${jndi:ldap://x/a}"] {
+        for at in [0, 16_380, 50_000, text.len()] {
+            let (before, after) = text.split_at(at);
+            let finding = find(format!("{before}{attack}{after}").as_bytes());
+            let finding = finding.unwrap_or_else(|| panic!("{attack} at {at}"));
+            assert!(finding.start + 40 >= at && finding.end <= at + attack.len() + 40, "{finding:?} at {at}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_bodies_are_handed_over_one_by_one() {
+    let mut found = Vec::new();
+    let body = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--b\r\n\
+        Content-Disposition: form-data; name=\"f\"; filename=\"x.png\"\r\nContent-Type: image/png\r\n\r\nbytes\r\n--b--\r\n";
+    detect::multipart_fields(body, b"b", |name, value| found.push((name.to_vec(), value.to_vec())));
+    let text = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+    assert_eq!(
+        found,
+        [
+            text("", "a"),
+            text("a", "one"),
+            text("f", "x.png"),
+            text("", "f"),
+            text("f", "Content-Type: image/png")
+        ]
+    );
+    let mut texts = Vec::new();
+    let body = b"<?xml version=\"1.0\"?><a b='c'>d<!-- e --><![CDATA[<f>]]><g/> h</a>";
+    detect::xml_parts(body, |part| texts.push(String::from_utf8_lossy(part).into_owned()));
+    assert_eq!(texts, ["1.0", "c", "d", "<f>", "h"]);
+}
