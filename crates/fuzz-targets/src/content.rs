@@ -148,7 +148,7 @@ fn leaks(data: &[u8]) {
     if let Ok(before) = parses(data) {
         match parses(&masked) {
             Ok(after) => {
-                assert_eq!(before.values().count(), after.values().count(), "a mask over two values")
+                assert_eq!(before.values().count(), after.values().count(), "a mask over two values");
             }
             // Two names that were masked alike.
             Err(error) => assert_eq!(error.kind, tape::ErrorKind::DuplicateKey, "a mask breaks JSON"),

@@ -228,8 +228,9 @@ impl Icap {
 
 /// Where Debian keeps the modules of this machine's kind.
 fn modules() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path().join("c_icap"));
-    folders.filter(|folder| folder.join("virus_scan.so").exists()).next().expect("c-icap's antivirus module")
+    let mut folders =
+        std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path().join("c_icap"));
+    folders.find(|folder| folder.join("virus_scan.so").exists()).expect("c-icap's antivirus module")
 }
 
 impl Drop for Icap {

@@ -199,7 +199,7 @@ impl ScanSection {
 }
 
 fn clamd_address(text: &str) -> Option<String> {
-    let tcp = text.strip_prefix("tcp://").is_some_and(|authority| has_port(authority));
+    let tcp = text.strip_prefix("tcp://").is_some_and(has_port);
     (tcp || text.starts_with("unix:/")).then(|| text.to_owned())
 }
 

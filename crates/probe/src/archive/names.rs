@@ -14,5 +14,7 @@ pub fn is_inside(name: &str) -> bool {
         && !drive
         && !name.starts_with('/')
         && !name.contains(|c: char| c.is_control() || c == '\\')
-        && name.split('/').all(|step| step.trim_end_matches([' ', '.']) != "" || matches!(step, "" | "."))
+        && name
+            .split('/')
+            .all(|step| !step.trim_end_matches([' ', '.']).is_empty() || matches!(step, "" | "."))
 }

@@ -126,7 +126,7 @@ fn parse(answer: &[u8]) -> Result<Answer, Fault> {
             "x-infection-found" => found = Some(threat(value)),
             "x-virus-id" => found = found.or_else(|| Some(plain(value))),
             "x-violations-found" if value != "0" => {
-                found = found.or_else(|| Some(String::from("violations")))
+                found = found.or_else(|| Some(String::from("violations")));
             }
             "encapsulated" => encapsulated = Some(value.to_owned()),
             _ => {}
