@@ -45,7 +45,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["engine"]),
     ("outbound", &["engine"]),
     ("proxy", &["engine", "x509"]),
-    ("controls", &["contract", "detect", "diagnostics", "engine", "jose", "probe", "seclang", "spec", "tape"]),
+    (
+        "controls",
+        &["contract", "detect", "diagnostics", "engine", "jose", "probe", "seclang", "spec", "tape"],
+    ),
     ("compile", &["contract", "controls", "diagnostics", "engine", "spec", "x509"]),
     ("manage-api", &[]),
 ];

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::{Control, Mode as EngineMode};
 use schemars::JsonSchema;
-use seclang::{Exclusion, Part, Which};
 use serde::{Deserialize, Serialize};
-use spec::{FileRef, Mode, Node, OperationRef, Selector, Size, Spanned};
+use spec::{FileRef, Mode, Node, Size, Spanned};
 
+use super::exclude::{self, Excluded};
 use super::rules::{self, Loaded, Wanted};
 use super::{Inspection, Settings, own};
 use crate::scope::{Compiled, NamedFile, OperationKind, OperationScope, mode};
@@ -118,9 +118,27 @@ pub struct ExcludeSection {
     /// cookies
     #[serde(default)]
     pub cookies: Vec<String>,
+    /// callers it holds for; without them all
+    #[serde(default)]
+    pub callers: Vec<Spanned<CallerSection>>,
     /// operations it holds for: each an operationId, `METHOD /template` or `tag:name`; without it all
     #[serde(default)]
     pub operations: Vec<Spanned<String>>,
+}
+
+/// A caller by who vouches, and whom or which application they name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "InspectionCaller")]
+pub struct CallerSection {
+    /// the issuer's identifier, as `iss` of its tokens has it
+    pub issuer: String,
+    /// the subject, as `sub` of the token has it
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// the application, as `client_id` or `azp` of the token has it
+    #[serde(default)]
+    pub application: Option<String>,
 }
 
 /// The section's schema.
@@ -188,25 +206,7 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
         own::check(section, node.get("answers").map_or(node.span, |answers| answers.span), &mut error);
     }
     for exclude in &section.exclude {
-        let everything =
-            exclude.parameters.is_empty() && exclude.headers.is_empty() && exclude.cookies.is_empty();
-        match (&exclude.rule, &exclude.tag) {
-            (Some(_), Some(_)) => {
-                let message = String::from("an exclusion has `rule` or `tag`, not both");
-                error("inspection", message, exclude.span, "write two exclusions");
-            }
-            (None, None) if everything => {
-                let message =
-                    String::from("an exclusion without `rule`, `tag` and parts would leave out everything");
-                error("inspection", message, exclude.span, "say which rules, or write `mode: off`");
-            }
-            _ => {}
-        }
-        for selector in exclude.operations.iter().filter(|text| text.parse::<Selector>().is_err()) {
-            let message = format!("`{}` selects no operation", selector.value);
-            let help = "write an operationId, `METHOD /template` or `tag:name`";
-            error("inspection", message, selector.span, help);
-        }
+        exclude::check(exclude, out);
     }
     (out.count(diagnostics::Severity::Error) == before).then_some(())
 }
@@ -216,7 +216,7 @@ struct Prepared {
     section: InspectionSection,
     /// `None` for detectors of our own.
     loaded: Option<Arc<Loaded>>,
-    exclusions: Vec<Exclusion>,
+    exclusions: Vec<Excluded>,
 }
 
 /// Compiles it for an operation that goes upstream, when it has the section.
@@ -226,7 +226,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let name = scope.section_key("inspection");
     let prepared = scope.api.share(&name, || prepare(node, scope, out));
     let Some(prepared) = &*prepared else { return Vec::new() };
-    let here = holding(&prepared.section, scope);
+    let here = exclude::holding(&prepared.section, scope);
     let Some(loaded) = &prepared.loaded else {
         return own::compile(&prepared.section, &here, node.span, scope);
     };
@@ -240,7 +240,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
 fn control(
     section: &InspectionSection,
     loaded: &Arc<Loaded>,
-    exclusions: Vec<Exclusion>,
+    exclusions: Vec<Excluded>,
     span: Span,
 ) -> Compiled {
     let (mode, answers) = (mode(section.mode), mode(section.answers));
@@ -267,7 +267,7 @@ pub(super) fn body_limit(section: &InspectionSection) -> Option<u64> {
 fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Option<Prepared> {
     let section: InspectionSection = spec::read(node, out)?;
     check(&section, node, out)?;
-    check_operations(&section, scope, out);
+    exclude::check_operations(&section, scope, out);
     if section.mode == Mode::Off {
         return None;
     }
@@ -288,70 +288,7 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
     let engine = loaded.engine()?;
     let mut exclusions = Vec::new();
     for exclude in &section.exclude {
-        exclusions.push(exclusion(engine, exclude, out)?);
+        exclusions.push(exclude::compile(engine, exclude, out)?);
     }
     Some(Prepared { section, exclusions, loaded: Some(loaded) })
-}
-
-fn exclusion(
-    engine: &seclang::Engine,
-    exclude: &Spanned<ExcludeSection>,
-    out: &mut Diagnostics,
-) -> Option<Exclusion> {
-    let (which, what, span) = match (&exclude.rule, &exclude.tag) {
-        (Some(id), _) => (Which::Id(id.value), format!("the id {}", id.value), id.span),
-        (None, Some(tag)) => (Which::Tag(&tag.value), format!("the tag `{}`", tag.value), tag.span),
-        (None, None) => (Which::All, String::new(), exclude.span),
-    };
-    let parameters = exclude.parameters.iter().map(|name| Part::Parameter(name));
-    let headers = exclude.headers.iter().map(|name| Part::Header(name));
-    let cookies = exclude.cookies.iter().map(|name| Part::Cookie(name));
-    let parts: Vec<Part<'_>> = parameters.chain(headers).chain(cookies).collect();
-    let found = engine.exclusion(which, &parts);
-    if found.is_none() {
-        let message = format!("no rule that was loaded has {what}");
-        out.push(
-            Diagnostic::error("inspection", message).at(span).help("take the exclusion out, or mend it"),
-        );
-    }
-    found
-}
-
-/// Numbers of the exclusions that hold for an operation.
-fn holding(section: &InspectionSection, scope: &OperationScope<'_>) -> Vec<usize> {
-    let tags: Vec<&str> = scope.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
-    // A HEAD is its GET.
-    let method = if scope.kind == OperationKind::ImpliedHead { "GET" } else { scope.method.as_str() };
-    let reference = OperationRef { id: Some(scope.id), method, template: scope.template, tags: &tags };
-    let holds = |exclude: &ExcludeSection| {
-        exclude.operations.is_empty() || selectors(exclude).any(|(selector, _)| selector.matches(&reference))
-    };
-    let numbered = section.exclude.iter().enumerate();
-    numbered.filter(|(_, exclude)| holds(exclude)).map(|(at, _)| at).collect()
-}
-
-fn selectors(exclude: &ExcludeSection) -> impl Iterator<Item = (Selector, Span)> {
-    exclude.operations.iter().filter_map(|text| Some((text.parse().ok()?, text.span)))
-}
-
-/// An exclusion for operations that the contract does not have is a mistake.
-fn check_operations(section: &InspectionSection, scope: &OperationScope<'_>, out: &mut Diagnostics) {
-    let Some(contract) = scope.api.contract else { return };
-    for (selector, span) in section.exclude.iter().flat_map(|exclude| selectors(exclude)) {
-        let selected = contract.operations.iter().any(|operation| {
-            let tags: Vec<&str> = operation.tags.iter().map(String::as_str).collect();
-            selector.matches(&OperationRef {
-                id: Some(&operation.id),
-                method: operation.method.as_str(),
-                template: &operation.template,
-                tags: &tags,
-            })
-        });
-        if !selected {
-            let message = format!("`{selector}` selects no operation of the contract");
-            out.push(
-                Diagnostic::error("inspection", message).at(span).help("name operations that there are"),
-            );
-        }
-    }
 }

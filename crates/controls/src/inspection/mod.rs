@@ -29,6 +29,7 @@
 mod builtin;
 mod config;
 mod evidence;
+mod exclude;
 mod own;
 mod parts;
 mod rules;
@@ -49,11 +50,12 @@ use parking_lot::Mutex;
 use seclang::{Exclusion, Suspended, Transaction, Which};
 
 pub use config::{
-    BodySection, ExcludeSection, InspectionSection, Over, ThresholdSection, check_section, compile, files,
-    schema,
+    BodySection, CallerSection, ExcludeSection, InspectionSection, Over, ThresholdSection, check_section,
+    compile, files, schema,
 };
 
 use evidence::Side;
+use exclude::Excluded;
 use rules::Loaded;
 
 /// Bytes of head and body up to which a call is inspected on its core: there the rules take some hundred microseconds.
@@ -78,14 +80,14 @@ struct Settings {
 #[derive(Debug)]
 pub struct Inspection {
     loaded: Arc<Loaded>,
-    exclusions: Vec<Exclusion>,
+    exclusions: Vec<Excluded>,
     /// For bodies of which only the beginning is read.
     beginning: Vec<Exclusion>,
     settings: Settings,
 }
 
 impl Inspection {
-    fn new(loaded: Arc<Loaded>, exclusions: Vec<Exclusion>, settings: Settings) -> Self {
+    fn new(loaded: Arc<Loaded>, exclusions: Vec<Excluded>, settings: Settings) -> Self {
         let beginning = loaded.engine().map_or_else(Vec::new, |engine| {
             WHOLE_BODY_RULES.iter().filter_map(|id| engine.exclusion(Which::Id(*id), &[])).collect()
         });
@@ -98,7 +100,7 @@ impl Inspection {
         let mut inspection = engine.transaction();
         inspection.set_mode(seclang_mode(self.settings.request));
         for exclusion in &self.exclusions {
-            inspection.exclude(exclusion);
+            exclusion.apply(call, &mut inspection);
         }
         let read = view::head(&mut inspection, call);
         let state = Mutex::new(State { call: Some(inspection.suspend()), told: 0, stopped: None });

@@ -59,6 +59,16 @@ fn check_exclusion(exclude: &ExcludeSection, error: &mut impl FnMut(&'static str
             format!("`rule: {}` says nothing to `rules: builtin`, which has no numbers", rule.value);
         error("inspection", message, rule.span, &help.replace("name", "write `tag` and name"));
     }
+    if let Some(caller) = exclude.callers.first() {
+        let message =
+            String::from("`callers` cannot be set with `rules: builtin`: its exclusions hold for everybody");
+        error(
+            "unsupported",
+            message,
+            caller.span,
+            "take them out, or write `rules: file:` with a folder of rules",
+        );
+    }
     if let Some(tag) = exclude.tag.as_ref().filter(|tag| Family::by_tag(&tag.value).is_none()) {
         error("inspection", format!("no family of detectors has the tag `{}`", tag.value), tag.span, &help);
     }

@@ -11,7 +11,8 @@ use spec::{Size, Spanned};
 use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core};
 
-use super::config::{BodySection, Over, ThresholdSection};
+use super::config::{BodySection, CallerSection, Over, ThresholdSection};
+use super::exclude::Excluded;
 use super::rules::{Loaded, Wanted, compile, files};
 use super::{Inspection, Settings};
 
@@ -44,10 +45,19 @@ fn settings(request: Mode, answers: Mode) -> Settings {
 }
 
 fn attach(settings: Settings, exclude: &[(Which<'_>, Part<'_>)]) -> Box<dyn Attached> {
+    attach_for(settings, exclude, &[])
+}
+
+fn attach_for(
+    settings: Settings,
+    exclude: &[(Which<'_>, Part<'_>)],
+    callers: &[CallerSection],
+) -> Box<dyn Attached> {
     let loaded = loaded(RULES);
     let engine = loaded.engine().unwrap();
-    let exclusions =
-        exclude.iter().map(|(which, part)| engine.exclusion(*which, &[*part]).unwrap()).collect();
+    let exclusion = |(which, part): &(Which<'_>, Part<'_>)| engine.exclusion(*which, &[*part]).unwrap();
+    let excluded = |rules| Excluded::new(rules, callers.iter().cloned());
+    let exclusions = exclude.iter().map(exclusion).map(excluded).collect();
     let control = Inspection::new(Arc::clone(&loaded), exclusions, settings);
     Arc::new(control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
@@ -137,6 +147,29 @@ fn exclusions_leave_the_rest_alone() {
         (CallBuilder::get("/a?q=evil+bad").header("cookie", "c=bad"), true),
         (CallBuilder::get("/a?q=evil+bad&r=evil+bad"), false),
         (CallBuilder::get("/a?r=evil").header("cookie", "d=bad"), false),
+    ] {
+        let mut call = builder.build();
+        assert_eq!(request(&*control, &mut call)[1] == "ok", allowed);
+    }
+}
+
+#[test]
+fn exclusions_hold_for_the_callers_they_name() {
+    let exclude = [(Which::Tag("words"), Part::Parameter("q"))];
+    let caller = |subject: Option<&str>, application: Option<&str>| CallerSection {
+        issuer: "https://a".to_owned(),
+        subject: subject.map(str::to_owned),
+        application: application.map(str::to_owned),
+    };
+    let callers = [caller(Some("alice"), None), caller(None, Some("reports"))];
+    let control = attach_for(settings(Mode::Enforce, Mode::Off), &exclude, &callers);
+    let call = || CallBuilder::get("/a?q=evil+bad");
+    for (builder, allowed) in [
+        (call().principal("https://a", "alice", None), true),
+        (call().principal("https://a", "bob", Some("reports")), true),
+        (call().principal("https://a", "bob", Some("shop")), false),
+        (call().principal("https://b", "alice", Some("reports")), false),
+        (call(), false),
     ] {
         let mut call = builder.build();
         assert_eq!(request(&*control, &mut call)[1] == "ok", allowed);

@@ -73,7 +73,7 @@ fn walk(input: &str, bounds: Bounds, xml: &mut Xml) -> Result<(), String> {
             Event::Text(text) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => {}
             Event::CData(text) if depth > 0 => xml.text.extend_from_slice(text.as_bytes()),
             Event::GeneralRef(reference) if depth > 0 => {
-                xml.text.extend_from_slice(&entity(reference.as_bytes())?)
+                xml.text.extend_from_slice(&entity(reference.as_bytes())?);
             }
             Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
                 return Err("there is text outside of the root element".to_owned());

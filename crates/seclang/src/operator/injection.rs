@@ -45,10 +45,11 @@ fn calmed(value: &[u8]) -> Cow<'_, [u8]> {
     for (at, byte) in value.iter().enumerate() {
         if SQL_ENDS.contains(*byte) {
             start = at + 1;
-        } else if matches!(byte, b'.' | b'`') && at - start >= WORD {
-            if let Some(byte) = out.to_mut().get_mut(at) {
-                *byte = b'_';
-            }
+            continue;
+        }
+        let telling = matches!(byte, b'.' | b'`') && at - start >= WORD;
+        if let Some(byte) = telling.then(|| out.to_mut()).and_then(|out| out.get_mut(at)) {
+            *byte = b'_';
         }
     }
     out

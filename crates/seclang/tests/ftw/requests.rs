@@ -33,6 +33,38 @@ pub fn browser_get() -> Request {
     }
 }
 
+/// A GET as a browser sends it, with other values in every call.
+pub fn get(seed: usize) -> Request {
+    let words = ["books", "garden", "kitchen", "travel", "history", "music", "science"];
+    let word = |at: usize| words[(seed / 7usize.pow(at as u32 % 3) + at) % words.len()];
+    let mut request = browser_get();
+    request.target = format!(
+        "/catalog/{}/{seed}?page={}&sort=price&category={}&q={}+{seed}",
+        word(0),
+        seed % 40,
+        word(1),
+        word(2)
+    )
+    .into_bytes();
+    for (name, value) in &mut request.headers {
+        match name.as_slice() {
+            b"Cookie" => {
+                *value = format!("session={:016x}; theme=dark; lang=en", seed * 0x9e37_79b9).into_bytes();
+            }
+            b"Referer" => {
+                *value = format!("https://www.example.com/catalog/{}/{}", word(3), seed + 1).into_bytes();
+            }
+            b"User-Agent" => {
+                let text =
+                    String::from_utf8_lossy(value).replace("126.0.0.0", &format!("126.0.{}.0", seed % 7000));
+                *value = text.into_bytes();
+            }
+            _ => {}
+        }
+    }
+    request
+}
+
 /// A JSON body of 48 values that differ in every call.
 pub fn json(seed: usize) -> Request {
     let words = ["alice", "order", "blue", "Main Street", "2026-11-25", "pending", "delivery note", "42.50"];

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use super::corpus::Input;
 
 /// A request as a server reads it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub method: Vec<u8>,
     pub target: Vec<u8>,
