@@ -221,6 +221,11 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
         ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
         ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
+        (
+            "crates/spec/src/document/check_upstream.rs",
+            "authorization",
+            "the header field, whose value is a secret",
+        ),
         ("crates/spec/src/sugar.rs", "authentication", "a key of the document's own, not a section"),
         (
             "crates/controls/src/security/challenge.rs",
