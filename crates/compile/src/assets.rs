@@ -174,6 +174,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
         if let Some(ca) = &upstream.tls.ca {
             add(ca.path(), NeededKind::File, ca.span);
         }
+        for secret in upstream.headers.secrets.values() {
+            add(&secret_key(secret), secret_kind(secret), secret.span);
+        }
         if let Some(certificate) = &upstream.tls.certificate {
             add(certificate.path(), NeededKind::File, certificate.span);
         }

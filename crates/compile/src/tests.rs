@@ -358,6 +358,48 @@ fn upstreams_become_what_the_document_says_of_them() {
 }
 
 #[test]
+fn upstreams_are_trusted_checked_and_bounded_as_written() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let pin = "ab".repeat(32);
+    let upstream = format!(
+        "{{ url: \"https://a:1\", health: /up, breakers: {{ calls: 3 }}, \
+         tls: {{ ca: a.pem, server_name: b, certificate: a.pem, key: \"env:KEY\", pins: [\"sha256:{pin}\"] }}, \
+         headers: {{ set: {{ X-A: b }}, secrets: {{ authorization: \"env:HUSH\" }}, remove: [cookie] }} }}"
+    );
+    let text = format!("{base}upstreams: {{ main: {upstream} }}\n");
+    let case = |hush: &str, key: &str| {
+        Case::new(&text).with("a.pem", &pem).with("env:KEY", key).with("env:HUSH", hush)
+    };
+    let compiled = case("Bearer secret\n", &key).good();
+    let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+    let upstream = plan.upstream.as_ref().unwrap();
+    let trust = &upstream.trust;
+    assert_eq!(
+        (trust.roots.len(), trust.server_name.as_deref(), &trust.pins[..]),
+        (1, Some("b"), &[[0xab; 32]][..])
+    );
+    assert!(trust.identity.is_some());
+    let check = upstream.health.as_ref().unwrap();
+    assert_eq!((&*check.path, check.every.as_secs(), check.down_after), ("/up", 5, 3));
+    assert_eq!((upstream.breakers.connections, upstream.breakers.calls), (4096, Some(3)));
+    let set: Vec<(&str, &[u8])> =
+        upstream.headers.set.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    assert_eq!(set, [("x-a", &b"b"[..]), ("authorization", b"Bearer secret")]);
+    assert_eq!(upstream.headers.without.len(), 3);
+    assert!(!format!("{:?}", upstream.headers).contains("secret"), "it is not printed");
+
+    let said = case("two\nlines", "no key").bad();
+    assert!(said.iter().any(|one| one.starts_with("secret ") && !one.contains("lines")), "{said:?}");
+    assert!(said.iter().any(|one| one.starts_with("certificate ")), "{said:?}");
+    let said = Case::new(&text).bad();
+    for part in ["secret-missing", "`KEY` is not set", "`HUSH` is not set", "file-missing"] {
+        assert!(said.iter().any(|one| one.contains(part)), "{part}: {said:?}");
+    }
+}
+
+#[test]
 fn what_this_version_cannot_do_is_an_error() {
     for (line, what) in [
         ("record: { on_full: refuse }\n", "on_full"),

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics};
 use engine::upstream::{
-    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Target, Trust, Upstream,
-    UpstreamHttp,
+    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Rewrites, Target, Trust,
+    Upstream, UpstreamHttp,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use spec::HttpVersion;
 
+use crate::assets::secret_key;
 use crate::listeners::{certificates, identity};
 
 /// All upstreams by their names.
@@ -82,9 +83,46 @@ fn one(
             pending: upstream.breakers.pending.value,
             calls: upstream.breakers.calls.map(|calls| calls.value),
         },
+        headers: rewrites(name, upstream, files, out),
         health: upstream.health.as_ref().map(health),
         ..usual
     })
+}
+
+/// What is wrong with names and values that stand in the document was reported when it was read.
+fn rewrites(
+    name: &str,
+    upstream: &spec::Spanned<spec::Upstream>,
+    files: &Assets,
+    out: &mut Diagnostics,
+) -> Rewrites {
+    let headers = &upstream.headers;
+    let field = |name: &str| HeaderName::from_bytes(name.as_bytes()).ok();
+    let mut set: Vec<(HeaderName, HeaderValue)> = headers
+        .set
+        .iter()
+        .filter_map(|(name, value)| Some((field(name)?, HeaderValue::from_str(value).ok()?)))
+        .collect();
+    for (field_name, secret) in &headers.secrets {
+        // What is not there was reported by `assets::check`.
+        let Some(bytes) = files.get(&secret_key(secret)) else { continue };
+        let value = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        match (field(field_name), HeaderValue::from_bytes(value)) {
+            (Some(field), Ok(mut value)) if !value.is_empty() => {
+                value.set_sensitive(true);
+                set.push((field, value));
+            }
+            _ => {
+                let message =
+                    format!("the secret for `{field_name}` of the upstream `{name}` cannot be sent");
+                let help = "give it as one line of printable ASCII";
+                out.push(Diagnostic::error("secret", message).at(secret.span).help(help));
+            }
+        }
+    }
+    let removed = headers.remove.iter().filter_map(|name| field(name));
+    let without = set.iter().map(|(name, _)| name.clone()).chain(removed).collect();
+    Rewrites { without, set: set.into_boxed_slice() }
 }
 
 fn health(check: &spec::HealthCheck) -> HealthCheck {

@@ -140,6 +140,15 @@ pub struct HealthCheck {
     pub up_after: u32,
 }
 
+/// What is different in the head of a request as this upstream gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rewrites {
+    /// Fields that the client's do not get past: those that are set, and those that are removed.
+    pub without: Box<[HeaderName]>,
+    /// Fields that are set.
+    pub set: Box<[(HeaderName, HeaderValue)]>,
+}
+
 /// Connections that are kept for later calls, per target and core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -174,6 +183,8 @@ pub struct Upstream {
     pub kept: Kept,
     /// How much a target is given at one time.
     pub breakers: Breakers,
+    /// What is different in the head of a request.
+    pub headers: Rewrites,
     /// What is asked of the targets from time to time.
     pub health: Option<HealthCheck>,
 }
@@ -195,6 +206,7 @@ impl Upstream {
             retries: Retries { most, budget: 20, per_try: None, statuses: Box::default() },
             kept: Kept { connections: bounds::IDLE_UPSTREAM, idle: Duration::from_secs(60) },
             breakers: Breakers { connections: 4096, pending: 1024, calls: None },
+            headers: Rewrites::default(),
             health: None,
         }
     }

@@ -223,6 +223,11 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
         ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
         ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
+        (
+            "crates/spec/src/document/check_upstream.rs",
+            "authorization",
+            "the header field, whose value is a secret",
+        ),
         ("crates/spec/src/sugar.rs", "authentication", "a key of the document's own, not a section"),
         (
             "crates/controls/src/security/challenge.rs",

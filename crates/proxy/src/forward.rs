@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engine::upstream::Target;
+use engine::upstream::{Rewrites, Target};
 use engine::{Call, Clock, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
@@ -37,6 +37,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) call: &'a Call,
     pub(crate) base_length: usize,
     pub(crate) target: &'a Target,
+    pub(crate) headers: &'a Rewrites,
     pub(crate) wait: Wait<'a>,
 }
 
@@ -59,7 +60,7 @@ impl Attempt<'_> {
             out.extend_from_slice(target.as_str().as_bytes());
             out.extend_from_slice(b" HTTP/1.1\r\n");
             encode::field(out, &header::HOST, &self.target.authority);
-            each_field(self.call, |name, value| encode::field(out, name, value));
+            each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
             encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
         });
         let why = match self.wait.head(|context| connection.poll_head(context)).await? {
@@ -115,7 +116,7 @@ impl Attempt<'_> {
         let scheme = if self.target.tls { Scheme::HTTPS } else { Scheme::HTTP };
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
         let mut headers = HeaderMap::with_capacity(self.call.request.headers.len() + 3);
-        each_field(self.call, |name, value| {
+        each_field(self.call, self.headers, |name, value| {
             headers.append(name, value.clone());
         });
         if let Ok(value) = HeaderValue::from_bytes(&self.call.trace.current.write()) {
@@ -269,8 +270,8 @@ fn target(
     PathAndQuery::try_from(text)
 }
 
-/// The call's fields but those that we write ourselves.
-fn each_field(call: &Call, mut write: impl FnMut(&HeaderName, &HeaderValue)) {
+/// The call's fields but those that we write ourselves, and those that the upstream is to have in their place.
+fn each_field(call: &Call, rewrites: &Rewrites, mut write: impl FnMut(&HeaderName, &HeaderValue)) {
     for (name, value) in &call.request.headers {
         if *name == header::HOST || *name == header::CONTENT_LENGTH || *name == header::EXPECT {
             continue;
@@ -278,6 +279,11 @@ fn each_field(call: &Call, mut write: impl FnMut(&HeaderName, &HeaderValue)) {
         if name.as_str() == "traceparent" || (name.as_str() == "tracestate" && !call.trusted) {
             continue;
         }
+        if !rewrites.without.contains(name) {
+            write(name, value);
+        }
+    }
+    for (name, value) in &rewrites.set {
         write(name, value);
     }
 }

@@ -98,6 +98,7 @@ async fn attempt(
         call: &flight.call,
         base_length: plan.base_length,
         target,
+        headers: &upstream.headers,
         wait: Wait {
             alarm: flight.alarm(),
             clock: &*flight.core.clock,

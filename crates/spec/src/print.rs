@@ -1,5 +1,6 @@
 //! The resolved document as YAML, with where each value came from beside it.
 
+use crate::document::is_secret_field;
 use crate::node::{Node, Origin, Value};
 use crate::resolve::Resolved;
 use crate::units::SecretRef;
@@ -21,7 +22,12 @@ fn redact(node: &mut Node, parent: &str) {
     match &mut node.value {
         Value::Mapping(entries) => {
             for entry in entries {
-                let secret = parent == "tls" && entry.key == "key";
+                let secret = match parent {
+                    "tls" => entry.key == "key",
+                    "secrets" => true,
+                    "set" => is_secret_field(&entry.key),
+                    _ => false,
+                };
                 if secret && !is_reference(&entry.value) {
                     entry.value.value = Value::String(String::from("(secret)"));
                 } else {

@@ -361,3 +361,21 @@ fn a_target_that_a_reload_brings_starts_slowly() {
     all_well(&farm.calls(GET, 18));
     assert_eq!(new.count(), 11);
 }
+
+#[test]
+fn fields_are_set_and_removed_as_told() {
+    use engine::upstream::Rewrites;
+    use http::HeaderName;
+    let one = Recorder::start();
+    let farm = Farm::new(&[(one.address(), 1)], |upstream| {
+        let set = [(HeaderName::from_static("x-key"), HeaderValue::from_static("ours"))];
+        let without = [HeaderName::from_static("x-key"), HeaderName::from_static("cookie")];
+        upstream.headers = Rewrites { without: Box::new(without), set: Box::new(set) };
+    });
+    let request = "GET /v1/a HTTP/1.1\r\nhost: a\r\nX-Key: theirs\r\nx-key: again\r\ncookie: a=b\r\nx-other: stays\r\n\r\n";
+    assert_eq!(farm.world.call(request).status, 200);
+    let head = String::from_utf8(one.last().raw).unwrap();
+    let of = |name: &str| head.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
+    assert_eq!(of("x-key: "), ["x-key: ours"], "{head}");
+    assert_eq!((of("cookie"), of("x-other")), (vec![], vec!["x-other: stays"]), "{head}");
+}

@@ -111,10 +111,12 @@ fn calls_over_the_cap_go_to_another_target_or_are_refused() {
     assert_eq!(farm.world.call(GET).status, 503);
     assert_eq!(farm.world.tape.calls(1)[0].code, "upstream_busy");
     assert!(farm.world.tape.bounds().contains(&Bound::UpstreamCalls));
-    (go.send(()).unwrap(), go_on.send(()).unwrap());
+    go.send(()).unwrap();
+    go_on.send(()).unwrap();
     assert!(served.iter_mut().all(|client| client.reply().status == 200));
     farm.world.tape.calls(3);
-    (go.send(()).unwrap(), go_on.send(()).unwrap());
+    go.send(()).unwrap();
+    go_on.send(()).unwrap();
     assert_eq!(farm.world.call(GET).status, 200);
     assert!(farm.is_up(full.address()) && farm.is_up(other.address()), "busy is not ill");
 }

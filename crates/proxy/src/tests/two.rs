@@ -76,7 +76,7 @@ pub(super) fn get(uri: &str) -> Request<()> {
 }
 
 /// A certificate for `localhost` and what trusts it.
-fn identity() -> (Arc<ListenerTls>, Vec<u8>) {
+pub(super) fn identity() -> (Arc<ListenerTls>, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
     let der = made.cert.der().to_vec();
     let key = made.signing_key.serialize_pem();

@@ -73,7 +73,7 @@ impl Gate {
 
     /// A place among those that wait, when there is one.
     pub(super) fn wait(&self, breakers: &Breakers) -> Option<Waiting<'_>> {
-        enter(&self.waiting, breakers.pending).then_some(Waiting(self))
+        enter(&self.waiting, breakers.pending).then(|| Waiting(self))
     }
 
     /// Whether calls wait for a connection, here or on another core.

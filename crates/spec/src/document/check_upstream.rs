@@ -2,7 +2,7 @@
 
 use super::{Deadlines, Upstream};
 use crate::node::Node;
-use crate::read::Spanned;
+use crate::read::{SECRET_CODE, Spanned};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,6 +15,7 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     deadlines(name, upstream, tree, out);
     targets(name, upstream, out);
     tls(name, upstream, out);
+    headers(upstream, out);
     let mut within = |what: &str, value: &dyn Display, good: bool, span: Span, help: &str| {
         if !good {
             let message = format!("`{value}` is out of bounds for `{what}` of the upstream `{name}`");
@@ -65,6 +66,65 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     }
     let kept = upstream.pool.connections;
     within("connections", &kept.value, (1..=65_535).contains(&kept.value), kept.span, "write 1 to 65535");
+}
+
+/// Fields that are ours to write, or end at this hop.
+const OURS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+/// Fields whose values are secrets.
+const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+
+/// Whether the value of such a field is a secret.
+pub(crate) fn is_secret_field(name: &str) -> bool {
+    SECRET.contains(&name.to_ascii_lowercase().as_str())
+}
+
+fn headers(upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let headers = &upstream.headers;
+    let set = headers.set.iter().map(|(name, value)| (name.as_str(), value.span));
+    let secrets = headers.secrets.iter().map(|(name, value)| (name.as_str(), value.span));
+    let removed = headers.remove.iter().map(|name| (name.value.as_str(), name.span));
+    let mut seen = BTreeMap::new();
+    for (name, span) in set.chain(secrets).chain(removed) {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let lower = name.to_ascii_lowercase();
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(token) {
+            let message = format!("`{}` is not the name of a header field", name.escape_debug());
+            let help = "use letters, digits and `-`, at most 128";
+            out.push(Diagnostic::error("invalid-value", message).at(span).help(help));
+        } else if OURS.contains(&lower.as_str()) {
+            let message = format!("`{name}` is written by the gateway itself");
+            let help = "take it out: host and path come of the target's URL, framing of the body";
+            out.push(Diagnostic::error("invalid-value", message).at(span).help(help));
+        } else if seen.insert(lower, ()).is_some() {
+            let message = format!("`{name}` is there twice");
+            let help = "keep one of them: what is set replaces the client's";
+            out.push(Diagnostic::error("conflict", message).at(span).help(help));
+        }
+    }
+    for (name, value) in &headers.set {
+        if is_secret_field(name) {
+            let message = format!("the value of `{name}` is a secret, written here in clear");
+            let help = format!("write it under `secrets`, as in `secrets: {{ {name}: env:NAME }}`");
+            out.push(Diagnostic::error(SECRET_CODE, message).at(value.span).help(help));
+        } else if !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) || value.trim() != value.value {
+            let message = format!("the value of `{name}` cannot be sent");
+            let help = "use printable ASCII without spaces around it";
+            out.push(Diagnostic::error("invalid-value", message).at(value.span).help(help));
+        }
+    }
 }
 
 /// What of TLS is there without what it needs.

@@ -8,6 +8,7 @@ mod check;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
+pub(crate) use check_upstream::is_secret_field;
 mod issuer;
 mod listener;
 mod record;
@@ -26,7 +27,8 @@ pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use upstream::{
-    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream, UpstreamTls,
+    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
+    UpstreamHeaders, UpstreamTls,
 };
 
 use crate::node::Node;

@@ -4,6 +4,7 @@ use crate::read::{Spanned, fault};
 use crate::units::{Balance, Duration, FileRef, Percent, Pin, SecretRef, ServerName, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The service behind the gateway.
@@ -39,6 +40,9 @@ pub struct Upstream {
     /// how much a target is given at one time by all cores together; more is 503
     #[serde(default)]
     pub breakers: Breakers,
+    /// what is different in the head of a request as this upstream gets it
+    #[serde(default)]
+    pub headers: UpstreamHeaders,
     /// what is asked of each target from time to time; a path alone is short for `{ path: … }`
     #[serde(default)]
     pub health: Option<HealthCheck>,
@@ -106,6 +110,18 @@ impl Default for Breakers {
     fn default() -> Self {
         Self { connections: Spanned::nowhere(4096), pending: Spanned::nowhere(1024), calls: None }
     }
+}
+
+/// What is different in the head of a request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct UpstreamHeaders {
+    /// fields that are set, in place of the client's
+    pub set: BTreeMap<String, Spanned<String>>,
+    /// fields that are set to a secret
+    pub secrets: BTreeMap<String, Spanned<SecretRef>>,
+    /// fields that are removed
+    pub remove: Vec<Spanned<String>>,
 }
 
 /// What is asked of a target from time to time.

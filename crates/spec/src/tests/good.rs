@@ -87,6 +87,7 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/upstreams/orders/tls",
         "/upstreams/orders/health",
         "/upstreams/orders/breakers",
+        "/upstreams/orders/headers",
         "/upstreams/orders/retries",
         "/upstreams/files/pool",
         "/profiles/standard",

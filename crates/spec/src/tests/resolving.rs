@@ -207,4 +207,15 @@ fn secrets_in_clear_are_not_printed() {
         assert!(!printed.contains("HUSH"), "{printed}");
         assert_eq!(printed.contains("(secret)"), hidden, "{printed}");
     }
+    let headers =
+        "headers: { set: { x-api-key: HUSH, x-a: said }, secrets: { cookie: HUSH, x-b: env:NAME } }";
+    let text = format!(
+        "version: 1\nupstreams: {{ u: {{ url: \"http://h\", {headers} }} }}\napis: {{ o: {{ contract: none, upstream: u }} }}\n"
+    );
+    let outcome = outcome(&text, None);
+    let printed = print(outcome.resolved.as_ref().expect("resolved"), &outcome.sources);
+    assert!(
+        !printed.contains("HUSH") && printed.contains("said") && printed.contains("env:NAME"),
+        "{printed}"
+    );
 }
