@@ -80,6 +80,10 @@ pub enum Bound {
     AddressConnections,
     /// [`CORE_BODY_BYTES`].
     CoreBodies,
+    /// [`TARGET_BYTES`].
+    Target,
+    /// [`HEADERS`] or [`HEADER_BYTES`].
+    Headers,
     /// The body bound of an operation.
     Body,
     /// [`OFFLOAD_QUEUE`].
@@ -109,10 +113,12 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 15] = [
+    pub const ALL: [Bound; 17] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
+        Bound::Target,
+        Bound::Headers,
         Bound::Body,
         Bound::OffloadQueue,
         Bound::LogQueue,
@@ -134,6 +140,8 @@ impl Bound {
             Bound::Connections => "connections",
             Bound::AddressConnections => "address_connections",
             Bound::CoreBodies => "core_bodies",
+            Bound::Target => "target",
+            Bound::Headers => "headers",
             Bound::Body => "body",
             Bound::OffloadQueue => "offload_queue",
             Bound::LogQueue => "log_queue",

@@ -1,6 +1,7 @@
 //! The data plane in front of small upstreams of our own, over real sockets.
 
 mod bodies;
+mod certificates;
 mod framing;
 mod lifecycle;
 mod streams;
