@@ -44,6 +44,7 @@ admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} 
 apis:
   files:
     contract: none
+    hosts: [files.test, 127.0.0.1]
     allow: ["GET /m/*", "POST /m/*"]
     upstream: {upstream}
     unsecured: anonymous
@@ -91,6 +92,8 @@ def head(method, path):
 
 
 GET, POST, BIG = head(b"GET", b"/m/flood"), head(b"POST", b"/m/flood"), head(b"GET", b"/m/big")
+# Whose turn it is stands in the target, so that what an upstream still works off is not counted for the next one.
+TURN = b"/turn%02d"
 WHOLE = END_HEADERS | END_STREAM
 
 
@@ -158,9 +161,19 @@ KINDS = {
 }
 
 
+def retarget(index):
+    """The heads of this process's flood name its kind."""
+    global GET, POST, BIG
+    turn = TURN % index
+    GET, POST, BIG = head(b"GET", b"/m/flood" + turn), head(b"POST", b"/m/flood" + turn), head(b"GET", b"/m/big" + turn)
+
+
 async def flood_connection(address, kind, stop, counts):
+    turn_of_kind = TURN % list(KINDS).index(kind)
     while not stop.is_set():
         first, piece, pause = getattr(Attack(), kind)()
+        if kind in ("slow_header", "slow_read"):
+            first = first.replace(b" HTTP/1.1", turn_of_kind + b" HTTP/1.1", 1)
         try:
             reader, writer = await asyncio.open_connection(*address, limit=4096)
             counts["connections"].value += 1
@@ -196,6 +209,7 @@ async def drain(reader):
 
 def attacker(address, kind, connections, stop, counts):
     os.nice(10)
+    retarget(list(KINDS).index(kind))
 
     async def run():
         await asyncio.gather(*(flood_connection(address, kind, stop, counts) for _ in range(connections)))
@@ -203,9 +217,9 @@ def attacker(address, kind, connections, stop, counts):
     asyncio.run(run())
 
 
-def upstream(port, calls, incomplete):
-    """Answers `{}`; `/m/big` with four MiB. Counts whole calls of the flood, and heads whose body never came."""
-    big = b"x" * (4 << 20)
+def upstream(port, calls, current):
+    """Answers `{}`; `/m/big` with half a MiB. Counts whole calls of the flood whose turn it is, and of any that names none."""
+    big = b"x" * (512 << 10)
 
     async def serve(reader, writer):
         try:
@@ -214,16 +228,14 @@ def upstream(port, calls, incomplete):
                 path = text.split(b" ", 2)[1]
                 length = re.search(rb"content-length: (\d+)", text, re.I)
                 if b"transfer-encoding" in text.lower():
-                    incomplete.value += 1
-                    while size := int((await reader.readline()).strip() or b"0", 16):
+                    while size := int((await reader.readline()).strip(), 16):
                         await reader.readexactly(size + 2)
                     await reader.readline()
-                    incomplete.value -= 1
                 elif length:
                     await reader.readexactly(int(length[1]))
-                if path != b"/m/quiet":
+                if path != b"/m/quiet" and (b"turn" not in path or path.endswith(TURN % current.value)):
                     calls.value += 1
-                body = big if path == b"/m/big" else b"{}"
+                body = big if path.startswith(b"/m/big") else b"{}"
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
@@ -261,10 +273,11 @@ def bound_counts(gateway):
     return {name: sum(int(value) for own, value in found if own == name) for name in {name for name, _ in found}}
 
 
-async def one(kind, gateway, quiet, flags, calls, incomplete):
+async def one(kind, gateway, quiet, flags, calls, current):
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     counts = {"bytes": context.Value("q", 0, lock=False), "connections": context.Value("q", 0, lock=False)}
+    current.value = list(KINDS).index(kind)
     before, calls_before, bounds_before = gateway.process.rss(), calls.value, bound_counts(gateway)
     process = context.Process(target=attacker, args=(gateway.address(), kind, flags.connections, stop, counts), daemon=True)
     process.start()
@@ -317,8 +330,8 @@ async def one(kind, gateway, quiet, flags, calls, incomplete):
 async def main(flags):
     bins, kinds = common.binaries(flags), flags.kinds.split(",") if flags.kinds else list(KINDS)
     context = multiprocessing.get_context("spawn")
-    port, calls, incomplete = (context.Value("q", 0, lock=False) for _ in range(3))
-    service = context.Process(target=upstream, args=(port, calls, incomplete), daemon=True)
+    port, calls, current = (context.Value("q", 0, lock=False) for _ in range(3))
+    service = context.Process(target=upstream, args=(port, calls, current), daemon=True)
     service.start()
     while not port.value:
         await asyncio.sleep(0.05)
@@ -330,7 +343,7 @@ async def main(flags):
         await window(gateway.address(), 1)
         quiet = statistics.median([(await window(gateway.address(), flags.seconds))[0] for _ in range(WINDOWS)])
         for kind in kinds:
-            results[kind], missed = await one(kind, gateway, quiet, flags, calls, incomplete)
+            results[kind], missed = await one(kind, gateway, quiet, flags, calls, current)
             misses += missed
             say(f"floods: {kind}: {results[kind]}")
         results["exit_code"] = await asyncio.to_thread(gateway.process.stop, 40)
