@@ -93,6 +93,10 @@ pub enum Bound {
     AddressConnections,
     /// [`CORE_BODY_BYTES`].
     CoreBodies,
+    /// [`TARGET_BYTES`].
+    Target,
+    /// [`HEADERS`] or [`HEADER_BYTES`].
+    Headers,
     /// The body bound of an operation.
     Body,
     /// [`OFFLOAD_QUEUE`].
@@ -138,6 +142,8 @@ impl Bound {
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
+        Bound::Target,
+        Bound::Headers,
         Bound::Body,
         Bound::OffloadQueue,
         Bound::LogQueue,
@@ -165,6 +171,8 @@ impl Bound {
             Bound::Connections => "connections",
             Bound::AddressConnections => "address_connections",
             Bound::CoreBodies => "core_bodies",
+            Bound::Target => "target",
+            Bound::Headers => "headers",
             Bound::Body => "body",
             Bound::OffloadQueue => "offload_queue",
             Bound::LogQueue => "log_queue",

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -19,6 +19,7 @@ use engine::{Peer, Tick};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::addresses::Seat;
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::http1::server;
@@ -161,47 +162,31 @@ impl Drop for Entered {
 /// One of [`bounds::CONNECTIONS`], and one of [`bounds::ADDRESS_CONNECTIONS`] of an address.
 struct Place {
     core: Rc<Core>,
-    /// None on a unix socket.
-    address: Option<IpAddr>,
+    /// None on a unix socket, and behind a proxy that is trusted.
+    _seat: Option<Seat>,
 }
 
 impl Place {
     /// `None` when the address has as many as it may.
     fn take(core: &Rc<Core>, address: Option<IpAddr>) -> Option<Self> {
-        let address = address.map(network);
-        if let Some(address) = address {
-            let mut addresses = core.addresses.borrow_mut();
-            let open = addresses.entry(address).or_insert(0);
-            if *open >= bounds::ADDRESS_CONNECTIONS {
-                core.recorder.bound(Bound::AddressConnections);
-                return None;
+        let seat = match address {
+            Some(address) => {
+                let seat = core.addresses.take(address);
+                if seat.is_none() {
+                    core.recorder.bound(Bound::AddressConnections);
+                }
+                Some(seat?)
             }
-            *open += 1;
-        }
+            None => None,
+        };
         core.sockets.set(core.sockets.get() + 1);
-        Some(Self { core: Rc::clone(core), address })
+        Some(Self { core: Rc::clone(core), _seat: seat })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.core.sockets.set(self.core.sockets.get().saturating_sub(1));
-        let Some(address) = self.address else { return };
-        let mut addresses = self.core.addresses.borrow_mut();
-        if let Some(open) = addresses.get_mut(&address) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                addresses.remove(&address);
-            }
-        }
-    }
-}
-
-/// What counts as one address: of IPv6 the /64, which one subscriber has whole.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
     }
 }
 

@@ -1,9 +1,7 @@
 //! What one core has for itself.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +10,7 @@ use engine::control::CoreContext;
 use engine::record::CoreRecorder;
 use engine::{Clock, CoreSnapshot, Snapshot, UnixTime};
 
+use crate::addresses::Addresses;
 use crate::body::Budget;
 use crate::connection::Conn;
 use crate::flight::Stream;
@@ -39,8 +38,8 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// Sockets of clients that are open, handshakes included.
     pub(crate) sockets: Cell<usize>,
-    /// The same by address, of IPv6 by its /64.
-    pub(crate) addresses: RefCell<HashMap<IpAddr, u32>>,
+    /// The same by address.
+    pub(crate) addresses: Rc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

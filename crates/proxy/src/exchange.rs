@@ -71,13 +71,28 @@ pub(crate) async fn exchange(
         }
         Err(refused) => {
             let mut flight = Flight::new(core, conn, started, refused.request);
+            let code = refused.refusal.code.name;
+            if let Some(bound) = bound_of(code) {
+                flight.core.recorder.bound(bound);
+            }
             // Who wanted another protocol may have sent it ahead: what follows is no request (THREATS row 3).
-            let switching = refused.refusal.code.name == codes::UPGRADE_REFUSED.name;
+            let switching = code == codes::UPGRADE_REFUSED.name;
             let (pipeline, call) = flight.pipeline();
             let stop = Box::pin(pipeline.refuse(call, refused.refusal)).await;
             let close = switching || incoming.is_none() || Box::pin(settle(&flight, incoming.take())).await;
             deliver::stopped(flight, stop, close)
         }
+    }
+}
+
+/// The bound that a head has reached which is refused for its size.
+fn bound_of(code: &str) -> Option<Bound> {
+    if code == codes::TARGET_TOO_LONG.name {
+        Some(Bound::Target)
+    } else if code == codes::HEADERS_TOO_LARGE.name {
+        Some(Bound::Headers)
+    } else {
+        None
     }
 }
 

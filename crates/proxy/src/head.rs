@@ -5,7 +5,7 @@
 
 use engine::call::BodyLength;
 use engine::{Code, Peer, Refusal, Request, bounds, codes};
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Version};
 use http_body::Body;
@@ -32,12 +32,27 @@ pub(crate) fn read(mut parts: Parts, body: &Incoming, peer: &Peer) -> Result<Req
         Err(refusal) => return Err(refused(parts, length, refusal)),
     };
     hops::strip(&mut parts.headers, false);
+    if parts.version == Version::HTTP_2 {
+        join_crumbs(&mut parts.headers);
+    }
     Request::new(parts.method, parts.version, parts.uri, host, parts.headers, length).map_err(
         |(why, request)| {
             let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
             Box::new(Refused { request: *request, refusal })
         },
     )
+}
+
+/// Makes one field of the crumbs in which HTTP/2 sends a cookie (RFC 9113 section 8.2.3): HTTP/1 has it once.
+fn join_crumbs(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let rest = crumbs.flat_map(|crumb| [b"; ".as_slice(), crumb.as_bytes()]);
+    let whole = [first.as_bytes(), b"; ", second.as_bytes()].into_iter().chain(rest);
+    let whole: Vec<u8> = whole.flatten().copied().collect();
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(header::COOKIE, whole);
+    }
 }
 
 /// What is kept of a head that the grammar of HTTP/1 refused.

@@ -17,6 +17,7 @@
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `alarm` | deadlines cost no timer per call |
 
+mod addresses;
 mod alarm;
 mod answer;
 mod body;

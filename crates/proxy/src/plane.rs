@@ -22,6 +22,7 @@ use engine::{Clock, CoreSnapshot, Snapshot};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 
+use crate::addresses::Addresses;
 use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
@@ -315,7 +316,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
         sockets: std::cell::Cell::new(0),
-        addresses: std::cell::RefCell::default(),
+        addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),
         streams: Table::default(),
         pool,

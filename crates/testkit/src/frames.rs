@@ -288,7 +288,13 @@ pub fn read_status(mut block: &[u8]) -> Option<u16> {
     while let Some((first, rest)) = block.split_first()
         && first & 0xe0 == 0x20
     {
-        block = rest;
+        // An integer with a prefix of five bits (RFC 7541 section 5.1).
+        let more = if first & 0x1f == 0x1f {
+            1 + rest.iter().take_while(|byte| **byte & 0x80 != 0).count()
+        } else {
+            0
+        };
+        block = rest.get(more..)?;
     }
     let (first, rest) = block.split_first()?;
     match first {
@@ -333,6 +339,7 @@ mod tests {
         let read = read_block(&block(&fields)).unwrap();
         assert_eq!(read, [(b":path".to_vec(), b"/a\r\nb".to_vec()), (b"x".to_vec(), long.clone())]);
         assert_eq!(read_status(&[0x20, 0x88]), Some(200));
+        assert_eq!(read_status(&[0x20, 0x3f, 0xe1, 0x1f, 0x88]), Some(200));
         assert_eq!(read_status(&[0x08, 0x03, b'4', b'0', b'3']), Some(403));
         // RFC 7541 appendix C.6.1: `302` as 6402.
         assert_eq!(read_status(&[0x48, 0x82, 0x64, 0x02]), Some(302));

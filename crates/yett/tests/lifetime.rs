@@ -220,6 +220,10 @@ fn ended(mut socket: TcpStream) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// Preface, SETTINGS, and HEADERS whose block goes on (RFC 9113 section 6.2).
+const HALF_A_BLOCK: &[u8] =
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x02\x01\x01\0\0\0\x01\x82\x86";
+
 /// The bounds are ten seconds and not for configuration: this test waits them out, all kinds beside each other.
 #[test]
 fn clients_that_never_finish_a_head_or_a_handshake_are_let_go() {
@@ -237,6 +241,7 @@ fn clients_that_never_finish_a_head_or_a_handshake_are_let_go() {
         ("half a line", &gateway.url, b"GET /no"),
         ("a head without an end", &gateway.url, b"GET /notes HTTP/1.1\r\nhost: x\r\na: b\r\n"),
         ("half an HTTP/2 preface", &gateway.url, b"PRI * HTTP/2.0\r\n"),
+        ("half a field block of HTTP/2", &gateway.url, HALF_A_BLOCK),
         ("no handshake", &gateway.secure, b""),
         ("half a handshake", &gateway.secure, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     ]
@@ -259,6 +264,14 @@ fn clients_that_never_finish_a_head_or_a_handshake_are_let_go() {
             (sent.is_err() || !waiting).then_some(())
         })
     });
+    // Nor is a body that comes slower than it may (THREATS row 8): its client is told, and nothing of it goes on.
+    let writer = house.good(&["token", "--subject", "bob", "--scope", "notes:write"]).trim().to_owned();
+    let token = format!("authorization: Bearer {writer}\r\n");
+    let head = format!(
+        "POST /notes HTTP/1.1\r\nhost: x\r\n{token}content-type: application/json\r\ncontent-length: 900\r\n\r\n{{"
+    );
+    let mut slow = TcpStream::connect(&gateway.url).unwrap();
+    slow.write_all(head.as_bytes()).unwrap();
     assert_eq!(call(&gateway.url, "GET", "/notes", Some(&alice), None).0, 200, "others are served meanwhile");
     for (name, socket) in silent {
         let answer = ended(socket).unwrap_or_else(|error| panic!("{name}: still open: {error}"));
@@ -268,7 +281,9 @@ fn clients_that_never_finish_a_head_or_a_handshake_are_let_go() {
     }
     assert!(dripping.join().unwrap().is_some(), "a head that drips is read for ever");
     assert!(early.is_over());
-    for bound in ["head_time", "handshake_time"] {
+    let told = common::text(&ended(slow).unwrap());
+    assert!(told.starts_with("HTTP/1.1 408 ") && told.contains("body_incomplete"), "{told}");
+    for bound in ["head_time", "handshake_time", "body_rate"] {
         let label = format!("\"{bound}\"");
         assert!(gateway.metric("yett_bound_reached_total", &label) >= 1.0, "`{bound}` is counted");
     }

@@ -2,24 +2,29 @@
 //!
 //! hyper answers each PING and SETTINGS and starts a call for each stream however many come; the bounds on that are here,
 //! where a frame costs nothing yet (THREATS row 8). Only headers of frames are read, payloads pass as they are. When a frame
-//! must not go on, hyper is given one that it refuses instead, so that the client is told by GOAWAY; calls that are under way are dropped with the connection.
+//! must not go on, or a field block does not come to its end in time, hyper is given one that it refuses instead, so that
+//! the client is told by GOAWAY; calls that are under way are dropped with the connection.
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
+use engine::bounds::{self, Bound};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::rules::{FrameHead, HEADER, Objection, Rules};
+use super::rules::Objection;
+use super::watch::Watch;
+use crate::alarm::Alarm;
 use crate::connection::Conn;
 use crate::core::Core;
 
-/// Bytes before the first frame (RFC 9113 section 3.4); hyper reads them.
-const PREFACE: usize = 24;
-/// Room for a read.
-const ROOM: usize = 16 * 1024;
+/// Room for a read of our own.
+const ROOM: usize = 4 * 1024;
+/// hyper's own buffer is read into when it has so much room.
+const DIRECT: usize = 1024;
 /// PING on stream 1: PROTOCOL_ERROR (RFC 9113 section 6.7).
 const MISPLACED: &[u8] = b"\0\0\x08\x06\0\0\0\0\x01\0\0\0\0\0\0\0\0";
 /// The header of a frame longer than any may be: FRAME_SIZE_ERROR (section 4.2).
@@ -31,15 +36,17 @@ pub(crate) struct Guard<S> {
     io: S,
     core: Rc<Core>,
     conn: Rc<Conn>,
-    /// Read, not yet handed on.
+    /// Read, not yet handed on: little more than the beginning of a frame's header.
     inbox: BytesMut,
     /// How many bytes of `inbox` may go on.
     good: usize,
-    /// Bytes up to the next frame's header, beyond what is in `inbox`.
-    skip: usize,
-    rules: Rules,
+    watch: Watch,
+    /// When the field block that is open has to be whole.
+    alarm: Alarm,
     /// Nothing more goes on.
     refused: bool,
+    /// But this.
+    instead: &'static [u8],
 }
 
 impl<S> Guard<S> {
@@ -49,33 +56,41 @@ impl<S> Guard<S> {
             io,
             inbox: BytesMut::new(),
             good: 0,
-            skip: PREFACE,
-            rules: Rules::new(core.clock.now()),
+            watch: Watch::new(core.clock.now()),
+            alarm: Alarm::new(Arc::clone(&core.clock)),
             refused: false,
+            instead: MISPLACED,
             core: Rc::clone(core),
             conn: Rc::clone(conn),
         }
     }
 
-    /// Looks at what is new in `inbox`.
-    fn look(&mut self) {
-        while !self.refused {
-            let rest = self.inbox.len() - self.good;
-            let step = self.skip.min(rest);
-            self.good += step;
-            self.skip -= step;
-            if self.skip > 0 {
-                return;
-            }
-            let Some(header) = self.inbox.get(self.good..).and_then(<[u8]>::first_chunk::<HEADER>) else {
-                return;
-            };
-            let frame = FrameHead::read(*header);
-            match self.rules.judge(frame, || self.core.clock.now()) {
-                Ok(()) => self.skip = HEADER + frame.length as usize,
-                Err(objection) => self.refuse(objection),
+    /// How many of the bytes that come next may go on.
+    fn judge(&mut self, bytes: &[u8]) -> usize {
+        let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
+        if let Some(objection) = objection {
+            self.refuse(objection);
+        } else if !self.watch.is_in_block() {
+            self.alarm.clear();
+        } else if self.alarm.at().is_none() {
+            self.alarm.set_in(bounds::HEAD_TIME);
+        }
+        good
+    }
+
+    /// Nothing came: whether the field block that is open is overdue.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let late = self.alarm.poll(context).is_ready();
+        if late {
+            self.alarm.clear();
+            self.refuse(Objection::Bound(Bound::HeadTime));
+            // Within a frame nothing can be said that hyper would understand: the connection just ends.
+            if self.watch.is_between_frames() {
+                self.inbox.clear();
+                self.keep(&[]);
             }
         }
+        late
     }
 
     fn refuse(&mut self, objection: Objection) {
@@ -84,9 +99,26 @@ impl<S> Guard<S> {
             self.core.recorder.bound(bound);
         }
         self.refused = true;
-        self.inbox.truncate(self.good);
-        self.inbox.extend_from_slice(if objection == Objection::Size { OVERSIZED } else { MISPLACED });
-        self.good = self.inbox.len();
+        self.instead = if objection == Objection::Size { OVERSIZED } else { MISPLACED };
+    }
+
+    /// Keeps what was read and may not go on yet; in place of what never may, what hyper is given.
+    fn keep(&mut self, rest: &[u8]) {
+        if self.refused {
+            self.inbox.extend_from_slice(self.instead);
+            self.good = self.inbox.len();
+        } else {
+            self.inbox.extend_from_slice(rest);
+        }
+    }
+
+    /// Looks at what was read into `inbox`.
+    fn look(&mut self) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        self.good = self.judge(&inbox);
+        let rest = inbox.split_off(self.good);
+        self.inbox = inbox;
+        self.keep(&rest);
     }
 }
 
@@ -97,25 +129,44 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        while this.good == 0 {
-            if this.refused {
-                return Poll::Ready(Ok(()));
+        while this.good == 0 && !this.refused {
+            if this.inbox.is_empty() && out.remaining() >= DIRECT {
+                // Nothing is kept back: no copy, and no buffer while the connection is idle.
+                let before = out.filled().len();
+                if Pin::new(&mut this.io).poll_read(context, out)?.is_pending() {
+                    if this.is_late(context) {
+                        continue;
+                    }
+                    return Poll::Pending;
+                }
+                let read = out.filled().get(before..).unwrap_or_default();
+                if read.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                let good = this.judge(read);
+                this.keep(read.get(good..).unwrap_or_default());
+                out.set_filled(before + good);
+                if good > 0 {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                this.inbox.reserve(ROOM);
+                let read = std::pin::pin!(this.io.read_buf(&mut this.inbox)).poll(context)?;
+                match read {
+                    Poll::Ready(0) => return Poll::Ready(Ok(())),
+                    Poll::Ready(_) => this.look(),
+                    Poll::Pending if this.is_late(context) => {}
+                    Poll::Pending => return Poll::Pending,
+                }
             }
-            this.inbox.reserve(ROOM);
-            let read = std::pin::pin!(this.io.read_buf(&mut this.inbox)).poll(context);
-            if read.is_pending() && this.inbox.is_empty() {
-                // An idle connection holds no buffer.
-                this.inbox = BytesMut::new();
-            }
-            if ready!(read)? == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            this.look();
         }
         let length = this.good.min(out.remaining());
         out.put_slice(this.inbox.get(..length).unwrap_or_default());
         this.inbox.advance(length);
         this.good -= length;
+        if this.inbox.is_empty() {
+            this.inbox = BytesMut::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

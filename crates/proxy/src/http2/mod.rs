@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `guard` | sees every frame's header before hyper does, and ends a connection that breaks a bound or the RFC |
 //! | `rules` | what a frame's header may say; no IO |
+//! | `watch` | where frames end and begin; no IO |
 //! | `serve` | a client's connection, from its first byte to its end |
 
 mod guard;
 mod rules;
 pub(crate) mod serve;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -9,14 +9,16 @@ use crate::pace::Bucket;
 pub(crate) const HEADER: usize = 9;
 
 const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
+pub(crate) const HEADERS: u8 = 0x1;
 const PRIORITY: u8 = 0x2;
 const RST_STREAM: u8 = 0x3;
 const SETTINGS: u8 = 0x4;
 const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
 const WINDOW_UPDATE: u8 = 0x8;
-const CONTINUATION: u8 = 0x9;
+pub(crate) const CONTINUATION: u8 = 0x9;
+/// END_HEADERS of HEADERS and CONTINUATION.
+pub(crate) const END_HEADERS: u8 = 0x4;
 /// END_STREAM of DATA, ACK of SETTINGS and PING.
 const LAST: u8 = 0x1;
 const PADDED: u8 = 0x8;
@@ -77,7 +79,7 @@ impl Rules {
     ///
     /// # Errors
     /// Why the connection must end.
-    pub(crate) fn judge(&mut self, frame: FrameHead, now: impl Fn() -> Tick) -> Result<(), Objection> {
+    pub(crate) fn judge(&mut self, frame: FrameHead, now: &impl Fn() -> Tick) -> Result<(), Objection> {
         let FrameHead { length, kind, flags, .. } = frame;
         // Section 3.4.
         if !std::mem::replace(&mut self.begun, true) && (kind != SETTINGS || flags & LAST != 0) {

@@ -1,7 +1,9 @@
 use engine::Tick;
 use engine::bounds::{self, Bound};
+use proptest::prelude::*;
 
 use super::rules::{FrameHead, Objection, Rules};
+use super::watch::{PREFACE, Watch};
 
 fn frame(length: u32, kind: u8, flags: u8, stream: u32) -> FrameHead {
     FrameHead { length, kind, flags, stream }
@@ -9,7 +11,7 @@ fn frame(length: u32, kind: u8, flags: u8, stream: u32) -> FrameHead {
 
 fn begun() -> Rules {
     let mut rules = Rules::new(Tick(0));
-    assert_eq!(rules.judge(frame(0, 4, 0, 0), || Tick(0)), Ok(()));
+    assert_eq!(rules.judge(frame(0, 4, 0, 0), &|| Tick(0)), Ok(()));
     rules
 }
 
@@ -35,10 +37,10 @@ fn frames_have_the_length_of_their_type_and_settings_come_first() {
         (frame(5, 1, 0x2d, 1), false),
     ] {
         let expected = if good { Ok(()) } else { Err(Objection::Size) };
-        assert_eq!(begun().judge(head, || Tick(0)), expected, "{head:?}");
+        assert_eq!(begun().judge(head, &|| Tick(0)), expected, "{head:?}");
     }
     for first in [frame(8, 6, 0, 0), frame(9, 1, 5, 1), frame(0, 4, 1, 0), frame(0, 0xbe, 0, 0)] {
-        assert_eq!(Rules::new(Tick(0)).judge(first, || Tick(0)), Err(Objection::Protocol), "{first:?}");
+        assert_eq!(Rules::new(Tick(0)).judge(first, &|| Tick(0)), Err(Objection::Protocol), "{first:?}");
     }
 }
 
@@ -46,7 +48,7 @@ fn frames_have_the_length_of_their_type_and_settings_come_first() {
 fn passing(frame: FrameHead, most: u32) -> (u32, Option<Objection>) {
     let mut rules = begun();
     for count in 0..most {
-        if let Err(objection) = rules.judge(frame, || Tick(0)) {
+        if let Err(objection) = rules.judge(frame, &|| Tick(0)) {
             return (count, Some(objection));
         }
     }
@@ -83,5 +85,40 @@ fn frames_that_carry_nothing_are_bounded_and_others_are_not() {
         ("WINDOW_UPDATE", frame(4, 8, 0, 0)),
     ] {
         assert_eq!(passing(head, most), (most, None), "{name}");
+    }
+}
+
+/// What goes on of bytes that come in pieces, why it stops, and whether a field block is open.
+fn watched(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<Objection>, bool) {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    cuts.push(bytes.len());
+    cuts.sort_unstable();
+    let (mut watch, mut held, mut gone, mut from) = (Watch::new(Tick(0)), Vec::new(), Vec::new(), 0);
+    for to in cuts {
+        held.extend_from_slice(&bytes[from..to]);
+        from = to;
+        let (good, objection) = watch.judge(&held, || Tick(0));
+        gone.extend(held.drain(..good));
+        if objection.is_some() {
+            return (gone, objection, watch.is_in_block());
+        }
+        assert!(held.len() < 9, "only the beginning of a header is held back");
+    }
+    (gone, None, watch.is_in_block())
+}
+
+proptest! {
+    #[test]
+    fn pieces_are_judged_as_the_whole(
+        frames in proptest::collection::vec((0_usize..30, 0_u8..12, any::<u8>()), 0..12),
+        cuts in proptest::collection::vec(any::<usize>(), 0..20),
+    ) {
+        let mut bytes = vec![b'x'; PREFACE];
+        bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        for (length, kind, flags) in frames {
+            bytes.extend([0, 0, length as u8, kind, flags, 0, 0, 0, 1]);
+            bytes.extend(vec![0xff; length]);
+        }
+        prop_assert_eq!(watched(&bytes, &cuts), watched(&bytes, &[]));
     }
 }

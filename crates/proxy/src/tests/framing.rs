@@ -1,5 +1,6 @@
 //! What comes in on HTTP/1.1 and what goes on of it (THREATS rows 1, 2, 3, 4, 7, 10, 11, 14, 15, 42, 43).
 
+use engine::bounds::Bound;
 use engine::record::ConnectionEvent;
 
 use super::world::{Backend, OK, Shape, World};
@@ -126,6 +127,7 @@ fn bounds_of_the_head_have_their_codes() {
     assert_eq!(world.call(&get(&format!("/v1/{long}"), "")).status, 414);
     assert_eq!(world.call(&get("/v1/a", &"x: y\r\n".repeat(101))).status, 431);
     assert_eq!(world.call(&get("/v1/a", &"x: y\r\n".repeat(90))).status, 200);
+    assert_eq!(world.tape.bounds(), [Bound::Target, Bound::Headers]);
     assert_eq!(backend.requests().len(), 1);
 }
 

@@ -5,6 +5,7 @@ mod bodies;
 mod breakers;
 mod certificates;
 mod clients;
+mod crafted;
 mod framing;
 mod hostile_tls;
 mod lifecycle;

@@ -8,7 +8,6 @@
 //! | `differential` | 500 hostile messages of HTTP/1 and 200 of HTTP/2: nothing arrives that is not strict, nothing twice; 300 odd but legal ones do |
 //! | `conformance` | HTTP/2 frame by frame, by section of RFC 9113 and RFC 7541 |
 //! | `floods` | counts and bounds when a client sends what costs it nothing |
-//! | `certificates` | crafted certificates of an upstream |
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +17,7 @@
     clippy::too_many_lines,
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "a test that cannot be set up has to fail loudly; tables of cases are long; the clock of the machine is here"
+    reason = "a test that cannot be set up has to fail loudly; tables of cases are long, and clients connect on their own"
 )]
 
 mod conformance;

@@ -1,10 +1,10 @@
 //! A gateway in this process: a document compiled by [`compile::compile`], served by [`proxy::DataPlane`], and a recorder
-//! that keeps every decision.
+//! that keeps every decision. Its clock stands still, so that no bound is given back and no deadline passes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use compile::Input;
 use controls::scope::Assets;
@@ -13,9 +13,9 @@ use engine::bounds::Bound;
 use engine::fetch::Spawn;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder as Records};
 use engine::snapshot::Live;
-use engine::{BoxFuture, Call, Clock, Snapshot, Tick, UnixTime};
+use engine::{BoxFuture, Call, Snapshot};
 use proxy::{DataPlane, Services, Settings};
-use testkit::Recorder;
+use testkit::{FakeClock, Recorder};
 
 const CONTRACT: &str = include_str!("openapi.yaml");
 
@@ -96,25 +96,6 @@ impl Notebook {
 }
 
 #[derive(Debug)]
-struct Machine(Instant);
-
-impl Clock for Machine {
-    fn now(&self) -> Tick {
-        Tick(u64::try_from(self.0.elapsed().as_nanos()).unwrap())
-    }
-    fn unix(&self) -> UnixTime {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        UnixTime(u64::try_from(since.as_nanos()).unwrap())
-    }
-    fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).unwrap();
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
-#[derive(Debug)]
 struct Nowhere;
 
 impl Spawn for Nowhere {
@@ -156,7 +137,7 @@ impl Plane {
         let compiled = compile::compile(&input, None, &mut Sources::default());
         let compiled = compiled.unwrap_or_else(|found| panic!("{found:?}"));
         let services = Services {
-            clock: Arc::new(Machine(Instant::now())),
+            clock: Arc::new(FakeClock::new()),
             cells: Arc::new(state::MemoryCells::new()),
             fetch: Arc::new(testkit::NoFetch),
             side: Arc::new(Nowhere),

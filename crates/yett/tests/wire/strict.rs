@@ -229,7 +229,8 @@ const NEVER: [&str; 38] = [
     "x-host",
 ];
 /// Fields that say one thing once.
-const ONCE: [&str; 9] = [
+const ONCE: [&str; 10] = [
+    "cookie",
     "host",
     "content-length",
     "transfer-encoding",

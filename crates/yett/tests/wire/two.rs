@@ -77,9 +77,18 @@ pub(crate) struct Outcome {
 /// Sends all of `script` and a PING behind it; reads until that is answered and every stream of `awaited` has ended, or until
 /// the connection has.
 pub(crate) fn run(address: SocketAddr, script: &[u8], awaited: &[u32]) -> Outcome {
+    run_in_pieces(address, script, awaited, usize::MAX)
+}
+
+/// As [`run`], with no more than so many bytes in a write.
+pub(crate) fn run_in_pieces(address: SocketAddr, script: &[u8], awaited: &[u32], length: usize) -> Outcome {
     let mut client = RawClient::connect(address);
-    let _ = client.send(script);
-    let _ = client.send(frame(kind::PING, 0, 0, MARK));
+    for piece in [script, &frame(kind::PING, 0, 0, MARK)].concat().chunks(length) {
+        // The other side may have ended it already; what it said is read below.
+        if client.send(piece).is_err() {
+            break;
+        }
+    }
     let mut outcome = Outcome::default();
     let mut marked = false;
     let mut statuses = BTreeMap::new();

@@ -1,0 +1,72 @@
+//! Where one frame ends and the next begins, in bytes that come in pieces; no IO.
+
+use engine::Tick;
+
+use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules};
+
+/// Bytes before the first frame (RFC 9113 section 3.4); hyper reads them.
+pub(crate) const PREFACE: usize = 24;
+
+/// Where in a field block the bytes are (RFC 9113 section 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    None,
+    /// In one of its frames, or between two.
+    Open,
+    /// In its last frame.
+    Ending,
+}
+
+/// What is known of a connection by the headers of its frames.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// Bytes up to the next frame's header, beyond those that were judged.
+    skip: usize,
+    rules: Rules,
+    block: Block,
+}
+
+impl Watch {
+    /// Of a connection of which nothing came yet.
+    pub(crate) const fn new(now: Tick) -> Self {
+        Self { skip: PREFACE, rules: Rules::new(now), block: Block::None }
+    }
+
+    /// How many of the bytes that come next may go on, and why those behind them never may. What is neither is the
+    /// beginning of a frame's header: it is to be given once more with what comes behind it.
+    pub(crate) fn judge(&mut self, bytes: &[u8], now: impl Fn() -> Tick) -> (usize, Option<Objection>) {
+        let mut good = 0;
+        loop {
+            let step = self.skip.min(bytes.len() - good);
+            good += step;
+            self.skip -= step;
+            if self.skip > 0 {
+                return (good, None);
+            }
+            if self.block == Block::Ending {
+                self.block = Block::None;
+            }
+            let Some(header) = bytes.get(good..).and_then(<[u8]>::first_chunk::<HEADER>) else {
+                return (good, None);
+            };
+            let frame = FrameHead::read(*header);
+            if let Err(objection) = self.rules.judge(frame, &now) {
+                return (good, Some(objection));
+            }
+            self.skip = HEADER + frame.length as usize;
+            if matches!(frame.kind, HEADERS | CONTINUATION) {
+                self.block = if frame.flags & END_HEADERS != 0 { Block::Ending } else { Block::Open };
+            }
+        }
+    }
+
+    /// Whether a field block has begun and has not ended.
+    pub(crate) fn is_in_block(&self) -> bool {
+        self.block != Block::None
+    }
+
+    /// Whether the last frame was judged to its end.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.skip == 0
+    }
+}

@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+"""What costs a client nothing, many times over, while another client is served: its p99, our memory, the upstream's calls.
+
+    floods.py [--seconds 3] [--connections 50] [--kinds NAME,NAME] [--bin DIR] [--evidence DIR]
+
+Kinds: rapid_reset, continuation, settings, ping, empty_data, hpack_bomb, zero_window, slow_header, slow_body, slow_read. Each is
+sent by a process of its own over `--connections` connections that are opened again when they are ended. Meanwhile another
+client calls on one connection, in five windows of `--seconds`; the same before, with nobody else.
+
+Shown for each kind: the median of the five p99 is at most three times the quiet one, or 5 ms more than it; resident memory grew by
+no more than five times what was sent plus 64 KiB for each connection, and stayed below 256 MiB; the upstream saw no call
+that was not complete, and of calls that were reset no more than the bound allows; the bound that ends the flood is counted
+in `yett_bound_reached_total`.
+"""
+import argparse
+import asyncio
+import multiprocessing
+import os
+import re
+import statistics
+import struct
+import sys
+import time
+
+import common
+from common import Client, Gateway, Workspace, finish, say
+
+WINDOWS = 5
+MOST_RESIDENT_KIB = 256 * 1024
+# engine::bounds::CLIENT_RESETS.
+RESETS_AT_ONCE, RESETS_PER_SECOND = 200, 50
+
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
+END_STREAM, END_HEADERS = 1, 4
+OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def document(upstream):
+    return f"""version: 1
+listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
+# All clients of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+apis:
+  files:
+    contract: none
+    hosts: [files.test, 127.0.0.1]
+    allow: ["GET /m/*", "POST /m/*"]
+    upstream: {upstream}
+    unsecured: anonymous
+    validation: {{ request: off, response: off }}
+  read:
+    contract: ./openapi.yaml
+    upstream: {upstream}
+    unsecured: anonymous
+    hosts: [read.test]
+"""
+
+
+CONTRACT = """openapi: 3.1.0
+info: { title: Floods, version: 1.0.0 }
+servers: [{ url: / }]
+paths:
+  /j:
+    post:
+      operationId: write
+      requestBody: { required: true, content: { application/json: { schema: { type: object } } } }
+      responses: { "200": { description: ok } }
+"""
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value):
+    length = bytes([len(value)]) if len(value) < 127 else b"\x7f" + varint(len(value) - 127)
+    return b"\x00" + bytes([len(name)]) + name + length + value
+
+
+def varint(value):
+    out = b""
+    while value >= 128:
+        out += bytes([value % 128 | 128])
+        value //= 128
+    return out + bytes([value])
+
+
+def head(method, path):
+    fields = [(b":method", method), (b":scheme", b"http"), (b":authority", b"files.test"), (b":path", path)]
+    return b"".join(literal(name, value) for name, value in fields)
+
+
+GET, POST, BIG = head(b"GET", b"/m/flood"), head(b"POST", b"/m/flood"), head(b"GET", b"/m/big")
+# Whose turn it is stands in the target, so that what an upstream still works off is not counted for the next one.
+TURN = b"/turn%02d"
+WHOLE = END_HEADERS | END_STREAM
+
+
+class Attack:
+    """One connection's worth of a flood: (first bytes, piece to repeat or None, pause between pieces)."""
+
+    @staticmethod
+    def two(first, piece, pause=0.0):
+        return OPENING + frame(SETTINGS, 0, 0) + first, piece, pause
+
+    def rapid_reset(self):
+        def pieces(turn):
+            streams = range(turn * 100 * 2 + 1, (turn + 1) * 100 * 2 + 1, 2)
+            return b"".join(frame(HEADERS, WHOLE, at, GET) + frame(RST_STREAM, 0, at, b"\0\0\0\x08") for at in streams)
+        return self.two(b"", pieces)
+
+    def continuation(self):
+        crumbs = frame(CONTINUATION, 0, 1, literal(b"x", b"y")) * 100
+        return self.two(frame(HEADERS, END_STREAM, 1, GET), lambda _: crumbs)
+
+    def settings(self):
+        many = frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x09") * 200
+        return self.two(b"", lambda _: many)
+
+    def ping(self):
+        many = frame(PING, 0, 0, bytes(8)) * 200
+        return self.two(b"", lambda _: many)
+
+    def empty_data(self):
+        many = frame(DATA, 0, 1) * 200
+        return self.two(frame(HEADERS, END_HEADERS, 1, POST), lambda _: many)
+
+    def hpack_bomb(self):
+        kept = b"\x40\x01x\x7f" + varint(4000 - 127) + b"a" * 4000
+        bomb = lambda turn: frame(HEADERS, WHOLE, turn * 2 + 1, GET + (kept if turn == 0 else b"") + b"\xbe" * 10_000)
+        return self.two(b"", bomb)
+
+    def zero_window(self):
+        shut = frame(SETTINGS, 0, 0, b"\0\x04\0\0\0\0")
+        return self.two(shut + b"".join(frame(HEADERS, WHOLE, at * 2 + 1, BIG) for at in range(100)), None)
+
+    def slow_header(self):
+        return b"GET /m/flood HTTP/1.1\r\nHost: files.test\r\n", lambda turn: b"A%d: b\r\n" % turn, 1.0
+
+    def slow_body(self):
+        first = b"POST /j HTTP/1.1\r\nHost: read.test\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
+        return first, lambda _: b" ", 1.0
+
+    def slow_read(self):
+        return b"GET /m/big HTTP/1.1\r\nHost: files.test\r\n\r\n", None, 0.0
+
+
+# Name of the kind: (bounds of which one must be counted, whether connections stay open, calls of it that may reach the upstream).
+KINDS = {
+    "rapid_reset": (("client_resets", "http2_excess"), False, "resets"),
+    "continuation": (("http2_excess",), False, "none"),
+    "settings": (("control_frames",), False, "none"),
+    "ping": (("control_frames",), False, "none"),
+    "empty_data": (("http2_excess",), False, "incomplete"),
+    "hpack_bomb": (("http2_excess",), False, "none"),
+    "zero_window": ((), True, "sent"),
+    "slow_header": (("head_time",), True, "none"),
+    "slow_body": (("body_rate",), True, "none"),
+    "slow_read": ((), True, "sent"),
+}
+
+
+def retarget(index):
+    """The heads of this process's flood name its kind."""
+    global GET, POST, BIG
+    turn = TURN % index
+    GET, POST, BIG = head(b"GET", b"/m/flood" + turn), head(b"POST", b"/m/flood" + turn), head(b"GET", b"/m/big" + turn)
+
+
+async def flood_connection(address, kind, stop, counts):
+    turn_of_kind = TURN % list(KINDS).index(kind)
+    while not stop.is_set():
+        first, piece, pause = getattr(Attack(), kind)()
+        if kind in ("slow_header", "slow_read"):
+            first = first.replace(b" HTTP/1.1", turn_of_kind + b" HTTP/1.1", 1)
+        try:
+            reader, writer = await asyncio.open_connection(*address, limit=4096)
+            counts["connections"].value += 1
+            # Whoever reads slowly reads nothing; the others read what they are told, so that nobody waits for them.
+            deaf = kind in ("slow_read", "zero_window")
+            listening = None if deaf else asyncio.create_task(drain(reader))
+            writer.write(first)
+            counts["bytes"].value += len(first)
+            turn = 0
+            while not stop.is_set():
+                if piece is not None:
+                    more = piece(turn)
+                    writer.write(more)
+                    counts["bytes"].value += len(more)
+                    await writer.drain()
+                    turn += 1
+                await asyncio.sleep(pause if piece else 0.2)
+                if writer.is_closing() or (listening and listening.done()):
+                    break
+            if listening:
+                listening.cancel()
+            writer.close()
+        except OSError:
+            pass
+        # An attacker that is ended comes back at once, but not faster than it can connect.
+        await asyncio.sleep(0.02)
+
+
+async def drain(reader):
+    while await reader.read(4096):
+        pass
+
+
+def attacker(address, kind, connections, stop, counts):
+    os.nice(10)
+    retarget(list(KINDS).index(kind))
+
+    async def run():
+        await asyncio.gather(*(flood_connection(address, kind, stop, counts) for _ in range(connections)))
+
+    asyncio.run(run())
+
+
+def upstream(port, calls, current):
+    """Answers `{}`; `/m/big` with half a MiB. Counts whole calls of the flood whose turn it is, and of any that names none."""
+    big = b"x" * (512 << 10)
+
+    async def serve(reader, writer):
+        try:
+            while True:
+                text = await reader.readuntil(b"\r\n\r\n")
+                path = text.split(b" ", 2)[1]
+                length = re.search(rb"content-length: (\d+)", text, re.I)
+                if b"transfer-encoding" in text.lower():
+                    while size := int((await reader.readline()).strip(), 16):
+                        await reader.readexactly(size + 2)
+                    await reader.readline()
+                elif length:
+                    await reader.readexactly(int(length[1]))
+                if path != b"/m/quiet" and (b"turn" not in path or path.endswith(TURN % current.value)):
+                    calls.value += 1
+                body = big if path.startswith(b"/m/big") else b"{}"
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            pass
+        finally:
+            writer.close()
+
+    async def run():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+        port.value = server.sockets[0].getsockname()[1]
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+async def window(address, seconds):
+    """p99 of one client's calls, in milliseconds, and how many were answered wrongly."""
+    client, took, wrong, end = Client(*address), [], 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        try:
+            status, _, _ = await client.call("GET", "/m/quiet", seconds=10)
+            wrong += status != 200
+        except (OSError, EOFError, TimeoutError, common.Broken):
+            wrong += 1
+        took.append(time.monotonic() - begun)
+        await asyncio.sleep(0.003)
+    client.close()
+    took.sort()
+    return took[len(took) * 99 // 100] * 1e3, wrong
+
+
+def bound_counts(gateway):
+    found = re.findall(r'^yett_bound_reached_total\{[^}]*bound="(\w+)"[^}]*\} (\d+)', gateway.metrics(), re.M)
+    return {name: sum(int(value) for own, value in found if own == name) for name in {name for name, _ in found}}
+
+
+async def one(kind, gateway, quiet, flags, calls, current):
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    counts = {"bytes": context.Value("q", 0, lock=False), "connections": context.Value("q", 0, lock=False)}
+    current.value = list(KINDS).index(kind)
+    before, calls_before, bounds_before = gateway.process.rss(), calls.value, bound_counts(gateway)
+    process = context.Process(target=attacker, args=(gateway.address(), kind, flags.connections, stop, counts), daemon=True)
+    process.start()
+    while counts["connections"].value < min(flags.connections, 5):
+        await asyncio.sleep(0.05)
+    most, begun, windows = before, time.monotonic(), []
+    for _ in range(WINDOWS):
+        watch = asyncio.create_task(window(gateway.address(), flags.seconds))
+        while not watch.done():
+            most = max(most, gateway.process.rss())
+            await asyncio.sleep(0.1)
+        windows.append(watch.result())
+    bounds_named, stays, reach = KINDS[kind]
+    # The bounds of slow clients are ten seconds.
+    while stays and bounds_named and time.monotonic() - begun < 13:
+        await asyncio.sleep(0.5)
+    seconds = time.monotonic() - begun
+    stop.set()
+    await asyncio.to_thread(process.join, 15)
+    if process.is_alive():
+        process.kill()
+    bounds = {name: count - bounds_before.get(name, 0) for name, count in (await asyncio.to_thread(bound_counts, gateway)).items()}
+    bounds = {name: count for name, count in bounds.items() if count}
+    p99 = statistics.median(value for value, _ in windows)
+    sent, connections = counts["bytes"].value, counts["connections"].value
+    reached = calls.value - calls_before
+    allowed = {
+        "none": 0, "incomplete": 0,
+        "sent": connections * (100 if kind == "zero_window" else 1),
+        "resets": connections * (RESETS_AT_ONCE + RESETS_PER_SECOND * (seconds + 1)),
+    }[reach]
+    room = 5 * sent / 1024 + 64 * connections
+    result = {
+        "p99_ms": round(p99, 2), "p99_ms_quiet": round(quiet, 2), "bytes_sent": sent, "connections": connections,
+        "rss_kib_before": before, "rss_kib_most": most, "upstream_calls": reached, "bounds": bounds,
+        "wrong_answers_to_the_other": sum(wrong for _, wrong in windows),
+    }
+    misses = [f"{kind}: {text}" for text, missed in [
+        (f"p99 {p99:.1f} ms beside {quiet:.1f}", p99 > max(3 * quiet, quiet + 5)),
+        ("the other client got wrong answers", result["wrong_answers_to_the_other"]),
+        (f"memory grew by {most - before} KiB, {room:.0f} are allowed", most - before > room),
+        (f"{most} KiB are resident", most > MOST_RESIDENT_KIB),
+        (f"{reached} calls reached the upstream, {allowed:.0f} may", reached > allowed),
+        (f"none of {bounds_named} was counted", bounds_named and not any(bounds.get(name) for name in bounds_named)),
+        ("the gateway ended", not gateway.process.alive()),
+    ] if missed]
+    return result, misses
+
+
+async def main(flags):
+    bins, kinds = common.binaries(flags), flags.kinds.split(",") if flags.kinds else list(KINDS)
+    context = multiprocessing.get_context("spawn")
+    port, calls, current = (context.Value("q", 0, lock=False) for _ in range(3))
+    service = context.Process(target=upstream, args=(port, calls, current), daemon=True)
+    service.start()
+    while not port.value:
+        await asyncio.sleep(0.05)
+    results, misses = {}, []
+    with Workspace(flags.keep) as workspace:
+        (workspace.path / "openapi.yaml").write_text(CONTRACT)
+        (workspace.path / "yett.yaml").write_text(document(f"http://127.0.0.1:{port.value}"))
+        gateway = await asyncio.to_thread(Gateway, workspace, bins, workspace.path / "yett.yaml")
+        await window(gateway.address(), 1)
+        quiet = statistics.median([(await window(gateway.address(), flags.seconds))[0] for _ in range(WINDOWS)])
+        for kind in kinds:
+            results[kind], missed = await one(kind, gateway, quiet, flags, calls, current)
+            misses += missed
+            say(f"floods: {kind}: {results[kind]}")
+        results["exit_code"] = await asyncio.to_thread(gateway.process.stop, 40)
+    service.kill()
+    return finish("floods", flags, results, not misses, misses)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--kinds", default="")
+    common.common_flags(parser)
+    sys.exit(asyncio.run(main(parser.parse_args())))
