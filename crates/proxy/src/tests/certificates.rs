@@ -117,7 +117,7 @@ fn threat_47_a_ticket_is_good_at_its_listener_and_under_its_authorities_only() {
         assert!(!client.resumes(second), "a ticket of another listener");
         assert!(client.resumes(second));
 
-        // A new certificate takes nothing away.
+        // What was resumed would still stand on the old certificate.
         let mut publish = |serves: &Serves| {
             shape.generation += 1;
             shape.tls = Some(serves.settings());
@@ -128,6 +128,7 @@ fn threat_47_a_ticket_is_good_at_its_listener_and_under_its_authorities_only() {
         let client = TlsClient::with(&authority, None, |_| {}, versions);
         assert!(!client.resumes(world.address));
         publish(&changed);
+        assert!(!client.resumes(world.address), "a ticket of another certificate");
         assert!(client.resumes(world.address));
         for changed_clients in [asks(&others, true), None] {
             changed.clients = changed_clients;
