@@ -1,9 +1,10 @@
 //! TLS towards clients: which certificate is shown, what is asked of theirs, and what a ticket is good for.
 //!
-//! Sessions resume by tickets only. Their keys belong to one listener and to what it asks of clients (its authorities, and
-//! whether a certificate is required): a ticket of one listener opens no session at another, and none outlives a change of
-//! the authorities (THREATS row 47). The keys are made anew every six hours and read tickets for twelve (RFC 5077 section
-//! 5.5); they outlive a change of certificates and of revocation lists, since whoever resumes is verified again.
+//! Sessions resume by tickets only. Their keys belong to one listener, to its certificates and to what it asks of clients (its
+//! authorities, and whether a certificate is required): a ticket of one listener opens no session at another, and none
+//! outlives a change of certificates or authorities (THREATS rows 41 and 47). The keys are made anew every six hours and read
+//! tickets for twelve (RFC 5077 section 5.5); they outlive a change of revocation lists, since whoever resumes is verified
+//! again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -117,8 +118,7 @@ impl Servers {
         listener: &Listener,
         settings: &ListenerTls,
     ) -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
-        let authority = settings.clients.as_ref().map_or([0; 32], |clients| clients.authority);
-        let key = (listener.name.clone(), authority);
+        let key = (listener.name.clone(), stands_for(settings));
         if let Some(tickets) = self.tickets.get(&key).and_then(Weak::upgrade) {
             return Ok(tickets);
         }
@@ -126,6 +126,20 @@ impl Servers {
         self.tickets.insert(key, Arc::downgrade(&tickets));
         Ok(tickets)
     }
+}
+
+/// Names what a ticket stands for: the certificates that were shown and what was asked of the client.
+fn stands_for(settings: &ListenerTls) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    context.update(&settings.clients.as_ref().map_or([0; 32], |clients| clients.authority));
+    for der in settings.certificates().iter().flat_map(|identity| &identity.chain) {
+        context.update(der);
+    }
+    let mut digest = [0; 32];
+    for (slot, byte) in digest.iter_mut().zip(context.finish().as_ref()) {
+        *slot = *byte;
+    }
+    digest
 }
 
 fn make(
