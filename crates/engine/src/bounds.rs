@@ -138,7 +138,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 21] = [
+    pub const ALL: [Bound; 23] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
