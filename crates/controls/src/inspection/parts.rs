@@ -209,11 +209,11 @@ fn json(root: Node<'_>, sink: &mut impl Sink) {
     while let Some((container, length)) = open.last_mut() {
         path.truncate(*length);
         let next = match container {
-            Open::Items(items, index) => items.next().map(|node| {
+            Open::Items(items, index) => {
                 append(&mut path, &format!("array_{index}"));
                 *index += 1;
-                node
-            }),
+                items.next()
+            }
             Open::Members(members) => members.next().map(|(name, node)| {
                 append(&mut path, &name);
                 sink.part(&Part {
