@@ -76,7 +76,9 @@ fn tags(text: &Text<'_>, best: &mut Best) {
         }
         let (short, long) = match (closes, short) {
             (true, ..9) => (short / 2, 0),
-            (false, 9) if text.long && !is_run(bytes, name_end) => (4, 3),
+            (false, 9) if text.long && (is_quoted(bytes, start, name_end) || !is_run(bytes, name_end)) => {
+                (4, 3)
+            }
             _ => (short, long),
         };
         let escaped = u8::from(text.escaped_markup());
@@ -85,6 +87,11 @@ fn tags(text: &Text<'_>, best: &mut Best) {
         in_tag(text, start, (name_end.max(read), name_end + TAG), best);
         read = read.max(name_end + TAG);
     }
+}
+
+/// Whether a tag without attributes is named in backticks, as Markdown does.
+fn is_quoted(bytes: &[u8], start: usize, name_end: usize) -> bool {
+    before(bytes, start) == b'`' && at(bytes, name_end) == b'>' && at(bytes, name_end + 1) == b'`'
 }
 
 /// Whether something follows `<script` that would run: an attribute, a call or an assignment, or its end.

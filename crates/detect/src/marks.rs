@@ -57,7 +57,18 @@ const MARKS: &[Mark] = {
         ("java.lang.process", Code, "java-class", 8, 3, Any),
         ("java.lang.class", Code, "java-class", 6, 2, Any),
         ("java.lang.system", Code, "java-class", 6, 2, Any),
-        ("java.io.", Code, "java-class", 5, 2, Word),
+        ("java.io.", Code, "java-class", 5, 0, Word),
+        ("java.lang.", Code, "java-class", 5, 0, Word),
+        ("java.util.", Code, "java-class", 5, 0, Word),
+        ("java.net.", Code, "java-class", 5, 0, Word),
+        ("java.nio.", Code, "java-class", 5, 0, Word),
+        ("java.beans.", Code, "java-class", 5, 0, Word),
+        ("java.rmi.", Code, "java-class", 5, 0, Word),
+        ("javax.", Code, "java-class", 5, 0, Word),
+        ("com.sun.", Code, "java-class", 5, 0, Word),
+        ("sun.misc.", Code, "java-class", 5, 0, Word),
+        ("org.springframework.", Code, "java-class", 5, 0, Word),
+        ("org.apache.", Code, "java-class", 5, 0, Word),
         ("javax.script.scriptengine", Code, "java-class", 8, 3, Any),
         ("javax.naming.initialcontext", Code, "java-class", 7, 3, Any),
         ("com.opensymphony.xwork2", Code, "java-class", 8, 3, Any),
@@ -360,14 +371,14 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
             continue;
         }
         // What is no better than what is known need not be looked at.
-        if !best.wants(family, score) || !stands(text, (start, end), around) {
+        if !best.wants(family, score) || !stands(text, family, (start, end), around) {
             continue;
         }
         best.offer(Hit { family, rule, start, end, score });
     }
 }
 
-fn stands(text: &Text<'_>, (start, end): (usize, usize), around: Around) -> bool {
+fn stands(text: &Text<'_>, family: Family, (start, end): (usize, usize), around: Around) -> bool {
     let bytes = text.bytes;
     let before = before(bytes, start);
     match around {
@@ -376,12 +387,12 @@ fn stands(text: &Text<'_>, (start, end): (usize, usize), around: Around) -> bool
         Around::Called => {
             !is_word(before) && before != b'$' && before != b'.' && {
                 let next = skip_space(bytes, end);
-                let spaced = if text.has(MARK) { 2 } else { 0 };
+                let spaced = if family == Family::Code && text.has(MARK) { 2 } else { 0 };
                 next <= end + spaced && matches!(at(bytes, next), b'(' | b'`')
             }
         }
         Around::With => {
-            stands(text, (start, end), Around::Called)
+            stands(text, family, (start, end), Around::Called)
                 && at(bytes, skip_space(bytes, skip_space(bytes, end) + 1)) != b')'
         }
         Around::Start => start == 0,

@@ -193,7 +193,7 @@ pub(crate) fn split(text: &Text<'_>, best: &mut Best) {
 pub(crate) fn serialized(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
     let mut offer = |rule, start: usize, end: usize, score| {
-        best.offer(Hit { family: Family::Serialized, rule, start, end, score })
+        best.offer(Hit { family: Family::Serialized, rule, start, end, score });
     };
     let binary: [(&[u8], &'static str); 3] = [
         (b"\xac\xed\x00\x05", "java"),

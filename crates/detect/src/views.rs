@@ -127,11 +127,11 @@ impl Looker {
 
     /// Opens what is something else as a whole.
     fn open(&mut self, value: &[u8], mask: u16, (place, view): (Place, View), depth: Depth) {
-        if mask & CONTROL != 0 || mask & HIGH != 0 {
-            if let Some(text) = decode::utf16(value) {
-                self.view(&text, place, view.with(Coding::Utf16), depth);
-                return;
-            }
+        if mask & (CONTROL | HIGH) != 0
+            && let Some(text) = decode::utf16(value)
+        {
+            self.view(&text, place, view.with(Coding::Utf16), depth);
+            return;
         }
         let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH) == 0 || value.starts_with(b"data:");
         if lettered && let Some(text) = decode::base64(value) {

@@ -73,7 +73,8 @@ impl Builtin {
 
     fn check_head(&self, call: &Call) -> Verdict {
         let mut scan = Scan::new(self);
-        parts::head(call, &self.params, &mut scan);
+        let params = self.contract.is_some().then_some(self.params.as_slice());
+        parts::head(call, params, &mut scan);
         scan.verdict()
     }
 

@@ -55,16 +55,19 @@ pub(super) trait Sink {
     fn is_done(&self) -> bool;
 }
 
-/// Path parameters, the query, cookies and header fields.
-pub(super) fn head(call: &Call, params: &[Box<str>], sink: &mut impl Sink) {
-    let mut names = params.iter();
-    for raw in call.params() {
-        let name = names.next().map_or("", |name| name);
-        // What a wildcard takes has several segments.
-        for segment in raw.split('/').filter(|segment| !segment.is_empty()) {
-            let value = detect::percent_decoded(segment.as_bytes());
-            sink.part(&Part { stands: Where::Path, name, place: detect::Place::Path, value: &value });
+/// Path parameters, the query, cookies and header fields. `params` are the names of the former; without a contract, whose templates
+/// say what of a path is the caller's, all of its segments are.
+pub(super) fn head(call: &Call, params: Option<&[Box<str>]>, sink: &mut impl Sink) {
+    let mut segment = |name, raw: &str| {
+        let value = detect::percent_decoded(raw.as_bytes());
+        sink.part(&Part { stands: Where::Path, name, place: detect::Place::Path, value: &value });
+    };
+    match params {
+        Some(names) => {
+            let names = names.iter().map(AsRef::as_ref).chain(std::iter::repeat(""));
+            call.params().zip(names).for_each(|(raw, name)| segment(name, raw));
         }
+        None => call.request.path().split('/').for_each(|raw| segment("", raw)),
     }
     pairs(call.request.query().unwrap_or_default().as_bytes(), Where::Query, sink);
     for (name, value) in &call.request.headers {
@@ -209,11 +212,11 @@ fn json(root: Node<'_>, sink: &mut impl Sink) {
     while let Some((container, length)) = open.last_mut() {
         path.truncate(*length);
         let next = match container {
-            Open::Items(items, index) => items.next().map(|node| {
+            Open::Items(items, index) => {
                 append(&mut path, &format!("array_{index}"));
                 *index += 1;
-                node
-            }),
+                items.next()
+            }
             Open::Members(members) => members.next().map(|(name, node)| {
                 append(&mut path, &name);
                 sink.part(&Part {

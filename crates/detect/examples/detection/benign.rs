@@ -139,7 +139,7 @@ fn code() -> Vec<Sample> {
             let kind = [".py", ".pm", ".pl", ".h", ".c", ".rs"].iter().any(|ending| name.ends_with(ending));
             // Code about attacks is no harmless code.
             kind && !["injection", "/detect", "seclang", "modsec"].iter().any(|word| name.contains(word))
-                && hash(name.as_bytes()) % 8 == 0
+                && hash(name.as_bytes()).is_multiple_of(8)
         };
         for (name, text) in files(folder, wanted) {
             found.extend(cut(&text, 40).map(|text| sample("source code", &name, text)));

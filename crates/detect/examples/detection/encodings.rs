@@ -24,9 +24,9 @@ fn percent(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in value {
         if byte.is_ascii_alphanumeric() {
-            out.push(*byte)
+            out.push(*byte);
         } else {
-            out.extend(format!("%{byte:02x}").bytes())
+            out.extend(format!("%{byte:02x}").bytes());
         }
     }
     out
@@ -50,7 +50,7 @@ fn escapes(value: &[u8]) -> Vec<u8> {
         .chars()
         .fold(String::new(), |mut out, char| {
             if char.is_ascii_alphanumeric() {
-                out.push(char)
+                out.push(char);
             } else {
                 let _ = write!(out, "\\u{:04x}", u32::from(char) & 0xffff);
             }
@@ -64,7 +64,7 @@ fn entities(value: &[u8]) -> Vec<u8> {
         .chars()
         .fold(String::new(), |mut out, char| {
             if char.is_ascii_alphanumeric() {
-                out.push(char)
+                out.push(char);
             } else {
                 let _ = write!(out, "&#{};", u32::from(char));
             }

@@ -30,10 +30,10 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["report"] => out.write_all(report::page().as_bytes()).unwrap(),
         ["misses", source] => {
-            print(&mut out, attacks().into_iter().filter(|one| one.source.starts_with(source)), false)
+            print(&mut out, attacks().into_iter().filter(|one| one.source.starts_with(source)), false);
         }
         ["false", source] => {
-            print(&mut out, benign::all().into_iter().filter(|one| one.source.starts_with(source)), true)
+            print(&mut out, benign::all().into_iter().filter(|one| one.source.starts_with(source)), true);
         }
         _ => writeln!(out, "usage: detection report | misses SOURCE | false SOURCE").unwrap(),
     }

@@ -61,7 +61,10 @@ impl Scan<'_> {
         let word = reader.word(index);
         let logic = matches!(word, Some(Word::Logic | Word::Compare)) || word.is_none();
         match left {
-            Operand::Subselect if self.sqlish(next) => self.weigh("condition-select", span, (8, 6)),
+            Operand::Subselect if self.sqlish(next) => {
+                let long = if self.selects_from(next) { 6 } else { 3 };
+                self.weigh("condition-select", span, (8, long));
+            }
             Operand::Call(Word::Weapon) => self.weigh("condition-function", span, (8, 5)),
             Operand::Call(Word::Function | Word::Case) if breaks => {
                 self.weigh("condition-function", span, (6, 3));

@@ -86,7 +86,7 @@ impl Scan<'_> {
     fn look(&mut self, index: usize, kind: Kind, odd: Odd) {
         match kind {
             Kind::Word(Word::Logic | Word::Clause) | Kind::Pipes | Kind::Ampersands => {
-                self.condition(index, odd)
+                self.condition(index, odd);
             }
             Kind::Word(Word::Compare) => self.compared_with(index),
             Kind::Word(Word::Union) => self.union(index),

@@ -66,7 +66,7 @@ impl Scan<'_> {
         }
     }
 
-    fn selects_from(&self, index: usize) -> bool {
+    pub(super) fn selects_from(&self, index: usize) -> bool {
         (index..index + SELECTED).any(|at| self.reader.word(at) == Some(Word::From))
     }
 
@@ -104,7 +104,7 @@ impl Scan<'_> {
         let span = (index, index + 2);
         match reader.previous(index) {
             Some(Kind::Open) if index > 1 || from => {
-                self.weigh("subselect", span, (7, if from { 5 } else { 3 }))
+                self.weigh("subselect", span, (7, if from { 5 } else { 3 }));
             }
             Some(Kind::Open) => self.weigh("subselect", span, (6, 3)),
             None if from => self.weigh("query", span, (6, 3)),

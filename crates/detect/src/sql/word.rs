@@ -115,7 +115,7 @@ fn long(lower: &[u8]) -> Word {
     }
 }
 
-/// Functions and tables that hardly anybody names but for an injection.
+/// Functions that hardly anybody names but for an injection.
 fn dangerous(lower: &[u8]) -> Word {
     match lower {
         b"benchmark"
@@ -178,6 +178,13 @@ fn dangerous(lower: &[u8]) -> Word {
         | b"sys_exec"
         | b"autonomous_transaction"
         | b"waitfor_delay" => Word::Weapon,
+        _ => catalog(lower),
+    }
+}
+
+/// Tables and views of catalogs.
+fn catalog(lower: &[u8]) -> Word {
+    match lower {
         b"information_schema"
         | b"pg_catalog"
         | b"pg_user"
