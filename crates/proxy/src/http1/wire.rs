@@ -11,11 +11,11 @@ use tokio::net::{TcpStream, UnixStream};
 /// Room for a read: most messages fit.
 const ROOM: usize = 4 * 1024;
 /// Room for a read of a long body.
-const MUCH_ROOM: usize = 64 * 1024;
+const MUCH_ROOM: usize = 32 * 1024;
 /// A piece that is at least so long is written from where it lies, a shorter one is copied.
 const LONG_PIECE: usize = 4 * 1024;
 /// So much waits to be written before more is asked for.
-const HIGH_WATER: usize = 64 * 1024;
+const HIGH_WATER: usize = 32 * 1024;
 
 /// What a connection of HTTP/1 is made of.
 #[derive(Debug)]
