@@ -189,7 +189,7 @@ fn what_two_readers_read_differently_is_malformed() {
     shifted.splice(0..0, *b"PK\x03\x04");
     let mut late = one.clone();
     late.extend_from_slice(b"more");
-    let mut lying = good.clone();
+    let mut lying = good;
     let count = lying.len() - 14;
     lying[count] = 1;
     lying[count + 2] = 1;

@@ -66,8 +66,8 @@ fn leaks_are_found_and_what_is_like_them_is_not() {
         (joined(&["xoxb", "-", "1234567890"]), Some((secret, "slack"))),
         (joined(&["sk_", "live_", &long[..20]]), Some((secret, "stripe"))),
         (joined(&["AIza", &long[..35]]), Some((secret, "google"))),
-        (joined(&["$2b$", "12$", &long, &long[..17]]), Some((secret, "password hash"))),
-        (joined(&["$argon2id$", "v=19$m=65536,t=2,p=1$", &long]), Some((secret, "password hash"))),
+        (joined(&["$2b$", "12$", long, &long[..17]]), Some((secret, "password hash"))),
+        (joined(&["$argon2id$", "v=19$m=65536,t=2,p=1$", long]), Some((secret, "password hash"))),
         ("postgres://user:secret@db:5432/x".into(), Some((secret, "connection"))),
         ("postgres://db:5432/x".into(), None),
         (
@@ -100,7 +100,7 @@ fn secrets_are_masked_whole_and_json_stays_json() {
     );
     // A key that is cut off before an escape: the escape stays whole.
     let cut = joined(&["-----BEGIN PRI", "VATE KEY-----\\nMIIE\\\"x"]);
-    let mut bytes = cut.clone().into_bytes();
+    let mut bytes = cut.into_bytes();
     let leaks = find(&bytes);
     mask(&mut bytes, &leaks.all, Class::Secret);
     assert!(bytes.ends_with(b"*\\\"x") && !bytes.starts_with(b"-"), "{}", bytes.escape_ascii());

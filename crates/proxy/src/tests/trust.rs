@@ -26,7 +26,7 @@ fn authority(name: &str) -> Authority {
 }
 
 /// A certificate for `name`, its key, and the hash of that.
-fn certified(by: &Authority, name: &str, number: u8) -> (TlsIdentity, [u8; 32]) {
+fn certified(by: &Authority, name: &str) -> (TlsIdentity, [u8; 32]) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let chain = vec![params.signed_by(&key, by).unwrap().der().to_vec()];
@@ -89,7 +89,7 @@ fn asked(address: SocketAddr, host: &str, trust: Trust) -> (u16, &'static str) {
 #[test]
 fn only_the_authority_the_name_and_the_key_that_are_asked_for_are_believed() {
     let (ours, theirs) = (authority("ours"), authority("theirs"));
-    let (own, pin) = certified(&ours, "localhost", 1);
+    let (own, pin) = certified(&ours, "localhost");
     let address = server(&own, None);
     let roots = |authority: &Authority| vec![authority.der().to_vec()];
     let good = Trust { roots: roots(&ours), ..Trust::default() };
@@ -116,16 +116,16 @@ fn only_the_authority_the_name_and_the_key_that_are_asked_for_are_believed() {
 #[test]
 fn we_show_our_certificate_where_one_is_asked_for() {
     let (ours, theirs) = (authority("ours"), authority("theirs"));
-    let (own, _) = certified(&ours, "localhost", 1);
+    let (own, _) = certified(&ours, "localhost");
     let address = server(&own, Some(&ours));
     let trust = |identity: Option<TlsIdentity>| Trust {
         roots: vec![ours.der().to_vec()],
         identity: identity.map(Arc::new),
         ..Trust::default()
     };
-    let (status, _) = asked(address, "localhost", trust(Some(certified(&ours, "gateway", 2).0)));
+    let (status, _) = asked(address, "localhost", trust(Some(certified(&ours, "gateway").0)));
     assert_eq!(status, 200);
-    for identity in [None, Some(certified(&theirs, "gateway", 3).0)] {
+    for identity in [None, Some(certified(&theirs, "gateway").0)] {
         let (status, code) = asked(address, "localhost", trust(identity));
         // In TLS 1.3 a client learns only after its handshake that its certificate was not taken.
         assert!(status == 502 && code.starts_with("upstream_"), "{code}");

@@ -69,6 +69,11 @@ fn verdicts_are_read_strictly() {
         }
         assert!(is_whole(&bytes));
     }
+}
+
+#[test]
+fn what_is_no_verdict_is_refused() {
+    let request = format!("req-hdr=0, req-body={}", REQUEST.len());
     for bad in [
         answer("404 Not Found", ""),
         answer("500 Server error", ""),
