@@ -143,12 +143,12 @@ fn judge(case: &Case, outcome: &Outcome) -> Result<(), String> {
 }
 
 /// What is wrong with an outcome, the lists considered.
-fn verdict(case: &Case, outcome: &Outcome) -> Option<String> {
+fn verdict(case: &Case, outcome: &Outcome, always: bool) -> Option<String> {
     let name = format!("{} {}", case.section, case.name);
     let known = OTHER_CODE.contains(&name.as_str());
     let lax = LAXER.iter().any(|(own, _)| *own == name);
     match judge(case, outcome) {
-        Ok(()) if known || lax => Some(format!("{name}: is right by now, take it off the list")),
+        Ok(()) if always && (known || lax) => Some(format!("{name}: is right by now, take it off the list")),
         Err(why) if !(lax || known && why.starts_with("code ")) => {
             Some(format!("{name}: {why}: wanted {:?}, got {outcome:?}", case.want))
         }
@@ -178,9 +178,13 @@ fn frames_are_treated_as_the_standards_say() {
         let script = [two::opening(), case.script.clone()].concat();
         // Long ones once only: what is in pieces there is data.
         let pieces = if script.len() < 2_000 { [usize::MAX, 5].as_slice() } else { &[usize::MAX] };
-        for length in pieces {
-            let outcome = two::run_in_pieces(plane.address, &script, &awaited(case.want), *length);
-            wrong.extend(verdict(case, &outcome).map(|why| format!("{why} in pieces of {length}")));
+        let run = |length| two::run_in_pieces(plane.address, &script, &awaited(case.want), length);
+        let outcomes: Vec<_> = pieces.iter().map(|length| (*length, run(*length))).collect();
+        // What is treated otherwise may hang on how far an answer is when the frame comes: it is right when it always is.
+        let always = outcomes.iter().all(|(_, outcome)| judge(case, outcome).is_ok());
+        for (length, outcome) in outcomes {
+            let why = verdict(case, &outcome, always);
+            wrong.extend(why.map(|why| format!("{why} in pieces of {length}")));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
