@@ -101,9 +101,21 @@ impl Health {
 pub(crate) struct Ward {
     /// One ejection at a time, so that they cannot go below the floor together.
     gate: Mutex<()>,
+    /// Address of the upstream that it was made for.
+    first: usize,
 }
 
 impl Ward {
+    /// Of an upstream that was not there before.
+    pub(super) fn of(first: usize) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// Whether it was made for the upstream at this address.
+    pub(super) fn is_of(&self, address: usize) -> bool {
+        self.first == address
+    }
+
     /// Takes down what a call met at `of`, one of `all`, which says of each target whether it is up.
     pub(super) fn report(
         &self,

@@ -124,12 +124,10 @@ impl Pool {
     fn make(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Group {
         let keyed = &context.keyed;
         let budget = self.like(upstream).unwrap_or_default();
-        let mut is_new = false;
-        let ward = keyed.get_or_make(WARD, &upstream.name, || {
-            is_new = true;
-            Ward::default()
-        });
-        let at = (!is_new).then(|| context.clock.now());
+        // Whichever core comes first: to all that start with it the upstream is new.
+        let own = Arc::as_ptr(upstream).addr();
+        let ward = keyed.get_or_make(WARD, &upstream.name, || Ward::of(own));
+        let at = (!ward.is_of(own)).then(|| context.clock.now());
         let kept = self.kept(upstream);
         let targets = upstream.targets.iter().map(|target| {
             let key = Key {
