@@ -40,6 +40,7 @@ mod pace;
 pub mod plane;
 mod table;
 mod task;
+mod through;
 mod tls;
 mod tries;
 mod upstream;
