@@ -449,6 +449,11 @@ fn rule_files_are_assets_with_places_and_are_loaded_once() {
         said[0].starts_with("unsupported yett.yaml:8:44: `answers` cannot be set with `rules: builtin`"),
         "{said:?}"
     );
+    // An exclusion for one caller must not become one for all.
+    let callers = "callers: [{ issuer: \"https://a\", subject: bob }]";
+    let said =
+        Case::new(&with(&format!("rules: builtin, exclude: [{{ tag: attack-sqli, {callers} }}]"))).bad();
+    assert!(said[0].starts_with("unsupported") && said[0].contains("hold for everybody"), "{said:?}");
     let exclude = "rules: file:crs, exclude: [{ rule: 1, parameters: [q], operations: [nobody] }]";
     let said = Case::new(&with(exclude)).with("crs/a.conf", rule).bad();
     assert!(said.iter().any(|one| one.contains("`nobody` selects no operation of the contract")), "{said:?}");

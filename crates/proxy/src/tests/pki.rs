@@ -13,7 +13,7 @@ use rcgen::{
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, StreamOwned};
 
 use super::world::PATIENCE;
 
@@ -214,7 +214,9 @@ impl TlsClient {
 
     /// A call on a connection of its own: its status, or why there is none.
     pub(super) fn get(&self, address: SocketAddr, name: &str) -> Result<u16, String> {
-        self.connect(address, name).get(name)
+        let mut session = self.connect(address, name);
+        session.settle()?;
+        session.get(name)
     }
 
     /// Whether a new connection resumes a session. Tickets come after the first answer at the latest.
@@ -253,6 +255,19 @@ impl Session {
                 Err(error) => return Err(error.to_string()),
             }
         }
+    }
+
+    /// Waits for what the server says to the handshake. In TLS 1.3 a client is done before its certificate is judged: a request that it
+    /// sent at once would be unread when a refused socket is closed, and the reset would overtake the alert.
+    fn settle(&mut self) -> Result<(), String> {
+        self.shown()?;
+        let StreamOwned { conn, sock } = &mut self.0;
+        if conn.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+            // Tickets, or an alert.
+            conn.read_tls(sock).map_err(|error| error.to_string())?;
+            conn.process_new_packets().map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// The certificate that the server showed.

@@ -306,3 +306,58 @@ pub(crate) fn classify(error: &hyper::Error) -> Failure {
     let code = if error.is_parse() { &codes::UPSTREAM_PROTOCOL } else { &codes::UPSTREAM_RESET };
     Failure::new(code, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use engine::upstream::Deadlines;
+    use http::HeaderValue;
+    use testkit::FakeClock;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn upstream(hosts: &[&str]) -> Arc<Upstream> {
+        let target = |host: &&str| Target {
+            name: format!("http://{host}").into(),
+            tls: false,
+            host: (*host).into(),
+            port: 80,
+            authority: HeaderValue::from_static("api.internal"),
+            path: None,
+            weight: 1,
+        };
+        let deadlines = Deadlines { connect: SECOND, first_byte: SECOND, total: SECOND, idle: SECOND };
+        let mut made = Upstream::new("u", hosts.iter().map(target).collect(), deadlines);
+        made.slow_start = 10 * SECOND;
+        Arc::new(made)
+    }
+
+    fn weights(pool: &Pool, of: &Arc<Upstream>, context: &CoreContext) -> Vec<u64> {
+        let (group, now) = (pool.group(of, context), context.clock.now());
+        let weight = |number| {
+            let member = group.member(number).unwrap();
+            member.connections.health.weight(1, Tick(0), now, of.slow_start)
+        };
+        (0..of.targets.len()).map(weight).collect()
+    }
+
+    #[test]
+    fn the_core_that_comes_second_takes_no_target_for_a_late_one() {
+        let clock = FakeClock::new();
+        clock.advance(1_000 * SECOND);
+        let context = testkit::core(&clock, &Arc::default());
+        let pool = Pool::new(&Arc::new(Tls::new(Arc::clone(&context.clock))), 2);
+        let first = upstream(&["a", "b"]);
+        // As far as the other core has come: the upstream is known, its targets not yet.
+        let other = context.keyed.get_or_make(WARD, &first.name, || Ward::of(Arc::as_ptr(&first).addr()));
+        assert_eq!(weights(&pool, &first, &context), [health::WHOLE; 2]);
+        // Whom a reload brings is late.
+        let reloaded = upstream(&["a", "b", "c"]);
+        let late = health::WHOLE / 8;
+        assert_eq!(weights(&pool, &reloaded, &context), [health::WHOLE, health::WHOLE, late]);
+        drop(other);
+    }
+}
