@@ -19,7 +19,7 @@ use super::{dispatch_over, is_encoded};
 
 /// Bytes of a body up to which it is inspected on its core: some hundred microseconds at most.
 const OFFLOADED: usize = 16 * 1024;
-/// Findings that the decision keeps.
+/// Findings that the decision keeps of those that refuse, and of those that are near it.
 const KEPT: usize = 4;
 /// Longest name of a value in the decision, in characters: it may be the caller's.
 const NAME: usize = 64;
@@ -181,11 +181,13 @@ struct Scan<'a> {
     builtin: &'a Builtin,
     values: u32,
     found: Vec<(Finding, String)>,
+    /// How many of `found` refuse.
+    refusing: usize,
 }
 
 impl<'a> Scan<'a> {
     fn new(builtin: &'a Builtin) -> Self {
-        Self { builtin, values: 0, found: Vec::new() }
+        Self { builtin, values: 0, found: Vec::new(), refusing: 0 }
     }
 
     /// The surest finding decides; the others are told beside it.
@@ -214,17 +216,24 @@ impl Sink for Scan<'_> {
         }
         let found = detect::inspect(part.place, part.value, self.builtin.skipped(part));
         // Just below the threshold it is worth a note.
-        if let Some(finding) = found.filter(|finding| finding.score + 1 >= self.builtin.settings.threshold) {
-            let name =
-                part.name.chars().map(|char| if char.is_control() || char == '`' { '?' } else { char });
-            let separator = if part.name.is_empty() { "" } else { ":" };
-            let name: String = name.take(NAME).collect();
-            self.found.push((finding, format!("{}{separator}{name}", part.stands.name())));
+        let Some(finding) = found.filter(|finding| finding.score + 1 >= self.builtin.settings.threshold)
+        else {
+            return;
+        };
+        if finding.score >= self.builtin.settings.threshold {
+            self.refusing += 1;
+        } else if self.found.len() - self.refusing >= KEPT {
+            return;
         }
+        let name = part.name.chars().map(|char| if char.is_control() || char == '`' { '?' } else { char });
+        let separator = if part.name.is_empty() { "" } else { ":" };
+        let name: String = name.take(NAME).collect();
+        self.found.push((finding, format!("{}{separator}{name}", part.stands.name())));
     }
 
+    /// Only a refusal ends the search: what is merely near the threshold says nothing of the values behind it.
     fn is_done(&self) -> bool {
-        self.found.len() >= KEPT || self.builtin.settings.arguments.is_some_and(|most| self.values > most)
+        self.refusing >= KEPT || self.builtin.settings.arguments.is_some_and(|most| self.values > most)
     }
 }
 

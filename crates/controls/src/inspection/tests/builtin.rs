@@ -101,6 +101,16 @@ fn an_attack_in_each_part_is_refused_and_its_twin_passes() {
 }
 
 #[test]
+fn values_near_the_threshold_hide_none_behind_them() {
+    let control = attach(Settings { threshold: 8, ..settings() }, None, &[]);
+    let near: String = (0..50).map(|n| format!("n{n}=%3Ciframe+src%3Dx%3E&")).collect();
+    let near = near.trim_end_matches('&');
+    assert_eq!(said(&*control, form(near)), ["ok", "note"]);
+    let hidden = format!("{near}&q=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert_eq!(said(&*control, form(&hidden)), ["ok", "payload_refused"]);
+}
+
+#[test]
 fn what_the_contract_settles_is_not_looked_at() {
     const CONTRACT: &str = r"
 openapi: 3.1.0
