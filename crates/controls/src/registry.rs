@@ -23,6 +23,7 @@ pub mod validation;
 // What several controls need lies beside them.
 pub mod accepted;
 pub mod address;
+mod coding;
 pub mod hops;
 mod meter;
 mod rewrite;

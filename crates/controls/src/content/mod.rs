@@ -25,7 +25,9 @@ use contract::{ContentType, MediaKind};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Code, Control, CoreContext, Mode, Needs, Step, Verdict, bounds, codes};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
+
+use crate::coding::is_encoded;
 use probe::Kind;
 
 pub use config::{
@@ -187,10 +189,6 @@ fn content_type(headers: &HeaderMap) -> Option<ContentType> {
     let mut fields = headers.get_all(CONTENT_TYPE).iter();
     let (first, second) = (fields.next()?, fields.next());
     ContentType::parse(first.to_str().ok()?).filter(|_| second.is_none())
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().any(|field| !field.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 impl Control for Content {

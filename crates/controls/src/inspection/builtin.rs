@@ -14,8 +14,9 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use tape::Tape;
 
+use super::dispatch_over;
 use super::parts::{self, Part, Reader, Sink, Where};
-use super::{dispatch_over, is_encoded};
+use crate::coding::is_encoded;
 
 /// Bytes of a body up to which it is inspected on its core: some hundred microseconds at most.
 const OFFLOADED: usize = 16 * 1024;

@@ -44,8 +44,7 @@ use bytes::Bytes;
 use engine::control::Job;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Code, Control, CoreContext, Mode, Needs, Step, Verdict, codes};
-use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
+use http::header::{ACCEPT_ENCODING, HeaderValue};
 use parking_lot::Mutex;
 use seclang::{Exclusion, Suspended, Transaction, Which};
 
@@ -56,6 +55,8 @@ pub use config::{
 
 use evidence::Side;
 use exclude::Excluded;
+
+use crate::coding::is_encoded;
 use rules::Loaded;
 
 /// Bytes of head and body up to which a call is inspected on its core: there the rules take some hundred microseconds.
@@ -279,10 +280,6 @@ fn missing() -> Verdict {
         &codes::CONTROL_FAILED,
         "the inspection of this call was not begun, or is lost",
     ))
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().any(|field| !field.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 impl Control for Inspection {

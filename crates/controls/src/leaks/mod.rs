@@ -17,10 +17,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Response, Step, Verdict, codes};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderValue};
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
+use http::header::{ACCEPT_ENCODING, ETAG, HeaderValue};
 use probe::Kind;
 use probe::leak::{self, Class, Leak, Leaks};
+
+use crate::coding::is_encoded;
 
 pub use config::{LeaksSection, OnLeak, check_section, compile, schema};
 
@@ -144,10 +146,6 @@ fn describe(found: &Leaks) -> String {
     let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
     let end = if found.more { "; not looked at to the end" } else { "" };
     format!("leaks: {}{rest}{end}", told.join(", "))
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().any(|field| !field.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 impl Control for LeakWatch {

@@ -35,9 +35,10 @@ use contract::{ContentType, MediaKind, parse_multipart};
 use engine::control::Job;
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step, Verdict, codes};
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use probe::Kind;
+
+use crate::coding::is_encoded;
 
 pub use checks::Rules;
 pub use config::{ArchivesSection, OnUpload, ScanSection, UploadsSection, check_section, compile, schema};
@@ -69,10 +70,7 @@ fn files(call: &Call) -> Result<Vec<File>, Box<Refusal>> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    let encoded = |headers: &HeaderMap| {
-        headers.get_all(CONTENT_ENCODING).iter().any(|field| field.as_bytes() != b"identity")
-    };
-    if encoded(&call.request.headers) {
+    if is_encoded(&call.request.headers) {
         let detail = "a body in a content coding cannot be looked into: see `bodies.codings`";
         return Err(Refusal::new(&codes::CODING_UNSUPPORTED, detail));
     }

@@ -2,10 +2,11 @@
 
 use contract::{BodyInput, BodyMatch, MediaKind, Place, Violations};
 use engine::{Call, Verdict, codes};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, Method, StatusCode};
 
 use super::{Validation, content_type, verdict};
+use crate::coding::is_encoded;
 
 /// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
 const INSIDE: tape::Bounds = tape::Bounds {
@@ -21,10 +22,6 @@ const INSIDE: tape::Bounds = tape::Bounds {
 /// Asks the upstream for an answer without a content coding.
 pub(super) fn ask_for_readable(call: &mut Call) {
     call.request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().any(|field| !field.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether answers of this status have no content (RFC 9110 sections 15.3.5, 15.4.5 and 9.3.2).
