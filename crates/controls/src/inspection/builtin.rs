@@ -73,7 +73,7 @@ impl Builtin {
     }
 
     fn check_head(&self, call: &Call) -> Verdict {
-        let mut scan = Scan::new(self);
+        let mut scan = Scan::new(self, None);
         let params = self.contract.is_some().then_some(self.params.as_slice());
         parts::head(call, params, &mut scan);
         scan.verdict()
@@ -93,7 +93,10 @@ impl Builtin {
             let detail = "the body exceeds `inspection.body.max`";
             return Step::Done(Verdict::Refuse(Refusal::new(&codes::BODY_TOO_LARGE, detail)));
         }
-        let reader = parts::reader(&call.request.headers);
+        let Some(reader) = parts::reader(&call.request.headers) else {
+            let detail = "a body of which nobody knows how it is read: one readable media type, in UTF-8";
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail)));
+        };
         // Of a body of which only the beginning is read no tape is made: its strings are found as far as they go.
         let tape = match reader {
             Reader::Json if !long => call.body.json(&tape::Bounds::default()).ok().cloned(),
@@ -105,9 +108,9 @@ impl Builtin {
     }
 
     fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>) -> Verdict {
-        let mut scan = Scan::new(self);
+        let mut scan = Scan::new(self, self.settings.arguments);
         parts::body(bytes, reader, tape, &mut scan);
-        if self.settings.arguments.is_some_and(|most| scan.values > most) {
+        if scan.is_over() {
             let detail = "the body has more values than `inspection.body.arguments`";
             return Verdict::Refuse(Refusal::new(&codes::PAYLOAD_REFUSED, detail));
         }
@@ -181,14 +184,21 @@ fn is_opaque(name: &str) -> bool {
 struct Scan<'a> {
     builtin: &'a Builtin,
     values: u32,
+    /// How many values are read; the head is bounded by its size alone.
+    most: Option<u32>,
     found: Vec<(Finding, String)>,
     /// How many of `found` refuse.
     refusing: usize,
 }
 
 impl<'a> Scan<'a> {
-    fn new(builtin: &'a Builtin) -> Self {
-        Self { builtin, values: 0, found: Vec::new(), refusing: 0 }
+    fn new(builtin: &'a Builtin, most: Option<u32>) -> Self {
+        Self { builtin, values: 0, most, found: Vec::new(), refusing: 0 }
+    }
+
+    /// Whether there are more values than are read.
+    fn is_over(&self) -> bool {
+        self.most.is_some_and(|most| self.values > most)
     }
 
     /// The surest finding decides; the others are told beside it.
@@ -234,7 +244,7 @@ impl Sink for Scan<'_> {
 
     /// Only a refusal ends the search: what is merely near the threshold says nothing of the values behind it.
     fn is_done(&self) -> bool {
-        self.refusing >= KEPT || self.builtin.settings.arguments.is_some_and(|most| self.values > most)
+        self.refusing >= KEPT || self.is_over()
     }
 }
 

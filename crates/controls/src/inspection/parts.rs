@@ -132,11 +132,16 @@ pub(super) enum Reader {
 }
 
 /// By what the call says of its body; what it says nothing of is one value.
-pub(super) fn reader(headers: &HeaderMap) -> Reader {
-    let field = headers.get(CONTENT_TYPE).and_then(|field| field.to_str().ok());
-    let Some(kind) = field.and_then(ContentType::parse) else { return Reader::Text };
+///
+/// `None` when it says so twice, not readably or in another charset than UTF-8: whoever reads the body may read another one
+/// than was inspected. Nothing said at all is text.
+pub(super) fn reader(headers: &HeaderMap) -> Option<Reader> {
+    let mut fields = headers.get_all(CONTENT_TYPE).iter();
+    let Some(field) = fields.next() else { return Some(Reader::Text) };
+    let kind =
+        ContentType::parse(field.to_str().ok()?).filter(|kind| kind.is_utf8() && fields.next().is_none())?;
     let essence = kind.essence.as_str();
-    match kind.kind() {
+    Some(match kind.kind() {
         MediaKind::Json => Reader::Json,
         MediaKind::Form => Reader::Form,
         MediaKind::Multipart => match kind.parameter("boundary") {
@@ -146,7 +151,7 @@ pub(super) fn reader(headers: &HeaderMap) -> Reader {
         _ if essence.ends_with("/xml") || essence.ends_with("+xml") => Reader::Xml,
         _ if is_binary(essence) => Reader::Nothing,
         _ => Reader::Text,
-    }
+    })
 }
 
 fn is_binary(essence: &str) -> bool {

@@ -111,6 +111,39 @@ fn values_near_the_threshold_hide_none_behind_them() {
 }
 
 #[test]
+fn the_bound_on_values_of_a_body_leaves_no_head_unread() {
+    let control = attach(Settings { arguments: Some(2), ..settings() }, None, &[]);
+    let many = "/a?a&b&c&d&q=";
+    assert_eq!(said(&*control, CallBuilder::get(&format!("{many}{ATTACK}")))[0], "payload_refused");
+    assert_eq!(said(&*control, CallBuilder::get(&format!("{many}x"))), ["ok", "ok"]);
+    let hidden = CallBuilder::get(many).header("x-note", "x' or '1'='1");
+    assert_eq!(said(&*control, hidden)[0], "payload_refused");
+}
+
+#[test]
+fn a_body_that_can_be_read_in_two_ways_is_refused() {
+    let control = attach(settings(), None, &[]);
+    let attack = r#"{"a":"x' or '1'='1"}"#;
+    let refused = ["ok", "media_type_unsupported"];
+    assert_eq!(
+        said(&*control, typed("image/png", attack).header("content-type", "application/json")),
+        refused
+    );
+    for kind in [
+        "multipart/form-data; boundary=b; boundary=c",
+        "application/x-www-form-urlencoded; charset=ibm037",
+        "application/xml; charset=utf-7",
+        "json",
+    ] {
+        assert_eq!(said(&*control, typed(kind, attack)), refused, "{kind}");
+    }
+    for kind in ["application/json", "application/json; charset=UTF-8"] {
+        assert_eq!(said(&*control, typed(kind, attack)), ["ok", "payload_refused"], "{kind}");
+        assert_eq!(said(&*control, typed(kind, r#"{"a":"x"}"#)), ["ok", "ok"], "{kind}");
+    }
+}
+
+#[test]
 fn what_the_contract_settles_is_not_looked_at() {
     const CONTRACT: &str = r"
 openapi: 3.1.0
