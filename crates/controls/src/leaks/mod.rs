@@ -91,8 +91,9 @@ impl LeakWatch {
         }
         let bytes = response.body.bytes().clone();
         let kind = Kind::of(&bytes);
-        // Text in another charset is bytes to us, and its ASCII is what the words are made of.
-        if !kind.is_text() && kind != Kind::Data {
+        // Text in another charset is bytes to us, and its ASCII is what the words are made of. What begins like a picture may be text
+        // all the same.
+        if !kind.is_text() && kind != Kind::Data && !probe::kind::is_text(&bytes) {
             return Verdict::Allow;
         }
         let mut found = leak::find(&bytes);

@@ -116,6 +116,13 @@ fn what_cannot_be_read_or_has_no_end_is_refused() {
     // A picture is no text, whatever stands in it.
     let picture = [b"\x89PNG\r\n\x1a\n", TRACE.as_bytes()].concat();
     assert_eq!(run(settings(), &mut answer(picture)), "ok");
+    for sign in ["GIF89a", "%PDF-1.7", "wOFF"] {
+        let token = ["ghp", "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"].concat();
+        let mut call = answer(format!("{sign}, they say\n{token}"));
+        assert!(run(settings(), &mut call).starts_with("note: masked: leaks: secrets (github)"), "{sign}");
+        assert!(!call.response.body.bytes().ends_with(b"HIJ"), "{sign}");
+        assert_eq!(run(settings(), &mut answer(format!("{sign}, they say"))), "ok");
+    }
     let latin = [b"\xe9 ", TRACE.as_bytes()].concat();
     assert!(run(settings(), &mut answer(latin)).starts_with("answer_refused"));
 }
