@@ -30,7 +30,6 @@ mod decode;
 mod finding;
 mod html;
 mod marks;
-mod multipart;
 mod path;
 mod shell;
 mod sql;
@@ -42,7 +41,6 @@ mod views;
 mod xml;
 
 pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
-pub use multipart::multipart_fields;
 pub use text::Place;
 pub use views::{form_decoded, percent_decoded};
 pub use xml::xml_parts;

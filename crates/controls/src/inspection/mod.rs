@@ -30,6 +30,7 @@ mod builtin;
 mod config;
 mod evidence;
 mod exclude;
+mod multipart;
 mod own;
 mod parts;
 mod rules;

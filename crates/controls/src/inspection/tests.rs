@@ -1,4 +1,5 @@
 mod builtin;
+mod multipart;
 
 use std::sync::Arc;
 
