@@ -103,14 +103,19 @@ pub enum Step<'c> {
     Wait(LocalFuture<'c, Verdict>),
     /// On another thread, since it may take long.
     Offload(Job),
+    /// On another thread, and then on this core again, where what came of the work is put into the call.
+    OffloadThen(Job, Then<'c>),
 }
+
+/// What a core does with the verdict of a job; not asked when the job came to nothing.
+pub type Then<'c> = Box<dyn FnOnce(Verdict) -> Verdict + 'c>;
 
 impl fmt::Debug for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Done(verdict) => f.debug_tuple("Done").field(verdict).finish(),
             Step::Wait(_) => f.write_str("Wait"),
-            Step::Offload(_) => f.write_str("Offload"),
+            Step::Offload(_) | Step::OffloadThen(..) => f.write_str("Offload"),
         }
     }
 }
