@@ -65,6 +65,12 @@ pub fn inspect(place: Place, value: &[u8], skip: Families) -> Option<Finding> {
     views::Looker::look(place, value, skip)
 }
 
+/// What [`inspect`] finds, with the piece of the view in which it shows: for people who ask why, since it takes memory.
+#[must_use]
+pub fn explain(place: Place, value: &[u8], skip: Families) -> Option<(Finding, Vec<u8>)> {
+    views::Looker::explain(place, value, skip)
+}
+
 /// All detectors over one view.
 fn detect_text(text: &Text<'_>, best: &mut Best) {
     marks::detect(text, best);

@@ -109,3 +109,24 @@ fn fields_of_bodies_are_handed_over_one_by_one() {
     detect::xml_parts(body, |part| texts.push(String::from_utf8_lossy(part).into_owned()));
     assert_eq!(texts, ["1.0", "c", "d", "<f>", "h"]);
 }
+
+#[test]
+fn the_piece_that_was_found_is_that_of_its_view() {
+    let attack = "x' or '1'='1";
+    for (value, view) in [
+        (attack.to_owned(), "plain"),
+        (attack.replace('\'', "%27"), "percent"),
+        ("eCcgb3IgJzEnPScx".to_owned(), "base64"),
+        (format!("{{\"a\":\"b\",\"c\":\"{attack}\",\"d\":\"e\"}}"), "json"),
+    ] {
+        let (finding, piece) =
+            detect::explain(detect::Place::Value, value.as_bytes(), detect::Families::NONE).unwrap();
+        assert_eq!(
+            Some(finding),
+            detect::inspect(detect::Place::Value, value.as_bytes(), detect::Families::NONE)
+        );
+        assert_eq!(finding.view.to_string(), view);
+        assert!(attack.contains(std::str::from_utf8(&piece).unwrap()) && piece.contains(&b'\''), "{piece:?}");
+    }
+    assert_eq!(detect::explain(detect::Place::Value, b"O'Brien", detect::Families::NONE), None);
+}

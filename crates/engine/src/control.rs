@@ -4,6 +4,7 @@
 //! keep caches without locks). It takes part in the stages that it names; the order of controls within a stage is the
 //! registry's. Each step is done at once, or waits on its core, or leaves the core's thread as a job.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,8 +37,8 @@ pub struct Needs {
     pub observe: bool,
 }
 
-/// A control as compiled for one operation, one API or the whole gateway.
-pub trait Control: Send + Sync + fmt::Debug {
+/// A control as compiled for one operation, one API or the whole gateway. Its own folder knows it again by its type, to explain it.
+pub trait Control: Any + Send + Sync + fmt::Debug {
     /// Its name in documents, logs and metrics.
     fn name(&self) -> &'static str;
     /// What it takes part in.

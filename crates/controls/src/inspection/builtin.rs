@@ -5,6 +5,8 @@
 //! is not looked at. Fields that carry credentials and digests are looked at for look-ups of loggers only, since chance makes
 //! anything of them.
 
+mod explain;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
