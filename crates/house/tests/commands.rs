@@ -78,6 +78,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("check.rs", ["compile", "diagnostics", "engine", "load"].as_slice()),
         ("completions.rs", &[]),
         ("config.rs", &["compile", "diagnostics", "load", "spec"]),
+        // Compile what was read, and have the controls look at calls of a file: nothing is served, sent or written.
+        ("inspect.rs", &["compile", "diagnostics", "load"]),
         // The only command that writes: what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
         // The only command that asks the network: for the contract that it was given by URL.

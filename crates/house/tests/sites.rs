@@ -241,6 +241,7 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/fuzz-targets/src/lib.rs", "content", "a target of this name, not the control"),
         ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of both"),
         ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of both"),
+        ("crates/yett/src/inspect/mod.rs", "inspection", "a command that explains what it finds"),
         ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
     ];

@@ -26,7 +26,7 @@ pub mod wire;
 
 pub use call::CallBuilder;
 pub use clock::{Deadline, FakeClock, until, until_every};
-pub use core::{NoFetch, NoSpawn, core, done};
+pub use core::{NoFetch, NoSpawn, core, done, worked};
 pub use frames::Http2;
 pub use mint::{Alg, Mint};
 pub use naive::Naive;

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod init;
+mod inspect;
 mod order;
 mod reload;
 mod run;
@@ -36,6 +37,8 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Say what the inspection makes of a request, and tune its exclusions; needs no network
+    Inspect(inspect::Arguments),
     /// Run the gateway
     Run(run::Arguments),
     /// Make a token of the local issuer of a running gateway
@@ -59,6 +62,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Token(arguments) => token::run(arguments),
             Command::Status(arguments) => status::run(&arguments),
