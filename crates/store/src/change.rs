@@ -8,7 +8,7 @@ use crate::audit::{self, AuditRow};
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
 use crate::read::{Contents, find_application, find_key, keys_of};
-use crate::records::{ApiKey, Application, MAX_TTL, Status, check_name, check_scopes, check_text};
+use crate::records::{ApiKey, Application, KeyState, MAX_TTL, Status, check_name, check_scopes, check_text};
 use crate::{API_KEYS, APPLICATIONS, REMEMBERED, Store, in_time};
 
 /// Longest overlap of a key and the one that takes its place.
@@ -234,18 +234,19 @@ impl Store {
         in_time(async {
             let mut change = self.begin().await?;
             let old = find_key(&mut change.work, which).await?;
-            if !old.state(change.now).is_good() && old.status == Status::Active || old.revoked.is_some() {
-                return Err(StoreError::Conflict(format!(
-                    "the key `{}` is {}: make a new one by `yett key create {}`",
-                    old.id,
-                    old.state(change.now).name(),
-                    old.name
-                )));
-            }
-            if let Some(next) = old.replaced_by {
+            let state = old.state(change.now);
+            if let Some(next) = old.replaced_by.filter(|_| state != KeyState::Revoked) {
                 return Err(StoreError::Conflict(format!(
                     "the key `{}` was rotated already: rotate `{next}`, which took its place",
                     old.id
+                )));
+            }
+            if matches!(state, KeyState::Revoked | KeyState::Expired) {
+                return Err(StoreError::Conflict(format!(
+                    "the key `{}` is {}: make a new one by `yett key create {}`",
+                    old.id,
+                    state.name(),
+                    old.name
                 )));
             }
             let application = find_application(&mut change.work, &old.application).await?;
