@@ -42,6 +42,8 @@ impl ScopeSet {
 pub enum CredentialKind {
     /// A signed token presented as bearer (RFC 6750).
     Jwt,
+    /// An API key of an application.
+    ApiKey,
 }
 
 /// Who a credential proves. Keyed by (issuer, subject), never by a subject alone (invariant 13).

@@ -30,8 +30,8 @@ pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientCertificate,
     ContractSource, Danger, Deadlines, Demand, Document, HealthCheck, HttpVersion, Issuer, IssuerKeys,
-    Listener, ListenerHttp, ListenerTls, OnFull, OperationRef, OperationSettings, Pool, Record, ScopesFrom,
-    Selector, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
+    KeySource, Listener, ListenerHttp, ListenerTls, OnFull, OperationRef, OperationSettings, Pool, Record,
+    ScopesFrom, Selector, Store, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -10,12 +10,15 @@ use diagnostics::{Diagnostic, Diagnostics, Span};
 use jose::{Algorithm, KeySet, TypPolicy};
 use spec::{FileOrUrl, Issuer, ScopesFrom, Spanned, TypRule};
 
+use super::apikey::Keys as ApiKeys;
 use super::keys;
 use super::scopes::{From, ScopeRule};
 use super::verifier::{IssuerRule, Keys, Verifier};
 use super::{Authentication, Group};
 use crate::scope::{ApiScope, Compiled, OperationScope};
-use crate::security::{ANY_SCHEME, Access, Challenge, access, report, scope_names};
+use crate::security::{
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, key_scheme, key_schemes, report, scope_names,
+};
 
 /// `iss` of the tokens of the built-in local issuer.
 pub const LOCAL_ISSUER: &str = "urn:yett:local";
@@ -35,24 +38,27 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let api = scope.api;
     report(api, out);
     let access = access(scope);
-    let (groups, alternatives, anonymous) = match access {
+    let challenge = Challenge::for_access(api, &access);
+    let (groups, keys, alternatives, anonymous) = match access {
         Access::Open => return Vec::new(),
         Access::Closed(why) => return vec![closed(api, why)],
-        Access::Authenticated => (all_groups(api, out), vec![vec![ANY_SCHEME]], false),
+        Access::Authenticated => (all_groups(api, out), key_schemes(api), vec![vec![ANY_SCHEME]], false),
         Access::OneOf { alternatives, anonymous } => {
             let sets: Vec<Vec<u16>> = alternatives
                 .iter()
                 .map(|alternative| alternative.needs.iter().map(|need| need.scheme).collect())
                 .collect();
-            (groups_of(api, &sets, out), sets, anonymous)
+            (groups_of(api, &sets, out), keys_of(api, &sets), sets, anonymous)
         }
     };
     let Some(groups) = groups else {
         return vec![closed(api, "its issuers cannot be used")];
     };
     let key = format!("authentication {alternatives:?} {anonymous}");
-    let control =
-        api.share(&key, || Authentication::new(Challenge::of(api), groups, alternatives, anonymous));
+    let control = api.share(&key, || {
+        let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
+        Authentication::new(challenge, groups, alternatives, anonymous).with_keys(keys)
+    });
     vec![Compiled::enforced(control, span(api, scope))]
 }
 
@@ -66,11 +72,20 @@ fn span(api: &ApiScope<'_>, scope: &OperationScope<'_>) -> Option<Span> {
     scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span))
 }
 
-/// The groups that verify these schemes; schemes with the same settings share one verifier.
+/// Those of these schemes that take API keys.
+fn keys_of(api: &ApiScope<'_>, sets: &[Vec<u16>]) -> Vec<KeyScheme> {
+    let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted.into_iter().filter_map(|scheme| key_scheme(api, scheme)).collect()
+}
+
+/// The groups that verify tokens for these schemes; schemes with the same settings share one verifier.
 fn groups_of(api: &ApiScope<'_>, sets: &[Vec<u16>], out: &mut Diagnostics) -> Option<Vec<Group>> {
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
+    wanted.retain(|scheme| key_scheme(api, *scheme).is_none());
     let mut groups: Vec<Group> = Vec::new();
     for scheme in wanted {
         let name = api.schemes.get(usize::from(scheme))?;
@@ -84,13 +99,13 @@ fn groups_of(api: &ApiScope<'_>, sets: &[Vec<u16>], out: &mut Diagnostics) -> Op
     Some(groups)
 }
 
-/// A group for each entry of `authentication`, each good for any operation.
+/// A group for each entry of `authentication` that takes tokens, each good for any operation.
 fn all_groups(api: &ApiScope<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
-    let entries = api.settings.authentication.keys();
+    let entries = api.settings.authentication.iter().filter(|(_, settings)| !settings.issuers.is_empty());
     let groups: Option<Vec<Group>> = entries
-        .map(|entry| Some(Group { verifier: verifier(api, entry, out)?, schemes: vec![ANY_SCHEME] }))
+        .map(|(entry, _)| Some(Group { verifier: verifier(api, entry, out)?, schemes: vec![ANY_SCHEME] }))
         .collect();
-    groups.filter(|groups| !groups.is_empty())
+    groups.filter(|groups| !groups.is_empty() || !key_schemes(api).is_empty())
 }
 
 /// The verifier of an entry of `authentication`; made, and its problems reported, once.

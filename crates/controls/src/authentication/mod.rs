@@ -1,7 +1,8 @@
-//! Who calls: the contract's security schemes, bound by name to issuers of signed tokens.
+//! Who calls: the contract's security schemes, bound by name to issuers of signed tokens or to API keys of applications.
 //!
 //! Speaks at the head. It finds the call's one bearer token ([`bearer`], RFC 6750 section 2.1), verifies it for each
-//! scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068), and leaves the proofs in the call. The call
+//! scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068), and leaves the proofs in the call. API keys are
+//! looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good. The call
 //! goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their scopes
 //! suffice is authorization's question.
 //!
@@ -9,6 +10,7 @@
 //! newer keys might prove waits, and at most [`keys::WAIT`]. For an address that has failed too often ([`Call::suspect`])
 //! only remembered tokens count. There is no mode `off` and none `shadow`.
 
+pub mod apikey;
 pub mod bearer;
 pub mod cache;
 mod config;
@@ -29,6 +31,7 @@ use jose::Fault;
 use smallvec::SmallVec;
 
 use crate::security::Challenge;
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use config::{LOCAL_ISSUER, check_issuers, compile};
@@ -50,6 +53,7 @@ pub struct Group {
 pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
+    keys: Option<Arc<Keys>>,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why) }
+        Self { challenge, rule: Rule::Closed(why), keys: None }
     }
 
     /// Asks for one of the alternatives; `anonymous` lets calls pass that present nothing.
@@ -79,7 +83,13 @@ impl Authentication {
         alternatives: Vec<Vec<u16>>,
         anonymous: bool,
     ) -> Self {
-        Self { challenge, rule: Rule::Schemes { groups, alternatives, anonymous } }
+        Self { challenge, rule: Rule::Schemes { groups, alternatives, anonymous }, keys: None }
+    }
+
+    /// Takes API keys as well.
+    #[must_use]
+    pub fn with_keys(self, keys: Option<Keys>) -> Self {
+        Self { keys: keys.map(Arc::new), ..self }
     }
 }
 
@@ -99,7 +109,8 @@ impl Control for Authentication {
                 groups.iter().map(|group| CoreVerifier::attach(&group.verifier, core)).collect()
             }
         };
-        Box::new(AtCore { control: self, verifiers, clock: Arc::clone(&core.clock) })
+        let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        Box::new(AtCore { control: self, verifiers, keys, clock: Arc::clone(&core.clock) })
     }
 }
 
@@ -107,6 +118,7 @@ impl Control for Authentication {
 struct AtCore {
     control: Arc<Authentication>,
     verifiers: Vec<CoreVerifier>,
+    keys: Option<CoreKeys>,
     clock: Arc<dyn Clock>,
 }
 
@@ -163,24 +175,19 @@ impl AtCore {
             Rule::Schemes { groups, alternatives, anonymous } => (groups, alternatives, *anonymous),
         };
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
-        let token = match bearer::presented(&call.request) {
-            Presented::Token(token) => token,
-            Presented::Nothing if anonymous => return Looked::Done(Verdict::Allow),
-            Presented::Nothing => return refuse(challenge.missing("no credential came", None)),
-            Presented::OtherScheme => {
-                let detail = "the credential is of another scheme than `Bearer`";
-                return refuse(challenge.missing(detail, Some("only bearer tokens are accepted")));
+        let (keys, token) = match self.presented(call) {
+            Ok((keys, None)) if keys.proofs.is_empty() && anonymous => return Looked::Done(Verdict::Allow),
+            Ok((keys, None)) if keys.proofs.is_empty() => {
+                return refuse(challenge.missing("no credential came", None));
             }
-            Presented::NoToken => {
-                let detail = "the credential has a character that no token has";
-                return refuse(challenge.invalid(&codes::TOKEN_INVALID, detail, "the token is malformed"));
-            }
-            Presented::Malformed(what) => return refuse(challenge.malformed(what)),
+            Ok(presented) => presented,
+            Err(refusal) => return refuse(refusal),
         };
         let mut proofs: SmallVec<[Proof; 1]> = SmallVec::new();
         let mut wanted = None;
         let mut worst: Option<Why> = None;
         for (group, verifier) in groups.iter().zip(&self.verifiers) {
+            let Some(token) = token else { break };
             let checked = match call.suspect {
                 None => verifier.check(token),
                 Some(_) => match verifier.remembered(token) {
@@ -200,15 +207,52 @@ impl AtCore {
                 }
             }
         }
+        // A token that nobody verified goes no further, whatever keys come beside it.
+        let unproven = token.is_some() && proofs.is_empty();
+        proofs.extend(keys.proofs);
         let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
-        if alternatives.iter().any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
+        if !unproven && alternatives.iter().any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
             call.proofs = proofs;
+            self.keys.iter().for_each(|keys| keys.strip(call));
             return Looked::Done(Verdict::Allow);
         }
         match wanted {
             Some((source, seen, why)) => Looked::Wait(source, seen, why),
+            None if !unproven => {
+                refuse(challenge.missing("no alternative has all of its schemes proven", None))
+            }
             None => refuse(self.refuse(worst.unwrap_or(Why::from(Fault::IssuerMismatch)))),
         }
+    }
+
+    /// The good API keys of a call, and its token.
+    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<&'c str>), Box<Refusal>> {
+        let challenge = &self.control.challenge;
+        let keys =
+            self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;
+        if keys.in_authorization {
+            return Ok((keys, None));
+        }
+        let token = match bearer::presented(&call.request) {
+            Presented::Token(token) => Some(token),
+            Presented::Nothing => None,
+            Presented::OtherScheme if challenge.takes_tokens() => {
+                let detail = "the credential is of another scheme than `Bearer`";
+                return Err(challenge.missing(detail, Some("only bearer tokens are accepted")));
+            }
+            Presented::NoToken => {
+                let detail = "the credential has a character that no token has";
+                return Err(challenge.invalid(&codes::TOKEN_INVALID, detail, "the token is malformed"));
+            }
+            Presented::Malformed(what) => return Err(challenge.malformed(what)),
+            Presented::OtherScheme => Some(""),
+        };
+        if token.is_some() && !challenge.takes_tokens() {
+            // It would go on to the service, which might take it for one that was verified.
+            let detail = "`Authorization` holds a credential that the operation does not take";
+            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+        }
+        Ok((keys, token))
     }
 
     fn refuse(&self, why: Why) -> Box<Refusal> {

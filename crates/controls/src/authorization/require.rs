@@ -30,9 +30,10 @@ impl Require {
     }
 
     fn decide(&self, call: &Call) -> Verdict {
-        let Some(principal) = call.principal() else {
+        let Some(proof) = call.proofs.first() else {
             return Verdict::Refuse(self.challenge.missing("the operation requires scopes or roles", None));
         };
+        let principal = &proof.principal;
         if self.satisfied(principal) {
             return Verdict::Allow;
         }
@@ -45,7 +46,7 @@ impl Require {
             (!names.is_empty()).then(|| format!("missing {what}: {}", names.join(", ")))
         };
         let said: Vec<String> = list("scopes", &scopes).into_iter().chain(list("roles", &roles)).collect();
-        Verdict::Refuse(self.challenge.insufficient(&scopes, said.join("; ")))
+        Verdict::Refuse(self.challenge.insufficient(proof.scheme, &scopes, said.join("; ")))
     }
 }
 

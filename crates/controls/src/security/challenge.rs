@@ -1,4 +1,5 @@
-//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) with the place of the metadata document (RFC 9728 section 5.1).
+//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) with the place of the metadata document (RFC 9728 section 5.1), and beside it
+//! or in its place a challenge for each scheme that takes API keys.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use engine::verdict::Refusal;
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 
+use super::keys::{KeyScheme, key_scheme, key_schemes};
+use super::{ANY_SCHEME, Access};
 use crate::scope::ApiScope;
 
 /// What an API asks for when it refuses.
@@ -15,6 +18,10 @@ use crate::scope::ApiScope;
 pub struct Challenge {
     realm: Box<str>,
     metadata: Box<str>,
+    /// Whether tokens are taken.
+    tokens: bool,
+    /// Challenges of the schemes that take keys, by number.
+    keys: Box<[(u16, Box<str>)]>,
 }
 
 impl Challenge {
@@ -22,7 +29,40 @@ impl Challenge {
     #[must_use]
     pub fn of(api: &ApiScope<'_>) -> Self {
         let metadata = crate::metadata::url(api.public_url, api.base_path);
-        Self { realm: quotable(api.name).into(), metadata: quotable(&metadata).into() }
+        let (realm, metadata) = (quotable(api.name).into(), quotable(&metadata).into());
+        Self { realm, metadata, tokens: true, keys: Box::default() }
+    }
+
+    /// The challenge of operations that may be called as `access` says.
+    #[must_use]
+    pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
+            Access::Open | Access::Closed(_) => return Self::of(api),
+            Access::Authenticated => {
+                let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
+                (key_schemes(api), tokens)
+            }
+            Access::OneOf { alternatives, .. } => {
+                let mut numbers: Vec<u16> =
+                    alternatives.iter().flat_map(|one| &one.needs).map(|need| need.scheme).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                let keys: Vec<KeyScheme> =
+                    numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
+                let tokens = keys.len() < numbers.len();
+                (keys, tokens)
+            }
+        };
+        let own = Self::of(api);
+        let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
+        let keys = keys.collect();
+        Self { tokens, keys, ..own }
+    }
+
+    /// Whether tokens are taken, so that `Authorization` may hold one.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.tokens
     }
 
     /// The header field's value. `scope` is left out when empty.
@@ -43,11 +83,33 @@ impl Challenge {
     #[must_use]
     pub fn missing(&self, detail: &str, public: Option<&'static str>) -> Box<Refusal> {
         let refusal = Refusal::new(&codes::CREDENTIAL_MISSING, detail);
-        let refusal = match public {
+        let mut refusal = match public {
             Some(public) => refusal.public(public),
             None => refusal,
         };
-        refusal.header(WWW_AUTHENTICATE, self.value(None, ""))
+        if self.tokens {
+            refusal = refusal.header(WWW_AUTHENTICATE, self.value(None, ""));
+        }
+        self.keys.iter().fold(refusal, |refusal, (_, text)| refusal.header(WWW_AUTHENTICATE, header(text)))
+    }
+
+    /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
+    /// the operator should.
+    #[must_use]
+    pub fn key(
+        &self,
+        scheme: u16,
+        (code, error): (&'static Code, &str),
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        let text = self.of_key(scheme).map_or_else(String::new, |own| with_error(own, error, public, ""));
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text))
+    }
+
+    fn of_key(&self, scheme: u16) -> Option<&str> {
+        let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
+        found.map(|(_, text)| &**text)
     }
 
     /// 400 `invalid_request`.
@@ -69,10 +131,15 @@ impl Challenge {
         Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, value)
     }
 
-    /// 403 `insufficient_scope` with the scopes that are missing.
+    /// 403 `insufficient_scope` with the scopes that are missing from what was proven for a scheme, by its number.
     #[must_use]
-    pub fn insufficient(&self, missing: &[&str], public: String) -> Box<Refusal> {
-        let value = self.value(Some(("insufficient_scope", &public)), &missing.join(" "));
+    pub fn insufficient(&self, scheme: u16, missing: &[&str], public: String) -> Box<Refusal> {
+        let scopes = missing.join(" ");
+        let own = self.keys.iter().find(|(number, _)| *number == scheme);
+        let value = match own {
+            Some((_, own)) => header(&with_error(own, "insufficient_scope", &public, &scopes)),
+            None => self.value(Some(("insufficient_scope", &public)), &scopes),
+        };
         Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone())
             .public(public)
             .header(WWW_AUTHENTICATE, value)
@@ -85,8 +152,24 @@ impl Challenge {
     }
 }
 
+/// A challenge with what was wrong.
+fn with_error(challenge: &str, error: &str, description: &str, scope: &str) -> String {
+    // RFC 6750 section 3.1 has one word for a bearer credential that is not good.
+    let bearer = challenge.starts_with("Bearer ") && matches!(error, "invalid_key" | "expired_key");
+    let error = if bearer { "invalid_token" } else { error };
+    let mut text = format!("{challenge}, error=\"{error}\", error_description=\"{}\"", quotable(description));
+    if !scope.is_empty() {
+        let _ = write!(text, ", scope=\"{}\"", quotable(scope));
+    }
+    text
+}
+
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("ApiKey"))
+}
+
 /// The text with what may not stand inside a quoted parameter left out (RFC 6750 section 3: `%x20-21 / %x23-5B /
 /// %x5D-7E`).
-fn quotable(text: &str) -> String {
+pub(super) fn quotable(text: &str) -> String {
     text.chars().filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\')).collect()
 }
