@@ -122,6 +122,7 @@ impl CallBuilder {
             claims: Arc::new(claims),
             expires: u64::MAX,
             credential: CredentialKind::Jwt,
+            binding: engine::principal::Binding::default(),
         }));
         self
     }

@@ -8,6 +8,7 @@
 mod challenge;
 #[cfg(test)]
 pub(crate) mod kit;
+pub mod possession;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use spec::{OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
-pub use challenge::Challenge;
+pub use challenge::{Challenge, Scheme};
 pub use report::report;
 
 /// Number in [`engine::principal::Proof`] for operations that take a token of any of the API's issuers.
