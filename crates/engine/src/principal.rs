@@ -5,6 +5,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::peer::ClientCertificate;
+
 /// Scopes as a set of bits; the numbers are given by an API's contract at compile time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
@@ -93,6 +95,9 @@ pub struct Proof {
     pub scheme: u16,
     /// Whom it proves.
     pub principal: Arc<Principal>,
+    /// The client certificate that was shown with it, with its subject and names: of the connection, so that it is no part of
+    /// what is remembered of a token. The token is bound to it where [`Principal::binding`] says so.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 #[cfg(test)]

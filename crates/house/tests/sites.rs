@@ -72,6 +72,8 @@ fn only_the_clock_reads_the_time() {
             ),
             ("crates/seclang/examples/speed.rs:", measures),
             ("crates/seclang/examples/speed.rs:now", measures),
+            ("crates/controls/examples/proofs.rs:", measures),
+            ("crates/controls/examples/proofs.rs:now", measures),
             ("crates/testkit/src/clock.rs:seconds", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:left", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:is_over", "a deadline for what happens in another process"),

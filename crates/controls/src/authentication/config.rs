@@ -17,7 +17,7 @@ use super::keys;
 use super::scopes::{From, ScopeRule};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
-use crate::scope::{ApiScope, Compiled, OperationScope};
+use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
     ANY_SCHEME, Access, Challenge, access, operation_ref, possession, report, scope_names,
 };
@@ -44,7 +44,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
     let operation = operation_ref(scope, &tags);
     let (groups, alternatives, anonymous) = match access {
-        Access::Open => return Vec::new(),
+        Access::Open => {
+            pointless(scope, &operation, out);
+            return Vec::new();
+        }
         Access::Closed(why) => return vec![closed(api, why)],
         Access::Authenticated => (all_groups(api, &operation, out), vec![vec![ANY_SCHEME]], false),
         Access::OneOf { alternatives, anonymous } => {
@@ -66,6 +69,17 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
     });
     vec![Compiled::enforced(control, span(api, scope))]
+}
+
+/// Reports a demand on tokens where none is looked at.
+fn pointless(scope: &OperationScope<'_>, operation: &OperationRef<'_>, out: &mut Diagnostics) {
+    let demand = scope.api.settings.sender_constrained_for(operation);
+    if let Some(demand) = demand.filter(|_| scope.kind == OperationKind::Declared) {
+        let message =
+            format!("anyone may call `{}`, so no token is bound as `sender_constrained` demands", scope.id);
+        let help = "give the operation `security` in the contract, or leave `sender_constrained` out here";
+        out.push(Diagnostic::error("demand-without-security", message).at(demand.span).help(help));
+    }
 }
 
 fn closed(api: &ApiScope<'_>, why: &'static str) -> Compiled {

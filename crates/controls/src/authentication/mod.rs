@@ -285,9 +285,12 @@ impl AtCore {
             let why = match checked {
                 Checked::Proven(principal) => match held(call, scheme, &principal.binding, group.demand) {
                     Ok(()) => {
-                        let proof =
-                            |scheme: &u16| Proof { scheme: *scheme, principal: Arc::clone(&principal) };
-                        found.proofs.extend(group.schemes.iter().map(proof));
+                        let shown = call.peer.certificate();
+                        found.proofs.extend(group.schemes.iter().map(|scheme| Proof {
+                            scheme: *scheme,
+                            principal: Arc::clone(&principal),
+                            certificate: shown.cloned(),
+                        }));
                         continue;
                     }
                     Err(why) => why,

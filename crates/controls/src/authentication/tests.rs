@@ -6,5 +6,6 @@ mod hostile;
 mod issuers;
 mod presenting;
 mod proofs;
+mod proving;
 mod remembering;
 mod telling;

@@ -147,7 +147,8 @@ pub(super) fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
     }
     let proofs = demands.iter().find(|demand| demand.value != SenderConstrained::Mtls);
     let place = proofs.map(|demand| demand.span).or(settings.map(|dpop| dpop.span));
-    if let (Some(place), None) = (place, taken(api)) {
+    let is_known = settings.is_some_and(|dpop| dpop.url.is_some()) || knows_its_hosts(api);
+    if let (Some(place), false) = (place, is_known) {
         let message = format!("proofs cannot be taken at `{}`, since any host is taken for it", api.name);
         let help = "write `hosts: [api.example.com]`, or `dpop: { url: https://api.example.com }`: a proof that was \
                     made for another server would be good here under its name";

@@ -17,7 +17,7 @@ pub(super) fn issuer(name: &str, issuer: &Issuer, out: &mut Diagnostics) {
     encrypted("the introspection endpoint", &introspection.url, out);
     client(introspection, out);
     let second = 1_000;
-    within("an answer cannot count", introspection.max_age, (0, 600 * second), "`0s` to `10m`", out);
+    within("an answer cannot count", introspection.max_age, (second, 600 * second), "`1s` to `10m`", out);
     within("an answer cannot take", introspection.deadline, (100, 10 * second), "`100ms` to `10s`", out);
 }
 

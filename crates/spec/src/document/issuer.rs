@@ -65,10 +65,10 @@ pub struct Introspection {
     /// which tokens are asked about: `opaque`, those that are no signed JWT, or `all`
     #[serde(default)]
     pub tokens: Introspected,
-    /// longest time for which an answer counts, at most `10m`; never longer than the token itself. `0s` asks on every call
+    /// longest time for which an answer counts, from `1s` to `10m`; never longer than the token itself
     #[serde(default = "default_introspection_age")]
     pub max_age: Spanned<Duration>,
-    /// longest time that an answer may take, at most `10s`
+    /// longest time that an answer may take, from `100ms` to `10s`
     #[serde(default = "default_introspection_deadline")]
     pub deadline: Spanned<Duration>,
     /// `false` takes tokens for which the issuer names no audience: it then has to see to it that they are for this API

@@ -14,7 +14,8 @@ fn certificate(first: u8) -> Arc<ClientCertificate> {
     let mut thumbprint = [7; 32];
     thumbprint[0] = first;
     let names = vec![AltName::Dns("client.example.com".into())];
-    Arc::new(ClientCertificate { chain: vec![Box::from(&b"leaf"[..])], thumbprint, names, expires: u64::MAX })
+    let (chain, subject) = (vec![Box::from(&b"leaf"[..])], "CN=client".into());
+    Arc::new(ClientCertificate { chain, thumbprint, subject, names, expires: u64::MAX })
 }
 
 fn cnf(text: &str) -> String {
@@ -82,7 +83,11 @@ fn a_bound_token_is_good_with_its_certificate_only() {
             // The twin of all of them.
             assert_eq!(send(&gateway, "read", &bound(&world, &own), Some(&own)).code(), "ok", "{name}");
         }
-        assert_eq!(send(&gateway, "read", &token, Some(&own)).code(), "ok", "{round}");
+        let passed = send(&gateway, "read", &token, Some(&own));
+        assert_eq!(passed.code(), "ok", "{round}");
+        let shown = passed.call.proofs[0].certificate.as_ref().expect("who it was is known");
+        assert_eq!((&*shown.subject, shown.names.len()), ("CN=client", 1), "{round}");
+        assert_eq!(passed.call.proofs[0].principal.binding.certificate, Some(own.thumbprint), "{round}");
     }
     assert_eq!(
         send(&gateway, "read", &world.token(&[]), Some(&other)).code(),
