@@ -217,7 +217,8 @@ impl<'a> Delivery<'a> {
                 }
                 continue;
             }
-            match self.line.wire.borrow_mut().poll_flush(context) {
+            let flushed = self.line.wire.borrow_mut().poll_flush(context);
+            match flushed {
                 Poll::Ready(Ok(())) if self.over => return Poll::Ready(true),
                 Poll::Ready(Ok(())) if !more => continue,
                 Poll::Ready(Ok(())) => {}
@@ -230,7 +231,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Whether the client takes nothing for too long.
-    fn is_stuck(&self, context: &mut Context<'_>) -> bool {
+    fn is_stuck(&mut self, context: &mut Context<'_>) -> bool {
         let wire = &mut *self.line.wire.borrow_mut();
         if wire.has_written() {
             wire.forget_written();
