@@ -17,7 +17,7 @@ pub(super) fn issuer(name: &str, issuer: &Issuer, out: &mut Diagnostics) {
     encrypted("the introspection endpoint", &introspection.url, out);
     client(introspection, out);
     let second = 1_000;
-    within("an answer cannot count", introspection.max_age, (second, 600 * second), "`1s` to `10m`", out);
+    within("an answer cannot count for", introspection.max_age, (second, 600 * second), "`1s` to `10m`", out);
     within("an answer cannot take", introspection.deadline, (100, 10 * second), "`100ms` to `10s`", out);
 }
 
@@ -61,7 +61,7 @@ pub(super) fn api(document: &Document, api: &Api, out: &mut Diagnostics) {
 }
 
 fn dpop(settings: &Dpop, out: &mut Diagnostics) {
-    within("a proof cannot be good", settings.window, (1_000, 600_000), "`1s` to `10m`", out);
+    within("a proof cannot be good for", settings.window, (1_000, 600_000), "`1s` to `10m`", out);
     algorithms(settings.algorithms.as_deref(), out);
     if let Some(url) = &settings.url {
         encrypted("the URL of proofs", url, out);
@@ -84,7 +84,7 @@ fn within(
     out: &mut Diagnostics,
 ) {
     if !(least..=most).contains(&time.get().as_millis()) {
-        let message = format!("{what} for `{}`", time.value);
+        let message = format!("{what} `{}`", time.value);
         let help = format!("write from {said}");
         out.push(Diagnostic::error("invalid-value", message).at(time.span).help(help));
     }

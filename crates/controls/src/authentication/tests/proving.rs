@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diagnostics::Diagnostics;
 use engine::{Step, Verdict};
+use http::Method;
 use state::MemoryReplays;
 use testkit::Alg;
 
 use super::holder::{Attempt, Holder, field};
 use super::proofs::{kinds, text};
-use crate::security::kit::{CONTRACT, DOCUMENT, Gateway, NOW, Setup, World, ready};
+use crate::scope::{OperationKind, OperationScope};
+use crate::security::kit::{CONTRACT, DOCUMENT, Gateway, NOW, Setup, World, call, ready};
 
 #[test]
 fn every_algorithm_is_taken_that_is_safe() {
@@ -246,6 +249,36 @@ fn what_is_demanded_is_demanded() {
     );
     assert_eq!(gateway.bearer("silentAuthenticated", &world.token(&[])).code(), "token_invalid");
     assert_eq!(proven(&gateway, "silentAuthenticated").code(), "ok");
+}
+
+#[test]
+fn a_head_is_held_to_what_its_get_is() {
+    let own = "silentAuthenticated: { unsecured: authenticated }";
+    let demand =
+        format!("{own}\n      \"GET /either\": {{ authentication: {{ sender_constrained: dpop }} }}");
+    let document = DOCUMENT.replace(own, &demand);
+    let world = World::new();
+    Setup::new(&document, CONTRACT).attach_and(&world, 0, |api| {
+        let declared = &api.contract.unwrap().operations;
+        let scope = OperationScope {
+            api,
+            kind: OperationKind::ImpliedHead,
+            contract: declared.iter().find(|operation| operation.id == "either"),
+            id: "either",
+            method: &Method::HEAD,
+            template: "/either",
+            params: &[],
+            siblings: &[],
+            section: None,
+        };
+        let compiled = crate::authentication::compile(&scope, &mut Diagnostics::new());
+        let attached = Arc::clone(&compiled[0].control).attach(&world.core(0));
+        world.side.run();
+        let bearer = format!("Bearer {}", world.token(&[]));
+        let mut call = call(&world.clock, "/v1/either", &[("authorization", &bearer)]);
+        let Step::Done(Verdict::Refuse(refusal)) = attached.head(&mut call) else { panic!("it passes") };
+        assert_eq!(refusal.code.name, "token_invalid");
+    });
 }
 
 #[test]
