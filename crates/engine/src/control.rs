@@ -16,6 +16,7 @@ use crate::cells::Cells;
 use crate::clock::Clock;
 use crate::fetch::{Fetch, Spawn};
 use crate::keyed::Keyed;
+use crate::replay::Replays;
 use crate::verdict::Verdict;
 
 /// What a control takes part in; what nobody needs is not computed, buffered or parsed.
@@ -167,6 +168,8 @@ pub struct CoreContext {
     pub clock: Arc<dyn Clock>,
     /// Shared counters.
     pub cells: Arc<dyn Cells>,
+    /// What may be used once and was.
+    pub replays: Arc<dyn Replays>,
     /// The way out.
     pub fetch: Arc<dyn Fetch>,
     /// The side runtime.

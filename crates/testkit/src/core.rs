@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::control::Cancel;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::{BoxFuture, CoreContext, Step, Verdict};
-use state::MemoryCells;
+use state::{MemoryCells, MemoryReplays};
 
 use crate::FakeClock;
 
@@ -36,6 +36,7 @@ pub fn core(clock: &FakeClock, cells: &Arc<MemoryCells>) -> CoreContext {
         core: 0,
         clock: Arc::new(clock.clone()),
         cells: Arc::clone(cells) as Arc<dyn engine::cells::Cells>,
+        replays: Arc::new(MemoryReplays::new()),
         fetch: Arc::new(NoFetch),
         side: Arc::new(NoSpawn),
         keyed: Arc::default(),

@@ -197,7 +197,10 @@ impl Attached for AtWork {
     }
 }
 
-/// Ends that a caller without a good credential brings about by trying: not throttling, and nothing of the upstream's.
+/// Ends that a caller without a good credential brings about by trying: not throttling, nothing of the upstream's, and not
+/// the question for a nonce, which only who holds a good credential is asked.
 fn is_failure(code: &'static Code) -> bool {
-    code.blame == codes::Blame::Client && matches!(code.status, 400 | 401 | 403 | 404 | 405 | 421)
+    *code != codes::PROOF_NONCE_REQUIRED
+        && code.blame == codes::Blame::Client
+        && matches!(code.status, 400 | 401 | 403 | 404 | 405 | 421)
 }

@@ -19,7 +19,7 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use crate::security::{Alternative, Challenge, Need};
+use crate::security::{Alternative, Challenge, Need, Scheme};
 
 pub use config::{AuthorizationSection, check_section, compile, schema};
 pub use require::Require;
@@ -63,7 +63,8 @@ impl Authorization {
             None => self.challenge.missing("no alternative has all of its schemes proven", None),
             Some((scheme, missing)) => {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-                self.challenge.insufficient(scheme, &missing, format!("missing scopes: {}", names.join(", ")))
+                let (presented, what) = (Scheme::presented(&call.request), names.join(", "));
+                self.challenge.insufficient(scheme, presented, &missing, format!("missing scopes: {what}"))
             }
         }
     }

@@ -9,6 +9,7 @@ mod challenge;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
+pub mod possession;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use spec::{OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
-pub use challenge::Challenge;
+pub use challenge::{Challenge, Scheme};
 pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
 pub use report::report;
 
@@ -64,9 +65,10 @@ pub struct Need {
     pub names: Vec<(usize, Box<str>)>,
 }
 
-/// The operation as settings' selectors see it.
+/// The operation as settings' selectors see it: a HEAD that the contract does not declare is its GET.
 pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> OperationRef<'a> {
-    OperationRef { id: Some(scope.id), method: scope.method.as_str(), template: scope.template, tags }
+    let method = if scope.kind == OperationKind::ImpliedHead { "GET" } else { scope.method.as_str() };
+    OperationRef { id: Some(scope.id), method, template: scope.template, tags }
 }
 
 /// Why a scheme cannot be verified; `None` when it can.

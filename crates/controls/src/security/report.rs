@@ -21,6 +21,7 @@ pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
         unknown_schemes(api, out);
         unsecured(api, out);
         unenforced(api, out);
+        super::possession::report(api, out);
     });
 }
 

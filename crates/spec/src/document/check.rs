@@ -1,5 +1,6 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::check_possession;
 use super::transport;
 use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
@@ -143,17 +144,8 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             }
             (None, true) => {}
         }
-        for algorithm in issuer.algorithms.iter().flatten() {
-            if !ALGORITHMS.contains(&algorithm.as_str()) {
-                let message = format!("the algorithm `{}` is not taken", algorithm.value);
-                let symmetric = algorithm.starts_with("HS");
-                let help = match nearest(algorithm, ALGORITHMS) {
-                    Some(near) if !symmetric => format!("did you mean `{near}`?"),
-                    _ => format!("write some of `{}`", ALGORITHMS.join("`, `")),
-                };
-                out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
-            }
-        }
+        algorithms(issuer.algorithms.as_deref(), out);
+        check_possession::issuer(name, issuer, out);
         let max_age = issuer.keys.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
             let message = format!("keys cannot serve for `{}` without news of their issuer", max_age.value);
@@ -165,6 +157,21 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             out.push(
                 Diagnostic::error("invalid-value", message).at(issuer.leeway.span).help("write at most `5m`"),
             );
+        }
+    }
+}
+
+/// Reports algorithms that are not taken.
+pub(super) fn algorithms(named: Option<&[Spanned<String>]>, out: &mut Diagnostics) {
+    for algorithm in named.unwrap_or_default() {
+        if !ALGORITHMS.contains(&algorithm.as_str()) {
+            let message = format!("the algorithm `{}` is not taken", algorithm.value);
+            let symmetric = algorithm.starts_with("HS");
+            let help = match nearest(algorithm, ALGORITHMS) {
+                Some(near) if !symmetric => format!("did you mean `{near}`?"),
+                _ => format!("write some of `{}`", ALGORITHMS.join("`, `")),
+            };
+            out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
         }
     }
 }
@@ -186,6 +193,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
             }
         }
     }
+    check_possession::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {

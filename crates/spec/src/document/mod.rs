@@ -5,12 +5,14 @@
 
 mod api;
 mod check;
+mod check_possession;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
 pub(crate) use check_upstream::is_secret_field;
 mod issuer;
 mod listener;
+mod possession;
 mod record;
 mod selector;
 mod source;
@@ -20,10 +22,13 @@ mod upstream;
 
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
-pub use issuer::{Issuer, IssuerKeys, ScopesFrom, TypRule};
+pub use issuer::{
+    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
+};
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
 };
+pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
@@ -40,7 +45,7 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 14] = [
+pub(crate) const LATER: [&str; 13] = [
     "include",
     "plans",
     "behavior",
@@ -48,7 +53,6 @@ pub(crate) const LATER: [&str; 14] = [
     "deprecated",
     "sunset",
     "acme",
-    "sender_constrained",
     "require",
     "max_age",
     "data_protection",

@@ -387,6 +387,7 @@ fn services(
     Ok(Services {
         clock: Arc::clone(clock),
         cells: Arc::new(state::MemoryCells::new()),
+        replays: Arc::new(state::MemoryReplays::new()),
         fetch: Arc::new(fetch),
         side: Arc::new(Side(side.clone())),
         keyed: Arc::new(Keyed::default()),
