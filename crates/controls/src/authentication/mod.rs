@@ -261,7 +261,7 @@ impl AtCore {
             return Looked::Done(self.settle(call, proofs, shown));
         }
         let refusal = match token {
-            Some((scheme, _)) if unproven => {
+            Some((scheme, _)) if unproven || worst.is_some() => {
                 refuse(challenge, scheme, worst.unwrap_or(Why::from(Fault::IssuerMismatch)))
             }
             _ => challenge.missing("no alternative has all of its schemes proven", None),
