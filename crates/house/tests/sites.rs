@@ -160,6 +160,7 @@ fn tests_do_not_sleep() {
             ("crates/proxy/examples/plain.rs:sleep", clock),
             ("crates/controls/src/authentication/keys/refresh.rs:run", asked),
             ("crates/controls/src/authentication/keys/refresh.rs:ticking", asked),
+            ("crates/controls/src/authentication/introspection/ask.rs:ask", asked),
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/upstream/probe.rs:run", asked),
