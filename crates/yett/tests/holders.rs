@@ -14,7 +14,7 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{Gateway, House, call, text};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ fn peers(name: &str) -> PathBuf {
 struct Provider {
     child: Child,
     about: Value,
+    /// Kept open: a provider that cannot say something ends.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Provider {
@@ -42,10 +44,10 @@ impl Provider {
             .stderr(Stdio::null())
             .spawn()
             .expect("node starts; `make peers` installs what it runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (mut line, mut said) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        said.read_line(&mut line).unwrap();
         let about = serde_json::from_str(&line).expect("the provider says where it is; run `make peers`");
-        Self { child, about }
+        Self { child, about, _said: said }
     }
 
     fn text(&self, name: &str) -> &str {
