@@ -9,6 +9,7 @@ mod reload;
 mod run;
 mod schema;
 mod status;
+mod test;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Try the policies of a configuration by the cases beside it; needs no network
+    Test(test::Arguments),
     /// Run the gateway
     Run(run::Arguments),
     /// Make a token of the local issuer of a running gateway
@@ -59,6 +62,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Token(arguments) => token::run(arguments),
             Command::Status(arguments) => status::run(&arguments),
