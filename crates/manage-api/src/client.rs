@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
-use crate::{MAX_ANSWER, PATIENCE};
+use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
 /// Talks to a gateway on the same machine.
 #[derive(Debug, Clone)]
@@ -62,7 +62,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn status(&self) -> Result<Status, ClientError> {
-        self.call(Method::GET, "/v1/status", Bytes::new()).await
+        self.call(Method::GET, "/v1/status", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// What its configuration does, as it describes it itself.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn behavior(&self) -> Result<serde_json::Value, ClientError> {
+        self.call(Method::GET, "/v1/behavior", Bytes::new(), MAX_BEHAVIOR).await
     }
 
     /// Has it read its document anew.
@@ -70,7 +78,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a document with errors is an answer.
     pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
-        self.call(Method::POST, "/v1/reload", Bytes::new()).await
+        self.call(Method::POST, "/v1/reload", Bytes::new(), MAX_ANSWER).await
     }
 
     /// Has it make a token.
@@ -79,7 +87,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn token(&self, request: &TokenRequest) -> Result<Token, ClientError> {
         let body = serde_json::to_vec(request).map_err(|error| ClientError::Exchange(error.to_string()))?;
-        self.call(Method::POST, "/v1/tokens", body.into()).await
+        self.call(Method::POST, "/v1/tokens", body.into(), MAX_ANSWER).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -87,8 +95,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body, most)).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Exchange(String::from("it took too long"))),
         }
@@ -99,6 +108,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
@@ -112,7 +122,7 @@ impl Client {
             .body(Full::new(body))
             .map_err(broken)?;
         let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(broken)?.to_bytes();
+        let bytes = Limited::new(body, most).collect().await.map_err(broken)?.to_bytes();
         driver.abort();
         if parts.status.is_success() {
             return serde_json::from_slice(&bytes).map_err(broken);

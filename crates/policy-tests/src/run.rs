@@ -44,14 +44,24 @@ pub struct Finished {
 /// # Errors
 /// When the system gives no thread.
 pub fn run(subject: &Subject, cases: &[&Case], threads: usize) -> Result<Vec<Finished>, String> {
-    let results: Vec<Mutex<Option<Finished>>> = cases.iter().map(|_| Mutex::new(None)).collect();
+    over(subject, cases, threads, &async |threads: &Threads, case: &Case| one(subject, threads, case).await)
+}
+
+/// Does something with each case on so many threads; the results are in the order of the cases.
+fn over<T: Send>(
+    subject: &Subject,
+    cases: &[&Case],
+    threads: usize,
+    each: &(impl AsyncFn(&Threads, &Case) -> T + Sync),
+) -> Result<Vec<T>, String> {
+    let results: Vec<Mutex<Option<T>>> = cases.iter().map(|_| Mutex::new(None)).collect();
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         let done = on_this_thread(subject, |threads, runtime| {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let (Some(case), Some(slot)) = (cases.get(number), results.get(number)) else { return };
-                let finished = runtime.block_on_local(one(subject, threads, case));
+                let finished = runtime.block_on_local(each(threads, case));
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(finished);
             }
         });
@@ -69,7 +79,7 @@ pub fn run(subject: &Subject, cases: &[&Case], threads: usize) -> Result<Vec<Fin
         }
     });
     let taken = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
-    let finished: Option<Vec<Finished>> = taken.collect();
+    let finished: Option<Vec<T>> = taken.collect();
     finished
         .filter(|_| !failed.load(Ordering::Relaxed))
         .ok_or_else(|| String::from("a thread for cases ended early"))
@@ -111,36 +121,63 @@ async fn one(subject: &Subject, threads: &Threads, case: &Case) -> Finished {
     }
 }
 
+/// A case made ready to be put.
+struct Ready {
+    peer: engine::Peer,
+    /// What came before, byte for byte.
+    before: Vec<u8>,
+    request: Vec<u8>,
+    answer: Option<Answer>,
+    /// When the first call is made, in seconds since 1970.
+    from: u64,
+    over: Duration,
+}
+
+impl Ready {
+    fn of(subject: &Subject, case: &Case) -> Result<Self, String> {
+        let place = bytes_of::place(subject, case)?;
+        let over = case.state.over.map_or(Duration::ZERO, spec::Duration::get);
+        let at = case.at.unwrap_or(START).0;
+        let from = at.saturating_sub(over.as_secs());
+        let wanted = case.credential.as_ref().filter(|credential| !credential.none);
+        let token = match wanted {
+            Some(credential) => Some(token::mint(subject, place.api, credential, Times { from, at })?),
+            None => None,
+        };
+        let written = |token| bytes_of::request(&case.request, &place.host, token);
+        Ok(Self {
+            peer: bytes_of::peer(subject, case, &place),
+            before: written(token.as_deref().filter(|_| !case.state.anonymous)),
+            request: written(token.as_deref()),
+            answer: answer(&case.upstream)?,
+            from,
+            over,
+        })
+    }
+}
+
+/// A case's call as its client sends it, byte for byte, and the client's end of the connection.
+///
+/// # Errors
+/// What the case names and the configuration does not have.
+pub fn on_the_wire(subject: &Subject, case: &Case) -> Result<(engine::Peer, Vec<u8>), String> {
+    Ready::of(subject, case).map(|ready| (ready.peer, ready.request))
+}
+
 /// Puts a case's call; what was seen of it, and what the service answered.
 async fn put(subject: &Subject, threads: &Threads, case: &Case) -> Result<(Seen, Vec<u8>), String> {
-    let place = bytes_of::place(subject, case)?;
-    let over = case.state.over.map_or(Duration::ZERO, spec::Duration::get);
-    let at = case.at.unwrap_or(START).0;
-    let from = at.saturating_sub(over.as_secs());
-    let wanted = case.credential.as_ref().filter(|credential| !credential.none);
-    let token = match wanted {
-        Some(credential) => Some(token::mint(subject, place.api, credential, Times { from, at })?),
-        None => None,
-    };
-    let peer = bytes_of::peer(subject, case, &place);
-    let request = bytes_of::request(&case.request, &place.host, token.as_deref());
-    let answer = answer(&case.upstream)?;
-    let answered = answer.as_ref().map(|answer| answer.body.to_vec()).unwrap_or_default();
-    let world = World::new(subject, threads, from);
-    world.answer(answer);
+    let ready = Ready::of(subject, case)?;
+    let answered = ready.answer.as_ref().map(|answer| answer.body.to_vec()).unwrap_or_default();
+    let world = World::new(subject, threads, ready.from);
+    world.answer(ready.answer);
     let calls = case.state.calls.map_or(0, |calls| calls.value);
-    let before = if case.state.anonymous {
-        bytes_of::request(&case.request, &place.host, None)
-    } else {
-        request.clone()
-    };
-    let step = over.checked_div(calls.max(1)).unwrap_or_default();
+    let step = ready.over.checked_div(calls.max(1)).unwrap_or_default();
     for _ in 0..calls {
-        world.call(peer.clone(), &before).await?;
+        world.call(ready.peer.clone(), &ready.before).await?;
         world.advance(step);
     }
-    world.advance(over.saturating_sub(step * calls));
-    let seen = world.call(peer, &request).await?;
+    world.advance(ready.over.saturating_sub(step * calls));
+    let seen = world.call(ready.peer, &ready.request).await?;
     Ok((seen, answered))
 }
 
@@ -166,4 +203,33 @@ pub(crate) fn answer(service: &Service) -> Result<Option<Answer>, String> {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     Ok(Some(Answer { status, headers, body: body.into() }))
+}
+
+/// How many calls of a case pass before one is throttled (429), the last that was not, and the one that was.
+pub(crate) type Exhausted = Option<(u32, Seen, Seen)>;
+
+/// Repeats each case's call in one world until it is throttled, at most so many times.
+pub(crate) fn exhaust(
+    subject: &Subject,
+    cases: &[&Case],
+    (threads, most): (usize, u32),
+) -> Result<Vec<Exhausted>, String> {
+    over(subject, cases, threads, &async |threads: &Threads, case: &Case| {
+        repeat(subject, threads, case, most).await.ok().flatten()
+    })
+}
+
+async fn repeat(subject: &Subject, threads: &Threads, case: &Case, most: u32) -> Result<Exhausted, String> {
+    let ready = Ready::of(subject, case)?;
+    let world = World::new(subject, threads, ready.from);
+    world.answer(ready.answer.clone());
+    let mut last: Option<Seen> = None;
+    for calls in 0..=most {
+        let seen = world.call(ready.peer.clone(), &ready.request).await?;
+        if seen.status == StatusCode::TOO_MANY_REQUESTS {
+            return Ok(last.map(|last| (calls, last, seen)));
+        }
+        last = Some(seen);
+    }
+    Ok(None)
 }

@@ -96,6 +96,12 @@ impl Subject {
         &self.compiled.resolved.document
     }
 
+    /// The keys that stand in for those of every issuer, as a JWK set (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> &[u8] {
+        self.keys.jwks()
+    }
+
     /// What it was compiled to.
     #[must_use]
     pub fn compiled(&self) -> &Compiled {

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod config;
+mod diff;
 mod init;
 mod order;
 mod reload;
@@ -39,6 +40,8 @@ enum Command {
     Check(check::Arguments),
     /// Try the policies of a configuration by the cases beside it; needs no network
     Test(test::Arguments),
+    /// Tell what two configurations do differently, or a configuration and the running gateway
+    Diff(diff::Arguments),
     /// Run the gateway
     Run(run::Arguments),
     /// Make a token of the local issuer of a running gateway
@@ -63,6 +66,7 @@ impl Cli {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Token(arguments) => token::run(arguments),
             Command::Status(arguments) => status::run(&arguments),

@@ -1,6 +1,7 @@
 //! `yett test`: the cases beside a configuration, put to it without a network.
 
 mod files;
+mod generate;
 mod watch;
 
 use std::path::PathBuf;
@@ -85,6 +86,9 @@ fn once(arguments: &Arguments, loaded: &Loaded) -> Outcome {
         Ok(subject) => subject,
         Err(found) => return Ok(refused(arguments, &found, &sources)),
     };
+    if arguments.generate {
+        return generate::run(arguments, &subject);
+    }
     let mut found = Diagnostics::new();
     let mut suites = Vec::new();
     for (name, text) in files::read(arguments)? {
