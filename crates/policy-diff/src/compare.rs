@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::schema::Comparison;
-use crate::{Change, Changes, Effect, access, settings};
+use crate::{Change, Changes, Effect, access, at, settings};
 
 /// Everything that the new one does differently, what lets more through first.
 #[must_use]
@@ -41,7 +41,7 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                 out.add(effect, "is new");
             }
             (Some(_), None) => {
-                out.add(if word == "listener" { Effect::Stricter } else { Effect::Neutral }, "is gone")
+                out.add(if word == "listener" { Effect::Stricter } else { Effect::Neutral }, "is gone");
             }
             (Some(old), Some(new)) => {
                 if word == "listener" {
@@ -147,7 +147,7 @@ fn operations(api: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                 held(before, after, &mut schemas, &mut out);
             }
             (None, Some(after)) => {
-                let open = after["access"]["anonymous"] == Json::Bool(true);
+                let open = *at(after, &["access", "anonymous"]) == Json::Bool(true);
                 let (effect, who) =
                     if open { (Effect::Weaker, ", open to anyone") } else { (Effect::Neutral, "") };
                 out.add(effect, format!("is new: {key}{who}"));
@@ -168,8 +168,8 @@ fn operation(old: &Json, new: &Json, out: &mut Changes<'_>) {
     // Who may call is said above; what it means for the controls that ask is no news.
     let told = ["authentication", "authorization", "admission", "options", "metadata", "forwarding"];
     for control in keys(&old["controls"], &new["controls"]) {
-        let (was, is) = (&old["controls"][control], &new["controls"][control]);
-        let (before, after) = (&old["settings"][control], &new["settings"][control]);
+        let (was, is) = (at(old, &["controls", control]), at(new, &["controls", control]));
+        let (before, after) = (at(old, &["settings", control]), at(new, &["settings", control]));
         match (was.is_null(), is.is_null()) {
             (true, false) if !told.contains(&control.as_str()) => {
                 let opens = !after["origins"].is_null();
@@ -191,7 +191,8 @@ fn operation(old: &Json, new: &Json, out: &mut Changes<'_>) {
 
 /// What a request has to be, and an answer.
 fn held(old: &Json, new: &Json, schemas: &mut Comparison<'_>, out: &mut Changes<'_>) {
-    let (before, after) = (&old["request"]["parameters"], &new["request"]["parameters"]);
+    let parameters = ["request", "parameters"];
+    let (before, after) = (at(old, &parameters), at(new, &parameters));
     for name in keys(before, after) {
         match (before.get(name), after.get(name)) {
             (Some(was), Some(is)) => {
@@ -210,11 +211,11 @@ fn held(old: &Json, new: &Json, schemas: &mut Comparison<'_>, out: &mut Changes<
             _ => out.add(Effect::Weaker, format!("{name} is not declared any more")),
         }
     }
-    body(&old["request"]["body"], &new["request"]["body"], schemas, out);
+    body(at(old, &["request", "body"]), at(new, &["request", "body"]), schemas, out);
     for status in keys(&old["responses"], &new["responses"]) {
         match (old["responses"].get(status), new["responses"].get(status)) {
             (Some(was), Some(is)) => {
-                media(&was["media"], &is["media"], &format!("answer {status}"), schemas, out)
+                media(&was["media"], &is["media"], &format!("answer {status}"), schemas, out);
             }
             (None, Some(_)) => out.add(Effect::Weaker, format!("may answer {status}")),
             _ => out.add(Effect::Stricter, format!("may not answer {status} any more")),

@@ -106,9 +106,9 @@ fn describe_api(compiled: &Compiled, api: &Api, assets: &contract::Assets) -> Js
         let mut described = describe_operation(compiled, (api, tree), plan, declared.map(|one| &**one));
         let key = declared.map(|declared| (declared.template.as_str(), declared.method.as_str()));
         let written = key.and_then(|key| written.get(&key));
-        if let Some(written) = written {
-            described["request"] = definitions.request(written);
-            described["responses"] = definitions.responses(written);
+        if let (Some(written), Some(members)) = (written, described.as_object_mut()) {
+            members.insert(String::from("request"), definitions.request(written));
+            members.insert(String::from("responses"), definitions.responses(written));
         }
         operations.insert(format!("{} {}", plan.method, plan.template), described);
     }

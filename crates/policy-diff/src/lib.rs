@@ -17,6 +17,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use serde_json::Value as Json;
+
 pub use compare::compare;
 pub use describe::{VERSION, describe};
 
@@ -52,6 +54,12 @@ pub struct Change {
     pub about: String,
     /// What is different, as a sentence without an end.
     pub what: String,
+}
+
+/// What lies along a path of keys; nothing where there is none.
+fn at<'j>(value: &'j Json, path: &[&str]) -> &'j Json {
+    static NOTHING: Json = Json::Null;
+    path.iter().try_fold(value, |value, key| value.get(*key)).unwrap_or(&NOTHING)
 }
 
 /// Takes down changes about one thing.

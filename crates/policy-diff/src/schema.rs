@@ -233,7 +233,12 @@ fn booleans(old: &Json, new: &Json, at: &str, out: &mut Changes<'_>) {
         (false, true) => say(out, Effect::Weaker, at, String::from("is held to nothing any more")),
         (true, false) => say(out, Effect::Stricter, at, String::from("is held to a schema")),
         (false, false) if old != new => {
-            say(out, Effect::Weaker, at, String::from("is another schema (which way that goes is not known)"))
+            say(
+                out,
+                Effect::Weaker,
+                at,
+                String::from("is another schema (which way that goes is not known)"),
+            );
         }
         _ => {}
     }

@@ -103,7 +103,7 @@ fn altered(request: &[u8], dice: &mut Dice) -> Vec<u8> {
                 lines[0] = format!(
                     "{} {target} {version}",
                     ["HEAD", "PUT", "DELETE", "OPTIONS", "BREW", "get"][dice.roll(6)]
-                )
+                );
             }
             1 => lines[0] = format!("{method} {target}/ {version}"),
             2 => lines[0] = format!("{method} /{target} {version}"),

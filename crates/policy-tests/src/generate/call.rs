@@ -146,10 +146,9 @@ impl<'r> Call<'r> {
     /// The same with another value of one parameter.
     pub(crate) fn with(&self, name: &str, place: &str, value: Json) -> Self {
         let mut call = self.clone();
-        for (declared, slot) in &mut call.parameters {
-            if declared.name == name && declared.place == place {
-                *slot = value.clone();
-            }
+        let mut all = call.parameters.iter_mut();
+        if let Some((_, slot)) = all.find(|(one, _)| one.name == name && one.place == place) {
+            *slot = value;
         }
         call
     }

@@ -238,16 +238,16 @@ fn attacks<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
         ("a path to a file of the system", "../../../../etc/passwd"),
     ];
     let full = known.full();
-    if let (Some((media_type, Content::Json(good))), Some(schema)) = (known.body(), known.body_schema) {
-        if let Some(pointer) = free_text(schema, good) {
-            for (what, text) in texts {
-                let mut body = good.clone();
-                if let Some(slot) = body.pointer_mut(&pointer) {
-                    *slot = json!(text);
-                }
-                let call = full.carrying(media_type, Content::Json(body));
-                found.push(simple(known, format!("{pointer} holds {what}"), call, ATTACK));
+    if let (Some((media_type, Content::Json(good))), Some(schema)) = (known.body(), known.body_schema)
+        && let Some(pointer) = free_text(schema, good)
+    {
+        for (what, text) in texts {
+            let mut body = good.clone();
+            if let Some(slot) = body.pointer_mut(&pointer) {
+                *slot = json!(text);
             }
+            let call = full.carrying(media_type, Content::Json(body));
+            found.push(simple(known, format!("{pointer} holds {what}"), call, ATTACK));
         }
     }
     let free = full

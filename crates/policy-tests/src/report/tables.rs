@@ -12,11 +12,8 @@ pub fn table(report: &Report<'_>) -> Json {
     let mut cases = Vec::new();
     for ran in &report.suites {
         for (case, finished) in ran.suite.cases.iter().zip(ran.results) {
-            let mut row = row(finished);
-            row["name"] = json!(case.name.value);
-            row["file"] = json!(&*ran.suite.name);
-            row["at"] = json!(report.sources.place(case.name.span));
-            cases.push(row);
+            let place = report.sources.place(case.name.span);
+            cases.push(row((&case.name, &ran.suite.name, &place), finished));
         }
     }
     json!({
@@ -28,7 +25,7 @@ pub fn table(report: &Report<'_>) -> Json {
     })
 }
 
-fn row(finished: &Finished) -> Json {
+fn row((name, file, at): (&str, &str, &str), finished: &Finished) -> Json {
     let (outcome, differs, why) = match &finished.outcome {
         Outcome::Passed => ("passed", Vec::new(), None),
         Outcome::Broken(why) => ("broken", Vec::new(), Some(why.clone())),
@@ -41,6 +38,9 @@ fn row(finished: &Finished) -> Json {
     let seen = finished.seen.as_ref();
     let (reason, place) = reason(finished).unzip();
     json!({
+        "name": name,
+        "file": file,
+        "at": at,
         "outcome": outcome,
         "why": why,
         "differs": differs,

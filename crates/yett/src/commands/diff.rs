@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     drop(spinner);
     let (old, new) = (old?, new?);
-    if old["version"] != new["version"] {
+    if old.get("version") != new.get("version") {
         return Err(String::from(
             "the running gateway describes itself in another way: it is of another version of yett",
         ));
