@@ -82,8 +82,10 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("config.rs", &["compile", "diagnostics", "load", "spec"]),
         // Compile what was read, and have the controls look at calls of a file: nothing is served, sent or written.
         ("inspect.rs", &["compile", "diagnostics", "load"]),
-        // The only command that writes: what it was asked for, below the folder of `--out`.
+        // Writes what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
+        // Compares descriptions: of files, or of the gateway that runs, as it describes itself.
+        ("diff.rs", &["diagnostics", "load"]),
         // The only command that asks the network: for the contract that it was given by URL.
         ("init/fetch.rs", &["clock", "contract", "engine", "outbound", "tokio"]),
         ("init/contract.rs", &["contract", "diagnostics", "load"]),
@@ -99,6 +101,11 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("run.rs", &["run"]),
         ("schema.rs", &["compile", "spec"]),
         ("status.rs", &["manage_api"]),
+        // Puts cases to what was read, without a network; writes what it was asked to generate beside the document.
+        ("test/mod.rs", &["diagnostics", "load"]),
+        ("test/files.rs", &["fs", "load", "spec"]),
+        ("test/generate.rs", &["File", "fs", "load", "spec"]),
+        ("test/watch.rs", &["load", "notify"]),
         ("token.rs", &["manage_api", "spec"]),
     ]
     .into();

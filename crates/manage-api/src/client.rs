@@ -18,7 +18,7 @@ use crate::nouns::{
 };
 use crate::routes::encode;
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
-use crate::{MAX_ANSWER, PATIENCE};
+use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
 /// Talks to a gateway on the same machine.
 #[derive(Debug, Clone)]
@@ -68,7 +68,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn status(&self) -> Result<Status, ClientError> {
-        self.call(Method::GET, "/v1/status", Bytes::new()).await
+        self.call(Method::GET, "/v1/status", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// What its configuration does, as it describes it itself.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn behavior(&self) -> Result<serde_json::Value, ClientError> {
+        self.call(Method::GET, "/v1/behavior", Bytes::new(), MAX_BEHAVIOR).await
     }
 
     /// Has it read its document anew.
@@ -76,7 +84,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a document with errors is an answer.
     pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
-        self.call(Method::POST, "/v1/reload", Bytes::new()).await
+        self.call(Method::POST, "/v1/reload", Bytes::new(), MAX_ANSWER).await
     }
 
     /// Has it make a token.
@@ -92,7 +100,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn applications(&self) -> Result<Applications, ClientError> {
-        self.call(Method::GET, "/v1/applications", Bytes::new()).await
+        self.call(Method::GET, "/v1/applications", Bytes::new(), MAX_ANSWER).await
     }
 
     /// One application, by name or id, with its keys.
@@ -100,7 +108,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn application(&self, which: &str) -> Result<ApplicationDetail, ClientError> {
-        self.call(Method::GET, &format!("/v1/applications/{}", encode(which)), Bytes::new()).await
+        self.call(Method::GET, &format!("/v1/applications/{}", encode(which)), Bytes::new(), MAX_ANSWER).await
     }
 
     /// Has it make an application.
@@ -117,7 +125,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn suspend(&self, which: &str) -> Result<Application, ClientError> {
         let path = format!("/v1/applications/{}/suspend", encode(which));
-        self.call(Method::POST, &path, Bytes::new()).await
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
     }
 
     /// Lets an application call again.
@@ -126,7 +134,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn resume(&self, which: &str) -> Result<Application, ClientError> {
         let path = format!("/v1/applications/{}/resume", encode(which));
-        self.call(Method::POST, &path, Bytes::new()).await
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
     }
 
     /// Takes an application out; with keys that are not over only when `with_keys` says so.
@@ -136,7 +144,7 @@ impl Client {
     pub async fn delete_application(&self, which: &str, with_keys: bool) -> Result<Application, ClientError> {
         let query = if with_keys { "?keys=true" } else { "" };
         let path = format!("/v1/applications/{}{query}", encode(which));
-        self.call(Method::DELETE, &path, Bytes::new()).await
+        self.call(Method::DELETE, &path, Bytes::new(), MAX_ANSWER).await
     }
 
     /// Keys of all applications.
@@ -144,7 +152,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn keys(&self) -> Result<Keys, ClientError> {
-        self.call(Method::GET, "/v1/keys", Bytes::new()).await
+        self.call(Method::GET, "/v1/keys", Bytes::new(), MAX_ANSWER).await
     }
 
     /// Has it make a key for an application.
@@ -169,7 +177,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn revoke_key(&self, key: &str) -> Result<ApiKey, ClientError> {
         let path = format!("/v1/keys/{}/revoke", encode(public_id(key)));
-        self.call(Method::POST, &path, Bytes::new()).await
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
     }
 
     /// The changes after a number, the oldest first, at most `limit`.
@@ -177,7 +185,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn audit(&self, after: u64, limit: u64) -> Result<Audit, ClientError> {
-        self.call(Method::GET, &format!("/v1/audit?after={after}&limit={limit}"), Bytes::new()).await
+        self.call(Method::GET, &format!("/v1/audit?after={after}&limit={limit}"), Bytes::new(), MAX_ANSWER)
+            .await
     }
 
     /// Has it look at the whole chain of changes.
@@ -185,12 +194,12 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn verify_audit(&self) -> Result<AuditReport, ClientError> {
-        self.call(Method::POST, "/v1/audit/verify", Bytes::new()).await
+        self.call(Method::POST, "/v1/audit/verify", Bytes::new(), MAX_ANSWER).await
     }
 
     async fn send<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| ClientError::Exchange(error.to_string()))?;
-        self.call(Method::POST, path, body.into()).await
+        self.call(Method::POST, path, body.into(), MAX_ANSWER).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -198,8 +207,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body, most)).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Exchange(String::from("it took too long"))),
         }
@@ -210,6 +220,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
@@ -223,7 +234,7 @@ impl Client {
             .body(Full::new(body))
             .map_err(broken)?;
         let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(broken)?.to_bytes();
+        let bytes = Limited::new(body, most).collect().await.map_err(broken)?.to_bytes();
         driver.abort();
         if parts.status.is_success() {
             return serde_json::from_slice(&bytes).map_err(broken);

@@ -47,6 +47,8 @@ pub use types::{
 pub const MAX_REQUEST: usize = 64 * 1024;
 /// Longest answer that a client reads, in bytes.
 pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Longest description of a configuration that a client reads, in bytes: that of a large contract is long.
+pub const MAX_BEHAVIOR: usize = 256 * 1024 * 1024;
 /// Connections served at one time; further ones wait.
 pub const CONNECTIONS: usize = 16;
 /// How long one exchange may take, a reload of a large contract included.

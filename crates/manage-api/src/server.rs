@@ -25,6 +25,8 @@ use crate::{BoxFuture, CONNECTIONS, MAX_REQUEST, PATIENCE};
 pub trait Handler: Send + Sync + fmt::Debug {
     /// What the gateway is doing.
     fn status(&self) -> Status;
+    /// What the configuration that serves does, without a secret in it.
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value>;
     /// Reads the document and its files anew and serves them when they are good.
     fn reload(&self) -> BoxFuture<'_, ReloadReport>;
     /// Makes a token of the local issuer.
@@ -78,6 +80,9 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler, actor: String
     let (parts, body) = request.into_parts();
     let result = match (parts.uri.path(), &parts.method) {
         ("/v1/status", &Method::GET) => return json(StatusCode::OK, "application/json", &handler.status()),
+        ("/v1/behavior", &Method::GET) => {
+            return json(StatusCode::OK, "application/json", &handler.behavior().await);
+        }
         ("/v1/reload", &Method::POST) => {
             return json(StatusCode::OK, "application/json", &handler.reload().await);
         }
@@ -85,7 +90,7 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler, actor: String
             Ok(request) => handler.token(request),
             Err(problem) => Err(problem),
         },
-        ("/v1/status", _) => return wrong_method("GET"),
+        ("/v1/status" | "/v1/behavior", _) => return wrong_method("GET"),
         ("/v1/reload" | "/v1/tokens", _) => return wrong_method("POST"),
         _ => return ask(&parts, body, handler, actor).await,
     };

@@ -24,6 +24,10 @@ impl Handler for Fake {
         }
     }
 
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
+        Box::pin(async { serde_json::json!({ "version": 1, "apis": {} }) })
+    }
+
     fn reload(&self) -> BoxFuture<'_, ReloadReport> {
         Box::pin(async {
             ReloadReport {
@@ -131,6 +135,7 @@ async fn each_noun_answers_its_typed_client() {
     let house = House::new();
     let client = Client::new(&house.socket());
     assert_eq!(client.status().await.unwrap().generation, 3);
+    assert_eq!(client.behavior().await.unwrap()["version"], 1);
     assert_eq!(client.reload().await.unwrap().outcome, ReloadOutcome::Unchanged);
     let request = TokenRequest {
         subject: "alice".into(),

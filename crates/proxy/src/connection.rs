@@ -275,6 +275,11 @@ pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream
     serve_clear(core, peer, Socket::Unix(socket), BytesMut::new()).await;
 }
 
+/// Serves a connection that is no socket. What is known of its other end is what the caller says.
+pub(crate) async fn serve_memory(core: Rc<Core>, peer: Peer, socket: Socket) {
+    serve_clear(core, peer, socket, BytesMut::new()).await;
+}
+
 /// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes, of which some may have been read.
 async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: BytesMut) {
     let sniff = async {

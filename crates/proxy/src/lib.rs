@@ -16,6 +16,7 @@
 //! | `tries` | nothing is said twice that may not be |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `alarm` | deadlines cost no timer per call |
+//! | `offline` | tests of policies run calls through all of this without a socket |
 
 mod addresses;
 mod alarm;

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod completions;
 mod config;
+mod diff;
 mod init;
 mod inspect;
 mod key;
@@ -13,6 +14,7 @@ mod reload;
 mod run;
 mod schema;
 mod status;
+mod test;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +45,10 @@ enum Command {
     Check(check::Arguments),
     /// Say what the inspection makes of a request, and tune its exclusions; needs no network
     Inspect(inspect::Arguments),
+    /// Try the policies of a configuration by the cases beside it; needs no network
+    Test(test::Arguments),
+    /// Tell what two configurations do differently, or a configuration and the running gateway
+    Diff(diff::Arguments),
     /// Run the gateway
     Run(run::Arguments),
     /// Make a token of the local issuer of a running gateway
@@ -73,6 +79,8 @@ impl Cli {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Token(arguments) => token::run(arguments),
             Command::App(arguments) => app::run(arguments),

@@ -33,6 +33,8 @@ pub(super) struct Current {
     pub(super) compiled: Compiled,
     /// The last load, whether it could be compiled or not.
     pub(super) loaded: Arc<Loaded>,
+    /// The load that the snapshot was compiled from.
+    pub(super) served: Arc<Loaded>,
     /// When the snapshot began to serve, in seconds since 1970.
     pub(super) since: u64,
     pub(super) last_reload: Option<ReloadReport>,
@@ -148,12 +150,14 @@ impl Gateway {
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let now = clock.unix().seconds();
+        let loaded = Arc::new(loaded);
         Ok(Some(Self {
             addresses: plane.addresses().to_vec(),
             admin_bind: document.admin.bind.address(),
             current: Mutex::new(Current {
                 compiled,
-                loaded: Arc::new(loaded),
+                served: Arc::clone(&loaded),
+                loaded,
                 since: now,
                 last_reload: None,
             }),
@@ -260,6 +264,12 @@ impl Gateway {
                 ListenerStatus { name: name.clone(), address: address.to_string(), url }
             })
             .collect()
+    }
+
+    /// What its configuration does.
+    pub(super) fn behavior(&self) -> serde_json::Value {
+        let current = self.current.lock();
+        policy_diff::describe(&current.compiled, &current.served.assets)
     }
 
     /// What it is doing.

@@ -39,6 +39,15 @@ impl Handler for Control {
         self.0.status()
     }
 
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
+        let gateway = Arc::clone(&self.0);
+        Box::pin(async move {
+            // That of a large contract takes a while.
+            let described = tokio::task::spawn_blocking(move || gateway.behavior());
+            described.await.unwrap_or_default()
+        })
+    }
+
     fn reload(&self) -> BoxFuture<'_, ReloadReport> {
         Box::pin(reload(&self.0, Reason::Asked))
     }
@@ -107,13 +116,13 @@ fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
     drop(before);
     let mut sources = Sources::default();
     let result = compile_next(gateway, &loaded, &mut sources);
-    gateway.current.lock().loaded = loaded;
+    gateway.current.lock().loaded = Arc::clone(&loaded);
     match result {
         Ok(None) => {
             gateway.counts.unchanged.fetch_add(1, Ordering::Relaxed);
             finish_quietly(gateway, ReloadOutcome::Unchanged, &Diagnostics::new(), &sources)
         }
-        Ok(Some(compiled)) => publish(gateway, compiled, &sources),
+        Ok(Some(compiled)) => publish(gateway, compiled, loaded, &sources),
         Err(found) => finish(gateway, ReloadOutcome::Failed, &found, &sources),
     }
 }
@@ -211,13 +220,14 @@ fn is_same_socket(one: &spec::Listener, other: &spec::Listener) -> bool {
         && one.tls.is_some() == other.tls.is_some()
 }
 
-fn publish(gateway: &Gateway, compiled: Compiled, sources: &Sources) -> ReloadReport {
+fn publish(gateway: &Gateway, compiled: Compiled, loaded: Arc<Loaded>, sources: &Sources) -> ReloadReport {
     if let Some(plane) = gateway.plane.read().as_ref() {
         plane.publish(&compiled.snapshot);
     }
     let warnings = compiled.warnings.clone();
     let old = {
         let mut current = gateway.current.lock();
+        current.served = loaded;
         current.since = gateway.clock.unix().seconds();
         std::mem::replace(&mut current.compiled, compiled)
     };
