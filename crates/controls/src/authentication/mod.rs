@@ -218,10 +218,10 @@ impl AtCore {
         }
         match wanted {
             Some((source, seen, why)) => Looked::Wait(source, seen, why),
-            None if !unproven => {
-                refuse(challenge.missing("no alternative has all of its schemes proven", None))
-            }
-            None => refuse(self.refuse(worst.unwrap_or(Why::from(Fault::IssuerMismatch)))),
+            None => refuse(match worst {
+                Some(why) => self.refuse(why),
+                None => challenge.missing("no alternative has all of its schemes proven", None),
+            }),
         }
     }
 
