@@ -163,6 +163,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
+    for secret in document.store.iter().flat_map(|store| store.url.iter().chain(&store.key)) {
+        add(&secret_key(secret), secret_kind(secret), secret.span);
+    }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks
             && let FileOrUrl::File(file) = &jwks.value

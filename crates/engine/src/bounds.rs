@@ -51,6 +51,8 @@ pub const OFFLOAD_QUEUE: usize = 256;
 pub const VIOLATIONS: usize = 64;
 /// Verified tokens remembered per core.
 pub const TOKENS: usize = 16_384;
+/// Principals of API keys remembered per core and control: what is over is made anew.
+pub const KEY_PRINCIPALS: usize = 4_096;
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.

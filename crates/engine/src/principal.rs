@@ -46,6 +46,8 @@ pub enum CredentialKind {
     Jwt,
     /// A token that its issuer was asked about (RFC 7662).
     Introspected,
+    /// An API key of an application.
+    ApiKey,
 }
 
 /// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.

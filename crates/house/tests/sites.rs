@@ -164,6 +164,7 @@ fn tests_do_not_sleep() {
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/upstream/probe.rs:run", asked),
+            ("crates/yett/src/run/credentials.rs:keep", asked),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
             ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
@@ -243,8 +244,10 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/fuzz-targets/src/lib.rs", "content", "a target of this name, not the control"),
         ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of both"),
         ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of both"),
+        ("crates/yett/src/inspect/mod.rs", "inspection", "a command that explains what it finds"),
         ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
+        ("crates/yett/src/run/credentials.rs", "authentication", "hands it the table of API keys"),
     ];
     let controls = controls();
     let mut found = BTreeSet::new();

@@ -34,6 +34,7 @@ mod http2;
 mod ids;
 mod incoming;
 mod listen;
+pub mod offline;
 mod offload;
 mod outgoing;
 mod pace;

@@ -30,9 +30,9 @@ pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
     ClientCertificate, ContractSource, Danger, Deadlines, Demand, Document, Dpop, HealthCheck, HttpVersion,
-    Introspected, Introspection, Issuer, IssuerKeys, Listener, ListenerHttp, ListenerTls, Nonce, OnFull,
-    OperationAuthentication, OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector,
-    SenderConstrained, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
+    Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce,
+    OnFull, OperationAuthentication, OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector,
+    SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -12,6 +12,7 @@ use spec::{
     ClientAuthentication, FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule,
 };
 
+use super::apikey::Keys as ApiKeys;
 use super::introspection::{Client, Endpoint, private_key};
 use super::keys;
 use super::scopes::{From, ScopeRule};
@@ -19,7 +20,8 @@ use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
-    ANY_SCHEME, Access, Challenge, access, operation_ref, possession, report, scope_names,
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, key_scheme, key_schemes, operation_ref, possession,
+    report, scope_names,
 };
 
 /// `iss` of the tokens of the built-in local issuer.
@@ -40,22 +42,25 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let api = scope.api;
     report(api, out);
     let access = access(scope);
+    let challenge = Challenge::for_access(api, &access);
     let tags: Vec<&str> =
         scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
     let operation = operation_ref(scope, &tags);
-    let (groups, alternatives, anonymous) = match access {
+    let (groups, keys, alternatives, anonymous) = match access {
         Access::Open => {
             pointless(scope, &operation, out);
             return Vec::new();
         }
         Access::Closed(why) => return vec![closed(api, why)],
-        Access::Authenticated => (all_groups(api, &operation, out), vec![vec![ANY_SCHEME]], false),
+        Access::Authenticated => {
+            (all_groups(api, &operation, out), key_schemes(api), vec![vec![ANY_SCHEME]], false)
+        }
         Access::OneOf { alternatives, anonymous } => {
             let sets: Vec<Vec<u16>> = alternatives
                 .iter()
                 .map(|alternative| alternative.needs.iter().map(|need| need.scheme).collect())
                 .collect();
-            (groups_of(api, &operation, &sets, out), sets, anonymous)
+            (groups_of(api, &operation, &sets, out), keys_of(api, &sets), sets, anonymous)
         }
     };
     let Some(groups) = groups else {
@@ -64,9 +69,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let demands: Vec<_> = groups.iter().map(|group| group.demand).collect();
     let key = format!("authentication {alternatives:?} {anonymous} {demands:?}");
     let control = api.share(&key, || {
-        let challenge = Challenge::of(api).offering(possession::offered(&demands));
+        let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
+        let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
-        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
+        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs }).with_keys(keys)
     });
     vec![Compiled::enforced(control, span(api, scope))]
 }
@@ -92,7 +98,15 @@ fn span(api: &ApiScope<'_>, scope: &OperationScope<'_>) -> Option<Span> {
     scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span))
 }
 
-/// The groups that verify these schemes; schemes with the same settings share one verifier.
+/// Those of these schemes that take API keys.
+fn keys_of(api: &ApiScope<'_>, sets: &[Vec<u16>]) -> Vec<KeyScheme> {
+    let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted.into_iter().filter_map(|scheme| key_scheme(api, scheme)).collect()
+}
+
+/// The groups that verify tokens for these schemes; schemes with the same settings share one verifier.
 fn groups_of(
     api: &ApiScope<'_>,
     operation: &OperationRef<'_>,
@@ -102,6 +116,7 @@ fn groups_of(
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
+    wanted.retain(|scheme| key_scheme(api, *scheme).is_none());
     let mut groups: Vec<Group> = Vec::new();
     for scheme in wanted {
         let name = api.schemes.get(usize::from(scheme))?;
@@ -126,13 +141,13 @@ fn group(
     Group { verifier, schemes: vec![scheme], demand }
 }
 
-/// A group for each entry of `authentication`, each good for any operation.
+/// A group for each entry of `authentication` that takes tokens, each good for any operation.
 fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
-    let entries = api.settings.authentication.keys();
+    let entries = api.settings.authentication.iter().filter(|(_, settings)| !settings.issuers.is_empty());
     let groups: Option<Vec<Group>> = entries
-        .map(|entry| Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME)))
+        .map(|(entry, _)| Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME)))
         .collect();
-    groups.filter(|groups| !groups.is_empty())
+    groups.filter(|groups| !groups.is_empty() || !key_schemes(api).is_empty())
 }
 
 /// The verifier of an entry of `authentication`; made, and its problems reported, once.

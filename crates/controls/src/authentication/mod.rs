@@ -1,8 +1,9 @@
-//! Who calls: the contract's security schemes, bound by name to issuers of tokens.
+//! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
 //!
 //! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
 //! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
 //! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
+//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good.
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -11,6 +12,7 @@
 //! address that has failed too often ([`Call::suspect`]) only remembered tokens count. There is no mode `off` and none
 //! `shadow`.
 
+pub mod apikey;
 pub mod bearer;
 pub mod cache;
 mod config;
@@ -38,6 +40,7 @@ use spec::SenderConstrained;
 
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use config::{LOCAL_ISSUER, check_issuers, compile};
@@ -46,7 +49,7 @@ use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, held};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
-use why::{refuse, refuse_proof};
+use why::{refuse as refuse_token, refuse_proof};
 
 /// How often a call may wait: for the keys of one issuer and for what another tells.
 const WAITS: usize = 3;
@@ -67,6 +70,7 @@ pub struct Group {
 pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
+    keys: Option<Arc<Keys>>,
 }
 
 #[derive(Debug)]
@@ -93,13 +97,19 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why) }
+        Self { challenge, rule: Rule::Closed(why), keys: None }
     }
 
     /// Asks for one of the alternatives.
     #[must_use]
     pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
-        Self { challenge, rule: Rule::Schemes(schemes) }
+        Self { challenge, rule: Rule::Schemes(schemes), keys: None }
+    }
+
+    /// Takes API keys as well.
+    #[must_use]
+    pub fn with_keys(self, keys: Option<Keys>) -> Self {
+        Self { keys: keys.map(Arc::new), ..self }
     }
 }
 
@@ -118,7 +128,8 @@ impl Control for Authentication {
             verifiers.extend(schemes.groups.iter().map(|group| CoreVerifier::attach(&group.verifier, core)));
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
-        Box::new(AtCore { control: self, verifiers, proofs, clock: Arc::clone(&core.clock) })
+        let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        Box::new(AtCore { control: self, verifiers, proofs, keys, clock: Arc::clone(&core.clock) })
     }
 }
 
@@ -127,6 +138,7 @@ struct AtCore {
     control: Arc<Authentication>,
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
+    keys: Option<CoreKeys>,
     clock: Arc<dyn Clock>,
 }
 
@@ -222,52 +234,79 @@ impl AtCore {
             }
             Rule::Schemes(schemes) => schemes,
         };
-        let (scheme, token) = match self.presented(call, schemes.anonymous) {
+        let challenge = &self.control.challenge;
+        let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
+        let (keys, token) = match self.presented(call) {
+            Ok((keys, None)) if keys.proofs.is_empty() && schemes.anonymous => {
+                return Looked::Done(Verdict::Allow);
+            }
+            Ok((keys, None)) if keys.proofs.is_empty() => {
+                return refuse(challenge.missing("no credential came", None));
+            }
             Ok(presented) => presented,
-            Err(verdict) => return Looked::Done(verdict),
+            Err(refusal) => return refuse(refusal),
         };
-        let Found { proofs, wanted, worst } = self.prove(&schemes.groups, call, scheme, token);
+        let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
+        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
+        // A token that nobody verified goes no further, whatever keys come beside it.
+        let unproven = token.is_some() && proofs.is_empty();
+        let by_token = proofs.len();
+        proofs.extend(keys.proofs);
         let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
-        if alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
-            let shown = match scheme {
-                Scheme::Bearer => Ok(None),
-                Scheme::Dpop => self.show(call, token, &proofs),
+        if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
+            let shown = match token {
+                Some((Scheme::Dpop, token)) => {
+                    self.show(call, token, proofs.get(..by_token).unwrap_or_default()).map(Some)
+                }
+                Some((Scheme::Bearer, _)) | None => Ok(None),
             };
-            return Looked::Done(self.settle(call, scheme, proofs, shown));
+            return Looked::Done(self.settle(call, proofs, shown));
         }
-        let why = worst.unwrap_or(Why::from(Fault::IssuerMismatch));
-        let refusal = refuse(&self.control.challenge, scheme, why);
+        let refusal = match (token, worst) {
+            (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
+            (Some((scheme, _)), None) if unproven => {
+                refuse_token(challenge, scheme, Why::from(Fault::IssuerMismatch))
+            }
+            _ => challenge.missing("no alternative has all of its schemes proven", None),
+        };
         match wanted {
             Some(waiting) => Looked::Wait(waiting, refusal),
-            None => Looked::Done(Verdict::Refuse(refusal)),
+            None => refuse(refusal),
         }
     }
 
-    /// The one token of a call and how it came, or the end of the call.
-    fn presented<'r>(&self, call: &'r Call, anonymous: bool) -> Result<(Scheme, &'r str), Verdict> {
+    /// The good API keys of a call, and its token with how it came.
+    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<(Scheme, &'c str)>), Box<Refusal>> {
         let challenge = &self.control.challenge;
+        let keys =
+            self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;
+        if keys.in_authorization {
+            return Ok((keys, None));
+        }
+        let presented = bearer::presented(&call.request);
+        if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
+            // It would go on to the service, which might take it for one that was verified.
+            let detail = "`Authorization` holds a credential that the operation does not take";
+            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+        }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";
-            Err(Verdict::Refuse(challenge.missing(detail, Some(public))))
+            Err(challenge.missing(detail, Some(public)))
         };
-        match bearer::presented(&call.request) {
+        match presented {
             Presented::Token(Scheme::Dpop, _) | Presented::NoToken(Scheme::Dpop) if self.proofs.is_none() => {
                 other("proofs of possession are not accepted")
             }
-            Presented::Token(scheme, token) => Ok((scheme, token)),
-            Presented::Nothing if anonymous => Err(Verdict::Allow),
-            Presented::Nothing => Err(Verdict::Refuse(challenge.missing("no credential came", None))),
+            Presented::Token(scheme, token) => Ok((keys, Some((scheme, token)))),
+            Presented::Nothing => Ok((keys, None)),
             Presented::OtherScheme => other("only access tokens are accepted"),
             Presented::NoToken(scheme) => {
                 let (code, detail) =
                     (&codes::TOKEN_INVALID, "the credential has a character that no token has");
-                let refusal = challenge.invalid(scheme, code, detail, "the token is malformed");
-                Err(Verdict::Refuse(refusal))
+                Err(challenge.invalid(scheme, code, detail, "the token is malformed"))
             }
-            Presented::Malformed(what) => {
-                Err(Verdict::Refuse(challenge.malformed(Scheme::presented(&call.request), what)))
-            }
+            Presented::Malformed(what) => Err(challenge.malformed(Scheme::presented(&call.request), what)),
         }
     }
 
@@ -320,22 +359,23 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on, or not. A proof ends here: it was for this gateway.
+    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
     fn settle(
         &self,
         call: &mut Call,
-        scheme: Scheme,
         proofs: SmallVec<[Proof; 1]>,
-        shown: Result<Option<HeaderValue>, NotShown>,
+        shown: Result<Option<Option<HeaderValue>>, NotShown>,
     ) -> Verdict {
         match shown {
             Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
-            Ok(fresh) => call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce))),
-        }
-        if scheme == Scheme::Dpop {
-            call.request.headers.remove(DPOP);
+            Ok(None) => {}
+            Ok(Some(fresh)) => {
+                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+                call.request.headers.remove(DPOP);
+            }
         }
         call.proofs = proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call));
         Verdict::Allow
     }
 }

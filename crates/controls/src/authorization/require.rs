@@ -30,9 +30,10 @@ impl Require {
     }
 
     fn decide(&self, call: &Call) -> Verdict {
-        let Some(principal) = call.principal() else {
+        let Some(proof) = call.proofs.first() else {
             return Verdict::Refuse(self.challenge.missing("the operation requires scopes or roles", None));
         };
+        let principal = &proof.principal;
         if self.satisfied(principal) {
             return Verdict::Allow;
         }
@@ -46,7 +47,7 @@ impl Require {
         };
         let said: Vec<String> = list("scopes", &scopes).into_iter().chain(list("roles", &roles)).collect();
         let presented = Scheme::presented(&call.request);
-        Verdict::Refuse(self.challenge.insufficient(presented, &scopes, said.join("; ")))
+        Verdict::Refuse(self.challenge.insufficient((proof.scheme, presented), &scopes, said.join("; ")))
     }
 }
 

@@ -1,5 +1,5 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1).
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use engine::verdict::Refusal;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
-use super::possession;
+use super::keys::{KeyScheme, key_scheme, key_schemes};
+use super::{ANY_SCHEME, Access, possession};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -58,6 +59,10 @@ pub struct Challenge {
     algorithms: Option<Box<str>>,
     /// Schemes that who presents nothing is told, the preferred first.
     offered: &'static [Scheme],
+    /// Whether tokens are taken.
+    tokens: bool,
+    /// Challenges of the schemes that take keys, by number.
+    keys: Box<[(u16, Box<str>)]>,
 }
 
 impl Challenge {
@@ -74,7 +79,41 @@ impl Challenge {
             metadata: quotable(&metadata).into(),
             algorithms,
             offered: &[Scheme::Bearer],
+            tokens: true,
+            keys: Box::default(),
         }
+    }
+
+    /// The challenge of operations that may be called as `access` says.
+    #[must_use]
+    pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
+            Access::Open | Access::Closed(_) => return Self::of(api),
+            Access::Authenticated => {
+                let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
+                (key_schemes(api), tokens)
+            }
+            Access::OneOf { alternatives, .. } => {
+                let mut numbers: Vec<u16> =
+                    alternatives.iter().flat_map(|one| &one.needs).map(|need| need.scheme).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                let keys: Vec<KeyScheme> =
+                    numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
+                let tokens = keys.len() < numbers.len();
+                (keys, tokens)
+            }
+        };
+        let own = Self::of(api);
+        let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
+        let keys = keys.collect();
+        Self { tokens, keys, ..own }
+    }
+
+    /// Whether tokens are taken, so that `Authorization` may hold one.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.tokens
     }
 
     /// The same, which offers these schemes.
@@ -124,8 +163,29 @@ impl Challenge {
             Some(public) => refusal.public(public),
             None => refusal,
         };
-        refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
-        refusal
+        if self.tokens {
+            refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
+        }
+        self.keys.iter().fold(refusal, |refusal, (_, text)| refusal.header(WWW_AUTHENTICATE, header(text)))
+    }
+
+    /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
+    /// the operator should.
+    #[must_use]
+    pub fn key(
+        &self,
+        scheme: u16,
+        (code, error): (&'static Code, &str),
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        let text = self.of_key(scheme).map_or_else(String::new, |own| with_error(own, error, public, ""));
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text))
+    }
+
+    fn of_key(&self, scheme: u16) -> Option<&str> {
+        let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
+        found.map(|(_, text)| &**text)
     }
 
     /// 400 `invalid_request`.
@@ -161,10 +221,23 @@ impl Challenge {
         Refusal::new(code, detail).public(public).header(name, value)
     }
 
-    /// 403 `insufficient_scope` with the scopes that are missing.
+    /// 403 `insufficient_scope` with the scopes that are missing from what was proven for a scheme of the contract, by its
+    /// number, and how a token was presented.
     #[must_use]
-    pub fn insufficient(&self, presented: Scheme, missing: &[&str], public: String) -> Box<Refusal> {
-        let (name, value) = self.error(presented, ("insufficient_scope", &public), &missing.join(" "));
+    pub fn insufficient(
+        &self,
+        (scheme, presented): (u16, Scheme),
+        missing: &[&str],
+        public: String,
+    ) -> Box<Refusal> {
+        let scopes = missing.join(" ");
+        let own = self.keys.iter().find(|(number, _)| *number == scheme);
+        let (name, value) = match own {
+            Some((_, own)) => {
+                (WWW_AUTHENTICATE, header(&with_error(own, "insufficient_scope", &public, &scopes)))
+            }
+            None => self.error(presented, ("insufficient_scope", &public), &scopes),
+        };
         Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone()).public(public).header(name, value)
     }
 
@@ -175,8 +248,24 @@ impl Challenge {
     }
 }
 
+/// A challenge with what was wrong.
+fn with_error(challenge: &str, error: &str, description: &str, scope: &str) -> String {
+    // RFC 6750 section 3.1 has one word for a bearer credential that is not good.
+    let bearer = challenge.starts_with("Bearer ") && matches!(error, "invalid_key" | "expired_key");
+    let error = if bearer { "invalid_token" } else { error };
+    let mut text = format!("{challenge}, error=\"{error}\", error_description=\"{}\"", quotable(description));
+    if !scope.is_empty() {
+        let _ = write!(text, ", scope=\"{}\"", quotable(scope));
+    }
+    text
+}
+
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("ApiKey"))
+}
+
 /// The text with what may not stand inside a quoted parameter left out (RFC 6750 section 3: `%x20-21 / %x23-5B /
 /// %x5D-7E`).
-fn quotable(text: &str) -> String {
+pub(super) fn quotable(text: &str) -> String {
     text.chars().filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\')).collect()
 }

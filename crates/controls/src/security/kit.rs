@@ -307,7 +307,7 @@ impl Gateway {
         for (control, mode) in &self.operations[operation] {
             let verdict = match control.head(&mut call) {
                 Step::Done(verdict) => verdict,
-                Step::Offload(_) => unreachable!("nothing here leaves its core"),
+                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("nothing here leaves its core"),
                 Step::Wait(future) => {
                     waited = true;
                     let mut future = pin!(future);

@@ -124,6 +124,20 @@ pub struct Authentication {
     /// what a token has to be bound to; without it a token need not be bound
     #[serde(default)]
     pub sender_constrained: Option<Spanned<SenderConstrained>>,
+    /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
+    #[serde(default)]
+    pub source: Option<Spanned<KeySource>>,
+    /// whether an API key is sent on to the service; without it, it ends at the gateway
+    #[serde(default)]
+    pub forward: bool,
+}
+
+/// Where API keys are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeySource {
+    /// In the gateway's own store.
+    Applications,
 }
 
 /// Who may call an operation for which the contract has no `security` at all.

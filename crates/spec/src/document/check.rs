@@ -2,7 +2,7 @@
 
 use super::check_possession;
 use super::transport;
-use super::{AcceptUnenforced, Api, ContractSource, Document};
+use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
@@ -184,11 +184,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     transport::check_api(document, api, out);
     refer("upstream", &api.upstream, tree, out);
     for (scheme, settings) in &api.authentication {
-        if settings.issuers.is_empty() {
-            let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`";
-            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
-        }
+        proofs(scheme, settings, out);
         for issuer in &settings.issuers {
             refer("issuer", issuer, tree, out);
             let known = document.issuers.get(&issuer.value);
@@ -219,6 +215,28 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
             let help = "begin with `/` and do not end with it, as in `/v1`";
             out.push(Diagnostic::error("invalid-value", message).at(base.span).help(help));
         }
+    }
+}
+
+/// What a scheme takes: tokens, or keys. `*` may stand for schemes of both kinds.
+fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
+    match (settings.issuers.is_empty(), &settings.source) {
+        (true, None) => {
+            let message = format!("the scheme `{scheme}` names no issuer");
+            let help = "write `issuers: [name]`, or `source: applications` for API keys";
+            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        }
+        (false, Some(source)) if scheme != "*" => {
+            let message = format!("the scheme `{scheme}` takes tokens and API keys");
+            let help = "keep `issuers` or `source`: a scheme has one kind of credential";
+            out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
+        }
+        (_, None) if settings.forward => {
+            let message = format!("`forward` is for API keys, and `{scheme}` takes none");
+            let help = "take it out: tokens are sent on to the service";
+            out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
+        }
+        _ => {}
     }
 }
 
