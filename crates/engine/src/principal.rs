@@ -44,10 +44,10 @@ impl ScopeSet {
 pub enum CredentialKind {
     /// A signed token (RFC 9068, RFC 7519).
     Jwt,
-    /// An API key of an application.
-    ApiKey,
     /// A token that its issuer was asked about (RFC 7662).
     Introspected,
+    /// An API key of an application.
+    ApiKey,
 }
 
 /// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.

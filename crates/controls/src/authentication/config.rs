@@ -42,10 +42,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let api = scope.api;
     report(api, out);
     let access = access(scope);
+    let challenge = Challenge::for_access(api, &access);
     let tags: Vec<&str> =
         scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
     let operation = operation_ref(scope, &tags);
-    let challenge = Challenge::for_access(api, &access);
     let (groups, keys, alternatives, anonymous) = match access {
         Access::Open => {
             pointless(scope, &operation, out);

@@ -49,7 +49,7 @@ use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, held};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
-use why::{refuse, refuse_proof};
+use why::{refuse as refuse_token, refuse_proof};
 
 /// How often a call may wait: for the keys of one issuer and for what another tells.
 const WAITS: usize = 3;
@@ -129,7 +129,7 @@ impl Control for Authentication {
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
-        Box::new(AtCore { control: self, verifiers, keys, proofs, clock: Arc::clone(&core.clock) })
+        Box::new(AtCore { control: self, verifiers, proofs, keys, clock: Arc::clone(&core.clock) })
     }
 }
 
@@ -137,8 +137,8 @@ impl Control for Authentication {
 struct AtCore {
     control: Arc<Authentication>,
     verifiers: Vec<CoreVerifier>,
-    keys: Option<CoreKeys>,
     proofs: Option<CoreProofs>,
+    keys: Option<CoreKeys>,
     clock: Arc<dyn Clock>,
 }
 
@@ -228,47 +228,51 @@ impl AtCore {
     }
 
     fn look(&self, call: &mut Call) -> Looked<'_> {
-        let (challenge, refuse_with) =
-            (&self.control.challenge, |refusal| Looked::Done(Verdict::Refuse(refusal)));
         let schemes = match &self.control.rule {
-            Rule::Closed(why) => return refuse_with(Refusal::new(&codes::UNSECURED_OPERATION, *why)),
+            Rule::Closed(why) => {
+                return Looked::Done(Verdict::Refuse(Refusal::new(&codes::UNSECURED_OPERATION, *why)));
+            }
             Rule::Schemes(schemes) => schemes,
         };
+        let challenge = &self.control.challenge;
+        let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
         let (keys, token) = match self.presented(call) {
             Ok((keys, None)) if keys.proofs.is_empty() && schemes.anonymous => {
                 return Looked::Done(Verdict::Allow);
             }
             Ok((keys, None)) if keys.proofs.is_empty() => {
-                return refuse_with(challenge.missing("no credential came", None));
+                return refuse(challenge.missing("no credential came", None));
             }
             Ok(presented) => presented,
-            Err(refusal) => return refuse_with(refusal),
+            Err(refusal) => return refuse(refusal),
         };
-        let Found { mut proofs, wanted, worst } =
-            token.map_or_else(Found::default, |token| self.prove(&schemes.groups, call, token));
+        let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
+        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
         // A token that nobody verified goes no further, whatever keys come beside it.
-        let (of_token, unproven) = (proofs.len(), token.is_some() && proofs.is_empty());
+        let unproven = token.is_some() && proofs.is_empty();
+        let by_token = proofs.len();
         proofs.extend(keys.proofs);
         let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
             let shown = match token {
                 Some((Scheme::Dpop, token)) => {
-                    self.show(call, token, proofs.get(..of_token).unwrap_or_default())
+                    self.show(call, token, proofs.get(..by_token).unwrap_or_default()).map(Some)
                 }
-                _ => Ok(None),
+                Some((Scheme::Bearer, _)) | None => Ok(None),
             };
             return Looked::Done(self.settle(call, proofs, shown));
         }
-        let refusal = match token {
-            Some((scheme, _)) if unproven || worst.is_some() => {
-                refuse(challenge, scheme, worst.unwrap_or(Why::from(Fault::IssuerMismatch)))
+        let refusal = match (token, worst) {
+            (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
+            (Some((scheme, _)), None) if unproven => {
+                refuse_token(challenge, scheme, Why::from(Fault::IssuerMismatch))
             }
             _ => challenge.missing("no alternative has all of its schemes proven", None),
         };
         match wanted {
             Some(waiting) => Looked::Wait(waiting, refusal),
-            None => refuse_with(refusal),
+            None => refuse(refusal),
         }
     }
 
@@ -280,20 +284,22 @@ impl AtCore {
         if keys.in_authorization {
             return Ok((keys, None));
         }
+        let presented = bearer::presented(&call.request);
+        if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
+            // It would go on to the service, which might take it for one that was verified.
+            let detail = "`Authorization` holds a credential that the operation does not take";
+            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+        }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";
             Err(challenge.missing(detail, Some(public)))
         };
-        match bearer::presented(&call.request) {
-            Presented::Nothing => Ok((keys, None)),
-            // It would go on to the service, which might take it for one that was verified.
-            Presented::Token(..) | Presented::OtherScheme if !challenge.takes_tokens() => {
-                other("only API keys are accepted")
-            }
+        match presented {
             Presented::Token(Scheme::Dpop, _) | Presented::NoToken(Scheme::Dpop) if self.proofs.is_none() => {
                 other("proofs of possession are not accepted")
             }
             Presented::Token(scheme, token) => Ok((keys, Some((scheme, token)))),
+            Presented::Nothing => Ok((keys, None)),
             Presented::OtherScheme => other("only access tokens are accepted"),
             Presented::NoToken(scheme) => {
                 let (code, detail) =
@@ -305,7 +311,7 @@ impl AtCore {
     }
 
     /// What each verifier makes of a token. Nobody is proven by a token that is bound to somebody else.
-    fn prove(&self, groups: &[Group], call: &Call, (scheme, token): (Scheme, &str)) -> Found<'_> {
+    fn prove(&self, groups: &[Group], call: &Call, scheme: Scheme, token: &str) -> Found<'_> {
         let mut found = Found::default();
         for (group, verifier) in groups.iter().zip(&self.verifiers) {
             let checked = match call.suspect {
@@ -353,22 +359,23 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on, or not. A proof ends here: it was for this gateway.
+    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
     fn settle(
         &self,
         call: &mut Call,
         proofs: SmallVec<[Proof; 1]>,
-        shown: Result<Option<HeaderValue>, NotShown>,
+        shown: Result<Option<Option<HeaderValue>>, NotShown>,
     ) -> Verdict {
         match shown {
             Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
-            Ok(fresh) => call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce))),
+            Ok(None) => {}
+            Ok(Some(fresh)) => {
+                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+                call.request.headers.remove(DPOP);
+            }
         }
-        if Scheme::presented(&call.request) == Scheme::Dpop {
-            call.request.headers.remove(DPOP);
-        }
-        self.keys.iter().for_each(|keys| keys.strip(call));
         call.proofs = proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call));
         Verdict::Allow
     }
 }

@@ -63,8 +63,9 @@ impl Authorization {
             None => self.challenge.missing("no alternative has all of its schemes proven", None),
             Some((scheme, missing)) => {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-                let (presented, what) = (Scheme::presented(&call.request), names.join(", "));
-                self.challenge.insufficient(scheme, presented, &missing, format!("missing scopes: {what}"))
+                let presented = Scheme::presented(&call.request);
+                let said = format!("missing scopes: {}", names.join(", "));
+                self.challenge.insufficient((scheme, presented), &missing, said)
             }
         }
     }

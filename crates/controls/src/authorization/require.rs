@@ -47,7 +47,7 @@ impl Require {
         };
         let said: Vec<String> = list("scopes", &scopes).into_iter().chain(list("roles", &roles)).collect();
         let presented = Scheme::presented(&call.request);
-        Verdict::Refuse(self.challenge.insufficient(proof.scheme, presented, &scopes, said.join("; ")))
+        Verdict::Refuse(self.challenge.insufficient((proof.scheme, presented), &scopes, said.join("; ")))
     }
 }
 

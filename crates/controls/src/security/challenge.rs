@@ -1,4 +1,4 @@
-//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1) with the place of the metadata document
+//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
 //! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys.
 
 use std::fmt::Write;
@@ -55,14 +55,14 @@ impl Scheme {
 pub struct Challenge {
     realm: Box<str>,
     metadata: Box<str>,
-    /// Whether tokens are taken.
-    tokens: bool,
-    /// Challenges of the schemes that take keys, by number.
-    keys: Box<[(u16, Box<str>)]>,
     /// Algorithms of proofs; `None` where none are taken.
     algorithms: Option<Box<str>>,
     /// Schemes that who presents nothing is told, the preferred first.
     offered: &'static [Scheme],
+    /// Whether tokens are taken.
+    tokens: bool,
+    /// Challenges of the schemes that take keys, by number.
+    keys: Box<[(u16, Box<str>)]>,
 }
 
 impl Challenge {
@@ -77,10 +77,10 @@ impl Challenge {
         Self {
             realm: quotable(api.name).into(),
             metadata: quotable(&metadata).into(),
-            tokens: true,
-            keys: Box::default(),
             algorithms,
             offered: &[Scheme::Bearer],
+            tokens: true,
+            keys: Box::default(),
         }
     }
 
@@ -221,12 +221,12 @@ impl Challenge {
         Refusal::new(code, detail).public(public).header(name, value)
     }
 
-    /// 403 `insufficient_scope` with the scopes that are missing from what was proven for a scheme, by its number.
+    /// 403 `insufficient_scope` with the scopes that are missing from what was proven for a scheme of the contract, by its
+    /// number, and how a token was presented.
     #[must_use]
     pub fn insufficient(
         &self,
-        scheme: u16,
-        presented: Scheme,
+        (scheme, presented): (u16, Scheme),
         missing: &[&str],
         public: String,
     ) -> Box<Refusal> {

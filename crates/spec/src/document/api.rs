@@ -121,15 +121,15 @@ pub struct Authentication {
     /// audience that a token must name (any one of them); without it the issuer's
     #[serde(default)]
     pub audience: Option<Spanned<Strings>>,
+    /// what a token has to be bound to; without it a token need not be bound
+    #[serde(default)]
+    pub sender_constrained: Option<Spanned<SenderConstrained>>,
     /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
     #[serde(default)]
     pub source: Option<Spanned<KeySource>>,
     /// whether an API key is sent on to the service; without it, it ends at the gateway
     #[serde(default)]
     pub forward: bool,
-    /// what a token has to be bound to; without it a token need not be bound
-    #[serde(default)]
-    pub sender_constrained: Option<Spanned<SenderConstrained>>,
 }
 
 /// Where API keys are known.

@@ -46,6 +46,11 @@ fn client(introspection: &Spanned<Introspection>, out: &mut Diagnostics) {
 /// Checks how proofs are taken, and that no token is shown to an issuer whose it is not.
 pub(super) fn api(document: &Document, api: &Api, out: &mut Diagnostics) {
     for (scheme, settings) in &api.authentication {
+        if let Some(demand) = settings.sender_constrained.as_ref().filter(|_| settings.issuers.is_empty()) {
+            let message = format!("the scheme `{scheme}` takes no token that could be bound to its holder");
+            let help = "take `sender_constrained` out, or name `issuers`: an API key is bound to nobody";
+            out.push(Diagnostic::error("conflict", message).at(demand.span).help(help));
+        }
         let asked = settings.issuers.iter().filter(|issuer| {
             document.issuers.get(&issuer.value).is_some_and(|issuer| issuer.introspection.is_some())
         });

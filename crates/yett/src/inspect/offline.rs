@@ -84,7 +84,7 @@ impl Offline {
             core: 0,
             clock: Arc::new(SystemClock),
             cells: Arc::new(state::MemoryCells::new()),
-            replays: Arc::new(state::MemoryReplays::with_capacity(1)),
+            replays: Arc::new(state::MemoryReplays::new()),
             fetch: Arc::new(Nowhere),
             side: Arc::new(Nowhere),
             keyed: Arc::default(),

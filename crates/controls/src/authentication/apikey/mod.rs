@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use credentials::{Checked, Entry, Held, KeyId, Presented, Published, Table};
 use engine::keyed::Keyed;
-use engine::principal::{Binding, CredentialKind, Proof};
+use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, ScopeSet, bounds, codes};
 use http::HeaderValue;
@@ -155,11 +155,10 @@ impl CoreKeys {
             before = Some(group);
             let principal = self.check(text, scheme, challenge)?;
             let schemes: &[u16] = if self.keys.any { &[ANY_SCHEME] } else { &group.schemes };
-            let shown = call.peer.certificate();
             let proof = |scheme: &u16| Proof {
                 scheme: *scheme,
                 principal: Arc::clone(&principal),
-                certificate: shown.cloned(),
+                certificate: None,
             };
             proven.proofs.extend(schemes.iter().map(proof));
             proven.in_authorization |= group.is_in_authorization();
@@ -242,7 +241,7 @@ impl CoreKeys {
             claims: Arc::new(claims(id, &entry.name)?),
             expires: entry.until,
             credential: CredentialKind::ApiKey,
-            binding: Binding::default(),
+            binding: engine::principal::Binding::default(),
         });
         known.insert(id, Arc::clone(&principal));
         Some(principal)
