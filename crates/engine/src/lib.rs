@@ -32,6 +32,7 @@ pub mod text;
 pub mod trace;
 pub mod upstream;
 pub mod verdict;
+pub mod websocket;
 
 pub use call::{Body, Call, CallId, Request, Response};
 pub use clock::{Clock, Tick, UnixTime};

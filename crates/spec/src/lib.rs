@@ -31,7 +31,7 @@ pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientCertificate,
     ContractSource, Danger, Deadlines, Demand, Document, HealthCheck, HttpVersion, Issuer, IssuerKeys,
     Listener, ListenerHttp, ListenerTls, OnFull, OperationRef, OperationSettings, Pool, Record, ScopesFrom,
-    Selector, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
+    Selector, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -250,6 +250,7 @@ mod tests {
             roles: Arc::default(),
             claims: Arc::new(claims),
             expires: until,
+            taken_until: until,
             credential: CredentialKind::Jwt,
         };
         Hit { principal: Arc::new(principal), issuer: 0, generation: 1, from: 0, until }

@@ -89,7 +89,7 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, ..Needs::default() }
+        Needs { head: true, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {

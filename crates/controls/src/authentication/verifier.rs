@@ -272,6 +272,7 @@ impl CoreVerifier {
             roles: facts.roles,
             claims: Arc::new(parsed.into_payload()),
             expires: facts.expires,
+            taken_until: facts.expires.saturating_add(leeway),
             credential: CredentialKind::Jwt,
         });
         let hit = Hit {

@@ -244,6 +244,7 @@ fn compile(
         template,
         params: &[],
         siblings: &[],
+        websocket: false,
         section: section.as_ref(),
     };
     let mut compiled = crate::authentication::compile(&scope, out);

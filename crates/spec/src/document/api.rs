@@ -2,6 +2,7 @@
 
 use super::selector::{OperationRef, Selector};
 use super::source::{AcceptUnenforced, Allow, ContractSource};
+use super::websocket::{WebSocket, check};
 use crate::merge::merge;
 use crate::node::{Entry, Node};
 use crate::read::{Spanned, read};
@@ -53,6 +54,8 @@ pub struct OperationSettings {
     pub selector: Spanned<Selector>,
     /// Who may call them when the contract says nothing.
     pub unsecured: Option<Spanned<Unsecured>>,
+    /// Set when they are WebSockets.
+    pub websocket: Option<Spanned<WebSocket>>,
     /// What controls own, unread; laid over the API's own sections.
     pub sections: Vec<(String, Node)>,
 }
@@ -213,6 +216,12 @@ impl Api {
         narrowest.or(self.unsecured)
     }
 
+    /// What makes an operation a WebSocket, when something does.
+    #[must_use]
+    pub fn websocket_for(&self, operation: &OperationRef<'_>) -> Option<&Spanned<WebSocket>> {
+        self.matching(operation).into_iter().filter_map(|settings| settings.websocket.as_ref()).next_back()
+    }
+
     /// How a security scheme of the contract is satisfied: by its own name, else by `*`.
     #[must_use]
     pub fn authentication_for(&self, scheme: &str) -> Option<&Spanned<Authentication>> {
@@ -235,16 +244,26 @@ pub(crate) struct OperationKeys {
     /// who may call the operation when the contract says nothing
     #[serde(default)]
     unsecured: Option<Spanned<Unsecured>>,
+    /// the operation, a GET, goes on as a WebSocket under these rules; `{}` for the usual ones
+    #[serde(default)]
+    websocket: Option<Spanned<WebSocket>>,
 }
 
 impl OperationSettings {
     fn from_entry(entry: &Entry, sections: &[&'static str], out: &mut Diagnostics) -> Option<Self> {
         let (own, raw) = split(&entry.value, sections);
         let keys: Option<OperationKeys> = read(&own, out);
+        // A key with nothing after it means all defaults, as everywhere.
+        let empty = own.entry("websocket").map(|entry| Spanned::new(WebSocket::default(), entry.key_span));
+        let websocket = keys.as_ref().and_then(|keys| keys.websocket.clone()).or(empty);
+        if let Some(websocket) = &websocket {
+            check(websocket, out);
+        }
         match entry.key.parse::<Selector>() {
             Ok(selector) => Some(Self {
                 selector: Spanned::new(selector, entry.key_span),
                 unsecured: keys?.unsecured,
+                websocket,
                 sections: raw,
             }),
             Err(error) => {

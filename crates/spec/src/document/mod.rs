@@ -16,6 +16,7 @@ mod selector;
 mod source;
 mod transport;
 mod upstream;
+mod websocket;
 
 pub use api::{Api, Authentication, Demand, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
@@ -30,6 +31,7 @@ pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
 };
+pub use websocket::WebSocket;
 
 use crate::node::Node;
 use crate::read::{Spanned, read};
