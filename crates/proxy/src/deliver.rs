@@ -17,6 +17,8 @@ use crate::flight::Flight;
 use crate::forward::Answer;
 use crate::hops;
 use crate::incoming::Incoming;
+use crate::live;
+use crate::websocket;
 
 /// Names the call on every answer.
 static CALL_ID: HeaderName = HeaderName::from_static("yett-call-id");
@@ -92,7 +94,7 @@ fn known(
 }
 
 /// What every answer carries.
-fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap) {
+pub(crate) fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap) {
     let call = &mut *flight.call;
     call.decision.status = status.as_u16();
     for (name, value) in &call.answer_headers {
@@ -103,7 +105,7 @@ fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap)
     }
 }
 
-fn respond(status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Response<AnswerBody> {
+pub(crate) fn respond(status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -116,6 +118,9 @@ pub(crate) async fn answered(
     permitted: &Permitted,
     answer: Answer,
 ) -> Response<AnswerBody> {
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(opening)) = (answer.status, flight.opening.take()) {
+        return Box::pin(websocket::accepted(flight, permitted, answer, *opening)).await;
+    }
     let plan = permitted.plan();
     let Answer { status, headers, body: mut incoming, lease } = answer;
     flight.call.response.status = status;
@@ -140,6 +145,7 @@ pub(crate) async fn answered(
             return whole(flight);
         }
     };
+    let kind = live::kind(&flight.call.response.headers, incoming.size_hint().exact().is_some());
     let status = flight.call.response.status;
     let sample = sample.filter(|_| !plan.response_body.is_empty());
     // Who checks the sample afterwards reads the media type off the head as it came.
@@ -148,11 +154,11 @@ pub(crate) async fn answered(
         None => std::mem::take(&mut flight.call.response.headers),
     };
     finish_head(&mut flight, status, &mut headers);
-    respond(status, headers, AnswerBody::streamed(incoming, lease, flight, sample))
+    respond(status, headers, AnswerBody::streamed(incoming, lease, flight, (sample, kind)))
 }
 
 /// Nothing of an answer that was refused leaks.
-fn withhold(mut flight: Flight, stop: Stop) -> Response<AnswerBody> {
+pub(crate) fn withhold(mut flight: Flight, stop: Stop) -> Response<AnswerBody> {
     flight.call.response.headers.clear();
     flight.call.response.body = WholeBody::default();
     stopped(flight, stop, false)
