@@ -16,7 +16,7 @@ use engine::cells::Cells;
 use engine::control::CoreContext;
 use engine::fetch::{Fetch, Spawn};
 use engine::keyed::Keyed;
-use engine::record::{CoreRecorder, Recorder};
+use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::snapshot::Live;
 use engine::{Clock, CoreSnapshot, Snapshot};
 use tokio::runtime::{Builder, LocalOptions};
@@ -347,6 +347,9 @@ async fn sweep(core: Rc<Core>) {
         tokio::time::sleep(SWEEP).await;
         let now = core.clock.now();
         core.pool.sweep(now);
+        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
+            core.recorder.connection(ConnectionEvent::Parked);
+        }
         for stream in core.streams.all() {
             stream.sweep(now);
         }

@@ -144,6 +144,16 @@ impl Wire {
         self.room = ROOM;
     }
 
+    /// Lets go of all room: nothing is expected soon.
+    pub(crate) fn park(&mut self) {
+        if self.inbox.is_empty() {
+            self.inbox = BytesMut::new();
+        }
+        if self.outbox.is_empty() {
+            self.outbox = Vec::new();
+        }
+    }
+
     /// What is to be written next, to be appended to.
     pub(crate) fn outbox(&mut self) -> &mut Vec<u8> {
         if !self.tail.is_empty() {

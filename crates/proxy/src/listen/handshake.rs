@@ -25,7 +25,7 @@ const TOO_MUCH: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
 
 /// A connection after its handshake.
 pub(crate) struct Secured {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: Box<TlsStream<TcpStream>>,
     pub(crate) facts: PeerFacts,
     /// Of the client's certificate, where the listener asks for one.
     pub(crate) standing: Option<Standing>,
@@ -43,7 +43,7 @@ pub(crate) async fn secure(
         Ok(Ok((stream, hello))) => match describe(&server, &stream, hello) {
             Ok((facts, standing)) => {
                 let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                return Some(Secured { stream, facts, standing, two });
+                return Some(Secured { stream: Box::new(stream), facts, standing, two });
             }
             Err(_) => None,
         },
