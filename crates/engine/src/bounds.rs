@@ -30,6 +30,11 @@ pub const CLIENT_HELLO_KEPT: usize = 4 * 1024;
 pub const PROXY_HEADER_BYTES: usize = 2 * 1024;
 /// Streams that one HTTP/2 connection may have open at one time.
 pub const STREAMS: u32 = 100;
+/// Initial window of a client's streams, in bytes, below which it may have [`SMALL_WINDOW_STREAMS`] only: an answer that waits for
+/// its window holds a connection to the upstream, and what was read of it.
+pub const SMALL_WINDOW: u32 = 4 * 1024;
+/// Calls that such a client may have under way on one connection; more are 503.
+pub const SMALL_WINDOW_STREAMS: u32 = 2;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
@@ -137,6 +142,8 @@ pub enum Bound {
     Message,
     /// The messages of a WebSocket's client, or frames that carry nothing ([`CONTROL_FRAMES`]).
     MessageRate,
+    /// [`SMALL_WINDOW_STREAMS`].
+    SmallWindow,
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
     Http2Excess,
@@ -158,7 +165,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 25] = [
+    pub const ALL: [Bound; 26] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -176,6 +183,7 @@ impl Bound {
         Bound::ControlFrames,
         Bound::Message,
         Bound::MessageRate,
+        Bound::SmallWindow,
         Bound::Http2Excess,
         Bound::ClientHello,
         Bound::ProxyHeader,
@@ -207,6 +215,7 @@ impl Bound {
             Bound::ControlFrames => "control_frames",
             Bound::Message => "message",
             Bound::MessageRate => "message_rate",
+            Bound::SmallWindow => "small_window",
             Bound::Http2Excess => "http2_excess",
             Bound::ClientHello => "client_hello",
             Bound::ProxyHeader => "proxy_header",

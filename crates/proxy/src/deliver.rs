@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::bounds::Bound;
 use engine::pipeline::{Permitted, Stop};
-use engine::{Answer as OwnAnswer, Body as WholeBody, Refusal, ResponseMode, codes, problem};
+use engine::{Answer as OwnAnswer, Body as WholeBody, Code, Refusal, ResponseMode, codes, problem};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body::Body;
@@ -34,6 +34,14 @@ pub(crate) fn stopped(flight: Flight, stop: Stop, close: bool) -> Response<Answe
 /// A fault behind the checks.
 pub(crate) fn failed(flight: Flight, failure: Failure, close: bool) -> Response<AnswerBody> {
     refuse(flight, *Refusal::new(failure.code, failure.detail), close)
+}
+
+/// A refusal without a document: its client would not take one.
+pub(crate) fn bare(mut flight: Flight, code: &'static Code, why: &str) -> Response<AnswerBody> {
+    let decision = &mut flight.call.decision;
+    (decision.code, decision.fault) = (Some(code), Some(why.into()));
+    let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    known(flight, status, HeaderMap::new(), Bytes::new(), false)
 }
 
 fn refuse(mut flight: Flight, refusal: Refusal, close: bool) -> Response<AnswerBody> {

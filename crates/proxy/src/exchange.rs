@@ -62,6 +62,14 @@ pub(crate) async fn exchange(
     match head {
         Ok(request) => {
             let mut flight = Flight::new(core, conn, started, request);
+            if flight.conn.is_crowded() {
+                flight.core.recorder.bound(Bound::SmallWindow);
+                return deliver::bare(
+                    flight,
+                    &codes::OVERLOADED,
+                    "too many calls of a client without room for answers",
+                );
+            }
             match checks(&mut flight, &mut incoming).await {
                 Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {

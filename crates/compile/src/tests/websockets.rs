@@ -86,7 +86,8 @@ fn what_cannot_be_one_is_told() {
 
 #[test]
 fn messages_are_inspected_by_what_can_read_them_or_the_document_is_refused() {
-    let builtin = Case::new(&with("{ getOrder: { websocket: {} } }")).good();
+    let text = with("{ getOrder: { websocket: {} } }");
+    let builtin = Case::new(&format!("{text}    inspection: {{ mode: enforce }}\n")).good();
     let messages = |path| find(&builtin, "any", &Method::GET, path).unwrap().message.len();
     assert_eq!((messages("/v1/orders/1"), messages("/v1/orders")), (1, 0));
     let of_a_file = |operation: &str| {

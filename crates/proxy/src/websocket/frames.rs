@@ -139,11 +139,13 @@ pub(crate) struct Reader {
     pieces: Option<bool>,
     frame: Option<Open>,
     message: BytesMut,
+    /// Bytes of a text that are known to be UTF-8.
+    checked: usize,
 }
 
 impl Reader {
     pub(crate) fn new(from: From) -> Self {
-        Self { from, pieces: None, frame: None, message: BytesMut::new() }
+        Self { from, pieces: None, frame: None, message: BytesMut::new(), checked: 0 }
     }
 
     /// Bytes of a message that is not whole.
@@ -195,6 +197,9 @@ impl Reader {
         mask(self.message.get_mut(start..).unwrap_or_default(), frame.key, frame.at);
         frame.left -= count;
         frame.at += count;
+        if self.pieces == Some(true) {
+            self.check_text(frame.last && frame.left == 0)?;
+        }
         if frame.left > 0 {
             self.frame = Some(frame);
             return Ok(Progress::More);
@@ -203,8 +208,21 @@ impl Reader {
         if !frame.last {
             return Ok(Progress::Next);
         }
+        self.checked = 0;
         let payload = std::mem::take(&mut self.message).freeze();
-        self.whole(payload).map(Progress::Whole)
+        let text = self.pieces.take().unwrap_or_default();
+        Ok(Progress::Whole(Event::Message { text, payload }))
+    }
+
+    /// Whether what is there of a text can become one: what cannot is refused before the rest is waited for.
+    fn check_text(&mut self, over: bool) -> Result<(), Violation> {
+        let fresh = self.message.get(self.checked..).unwrap_or_default();
+        match std::str::from_utf8(fresh) {
+            Ok(_) => self.checked = self.message.len(),
+            Err(error) if error.error_len().is_none() && !over => self.checked += error.valid_up_to(),
+            Err(_) => return Err(Violation::NotUtf8),
+        }
+        Ok(())
     }
 
     fn whole(&mut self, payload: Bytes) -> Result<Event, Violation> {

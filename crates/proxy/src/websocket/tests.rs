@@ -152,6 +152,23 @@ fn control_frames_come_between_fragments() {
 }
 
 #[test]
+fn a_text_that_cannot_become_one_is_refused_before_its_end() {
+    let (mut reader, mut inbox) = (Reader::new(From::Server), BytesMut::new());
+    for (piece, expected) in [
+        (&[0x01, 4, b'a', 0xf0][..], Ok(None)),
+        (&[0x9f], Ok(None)),
+        (&[0x98], Ok(None)),
+        (&[0x80, 2, 0x80, 0xc3], Err(Violation::NotUtf8)),
+    ] {
+        inbox.extend_from_slice(piece);
+        assert_eq!(reader.next(&mut inbox, LIMITS), expected, "{piece:?}");
+    }
+    let (mut reader, mut inbox) =
+        (Reader::new(From::Server), BytesMut::from(&[0x01, 9, b'a', 0xf4, 0x90][..]));
+    assert_eq!(reader.next(&mut inbox, LIMITS), Err(Violation::NotUtf8));
+}
+
+#[test]
 fn a_mask_goes_on_and_off_from_any_byte() {
     let plain: Vec<u8> = (0..100).collect();
     for at in 0..9 {
