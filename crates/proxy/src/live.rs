@@ -27,7 +27,7 @@ pub(crate) fn kind(headers: &HeaderMap, sized: bool) -> Kind {
     let starts = |known: &&[u8]| {
         media.as_bytes().get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
     };
-    if OF_MESSAGES.iter().any(|known| starts(known)) { Kind::Live } else { Kind::Finite }
+    if OF_MESSAGES.iter().any(starts) { Kind::Live } else { Kind::Finite }
 }
 
 /// The trailers that end a call of gRPC which is not allowed any more (its status codes: 16 UNAUTHENTICATED, 7

@@ -205,6 +205,10 @@ where
 }
 
 /// Goes on as a WebSocket, which has the connection to its end.
+#[allow(
+    clippy::await_holding_refcell_ref,
+    reason = "whoever shared the wire has ended: the call, and its body"
+)]
 async fn switch(core: &Core, line: &Line, head: &Parts, tunnel: Box<Tunnel>) {
     // Who speaks before it is answered has not waited for the other protocol (RFC 6455 section 4.1; THREATS row 3).
     if !line.wire.borrow().inbox.is_empty() {
@@ -212,7 +216,6 @@ async fn switch(core: &Core, line: &Line, head: &Parts, tunnel: Box<Tunnel>) {
         return tunnel.refuse();
     }
     // Nobody else reads the connection from here on.
-    #[allow(clippy::await_holding_refcell_ref, reason = "the only user of the wire until it ends")]
     let wire = &mut *line.wire.borrow_mut();
     let out = wire.outbox();
     encode::answer_head(out, head.status, &head.headers, false);

@@ -56,11 +56,13 @@ fn the_examples_of_section_5_7_are_read() {
     }
 }
 
-#[test]
-fn what_breaks_the_protocol_is_refused_and_its_twin_is_not() {
+/// What is refused, its code, and what differs from it only by being good.
+type Broken = (&'static str, Vec<u8>, u16, Vec<u8>);
+
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
+fn broken() -> Vec<Broken> {
     let close = |bytes: &[u8]| raw(0x88, bytes);
-    // What is refused, why, and what differs from it only by being good.
-    let cases: Vec<(&str, Vec<u8>, u16, Vec<u8>)> = vec![
+    vec![
         ("5.2 RSV1, as of permessage-deflate", raw(0xc1, b"a"), 1002, raw(0x81, b"a")),
         ("5.2 RSV2", raw(0xa1, b"a"), 1002, raw(0x81, b"a")),
         ("5.2 RSV3", raw(0x91, b"a"), 1002, raw(0x81, b"a")),
@@ -117,8 +119,12 @@ fn what_breaks_the_protocol_is_refused_and_its_twin_is_not() {
         ("a message over its bound", [long(0x02, 60_000), long(0x80, 40_001)].concat(), 1009, {
             [long(0x02, 60_000), long(0x80, 40_000)].concat()
         }),
-    ];
-    for (name, bad, code, good) in cases {
+    ]
+}
+
+#[test]
+fn what_breaks_the_protocol_is_refused_and_its_twin_is_not() {
+    for (name, bad, code, good) in broken() {
         for step in [1, 2, 3, 7, usize::MAX] {
             let (_, violation) = read(From::Server, &bad, step);
             assert_eq!(violation.map(Violation::code), Some(code), "{name}, in reads of {step}");

@@ -98,9 +98,8 @@ impl End {
     /// The code of the close that comes next, behind whatever else comes.
     pub(super) fn closed(&mut self) -> Option<u16> {
         loop {
-            match self.next()? {
-                Event::Close(reason) => return Some(reason.map_or(0, |(code, _)| code)),
-                _ => {}
+            if let Event::Close(reason) = self.next()? {
+                return Some(reason.map_or(0, |(code, _)| code));
             }
         }
     }
@@ -133,7 +132,7 @@ pub(super) type Met = std::sync::mpsc::Receiver<Result<Bytes, u16>>;
 
 /// An upstream that returns every message, answers pings and returns the close.
 pub(super) fn echo() -> (Backend, Met) {
-    let (tell, met) = std::sync::mpsc::channel();
+    let (tell, met) = std::sync::mpsc::sync_channel(10_000);
     let tell = std::sync::Mutex::new(tell);
     let backend = Backend::start(move |backend, _, client| {
         let Some(mut end) = answered(backend, client, "") else { return };
