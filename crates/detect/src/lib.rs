@@ -30,7 +30,6 @@ mod decode;
 mod finding;
 mod html;
 mod marks;
-mod multipart;
 mod path;
 mod shell;
 mod sql;
@@ -42,7 +41,6 @@ mod views;
 mod xml;
 
 pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
-pub use multipart::multipart_fields;
 pub use text::Place;
 pub use views::{form_decoded, percent_decoded};
 pub use xml::xml_parts;
@@ -65,6 +63,12 @@ pub fn prepare() {
 #[must_use]
 pub fn inspect(place: Place, value: &[u8], skip: Families) -> Option<Finding> {
     views::Looker::look(place, value, skip)
+}
+
+/// What [`inspect`] finds, with the piece of the view in which it shows: for people who ask why, since it takes memory.
+#[must_use]
+pub fn explain(place: Place, value: &[u8], skip: Families) -> Option<(Finding, Vec<u8>)> {
+    views::Looker::explain(place, value, skip)
 }
 
 /// All detectors over one view.

@@ -72,6 +72,8 @@ fn only_the_clock_reads_the_time() {
             ),
             ("crates/seclang/examples/speed.rs:", measures),
             ("crates/seclang/examples/speed.rs:now", measures),
+            ("crates/controls/examples/proofs.rs:", measures),
+            ("crates/controls/examples/proofs.rs:now", measures),
             ("crates/testkit/src/clock.rs:seconds", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:left", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:is_over", "a deadline for what happens in another process"),
@@ -114,8 +116,7 @@ fn only_the_clock_is_random() {
             ("crates/yett/src/clock.rs:fill", "the clock"),
             ("crates/controls/src/authentication/cache.rs:", hashed),
             ("crates/controls/src/authentication/cache.rs:default", hashed),
-            ("crates/state/src/memory.rs:", hashed),
-            ("crates/state/src/memory.rs:with_capacity", hashed),
+            ("crates/state/src/hash.rs:", hashed),
             ("crates/tape/src/duplicates.rs:", hashed),
             ("crates/seclang/src/texts.rs:", hashed),
             ("crates/seclang/src/texts.rs:new", hashed),
@@ -162,6 +163,7 @@ fn tests_do_not_sleep() {
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/upstream/probe.rs:run", asked),
+            ("crates/yett/src/run/credentials.rs:keep", asked),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
             ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
@@ -241,8 +243,10 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/fuzz-targets/src/lib.rs", "content", "a target of this name, not the control"),
         ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of both"),
         ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of both"),
+        ("crates/yett/src/inspect/mod.rs", "inspection", "a command that explains what it finds"),
         ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
+        ("crates/yett/src/run/credentials.rs", "authentication", "hands it the table of API keys"),
     ];
     let controls = controls();
     let mut found = BTreeSet::new();

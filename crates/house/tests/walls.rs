@@ -33,6 +33,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 const ARROWS: &[(&str, &[&str])] = &[
     ("diagnostics", &[]),
     ("detect", &[]),
+    ("credentials", &[]),
     ("tape", &[]),
     ("jose", &["tape"]),
     ("probe", &[]),
@@ -42,12 +43,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("spec", &["diagnostics"]),
     ("contract", &["diagnostics", "tape"]),
     ("state", &["engine"]),
+    ("store", &["credentials", "engine"]),
     ("telemetry", &["engine"]),
     ("outbound", &["engine"]),
     ("proxy", &["engine", "x509"]),
     (
         "controls",
-        &["contract", "detect", "diagnostics", "engine", "jose", "probe", "seclang", "spec", "tape"],
+        &[
+            "contract",
+            "credentials",
+            "detect",
+            "diagnostics",
+            "engine",
+            "jose",
+            "probe",
+            "seclang",
+            "spec",
+            "tape",
+        ],
     ),
     ("compile", &["contract", "controls", "diagnostics", "engine", "spec", "x509"]),
     ("manage-api", &[]),
@@ -67,7 +80,8 @@ fn crates_know_only_whom_the_arrows_allow() {
 #[test]
 fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
     let dependencies = dependencies();
-    for name in ["engine", "tape", "jose", "diagnostics", "detect", "probe", "seclang", "x509"] {
+    for name in ["credentials", "engine", "tape", "jose", "diagnostics", "detect", "probe", "seclang", "x509"]
+    {
         for absent in ["tokio", "hyper", "serde", "serde_json"] {
             assert!(!dependencies[name].contains(absent), "`{name}` must not know `{absent}`");
         }

@@ -8,9 +8,15 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::nouns::{
+    ApiKey, Application, ApplicationDetail, Applications, Audit, AuditReport, CreatedKey, Keys,
+    NewApplication, NewKey, Rotation,
+};
+use crate::routes::encode;
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
 use crate::{MAX_ANSWER, PATIENCE};
 
@@ -78,8 +84,113 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn token(&self, request: &TokenRequest) -> Result<Token, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Exchange(error.to_string()))?;
-        self.call(Method::POST, "/v1/tokens", body.into()).await
+        self.send("/v1/tokens", request).await
+    }
+
+    /// All applications.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn applications(&self) -> Result<Applications, ClientError> {
+        self.call(Method::GET, "/v1/applications", Bytes::new()).await
+    }
+
+    /// One application, by name or id, with its keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn application(&self, which: &str) -> Result<ApplicationDetail, ClientError> {
+        self.call(Method::GET, &format!("/v1/applications/{}", encode(which)), Bytes::new()).await
+    }
+
+    /// Has it make an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_application(&self, new: &NewApplication) -> Result<Application, ClientError> {
+        self.send("/v1/applications", new).await
+    }
+
+    /// Suspends an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn suspend(&self, which: &str) -> Result<Application, ClientError> {
+        let path = format!("/v1/applications/{}/suspend", encode(which));
+        self.call(Method::POST, &path, Bytes::new()).await
+    }
+
+    /// Lets an application call again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resume(&self, which: &str) -> Result<Application, ClientError> {
+        let path = format!("/v1/applications/{}/resume", encode(which));
+        self.call(Method::POST, &path, Bytes::new()).await
+    }
+
+    /// Takes an application out; with keys that are not over only when `with_keys` says so.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete_application(&self, which: &str, with_keys: bool) -> Result<Application, ClientError> {
+        let query = if with_keys { "?keys=true" } else { "" };
+        let path = format!("/v1/applications/{}{query}", encode(which));
+        self.call(Method::DELETE, &path, Bytes::new()).await
+    }
+
+    /// Keys of all applications.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn keys(&self) -> Result<Keys, ClientError> {
+        self.call(Method::GET, "/v1/keys", Bytes::new()).await
+    }
+
+    /// Has it make a key for an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_key(&self, application: &str, new: &NewKey) -> Result<CreatedKey, ClientError> {
+        self.send(&format!("/v1/applications/{}/keys", encode(application)), new).await
+    }
+
+    /// Has it make a key that takes the place of another.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rotate_key(&self, key: &str, rotation: &Rotation) -> Result<CreatedKey, ClientError> {
+        self.send(&format!("/v1/keys/{}/rotate", encode(public_id(key))), rotation).await
+    }
+
+    /// Revokes a key: once this returned, no call passes with it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_key(&self, key: &str) -> Result<ApiKey, ClientError> {
+        let path = format!("/v1/keys/{}/revoke", encode(public_id(key)));
+        self.call(Method::POST, &path, Bytes::new()).await
+    }
+
+    /// The changes after a number, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(&self, after: u64, limit: u64) -> Result<Audit, ClientError> {
+        self.call(Method::GET, &format!("/v1/audit?after={after}&limit={limit}"), Bytes::new()).await
+    }
+
+    /// Has it look at the whole chain of changes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn verify_audit(&self) -> Result<AuditReport, ClientError> {
+        self.call(Method::POST, "/v1/audit/verify", Bytes::new()).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| ClientError::Exchange(error.to_string()))?;
+        self.call(Method::POST, path, body.into()).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -131,6 +242,14 @@ impl Client {
             io::ErrorKind::PermissionDenied => ClientError::Forbidden(self.socket.clone()),
             _ => ClientError::Exchange(error.to_string()),
         }
+    }
+}
+
+/// Of a whole key that somebody pasted, only what is public goes into the path.
+fn public_id(key: &str) -> &str {
+    match key.strip_prefix("yett_") {
+        Some(rest) => rest.split('_').next().unwrap_or_default(),
+        None => key,
     }
 }
 

@@ -37,6 +37,7 @@ mod ids;
 mod incoming;
 mod listen;
 mod live;
+pub mod offline;
 mod offload;
 mod outgoing;
 mod pace;

@@ -17,6 +17,7 @@ use engine::control::CoreContext;
 use engine::fetch::{Fetch, Spawn};
 use engine::keyed::Keyed;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::replay::Replays;
 use engine::snapshot::Live;
 use engine::{Clock, CoreSnapshot, Snapshot};
 use tokio::runtime::{Builder, LocalOptions};
@@ -61,6 +62,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Shared counters, for controls.
     pub cells: Arc<dyn Cells>,
+    /// What may be used once and was, for controls.
+    pub replays: Arc<dyn Replays>,
     /// The way out, for controls.
     pub fetch: Arc<dyn Fetch>,
     /// The side runtime, for controls.
@@ -311,6 +314,7 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         core: start.index,
         clock: Arc::clone(&services.clock),
         cells: Arc::clone(&services.cells),
+        replays: Arc::clone(&services.replays),
         fetch: Arc::clone(&services.fetch),
         side: Arc::clone(&services.side),
         keyed: Arc::clone(&services.keyed),

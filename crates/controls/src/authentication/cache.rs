@@ -252,6 +252,7 @@ mod tests {
             expires: until,
             taken_until: until,
             credential: CredentialKind::Jwt,
+            binding: engine::principal::Binding::default(),
         };
         Hit { principal: Arc::new(principal), issuer: 0, generation: 1, from: 0, until }
     }

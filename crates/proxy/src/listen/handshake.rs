@@ -142,7 +142,9 @@ fn describe(
 /// What is known of a chain that was verified.
 fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     let leaf = chain.first().map(|der| &**der).unwrap_or_default();
-    let names = x509::Certificate::read(leaf)?.names.into_iter().map(|name| match name {
+    let read = x509::Certificate::read(leaf)?;
+    let subject = read.subject()?.into();
+    let names = read.names.into_iter().map(|name| match name {
         x509::Name::Dns(host) => AltName::Dns(host.to_ascii_lowercase().into()),
         x509::Name::Uri(uri) => AltName::Uri(uri.into()),
         x509::Name::Email(address) => AltName::Email(address.into()),
@@ -158,5 +160,5 @@ fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     for der in &chain {
         expires = expires.min(x509::Certificate::read(der)?.not_after.saturating_add(1));
     }
-    Ok(ClientCertificate { chain, thumbprint, names, expires })
+    Ok(ClientCertificate { chain, thumbprint, subject, names, expires })
 }

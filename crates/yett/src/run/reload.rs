@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use compile::Compiled;
 use diagnostics::{Diagnostic, Diagnostics, Sources};
 use manage_api::{
-    BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Status, Token, TokenRequest,
+    Ask, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Said, Status, Token,
+    TokenRequest,
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
@@ -50,6 +51,23 @@ impl Handler for Control {
         let current = self.0.current.lock();
         mint::mint(request, &current.compiled.resolved.document, &key, &*self.0.clock)
     }
+
+    fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>> {
+        let credentials = self.0.credentials().map(Arc::clone);
+        Box::pin(async move {
+            match credentials {
+                Some(credentials) => credentials.ask(actor, ask).await,
+                None => Err(no_store()),
+            }
+        })
+    }
+}
+
+/// What is said where no store is open.
+fn no_store() -> Problem {
+    let detail = "no API takes keys of applications: bind a security scheme of a contract, as in \
+                  `authentication: { apiKey: { source: applications } }`, or write `store: {}`";
+    Problem::new(409, "no_store", "there is no store of applications", detail)
 }
 
 /// Makes one reload. At most one runs; all who ask while it does share the one after it.
@@ -131,6 +149,7 @@ fn compile_next(
         Some(&previous),
         sources,
     )?;
+    gateway.want_store(&compiled.resolved.document, loaded).map_err(failed)?;
     let current = gateway.current.lock();
     let mut found = Diagnostics::new();
     needs_restart(&current.compiled, &compiled, &mut found);
