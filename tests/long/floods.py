@@ -161,7 +161,7 @@ KINDS = {
     "ping": (("control_frames",), False, "none"),
     "empty_data": (("http2_excess",), False, "incomplete"),
     "hpack_bomb": (("http2_excess",), False, "none"),
-    "zero_window": ((), True, "sent"),
+    "zero_window": (("small_window",), True, "sent"),
     "slow_header": (("head_time",), True, "none"),
     "slow_body": (("body_rate",), True, "none"),
     "slow_read": ((), True, "sent"),

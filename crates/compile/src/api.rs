@@ -18,7 +18,7 @@ use crate::contracts::Contract;
 use crate::mounts::{self, Claims, Site, Way};
 use crate::operations::{self, Draft};
 use crate::plan::{Planner, Sections};
-use crate::{ApiSummary, selectors};
+use crate::{ApiSummary, selectors, websocket};
 
 /// What an API is built from, and into.
 pub(crate) struct Build<'b, 'a> {
@@ -109,6 +109,8 @@ impl Build<'_, '_> {
         out: &mut Diagnostics,
     ) -> (OperationPlan, bool) {
         let tags: Vec<&str> = draft.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
+        let websocket = self.settings.websocket_for(&reference(draft, &tags));
+        let websocket = websocket::rules(websocket, draft, self.upstream, out);
         let scope = OperationScope {
             api,
             kind: draft.kind,
@@ -118,6 +120,7 @@ impl Build<'_, '_> {
             template: &draft.template,
             params: &draft.parsed.params,
             siblings,
+            websocket: websocket.is_some(),
             section: None,
         };
         let refuses = matches!(access(&scope), Access::Closed(_));
@@ -150,6 +153,7 @@ impl Build<'_, '_> {
             observe: steps.observe,
             request_mode: steps.request_mode,
             response_mode: steps.response_mode,
+            websocket,
         };
         (plan, refuses)
     }

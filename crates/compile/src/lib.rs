@@ -22,6 +22,7 @@ mod plan;
 mod selectors;
 mod unsupported;
 mod upstreams;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -170,6 +170,7 @@ fn copy<'a>(scope: &OperationScope<'a>) -> OperationScope<'a> {
         template: scope.template,
         params: scope.params,
         siblings: scope.siblings,
+        websocket: scope.websocket,
         section: scope.section,
     }
 }

@@ -1,4 +1,5 @@
 mod listeners;
+mod websockets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

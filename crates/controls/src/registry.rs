@@ -243,6 +243,11 @@ pub static ORDER: &[Place] = &[
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
     place(
+        "inspection",
+        Stage::Message,
+        "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",
+    ),
+    place(
         "validation",
         Stage::ResponseHead,
         "the answer as the upstream gave it, before anything of ours changes it",

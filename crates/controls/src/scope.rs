@@ -117,6 +117,8 @@ pub struct OperationScope<'a> {
     pub params: &'a [Box<str>],
     /// Methods of the same path, for `Allow`.
     pub siblings: &'a [http::Method],
+    /// Whether it goes on as a WebSocket, which has messages in place of bodies.
+    pub websocket: bool,
     /// The control's own section, merged for this operation from profile, API and operation.
     pub section: Option<&'a spec::Node>,
 }

@@ -57,7 +57,14 @@ fn order_is_a_security_property() {
 fn the_drawing_is_the_order() {
     let mut stages: Vec<Stage> = ORDER.iter().map(|place| place.stage).collect();
     stages.dedup();
-    let expected = [Stage::Admission, Stage::Head, Stage::Body, Stage::ResponseHead, Stage::ResponseBody];
+    let expected = [
+        Stage::Admission,
+        Stage::Head,
+        Stage::Body,
+        Stage::Message,
+        Stage::ResponseHead,
+        Stage::ResponseBody,
+    ];
     assert_eq!(stages, expected);
     let drawing = drawing();
     let controls = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);

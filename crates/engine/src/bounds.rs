@@ -30,13 +30,25 @@ pub const CLIENT_HELLO_KEPT: usize = 4 * 1024;
 pub const PROXY_HEADER_BYTES: usize = 2 * 1024;
 /// Streams that one HTTP/2 connection may have open at one time.
 pub const STREAMS: u32 = 100;
+/// Initial window of a client's streams, in bytes, below which it may have [`SMALL_WINDOW_STREAMS`] only: an answer that waits for
+/// its window holds a connection to the upstream, and what was read of it.
+pub const SMALL_WINDOW: u32 = 4 * 1024;
+/// Calls that such a client may have under way on one connection; more are 503.
+pub const SMALL_WINDOW_STREAMS: u32 = 2;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
 pub const CLIENT_RESETS: Rate = Rate { burst: 200, per_second: 50 };
-/// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data) that may come at once, and
-/// how many more every second.
+/// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data), or of a WebSocket (pings,
+/// pongs, empty fragments), that may come at once, and how many more every second.
 pub const CONTROL_FRAMES: Rate = Rate { burst: 1_000, per_second: 100 };
+/// Longest message of a WebSocket unless the configuration says otherwise, in bytes; more closes it with 1009.
+pub const MESSAGE_BYTES: usize = 1024 * 1024;
+/// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
+/// otherwise; more close it with 1008.
+pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
+/// Longest message that the configuration may allow, in bytes: so much of each side of a call may be held.
+pub const MESSAGE_MOST: usize = 64 * 1024 * 1024;
 /// Targets of one upstream; the calls of one are tried at each of them once at most.
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
@@ -76,6 +88,15 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How long neither side of a WebSocket may say anything, unless the configuration says otherwise.
+pub const WEBSOCKET_IDLE: Duration = Duration::from_secs(5 * 60);
+/// How long a WebSocket may last, unless the configuration says otherwise.
+pub const WEBSOCKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// After so long without a byte a side of a WebSocket is asked whether it is still there (RFC 6455 section 5.5.2), and after as
+/// long again it is not.
+pub const WEBSOCKET_PING: Duration = Duration::from_secs(30);
+/// How long a side of a WebSocket that was told to close may take to do so.
+pub const WEBSOCKET_CLOSE: Duration = Duration::from_secs(5);
 /// How long a drain waits for calls in flight.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long a trusted proxy may take to say whose connection it is.
@@ -125,6 +146,12 @@ pub enum Bound {
     ClientResets,
     /// [`CONTROL_FRAMES`].
     ControlFrames,
+    /// The longest message or frame of a WebSocket.
+    Message,
+    /// The messages of a WebSocket's client, or frames that carry nothing ([`CONTROL_FRAMES`]).
+    MessageRate,
+    /// [`SMALL_WINDOW_STREAMS`].
+    SmallWindow,
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
     Http2Excess,
@@ -146,7 +173,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 23] = [
+    pub const ALL: [Bound; 26] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -162,6 +189,9 @@ impl Bound {
         Bound::HandshakeTime,
         Bound::ClientResets,
         Bound::ControlFrames,
+        Bound::Message,
+        Bound::MessageRate,
+        Bound::SmallWindow,
         Bound::Http2Excess,
         Bound::ClientHello,
         Bound::ProxyHeader,
@@ -191,6 +221,9 @@ impl Bound {
             Bound::HandshakeTime => "handshake_time",
             Bound::ClientResets => "client_resets",
             Bound::ControlFrames => "control_frames",
+            Bound::Message => "message",
+            Bound::MessageRate => "message_rate",
+            Bound::SmallWindow => "small_window",
             Bound::Http2Excess => "http2_excess",
             Bound::ClientHello => "client_hello",
             Bound::ProxyHeader => "proxy_header",

@@ -24,6 +24,7 @@ use crate::route::Params;
 use crate::text::{bounded, hex128};
 use crate::trace::TraceParent;
 use crate::verdict::Refusal;
+use crate::websocket::Handshake;
 
 /// Names one call everywhere: in the answer's header, the log, the trace and the stored decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,6 +73,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// What the head says of the body.
     pub length: BodyLength,
+    /// Set when the client asks to go on as a WebSocket.
+    pub handshake: Option<Box<Handshake>>,
 }
 
 impl Request {
@@ -89,7 +92,8 @@ impl Request {
     ) -> Result<Self, (NotCanonical, Box<Self>)> {
         match canonical(&uri) {
             Ok((path, query)) => {
-                Ok(Self { method, version, host, authority, uri, path, query, headers, length })
+                let handshake = None;
+                Ok(Self { method, version, host, authority, uri, path, query, headers, length, handshake })
             }
             Err(why) => {
                 let refused = Self::refused(method, version, (uri.path(), &authority), headers, length);
@@ -119,6 +123,7 @@ impl Request {
             query: None,
             headers,
             length,
+            handshake: None,
         }
     }
 

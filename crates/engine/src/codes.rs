@@ -73,6 +73,16 @@ codes! {
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Client, "the contract does not allow this method here";
     /// CONNECT, Upgrade or h2c where the operation does not declare it.
     UPGRADE_REFUSED = "upgrade_refused", 400, Client, "this operation cannot be upgraded to another protocol";
+    /// The operation is a WebSocket and the call is no handshake of one (RFC 9110 section 15.5.22).
+    UPGRADE_REQUIRED = "upgrade_required", 426, Client, "this operation is a WebSocket";
+    /// A frame breaks RFC 6455, or a text is not UTF-8.
+    MESSAGE_MALFORMED = "message_malformed", 400, Client, "a message is malformed";
+    /// A message or a frame is longer than the bound.
+    MESSAGE_TOO_LARGE = "message_too_large", 413, Client, "a message is too large";
+    /// More messages, or frames that carry nothing, than the rate allows.
+    MESSAGES_TOO_FAST = "messages_too_fast", 429, Client, "too many messages";
+    /// What allowed a live stream does not hold any more: its operation, its principal, their rights.
+    STREAM_WITHDRAWN = "stream_withdrawn", 403, Client, "the permission for this stream was withdrawn";
     /// An expectation other than `100-continue`.
     EXPECTATION_FAILED = "expectation_failed", 417, Client, "the expectation cannot be met";
     /// A cross-origin call from an origin that is not allowed.

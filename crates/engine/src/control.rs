@@ -34,6 +34,9 @@ pub struct Needs {
     pub response_head: bool,
     /// Reads the answer's body whole, or as a sample when in shadow.
     pub response_body: bool,
+    /// Its step at the head is asked once more of a live stream when the configuration has changed: it reads the head and the
+    /// proofs, and changes nothing but the proofs.
+    pub recheck: bool,
     /// Sees the finished decision.
     pub observe: bool,
 }
@@ -92,6 +95,8 @@ pub enum Direction {
 pub struct Message {
     /// Which way it goes.
     pub direction: Direction,
+    /// Whether it is a text; then it is UTF-8.
+    pub text: bool,
     /// Its content.
     pub body: crate::call::Body,
 }

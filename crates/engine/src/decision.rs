@@ -97,6 +97,10 @@ pub struct Decision {
     pub bytes_in: u64,
     /// Bytes of the answer's body.
     pub bytes_out: u64,
+    /// Messages of a WebSocket that went on: from the client, and to it.
+    pub messages: (u64, u64),
+    /// With which code a WebSocket was closed (RFC 6455 section 7.4).
+    pub close: Option<u16>,
     /// Whether the client went away before the answer was whole.
     pub aborted: bool,
     /// SHA-256 of the call as checked ([`crate::digest`]): when it was asked for, all checks passed, and the body came to its

@@ -33,6 +33,7 @@ pub mod text;
 pub mod trace;
 pub mod upstream;
 pub mod verdict;
+pub mod websocket;
 
 pub use call::{Body, Call, CallId, Request, Response};
 pub use clock::{Clock, Tick, UnixTime};

@@ -115,21 +115,23 @@ impl Pipeline<'_> {
     /// Finds the operation. What no contract knows is refused.
     ///
     /// # Errors
-    /// `host_unknown`, `operation_unknown`, `method_not_allowed`, or `certificate_required`.
+    /// `host_unknown`, `operation_unknown`, `method_not_allowed`, `certificate_required`, `upgrade_refused`,
+    /// `upgrade_required`, or `origin_refused`.
     pub fn route(&self, call: &mut Call, _admitted: Admitted) -> Result<Routed, Stop> {
         let snapshot = self.core.snapshot();
         let request = &call.request;
         let refusal =
             match snapshot.routes.find(call.peer.listener, &request.host, request.path(), &request.method) {
                 Route::Operation(number, params) => match snapshot.operations.get(number as usize) {
-                    Some(plan) if plan.client_certificate && call.peer.certificate().is_none() => {
-                        call.operation = Some(Arc::clone(plan));
-                        Refusal::new(&codes::CERTIFICATE_REQUIRED, "the connection has no client certificate")
-                    }
                     Some(plan) => {
-                        call.params = params;
                         call.operation = Some(Arc::clone(plan));
-                        return Ok(Routed(Arc::clone(plan)));
+                        match enter(call, plan) {
+                            Some(refusal) => refusal,
+                            None => {
+                                call.params = params;
+                                return Ok(Routed(Arc::clone(plan)));
+                            }
+                        }
                     }
                     None => Refusal::new(&codes::CONTROL_FAILED, "the route leads to no operation"),
                 },
@@ -177,25 +179,56 @@ impl Pipeline<'_> {
         Ok(Permitted { plan: passed.0, basis })
     }
 
-    /// Asks the controls that read messages of a stream.
+    /// Asks the controls that read messages of a stream, by the plan that the call has now.
     ///
     /// # Errors
     /// The refusal of one of them; the stream is to end with its protocol's own error.
-    pub async fn message(
-        &self,
-        call: &mut Call,
-        permitted: &Permitted,
-        message: &mut Message,
-    ) -> Result<(), Stop> {
-        for step in &permitted.plan.message {
+    pub async fn message(&self, call: &mut Call, message: &mut Message) -> Result<(), Stop> {
+        let Some(plan) = call.operation.clone() else { return Err(missing_control()) };
+        for step in &plan.message {
             let start = self.clock.now();
             let Some((name, control)) = self.core.control(step.control) else {
                 return Err(missing_control());
             };
             let verdict = self.finish(control.message(call, message)).await;
+            let allowed = matches!(verdict, Verdict::Allow);
             self.judge(name, Stage::Message, step, start, verdict, call)?;
+            // A stream may have any number of messages: what says nothing of them is not kept.
+            if allowed || call.decision.verdicts.len() > bounds::VIOLATIONS {
+                call.decision.verdicts.pop();
+            }
         }
         Ok(())
+    }
+
+    /// Asks once more whether a live stream is allowed, by the plan that it has now: where it was let in, and every control
+    /// whose needs say that it can be asked again. `None` when one of them would have to wait for its answer.
+    #[must_use]
+    pub fn recheck(&self, call: &mut Call) -> Option<Result<(), Box<Refusal>>> {
+        let Some(plan) = call.operation.clone() else { return Some(Ok(())) };
+        // Whatever its address did since: this call was let in.
+        call.suspect = None;
+        if let Some(refusal) = enter(call, &plan) {
+            return Some(Err(refusal));
+        }
+        for step in &plan.head {
+            let asked = self.core.snapshot().controls.get(step.control as usize);
+            if !asked.is_some_and(|control| control.needs().recheck) {
+                continue;
+            }
+            let start = self.clock.now();
+            let Some((name, control)) = self.core.control(step.control) else {
+                return Some(Err(Refusal::new(&codes::CONTROL_FAILED, "a planned control is not attached")));
+            };
+            let Step::Done(verdict) = control.head(call) else { return None };
+            if matches!(verdict, Verdict::Allow) {
+                continue;
+            }
+            if let Err(Stop::Refuse(refusal)) = self.judge(name, Stage::Head, step, start, verdict, call) {
+                return Some(Err(refusal));
+            }
+        }
+        Some(Ok(()))
     }
 
     /// Asks the controls that see the head of the answer.
@@ -308,6 +341,25 @@ fn speak<'c>(control: &'c dyn Attached, stage: Stage, call: &'c mut Call) -> Ste
         // Messages have a step of their own, with the message beside the call.
         Stage::Message => {
             Step::Done(Verdict::Refuse(Refusal::new(&codes::CONTROL_FAILED, "a message without content")))
+        }
+    }
+}
+
+/// What an operation asks of every call before any control speaks.
+fn enter(call: &Call, plan: &OperationPlan) -> Option<Box<Refusal>> {
+    if plan.client_certificate && call.peer.certificate().is_none() {
+        let why = "the connection has no client certificate";
+        return Some(Refusal::new(&codes::CERTIFICATE_REQUIRED, why));
+    }
+    match (&plan.websocket, &call.request.handshake) {
+        (None, None) => None,
+        (None, Some(_)) => Some(Refusal::new(&codes::UPGRADE_REFUSED, "the operation is no WebSocket")),
+        (Some(_), None) => {
+            let refusal = Refusal::new(&codes::UPGRADE_REQUIRED, "the call is no handshake of a WebSocket");
+            Some(refusal.header(http::header::UPGRADE, http::HeaderValue::from_static("websocket")))
+        }
+        (Some(rules), Some(_)) => {
+            rules.check_origin(&call.request).err().map(|why| Refusal::new(&codes::ORIGIN_REFUSED, why))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use crate::snapshot::Upstream;
+use crate::websocket::Rules;
 
 /// Whether a control's verdicts count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,4 +142,6 @@ pub struct OperationPlan {
     pub request_mode: BodyMode,
     /// How the answer's body is handled.
     pub response_mode: ResponseMode,
+    /// Set when the operation is a WebSocket: it wants a handshake, and no other operation takes one.
+    pub websocket: Option<Arc<Rules>>,
 }

@@ -84,6 +84,8 @@ pub struct Principal {
     pub claims: Arc<Tape>,
     /// When the credential ends, in seconds since 1970.
     pub expires: u64,
+    /// Until when it is taken all the same, since its issuer's clock may be off; in seconds since 1970.
+    pub taken_until: u64,
     /// What was presented.
     pub credential: CredentialKind,
     /// Whom the credential is bound to. What is bound has to be shown on every call, remembered or not.

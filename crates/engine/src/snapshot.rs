@@ -82,6 +82,7 @@ impl Snapshot {
 pub struct CoreSnapshot {
     snapshot: Arc<Snapshot>,
     attached: Vec<Box<dyn Attached>>,
+    websockets: bool,
 }
 
 impl CoreSnapshot {
@@ -89,13 +90,20 @@ impl CoreSnapshot {
     #[must_use]
     pub fn attach(snapshot: Arc<Snapshot>, core: &CoreContext) -> Self {
         let attached = snapshot.controls.iter().map(|control| Arc::clone(control).attach(core)).collect();
-        Self { snapshot, attached }
+        let websockets = snapshot.operations.iter().any(|plan| plan.websocket.is_some());
+        Self { snapshot, attached, websockets }
     }
 
     /// What was attached.
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// Whether any operation is a WebSocket.
+    #[must_use]
+    pub fn has_websockets(&self) -> bool {
+        self.websockets
     }
 
     /// A control of a planned step, with its name.

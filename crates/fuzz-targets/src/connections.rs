@@ -1,4 +1,5 @@
-//! What is read of a connection before its first call: headers of the PROXY protocol, certificates and revocation lists.
+//! What is read of a connection before its first call: headers of the PROXY protocol, certificates and revocation lists; and what is
+//! read of one that went on as a WebSocket.
 //!
 //! The source of the first is the proxy's own: it is private there, and stays so.
 
@@ -15,12 +16,13 @@ use preamble::{Fault, Preamble, parse};
 const BOUND: usize = engine::bounds::PROXY_HEADER_BYTES;
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((selector, rest)) = crate::select(data, 4) else { return };
+    let Some((selector, rest)) = crate::select(data, 5) else { return };
     match selector {
         0 => header(rest, 1),
         1 => header(rest, 7),
         2 => certificate(rest),
-        _ => list(rest),
+        3 => list(rest),
+        _ => crate::websocket::run(rest),
     }
 }
 

@@ -29,6 +29,7 @@ mod paths;
 mod rules;
 mod sample;
 mod tokens;
+mod websocket;
 mod wire;
 
 /// A target: takes any bytes, panics on a finding.

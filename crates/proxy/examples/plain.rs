@@ -129,6 +129,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
             observe: Box::default(),
             request_mode: BodyMode::Pass { limit: 1 << 26 },
             response_mode: ResponseMode::Pass,
+            websocket: None,
         }));
     }
     let mount = Mount { listeners: Vec::new(), hosts: Vec::new(), base: "".into(), tree };

@@ -12,9 +12,13 @@ use engine::{Body as WholeBody, Code, codes};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::core::Core;
-use crate::flight::{Flight, Stream};
+use crate::exchange::is_grpc;
+use crate::flight::Flight;
 use crate::incoming::Incoming;
+use crate::live;
+use crate::stream::{Kind, Stream, Why};
 use crate::upstream::Lease;
+use crate::websocket::Tunnel;
 
 /// Checks of copies that one core has going at one time.
 const SAMPLES: usize = 64;
@@ -26,6 +30,8 @@ pub(crate) enum AnswerBody {
     Known(Known),
     /// From the upstream as it comes.
     Streamed(Box<Streamed>),
+    /// None: the connection or stream goes on as a WebSocket.
+    Switched(Box<Tunnel>),
 }
 
 /// A body that is known whole.
@@ -55,6 +61,8 @@ pub(crate) struct Streamed {
     bytes: u64,
     ended: bool,
     broken: Option<(&'static Code, &'static str)>,
+    /// Whether it can be cut off with a status (gRPC).
+    grpc: bool,
 }
 
 /// A copy for a check in shadow.
@@ -77,19 +85,30 @@ impl AnswerBody {
         AnswerBody::Known(Known { bytes, call: Some(call), late: false })
     }
 
+    /// None, of an answer whose call goes on elsewhere.
+    pub(crate) fn nothing() -> Self {
+        AnswerBody::Known(Known { bytes: Bytes::new(), call: None, late: false })
+    }
+
     /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
-    pub(crate) fn streamed(incoming: Incoming, lease: Lease, flight: Flight, sample: Option<usize>) -> Self {
-        let idle = idle(&flight);
+    pub(crate) fn streamed(
+        incoming: Incoming,
+        lease: Lease,
+        flight: Flight,
+        (sample, kind): (Option<usize>, Kind),
+    ) -> Self {
+        let (idle, grpc) = (idle(&flight), is_grpc(&flight));
         let sample =
             sample.map(|limit| Sample { first: Bytes::new(), rest: BytesMut::new(), length: 0, limit });
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
-            stream: Stream::enter(flight, idle),
+            stream: Stream::enter(flight, idle, kind),
             sample,
             bytes: 0,
             ended: false,
             broken: None,
+            grpc,
         }))
     }
 
@@ -97,7 +116,7 @@ impl AnswerBody {
     pub(crate) fn moved(&self) {
         match self {
             AnswerBody::Known(Known { call: Some(Held::Stream(stream)), .. }) => stream.moved(),
-            AnswerBody::Known(_) => {}
+            AnswerBody::Known(_) | AnswerBody::Switched(_) => {}
             AnswerBody::Streamed(streamed) => streamed.stream.moved(),
         }
     }
@@ -107,6 +126,7 @@ impl AnswerBody {
         match self {
             AnswerBody::Known(known) => known.is_overdue(context),
             AnswerBody::Streamed(streamed) => streamed.stream.overdue(context),
+            AnswerBody::Switched(_) => false,
         }
     }
 }
@@ -114,7 +134,7 @@ impl AnswerBody {
 impl Held {
     fn stream(flight: Flight) -> Self {
         let idle = idle(&flight);
-        Held::Stream(Stream::enter(flight, idle))
+        Held::Stream(Stream::enter(flight, idle, Kind::Finite))
     }
 }
 
@@ -164,13 +184,15 @@ impl Body for AnswerBody {
             AnswerBody::Known(known) if known.bytes.is_empty() => Poll::Ready(None),
             AnswerBody::Known(known) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut known.bytes))))),
             AnswerBody::Streamed(streamed) => streamed.poll(context),
+            AnswerBody::Switched(_) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Known(known) => known.bytes.is_empty(),
-            AnswerBody::Streamed(streamed) => streamed.incoming.is_end_stream(),
+            AnswerBody::Streamed(streamed) => streamed.ended || streamed.incoming.is_end_stream(),
+            AnswerBody::Switched(_) => true,
         }
     }
 
@@ -178,6 +200,7 @@ impl Body for AnswerBody {
         match self {
             AnswerBody::Known(known) => SizeHint::with_exact(known.bytes.len() as u64),
             AnswerBody::Streamed(streamed) => streamed.incoming.size_hint(),
+            AnswerBody::Switched(_) => SizeHint::with_exact(0),
         }
     }
 }
@@ -201,6 +224,9 @@ impl Drop for Known {
 
 impl Streamed {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(why) = self.stream.over() {
+            return self.cut(why);
+        }
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.stream.moved();
@@ -224,11 +250,27 @@ impl Streamed {
                 Poll::Ready(None)
             }
             Poll::Pending if self.stream.overdue(context) => {
+                if let Some(why) = self.stream.due_now() {
+                    return self.cut(why);
+                }
                 self.broken = Some((&codes::UPSTREAM_TIMEOUT, "the answer's body did not end in time"));
                 Poll::Ready(Some(Err(Broken)))
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Ends it before its end: by a status where the protocol has one, else by breaking off.
+    fn cut(&mut self, why: Why) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.broken = why.told();
+        if !self.grpc {
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        (self.ended, self.incoming) = (true, Incoming::Nothing);
+        Poll::Ready(Some(Ok(Frame::trailers(live::grpc_status(why)))))
     }
 
     fn end(&mut self) {

@@ -46,6 +46,17 @@ impl Lease {
         Self { budget: Rc::clone(budget), held: 0 }
     }
 
+    /// Holds so much from now on, be it more or less; false when there is no more.
+    #[must_use]
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
+        if bytes > self.held {
+            return self.take(bytes - self.held);
+        }
+        self.budget.used.set(self.budget.used.get().saturating_sub(self.held - bytes));
+        self.held = bytes;
+        true
+    }
+
     /// Takes more; false when there is no more.
     #[must_use]
     pub(crate) fn take(&mut self, bytes: usize) -> bool {

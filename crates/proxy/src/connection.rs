@@ -46,6 +46,8 @@ pub(crate) struct Conn {
     active: Cell<u32>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
+    /// Whether its client takes hardly anything of an answer at once.
+    narrow: Cell<bool>,
     /// Whether its task lets go of what it has no need of when it is told to.
     parks: Cell<bool>,
     /// It was told to.
@@ -65,6 +67,7 @@ impl Conn {
             active: Cell::new(0),
             head_open: Cell::new(false),
             closing: Cell::new(false),
+            narrow: Cell::new(false),
             parks: Cell::new(false),
             parked: Cell::new(false),
             waker: RefCell::new(None),
@@ -86,6 +89,16 @@ impl Conn {
             let time = if self.head_open.get() { bounds::HEAD_TIME } else { bounds::IDLE_TIME };
             self.alarm.set(now.after(time));
         }
+    }
+
+    /// Whether its client takes hardly anything of an answer at once.
+    pub(crate) fn narrow(&self, narrow: bool) {
+        self.narrow.set(narrow);
+    }
+
+    /// Whether the call that has begun is one more than such a client may have.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.narrow.get() && self.active.get() > bounds::SMALL_WINDOW_STREAMS
     }
 
     /// What came breaks the grammar.

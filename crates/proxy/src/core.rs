@@ -13,10 +13,11 @@ use engine::{Clock, CoreSnapshot, Snapshot, UnixTime};
 use crate::addresses::Addresses;
 use crate::body::Budget;
 use crate::connection::Conn;
-use crate::flight::Stream;
 use crate::ids::Ids;
+use crate::live::Registry;
 use crate::offline::Service;
 use crate::offload::CoreOffload;
+use crate::stream::{Stream, Who, Why};
 use crate::table::Table;
 use crate::task::Task;
 use crate::tls::{Server, Tls};
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,
+    /// Those without an end of their own, by whose they are.
+    pub(crate) live: Registry,
     pub(crate) pool: Pool,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
@@ -93,6 +96,14 @@ impl Core {
         }
         drop(old);
         self.pool.forget_unused();
+    }
+
+    /// Ends all live streams of a principal.
+    pub(crate) fn revoke(&self, who: &Who) {
+        let now = self.clock.now();
+        for stream in self.live.of(who).into_iter().filter_map(|number| self.streams.get(number)) {
+            stream.end_at(now, Why::Withdrawn);
+        }
     }
 
     /// What a listener of a snapshot serves TLS with; `None` in clear text.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::bounds::Bound;
 use engine::pipeline::{Permitted, Stop};
-use engine::{Answer as OwnAnswer, Body as WholeBody, Refusal, ResponseMode, codes, problem};
+use engine::{Answer as OwnAnswer, Body as WholeBody, Code, Refusal, ResponseMode, codes, problem};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body::Body;
@@ -17,6 +17,8 @@ use crate::flight::Flight;
 use crate::forward::Answer;
 use crate::hops;
 use crate::incoming::Incoming;
+use crate::live;
+use crate::websocket;
 
 /// Names the call on every answer.
 static CALL_ID: HeaderName = HeaderName::from_static("yett-call-id");
@@ -32,6 +34,14 @@ pub(crate) fn stopped(flight: Flight, stop: Stop, close: bool) -> Response<Answe
 /// A fault behind the checks.
 pub(crate) fn failed(flight: Flight, failure: Failure, close: bool) -> Response<AnswerBody> {
     refuse(flight, *Refusal::new(failure.code, failure.detail), close)
+}
+
+/// A refusal without a document: its client would not take one.
+pub(crate) fn bare(mut flight: Flight, code: &'static Code, why: &str) -> Response<AnswerBody> {
+    let decision = &mut flight.call.decision;
+    (decision.code, decision.fault) = (Some(code), Some(why.into()));
+    let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    known(flight, status, HeaderMap::new(), Bytes::new(), false)
 }
 
 fn refuse(mut flight: Flight, refusal: Refusal, close: bool) -> Response<AnswerBody> {
@@ -92,7 +102,7 @@ fn known(
 }
 
 /// What every answer carries.
-fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap) {
+pub(crate) fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap) {
     let call = &mut *flight.call;
     call.decision.status = status.as_u16();
     for (name, value) in &call.answer_headers {
@@ -103,7 +113,7 @@ fn finish_head(flight: &mut Flight, status: StatusCode, headers: &mut HeaderMap)
     }
 }
 
-fn respond(status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Response<AnswerBody> {
+pub(crate) fn respond(status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -116,6 +126,9 @@ pub(crate) async fn answered(
     permitted: &Permitted,
     answer: Answer,
 ) -> Response<AnswerBody> {
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(opening)) = (answer.status, flight.opening.take()) {
+        return Box::pin(websocket::accepted(flight, permitted, answer, *opening)).await;
+    }
     let plan = permitted.plan();
     let Answer { status, headers, body: mut incoming, lease } = answer;
     flight.call.response.status = status;
@@ -140,6 +153,7 @@ pub(crate) async fn answered(
             return whole(flight);
         }
     };
+    let kind = live::kind(&flight.call.response.headers, incoming.size_hint().exact().is_some());
     let status = flight.call.response.status;
     let sample = sample.filter(|_| !plan.response_body.is_empty());
     // Who checks the sample afterwards reads the media type off the head as it came.
@@ -148,11 +162,11 @@ pub(crate) async fn answered(
         None => std::mem::take(&mut flight.call.response.headers),
     };
     finish_head(&mut flight, status, &mut headers);
-    respond(status, headers, AnswerBody::streamed(incoming, lease, flight, sample))
+    respond(status, headers, AnswerBody::streamed(incoming, lease, flight, (sample, kind)))
 }
 
 /// Nothing of an answer that was refused leaks.
-fn withhold(mut flight: Flight, stop: Stop) -> Response<AnswerBody> {
+pub(crate) fn withhold(mut flight: Flight, stop: Stop) -> Response<AnswerBody> {
     flight.call.response.headers.clear();
     flight.call.response.body = WholeBody::default();
     stopped(flight, stop, false)

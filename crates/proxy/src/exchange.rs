@@ -29,6 +29,7 @@ use crate::listen::standing;
 use crate::outgoing::{Outgoing, Pass, Passing};
 use crate::pace::Pace;
 use crate::tries;
+use crate::websocket::Opening;
 
 /// Checks that took so long let others go first; cheaper calls lose more by it than they win (a GET a tenth).
 const COSTLY: Duration = Duration::from_micros(10);
@@ -61,10 +62,20 @@ pub(crate) async fn exchange(
     match head {
         Ok(request) => {
             let mut flight = Flight::new(core, conn, started, request);
+            if flight.conn.is_crowded() {
+                flight.core.recorder.bound(Bound::SmallWindow);
+                return deliver::bare(
+                    flight,
+                    &codes::OVERLOADED,
+                    "too many calls of a client without room for answers",
+                );
+            }
             match checks(&mut flight, &mut incoming).await {
                 Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {
-                    let close = Box::pin(settle(&flight, incoming.take())).await;
+                    // Who wanted another protocol may have sent it ahead: what follows is no request (THREATS row 3).
+                    let switching = flight.call.request.handshake.is_some();
+                    let close = switching || Box::pin(settle(&flight, incoming.take())).await;
                     deliver::stopped(flight, stop, close)
                 }
             }
@@ -75,7 +86,6 @@ pub(crate) async fn exchange(
             if let Some(bound) = bound_of(code) {
                 flight.core.recorder.bound(bound);
             }
-            // Who wanted another protocol may have sent it ahead: what follows is no request (THREATS row 3).
             let switching = code == codes::UPGRADE_REFUSED.name;
             let (pipeline, call) = flight.pipeline();
             let stop = Box::pin(pipeline.refuse(call, refused.refusal)).await;
@@ -221,10 +231,13 @@ fn unread(flight: &Flight, why: Unread) -> Stop {
 
 /// All checks have passed: asks the upstream and delivers its answer.
 async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -> Response<AnswerBody> {
+    if let (Some(rules), Some(asked)) = (&permitted.plan().websocket, &flight.call.request.handshake) {
+        flight.opening = Some(Box::new(Opening::new(asked, rules, &*flight.core.clock)));
+    }
     match tries::send(&mut flight, permitted, outgoing).await {
         Ok(answer) => deliver::answered(flight, permitted, answer).await,
         Err(failure) => {
-            let close = flight.passing.is_some();
+            let close = flight.passing.is_some() || flight.opening.is_some();
             deliver::failed(flight, failure, close)
         }
     }

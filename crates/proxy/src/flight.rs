@@ -4,14 +4,12 @@
 //! byte, or when the client went away, or when a task was cancelled; there is no path without a record.
 //!
 //! While checks run, a call keeps the snapshot that it began with. While an answer streams, it is a [`Stream`] in the
-//! table of its core, and goes over to the snapshot that a reload brings, so that old ones do not live as long as the
-//! longest download (invariant 4). It ends when for too long no byte of it moves, whichever side is at fault.
+//! table of its core, and goes over to the snapshot that a reload brings.
+//!
+//! [`Stream`]: crate::stream::Stream
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
-use std::time::Duration;
 
 use engine::call::{BodyLength, Trace};
 use engine::pipeline::Pipeline;
@@ -25,7 +23,7 @@ use crate::body::Lease;
 use crate::connection::Conn;
 use crate::core::Core;
 use crate::outgoing::Passing;
-use crate::task::Task;
+use crate::websocket::Opening;
 
 /// A call and what it holds.
 #[derive(Debug)]
@@ -38,6 +36,8 @@ pub(crate) struct Flight {
     own_alarm: Option<Alarm>,
     pub(crate) lease: Lease,
     pub(crate) passing: Option<Rc<Passing>>,
+    /// The handshake of a WebSocket that the upstream is to answer.
+    pub(crate) opening: Option<Box<Opening>>,
     on_connection: bool,
 }
 
@@ -56,6 +56,7 @@ impl Flight {
             conn,
             call,
             passing: None,
+            opening: None,
             on_connection: true,
         }
     }
@@ -94,7 +95,7 @@ impl Flight {
     }
 
     /// Goes over to a new snapshot; false when its operation is not in it.
-    fn rebind(&mut self, new: &Rc<CoreSnapshot>) -> bool {
+    pub(crate) fn rebind(&mut self, new: &Rc<CoreSnapshot>) -> bool {
         let old = std::mem::replace(&mut self.pin, Rc::clone(new));
         let (old, new) = (old.snapshot(), new.snapshot());
         for verdict in &mut self.call.decision.verdicts {
@@ -125,103 +126,6 @@ impl Drop for Flight {
         let pipeline = Pipeline { core: pin, clock: &*core.clock, offload: &core.offload };
         pipeline.observe(call);
         core.recorder.call(pin.snapshot(), call);
-    }
-}
-
-/// A call whose answer is on its way.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    flight: RefCell<Option<Flight>>,
-    waker: RefCell<Option<Waker>>,
-    number: Cell<Option<usize>>,
-    core: Rc<Core>,
-    /// How long nothing may move.
-    idle: Duration,
-    /// Whether something has moved since the alarm was set.
-    moved: Cell<bool>,
-    /// When it ends whatever moves: its operation is gone.
-    ends: Cell<Option<Tick>>,
-    /// What carries it on HTTP/2.
-    task: Option<Rc<Task>>,
-}
-
-impl Stream {
-    /// Enters the call in the table of its core. It ends when nothing moves for `idle`.
-    pub(crate) fn enter(flight: Flight, idle: Duration) -> Rc<Self> {
-        let core = Rc::clone(&flight.core);
-        let stream = Rc::new(Self {
-            idle,
-            moved: Cell::new(true),
-            ends: Cell::new(None),
-            task: core.task.borrow().clone(),
-            flight: RefCell::new(Some(flight)),
-            waker: RefCell::new(None),
-            number: Cell::new(None),
-            core: Rc::clone(&core),
-        });
-        stream.number.set(Some(core.streams.insert(Rc::clone(&stream))));
-        stream
-    }
-
-    /// Takes the call out again.
-    pub(crate) fn leave(&self) -> Option<Flight> {
-        if let Some(number) = self.number.take() {
-            self.core.streams.remove(number);
-        }
-        self.flight.borrow_mut().take()
-    }
-
-    /// A byte of it went on.
-    pub(crate) fn moved(&self) {
-        self.moved.set(true);
-    }
-
-    fn arm(&self, alarm: &Alarm, now: Tick) {
-        let at = now.after(self.idle);
-        alarm.set(self.ends.get().map_or(at, |end| at.min(end)));
-    }
-
-    /// Ends it when nothing has moved for too long and nobody asks any more, as when a client of HTTP/2 keeps its window
-    /// shut: its task is not polled then.
-    pub(crate) fn sweep(&self, now: Tick) {
-        let Some(task) = &self.task else { return };
-        let Some(flight) = &*self.flight.borrow() else { return };
-        let alarm = flight.alarm();
-        if self.moved.replace(false) {
-            self.arm(alarm, now);
-        } else if alarm.at().is_some_and(|at| at <= now) {
-            task.end();
-        }
-    }
-
-    /// Whether nothing has moved for too long; wakes the task when that is so.
-    pub(crate) fn overdue(&self, context: &mut std::task::Context<'_>) -> bool {
-        if self.moved.replace(false)
-            && let Some(flight) = &*self.flight.borrow()
-        {
-            self.arm(flight.alarm(), self.core.clock.now());
-        }
-        let mut slot = self.waker.borrow_mut();
-        if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            *slot = Some(context.waker().clone());
-        }
-        self.flight.borrow().as_ref().is_some_and(|flight| flight.alarm().poll(context).is_ready())
-    }
-
-    /// Goes over to a new snapshot; without its operation in it, it ends within `drain`.
-    pub(crate) fn rebind(&self, new: &Rc<CoreSnapshot>, drain: Duration) {
-        if let Some(flight) = &mut *self.flight.borrow_mut()
-            && !flight.rebind(new)
-        {
-            let now = self.core.clock.now();
-            let end = now.after(drain);
-            self.ends.set(Some(self.ends.get().map_or(end, |before| before.min(end))));
-            self.arm(flight.alarm(), now);
-        }
-        // The deadline may have moved.
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
     }
 }
 

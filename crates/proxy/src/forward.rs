@@ -20,6 +20,7 @@ use crate::http1::encode;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Passed, Passing};
 use crate::upstream::{Lease, classify, is_break};
+use crate::websocket::Opening;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -39,6 +40,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a Rewrites,
     pub(crate) wait: Wait<'a>,
+    /// Set when the call is to go on as a WebSocket.
+    pub(crate) opening: Option<&'a Opening>,
 }
 
 pub(crate) type Answered = (StatusCode, HeaderMap, Incoming);
@@ -62,7 +65,13 @@ impl Attempt<'_> {
             encode::field(out, &header::HOST, &self.target.authority);
             each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
             encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
+            if let Some(opening) = self.opening {
+                opening.write(out);
+            }
         });
+        if self.opening.is_some() {
+            connection.ends_with_this();
+        }
         let why = match self.wait.head(|context| connection.poll_head(context)).await? {
             Ok(head) => {
                 return Ok((head.status, head.headers, Incoming::Answer(AnswerBody::new(connection))));

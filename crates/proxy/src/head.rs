@@ -13,6 +13,7 @@ use http_body::Body;
 use crate::hops;
 use crate::http1::grammar::{Fault, is_token};
 use crate::incoming::Incoming;
+use crate::websocket::handshake;
 
 /// A head that is refused: what is kept of it, and why.
 #[derive(Debug)]
@@ -34,20 +35,24 @@ pub(crate) fn read(parts: Parts, body: &Incoming, peer: &Peer) -> Result<Request
 /// # Errors
 /// When it breaks a rule, with what can be logged of it.
 pub(crate) fn read_of(mut parts: Parts, length: BodyLength, peer: &Peer) -> Result<Request, Box<Refused>> {
-    let host = match check(&parts, peer) {
-        Ok(host) => host,
+    let (host, asked) = match check(&parts, peer, length) {
+        Ok(checked) => checked,
         Err(refusal) => return Err(refused(parts, length, refusal)),
     };
+    let handshake = asked.then(|| Box::new(handshake::take(&mut parts)));
     hops::strip(&mut parts.headers, false);
     if parts.version == Version::HTTP_2 {
         join_crumbs(&mut parts.headers);
     }
-    Request::new(parts.method, parts.version, parts.uri, host, parts.headers, length).map_err(
-        |(why, request)| {
-            let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
-            Box::new(Refused { request: *request, refusal })
-        },
-    )
+    let made = Request::new(parts.method, parts.version, parts.uri, host, parts.headers, length);
+    made.map(|mut request| {
+        request.handshake = handshake;
+        request
+    })
+    .map_err(|(why, request)| {
+        let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
+        Box::new(Refused { request: *request, refusal })
+    })
 }
 
 /// Makes one field of the crumbs in which HTTP/2 sends a cookie (RFC 9113 section 8.2.3): HTTP/1 has it once.
@@ -99,16 +104,11 @@ fn simple(code: &'static Code, why: &'static str) -> Box<Refusal> {
 
 type Host = (Box<str>, Box<str>);
 
-fn check(parts: &Parts, peer: &Peer) -> Result<Host, Box<Refusal>> {
+/// The host, and whether a WebSocket is asked for.
+fn check(parts: &Parts, peer: &Peer, length: BodyLength) -> Result<(Host, bool), Box<Refusal>> {
     let headers = &parts.headers;
     check_size(parts)?;
-    if parts.method == Method::CONNECT
-        || headers.contains_key(header::UPGRADE)
-        || headers.contains_key("http2-settings")
-        || hops::connection_asks(headers, "upgrade")
-    {
-        return Err(simple(&codes::UPGRADE_REFUSED, "CONNECT or an upgrade"));
-    }
+    let asked = handshake::is_asked(parts, length)?;
     if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
         return Err(malformed("more than one Content-Length"));
     }
@@ -124,7 +124,7 @@ fn check(parts: &Parts, peer: &Peer) -> Result<Host, Box<Refusal>> {
         Some(name) if !name.trim_end_matches('.').eq_ignore_ascii_case(&host.0) => {
             Err(simple(&codes::MISDIRECTED, "another host than the TLS handshake named"))
         }
-        _ => Ok(host),
+        _ => Ok((host, asked)),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Incoming {
     Answer(AnswerBody),
     /// Either over HTTP/2.
     Two(hyper::body::Incoming),
+    /// What is left of one that was cut off.
+    Nothing,
 }
 
 impl Incoming {
@@ -34,7 +36,7 @@ impl Incoming {
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         match self {
             Incoming::Answer(body) => body.take_reusable(),
-            Incoming::Request(_) | Incoming::Two(_) => None,
+            Incoming::Request(_) | Incoming::Two(_) | Incoming::Nothing => None,
         }
     }
 }
@@ -51,6 +53,7 @@ impl Body for Incoming {
             Incoming::Request(body) => Pin::new(body).poll_frame(context),
             Incoming::Answer(body) => Pin::new(body).poll_frame(context),
             Incoming::Two(body) => Pin::new(body).poll_frame(context).map_err(|_| Fault::Broken),
+            Incoming::Nothing => Poll::Ready(None),
         }
     }
 
@@ -59,6 +62,7 @@ impl Body for Incoming {
             Incoming::Request(body) => body.is_end_stream(),
             Incoming::Answer(body) => body.is_end_stream(),
             Incoming::Two(body) => body.is_end_stream(),
+            Incoming::Nothing => true,
         }
     }
 
@@ -67,6 +71,7 @@ impl Body for Incoming {
             Incoming::Request(body) => body.size_hint(),
             Incoming::Answer(body) => body.size_hint(),
             Incoming::Two(body) => body.size_hint(),
+            Incoming::Nothing => SizeHint::with_exact(0),
         }
     }
 }

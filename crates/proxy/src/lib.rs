@@ -15,6 +15,8 @@
 //! | `forward` | nothing goes upstream without [`engine::pipeline::Permitted`], and all of it is written anew |
 //! | `tries` | nothing is said twice that may not be |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
+//! | `stream` | a reload, an end of a credential or a revocation finds every answer that is on its way |
+//! | `websocket` | frames are read strictly and written anew; nothing tunnels |
 //! | `alarm` | deadlines cost no timer per call |
 //! | `offline` | tests of policies run calls through all of this without a socket |
 
@@ -35,17 +37,20 @@ mod http2;
 mod ids;
 mod incoming;
 mod listen;
+mod live;
 pub mod offline;
 mod offload;
 mod outgoing;
 mod pace;
 pub mod plane;
+mod stream;
 mod table;
 mod task;
 mod through;
 mod tls;
 mod tries;
 mod upstream;
+mod websocket;
 
 #[cfg(test)]
 mod tests;

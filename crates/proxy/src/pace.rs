@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::Tick;
 use engine::bounds::Rate;
+use engine::websocket::Flow;
 
 /// The pace of one message.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +46,12 @@ impl Pace {
     }
 }
 
-/// What is left of a [`Rate`].
+/// What is left of a rate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucket {
-    rate: Rate,
+    burst: u32,
+    /// Nanoseconds in which one is regained.
+    each: u64,
     left: u32,
     /// Up to when it was refilled.
     at: Tick,
@@ -57,18 +60,25 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A full one.
     pub(crate) const fn new(rate: Rate, now: Tick) -> Self {
-        Self { rate, left: rate.burst, at: now }
+        let per_second = if rate.per_second == 0 { 1 } else { rate.per_second };
+        Self { burst: rate.burst, each: 1_000_000_000 / per_second as u64, left: rate.burst, at: now }
+    }
+
+    /// A full one that regains one in each such time.
+    pub(crate) fn of(flow: Flow, now: Tick) -> Self {
+        let each = u64::try_from(flow.each.as_nanos()).unwrap_or(u64::MAX);
+        Self { burst: flow.burst, each, left: flow.burst, at: now }
     }
 
     /// Takes one; false when there is none.
     pub(crate) fn take(&mut self, now: Tick) -> bool {
         let passed = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
-        let each = 1_000_000_000 / u64::from(self.rate.per_second.max(1));
-        let gained = passed / each.max(1);
+        let each = self.each.max(1);
+        let gained = passed / each;
         if gained > 0 {
             self.at = self.at.after(Duration::from_nanos(gained.saturating_mul(each)));
             let gained = u32::try_from(gained).unwrap_or(u32::MAX);
-            self.left = self.left.saturating_add(gained).min(self.rate.burst);
+            self.left = self.left.saturating_add(gained).min(self.burst);
         }
         let had = self.left > 0;
         self.left = self.left.saturating_sub(1);

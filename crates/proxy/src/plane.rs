@@ -28,8 +28,10 @@ use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
 use crate::listen::{self, Address, Door, SocketFile};
+use crate::live::Registry;
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
+use crate::stream::Who;
 use crate::table::Table;
 use crate::tls::Tls;
 use crate::upstream::Pool;
@@ -86,6 +88,7 @@ impl fmt::Debug for Services {
 enum Command {
     Swap(Arc<Snapshot>, SyncSender<()>),
     Note(Bound),
+    Revoke(Who),
     Drain,
 }
 
@@ -203,6 +206,15 @@ impl DataPlane {
         while swapped.recv().is_ok() {}
     }
 
+    /// Ends all live streams (events, messages, gRPC, WebSockets) that a subject of an issuer has open on any core, each by its
+    /// protocol's own close. Calls to come are for the controls to refuse. For a feed of revocations; does not block.
+    pub fn revoke(&self, issuer: &str, subject: &str) {
+        let who: Who = (issuer.into(), subject.into());
+        for inbox in &self.inboxes {
+            inbox.send(Command::Revoke(who.clone()));
+        }
+    }
+
     /// Stops accepting, lets calls in flight end within [`Settings::drain`], and ends the threads. Blocks.
     pub fn drain(self) {
         for inbox in &self.inboxes {
@@ -285,6 +297,7 @@ async fn serve(start: Start) {
                 let _ = done.send(());
             }
             Command::Note(bound) => core.recorder.bound(bound),
+            Command::Revoke(who) => core.revoke(&who),
             Command::Drain => break,
         }
     }
@@ -324,6 +337,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),
         streams: Table::default(),
+        live: Registry::default(),
         pool,
         service: seed.service,
         servers: std::cell::RefCell::default(),
@@ -356,6 +370,9 @@ async fn drain(core: &Core, time: Duration) {
             if !conn.is_closing() {
                 conn.close();
             }
+        }
+        for stream in core.streams.all() {
+            stream.drain();
         }
         if core.conns.len() == 0 && core.sampling.get() == 0 {
             return;

@@ -46,6 +46,11 @@ impl<T: Clone> Table<T> {
         Some(value)
     }
 
+    /// An entry.
+    pub(crate) fn get(&self, number: usize) -> Option<T> {
+        self.inner.borrow().slots.get(number).cloned().flatten()
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         let inner = self.inner.borrow();

@@ -23,7 +23,7 @@ use crate::exchange::{Failure, is_grpc};
 use crate::flight::Flight;
 use crate::forward::{Answer, Answered, Attempt, Ended, Unanswered, Wait};
 use crate::outgoing::Outgoing;
-use crate::upstream::{Group, Lease, Met, Sender, Set, Way, busy};
+use crate::upstream::{Group, Lease, Met, Sender, Set, Wanted, Way, busy};
 
 /// Sends a call to its upstream and waits for the head of the answer. Nothing is sent without a proof that all checks
 /// allowed it.
@@ -48,7 +48,7 @@ pub(crate) async fn send(
             tries.unreached(flight, &core, busy("as many calls as may be are under way"))?;
             continue;
         };
-        let (sender, way) = match lease.connection(upstream, (tries.fresh, tries.overall)).await {
+        let (sender, way) = match lease.connection(upstream, tries.wanted()).await {
             Ok(found) => found,
             Err(failure) => {
                 tries.unreached(flight, &core, failure)?;
@@ -68,9 +68,10 @@ pub(crate) async fn send(
         flight.call.decision.timings.upstream = now.since(started);
         match outcome {
             Ok((status, headers, body)) => {
-                let ill = status == StatusCode::SWITCHING_PROTOCOLS || says_ill(status);
+                let unasked = status == StatusCode::SWITCHING_PROTOCOLS && !tries.switching;
+                let ill = unasked || says_ill(status);
                 group.report(tries.target, if ill { Met::Ill } else { Met::Good }, now);
-                if status == StatusCode::SWITCHING_PROTOCOLS {
+                if unasked {
                     let why = "switched protocols without being asked";
                     return Err(Failure::new(&codes::UPSTREAM_PROTOCOL, why));
                 }
@@ -112,6 +113,7 @@ async fn attempt(
             first_byte: upstream.deadlines.first_byte,
             started,
         },
+        opening: flight.opening.as_deref(),
     };
     match sender {
         Sender::One(connection) => attempt.one(connection, outgoing).await,
@@ -129,6 +131,8 @@ struct Tries<'a> {
     tried: Set,
     /// Whether its connection has to be a new one.
     fresh: bool,
+    /// Whether the call is to go on as a WebSocket: on a connection of HTTP/1 of its own.
+    switching: bool,
     /// Retries that were spent.
     retries: u32,
     idempotent: bool,
@@ -148,11 +152,17 @@ impl<'a> Tries<'a> {
             group,
             tried: Set::default(),
             fresh: false,
+            switching: flight.opening.is_some(),
             retries: 0,
             idempotent: is_idempotent(&flight.call.request.method),
             checked,
             overall: checked.after(upstream.deadlines.total),
         }
+    }
+
+    /// What connection the next try wants.
+    fn wanted(&self) -> Wanted {
+        Wanted { fresh: self.fresh || self.switching, one: self.switching, by: self.overall }
     }
 
     /// When the try began. Where nothing was waited for since the checks, that is when they had passed.

@@ -32,7 +32,8 @@ pub use document::{
     ClientCertificate, ContractSource, Danger, Deadlines, Demand, Document, Dpop, HealthCheck, HttpVersion,
     Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce,
     OnFull, OperationAuthentication, OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector,
-    SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, is_name,
+    SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket,
+    is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -84,6 +84,7 @@ pub(crate) struct Counters {
     pub(crate) aborted: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) messages: (u64, u64),
 }
 
 impl Counters {
@@ -116,6 +117,8 @@ impl Counters {
         self.aborted += u64::from(decision.aborted);
         self.bytes_in += decision.bytes_in;
         self.bytes_out += decision.bytes_out;
+        self.messages.0 += decision.messages.0;
+        self.messages.1 += decision.messages.1;
     }
 
     pub(crate) fn bound(&mut self, bound: Bound) {
@@ -182,5 +185,7 @@ impl Counters {
         self.aborted += other.aborted;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
+        self.messages.0 += other.messages.0;
+        self.messages.1 += other.messages.1;
     }
 }

@@ -73,6 +73,11 @@ pub(crate) fn render(total: &Counters, lost: u64, own: &[Sample]) -> String {
         out.head(name, help, "counter");
         out.line(name, &[], count);
     }
+    let (of_client, of_upstream) = total.messages;
+    out.head("yett_messages_total", "Messages of WebSockets that went on, counted when one ends.", "counter");
+    for (way, count) in [("in", of_client), ("out", of_upstream)] {
+        out.line("yett_messages_total", &[("direction", way)], count);
+    }
     samples(&mut out, own);
     out.text
 }

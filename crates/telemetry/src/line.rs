@@ -79,6 +79,17 @@ fn push_outcome(out: &mut Vec<u8>, decision: &Decision) {
         key(out, name);
         number(out, bytes);
     }
+    if let Some(close) = decision.close {
+        key(out, "close");
+        number(out, u64::from(close));
+    }
+    if decision.messages != (0, 0) {
+        let (of_client, of_upstream) = decision.messages;
+        for (name, messages) in [("messages_in", of_client), ("messages_out", of_upstream)] {
+            key(out, name);
+            number(out, messages);
+        }
+    }
     micros(out, "checks_us", decision.timings.checks);
     micros(out, "upstream_us", decision.timings.upstream);
     micros(out, "total_us", decision.timings.total);

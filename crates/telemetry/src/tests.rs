@@ -43,6 +43,7 @@ fn plan() -> Arc<OperationPlan> {
         observe: Box::default(),
         request_mode: BodyMode::Pass { limit: 0 },
         response_mode: ResponseMode::Pass,
+        websocket: None,
     })
 }
 

@@ -106,24 +106,10 @@ impl CallBuilder {
     }
 
     /// Proves a principal.
-    ///
-    /// # Panics
-    /// Never: the claims are an empty object.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a constant that parses")]
     pub fn principal(mut self, issuer: &str, subject: &str, application: Option<&str>) -> Self {
-        let claims = Tape::parse(Bytes::from_static(b"{}"), &tape::Bounds::default()).expect("JSON");
-        self.principals.push(Arc::new(Principal {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            application: application.map(Into::into),
-            scopes: ScopeSet::default(),
-            roles: Arc::from([]),
-            claims: Arc::new(claims),
-            expires: u64::MAX,
-            credential: CredentialKind::Jwt,
-            binding: engine::principal::Binding::default(),
-        }));
+        let principal = Arc::unwrap_or_clone(principal(issuer, subject, u64::MAX));
+        self.principals.push(Arc::new(Principal { application: application.map(Into::into), ..principal }));
         self
     }
 
@@ -162,4 +148,26 @@ impl CallBuilder {
         call.body = Body::new(self.body.unwrap_or_default());
         call
     }
+}
+
+/// A principal whose credential ends at a second since 1970, without claims.
+///
+/// # Panics
+/// Never: the claims are an empty object.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a constant that parses")]
+pub fn principal(issuer: &str, subject: &str, until: u64) -> Arc<Principal> {
+    let claims = Tape::parse(Bytes::from_static(b"{}"), &tape::Bounds::default()).expect("JSON");
+    Arc::new(Principal {
+        issuer: issuer.into(),
+        subject: subject.into(),
+        application: None,
+        scopes: ScopeSet::default(),
+        roles: Arc::from([]),
+        claims: Arc::new(claims),
+        expires: until,
+        taken_until: until,
+        credential: CredentialKind::Jwt,
+        binding: engine::principal::Binding::default(),
+    })
 }

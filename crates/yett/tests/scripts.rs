@@ -1,5 +1,5 @@
-//! End-to-end runs that are scripts, each with real peers of another make: Python's schemathesis and jsonschema, prism,
-//! curl, h2load. `make long` runs the same ones for longer.
+//! End-to-end runs that are scripts, each with real peers of another make: Python's schemathesis, jsonschema and websockets,
+//! prism, curl, h2load. `make long` runs the same ones for longer.
 
 #![allow(
     clippy::disallowed_methods,
@@ -65,6 +65,11 @@ fn public_contracts_are_enforced() {
 #[test]
 fn common_clients_and_a_mocked_public_contract_work() {
     must_pass("tests/e2e/clients.py", &[]);
+}
+
+#[test]
+fn websockets_of_another_make_work_and_hostile_ones_get_nowhere() {
+    must_pass("tests/e2e/sockets.py", &[]);
 }
 
 #[test]

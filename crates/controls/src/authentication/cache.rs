@@ -250,6 +250,7 @@ mod tests {
             roles: Arc::default(),
             claims: Arc::new(claims),
             expires: until,
+            taken_until: until,
             credential: CredentialKind::Jwt,
             binding: engine::principal::Binding::default(),
         };

@@ -56,6 +56,7 @@ impl Facts {
             roles: Arc::clone(&self.roles),
             claims,
             expires: self.expires,
+            taken_until: self.expires.saturating_add(rule.leeway.as_secs()),
             credential,
             binding: self.binding,
         })

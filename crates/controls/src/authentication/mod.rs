@@ -30,7 +30,7 @@ mod tests;
 use std::sync::Arc;
 
 use engine::call::too_many_failures;
-use engine::principal::Proof;
+use engine::principal::{Binding, CredentialKind, Principal, Proof};
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::HeaderValue;
@@ -119,7 +119,7 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, ..Needs::default() }
+        Needs { head: true, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -167,6 +167,11 @@ struct Found<'k> {
 
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        // Of a live stream that is asked about again: a proof of possession is good once, and what others vouch for they would have
+        // to be asked. Such a proof stands until it ends.
+        if call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
+            return Step::Done(Verdict::Allow);
+        }
         if let Some(wait) = call.suspect {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
             return Step::Done(match self.look(call) {
@@ -184,6 +189,11 @@ impl Attached for AtCore {
             }
         }
     }
+}
+
+/// Whether a credential can be verified again by itself.
+fn is_signed_bearer(principal: &Principal) -> bool {
+    principal.credential == CredentialKind::Jwt && principal.binding == Binding::default()
 }
 
 impl AtCore {

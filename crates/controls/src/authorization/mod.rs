@@ -103,7 +103,7 @@ impl Control for Authorization {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, ..Needs::default() }
+        Needs { head: true, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use detect::{Families, Family, Finding};
+use engine::control::{Direction, Message};
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use tape::Tape;
@@ -62,6 +63,8 @@ pub(super) struct Builtin {
     settings: Settings,
     contract: Option<Arc<contract::Operation>>,
     params: Vec<Box<str>>,
+    /// Whether the operation has messages.
+    messages: bool,
 }
 
 impl Builtin {
@@ -69,9 +72,10 @@ impl Builtin {
         settings: Settings,
         contract: Option<Arc<contract::Operation>>,
         params: &[Box<str>],
+        messages: bool,
     ) -> Self {
         detect::prepare();
-        Self { settings, contract, params: params.to_vec() }
+        Self { settings, contract, params: params.to_vec(), messages }
     }
 
     fn check_head(&self, call: &Call) -> Verdict {
@@ -104,6 +108,26 @@ impl Builtin {
             Reader::Json if !long => call.body.json(&tape::Bounds::default()).ok().cloned(),
             _ => None,
         };
+        let bytes = bytes.slice(..bytes.len().min(self.settings.body));
+        let builtin = Arc::clone(self);
+        dispatch_over(OFFLOADED, bytes.len(), move || {
+            builtin.read_body(&bytes, &reader, tape.as_deref(), long)
+        })
+    }
+
+    /// A message of a client: a text is JSON when it can be read as such, other bytes are no value of any language.
+    fn check_message(self: &Arc<Self>, message: &mut Message) -> Step<'static> {
+        if message.direction == Direction::Down || !message.text || message.body.bytes().is_empty() {
+            return Step::Done(Verdict::Allow);
+        }
+        let bytes = message.body.bytes().clone();
+        let long = bytes.len() > self.settings.body;
+        if long && self.settings.whole {
+            let detail = "the message exceeds `inspection.body.max`";
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::MESSAGE_TOO_LARGE, detail)));
+        }
+        let tape = if long { None } else { message.body.json(&tape::Bounds::default()).ok().cloned() };
+        let reader = if tape.is_some() { Reader::Json } else { Reader::Text };
         let bytes = bytes.slice(..bytes.len().min(self.settings.body));
         let builtin = Arc::clone(self);
         dispatch_over(OFFLOADED, bytes.len(), move || {
@@ -260,7 +284,7 @@ impl Control for Builtin {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, body: true, ..Needs::default() }
+        Needs { head: true, body: true, message: self.messages, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
@@ -278,5 +302,9 @@ impl Attached for AtWork {
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         self.0.check_body(call)
+    }
+
+    fn message<'c>(&'c self, _call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
+        self.0.check_message(message)
     }
 }

@@ -230,6 +230,12 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(loaded) = &prepared.loaded else {
         return own::compile(&prepared.section, &here, node.span, scope);
     };
+    if scope.websocket {
+        let message = format!("rules of a file cannot read the messages of the WebSocket `{}`", scope.id);
+        let help =
+            "write `inspection: { rules: builtin }` for this operation, or `inspection: { mode: off }`";
+        out.push(Diagnostic::error("unsupported", message).at(node.span).help(help));
+    }
     let control = scope.api.share(&format!("{name}:{here:?}"), || {
         let exclusions = here.iter().filter_map(|at| prepared.exclusions.get(*at).cloned()).collect();
         control(&prepared.section, loaded, exclusions, node.span)

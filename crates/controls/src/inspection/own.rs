@@ -91,7 +91,7 @@ pub(super) fn compile(
         whole: section.body.over == Over::Refuse,
         arguments: section.body.arguments.map(|most| most.value),
     };
-    let builtin = Builtin::new(settings, scope.contract.cloned(), scope.params);
+    let builtin = Builtin::new(settings, scope.contract.cloned(), scope.params, scope.websocket);
     let mode = mode(section.mode);
     vec![Compiled {
         control: Arc::new(builtin),

@@ -249,6 +249,7 @@ fn compile(
         template,
         params: &[],
         siblings: &[],
+        websocket: false,
         section: section.as_ref(),
     };
     let mut compiled = crate::authentication::compile(&scope, out);

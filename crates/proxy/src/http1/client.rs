@@ -50,6 +50,8 @@ struct Inner {
     begun: bool,
     rest: Rest,
     keep_alive: bool,
+    /// Whether it carries no other call whatever the answer says: it was asked to speak another protocol.
+    last: bool,
     /// Bytes of an incomplete head that were searched for its end already.
     searched: usize,
     interim: usize,
@@ -78,6 +80,7 @@ impl Connection {
             begun: false,
             rest: Rest::Nothing,
             keep_alive: true,
+            last: false,
             searched: 0,
             interim: 0,
         }))
@@ -115,6 +118,16 @@ impl Connection {
             }
             passing @ Outgoing::Pass(_) => Sending::Body(passing, ends),
         };
+    }
+
+    /// After this call it carries no other.
+    pub(crate) fn ends_with_this(&mut self) {
+        self.0.last = true;
+    }
+
+    /// Its socket, after another protocol was agreed on.
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        &mut self.0.wire
     }
 
     /// Whether not one byte of the request was handed to the socket.
@@ -300,6 +313,11 @@ impl AnswerBody {
         Self(Some(connection))
     }
 
+    /// The connection, after the upstream agreed to another protocol.
+    pub(crate) fn into_connection(self) -> Option<Connection> {
+        self.0
+    }
+
     /// The connection, when it may carry another call: both messages are over, and nothing was said unasked.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         let mut connection = self.0.take()?;
@@ -309,7 +327,7 @@ impl AnswerBody {
             && matches!(inner.sending, Sending::Whole)
             && inner.wire.is_flushed()
             && inner.wire.inbox.is_empty();
-        (over && inner.keep_alive).then_some(connection)
+        (over && inner.keep_alive && !inner.last).then_some(connection)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use engine::bounds::Bound;
+use http::response::Parts;
 use http::{Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame};
 
@@ -23,6 +24,7 @@ use crate::connection::Conn;
 use crate::core::Core;
 use crate::exchange::exchange;
 use crate::incoming::Incoming;
+use crate::websocket::Tunnel;
 
 /// How long, and for how many bytes, what the client still sends is read and dropped after the last answer: closing a
 /// socket with unread bytes resets it, and the client might never see the answer.
@@ -145,8 +147,11 @@ impl Manner {
     };
 
     fn of(head: &Head) -> Self {
+        let mut wishes = head.wishes;
+        // Whatever becomes of a handshake, what follows it is no request (THREATS row 3).
+        wishes.keep_alive &= !head.parts.headers.contains_key(header::UPGRADE);
         Self {
-            wishes: head.wishes,
+            wishes,
             one_zero: head.parts.version == Version::HTTP_10,
             head: head.parts.method == Method::HEAD,
         }
@@ -187,10 +192,38 @@ where
     });
     let answer = answer.await;
     room.end();
-    match answer {
-        Some(answer) => Delivery::begin(core, line, answer, manner).run().await,
-        None => false,
+    let Some(answer) = answer else { return false };
+    if !matches!(answer.body(), AnswerBody::Switched(_)) {
+        return Delivery::begin(core, line, answer, manner).run().await;
     }
+    room.park();
+    let (head, body) = answer.into_parts();
+    if let AnswerBody::Switched(tunnel) = body {
+        Box::pin(switch(core, line, &head, tunnel)).await;
+    }
+    false
+}
+
+/// Goes on as a WebSocket, which has the connection to its end.
+#[allow(
+    clippy::await_holding_refcell_ref,
+    reason = "whoever shared the wire has ended: the call, and its body"
+)]
+async fn switch(core: &Core, line: &Line, head: &Parts, tunnel: Box<Tunnel>) {
+    // Who speaks before it is answered has not waited for the other protocol (RFC 6455 section 4.1; THREATS row 3).
+    if !line.wire.borrow().inbox.is_empty() {
+        line.conn.malformed();
+        return tunnel.refuse();
+    }
+    // Nobody else reads the connection from here on.
+    let wire = &mut *line.wire.borrow_mut();
+    let out = wire.outbox();
+    encode::answer_head(out, head.status, &head.headers, false);
+    if !head.headers.contains_key(header::DATE) {
+        encode::pair(out, b"date", &core.date());
+    }
+    out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    tunnel.run(wire).await;
 }
 
 /// An answer on its way to the client.

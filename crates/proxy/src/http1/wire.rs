@@ -5,6 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -14,6 +16,8 @@ const ROOM: usize = 4 * 1024;
 const MUCH_ROOM: usize = 32 * 1024;
 /// A piece that is at least so long is written from where it lies, a shorter one is copied.
 const LONG_PIECE: usize = 4 * 1024;
+/// So much is written on a stream of HTTP/2 at once.
+const PIECE: usize = 16 * 1024;
 /// So much waits to be written before more is asked for.
 const HIGH_WATER: usize = 32 * 1024;
 
@@ -30,6 +34,8 @@ pub(crate) enum Socket {
     Connected(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     /// The memory of this process, where no socket is ([`crate::offline`]).
     Memory(DuplexStream),
+    /// A stream of a client's connection of HTTP/2 that goes on as something else.
+    Stream(Box<TokioIo<Upgraded>>),
 }
 
 /// Does the same on whatever it is.
@@ -41,6 +47,7 @@ macro_rules! each {
             Socket::Accepted($io) => $do,
             Socket::Connected($io) => $do,
             Socket::Memory($io) => $do,
+            Socket::Stream($io) => $do,
         }
     };
 }
@@ -57,6 +64,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // What is written on a stream is copied whole before any of it goes.
+        let limit = if matches!(*self, Socket::Stream(_)) { PIECE } else { bytes.len() };
+        let bytes = bytes.get(..limit).unwrap_or(bytes);
         each!(self.get_mut(), io => Pin::new(io).poll_write(context, bytes))
     }
 
@@ -65,6 +75,10 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if matches!(*self, Socket::Stream(_)) {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(context, first.map_or(&[], |slice| slice));
+        }
         each!(self.get_mut(), io => Pin::new(io).poll_write_vectored(context, slices))
     }
 
@@ -161,9 +175,14 @@ impl Wire {
         }
     }
 
+    /// How many bytes are queued.
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.len() - self.written + self.tail.len()
+    }
+
     /// Whether so much is queued that it has to go first.
     pub(crate) fn is_full(&self) -> bool {
-        !self.tail.is_empty() || self.outbox.len() - self.written >= HIGH_WATER
+        !self.tail.is_empty() || self.queued() >= HIGH_WATER
     }
 
     /// Whether any byte was handed to the socket since it was forgotten.

@@ -68,6 +68,7 @@ impl<S> Guard<S> {
     /// How many of the bytes that come next may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
         let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
+        self.conn.narrow(self.watch.window() < bounds::SMALL_WINDOW);
         if let Some(objection) = objection {
             self.refuse(objection);
         } else if let Some(since) = self.watch.in_block_since() {

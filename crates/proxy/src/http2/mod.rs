@@ -10,6 +10,7 @@
 mod guard;
 mod rules;
 pub(crate) mod serve;
+mod settings;
 mod watch;
 
 #[cfg(test)]

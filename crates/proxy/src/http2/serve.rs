@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use engine::bounds::{self, Bound};
+use http::Method;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +18,7 @@ use crate::core::Core;
 use crate::exchange::exchange;
 use crate::incoming::Incoming;
 use crate::task::Tasks;
+use crate::websocket;
 
 /// So much of an answer waits to be sent on a stream.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -32,13 +34,22 @@ where
     let guard = Guard::new(io, &core, &conn);
     let service = {
         let (core, conn) = (Rc::clone(&core), Rc::clone(&conn));
-        service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            // A WebSocket's (RFC 8441); else nothing comes of it.
+            let upgrade = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
             let (parts, body) = request.into_parts();
             let answer = exchange(Rc::clone(&core), Rc::clone(&conn), Ok((parts, Incoming::Two(body))));
-            async { Ok::<_, Infallible>(answer.await) }
+            async {
+                let answer = answer.await;
+                Ok::<_, Infallible>(match upgrade {
+                    Some(upgrade) => websocket::switch(answer, upgrade),
+                    None => answer,
+                })
+            }
         })
     };
-    let connection = http2::Builder::new(Tasks(Rc::clone(&core)))
+    let mut builder = http2::Builder::new(Tasks(Rc::clone(&core)));
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(bounds::STREAMS)
         .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
@@ -48,8 +59,11 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(PING_TIME)
-        .keep_alive_timeout(PING_TIME)
-        .serve_connection(TokioIo::new(guard), service);
+        .keep_alive_timeout(PING_TIME);
+    if core.current().has_websockets() {
+        builder.enable_connect_protocol();
+    }
+    let connection = builder.serve_connection(TokioIo::new(guard), service);
     let mut connection = pin!(connection);
     let mut told = false;
     std::future::poll_fn(|context| {

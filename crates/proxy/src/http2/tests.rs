@@ -139,3 +139,36 @@ proptest! {
         prop_assert_eq!(watched(&bytes, &cuts), watched(&bytes, &[]));
     }
 }
+
+#[test]
+fn the_window_that_a_client_leaves_is_read_however_its_settings_are_cut() {
+    let settings = |entries: &[(u16, u32)]| {
+        let payload: Vec<u8> = entries
+            .iter()
+            .flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
+        [&[0, 0, payload.len() as u8, 4, 0, 0, 0, 0, 0][..], &payload].concat()
+    };
+    let ping: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 9, 0, 0];
+    let acknowledged: &[u8] = &[0, 0, 0, 4, 1, 0, 0, 0, 0];
+    let cases: [(Vec<Vec<u8>>, u32); 5] = [
+        (vec![settings(&[])], 65_535),
+        (vec![settings(&[(3, 7), (4, 0), (6, 9)])], 0),
+        (vec![settings(&[(4, 0)]), ping.to_vec(), settings(&[(2, 0), (4, 70_000)])], 70_000),
+        (vec![settings(&[(4, 1), (4, 2)]), acknowledged.to_vec()], 2),
+        (vec![settings(&[(5, 4), (0x400, 4)]), ping.to_vec()], 65_535),
+    ];
+    for (frames, window) in cases {
+        let bytes = [vec![b'P'; PREFACE], frames.concat()].concat();
+        for step in 1..=bytes.len() {
+            let (mut watch, mut kept) = (Watch::new(Tick(0)), Vec::new());
+            for piece in bytes.chunks(step) {
+                kept.extend_from_slice(piece);
+                let (good, objection) = watch.judge(&kept, || Tick(0));
+                assert_eq!(objection, None);
+                kept.drain(..good);
+            }
+            assert_eq!(watch.window(), window, "in reads of {step}");
+        }
+    }
+}

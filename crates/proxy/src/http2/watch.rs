@@ -2,7 +2,8 @@
 
 use engine::Tick;
 
-use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules};
+use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules, SETTINGS};
+use super::settings::Settings;
 
 /// Bytes before the first frame (RFC 9113 section 3.4); hyper reads them.
 pub(crate) const PREFACE: usize = 24;
@@ -26,12 +27,22 @@ pub(crate) struct Watch {
     block: Block,
     /// When the field block that is open began.
     since: Option<Tick>,
+    settings: Settings,
+    /// Whether the bytes that are skipped are a SETTINGS frame's.
+    in_settings: bool,
 }
 
 impl Watch {
     /// Of a connection of which nothing came yet.
     pub(crate) const fn new(now: Tick) -> Self {
-        Self { skip: PREFACE, rules: Rules::new(now), block: Block::None, since: None }
+        Self {
+            skip: PREFACE,
+            rules: Rules::new(now),
+            block: Block::None,
+            since: None,
+            settings: Settings::new(),
+            in_settings: false,
+        }
     }
 
     /// How many of the bytes that come next may go on, and why those behind them never may. What is neither is the
@@ -50,6 +61,9 @@ impl Watch {
         let mut good = 0;
         loop {
             let step = self.skip.min(bytes.len() - good);
+            if self.in_settings {
+                self.settings.pass(bytes.get(good..good + step).unwrap_or_default());
+            }
             good += step;
             self.skip -= step;
             if self.skip > 0 {
@@ -66,6 +80,10 @@ impl Watch {
                 return (good, Some(objection));
             }
             self.skip = HEADER + frame.length as usize;
+            self.in_settings = frame.kind == SETTINGS;
+            if self.in_settings {
+                self.settings.begin();
+            }
             if frame.kind == HEADERS {
                 // Each has its own time, also when the end of the last one came with it.
                 self.since = None;
@@ -74,6 +92,11 @@ impl Watch {
                 self.block = if frame.flags & END_HEADERS != 0 { Block::Ending } else { Block::Open };
             }
         }
+    }
+
+    /// Bytes with which a new stream of the client may be answered at once.
+    pub(crate) fn window(&self) -> u32 {
+        self.settings.window()
     }
 
     /// When the field block began that has not ended.

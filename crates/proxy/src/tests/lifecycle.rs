@@ -101,7 +101,7 @@ fn a_stream_whose_operation_is_gone_ends_within_the_drain_time() {
     assert_eq!(world.live.count(), 1);
     client.socket.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(client.rest(), b"", "broken off, not ended");
-    assert_eq!(world.tape.calls(1)[0].code, "upstream_timeout");
+    assert_eq!(world.tape.calls(1)[0].code, "stream_withdrawn");
 }
 
 #[test]

@@ -325,3 +325,34 @@ fn an_upstream_is_verified_over_tls() {
         assert_eq!(other.tape.calls(1)[0].code, "upstream_unreachable");
     }
 }
+
+#[test]
+fn threat_08_a_client_without_room_for_answers_has_few_at_a_time() {
+    for (window, expected) in [(0, vec![200, 200, 503, 503, 503]), (65_535, vec![200; 5])] {
+        let backend = Backend::answering(OK);
+        let world = World::start(&Shape::to(backend.address));
+        block(async {
+            let io = dial(world.address).await;
+            let builder = h2::client::Builder::new().initial_window_size(window).clone();
+            let (mut client, connection) = builder.handshake::<_, Bytes>(io).await.unwrap();
+            tokio::spawn(connection);
+            let mut answers = Vec::new();
+            for _ in 0..5 {
+                std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+                answers.push(client.send_request(get("http://a/v1/a"), true).unwrap().0);
+            }
+            let (mut statuses, mut open) = (Vec::new(), Vec::new());
+            for answer in answers {
+                let answer = answer.await.unwrap();
+                statuses.push(answer.status().as_u16());
+                open.push(answer);
+            }
+            statuses.sort_unstable();
+            assert_eq!(statuses, expected);
+        });
+        assert_eq!(backend.requests().len(), expected.iter().filter(|status| **status == 200).count());
+        let crowded =
+            world.tape.bounds().iter().filter(|bound| **bound == engine::bounds::Bound::SmallWindow).count();
+        assert_eq!(crowded, expected.iter().filter(|status| **status == 503).count());
+    }
+}

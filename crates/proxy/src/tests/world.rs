@@ -9,17 +9,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use engine::bounds::Bound;
 use engine::cells::{Cells, Meter, Taken};
-use engine::control::{Job, Needs};
+use engine::control::{Job, Message, Needs};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::keyed::Keyed;
 use engine::peer::PeerFacts;
 use engine::plan::{PlaceId, PlannedStep};
+use engine::principal::Proof;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
 use engine::snapshot::{Bind, Listener, ListenerTls, Live, Network};
 use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
 use engine::verdict::Answer;
+use engine::websocket::Rules;
 use engine::{
     Attached, BodyMode, BoxFuture, Call, Clock, Control, CoreContext, Mode, OperationPlan, Refusal,
     ResponseMode, Snapshot, Step, Tick, UnixTime, Verdict, codes,
@@ -98,6 +100,8 @@ pub(super) struct Record {
     pub(super) bytes: (u64, u64),
     pub(super) generation: u64,
     pub(super) verdicts: usize,
+    pub(super) messages: (u64, u64),
+    pub(super) close: Option<u16>,
     pub(super) link: bool,
     pub(super) facts: Option<Arc<PeerFacts>>,
     pub(super) client: IpAddr,
@@ -160,6 +164,8 @@ impl CoreRecorder for Tape {
                 bytes: (decision.bytes_in, decision.bytes_out),
                 generation: snapshot.generation,
                 verdicts: decision.verdicts.len(),
+                messages: decision.messages,
+                close: decision.close,
                 link: call.trace.link.is_some(),
                 facts: call.peer.facts.clone(),
                 client: call.client,
@@ -174,24 +180,44 @@ impl CoreRecorder for Tape {
     }
 }
 
-/// A control that does what the field `x-toy` says, and objects to `bad` bodies and `leak`ing answers.
+/// A control that does what the field `x-toy` says, and objects to `bad` bodies and messages and `leak`ing answers. It takes
+/// `x-until` for a credential of the subject `s`, and is against everything once it is closed.
 #[derive(Debug)]
-pub(super) struct Toy;
+pub(super) struct Toy {
+    closed: bool,
+}
 
 impl Control for Toy {
     fn name(&self) -> &'static str {
         "toy"
     }
     fn needs(&self) -> Needs {
-        Needs { head: true, body: true, response_head: true, response_body: true, ..Needs::default() }
+        Needs {
+            head: true,
+            body: true,
+            message: true,
+            response_head: true,
+            response_body: true,
+            recheck: true,
+            ..Needs::default()
+        }
     }
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(ToyAt)
+        Box::new(ToyAt { closed: self.closed })
     }
 }
 
 #[derive(Debug)]
-struct ToyAt;
+struct ToyAt {
+    closed: bool,
+}
+
+/// What `x-until` proves: a subject up to a second since 1970.
+fn proof(call: &Call) -> Option<Proof> {
+    let until = call.request.headers.get("x-until")?.to_str().unwrap().parse().unwrap();
+    let principal = testkit::call::principal("i", "s", until);
+    Some(Proof { scheme: 0, principal })
+}
 
 fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
     Step::Offload(Job { budget: Duration::from_secs(5), run: Box::new(|_| run()) })
@@ -200,6 +226,10 @@ fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
 impl Attached for ToyAt {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         call.answer_headers.push((http::HeaderName::from_static("x-limit"), HeaderValue::from_static("7")));
+        call.proofs.extend(proof(call));
+        if self.closed {
+            return Step::Done(judge(true, &codes::INSUFFICIENT_SCOPE));
+        }
         let toy = call.request.headers.get("x-toy").and_then(|value| value.to_str().ok());
         match toy {
             Some("refuse") => {
@@ -223,6 +253,13 @@ impl Attached for ToyAt {
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         let bad = call.body.bytes().windows(3).any(|window| window == b"bad");
         Step::Done(judge(bad, &codes::BODY_INVALID))
+    }
+    fn message<'c>(&'c self, _call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
+        let bad = message.body.bytes().windows(3).any(|window| window == b"bad");
+        Step::Wait(Box::pin(async move {
+            tokio::task::yield_now().await;
+            judge(bad, &codes::BODY_INVALID)
+        }))
     }
     fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         Step::Done(judge(call.response.headers.contains_key("x-bad"), &codes::RESPONSE_INVALID))
@@ -259,6 +296,12 @@ pub(super) struct Shape {
     pub(super) operation: &'static str,
     /// In place of the one plain target that the fields above describe.
     pub(super) behind: Option<Arc<Upstream>>,
+    /// Makes its GET a WebSocket.
+    pub(super) websocket: Option<Arc<Rules>>,
+    /// Whether the toy reads messages.
+    pub(super) message_toy: bool,
+    /// Whether the toy is against everything.
+    pub(super) closed: bool,
 }
 
 impl Shape {
@@ -286,6 +329,9 @@ impl Shape {
             },
             operation: "all",
             behind: None,
+            websocket: None,
+            message_toy: false,
+            closed: false,
         }
     }
 
@@ -332,12 +378,13 @@ impl Shape {
             base_length: 3,
             head: steps(Some(Mode::Enforce)),
             body: steps(reads.then_some(Mode::Enforce)),
-            message: Box::default(),
+            message: steps(self.message_toy.then_some(Mode::Enforce)),
             response_head: steps(self.response_toy),
             response_body: steps(self.response_toy),
             observe: Box::default(),
             request_mode: self.request,
             response_mode: self.response,
+            websocket: self.websocket.clone().filter(|_| *method == Method::GET),
         }
     }
 
@@ -355,7 +402,7 @@ impl Shape {
             listeners: self.listeners(),
             routes: RouteTable::new(vec![mount]),
             operations,
-            controls: vec![Arc::new(Toy)],
+            controls: vec![Arc::new(Toy { closed: self.closed })],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()],
             live: live.enter(),
@@ -410,6 +457,11 @@ impl World {
         let clock = self.own.as_ref().unwrap();
         let ahead = second * 1_000_000_000 - clock.unix().0;
         clock.1.fetch_add(ahead, Ordering::SeqCst);
+    }
+
+    /// Seconds since 1970 on its own clock.
+    pub(super) fn unix(&self) -> u64 {
+        self.own.as_ref().unwrap().unix().seconds()
     }
 
     pub(super) fn connect(&self) -> Client {
@@ -542,6 +594,14 @@ impl Client {
             reply.body = std::mem::take(&mut self.buffer);
         }
         reply
+    }
+
+    /// Whatever comes next; nothing at the end of the connection.
+    pub(super) fn some(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.more();
+        }
+        std::mem::take(&mut self.buffer)
     }
 
     /// Everything up to the end of the connection.

@@ -23,14 +23,14 @@ const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Connects to a target; the caller sets the deadline. Says which of its addresses it was.
+/// Connects to a target, with `one` by HTTP/1 alone; the caller sets the deadline. Says which of its addresses it was.
 ///
 /// # Errors
 /// `upstream_unreachable` with what failed.
 pub(super) async fn connect(
     core: &Core,
     connections: &Connections,
-    (upstream, target): (&Upstream, &Target),
+    (upstream, target, one): (&Upstream, &Target, bool),
     permit: Permit,
 ) -> Result<(Sender, SocketAddr), Failure> {
     if let Some(service) = &core.service {
@@ -41,16 +41,17 @@ pub(super) async fn connect(
     let (socket, address) = dial(core, connections).await?;
     if !target.tls {
         let sender = match upstream.http {
-            UpstreamHttp::Two => speak_two(socket, permit).await?,
+            UpstreamHttp::Two if !one => speak_two(socket, permit).await?,
             _ => Sender::One(Connection::new(Socket::Clear(socket), address, permit)),
         };
         return Ok((sender, address));
     }
-    let config = match connections.tls.get() {
+    let cell = if one { &connections.tls_one } else { &connections.tls };
+    let config = match cell.get() {
         Some(config) => Arc::clone(config),
         None => {
-            let made = core.tls.clients.config(upstream).map_err(unreachable)?;
-            Arc::clone(connections.tls.get_or_init(|| made))
+            let made = core.tls.clients.config(upstream, one).map_err(unreachable)?;
+            Arc::clone(cell.get_or_init(|| made))
         }
     };
     let name = super::tls::server_name(upstream, target).map_err(unreachable)?;
@@ -59,7 +60,7 @@ pub(super) async fn connect(
         .await
         .map_err(|error| unreachable(format!("TLS: {error}")))?;
     let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    if upstream.http == UpstreamHttp::Two && !two {
+    if upstream.http == UpstreamHttp::Two && !two && !one {
         return Err(unreachable(String::from("TLS: the upstream does not offer HTTP/2")));
     }
     let sender = match two {

@@ -84,6 +84,8 @@ pub(crate) struct Connections {
     idle: RefCell<Vec<(Connection, Tick)>>,
     two: RefCell<Option<Two>>,
     pub(super) tls: OnceCell<Arc<ClientConfig>>,
+    /// The same, with nothing but HTTP/1 offered.
+    pub(super) tls_one: OnceCell<Arc<ClientConfig>>,
     pub(super) addresses: Rc<resolve::Addresses>,
     pub(super) health: Arc<Health>,
     pub(super) stats: Arc<Stats>,
@@ -106,6 +108,7 @@ impl Connections {
             idle: RefCell::default(),
             two: RefCell::default(),
             tls: OnceCell::new(),
+            tls_one: OnceCell::new(),
             addresses: Rc::new(resolve::Addresses::new(target)),
             health,
             stats,
@@ -147,7 +150,7 @@ impl Connections {
         core: &Rc<Core>,
         upstream: &Upstream,
         target: &Target,
-        (fresh, by): (bool, Tick),
+        Wanted { fresh, one, by }: Wanted,
     ) -> Result<(Sender, Way), Failure> {
         if !fresh && let Some(sender) = self.reuse().await {
             core.recorder.connection(ConnectionEvent::UpstreamReused);
@@ -165,7 +168,7 @@ impl Connections {
         };
         let time = time();
         // In a box: the future of a call is moved, and connecting would be the largest part of it.
-        let connect = Box::pin(connect::connect(core, self, (upstream, target), permit));
+        let connect = Box::pin(connect::connect(core, self, (upstream, target, one), permit));
         let made = match Box::pin(tokio::time::timeout(time, connect)).await {
             Ok(made) => made,
             Err(_) if time < upstream.deadlines.connect => {
@@ -252,6 +255,17 @@ impl Connections {
     }
 }
 
+/// What connection a call wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// One that was not used before.
+    pub(crate) fresh: bool,
+    /// One of HTTP/1, whatever the upstream speaks beside it.
+    pub(crate) one: bool,
+    /// When it has to be there.
+    pub(crate) by: Tick,
+}
+
 /// How a call came by its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -327,12 +341,10 @@ impl Lease {
     pub(crate) async fn connection(
         &self,
         upstream: &Upstream,
-        (fresh, by): (bool, Tick),
+        wanted: Wanted,
     ) -> Result<(Sender, Way), Failure> {
         match (self.connections(), upstream.targets.get(self.number)) {
-            (Some(connections), Some(target)) => {
-                connections.get(&self.core, upstream, target, (fresh, by)).await
-            }
+            (Some(connections), Some(target)) => connections.get(&self.core, upstream, target, wanted).await,
             _ => Err(Failure::new(&codes::CONTROL_FAILED, "the upstream has no such target")),
         }
     }

@@ -43,7 +43,7 @@ use crate::outgoing::Outgoing;
 use crate::tls::Tls;
 
 pub(crate) use balance::Set;
-pub(crate) use connections::{Lease, Way, busy};
+pub(crate) use connections::{Lease, Wanted, Way, busy};
 pub(crate) use gate::Permit;
 pub(crate) use group::Group;
 pub(crate) use health::Met;

@@ -69,7 +69,8 @@ struct Checked {
 
 impl Checked {
     fn new(upstream: &Upstream, target: &Target, check: &HealthCheck, clients: &Clients) -> Self {
-        let tls = target.tls.then(|| Ok((clients.config(upstream)?, tls::server_name(upstream, target)?)));
+        let tls =
+            target.tls.then(|| Ok((clients.config(upstream, false)?, tls::server_name(upstream, target)?)));
         Self { target: target.clone(), check: check.clone(), http: upstream.http, tls }
     }
 }

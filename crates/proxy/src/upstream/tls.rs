@@ -24,11 +24,11 @@ impl Clients {
         Self { provider: Arc::clone(provider), system: OnceLock::new() }
     }
 
-    /// The configuration for an upstream.
+    /// The configuration for an upstream; with `one`, for HTTP/1 alone.
     ///
     /// # Errors
     /// When there is no certificate to trust, or our own cannot be used.
-    pub(super) fn config(&self, upstream: &Upstream) -> Result<Arc<ClientConfig>, String> {
+    pub(super) fn config(&self, upstream: &Upstream, one: bool) -> Result<Arc<ClientConfig>, String> {
         let trust = &upstream.trust;
         let roots = if trust.roots.is_empty() { self.system_roots()? } else { own_roots(trust)? };
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider))
@@ -53,6 +53,7 @@ impl Clients {
             }
         };
         config.alpn_protocols = match upstream.http {
+            _ if one => vec![b"http/1.1".to_vec()],
             UpstreamHttp::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             UpstreamHttp::One => vec![b"http/1.1".to_vec()],
             UpstreamHttp::Two => vec![b"h2".to_vec()],

@@ -3,6 +3,7 @@
 use super::possession::{Dpop, OperationAuthentication, SenderConstrained};
 use super::selector::{OperationRef, Selector};
 use super::source::{AcceptUnenforced, Allow, ContractSource};
+use super::websocket::{WebSocket, check};
 use crate::merge::merge;
 use crate::node::{Entry, Node};
 use crate::read::{Spanned, read};
@@ -56,6 +57,8 @@ pub struct OperationSettings {
     pub selector: Spanned<Selector>,
     /// Who may call them when the contract says nothing.
     pub unsecured: Option<Spanned<Unsecured>>,
+    /// Set when they are WebSockets.
+    pub websocket: Option<Spanned<WebSocket>>,
     /// How their callers are authenticated, beside what the API says.
     pub authentication: Option<Spanned<OperationAuthentication>>,
     /// What controls own, unread; laid over the API's own sections.
@@ -239,6 +242,12 @@ impl Api {
         narrowest.or(self.unsecured)
     }
 
+    /// What makes an operation a WebSocket, when something does.
+    #[must_use]
+    pub fn websocket_for(&self, operation: &OperationRef<'_>) -> Option<&Spanned<WebSocket>> {
+        self.matching(operation).into_iter().filter_map(|settings| settings.websocket.as_ref()).next_back()
+    }
+
     /// What tokens for an operation have to be bound to, where its settings say so; the narrowest does.
     #[must_use]
     pub fn sender_constrained_for(&self, operation: &OperationRef<'_>) -> Option<Spanned<SenderConstrained>> {
@@ -268,6 +277,9 @@ pub(crate) struct OperationKeys {
     /// who may call the operation when the contract says nothing
     #[serde(default)]
     unsecured: Option<Spanned<Unsecured>>,
+    /// the operation, a GET, goes on as a WebSocket under these rules; `{}` for the usual ones
+    #[serde(default)]
+    websocket: Option<Spanned<WebSocket>>,
     /// how callers of the operation are authenticated, beside what the API says
     #[serde(default)]
     authentication: Option<Spanned<OperationAuthentication>>,
@@ -277,11 +289,17 @@ impl OperationSettings {
     fn from_entry(entry: &Entry, sections: &[&'static str], out: &mut Diagnostics) -> Option<Self> {
         let (own, raw) = split(&entry.value, sections);
         let keys: Option<OperationKeys> = read(&own, out);
+        // A key with nothing after it means all defaults, as everywhere.
+        let empty = own.entry("websocket").map(|entry| Spanned::new(WebSocket::default(), entry.key_span));
+        let websocket = keys.as_ref().and_then(|keys| keys.websocket.clone()).or(empty);
+        if let Some(websocket) = &websocket {
+            check(websocket, out);
+        }
         match entry.key.parse::<Selector>() {
             Ok(selector) => {
-                let OperationKeys { unsecured, authentication } = keys?;
+                let OperationKeys { unsecured, authentication, .. } = keys?;
                 let selector = Spanned::new(selector, entry.key_span);
-                Some(Self { selector, unsecured, authentication, sections: raw })
+                Some(Self { selector, unsecured, websocket, authentication, sections: raw })
             }
             Err(error) => {
                 out.push(

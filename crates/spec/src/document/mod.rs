@@ -19,6 +19,7 @@ mod source;
 mod store;
 mod transport;
 mod upstream;
+mod websocket;
 
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
@@ -37,6 +38,7 @@ pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
 };
+pub use websocket::WebSocket;
 
 use crate::node::Node;
 use crate::read::{Spanned, read};

@@ -20,3 +20,4 @@ mod headers;
 mod http2;
 mod paths;
 mod phases;
+mod websocket;

@@ -240,6 +240,7 @@ impl CoreKeys {
             roles: Arc::default(),
             claims: Arc::new(claims(id, &entry.name)?),
             expires: entry.until,
+            taken_until: entry.until,
             credential: CredentialKind::ApiKey,
             binding: engine::principal::Binding::default(),
         });

@@ -269,6 +269,7 @@ fn a_head_is_held_to_what_its_get_is() {
             template: "/either",
             params: &[],
             siblings: &[],
+            websocket: false,
             section: None,
         };
         let compiled = crate::authentication::compile(&scope, &mut Diagnostics::new());

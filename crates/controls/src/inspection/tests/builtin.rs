@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use detect::{Families, Family};
-use engine::{Attached, Control};
+use engine::control::{Direction, Message};
+use engine::{Attached, Body, Control, Step, Verdict};
 use http::Method;
 use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core};
@@ -28,7 +29,7 @@ pub(super) fn attach(settings: Settings, contract: Option<&str>, params: &[&str]
         Arc::clone(&api.operations[0])
     });
     let params: Vec<Box<str>> = params.iter().map(|name| Box::from(*name)).collect();
-    let control: Arc<dyn Control> = Arc::new(Builtin::new(settings, contract, &params));
+    let control: Arc<dyn Control> = Arc::new(Builtin::new(settings, contract, &params, true));
     control.attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
 
@@ -270,4 +271,40 @@ fn long_bodies_leave_the_core() {
     let mut call = CallBuilder::get("/a").build();
     call.body = engine::Body::new(Bytes::new());
     assert_eq!(short(&end(control.body(&mut call)).1), "ok");
+}
+
+#[test]
+fn messages_of_a_client_are_inspected_whole_and_those_to_it_are_not() {
+    let control = attach(settings(), None, &[]);
+    let sent = |direction, text, payload: &str| {
+        let mut message = Message { direction, text, body: Body::new(payload.to_owned().into()) };
+        let mut call = CallBuilder::get("/a").build();
+        match control.message(&mut call, &mut message) {
+            Step::Done(Verdict::Allow | Verdict::Note(_)) => "passes",
+            Step::Done(Verdict::Refuse(refusal)) => refusal.code.name,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (attack, twin) in [
+        ("x' or '1'='1", "x's or y's"),
+        ("{\"q\": \"x' or '1'='1\"}", "{\"q\": \"x's or y's\"}"),
+        ("{\"a\": [\"<script>alert(1)</script>\"]}", "{\"a\": [\"script\"]}"),
+        ("{\"a\": \"\\u003cscript>alert(1)</script>\"}", "{\"a\": \"\\u003c 3\"}"),
+        ("{broken <script>alert(1)</script>", "{broken"),
+    ] {
+        assert_eq!(sent(Direction::Up, true, attack), "payload_refused", "{attack}");
+        assert_eq!(sent(Direction::Up, true, twin), "passes", "{twin}");
+        assert_eq!(
+            sent(Direction::Down, true, attack),
+            "passes",
+            "what the service says is its own: {attack}"
+        );
+        assert_eq!(
+            sent(Direction::Up, false, attack),
+            "passes",
+            "bytes are no value of a language: {attack}"
+        );
+    }
+    let long = "x".repeat(100_001);
+    assert_eq!(sent(Direction::Up, true, &long), "message_too_large");
 }

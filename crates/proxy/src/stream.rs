@@ -1,0 +1,300 @@
+//! A call whose answer is on its way: in the table of its core, over reloads, and to its end.
+//!
+//! It goes over to the snapshot that a reload brings, so that old ones do not live as long as the longest download (invariant
+//! 4). It ends when for too long no byte of it moves, whichever side is at fault.
+//!
+//! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
+//! credential is taken no more, when its principal is revoked ([`crate::DataPlane::revoke`]), or when the controls that can be
+//! asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use engine::{Call, Code, CoreSnapshot, Tick, codes};
+
+use crate::alarm::Alarm;
+use crate::core::Core;
+use crate::flight::Flight;
+use crate::task::Task;
+
+/// Why a stream ends that could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its credential is taken no more.
+    Expired,
+    /// Its operation is gone, its principal revoked, or it is not allowed any more.
+    Withdrawn,
+    /// The gateway ends.
+    Draining,
+}
+
+impl Why {
+    /// What the record calls it, and what is said of it to the operator.
+    pub(crate) fn told(self) -> Option<(&'static Code, &'static str)> {
+        match self {
+            Why::Expired => Some((&codes::TOKEN_EXPIRED, "the credential expired while the stream was open")),
+            Why::Withdrawn => Some((
+                &codes::STREAM_WITHDRAWN,
+                "the stream is not allowed any more since the configuration or a right changed",
+            )),
+            Why::Draining => None,
+        }
+    }
+}
+
+/// What kind of stream it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has an end of its own: what was allowed when it began is carried out.
+    Finite,
+    /// It has none.
+    Live,
+    /// It speaks another protocol now, polled by a task of its own.
+    Switched,
+}
+
+/// Whose streams are found together: issuer and subject.
+pub(crate) type Who = (Arc<str>, Arc<str>);
+
+/// A call whose answer is on its way.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    flight: RefCell<Option<Flight>>,
+    waker: RefCell<Option<Waker>>,
+    number: Cell<Option<usize>>,
+    core: Rc<Core>,
+    kind: Kind,
+    /// How long nothing may move.
+    idle: Duration,
+    /// Whether something has moved since the alarm was set.
+    moved: Cell<bool>,
+    /// When it ends whatever moves, and why.
+    ends: Cell<Option<(Tick, Why)>>,
+    /// That moment has passed: its task was told.
+    over: Cell<Option<Why>>,
+    /// Up to when its controls have to say that it may go on.
+    recheck: Cell<Option<Tick>>,
+    /// A snapshot that came while the flight was away.
+    missed: RefCell<Option<Rc<CoreSnapshot>>>,
+    /// Whom it was entered for.
+    who: RefCell<Vec<Who>>,
+    /// What carries it on HTTP/2.
+    task: Option<Rc<Task>>,
+}
+
+impl Stream {
+    /// Enters the call in the table of its core. It ends when nothing moves for `idle`.
+    pub(crate) fn enter(flight: Flight, idle: Duration, kind: Kind) -> Rc<Self> {
+        let core = Rc::clone(&flight.core);
+        let live = kind != Kind::Finite;
+        let ends = if live { expiry(&flight.call) } else { None };
+        let who: Vec<Who> = if live { principals(&flight.call) } else { Vec::new() };
+        let stream = Rc::new(Self {
+            idle,
+            kind,
+            moved: Cell::new(true),
+            ends: Cell::new(ends.map(|at| (at, Why::Expired))),
+            over: Cell::new(None),
+            recheck: Cell::new(None),
+            missed: RefCell::new(None),
+            task: core.task.borrow().clone().filter(|_| kind != Kind::Switched),
+            flight: RefCell::new(Some(flight)),
+            waker: RefCell::new(None),
+            number: Cell::new(None),
+            who: RefCell::new(Vec::new()),
+            core: Rc::clone(&core),
+        });
+        let number = core.streams.insert(Rc::clone(&stream));
+        stream.number.set(Some(number));
+        for who in &who {
+            core.live.enter(who, number);
+        }
+        *stream.who.borrow_mut() = who;
+        stream
+    }
+
+    /// Takes the call out again.
+    pub(crate) fn leave(&self) -> Option<Flight> {
+        if let Some(number) = self.number.take() {
+            self.core.streams.remove(number);
+            for who in self.who.take() {
+                self.core.live.leave(&who, number);
+            }
+        }
+        self.flight.borrow_mut().take()
+    }
+
+    /// Lends the call out, to be brought back.
+    pub(crate) fn lend(&self) -> Option<Flight> {
+        self.flight.borrow_mut().take()
+    }
+
+    /// Brings the call back; it goes over to a snapshot that came meanwhile.
+    pub(crate) fn bring_back(&self, flight: Flight) {
+        *self.flight.borrow_mut() = Some(flight);
+        if let Some(new) = self.missed.take() {
+            self.rebind(&new, self.core.drain);
+        }
+    }
+
+    /// Reads the call, while it is not lent out.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Call) -> T) -> Option<T> {
+        self.flight.borrow().as_ref().map(|flight| read(&flight.call))
+    }
+
+    /// A byte of it went on.
+    pub(crate) fn moved(&self) {
+        self.moved.set(true);
+    }
+
+    /// Why it ends now, if it does.
+    pub(crate) fn over(&self) -> Option<Why> {
+        self.over.get()
+    }
+
+    /// Why it ends at a moment, if it does by then.
+    pub(crate) fn due(&self, now: Tick) -> Option<Why> {
+        self.over.get().or_else(|| self.ends.get().filter(|(at, _)| *at <= now).map(|(_, why)| why))
+    }
+
+    /// Why it ends by now, if it does.
+    pub(crate) fn due_now(&self) -> Option<Why> {
+        self.due(self.core.clock.now())
+    }
+
+    /// When it ends whatever moves.
+    pub(crate) fn ends_at(&self) -> Option<Tick> {
+        self.ends.get().map(|(at, _)| at)
+    }
+
+    /// Ends it at a moment, unless it ends before.
+    pub(crate) fn end_at(&self, at: Tick, why: Why) {
+        if self.ends.get().is_none_or(|(before, _)| at < before) {
+            self.ends.set(Some((at, why)));
+            if let Some(flight) = &*self.flight.borrow() {
+                self.arm(flight.alarm(), self.core.clock.now());
+            }
+            self.wake();
+        }
+    }
+
+    /// The gateway ends: what has no end of its own ends now.
+    pub(crate) fn drain(&self) {
+        if self.kind == Kind::Switched {
+            self.end_at(self.core.clock.now(), Why::Draining);
+        }
+    }
+
+    fn arm(&self, alarm: &Alarm, now: Tick) {
+        let at = now.after(self.idle);
+        alarm.set(self.ends_at().map_or(at, |end| at.min(end)));
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Looks after what nobody else does: a stream that is over is told so however busy it is, and one whose task is not
+    /// polled any more, as when a client of HTTP/2 keeps its window shut, is ended from outside.
+    pub(crate) fn sweep(&self, now: Tick) {
+        self.ask_again(now);
+        if let Some(why) = self.due(now) {
+            let told = self.over.replace(Some(why)).is_some();
+            match &self.task {
+                Some(task) if told => task.end(),
+                _ => self.wake(),
+            }
+            return;
+        }
+        let Some(task) = &self.task else { return };
+        let Some(flight) = &*self.flight.borrow() else { return };
+        let alarm = flight.alarm();
+        if self.moved.replace(false) {
+            self.arm(alarm, now);
+        } else if alarm.at().is_some_and(|at| at <= now) {
+            task.end();
+        }
+    }
+
+    /// Whether nothing has moved for too long, or it is over; wakes the task when that is so.
+    pub(crate) fn overdue(&self, context: &mut Context<'_>) -> bool {
+        if self.moved.replace(false)
+            && let Some(flight) = &*self.flight.borrow()
+        {
+            self.arm(flight.alarm(), self.core.clock.now());
+        }
+        self.watch(context);
+        self.flight.borrow().as_ref().is_some_and(|flight| flight.alarm().poll(context).is_ready())
+    }
+
+    /// Wakes the task when something becomes of it.
+    pub(crate) fn watch(&self, context: &Context<'_>) {
+        let mut slot = self.waker.borrow_mut();
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *slot = Some(context.waker().clone());
+        }
+    }
+
+    /// Goes over to a new snapshot; without its operation in it, it ends within `drain`. What is live is asked about again.
+    pub(crate) fn rebind(&self, new: &Rc<CoreSnapshot>, drain: Duration) {
+        let now = self.core.clock.now();
+        let bound = match &mut *self.flight.borrow_mut() {
+            Some(flight) => flight.rebind(new),
+            None => {
+                *self.missed.borrow_mut() = Some(Rc::clone(new));
+                return;
+            }
+        };
+        if !bound {
+            self.end_at(now.after(drain), Why::Withdrawn);
+        } else if self.kind != Kind::Finite {
+            self.recheck.set(Some(now.after(drain)));
+            self.ask_again(now);
+        }
+        // The deadline may have moved.
+        self.wake();
+    }
+
+    /// Asks the controls whether it may go on. While one of them would have to wait, the question stays open, up to a deadline.
+    fn ask_again(&self, now: Tick) {
+        let Some(deadline) = self.recheck.get() else { return };
+        let answer = match &mut *self.flight.borrow_mut() {
+            Some(flight) => {
+                let (pipeline, call) = flight.pipeline();
+                pipeline.recheck(call)
+            }
+            None => return,
+        };
+        match answer {
+            Some(Ok(())) => self.recheck.set(None),
+            None if now < deadline => {}
+            None | Some(Err(_)) => {
+                self.recheck.set(None);
+                self.end_at(now, Why::Withdrawn);
+            }
+        }
+    }
+}
+
+/// When the first of its credentials is taken no more.
+fn expiry(call: &Call) -> Option<Tick> {
+    let seconds = call.proofs.iter().map(|proof| proof.principal.taken_until).min()?;
+    let left = seconds.saturating_mul(1_000_000_000).saturating_sub(call.at.0);
+    Some(call.started.after(Duration::from_nanos(left)))
+}
+
+fn principals(call: &Call) -> Vec<Who> {
+    let mut all: Vec<Who> = Vec::with_capacity(call.proofs.len());
+    for proof in &call.proofs {
+        let who = (Arc::clone(&proof.principal.issuer), Arc::clone(&proof.principal.subject));
+        if !all.contains(&who) {
+            all.push(who);
+        }
+    }
+    all
+}

@@ -1,0 +1,430 @@
+//! Two ends and what goes between them.
+//!
+//! One task polls both sockets. From each as much is read as the other has room for: nothing grows when one end is slow, and
+//! what is read at one time goes out with one write. Messages leave in the order in which they came; one that a control still
+//! looks at holds up those behind it, in both directions.
+//!
+//! A close of one end is passed to the other and answered with what that says (section 7.1). Everything else that ends a
+//! WebSocket is an [`Ending`]: both ends are told, and have [`bounds::WEBSOCKET_CLOSE`] to take it.
+
+mod time;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use engine::bounds::{self, Bound};
+use engine::control::{Direction, Message};
+use engine::pipeline::Stop;
+use engine::websocket::Rules;
+use engine::{Body, LocalFuture, Tick};
+
+use super::ending::{Ending, Way};
+use super::frames::{Event, From, Limits, Opcode};
+use super::linger::linger;
+use super::side::{Masks, Side};
+use super::write::{write, write_head};
+use crate::alarm::Alarm;
+use crate::core::Core;
+use crate::flight::Flight;
+use crate::http1::client::Connection;
+use crate::http1::wire::Wire;
+use crate::pace::Bucket;
+use crate::stream::{Kind, Stream};
+use crate::upstream::Lease;
+
+/// Frames of one way before the other gets its turn.
+const TURN: usize = 64;
+/// Turns before other tasks get theirs.
+const TURNS: usize = 8;
+
+/// A message that controls look at.
+type Checked = (Flight, Bytes, Result<(), Stop>);
+
+/// A WebSocket: the call, the upstream's connection, and what is known of both ends.
+pub(crate) struct Tunnel {
+    core: Rc<Core>,
+    stream: Rc<Stream>,
+    upstream: Connection,
+    /// Counts the call at its target.
+    _lease: Lease,
+    rules: Arc<Rules>,
+    /// Whether controls read its messages.
+    reads: bool,
+    client: Side,
+    server: Side,
+    flow: Bucket,
+    masks: Masks,
+    /// The payload of our own pings: whatever comes back with it was asked by us.
+    token: [u8; 8],
+    alarm: Alarm,
+    began: Tick,
+    /// When one end said something last that was not asked by us.
+    said: Tick,
+    lively: bool,
+    checking: Option<(Way, bool, LocalFuture<'static, Checked>)>,
+    /// When those that were told to close have to have done so.
+    deadline: Option<Tick>,
+    ending: Option<Ending>,
+    messages: (u64, u64),
+    bytes: (u64, u64),
+    close: Option<u16>,
+}
+
+impl std::fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tunnel").field("ending", &self.ending).finish_non_exhaustive()
+    }
+}
+
+/// How a turn of one way ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing more is there.
+    Waits,
+    /// The other end has no room.
+    Full,
+    /// It was the other way's turn.
+    More,
+}
+
+impl Tunnel {
+    /// Of a call whose upstream has switched.
+    pub(crate) fn new(flight: Flight, (upstream, lease): (Connection, Lease), rules: Arc<Rules>) -> Self {
+        let core = Rc::clone(&flight.core);
+        let now = core.clock.now();
+        let mut token = [0; 8];
+        core.clock.fill(&mut token);
+        Self {
+            stream: Stream::enter(flight, rules.idle, Kind::Switched),
+            upstream,
+            _lease: lease,
+            reads: false,
+            client: Side::new(From::Client, &core, now),
+            server: Side::new(From::Server, &core, now),
+            flow: Bucket::of(rules.flow, now),
+            masks: Masks::new(),
+            token,
+            alarm: Alarm::new(Arc::clone(&core.clock)),
+            began: now,
+            said: now,
+            lively: false,
+            checking: None,
+            deadline: None,
+            ending: None,
+            messages: (0, 0),
+            bytes: (0, 0),
+            close: None,
+            rules,
+            core,
+        }
+    }
+
+    /// Carries messages until the end of it; then both sockets are ended.
+    pub(crate) async fn run(mut self: Box<Self>, client: &mut Wire) {
+        self.reads = self.stream.read(reads_messages).unwrap_or_default();
+        std::future::poll_fn(|context| self.poll(client, context)).await;
+        self.record();
+        let (gone, lost) = (self.client.gone, self.server.gone);
+        let Self { upstream, alarm, .. } = &mut *self;
+        linger([(client, gone), (upstream.wire(), lost)], alarm).await;
+    }
+
+    /// Ends it before it began: the client said something before it was told that it may.
+    pub(crate) fn refuse(mut self: Box<Self>) {
+        let early = super::frames::Violation::Protocol("bytes came before the handshake was answered");
+        self.ending = Some(Ending::violated(Way::Up, early));
+        self.record();
+    }
+
+    fn poll(&mut self, client: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
+        self.stream.watch(context);
+        for _ in 0..TURNS {
+            let checked = self.poll_check(client, context);
+            let waited = self.checking.is_some();
+            let up = self.turn(Way::Up, client, context);
+            let down = self.turn(Way::Down, client, context);
+            self.flush(client, context);
+            if self.is_over(client) {
+                return Poll::Ready(());
+            }
+            let goes_on = |turn, to: &Wire| turn == Turn::More || (turn == Turn::Full && !to.is_full());
+            let begun = !waited && self.checking.is_some();
+            let more = begun || goes_on(up, self.upstream.wire()) || goes_on(down, client);
+            if !(checked || more || self.look(client, context)) {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes what came from one end, as far as there is room at the other.
+    fn turn(&mut self, way: Way, client: &mut Wire, context: &mut Context<'_>) -> Turn {
+        let mut turn = Turn::More;
+        for _ in 0..TURN {
+            if self.ending.is_some() || self.checking.is_some() {
+                turn = Turn::Waits;
+                break;
+            }
+            match self.next(way, client, context) {
+                Ok(Ok(event)) => self.on(way, event, client),
+                Ok(Err(end)) => {
+                    turn = end;
+                    break;
+                }
+                Err(ending) => self.end(ending, client),
+            }
+        }
+        let (from, to) = match way {
+            Way::Up => (&mut self.client, self.upstream.wire()),
+            Way::Down => (&mut self.server, &mut *client),
+        };
+        if !from.lease.resize(from.reader.held() + to.queued()) && self.ending.is_none() {
+            self.core.recorder.bound(Bound::CoreBodies);
+            self.end(Ending::no_room(), client);
+        }
+        turn
+    }
+
+    /// What comes next from one end, or how its turn ends.
+    fn next(
+        &mut self,
+        way: Way,
+        client: &mut Wire,
+        context: &mut Context<'_>,
+    ) -> Result<Result<Event, Turn>, Ending> {
+        let limits = Limits { frame: self.rules.frame, message: self.rules.message };
+        let upstream = self.upstream.wire();
+        let (from, wire, to) = match way {
+            Way::Up => (&mut self.client, client, upstream),
+            Way::Down => (&mut self.server, upstream, client),
+        };
+        if from.closed || from.gone {
+            return Ok(Err(Turn::Waits));
+        }
+        loop {
+            if to.is_full() {
+                return Ok(Err(Turn::Full));
+            }
+            match from.reader.next(&mut wire.inbox, limits) {
+                Ok(Some(event)) => return Ok(Ok(event)),
+                Ok(None) => {}
+                Err(violation) => return Err(Ending::violated(way, violation)),
+            }
+            match wire.poll_fill(context) {
+                Poll::Ready(Ok(1..)) => from.moved = true,
+                Poll::Pending => return Ok(Err(Turn::Waits)),
+                Poll::Ready(end) => {
+                    from.gone = true;
+                    // Who was told to close may just go.
+                    if from.told {
+                        return Ok(Ok(Event::Close(None)));
+                    }
+                    let how = end.err().map(|error| error.to_string());
+                    return Err(Ending::gone(way, how.as_deref().unwrap_or("ended without a close")));
+                }
+            }
+        }
+    }
+
+    /// Does what a frame wants.
+    fn on(&mut self, way: Way, event: Event, client: &mut Wire) {
+        match event {
+            Event::Message { text, payload } => {
+                self.lively = true;
+                if way == Way::Up && !self.flow.take(self.core.clock.now()) {
+                    self.core.recorder.bound(Bound::MessageRate);
+                    self.end(Ending::too_fast(way, "more messages than the rate allows"), client);
+                } else if self.reads {
+                    self.check(way, text, payload, client);
+                } else {
+                    self.pass(way, text, &payload, client);
+                }
+            }
+            Event::Pong(payload) if *payload == self.token => {}
+            Event::Crumb => {
+                self.crumb(way, client);
+            }
+            Event::Ping(payload) => {
+                if self.crumb(way, client) {
+                    self.send(way, Opcode::Ping, &payload, client);
+                }
+            }
+            Event::Pong(payload) => {
+                if self.crumb(way, client) {
+                    self.send(way, Opcode::Pong, &payload, client);
+                }
+            }
+            Event::Close(reason) => self.closed(way, reason, client),
+        }
+    }
+
+    /// A frame that carries nothing; false when there are too many.
+    fn crumb(&mut self, way: Way, client: &mut Wire) -> bool {
+        self.lively = true;
+        let from = if way == Way::Up { &mut self.client } else { &mut self.server };
+        let allowed = from.crumbs.take(self.core.clock.now());
+        if !allowed {
+            self.core.recorder.bound(Bound::ControlFrames);
+            self.end(Ending::too_fast(way, "more frames that carry nothing than may come"), client);
+        }
+        allowed
+    }
+
+    /// One end has closed: the other is told the same.
+    fn closed(&mut self, way: Way, reason: Option<(u16, Bytes)>, client: &mut Wire) {
+        let (from, to) = match way {
+            Way::Up => (&mut self.client, &mut self.server),
+            Way::Down => (&mut self.server, &mut self.client),
+        };
+        from.closed = true;
+        let told = std::mem::replace(&mut to.told, true);
+        if self.deadline.is_none() {
+            self.close = reason.as_ref().map(|(code, _)| *code);
+            self.deadline = Some(self.core.clock.now().after(bounds::WEBSOCKET_CLOSE));
+        }
+        if !told {
+            let payload = reason.map(|(code, text)| [&code.to_be_bytes()[..], &text].concat());
+            self.send(way, Opcode::Close, payload.as_deref().unwrap_or_default(), client);
+        }
+    }
+
+    /// Ends it: both ends are told.
+    fn end(&mut self, ending: Ending, client: &mut Wire) {
+        if self.ending.is_some() {
+            return;
+        }
+        let code = ending.close.to_be_bytes();
+        if !std::mem::replace(&mut self.client.told, true) {
+            self.send(Way::Down, Opcode::Close, &[&code[..], ending.reason().as_bytes()].concat(), client);
+        }
+        if !std::mem::replace(&mut self.server.told, true) {
+            self.send(Way::Up, Opcode::Close, &code, client);
+        }
+        if ending.close == engine::websocket::close::TOO_BIG {
+            self.core.recorder.bound(Bound::Message);
+        }
+        self.close.get_or_insert(ending.close);
+        self.deadline = Some(self.core.clock.now().after(bounds::WEBSOCKET_CLOSE));
+        self.ending = Some(ending);
+    }
+
+    /// Queues a frame for the end that a way leads to.
+    fn send(&mut self, way: Way, opcode: Opcode, payload: &[u8], client: &mut Wire) {
+        match way {
+            Way::Up => {
+                let key = self.masks.next(&*self.core.clock);
+                write(self.upstream.wire().outbox(), opcode, payload, Some(key));
+            }
+            Way::Down => write(client.outbox(), opcode, payload, None),
+        }
+    }
+
+    /// Passes a message on.
+    fn pass(&mut self, way: Way, text: bool, payload: &Bytes, client: &mut Wire) {
+        let opcode = if text { Opcode::Text } else { Opcode::Binary };
+        let length = payload.len() as u64;
+        match way {
+            Way::Up => {
+                self.messages.0 += 1;
+                self.bytes.0 += length;
+                self.send(way, opcode, payload, client);
+            }
+            Way::Down => {
+                self.messages.1 += 1;
+                self.bytes.1 += length;
+                write_head(client.outbox(), opcode, payload.len(), None);
+                client.push(payload.clone());
+            }
+        }
+    }
+
+    /// Has controls look at a message.
+    fn check(&mut self, way: Way, text: bool, payload: Bytes, client: &mut Wire) {
+        let Some(mut flight) = self.stream.lend() else {
+            self.end(Ending::no_room(), client);
+            return;
+        };
+        let direction = if way == Way::Up { Direction::Up } else { Direction::Down };
+        let checked = async move {
+            let mut message = Message { direction, text, body: Body::new(payload) };
+            let (pipeline, call) = flight.pipeline();
+            let verdict = pipeline.message(call, &mut message).await;
+            (flight, message.body.bytes().clone(), verdict)
+        };
+        self.checking = Some((way, text, Box::pin(checked)));
+    }
+
+    /// Whether a message was looked at whole.
+    fn poll_check(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
+        let Some((way, text, checked)) = &mut self.checking else { return false };
+        let (way, text) = (*way, *text);
+        let Poll::Ready((flight, payload, verdict)) = checked.as_mut().poll(context) else { return false };
+        self.checking = None;
+        self.stream.bring_back(flight);
+        match verdict {
+            Ok(()) if self.ending.is_none() => self.pass(way, text, &payload, client),
+            Ok(()) => {}
+            Err(stop) => self.end(Ending::refused(stop), client),
+        }
+        true
+    }
+
+    fn flush(&mut self, client: &mut Wire, context: &mut Context<'_>) {
+        for way in [Way::Up, Way::Down] {
+            let (to, wire) = match way {
+                Way::Up => (&mut self.server, self.upstream.wire()),
+                Way::Down => (&mut self.client, &mut *client),
+            };
+            if to.gone || wire.is_flushed() {
+                continue;
+            }
+            if let Poll::Ready(Err(error)) = wire.poll_flush(context) {
+                to.gone = true;
+                let lost = if way == Way::Up { Way::Down } else { Way::Up };
+                if !(to.closed || to.told) {
+                    self.end(Ending::gone(lost, &error.to_string()), client);
+                }
+            }
+        }
+    }
+
+    /// Whether both ends have closed or were told to, and have what they were told.
+    fn is_over(&mut self, client: &Wire) -> bool {
+        let closed = |side: &Side| side.closed || side.gone;
+        let done = self.ending.is_some() || (closed(&self.client) && closed(&self.server));
+        done && (self.client.gone || client.is_flushed())
+            && (self.server.gone || self.upstream.wire().is_flushed())
+    }
+
+    /// Ends the call.
+    fn record(&mut self) {
+        let Some(mut flight) = self.stream.leave() else { return };
+        flight.leave();
+        let decision = &mut flight.call.decision;
+        (decision.bytes_in, decision.bytes_out) = self.bytes;
+        (decision.messages, decision.close) = (self.messages, self.close);
+        match self.ending.take() {
+            Some(ending) => {
+                decision.aborted = ending.aborted;
+                if let Some((code, detail)) = ending.told {
+                    decision.code = Some(code);
+                    decision.fault = Some(detail).filter(|_| decision.refusal().is_none());
+                }
+            }
+            None => decision.aborted = !(self.client.closed && self.server.closed),
+        }
+    }
+}
+
+fn reads_messages(call: &engine::Call) -> bool {
+    call.operation.as_ref().is_some_and(|plan| !plan.message.is_empty())
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.record();
+    }
+}
