@@ -45,7 +45,7 @@ pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
 pub use multipart::multipart_fields;
 pub use text::Place;
 pub use views::{form_decoded, percent_decoded};
-pub use xml::xml_parts;
+pub use xml::{xml_is_utf8, xml_parts};
 
 use finding::Best;
 use text::Text;

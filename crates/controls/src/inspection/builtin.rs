@@ -108,6 +108,10 @@ impl Builtin {
     }
 
     fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>) -> Verdict {
+        if matches!(reader, Reader::Xml) && !detect::xml_is_utf8(bytes) {
+            let detail = "an XML body that is not UTF-8, or does not say so readably";
+            return Verdict::Refuse(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
+        }
         let mut scan = Scan::new(self, self.settings.arguments);
         parts::body(bytes, reader, tape, &mut scan);
         if scan.is_over() {
