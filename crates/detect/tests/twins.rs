@@ -17,6 +17,11 @@ fn check(family: Family, place: Place, cases: &[(&str, &str)]) {
             "{twin:?}: {:?}",
             inspect(place, twin.as_bytes(), Families::NONE)
         );
+        // Brackets and a quote around it make no JSON of it: wherever it is found but for them, it is found in them.
+        let wrapped = format!("[1{attack}\"]");
+        if found(place, format!("{wrapped} x").as_bytes()).is_some() {
+            assert!(found(place, wrapped.as_bytes()).is_some(), "{wrapped:?}");
+        }
     }
 }
 
