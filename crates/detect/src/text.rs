@@ -19,8 +19,9 @@ pub enum Place {
 const LONG: usize = 200;
 /// Words from which on it is.
 const WORDS: usize = 14;
-/// Line breaks from which on it is.
+/// Line breaks from which on it is, and how many bytes it then has: line breaks cost an attacker nothing.
 const LINES: usize = 2;
+const LEAST: usize = 80;
 /// Bytes at the end of a long value that count as its end.
 const TAIL: usize = 6;
 /// What a score loses there.
@@ -74,7 +75,7 @@ impl<'a> Text<'a> {
 }
 
 fn is_long(bytes: &[u8]) -> bool {
-    if bytes.len() > LONG {
+    if bytes.len() > LONG && bytes.iter().any(u8::is_ascii_whitespace) {
         return true;
     }
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
@@ -82,5 +83,5 @@ fn is_long(bytes: &[u8]) -> bool {
     let words = pairs
         .filter(|pair| matches!(pair, [first, b' '] if first.is_ascii_alphabetic() || *first == b','))
         .count();
-    lines >= LINES || words >= WORDS
+    lines >= LINES && bytes.len() >= LEAST || words >= WORDS
 }

@@ -99,7 +99,8 @@ impl Looker {
     /// One more round of undoing.
     fn undo(&mut self, value: &[u8], mask: u16, (place, mut view): (Place, View), depth: Depth) {
         type Undo = fn(&[u8]) -> Option<Vec<u8>>;
-        const ORDER: [(u16, Coding, Undo); 4] = [
+        const ORDER: [(u16, Coding, Undo); 5] = [
+            (PERCENT, Coding::Percent, decode::strewn),
             (PERCENT, Coding::Percent, decode::percent),
             (HIGH | PERCENT, Coding::Width, decode::width),
             (AMPERSAND | PERCENT, Coding::Entities, decode::entities),
@@ -204,7 +205,7 @@ fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
     }
     let dots =
         memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
-    !dots && !value.starts_with(b"__") && !code::is_member(value)
+    !dots && !value.starts_with(b"__") && !value.ends_with(b"--") && !code::is_member(value)
 }
 
 /// A name or value of a query or a form as its reader gets it: `+` is a space, percent escapes are undone.

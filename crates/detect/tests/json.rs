@@ -41,7 +41,7 @@ fn what_stands_apart_in_json_is_no_attack_together() {
         r#"{"a":"the union","b":"select one of them, or none"}"#,
         r#"{"note":"李 \"Duke\" Select","tags":["a","Ken \"Duke\" Or"]}"#,
         r#" { "a" : [ -1, 2.5e-3, 0, 1E+9, true, false, null, {}, [] ], "b\"c" : "it's" } "#,
-        r#"["1' or", 1, "1--"]"#,
+        r#"["1' or", 1, "1 - -"]"#,
     ] {
         assert_eq!(find(apart), None, "{apart}");
     }
