@@ -222,17 +222,6 @@ impl Scan<'_> {
         }
     }
 
-    /// `case when (1=1) then`.
-    pub(super) fn case(&mut self, index: usize) {
-        let reader = self.reader;
-        if !reader.is_text(index + 1, b"when") {
-            return;
-        }
-        let compares = (index + 3..index + SELECTED).any(|at| reader.word(at) == Some(Word::Then))
-            && reader.operand(index + 2).and_then(|(_, next)| reader.comparison(next)).is_some();
-        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (4, 2) });
-    }
-
     /// `into outfile`, `procedure analyse`.
     pub(super) fn object(&mut self, index: usize) {
         let reader = self.reader;

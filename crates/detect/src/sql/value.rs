@@ -2,6 +2,10 @@
 
 use super::Scan;
 use super::token::Kind;
+use super::word::Word;
+
+/// Tokens after `case` among which its `then` is looked for.
+const THEN: usize = 24;
 
 impl Scan<'_> {
     /// `cast(1 as decimal)`, `(2=2)*3`: the value itself is computed.
@@ -38,6 +42,17 @@ impl Scan<'_> {
         } else if table && reader.is_end(rows + 2) {
             self.weigh("union-table", (index, rows + 1), (6, 2));
         }
+    }
+
+    /// `case when (1=1) then`.
+    pub(super) fn case(&mut self, index: usize) {
+        let reader = self.reader;
+        if !reader.is_text(index + 1, b"when") {
+            return;
+        }
+        let compares = (index + 3..index + THEN).any(|at| reader.word(at) == Some(Word::Then))
+            && reader.operand(index + 2).and_then(|(_, next)| reader.comparison(next)).is_some();
+        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (4, 2) });
     }
 
     /// Whether a word stands in quotes of its own, as prose writes of it.
