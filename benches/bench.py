@@ -19,6 +19,7 @@ import sys
 import tempfile
 import urllib.request
 
+import idle
 import material
 import proxies
 from proxies import LOAD_CORE
@@ -205,6 +206,12 @@ class Bench:
             self.upstream.terminate()
             self.upstream.wait()
 
+    def idlers(self):
+        """Whose idle connections are measured."""
+        wanted = self.flags.idle and re.search(self.flags.rows, "idle")
+        names = [name for name in ("yett", "nginx", "envoy") if self.with_yett or name != "yett"]
+        return [self.proxies[name] for name in names] if wanted else []
+
     def result(self):
         rows = []
         for row in self.rows:
@@ -220,6 +227,7 @@ class Bench:
                 shown["ratios"].append({"of": ours, "to": theirs, "at_most": most, **spread(each),
                                         "met": None if most is None else statistics.median(each) <= most})
             rows.append(shown)
+        idlers = idle.run(self.idlers(), self.flags.idle, say) if self.idlers() else []
         return {
             "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
             "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence") == "",
@@ -232,7 +240,7 @@ class Bench:
                 "envoy": output(self.tools["envoy"], "--version").splitlines()[-1].split("version: ")[-1],
                 "h2load": output("h2load", "--version"),
             },
-            "rows": rows,
+            "rows": rows, "idle": idlers,
         }
 
 
@@ -302,6 +310,7 @@ def table(result):
             lines.append(
                 f"  {ratio['of']} / {ratio['to']}: {ratio['median']:.3f}  ({ratio['min']:.3f} – {ratio['max']:.3f}){verdict}"
             )
+    lines += idle.table(result["idle"])
     lines += ["", *(f"{name} {version}" for name, version in result["versions"].items() if version)]
     lines.append(f"commit {result['commit']}{'' if result['clean'] else ' with changes'}")
     return "\n".join(lines)
@@ -314,7 +323,8 @@ def main():
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=10_000, help="distinct tokens of the Zipf row")
     parser.add_argument("--cold", type=int, default=10_000, help="calls, and tokens, of the row without a hit")
-    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, jwt, cold")
+    parser.add_argument("--idle", type=int, default=5_000, help="idle connections whose memory is measured")
+    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, jwt, cold, idle")
     parser.add_argument("--out", default=str(ROOT / "docs/evidence/bench.json"))
     parser.add_argument("--yett", default=str(ROOT / "target/release/yett"))
     parser.add_argument("--load", default=str(ROOT / "target/release/load"))
@@ -338,7 +348,8 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
-    return 1 if any(ratio["met"] is False for row in result["rows"] for ratio in row["ratios"]) else 0
+    promises = [ratio for row in result["rows"] for ratio in row["ratios"]] + result["idle"]
+    return 1 if any(promise["met"] is False for promise in promises) else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ out, upstream and total duration.
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -17,8 +18,8 @@ PROXY_CORE, LOAD_CORE = "0", "1"
 
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log warn;
-worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16384; }}
 http {{
   log_format calls escape=json '{{"time":"$time_iso8601","id":"$request_id","client":"$remote_addr",'
     '"method":"$request_method","host":"$host","path":"$uri","route":"plain","agent":"$http_user_agent",'
@@ -116,7 +117,7 @@ def envoy(directory, shared, upstream, plain, tls, jwt=None, jwks=None, issuer=N
         "overload_manager": {"resource_monitors": [{
             "name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3."
-                         "DownstreamConnectionsConfig", "max_active_downstream_connections": 10000}}]},
+                         "DownstreamConnectionsConfig", "max_active_downstream_connections": 16000}}]},
     })
 
 
@@ -159,6 +160,12 @@ apis:
 """
 
 
+def many_files():
+    """As many descriptors as may be: idle connections are many."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class Proxy:
     """One proxy process, pinned to its core."""
 
@@ -176,7 +183,8 @@ class Proxy:
         path.write_text(text)
         log = open(self.directory / "output.log", "wb")
         command = ["taskset", "-c", PROXY_CORE, *(part.format(config=path, dir=self.directory) for part in self.command)]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=many_files)
         deadline = time.monotonic() + 30
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,9 +1,13 @@
 // A certified OpenID provider (npm `oidc-provider`) as external issuer: client_credentials clients, JWT access tokens
 // (RFC 9068) for resource indicators (RFC 8707), ES256 and RS256 keys. Loopback and port 0 only; several can run.
 //
-//   node oidc-provider.mjs [--audience orders-api] [--name one]
+//   node oidc-provider.mjs [--audience orders-api] [--name one] [--gateway-key key.pem]
 //
-// prints one JSON line when it serves: {"issuer", "control", "token_endpoint", "clients", "resources"}.
+// prints one JSON line when it serves: {"issuer", "control", "token_endpoint", "introspection_endpoint", "clients", "resources"}.
+// Tokens of `holder` are bound to its key (DPoP, RFC 9449), those of `machine` to its certificate (RFC 8705), which the
+// client puts into `x-client-certificate` in base64 as a terminator of TLS would; the resource `urn:yett:orders:opaque` has
+// opaque tokens. `gateway` may ask about them (RFC 7662), `gateway-signed` is answered by a signed JWT (RFC 9701), and
+// `gateway-key` proves itself by the key of `--gateway-key`.
 //
 // The control endpoint (a port of its own; JSON in, JSON out, POST):
 //   /rotate {"keep": true}                     new keys sign from now on; the old ones stay published, or do not
@@ -12,6 +16,7 @@
 //   /count  {}                                 how often jwks and discovery were asked for
 //   /stop   {}                                 closes the issuer's port (as a crash would); /start opens it again
 import * as crypto from 'node:crypto';
+import * as fs from 'node:fs';
 import * as http from 'node:http';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
@@ -24,16 +29,29 @@ const resolve = createRequire(path.join(peers, 'npm/')).resolve;
 const { Provider } = await import(pathToFileURL(resolve('oidc-provider')));
 
 const { values: flags } = parseArgs({
-  options: { audience: { type: 'string', default: 'orders-api' }, name: { type: 'string', default: 'idp' } },
+  options: {
+    audience: { type: 'string', default: 'orders-api' },
+    name: { type: 'string', default: 'idp' },
+    'gateway-key': { type: 'string' },
+  },
 });
 const SCOPES = ['orders:read', 'orders:write', 'orders:admin'];
 const CLIENTS = {
   reader: ['orders:read'],
   clerk: ['orders:read', 'orders:write'],
   admin: SCOPES,
+  holder: ['orders:read', 'orders:write'],
+  machine: ['orders:read'],
+  gateway: [],
+  'gateway-signed': [],
+};
+const SETTINGS = {
+  holder: { dpop_bound_access_tokens: true },
+  machine: { tls_client_certificate_bound_access_tokens: true },
+  'gateway-signed': { introspection_signed_response_alg: 'ES256' },
 };
 // A resource indicator is a URI; which one is asked for chooses the algorithm.
-const RESOURCES = { 'urn:yett:orders': 'ES256', 'urn:yett:orders:rs256': 'RS256' };
+const RESOURCES = { 'urn:yett:orders': 'ES256', 'urn:yett:orders:rs256': 'RS256', 'urn:yett:orders:opaque': 'opaque' };
 
 const server = http.createServer((request, response) => route(request, response));
 const port = await listen(server, 0);
@@ -60,32 +78,62 @@ function rotate(keep) {
   ];
   keys = keep ? [...fresh, ...keys.slice(0, 4)] : fresh;
   provider = new Provider(issuer, {
-    clients: Object.entries(CLIENTS).map(([name, scopes]) => ({
+    clients: [...Object.entries(CLIENTS).map(([name, scopes]) => ({
       client_id: name,
       client_secret: `${name}-secret-of-the-tests-only`,
       grant_types: ['client_credentials'],
       response_types: [],
       redirect_uris: [],
-      scope: scopes.join(' '),
-    })),
+      scope: scopes.join(' ') || undefined,
+      ...SETTINGS[name],
+    })), ...keyed()],
     jwks: { keys: keys.map(({ privateKey, ...jwk }) => jwk) },
     scopes: SCOPES,
     ttl: { ClientCredentials: 600 },
+    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519'] },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway') },
+      jwtIntrospection: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => ctx.get('x-client-certificate') || undefined,
+      },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx, resource) => ({
           scope: SCOPES.join(' '),
           audience: flags.audience,
-          accessTokenFormat: 'jwt',
           accessTokenTTL: 600,
-          jwt: { sign: { alg: RESOURCES[resource] ?? 'ES256', kid: signer(RESOURCES[resource] ?? 'ES256').kid } },
+          ...format(RESOURCES[resource] ?? 'ES256'),
         }),
       },
     },
   });
+}
+
+function format(kind) {
+  if (kind === 'opaque') return { accessTokenFormat: 'opaque' };
+  return { accessTokenFormat: 'jwt', jwt: { sign: { alg: kind, kid: signer(kind).kid } } };
+}
+
+// The client that has a key instead of a secret, named by its thumbprint (RFC 7638).
+function keyed() {
+  if (!flags['gateway-key']) return [];
+  const { crv, kty, x, y } = crypto.createPublicKey(fs.readFileSync(flags['gateway-key'])).export({ format: 'jwk' });
+  const kid = crypto.createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+  return [{
+    client_id: 'gateway-key',
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    jwks: { keys: [{ crv, kty, x, y, kid, alg: 'ES256', use: 'sig' }] },
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+  }];
 }
 
 function signer(alg) {
@@ -189,6 +237,8 @@ console.log(JSON.stringify({
   issuer,
   control: `http://127.0.0.1:${controlPort}`,
   token_endpoint: `${issuer}/token`,
+  introspection_endpoint: `${issuer}/token/introspection`,
+  revocation_endpoint: `${issuer}/token/revocation`,
   audience: flags.audience,
   resources: RESOURCES,
   clients: Object.fromEntries(

@@ -163,11 +163,18 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
+    for secret in document.store.iter().flat_map(|store| store.url.iter().chain(&store.key)) {
+        add(&secret_key(secret), secret_kind(secret), secret.span);
+    }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks
             && let FileOrUrl::File(file) = &jwks.value
         {
             add(file.path(), NeededKind::File, jwks.span);
+        }
+        let asked = issuer.introspection.as_ref();
+        for secret in asked.iter().flat_map(|asked| asked.client_secret.iter().chain(&asked.client_key)) {
+            add(&secret_key(secret), secret_kind(secret), secret.span);
         }
     }
     for upstream in document.upstreams.values() {
@@ -187,6 +194,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
     for api in document.apis.values() {
         if let ContractSource::File(file) = &api.contract.value {
             add(file.path(), NeededKind::Contract, api.contract.span);
+        }
+        if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
+            add(&secret_key(key), secret_kind(key), key.span);
         }
         if let Some(accept) = &api.accept_unenforced
             && let AcceptUnenforced::File(file) = &accept.value

@@ -532,9 +532,13 @@ fn acceptances_that_accept_nothing_are_told() {
 fn the_loader_is_told_what_a_document_names() {
     let text = "version: 1
 listeners: { a: { bind: \"127.0.0.1:1\", tls: { certificate: file:c.pem, key: \"env:KEY\" } } }
+issuers:
+  i:
+    url: https://i.example
+    introspection: { url: https://i.example/t, client_id: c, client_secret: \"env:ASK\", client_key: file:k.pem }
 apis:
   x: { contract: ./a.yaml, upstream: \"http://u\", issuer: local, accept_unenforced: file:u.yaml, nonsense: 1 }
-  y: { contract: ./a.yaml, upstream: \"http://u\", issuer: local }
+  y: { contract: ./a.yaml, upstream: \"http://u\", issuer: local, dpop: { nonce_key: \"env:NONCES\" } }
 ";
     let needed = needed_assets("yett.yaml", text, None);
     let named: Vec<_> = needed.iter().map(|one| (one.name.as_str(), one.kind)).collect();
@@ -543,7 +547,10 @@ apis:
         [
             ("./a.yaml", NeededKind::Contract),
             ("c.pem", NeededKind::File),
+            ("env:ASK", NeededKind::Env),
             ("env:KEY", NeededKind::Env),
+            ("env:NONCES", NeededKind::Env),
+            ("k.pem", NeededKind::Secret),
             ("u.yaml", NeededKind::File)
         ]
     );

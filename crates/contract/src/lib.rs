@@ -30,6 +30,7 @@ mod parts;
 mod percent;
 mod pointer;
 mod query;
+pub mod raw;
 mod request;
 mod response;
 mod rewrite;

@@ -48,9 +48,26 @@ pub fn parse<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, &'stat
             return Err("has too many parts");
         }
         let end = find(rest, &between).ok_or("must end with the closing boundary")?;
-        parts.push(part(rest.get(..end).unwrap_or_default())?);
+        let section = rest.get(..end).unwrap_or_default();
+        if has_bare(section, &open) {
+            return Err("a boundary must follow CRLF");
+        }
+        parts.push(part(section)?);
         rest = rest.get(end + between.len()..).unwrap_or_default();
     }
+}
+
+/// Whether a boundary follows a line feed or a carriage return alone, as some readers accept it: they would find more parts.
+fn has_bare(section: &[u8], open: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(at) = section.get(from..).and_then(|rest| find(rest, open)) {
+        let before = (from + at).checked_sub(1).and_then(|before| section.get(before));
+        if matches!(before, Some(b'\n' | b'\r')) {
+            return true;
+        }
+        from += at + 1;
+    }
+    false
 }
 
 fn is_boundary(boundary: &str) -> bool {

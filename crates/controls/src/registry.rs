@@ -280,6 +280,12 @@ pub static ORDER: &[Place] = &[
     place("inspection", Stage::ResponseBody, "last: the answer as the client would get it"),
 ];
 
+/// Whether a control may end a call by a refusal; the others only answer, or write what goes on.
+#[must_use]
+pub fn can_refuse(control: &str) -> bool {
+    !matches!(control, "options" | "metadata" | "forwarding" | "hygiene")
+}
+
 /// [`ORDER`] for people: the stages in the order of a call, and in each the controls with the reason of their place.
 #[must_use]
 pub fn drawing() -> String {

@@ -38,6 +38,17 @@ pub struct GatewayScope<'a> {
     pub made: &'a Keyed,
 }
 
+impl GatewayScope<'_> {
+    /// A secret, by where it is kept. That one is missing has been reported with all that is.
+    #[must_use]
+    pub fn secret(&self, kept: &spec::SecretRef) -> Option<&Arc<[u8]>> {
+        match kept {
+            spec::SecretRef::Env(name) => self.assets.get(&format!("env:{name}")),
+            spec::SecretRef::File(path) => self.assets.get(path),
+        }
+    }
+}
+
 /// What holds for one API.
 #[derive(Debug)]
 pub struct ApiScope<'a> {

@@ -31,7 +31,6 @@ mod finding;
 mod html;
 mod json;
 mod marks;
-mod multipart;
 mod path;
 mod shell;
 mod sql;
@@ -43,7 +42,6 @@ mod views;
 mod xml;
 
 pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
-pub use multipart::multipart_fields;
 pub use text::Place;
 pub use views::{form_decoded, percent_decoded};
 pub use xml::{xml_is_utf8, xml_parts};
@@ -66,6 +64,12 @@ pub fn prepare() {
 #[must_use]
 pub fn inspect(place: Place, value: &[u8], skip: Families) -> Option<Finding> {
     views::Looker::look(place, value, skip)
+}
+
+/// What [`inspect`] finds, with the piece of the view in which it shows: for people who ask why, since it takes memory.
+#[must_use]
+pub fn explain(place: Place, value: &[u8], skip: Families) -> Option<(Finding, Vec<u8>)> {
+    views::Looker::explain(place, value, skip)
 }
 
 /// The score of what is more than a condition or a word.

@@ -39,13 +39,22 @@ pub(crate) struct Looker {
     skip: Families,
     left: usize,
     best: Option<Finding>,
+    /// A finding and what it is of, where that is wanted.
+    piece: Option<(Option<Finding>, Vec<u8>)>,
 }
 
 impl Looker {
     pub(crate) fn look(place: Place, value: &[u8], skip: Families) -> Option<Finding> {
-        let mut looker = Self { skip, left: value.len() * VIEWS + ROOM, best: None };
+        let mut looker = Self { skip, left: value.len() * VIEWS + ROOM, best: None, piece: None };
         looker.view(value, place, View::default(), Depth { rounds: ROUNDS, nests: NESTS });
         looker.best
+    }
+
+    pub(crate) fn explain(place: Place, value: &[u8], skip: Families) -> Option<(Finding, Vec<u8>)> {
+        let room = value.len() * VIEWS + ROOM;
+        let mut looker = Self { skip, left: room, best: None, piece: Some((None, Vec::new())) };
+        looker.view(value, place, View::default(), Depth { rounds: ROUNDS, nests: NESTS });
+        looker.best.zip(looker.piece.map(|(_, piece)| piece))
     }
 
     fn is_sure(&self) -> bool {
@@ -60,6 +69,17 @@ impl Looker {
     }
 
     fn view(&mut self, value: &[u8], place: Place, view: View, depth: Depth) {
+        let known = self.best;
+        self.read(value, place, view, depth);
+        let (Some((kept, piece)), Some(best)) = (&mut self.piece, self.best) else { return };
+        // What was found in a view inside of this one was kept there.
+        if known != Some(best) && *kept != Some(best) {
+            (*kept, *piece) = (Some(best), part(value, best.start, best.end).to_vec());
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, value: &[u8], place: Place, view: View, depth: Depth) {
         if self.is_sure() || value.is_empty() {
             return;
         }

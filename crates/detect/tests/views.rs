@@ -104,23 +104,29 @@ fn long_texts_are_read_to_their_end() {
 
 #[test]
 fn fields_of_bodies_are_handed_over_one_by_one() {
-    let mut found = Vec::new();
-    let body = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--b\r\n\
-        Content-Disposition: form-data; name=\"f\"; filename=\"x.png\"\r\nContent-Type: image/png\r\n\r\nbytes\r\n--b--\r\n";
-    detect::multipart_fields(body, b"b", |name, value| found.push((name.to_vec(), value.to_vec())));
-    let text = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-    assert_eq!(
-        found,
-        [
-            text("", "a"),
-            text("a", "one"),
-            text("f", "x.png"),
-            text("", "f"),
-            text("f", "Content-Type: image/png")
-        ]
-    );
     let mut texts = Vec::new();
     let body = b"<?xml version=\"1.0\"?><a b='c'>d<!-- e --><![CDATA[<f>]]><g/> h</a>";
     detect::xml_parts(body, |part| texts.push(String::from_utf8_lossy(part).into_owned()));
     assert_eq!(texts, ["1.0", "c", "d<f>", "h"]);
+}
+
+#[test]
+fn the_piece_that_was_found_is_that_of_its_view() {
+    let attack = "x' or '1'='1";
+    for (value, view) in [
+        (attack.to_owned(), "plain"),
+        (attack.replace('\'', "%27"), "percent"),
+        ("eCcgb3IgJzEnPScx".to_owned(), "base64"),
+        (format!("{{\"a\":\"b\",\"c\":\"{attack}\",\"d\":\"e\"}}"), "json"),
+    ] {
+        let (finding, piece) =
+            detect::explain(detect::Place::Value, value.as_bytes(), detect::Families::NONE).unwrap();
+        assert_eq!(
+            Some(finding),
+            detect::inspect(detect::Place::Value, value.as_bytes(), detect::Families::NONE)
+        );
+        assert_eq!(finding.view.to_string(), view);
+        assert!(attack.contains(std::str::from_utf8(&piece).unwrap()) && piece.contains(&b'\''), "{piece:?}");
+    }
+    assert_eq!(detect::explain(detect::Place::Value, b"O'Brien", detect::Families::NONE), None);
 }

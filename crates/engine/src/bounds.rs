@@ -51,8 +51,16 @@ pub const OFFLOAD_QUEUE: usize = 256;
 pub const VIOLATIONS: usize = 64;
 /// Verified tokens remembered per core.
 pub const TOKENS: usize = 16_384;
+/// Principals of API keys remembered per core and control: what is over is made anew.
+pub const KEY_PRINCIPALS: usize = 4_096;
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
+/// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.
+pub const REPLAYS: usize = 1 << 20;
+/// Answers of introspection endpoints that are remembered, of each issuer.
+pub const INTROSPECTED: usize = 16 * 1024;
+/// Tokens that are asked for at one time, of each issuer.
+pub const INTROSPECTING: usize = 128;
 /// Bytes of a note or detail kept with a verdict.
 pub const DETAIL_BYTES: usize = 512;
 /// Lines waiting to be written to the access log per core; more are counted as lost.

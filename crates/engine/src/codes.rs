@@ -85,10 +85,24 @@ codes! {
     TOKEN_INVALID = "token_invalid", 401, Client, "the access token is not valid";
     /// The token was valid once.
     TOKEN_EXPIRED = "token_expired", 401, Client, "the access token has expired";
+    /// The proof of possession that came with the token is not good (RFC 9449 section 4.3).
+    PROOF_INVALID = "proof_invalid", 401, Client, "the proof of possession is not valid";
+    /// The proof of possession lacks a nonce of ours that is still good (RFC 9449 section 9).
+    PROOF_NONCE_REQUIRED = "proof_nonce_required", 401, Client, "the proof of possession needs the server's nonce";
+    /// Nobody can tell whether a proof was used before.
+    PROOF_UNCHECKED = "proof_unchecked", 503, Gateway, "proofs of possession cannot be checked at the moment";
+    /// The API key is malformed, unknown or revoked, or there is more than one.
+    KEY_INVALID = "key_invalid", 401, Client, "the API key is not valid";
+    /// The API key was valid once.
+    KEY_EXPIRED = "key_expired", 401, Client, "the API key has expired";
+    /// The API key is good, and its application may not call.
+    APPLICATION_SUSPENDED = "application_suspended", 403, Client, "the application is suspended";
+    /// The store of applications has not been read, so no API key can be verified.
+    CREDENTIALS_UNAVAILABLE = "credentials_unavailable", 503, Gateway, "API keys cannot be verified at the moment";
     /// The issuer's keys are not known now, so nothing can be verified.
     ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
-    /// The token is valid but lacks scopes.
-    INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the access token lacks a required scope";
+    /// The credential is valid but lacks scopes.
+    INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the credential lacks a required scope";
     /// The contract says nothing of security and the configuration does not either.
     UNSECURED_OPERATION = "unsecured_operation", 403, Client, "this operation is not open";
     /// More calls than the rate allows.

@@ -4,6 +4,7 @@
 //! keep caches without locks). It takes part in the stages that it names; the order of controls within a stage is the
 //! registry's. Each step is done at once, or waits on its core, or leaves the core's thread as a job.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use crate::cells::Cells;
 use crate::clock::Clock;
 use crate::fetch::{Fetch, Spawn};
 use crate::keyed::Keyed;
+use crate::replay::Replays;
 use crate::verdict::Verdict;
 
 /// What a control takes part in; what nobody needs is not computed, buffered or parsed.
@@ -36,8 +38,8 @@ pub struct Needs {
     pub observe: bool,
 }
 
-/// A control as compiled for one operation, one API or the whole gateway.
-pub trait Control: Send + Sync + fmt::Debug {
+/// A control as compiled for one operation, one API or the whole gateway. Its own folder knows it again by its type, to explain it.
+pub trait Control: Any + Send + Sync + fmt::Debug {
     /// Its name in documents, logs and metrics.
     fn name(&self) -> &'static str;
     /// What it takes part in.
@@ -103,14 +105,19 @@ pub enum Step<'c> {
     Wait(LocalFuture<'c, Verdict>),
     /// On another thread, since it may take long.
     Offload(Job),
+    /// On another thread, and then on this core again, where what came of the work is put into the call.
+    OffloadThen(Job, Then<'c>),
 }
+
+/// What a core does with the verdict of a job; not asked when the job came to nothing.
+pub type Then<'c> = Box<dyn FnOnce(Verdict) -> Verdict + 'c>;
 
 impl fmt::Debug for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Done(verdict) => f.debug_tuple("Done").field(verdict).finish(),
             Step::Wait(_) => f.write_str("Wait"),
-            Step::Offload(_) => f.write_str("Offload"),
+            Step::Offload(_) | Step::OffloadThen(..) => f.write_str("Offload"),
         }
     }
 }
@@ -161,6 +168,8 @@ pub struct CoreContext {
     pub clock: Arc<dyn Clock>,
     /// Shared counters.
     pub cells: Arc<dyn Cells>,
+    /// What may be used once and was.
+    pub replays: Arc<dyn Replays>,
     /// The way out.
     pub fetch: Arc<dyn Fetch>,
     /// The side runtime.

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod principal;
 pub mod problem;
 pub mod record;
+pub mod replay;
 pub mod route;
 pub mod signal;
 pub mod snapshot;

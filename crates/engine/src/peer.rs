@@ -71,6 +71,9 @@ pub struct ClientCertificate {
     pub chain: Vec<Box<[u8]>>,
     /// SHA-256 over the leaf's DER: `x5t#S256` of RFC 8705 section 3.1.
     pub thumbprint: [u8; 32],
+    /// The leaf's subject as text (RFC 4514); empty when it has none. The names below are the better ones to go by: anybody's
+    /// subject may say anything that the authority lets pass.
+    pub subject: Box<str>,
     /// The leaf's subject alternative names.
     pub names: Vec<AltName>,
     /// First second since 1970 at which a certificate of the chain is expired.

@@ -256,9 +256,11 @@ impl Pipeline<'_> {
         match step {
             Step::Done(verdict) => verdict,
             Step::Wait(future) => future.await,
-            Step::Offload(job) => self.offload.run(job).await.unwrap_or_else(|| {
-                Verdict::Refuse(Refusal::new(&codes::OVERLOADED, "no worker thread took the job"))
-            }),
+            Step::Offload(job) => self.offload.run(job).await.unwrap_or_else(not_worked),
+            Step::OffloadThen(job, then) => match self.offload.run(job).await {
+                Some(verdict) => then(verdict),
+                None => not_worked(),
+            },
         }
     }
 
@@ -322,6 +324,10 @@ fn summarize(verdict: &Verdict) -> (Outcome, Option<&'static codes::Code>, Optio
         Verdict::Answer(_) => (Outcome::Answer, (None, None)),
     };
     (outcome, code, detail)
+}
+
+fn not_worked() -> Verdict {
+    Verdict::Refuse(Refusal::new(&codes::OVERLOADED, "no worker thread took the job"))
 }
 
 fn missing_control() -> Stop {

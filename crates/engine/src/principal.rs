@@ -5,6 +5,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::peer::ClientCertificate;
+
 /// Scopes as a set of bits; the numbers are given by an API's contract at compile time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
@@ -40,8 +42,29 @@ impl ScopeSet {
 /// What was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialKind {
-    /// A signed token presented as bearer (RFC 6750).
+    /// A signed token (RFC 9068, RFC 7519).
     Jwt,
+    /// A token that its issuer was asked about (RFC 7662).
+    Introspected,
+    /// An API key of an application.
+    ApiKey,
+}
+
+/// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Binding {
+    /// SHA-256 thumbprint of the holder's public key (RFC 7638), as `jkt` of RFC 9449 section 6.1.
+    pub key: Option<[u8; 32]>,
+    /// SHA-256 thumbprint of the holder's certificate, as `x5t#S256` of RFC 8705 section 3.1.
+    pub certificate: Option<[u8; 32]>,
+}
+
+impl Binding {
+    /// Whether whoever holds the credential may use it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.key.is_none() && self.certificate.is_none()
+    }
 }
 
 /// Who a credential proves. Keyed by (issuer, subject), never by a subject alone (invariant 13).
@@ -63,6 +86,8 @@ pub struct Principal {
     pub expires: u64,
     /// What was presented.
     pub credential: CredentialKind,
+    /// Whom the credential is bound to. What is bound has to be shown on every call, remembered or not.
+    pub binding: Binding,
 }
 
 /// A credential that was verified for one security scheme of the contract.
@@ -72,6 +97,9 @@ pub struct Proof {
     pub scheme: u16,
     /// Whom it proves.
     pub principal: Arc<Principal>,
+    /// The client certificate that was shown with it, with its subject and names: of the connection, so that it is no part of
+    /// what is remembered of a token. The token is bound to it where [`Principal::binding`] says so.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum ConnectionEvent {
     HandshakeFailed,
     /// It came from a trusted proxy and did not begin with a good header of the PROXY protocol; it was closed.
     ProxyHeaderRefused,
+    /// It was idle, and gave back all room but what it needs to notice the next call.
+    Parked,
     /// A connection to an upstream was made.
     UpstreamOpened,
     /// A connection to an upstream was used again.
@@ -29,12 +31,13 @@ pub enum ConnectionEvent {
 
 impl ConnectionEvent {
     /// All, in the order of their metric series.
-    pub const ALL: [ConnectionEvent; 8] = [
+    pub const ALL: [ConnectionEvent; 9] = [
         ConnectionEvent::Opened,
         ConnectionEvent::Closed,
         ConnectionEvent::Malformed,
         ConnectionEvent::HandshakeFailed,
         ConnectionEvent::ProxyHeaderRefused,
+        ConnectionEvent::Parked,
         ConnectionEvent::UpstreamOpened,
         ConnectionEvent::UpstreamReused,
         ConnectionEvent::UpstreamFailed,
@@ -49,6 +52,7 @@ impl ConnectionEvent {
             ConnectionEvent::Malformed => "malformed",
             ConnectionEvent::HandshakeFailed => "handshake_failed",
             ConnectionEvent::ProxyHeaderRefused => "proxy_header_refused",
+            ConnectionEvent::Parked => "parked",
             ConnectionEvent::UpstreamOpened => "upstream_opened",
             ConnectionEvent::UpstreamReused => "upstream_reused",
             ConnectionEvent::UpstreamFailed => "upstream_failed",

@@ -13,10 +13,6 @@ pub(crate) fn run(data: &[u8]) {
         3 => value(Place::Path, rest),
         4 => hidden(rest),
         5 => detect::xml_parts(rest, |part| inside(rest, part)),
-        6 => detect::multipart_fields(rest, b"b", |name, part| {
-            inside(rest, name);
-            inside(rest, part);
-        }),
         _ => {
             assert!(detect::form_decoded(rest).len() <= rest.len().max(1) * 3);
             assert!(detect::percent_decoded(rest).len() <= rest.len().max(1) * 3);

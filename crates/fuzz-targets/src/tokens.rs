@@ -52,11 +52,24 @@ pub(crate) fn run(data: &[u8]) {
 /// Any text as a token: it may parse, it must never verify.
 fn raw(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    proof(text);
     let Ok(token) = jose::parse(text) else { return };
     assert!(text.len() <= jose::MAX_TOKEN_BYTES, "a longer token than allowed");
     assert!(text.starts_with(token.signing_input()), "the signing input is not what came");
     let _ = token.issuer();
     assert!(jose::verify(&token, &material().keys, &Algorithm::ALL).is_err(), "a forged token verifies");
+}
+
+/// Any text as a proof of possession: what is read is within its bounds, and whatever verifies is no token of an issuer.
+fn proof(text: &str) {
+    let Ok(proof) = jose::Proof::read(text, &Algorithm::ALL) else { return };
+    assert!(text.len() <= jose::MAX_PROOF_BYTES, "a longer proof than allowed");
+    let _ = proof.claims();
+    if proof.verify().is_ok()
+        && let Ok(token) = jose::parse(text)
+    {
+        assert_eq!(token.header().typ.as_deref(), Some("dpop+jwt"), "a proof of another type");
+    }
 }
 
 /// Any bytes as a key set: bounded, and its keys verify nothing of ours.

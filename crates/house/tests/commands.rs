@@ -76,10 +76,16 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
     let allowed: BTreeMap<&str, &[&str]> = [
         // Compile what was read, and look at it; nothing is served and nothing of the data directory is read.
         ("check.rs", ["compile", "diagnostics", "engine", "load"].as_slice()),
+        ("app.rs", &["Command", "manage_api"]),
+        ("audit.rs", &["Command"]),
         ("completions.rs", &[]),
         ("config.rs", &["compile", "diagnostics", "load", "spec"]),
-        // The only command that writes: what it was asked for, below the folder of `--out`.
+        // Compile what was read, and have the controls look at calls of a file: nothing is served, sent or written.
+        ("inspect.rs", &["compile", "diagnostics", "load"]),
+        // Writes what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
+        // Compares descriptions: of files, or of the gateway that runs, as it describes itself.
+        ("diff.rs", &["diagnostics", "load"]),
         // The only command that asks the network: for the contract that it was given by URL.
         ("init/fetch.rs", &["clock", "contract", "engine", "outbound", "tokio"]),
         ("init/contract.rs", &["contract", "diagnostics", "load"]),
@@ -88,12 +94,18 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("init.rs", &["compile", "contract", "load", "spec"]),
         // Who makes the client: the path of the socket, and its runtime. `Command` is its own enumeration.
         ("mod.rs", &["Command", "compile", "load", "manage_api", "spec", "tokio", "run"]),
+        ("key.rs", &["Command", "manage_api", "spec"]),
         ("order.rs", &["controls"]),
         ("reload.rs", &["manage_api"]),
         // Starts the gateway in this process.
         ("run.rs", &["run"]),
         ("schema.rs", &["compile", "spec"]),
         ("status.rs", &["manage_api"]),
+        // Puts cases to what was read, without a network; writes what it was asked to generate beside the document.
+        ("test/mod.rs", &["diagnostics", "load"]),
+        ("test/files.rs", &["fs", "load", "spec"]),
+        ("test/generate.rs", &["File", "fs", "load", "spec"]),
+        ("test/watch.rs", &["load", "notify"]),
         ("token.rs", &["manage_api", "spec"]),
     ]
     .into();

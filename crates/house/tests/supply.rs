@@ -52,6 +52,13 @@ const BANNED: &[(&str, &str)] = &[
 /// Crates that may be there in two versions, with the reason.
 const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "ours, in jose, is one version behind the one of serde-saphyr"),
+    ("block-buffer", "of sqlx-core's sha2"),
+    ("cpufeatures", "of sqlx-core's sha2"),
+    ("crypto-common", "of sqlx-core's sha2"),
+    ("digest", "of sqlx-core's sha2"),
+    ("getrandom", "sqlx's and the HTTP parts' are versions apart; ours is the clock"),
+    ("hashbrown", "sqlx's is one version behind"),
+    ("sha2", "sqlx-core's is one version behind sqlx-postgres's"),
     ("syn", "derive macros only, never in the binary"),
 ];
 

@@ -112,6 +112,47 @@ pub fn validate<'t>(token: &Verified<'t>, expect: &Expectations<'_>) -> Result<C
     Ok(Claims { issuer, subject, client, id, expires, issued, not_before, payload })
 }
 
+/// Checks what an issuer says of an active token (RFC 7662 section 2.2): as of a token's own claims, but that it need name no
+/// issuer, no end and no subject, and, where `needs_audience` is false, no audience.
+///
+/// It has to call the token an access token (`token_type`, or the `typ` of some issuers): asked about a refresh token, issuers
+/// say that it is active, and no more. A token that never ends ends with the last second that there is.
+///
+/// # Errors
+/// As of [`validate`].
+pub fn validate_answer<'t>(
+    payload: Node<'t>,
+    expect: &Expectations<'_>,
+    needs_audience: bool,
+) -> Result<Claims<'t>, Fault> {
+    let kind = text(payload, "token_type")?.map_or_else(|| text(payload, "typ"), |kind| Ok(Some(kind)))?;
+    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer") || kind.eq_ignore_ascii_case("dpop")) {
+        return Err(Fault::WrongKind);
+    }
+    if text(payload, "iss")?.is_some_and(|issuer| issuer != expect.issuer) {
+        return Err(Fault::IssuerMismatch);
+    }
+    if needs_audience || payload.get("aud").is_some() {
+        audience(payload, expect.audiences)?;
+    }
+    let ends = payload.get("exp").is_some();
+    let (expires, not_before, issued) = if ends {
+        dates(payload, expect)?
+    } else {
+        starts(payload, expect).map(|(from, at)| (LAST_SECOND, from, at))?
+    };
+    Ok(Claims {
+        issuer: Cow::Owned(expect.issuer.to_owned()),
+        subject: text(payload, "sub")?,
+        client: text(payload, "client_id")?,
+        id: text(payload, "jti")?,
+        expires,
+        issued,
+        not_before,
+        payload,
+    })
+}
+
 /// A claim that must be a string when it is there: not empty, bounded, without control characters, since it ends in
 /// headers, keys and logs.
 fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault> {
@@ -144,11 +185,18 @@ fn audience(payload: Node<'_>, expected: &[String]) -> Result<(), Fault> {
 fn dates(payload: Node<'_>, expect: &Expectations<'_>) -> Result<(u64, Option<u64>, Option<u64>), Fault> {
     let (leeway, now) = (expect.leeway.as_secs(), expect.now);
     let expires = date(payload, "exp", f64::floor)?.ok_or(Fault::ExpMissing)?;
-    let not_before = date(payload, "nbf", f64::ceil)?;
-    let issued = date(payload, "iat", f64::ceil)?;
     if now >= expires.saturating_add(leeway) {
         return Err(Fault::Expired);
     }
+    let (not_before, issued) = starts(payload, expect)?;
+    Ok((expires, not_before, issued))
+}
+
+/// `nbf`, `iat`.
+fn starts(payload: Node<'_>, expect: &Expectations<'_>) -> Result<(Option<u64>, Option<u64>), Fault> {
+    let (leeway, now) = (expect.leeway.as_secs(), expect.now);
+    let not_before = date(payload, "nbf", f64::ceil)?;
+    let issued = date(payload, "iat", f64::ceil)?;
     if not_before.is_some_and(|date| date > now.saturating_add(leeway)) {
         return Err(Fault::NotYetValid);
     }
@@ -161,11 +209,11 @@ fn dates(payload: Node<'_>, expect: &Expectations<'_>) -> Result<(u64, Option<u6
             return Err(Fault::TooOld);
         }
     }
-    Ok((expires, not_before, issued))
+    Ok((not_before, issued))
 }
 
 /// A NumericDate (RFC 7519 section 2), rounded to the strict side.
-fn date(payload: Node<'_>, name: &str, round: fn(f64) -> f64) -> Result<Option<u64>, Fault> {
+pub(crate) fn date(payload: Node<'_>, name: &str, round: fn(f64) -> f64) -> Result<Option<u64>, Fault> {
     let Some(node) = payload.get(name) else { return Ok(None) };
     let number = node.as_number().ok_or(Fault::ClaimMalformed)?;
     let seconds = number.as_u64().or_else(|| rounded(number, round)).ok_or(Fault::ClaimMalformed)?;

@@ -49,6 +49,10 @@ faults! {
     UnknownKey = "unknown-key", "the token's key is unknown";
     /// There is a key of that `kid`, but its type, curve, size or own `alg` does not fit the token's.
     KeyMismatch = "key-mismatch", "the token's key and algorithm do not match";
+    /// A proof carries no public key, or one that cannot be used.
+    KeyMalformed = "key-malformed", "the proof has no public key that can be used";
+    /// A proof carries a private or symmetric key.
+    KeyPrivate = "key-private", "the proof gives a private key away";
     /// The signature does not verify.
     BadSignature = "bad-signature", "the token's signature is wrong";
     /// `typ` is not that of an access token.

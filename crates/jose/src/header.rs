@@ -45,13 +45,11 @@ impl LastHeader {
 
 impl Header {
     pub(crate) fn decode(part: &str) -> Result<Header, Fault> {
-        let bytes = base64url::decode(part).ok_or(Fault::Malformed)?;
-        let bounds = Bounds { depth: 8, values: 256, members: 32, items: 64, ..Bounds::default() };
-        let tape = Tape::parse(bytes.into(), &bounds)?;
-        let root = tape.root();
-        if root.kind() != Kind::Object {
-            return Err(Fault::Malformed);
-        }
+        Header::of(tape(part)?.root())
+    }
+
+    /// What a header says that was read by [`tape`].
+    pub(crate) fn of(root: Node<'_>) -> Result<Header, Fault> {
         let alg = root.get("alg").and_then(Node::as_str).ok_or(Fault::Malformed)?;
         if alg.eq_ignore_ascii_case("none") {
             return Err(Fault::AlgNone);
@@ -69,6 +67,14 @@ impl Header {
     pub(crate) fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
+}
+
+/// The members of a header.
+pub(crate) fn tape(part: &str) -> Result<Tape, Fault> {
+    let bytes = base64url::decode(part).ok_or(Fault::Malformed)?;
+    let bounds = Bounds { depth: 8, values: 256, members: 32, items: 64, ..Bounds::default() };
+    let tape = Tape::parse(bytes.into(), &bounds)?;
+    if tape.root().kind() == Kind::Object { Ok(tape) } else { Err(Fault::Malformed) }
 }
 
 fn kind(typ: &str) -> Box<str> {

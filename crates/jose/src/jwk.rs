@@ -2,9 +2,10 @@
 //!
 //! Only public members are read: a private or symmetric one that an issuer published by mistake is never loaded.
 
-use crate::{Algorithm, base64url};
+use crate::{Algorithm, Fault, base64url};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::ParsedPublicKey;
-use tape::Node;
+use tape::{Kind, Node};
 
 /// A public key, parsed once for each algorithm that it may serve.
 pub(crate) struct Key {
@@ -45,6 +46,58 @@ impl Key {
     pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
         self.verifiers.iter().find(|(serves, _)| *serves == algorithm).map(|(_, key)| key)
     }
+}
+
+/// Members of keys that are not public: RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// The one public key that a proof carries in its header, for the algorithm that the header names, and its SHA-256
+/// thumbprint.
+pub(crate) fn carried(jwk: Node<'_>, algorithm: Algorithm) -> Result<(ParsedPublicKey, [u8; 32]), Fault> {
+    if jwk.kind() != Kind::Object {
+        return Err(Fault::KeyMalformed);
+    }
+    let secret = jwk.members().any(|(name, _)| PRIVATE.contains(&&*name));
+    if secret || text(jwk, "kty").flatten().is_some_and(|kty| kty == "oct") {
+        return Err(Fault::KeyPrivate);
+    }
+    if for_verifying(jwk) != Some(true) || text(jwk, "kid").is_none() {
+        return Err(Fault::KeyMalformed);
+    }
+    let named = text(jwk, "alg").ok_or(Fault::KeyMalformed)?;
+    if named.is_some_and(|name| Algorithm::from_name(&name) != Some(algorithm)) {
+        return Err(Fault::KeyMismatch);
+    }
+    let (key, canonical) = public(jwk, algorithm)?;
+    let mut thumbprint = [0; 32];
+    let hashed = digest(&SHA256, canonical.as_bytes());
+    thumbprint.iter_mut().zip(hashed.as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    Ok((key, thumbprint))
+}
+
+/// A public key and its canonical form of RFC 7638 section 3: the required members in the order of their names, as the key
+/// spells them.
+fn public(jwk: Node<'_>, algorithm: Algorithm) -> Result<(ParsedPublicKey, String), Fault> {
+    let member = |name| text(jwk, name).flatten().ok_or(Fault::KeyMalformed);
+    if Algorithm::RSA.contains(&algorithm) {
+        if member("kty")? != "RSA" {
+            return Err(Fault::KeyMismatch);
+        }
+        let (n, e) = rsa(jwk).ok_or(Fault::KeyMalformed)?;
+        let key = algorithm.rsa_key(&n, &e).ok_or(Fault::KeyMalformed)?;
+        return Ok((key, format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, member("e")?, member("n")?)));
+    }
+    let (fits, point) = curve(jwk).ok_or(Fault::KeyMalformed)?;
+    if fits != algorithm {
+        return Err(Fault::KeyMismatch);
+    }
+    let key = algorithm.curve_key(&point).ok_or(Fault::KeyMalformed)?;
+    let (crv, x) = (member("crv")?, member("x")?);
+    let canonical = match algorithm {
+        Algorithm::EdDsa => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
+        _ => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{}"}}"#, member("y")?),
+    };
+    Ok((key, canonical))
 }
 
 /// Whether `use` and `key_ops` allow verifying; none when they are malformed.

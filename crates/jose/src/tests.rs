@@ -3,6 +3,7 @@
 mod claims;
 mod hostile;
 mod mint;
+mod proofs;
 mod properties;
 mod sets;
 mod vectors;

@@ -35,14 +35,27 @@ pub fn parse_after<'a>(token: &'a str, last: &mut LastHeader) -> Result<Unverifi
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Fault::TooLarge);
     }
+    let (signing_input, header, payload, signature) = parts(token)?;
+    let header = last.read(header)?;
+    let payload = object(payload)?;
+    let signature = base64url::decode(signature).ok_or(Fault::Malformed)?;
+    Ok(Unverified { header, payload, signing_input, signature })
+}
+
+/// What is signed, then the three parts.
+pub(crate) fn parts(token: &str) -> Result<(&str, &str, &str, &str), Fault> {
     let (signing_input, signature) = token.rsplit_once('.').ok_or(Fault::Malformed)?;
     let (header, payload) = signing_input.split_once('.').ok_or(Fault::Malformed)?;
     if payload.contains('.') {
-        return Err(Fault::Malformed);
+        Err(Fault::Malformed)
+    } else {
+        Ok((signing_input, header, payload, signature))
     }
-    let header = last.read(header)?;
-    let payload = base64url::decode(payload).ok_or(Fault::Malformed)?;
-    let signature = base64url::decode(signature).ok_or(Fault::Malformed)?;
+}
+
+/// The claims that a part encodes.
+pub(crate) fn object(part: &str) -> Result<Tape, Fault> {
+    let payload = base64url::decode(part).ok_or(Fault::Malformed)?;
     let bounds = Bounds { depth: 16, values: 4_000, members: 256, items: 2_000, ..Bounds::default() };
     let payload = Tape::parse(payload.into(), &bounds)?;
     if payload.root().kind() != Kind::Object {
@@ -52,7 +65,7 @@ pub fn parse_after<'a>(token: &'a str, last: &mut LastHeader) -> Result<Unverifi
     if !payload.values().filter_map(Node::as_number).all(|number| number.is_finite()) {
         return Err(Fault::Malformed);
     }
-    Ok(Unverified { header, payload, signing_input, signature })
+    Ok(payload)
 }
 
 impl Unverified<'_> {

@@ -8,11 +8,17 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::nouns::{
+    ApiKey, Application, ApplicationDetail, Applications, Audit, AuditReport, CreatedKey, Keys,
+    NewApplication, NewKey, Rotation,
+};
+use crate::routes::encode;
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
-use crate::{MAX_ANSWER, PATIENCE};
+use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
 /// Talks to a gateway on the same machine.
 #[derive(Debug, Clone)]
@@ -62,7 +68,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn status(&self) -> Result<Status, ClientError> {
-        self.call(Method::GET, "/v1/status", Bytes::new()).await
+        self.call(Method::GET, "/v1/status", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// What its configuration does, as it describes it itself.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn behavior(&self) -> Result<serde_json::Value, ClientError> {
+        self.call(Method::GET, "/v1/behavior", Bytes::new(), MAX_BEHAVIOR).await
     }
 
     /// Has it read its document anew.
@@ -70,7 +84,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a document with errors is an answer.
     pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
-        self.call(Method::POST, "/v1/reload", Bytes::new()).await
+        self.call(Method::POST, "/v1/reload", Bytes::new(), MAX_ANSWER).await
     }
 
     /// Has it make a token.
@@ -78,8 +92,114 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn token(&self, request: &TokenRequest) -> Result<Token, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Exchange(error.to_string()))?;
-        self.call(Method::POST, "/v1/tokens", body.into()).await
+        self.send("/v1/tokens", request).await
+    }
+
+    /// All applications.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn applications(&self) -> Result<Applications, ClientError> {
+        self.call(Method::GET, "/v1/applications", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// One application, by name or id, with its keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn application(&self, which: &str) -> Result<ApplicationDetail, ClientError> {
+        self.call(Method::GET, &format!("/v1/applications/{}", encode(which)), Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// Has it make an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_application(&self, new: &NewApplication) -> Result<Application, ClientError> {
+        self.send("/v1/applications", new).await
+    }
+
+    /// Suspends an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn suspend(&self, which: &str) -> Result<Application, ClientError> {
+        let path = format!("/v1/applications/{}/suspend", encode(which));
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// Lets an application call again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resume(&self, which: &str) -> Result<Application, ClientError> {
+        let path = format!("/v1/applications/{}/resume", encode(which));
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// Takes an application out; with keys that are not over only when `with_keys` says so.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete_application(&self, which: &str, with_keys: bool) -> Result<Application, ClientError> {
+        let query = if with_keys { "?keys=true" } else { "" };
+        let path = format!("/v1/applications/{}{query}", encode(which));
+        self.call(Method::DELETE, &path, Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// Keys of all applications.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn keys(&self) -> Result<Keys, ClientError> {
+        self.call(Method::GET, "/v1/keys", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// Has it make a key for an application.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_key(&self, application: &str, new: &NewKey) -> Result<CreatedKey, ClientError> {
+        self.send(&format!("/v1/applications/{}/keys", encode(application)), new).await
+    }
+
+    /// Has it make a key that takes the place of another.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rotate_key(&self, key: &str, rotation: &Rotation) -> Result<CreatedKey, ClientError> {
+        self.send(&format!("/v1/keys/{}/rotate", encode(public_id(key))), rotation).await
+    }
+
+    /// Revokes a key: once this returned, no call passes with it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_key(&self, key: &str) -> Result<ApiKey, ClientError> {
+        let path = format!("/v1/keys/{}/revoke", encode(public_id(key)));
+        self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// The changes after a number, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(&self, after: u64, limit: u64) -> Result<Audit, ClientError> {
+        self.call(Method::GET, &format!("/v1/audit?after={after}&limit={limit}"), Bytes::new(), MAX_ANSWER)
+            .await
+    }
+
+    /// Has it look at the whole chain of changes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn verify_audit(&self) -> Result<AuditReport, ClientError> {
+        self.call(Method::POST, "/v1/audit/verify", Bytes::new(), MAX_ANSWER).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| ClientError::Exchange(error.to_string()))?;
+        self.call(Method::POST, path, body.into(), MAX_ANSWER).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -87,8 +207,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body, most)).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Exchange(String::from("it took too long"))),
         }
@@ -99,6 +220,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<T, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
@@ -112,7 +234,7 @@ impl Client {
             .body(Full::new(body))
             .map_err(broken)?;
         let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(broken)?.to_bytes();
+        let bytes = Limited::new(body, most).collect().await.map_err(broken)?.to_bytes();
         driver.abort();
         if parts.status.is_success() {
             return serde_json::from_slice(&bytes).map_err(broken);
@@ -131,6 +253,14 @@ impl Client {
             io::ErrorKind::PermissionDenied => ClientError::Forbidden(self.socket.clone()),
             _ => ClientError::Exchange(error.to_string()),
         }
+    }
+}
+
+/// Of a whole key that somebody pasted, only what is public goes into the path.
+fn public_id(key: &str) -> &str {
+    match key.strip_prefix("yett_") {
+        Some(rest) => rest.split('_').next().unwrap_or_default(),
+        None => key,
     }
 }
 

@@ -7,11 +7,23 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/reload` | [`ReloadReport`] |
 //! | `POST /v1/tokens` with [`TokenRequest`] | [`Token`] |
+//! | `GET /v1/applications` | [`Applications`] |
+//! | `POST /v1/applications` with [`NewApplication`] | [`Application`] |
+//! | `GET /v1/applications/NAME` | [`ApplicationDetail`] |
+//! | `POST /v1/applications/NAME/suspend`, `…/resume`, `DELETE /v1/applications/NAME[?keys=true]` | [`Application`] |
+//! | `POST /v1/applications/NAME/keys` with [`NewKey`] | [`CreatedKey`] |
+//! | `GET /v1/keys` | [`Keys`] |
+//! | `POST /v1/keys/ID/rotate` with [`Rotation`] | [`CreatedKey`] |
+//! | `POST /v1/keys/ID/revoke` | [`ApiKey`] |
+//! | `GET /v1/audit[?after=N&limit=N]` | [`Audit`] |
+//! | `POST /v1/audit/verify` | [`AuditReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
 //! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`].
 
 mod client;
+mod nouns;
+mod routes;
 mod server;
 mod socket;
 mod types;
@@ -20,6 +32,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use client::{Client, ClientError};
+pub use nouns::{
+    ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, CreatedKey,
+    Keys, NewApplication, NewKey, Rotation, Said,
+};
 pub use server::{Handler, serve};
 pub use socket::bind;
 pub use types::{
@@ -31,12 +47,16 @@ pub use types::{
 pub const MAX_REQUEST: usize = 64 * 1024;
 /// Longest answer that a client reads, in bytes.
 pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Longest description of a configuration that a client reads, in bytes: that of a large contract is long.
+pub const MAX_BEHAVIOR: usize = 256 * 1024 * 1024;
 /// Connections served at one time; further ones wait.
 pub const CONNECTIONS: usize = 16;
 /// How long one exchange may take, a reload of a large contract included.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest life of a token of the local issuer.
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// Keys told of all applications at once; one application's are all told.
+pub const MAX_KEYS: usize = 1_000;
 /// Diagnostics told of one reload; the rest is counted.
 pub const MAX_DIAGNOSTICS: usize = 200;
 

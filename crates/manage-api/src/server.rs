@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::nouns::{Ask, Said};
+use crate::routes::{Routed, route};
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
 use crate::{BoxFuture, CONNECTIONS, MAX_REQUEST, PATIENCE};
 
@@ -21,6 +25,8 @@ use crate::{BoxFuture, CONNECTIONS, MAX_REQUEST, PATIENCE};
 pub trait Handler: Send + Sync + fmt::Debug {
     /// What the gateway is doing.
     fn status(&self) -> Status;
+    /// What the configuration that serves does, without a secret in it.
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value>;
     /// Reads the document and its files anew and serves them when they are good.
     fn reload(&self) -> BoxFuture<'_, ReloadReport>;
     /// Makes a token of the local issuer.
@@ -28,6 +34,11 @@ pub trait Handler: Send + Sync + fmt::Debug {
     /// # Errors
     /// What is wrong with the request, or that there is no local issuer.
     fn token(&self, request: TokenRequest) -> Result<Token, Problem>;
+    /// Asks the store of applications for something, in the name of `actor`.
+    ///
+    /// # Errors
+    /// That there is no store, or why it says no.
+    fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>>;
 }
 
 /// Serves the control API until the future is dropped.
@@ -50,9 +61,12 @@ pub async fn serve(listener: UnixListener, handler: Arc<dyn Handler>) {
 }
 
 async fn connection(stream: UnixStream, handler: Arc<dyn Handler>) {
+    // Who may open the socket is its owner; the system says who did.
+    let actor =
+        stream.peer_cred().map_or_else(|_| String::from("unix"), |peer| format!("unix:{}", peer.uid()));
     let service = hyper::service::service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(answer(request, &*handler).await) }
+        let (handler, actor) = (Arc::clone(&handler), actor.clone());
+        async move { Ok::<_, Infallible>(answer(request, &*handler, actor).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .keep_alive(false)
@@ -62,10 +76,13 @@ async fn connection(stream: UnixStream, handler: Arc<dyn Handler>) {
     let _ = tokio::time::timeout(PATIENCE, connection).await;
 }
 
-async fn answer(request: Request<Incoming>, handler: &dyn Handler) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, handler: &dyn Handler, actor: String) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let result = match (parts.uri.path(), &parts.method) {
         ("/v1/status", &Method::GET) => return json(StatusCode::OK, "application/json", &handler.status()),
+        ("/v1/behavior", &Method::GET) => {
+            return json(StatusCode::OK, "application/json", &handler.behavior().await);
+        }
         ("/v1/reload", &Method::POST) => {
             return json(StatusCode::OK, "application/json", &handler.reload().await);
         }
@@ -73,11 +90,9 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler) -> Response<F
             Ok(request) => handler.token(request),
             Err(problem) => Err(problem),
         },
-        ("/v1/status", _) => return wrong_method("GET"),
+        ("/v1/status" | "/v1/behavior", _) => return wrong_method("GET"),
         ("/v1/reload" | "/v1/tokens", _) => return wrong_method("POST"),
-        (path, _) => {
-            Err(Problem::new(404, "not_found", "there is no such thing", format!("no `{path}` here")))
-        }
+        _ => return ask(&parts, body, handler, actor).await,
     };
     match result {
         Ok(token) => json(StatusCode::CREATED, "application/json", &token),
@@ -85,7 +100,30 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler) -> Response<F
     }
 }
 
-async fn read(body: Incoming) -> Result<TokenRequest, Problem> {
+/// What concerns the store.
+async fn ask(parts: &Parts, body: Incoming, handler: &dyn Handler, actor: String) -> Response<Full<Bytes>> {
+    let ask = match route(parts, body).await {
+        Routed::OtherMethods(known) => return wrong_method(known),
+        Routed::Elsewhere => {
+            let detail = format!("no `{}` here", parts.uri.path());
+            return refuse(&Problem::new(404, "not_found", "there is no such thing", detail));
+        }
+        Routed::Ask(ask) => ask,
+    };
+    let status = |ask: &Ask| if ask.creates() { StatusCode::CREATED } else { StatusCode::OK };
+    match ask {
+        Ok(ask) => {
+            let status = status(&ask);
+            match handler.ask(actor, ask).await {
+                Ok(said) => json(status, "application/json", &said),
+                Err(problem) => refuse(&problem),
+            }
+        }
+        Err(problem) => refuse(&problem),
+    }
+}
+
+pub(crate) async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
     let bytes = match Limited::new(body, MAX_REQUEST).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {

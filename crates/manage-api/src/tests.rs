@@ -5,8 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::*;
 
-#[derive(Debug)]
-struct Fake;
+#[derive(Debug, Default)]
+struct Fake(std::sync::Mutex<Vec<String>>);
 
 impl Handler for Fake {
     fn status(&self) -> Status {
@@ -22,6 +22,10 @@ impl Handler for Fake {
             apis: Vec::new(),
             last_reload: None,
         }
+    }
+
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
+        Box::pin(async { serde_json::json!({ "version": 1, "apis": {} }) })
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadReport> {
@@ -47,10 +51,60 @@ impl Handler for Fake {
             expires: 9,
         })
     }
+
+    fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>> {
+        Box::pin(async move {
+            assert!(actor.starts_with("unix:"), "{actor}");
+            self.0.lock().unwrap().push(format!("{ask:?}"));
+            let application = Application {
+                id: "app_1".into(),
+                name: "shop".into(),
+                owner: "me".into(),
+                status: "active".into(),
+                created: 1,
+                changed: 1,
+            };
+            Ok(match ask {
+                Ask::Applications => Said::Applications(Applications { applications: vec![application] }),
+                Ask::Application(_) => Said::Detail(ApplicationDetail { application, keys: vec![key()] }),
+                Ask::CreateApplication(new) if new.name.is_empty() => {
+                    return Err(Problem::invalid("no name"));
+                }
+                Ask::CreateApplication(_) | Ask::Suspend(_) | Ask::Resume(_) | Ask::DeleteApplication(..) => {
+                    Said::Application(application)
+                }
+                Ask::Keys => Said::Keys(Keys { keys: vec![key()] }),
+                Ask::CreateKey(..) | Ask::RotateKey(..) => {
+                    Said::Created(CreatedKey { key: "yett_secret".into(), details: key() })
+                }
+                Ask::RevokeKey(_) => Said::Key(key()),
+                Ask::Audit(..) => Said::Audit(Audit { entries: Vec::new() }),
+                Ask::VerifyAudit => Said::Report(AuditReport { whole: true, entries: 3 }),
+            })
+        })
+    }
+}
+
+fn key() -> ApiKey {
+    ApiKey {
+        id: "abcdefghijkl".into(),
+        application: "app_1".into(),
+        application_name: "shop".into(),
+        label: String::new(),
+        scopes: vec!["a".into()],
+        state: "active".into(),
+        created: 1,
+        expires: None,
+        retires: None,
+        replaced_by: None,
+        revoked: None,
+        last_used: Some(2),
+    }
 }
 
 struct House {
     dir: tempfile::TempDir,
+    fake: Arc<Fake>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -58,8 +112,9 @@ impl House {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = bind(&dir.path().join("yett.sock")).unwrap();
-        let task = tokio::spawn(serve(listener, Arc::new(Fake)));
-        Self { dir, task }
+        let fake = Arc::new(Fake::default());
+        let task = tokio::spawn(serve(listener, Arc::clone(&fake) as Arc<dyn Handler>));
+        Self { dir, fake, task }
     }
 
     fn socket(&self) -> std::path::PathBuf {
@@ -80,6 +135,7 @@ async fn each_noun_answers_its_typed_client() {
     let house = House::new();
     let client = Client::new(&house.socket());
     assert_eq!(client.status().await.unwrap().generation, 3);
+    assert_eq!(client.behavior().await.unwrap()["version"], 1);
     assert_eq!(client.reload().await.unwrap().outcome, ReloadOutcome::Unchanged);
     let request = TokenRequest {
         subject: "alice".into(),
@@ -99,6 +155,47 @@ async fn each_noun_answers_its_typed_client() {
 }
 
 #[tokio::test]
+async fn what_is_asked_of_the_store_arrives_as_it_was_asked() {
+    let house = House::new();
+    let client = Client::new(&house.socket());
+    let new = NewApplication { name: "shop".into(), owner: "me".into() };
+    assert_eq!(client.create_application(&new).await.unwrap().name, "shop");
+    let nameless = client.create_application(&NewApplication { name: String::new(), ..new }).await;
+    assert!(matches!(nameless, Err(ClientError::Problem(problem)) if problem.status == 400));
+    assert_eq!(client.applications().await.unwrap().applications.len(), 1);
+    assert_eq!(client.application("a b/../é").await.unwrap().keys, [key()]);
+    assert_eq!(client.suspend("shop").await.unwrap().id, "app_1");
+    assert_eq!(client.resume("shop").await.unwrap().id, "app_1");
+    assert_eq!(client.delete_application("shop", true).await.unwrap().id, "app_1");
+    assert_eq!(client.delete_application("shop", false).await.unwrap().id, "app_1");
+    assert_eq!(client.keys().await.unwrap().keys, [key()]);
+    let made = client.create_key("shop", &NewKey { ttl: Some(9), ..NewKey::default() }).await.unwrap();
+    assert!(made.key == "yett_secret" && !format!("{made:?}").contains("yett_secret"));
+    client.rotate_key("yett_abcdefghijkl_secret", &Rotation { overlap: 5 }).await.unwrap();
+    client.revoke_key("abcdefghijkl").await.unwrap();
+    assert!(client.audit(4, 5).await.unwrap().entries.is_empty());
+    assert!(client.verify_audit().await.unwrap().whole);
+    let seen = house.fake.0.lock().unwrap().clone();
+    let expected = [
+        "CreateApplication(NewApplication { name: \"shop\", owner: \"me\" })",
+        "CreateApplication(NewApplication { name: \"\", owner: \"me\" })",
+        "Applications",
+        "Application(\"a b/../é\")",
+        "Suspend(\"shop\")",
+        "Resume(\"shop\")",
+        "DeleteApplication(\"shop\", true)",
+        "DeleteApplication(\"shop\", false)",
+        "Keys",
+        "CreateKey(\"shop\", NewKey { label: \"\", scopes: [], ttl: Some(9) })",
+        "RotateKey(\"abcdefghijkl\", Rotation { overlap: 5 })",
+        "RevokeKey(\"abcdefghijkl\")",
+        "Audit(4, 5)",
+        "VerifyAudit",
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
 async fn what_is_not_a_call_of_ours_is_a_problem_document() {
     let house = House::new();
     let huge = format!(
@@ -114,6 +211,12 @@ async fn what_is_not_a_call_of_ours_is_a_problem_document() {
         ("POST /v1/tokens HTTP/1.1\r\nhost: y\r\ncontent-length: 1\r\n\r\n{", "400"),
         (unknown, "400"),
         (&huge, "413"),
+        ("GET /v1/applications/%zz HTTP/1.1\r\nhost: y\r\n\r\n", "404"),
+        ("GET /v1/applications/a/b HTTP/1.1\r\nhost: y\r\n\r\n", "404"),
+        ("PUT /v1/applications/a HTTP/1.1\r\nhost: y\r\ncontent-length: 0\r\n\r\n", "405"),
+        ("GET /v1/keys/a/revoke HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
+        ("GET /v1/audit?after=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("POST /v1/applications HTTP/1.1\r\nhost: y\r\ncontent-length: 14\r\n\r\n{\"name\":\"shop\"", "400"),
     ] {
         let answer = house.raw(request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");

@@ -212,6 +212,13 @@ impl Kind {
     }
 }
 
+/// Whether bytes are UTF-8 without control characters other than those that texts have, whatever they begin like: `GIF89a` begins a
+/// picture and may begin a sentence.
+#[must_use]
+pub fn is_text(bytes: &[u8]) -> bool {
+    signs::is_text(bytes)
+}
+
 /// The kind of this name in configuration: that of [`Kind::name`].
 #[must_use]
 pub fn named(name: &str) -> Option<Kind> {

@@ -75,13 +75,21 @@ struct Compiled {
 /// The leaks in `bytes`.
 #[must_use]
 pub fn find(bytes: &[u8]) -> Leaks {
+    find_while(bytes, |_| true).unwrap_or_else(|| Leaks { more: true, ..Leaks::default() })
+}
+
+/// The leaks in `bytes`; `None` when `go_on`, which is asked before each window with how many there were, says that it is enough.
+pub fn find_while(bytes: &[u8], mut go_on: impl FnMut(usize) -> bool) -> Option<Leaks> {
     let mut found = Leaks::default();
-    let Some(compiled) = compiled() else { return Leaks { more: true, ..found } };
+    let Some(compiled) = compiled() else { return Some(Leaks { more: true, ..found }) };
     let mut candidates = 0;
     for word in compiled.words.find_overlapping_iter(bytes) {
         let inside = |leak: &Leak| word.start() >= leak.start && word.end() <= leak.end;
         if found.all.last().is_some_and(inside) {
             continue;
+        }
+        if !go_on(candidates) {
+            return None;
         }
         candidates += 1;
         if candidates > CANDIDATES || found.all.len() >= LEAKS {
@@ -94,7 +102,7 @@ pub fn find(bytes: &[u8]) -> Leaks {
             found.all.extend(leak.filter(|leak| found.all.last() != Some(leak)));
         }
     }
-    found
+    Some(found)
 }
 
 /// The leak of which the word is a part, when there is one.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use engine::cells::{Cells, Meter, Taken};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
 use engine::snapshot::{Listener, Live};
 use engine::upstream::{Deadlines, Target, Upstream, UpstreamHttp};
@@ -48,9 +49,18 @@ impl Cells for Nothing {
         Taken { allowed: true, remaining: 0, reset_after: Duration::ZERO, retry_after: Duration::ZERO }
     }
     fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
-        self.take(key, meter, now)
+        Cells::take(self, key, meter, now)
     }
     fn release(&self, _key: u128) {}
+    fn key(&self, _parts: &[&[u8]]) -> u128 {
+        0
+    }
+}
+
+impl Replays for Nothing {
+    fn take(&self, _key: u128, _until: UnixTime, _now: UnixTime) -> Used {
+        Used::Unknown
+    }
     fn key(&self, _parts: &[&[u8]]) -> u128 {
         0
     }
@@ -151,6 +161,7 @@ fn main() -> std::io::Result<()> {
     let services = Services {
         clock: Arc::new(System(Instant::now())),
         cells: Arc::new(Nothing),
+        replays: Arc::new(Nothing),
         fetch: Arc::new(Nothing),
         side: Arc::new(Nothing),
         keyed: Arc::default(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use engine::bounds::{self, Bound};
@@ -32,13 +33,15 @@ pub(crate) enum AnswerBody {
 pub(crate) struct Known {
     bytes: Bytes,
     call: Option<Held>,
+    /// The client took nothing for too long.
+    late: bool,
 }
 
 /// Where the call of a known body is while its bytes go.
 #[derive(Debug)]
 enum Held {
     Here(Box<Flight>),
-    /// In the core's table: on HTTP/2 nobody else would notice that a client takes nothing.
+    /// In the core's table: its client takes nothing at the moment, or may on HTTP/2, where nobody else would notice.
     Stream(Rc<Stream>),
 }
 
@@ -70,18 +73,13 @@ impl AnswerBody {
     pub(crate) fn known(bytes: Bytes, mut flight: Flight) -> Self {
         flight.call.decision.bytes_out = bytes.len() as u64;
         let two = flight.call.request.version == http::Version::HTTP_2;
-        let call = if two && !bytes.is_empty() {
-            Held::Stream(Stream::enter(flight, bounds::IDLE_TIME))
-        } else {
-            Held::Here(Box::new(flight))
-        };
-        AnswerBody::Known(Known { bytes, call: Some(call) })
+        let call = if two && !bytes.is_empty() { Held::stream(flight) } else { Held::Here(Box::new(flight)) };
+        AnswerBody::Known(Known { bytes, call: Some(call), late: false })
     }
 
     /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
     pub(crate) fn streamed(incoming: Incoming, lease: Lease, flight: Flight, sample: Option<usize>) -> Self {
-        let idle = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
-        let idle = idle.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle);
+        let idle = idle(&flight);
         let sample =
             sample.map(|limit| Sample { first: Bytes::new(), rest: BytesMut::new(), length: 0, limit });
         AnswerBody::Streamed(Box::new(Streamed {
@@ -97,18 +95,49 @@ impl AnswerBody {
 
     /// The client took some of it.
     pub(crate) fn moved(&self) {
-        if let AnswerBody::Streamed(streamed) = self {
-            streamed.stream.moved();
+        match self {
+            AnswerBody::Known(Known { call: Some(Held::Stream(stream)), .. }) => stream.moved(),
+            AnswerBody::Known(_) => {}
+            AnswerBody::Streamed(streamed) => streamed.stream.moved(),
         }
     }
 
     /// Whether nothing of it moved for too long; wakes the task when that is so.
-    pub(crate) fn is_overdue(&self, context: &mut Context<'_>) -> bool {
+    pub(crate) fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
         match self {
-            AnswerBody::Known(_) => false,
+            AnswerBody::Known(known) => known.is_overdue(context),
             AnswerBody::Streamed(streamed) => streamed.stream.overdue(context),
         }
     }
+}
+
+impl Held {
+    fn stream(flight: Flight) -> Self {
+        let idle = idle(&flight);
+        Held::Stream(Stream::enter(flight, idle))
+    }
+}
+
+impl Known {
+    /// Most clients take a known answer at once. The others must hold neither a snapshot nor a place without an end.
+    fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
+        self.call = match self.call.take() {
+            Some(Held::Here(flight)) => Some(Held::stream(*flight)),
+            other => other,
+        };
+        let stream = match &self.call {
+            Some(Held::Stream(stream)) => Some(stream),
+            _ => None,
+        };
+        self.late = stream.is_some_and(|stream| stream.overdue(context));
+        self.late
+    }
+}
+
+/// How long nothing of an answer may move.
+fn idle(flight: &Flight) -> Duration {
+    let upstream = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
+    upstream.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle)
 }
 
 /// The answer cannot be ended well; the connection or stream has to break.
@@ -162,7 +191,7 @@ impl Drop for Known {
         };
         if let Some(mut flight) = flight {
             // Nobody took it: the client went away.
-            if !self.bytes.is_empty() {
+            if !self.bytes.is_empty() || self.late {
                 flight.call.decision.aborted = true;
                 flight.call.decision.bytes_out = 0;
             }

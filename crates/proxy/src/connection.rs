@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use engine::bounds::{self, Bound};
@@ -31,6 +32,8 @@ use crate::listen::{Replay, handshake, proxied};
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
 const FIRST_READ: usize = 4 * 1024;
+/// A connection that is idle for so long is parked.
+const PARK_TIME: Duration = Duration::from_secs(1);
 
 /// What is known of a connection while it is open.
 #[derive(Debug)]
@@ -43,6 +46,10 @@ pub(crate) struct Conn {
     active: Cell<u32>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
+    /// Whether its task lets go of what it has no need of when it is told to.
+    parks: Cell<bool>,
+    /// It was told to.
+    parked: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -58,6 +65,8 @@ impl Conn {
             active: Cell::new(0),
             head_open: Cell::new(false),
             closing: Cell::new(false),
+            parks: Cell::new(false),
+            parked: Cell::new(false),
             waker: RefCell::new(None),
         }
     }
@@ -65,6 +74,7 @@ impl Conn {
     /// A call begins.
     pub(crate) fn begin(&self) {
         self.active.set(self.active.get() + 1);
+        self.parked.set(false);
         self.alarm.clear();
     }
 
@@ -94,6 +104,28 @@ impl Conn {
             self.alarm.set_in(bounds::HEAD_TIME);
         }
         self.head_open.set(open);
+    }
+
+    /// Its task looks at [`Self::is_parked`].
+    pub(crate) fn may_park(&self) {
+        self.parks.set(true);
+    }
+
+    /// Tells its task to hold no more than it must, when nothing came for a second; whether it did.
+    pub(crate) fn park(&self, now: Tick) -> bool {
+        let idle = self.active.get() == 0 && !self.head_open.get() && !self.parked.get();
+        let quiet = self.alarm.at().is_some_and(|at| at.since(now) <= bounds::IDLE_TIME - PARK_TIME);
+        let parks = self.parks.get() && idle && quiet;
+        if parks {
+            self.parked.set(true);
+            self.wake();
+        }
+        parks
+    }
+
+    /// Whether nothing came for a while, so that buffers would be held for nothing.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.get()
     }
 
     /// Ends the connection after the calls that it carries.
@@ -221,9 +253,9 @@ pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, 
             peer.facts = Some(Arc::new(PeerFacts { proxy: facts.proxy, ..secured.facts }));
             let conn = Conn::new(&core, peer, secured.standing);
             if secured.two {
-                serve_two(core, conn, secured.stream).await;
+                Box::pin(serve_two(core, conn, secured.stream)).await;
             } else {
-                serve_one(core, conn, Socket::Accepted(Box::new(secured.stream)), BytesMut::new()).await;
+                serve_one(core, conn, Socket::Accepted(secured.stream), BytesMut::new()).await;
             }
         }
         Err(_) => core.recorder.connection(ConnectionEvent::HandshakeFailed),
@@ -243,6 +275,11 @@ pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream
     serve_clear(core, peer, Socket::Unix(socket), BytesMut::new()).await;
 }
 
+/// Serves a connection that is no socket. What is known of its other end is what the caller says.
+pub(crate) async fn serve_memory(core: Rc<Core>, peer: Peer, socket: Socket) {
+    serve_clear(core, peer, socket, BytesMut::new()).await;
+}
+
 /// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes, of which some may have been read.
 async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: BytesMut) {
     let sniff = async {
@@ -258,11 +295,12 @@ async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: 
             }
         }
     };
-    match tokio::time::timeout(bounds::HEAD_TIME, sniff).await {
+    // What is not needed while calls are carried is in boxes here: idle connections are many.
+    match Box::pin(tokio::time::timeout(bounds::HEAD_TIME, sniff)).await {
         Ok(Ok(two)) => {
             let conn = Conn::new(&core, peer, None);
             if two {
-                serve_two(core, conn, Replay::new(first.freeze(), socket)).await;
+                Box::pin(serve_two(core, conn, Replay::new(first.freeze(), socket))).await;
             } else {
                 serve_one(core, conn, socket, first).await;
             }

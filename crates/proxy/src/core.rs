@@ -15,6 +15,7 @@ use crate::body::Budget;
 use crate::connection::Conn;
 use crate::flight::Stream;
 use crate::ids::Ids;
+use crate::offline::Service;
 use crate::offload::CoreOffload;
 use crate::table::Table;
 use crate::task::Task;
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,
     pub(crate) pool: Pool,
+    /// What stands in for all targets, where no socket is.
+    pub(crate) service: Option<Rc<dyn Service>>,
     /// What listeners serve TLS with, by number.
     pub(crate) servers: RefCell<Vec<Option<Arc<Server>>>>,
     /// The task of HTTP/2 that runs now.

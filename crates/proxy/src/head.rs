@@ -25,8 +25,15 @@ pub(crate) struct Refused {
 ///
 /// # Errors
 /// When it breaks a rule, with what can be logged of it.
-pub(crate) fn read(mut parts: Parts, body: &Incoming, peer: &Peer) -> Result<Request, Box<Refused>> {
-    let length = length_of(body);
+pub(crate) fn read(parts: Parts, body: &Incoming, peer: &Peer) -> Result<Request, Box<Refused>> {
+    read_of(parts, length_of(body), peer)
+}
+
+/// Reads a head whose body is so long.
+///
+/// # Errors
+/// When it breaks a rule, with what can be logged of it.
+pub(crate) fn read_of(mut parts: Parts, length: BodyLength, peer: &Peer) -> Result<Request, Box<Refused>> {
     let host = match check(&parts, peer) {
         Ok(host) => host,
         Err(refusal) => return Err(refused(parts, length, refusal)),

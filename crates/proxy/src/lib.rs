@@ -16,6 +16,7 @@
 //! | `tries` | nothing is said twice that may not be |
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `alarm` | deadlines cost no timer per call |
+//! | `offline` | tests of policies run calls through all of this without a socket |
 
 mod addresses;
 mod alarm;
@@ -34,6 +35,7 @@ mod http2;
 mod ids;
 mod incoming;
 mod listen;
+pub mod offline;
 mod offload;
 mod outgoing;
 mod pace;

@@ -16,7 +16,8 @@ use engine::cells::Cells;
 use engine::control::CoreContext;
 use engine::fetch::{Fetch, Spawn};
 use engine::keyed::Keyed;
-use engine::record::{CoreRecorder, Recorder};
+use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::replay::Replays;
 use engine::snapshot::Live;
 use engine::{Clock, CoreSnapshot, Snapshot};
 use tokio::runtime::{Builder, LocalOptions};
@@ -27,6 +28,7 @@ use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
 use crate::listen::{self, Address, Door, SocketFile};
+use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
 use crate::table::Table;
 use crate::tls::Tls;
@@ -59,6 +61,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Shared counters, for controls.
     pub cells: Arc<dyn Cells>,
+    /// What may be used once and was, for controls.
+    pub replays: Arc<dyn Replays>,
     /// The way out, for controls.
     pub fetch: Arc<dyn Fetch>,
     /// The side runtime, for controls.
@@ -140,24 +144,15 @@ impl DataPlane {
         let (ready, started) = sync_channel(cores);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let inbox = Arc::new(Inbox::default());
-            let start = Start {
-                index,
-                sockets,
-                first: Arc::clone(first),
-                cores,
-                drain: settings.drain,
-                services: services.clone(),
-                tls: Arc::clone(&tls),
-                queue: queue.clone(),
-                inbox: Arc::clone(&inbox),
-                ready: ready.clone(),
+            let (first, services) = (Arc::clone(first), services.clone());
+            let (tls, queue, drain) = (Arc::clone(&tls), queue.clone(), settings.drain);
+            let (inside, ready) = (Arc::clone(&inbox), ready.clone());
+            let start = move || {
+                let seed = Seed { index, cores, first, drain, services, tls, queue, service: None };
+                live(Start { seed, sockets, inbox: inside, ready });
             };
-            threads.push(
-                std::thread::Builder::new()
-                    .name(format!("core-{index}"))
-                    .stack_size(STACK)
-                    .spawn(|| live(start))?,
-            );
+            let name = format!("core-{index}");
+            threads.push(std::thread::Builder::new().name(name).stack_size(STACK).spawn(start)?);
             inboxes.push(inbox);
         }
         drop(ready);
@@ -221,16 +216,23 @@ impl DataPlane {
     }
 }
 
+/// What a core is made of.
+pub(crate) struct Seed {
+    pub(crate) index: usize,
+    pub(crate) cores: usize,
+    pub(crate) first: Arc<Snapshot>,
+    pub(crate) drain: Duration,
+    pub(crate) services: Services,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) queue: Queue,
+    /// What stands in for all targets, where no socket is.
+    pub(crate) service: Option<Rc<dyn Service>>,
+}
+
 /// What a core's thread begins with.
 struct Start {
-    index: usize,
+    seed: Seed,
     sockets: Vec<Door>,
-    first: Arc<Snapshot>,
-    cores: usize,
-    drain: Duration,
-    services: Services,
-    tls: Arc<Tls>,
-    queue: Queue,
     inbox: Arc<Inbox>,
     ready: SyncSender<io::Result<()>>,
 }
@@ -238,7 +240,7 @@ struct Start {
 /// The life of a core's thread. When it ends otherwise than by a drain, a part of the sockets would wait for nobody:
 /// the process ends instead, and whoever supervises it starts a new one.
 fn live(start: Start) {
-    let (dying, index) = (Arc::clone(&start.services.dying), start.index);
+    let (dying, index) = (Arc::clone(&start.seed.services.dying), start.seed.index);
     if catch_unwind(AssertUnwindSafe(|| run(start))).is_err() {
         dying(&format!("the loop of core {index} panicked"));
         std::process::abort();
@@ -258,8 +260,9 @@ fn run(start: Start) {
 }
 
 async fn serve(start: Start) {
-    let recorder: Rc<dyn CoreRecorder> = Rc::from(start.services.recorder.core(start.index));
-    let core = Rc::new(make(&start, recorder));
+    let recorder: Rc<dyn CoreRecorder> = Rc::from(start.seed.services.recorder.core(start.seed.index));
+    let time = start.seed.drain;
+    let core = Rc::new(make(start.seed, recorder));
     let mut accepting = Vec::with_capacity(start.sockets.len());
     for (number, socket) in (0_u16..).zip(start.sockets) {
         match socket.accepting() {
@@ -272,7 +275,6 @@ async fn serve(start: Start) {
             }
         }
     }
-    drop(start.first);
     let _ = start.ready.send(Ok(()));
     drop(start.ready);
     tokio::task::spawn_local(sweep(Rc::clone(&core)));
@@ -289,28 +291,31 @@ async fn serve(start: Start) {
     for task in accepting {
         task.abort();
     }
-    drain(&core, start.drain).await;
+    drain(&core, time).await;
 }
 
-fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
-    let services = &start.services;
+/// Makes a core to which nothing has happened yet.
+pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
+    let services = &seed.services;
     let context = CoreContext {
-        core: start.index,
+        core: seed.index,
         clock: Arc::clone(&services.clock),
         cells: Arc::clone(&services.cells),
+        replays: Arc::clone(&services.replays),
         fetch: Arc::clone(&services.fetch),
         side: Arc::clone(&services.side),
         keyed: Arc::clone(&services.keyed),
     };
-    let attached = CoreSnapshot::attach(Arc::clone(&start.first), &context);
-    let pool = Pool::new(&start.tls, start.cores);
+    let attached = CoreSnapshot::attach(seed.first, &context);
+    let pool = Pool::new(&seed.tls, seed.cores);
+    let pool = if seed.service.is_some() { pool.without_probes() } else { pool };
     pool.adopt(attached.snapshot(), &context);
     Core {
         clock: Arc::clone(&services.clock),
-        offload: CoreOffload { queue: start.queue.clone(), recorder: Rc::clone(&recorder) },
+        offload: CoreOffload { queue: seed.queue, recorder: Rc::clone(&recorder) },
         wants_digest: recorder.wants_digest(),
         recorder,
-        tls: Arc::clone(&start.tls),
+        tls: seed.tls,
         current: std::cell::RefCell::new(Rc::new(attached)),
         ids: Ids::new(&*services.clock),
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
@@ -320,10 +325,11 @@ fn make(start: &Start, recorder: Rc<dyn CoreRecorder>) -> Core {
         conns: Table::default(),
         streams: Table::default(),
         pool,
+        service: seed.service,
         servers: std::cell::RefCell::default(),
         task: std::cell::RefCell::default(),
         date: std::cell::Cell::new((0, [b' '; 29])),
-        drain: start.drain,
+        drain: seed.drain,
         context,
     }
 }
@@ -333,6 +339,9 @@ async fn sweep(core: Rc<Core>) {
         tokio::time::sleep(SWEEP).await;
         let now = core.clock.now();
         core.pool.sweep(now);
+        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
+            core.recorder.connection(ConnectionEvent::Parked);
+        }
         for stream in core.streams.all() {
             stream.sweep(now);
         }

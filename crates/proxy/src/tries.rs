@@ -23,7 +23,7 @@ use crate::exchange::{Failure, is_grpc};
 use crate::flight::Flight;
 use crate::forward::{Answer, Answered, Attempt, Ended, Unanswered, Wait};
 use crate::outgoing::Outgoing;
-use crate::upstream::{Group, Lease, Met, Sender, Set, busy};
+use crate::upstream::{Group, Lease, Met, Sender, Set, Way, busy};
 
 /// Sends a call to its upstream and waits for the head of the answer. Nothing is sent without a proof that all checks
 /// allowed it.
@@ -48,7 +48,7 @@ pub(crate) async fn send(
             tries.unreached(flight, &core, busy("as many calls as may be are under way"))?;
             continue;
         };
-        let (sender, reused) = match lease.connection(upstream, (tries.fresh, tries.overall)).await {
+        let (sender, way) = match lease.connection(upstream, (tries.fresh, tries.overall)).await {
             Ok(found) => found,
             Err(failure) => {
                 tries.unreached(flight, &core, failure)?;
@@ -58,7 +58,11 @@ pub(crate) async fn send(
         if tries.retries > 0 {
             lease.retried();
         }
-        let (copy, started) = (tries.copy(&outgoing, reused), tries.started(&core, reused));
+        let started = tries.started(&core, way);
+        if started >= tries.overall {
+            return Err(Failure::new(&codes::UPSTREAM_TIMEOUT, "no time was left to send the call"));
+        }
+        let (copy, reused) = (tries.copy(&outgoing, way.is_reused()), way.is_reused());
         let outcome = attempt(flight, (upstream, &tries), (sender, started, copy.is_some()), outgoing).await;
         let now = core.clock.now();
         flight.call.decision.timings.upstream = now.since(started);
@@ -151,9 +155,10 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// A connection that waited is there at once.
-    fn started(&self, core: &Core, reused: bool) -> Tick {
-        if reused && self.retries == 0 { self.checked } else { core.clock.now() }
+    /// When the try began. Where nothing was waited for since the checks, that is when they had passed.
+    fn started(&self, core: &Core, way: Way) -> Tick {
+        let at_once = way == Way::Kept && self.tried == Set::default() && !self.fresh;
+        if at_once { self.checked } else { core.clock.now() }
     }
 
     fn may_retry(&self) -> bool {

@@ -133,6 +133,14 @@ impl Engine {
         &self.settings
     }
 
+    /// Names of what the last test of a rule undoes in a value before it looks at it, first to last; for who explains a match.
+    #[must_use]
+    pub fn transformations(&self, id: u64) -> Vec<&'static str> {
+        let rule = self.rules.iter().find(|rule| rule.id == id);
+        let link = rule.and_then(|rule| rule.links.last());
+        link.map(|link| link.transformations.iter().map(|step| step.name()).collect()).unwrap_or_default()
+    }
+
     /// What became of the rules.
     #[must_use]
     pub fn statistics(&self) -> Statistics {

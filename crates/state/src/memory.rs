@@ -9,7 +9,6 @@
 //! are more meters than overflow cells, they are refused. Both are strict on the newcomers, never lax.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use engine::UnixTime;
@@ -18,6 +17,7 @@ use engine::cells::{Cells, Meter, Taken};
 use parking_lot::RwLock;
 
 use crate::cell::Cell;
+use crate::hash::{BuildPassed, Keys, shard};
 
 /// A power of two, enough that cores seldom make cells in one shard at one time.
 const SHARDS: usize = 64;
@@ -25,34 +25,6 @@ const SHARDS: usize = 64;
 const OVERFLOW: usize = 64;
 /// A full shard is searched for idle cells at most this often.
 const SWEEP: Duration = Duration::from_millis(100);
-
-/// Keys are keyed hashes already: a part of them is as good a hash as any.
-#[derive(Debug, Clone, Copy, Default)]
-struct Passed(u64);
-
-impl Hasher for Passed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u128(&mut self, key: u128) {
-        self.0 = u64::try_from(key & u128::from(u64::MAX)).unwrap_or(0);
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct BuildPassed;
-
-impl BuildHasher for BuildPassed {
-    type Hasher = Passed;
-    fn build_hasher(&self) -> Passed {
-        Passed::default()
-    }
-}
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -67,8 +39,7 @@ struct Shard {
 pub struct MemoryCells {
     shards: Box<[RwLock<Shard>]>,
     per_shard: usize,
-    /// Two independent keys of SipHash, from the system's randomness.
-    seeds: (RandomState, RandomState),
+    keys: Keys,
 }
 
 impl Default for MemoryCells {
@@ -90,7 +61,7 @@ impl MemoryCells {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             per_shard: cells.div_ceil(SHARDS).max(1),
-            seeds: (RandomState::new(), RandomState::new()),
+            keys: Keys::default(),
         }
     }
 
@@ -107,9 +78,7 @@ impl MemoryCells {
     }
 
     fn shard(&self, key: u128) -> Option<&RwLock<Shard>> {
-        // The other half of the key hashes within the shard.
-        let number = usize::try_from(key >> 64 & (SHARDS as u128 - 1)).unwrap_or(0);
-        self.shards.get(number)
+        self.shards.get(shard(key, SHARDS))
     }
 }
 
@@ -144,16 +113,7 @@ impl Cells for MemoryCells {
     }
 
     fn key(&self, parts: &[&[u8]]) -> u128 {
-        let mut high = self.seeds.0.build_hasher();
-        let mut low = self.seeds.1.build_hasher();
-        for hasher in [&mut high, &mut low] {
-            for part in parts {
-                // Lengths keep the parts apart: ("ab", "c") is not ("a", "bc").
-                hasher.write_usize(part.len());
-                hasher.write(part);
-            }
-        }
-        u128::from(high.finish()) << 64 | u128::from(low.finish())
+        self.keys.of(parts)
     }
 }
 

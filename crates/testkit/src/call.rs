@@ -122,6 +122,7 @@ impl CallBuilder {
             claims: Arc::new(claims),
             expires: u64::MAX,
             credential: CredentialKind::Jwt,
+            binding: engine::principal::Binding::default(),
         }));
         self
     }
@@ -153,7 +154,11 @@ impl CallBuilder {
             let range = (u32::try_from(at), u32::try_from(at + value.len()));
             call.params.push((range.0.expect("a short path"), range.1.expect("a short path")));
         }
-        call.proofs = self.principals.into_iter().map(|principal| Proof { scheme: 0, principal }).collect();
+        call.proofs = self
+            .principals
+            .into_iter()
+            .map(|principal| Proof { scheme: 0, principal, certificate: None })
+            .collect();
         call.body = Body::new(self.body.unwrap_or_default());
         call
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use engine::control::Cancel;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::{BoxFuture, CoreContext, Step, Verdict};
-use state::MemoryCells;
+use state::{MemoryCells, MemoryReplays};
 
 use crate::FakeClock;
 
@@ -35,9 +36,24 @@ pub fn core(clock: &FakeClock, cells: &Arc<MemoryCells>) -> CoreContext {
         core: 0,
         clock: Arc::new(clock.clone()),
         cells: Arc::clone(cells) as Arc<dyn engine::cells::Cells>,
+        replays: Arc::new(MemoryReplays::new()),
         fetch: Arc::new(NoFetch),
         side: Arc::new(NoSpawn),
         keyed: Arc::default(),
+    }
+}
+
+/// The verdict of a step, and whether it left the core; what leaves it is done here, at once.
+///
+/// # Panics
+/// When the step waits.
+pub fn worked(step: Step<'_>) -> (bool, Verdict) {
+    match step {
+        Step::Done(verdict) => (false, verdict),
+        Step::Offload(job) => (true, (job.run)(&Cancel::default())),
+        Step::OffloadThen(job, then) => (true, then((job.run)(&Cancel::default()))),
+        #[expect(clippy::panic, reason = "a helper of tests: the wrong kind of step fails the test")]
+        Step::Wait(_) => panic!("nothing to wait for"),
     }
 }
 

@@ -20,15 +20,17 @@ pub mod files;
 pub mod frames;
 pub mod mint;
 pub mod naive;
+pub mod postgres;
 pub mod raw;
 pub mod recorder;
 pub mod wire;
 
 pub use call::CallBuilder;
 pub use clock::{Deadline, FakeClock, until, until_every};
-pub use core::{NoFetch, NoSpawn, core, done};
+pub use core::{NoFetch, NoSpawn, core, done, worked};
 pub use frames::Http2;
 pub use mint::{Alg, Mint};
 pub use naive::Naive;
+pub use postgres::Postgres;
 pub use raw::{RawClient, Reply};
 pub use recorder::{Answer, Fault, Recorded, Recorder};

@@ -2,11 +2,12 @@
 //! certificate carries, when it ends, and when a list is out of date (RFC 5280).
 //!
 //! Signatures, chains and constraints are the TLS library's; nothing that is read here is believed before it has verified the
-//! same bytes. The reader takes DER only (definite, shortest lengths), visits each byte at most once per level, and does not
-//! allocate. A name with a byte that its kind does not have, NUL above all, makes the whole certificate unreadable: no part
+//! same bytes. The reader takes DER only (definite, shortest lengths), visits each byte at most once per level, and
+//! allocates for lists and the text of a subject only. A name with a byte that its kind does not have, NUL above all, makes the whole certificate unreadable: no part
 //! of it may pass for another (THREATS row 16).
 
 mod der;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -59,6 +60,7 @@ pub struct Certificate<'a> {
     pub not_after: u64,
     /// Its subject alternative names, in their order.
     pub names: Vec<Name<'a>>,
+    subject: &'a [u8],
 }
 
 impl<'a> Certificate<'a> {
@@ -82,15 +84,23 @@ impl<'a> Certificate<'a> {
         let mut validity = body.enter(SEQUENCE)?;
         let (not_before, not_after) = (time::read(&mut validity)?, time::read(&mut validity)?);
         validity.end()?;
-        // The subject and its key.
-        body.take(SEQUENCE)?;
+        let subject = body.take(SEQUENCE)?;
+        // Its key.
         body.take(SEQUENCE)?;
         body.maybe(CONTEXT_1)?;
         body.maybe(CONTEXT_2)?;
         let extensions = body.maybe(CONTEXT_3)?;
         body.end()?;
         let names = extensions.map_or(Ok(Vec::new()), read_extensions)?;
-        Ok(Self { not_before, not_after, names })
+        Ok(Self { not_before, not_after, names, subject })
+    }
+
+    /// Its subject as a string of RFC 4514; empty when it has none.
+    ///
+    /// # Errors
+    /// When it is no name.
+    pub fn subject(&self) -> Result<String, Malformed> {
+        subject::text(self.subject)
     }
 }
 

@@ -46,6 +46,39 @@ fn names_and_validity_are_read() {
     assert_eq!(Certificate::read(&named(vec![])).unwrap().names, []);
 }
 
+#[test]
+fn subjects_are_text_that_no_other_has() {
+    use rcgen::{DistinguishedName, DnType, DnValue};
+    let of = |parts: &[(DnType, DnValue)]| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        parts.iter().for_each(|(kind, value)| params.distinguished_name.push(kind.clone(), value.clone()));
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        Certificate::read(&der).unwrap().subject().unwrap()
+    };
+    let text = |text: &str| DnValue::Utf8String(text.into());
+    let name = |value: &str| of(&[(DnType::CommonName, text(value))]);
+    assert_eq!(of(&[]), "");
+    let whole = [
+        (DnType::CountryName, DnValue::PrintableString("DE".try_into().unwrap())),
+        (DnType::OrganizationName, text("Shop, Ltd.")),
+        (DnType::CommonName, text("Ünit + 1")),
+    ];
+    assert_eq!(of(&whole), "CN=Ünit \\+ 1,O=Shop\\, Ltd.,C=DE");
+    for (value, shown) in [
+        ("a,O=Evil", "CN=a\\,O\\=Evil"),
+        (" a ", "CN=\\ a\\ "),
+        ("#a", "CN=\\#a"),
+        ("a\\b\"<>;", "CN=a\\\\b\\\"\\<\\>\\;"),
+        ("a\nb", "CN=#0c03610a62"),
+        ("a\0b", "CN=#0c03610062"),
+    ] {
+        assert_eq!(name(value), shown, "{value:?}");
+    }
+    let own = DnType::CustomDnType(vec![1, 3, 6, 1, 4, 1, 311, 7]);
+    assert_eq!(of(&[(own, text("x"))]), "1.3.6.1.4.1.311.7=#0c0178");
+}
+
 /// Where `needle` stands, once.
 fn at(der: &[u8], needle: &[u8]) -> usize {
     der.windows(needle.len()).position(|window| window == needle).unwrap()

@@ -5,6 +5,7 @@
 
 mod clock;
 mod commands;
+mod inspect;
 mod load;
 mod render;
 mod run;

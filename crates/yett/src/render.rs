@@ -179,6 +179,21 @@ pub(crate) fn printable(text: &str) -> String {
     without_userinfo(text).chars().map(|char| if hidden(char) { '\u{fffd}' } else { char }).collect()
 }
 
+/// A second since 1970 as people write it, in UTC: `2026-01-31 08:05`.
+pub(crate) fn day(seconds: u64) -> String {
+    // Howard Hinnant's `civil_from_days`, for days from 1970 on: years begin in March, so that a leap day is the last.
+    let days = seconds / 86_400 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
 /// Most operations named in one line.
 pub(crate) const NAMED: usize = 8;
 
@@ -219,6 +234,20 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!((view.line, view.column), (Some(2), Some(1)));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_399, "2000-02-28 23:59"),
+            (951_782_400, "2000-02-29 00:00"),
+            (951_868_800, "2000-03-01 00:00"),
+            (1_767_225_599, "2025-12-31 23:59"),
+            (4_107_542_400, "2100-03-01 00:00"),
+        ] {
+            assert_eq!(day(seconds), expected);
+        }
     }
 
     #[test]

@@ -62,6 +62,23 @@ fn enforced_traces_are_withheld_and_secrets_masked() {
 }
 
 #[test]
+fn long_answers_are_masked_and_withheld_alike() {
+    let recorder = Recorder::start();
+    let gateway = Gateway::with_document(&document(&recorder.url(), "{ mode: enforce }"));
+    let filling = "x ".repeat(200_000);
+    let call = |body: &str| {
+        say(&recorder, body);
+        gateway.call(get("/things", ""))
+    };
+    let masked = format!("{{\"key\":\"{}\",\"more\":true}}{filling}", "*".repeat(20));
+    assert_eq!(call(&(secret() + &filling)).text(), masked);
+    assert_eq!(call(&filling).text(), filling);
+    let reply = call(&format!("{filling}{TRACE}"));
+    assert_eq!((reply.status, reply.code().as_deref()), (502, Some("answer_refused")));
+    assert!(!reply.text().contains("acme"));
+}
+
+#[test]
 fn in_shadow_answers_pass_and_are_told_of() {
     let recorder = Recorder::start();
     let gateway = Gateway::with_document(&document(&recorder.url(), "{}"));

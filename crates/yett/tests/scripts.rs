@@ -57,6 +57,12 @@ fn reloads_under_load_lose_no_call() {
 }
 
 #[test]
+fn an_upstream_that_fails_in_every_way_is_told_and_leaves_nothing_behind() {
+    let few = ["--count", "1500", "--clients", "16", "--deadlines", "4"];
+    must_pass("tests/long/faults.py", &few);
+}
+
+#[test]
 fn public_contracts_are_enforced() {
     must_pass("tests/long/contracts.py", &["--at-least", "10"]);
 }

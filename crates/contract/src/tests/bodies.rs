@@ -175,6 +175,10 @@ fn multipart_is_read_strictly() {
         (format!("{}--B--\r\n", part("name=n\r\nContent-Disposition: form-data; name=m", "5")), &[" syntax"]),
         (format!("preamble\r\n{n}--B--\r\n"), &[" syntax"]),
         (format!("{n}--B--\r\nepilogue"), &[" syntax"]),
+        // Readers that take a bare line feed for the end of a line find one part more.
+        (format!("{n}{}--B--\r\n", part("name=files; filename=a", "1\n--B")), &[" syntax"]),
+        (format!("{n}{}--B--\r\n", part("name=files; filename=a", "1\r--B\r\n")), &[" syntax"]),
+        (format!("{n}{}--B--\r\n", part("name=files; filename=a", "1 --B\n--A")), &[]),
         (n.clone(), &[" syntax"]),
         (n.replace("\r\n", "\n"), &[" syntax"]),
     ];

@@ -87,6 +87,8 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
 struct Read {
     anonymous: (Option<Allowance>, Mode),
     failures: (Option<Allowance>, Mode),
+    /// Whether an API takes API keys.
+    keys: bool,
     span: Option<Span>,
 }
 
@@ -96,7 +98,9 @@ impl Read {
         let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
         let [anonymous, failures] =
             section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
-        Self { anonymous, failures, span: node.map(|node| node.span) }
+        let mut schemes = scope.document.apis.values().flat_map(|api| api.authentication.values());
+        let keys = schemes.any(|scheme| scheme.source.is_some());
+        Self { anonymous, failures, keys, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.
@@ -142,11 +146,14 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
     let read = Read::of(scope, out);
     let (anonymous, failures) = read.in_mode(Mode::Enforce);
     let trusted = Some(scope.document.trusted_hops.clone());
-    let mut controls =
-        vec![compiled(Admission::new(Settings { trusted, anonymous, failures }), Mode::Enforce, &read)];
+    let mut controls = vec![compiled(
+        Admission::new(Settings { trusted, anonymous, failures, keys: read.keys }),
+        Mode::Enforce,
+        &read,
+    )];
     let (anonymous, failures) = read.in_mode(Mode::Shadow);
     if anonymous.is_some() || failures.is_some() {
-        let settings = Settings { trusted: None, anonymous, failures };
+        let settings = Settings { trusted: None, anonymous, failures, keys: read.keys };
         controls.push(compiled(Admission::new(settings), Mode::Shadow, &read));
     }
     controls
@@ -166,7 +173,7 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
             let (anonymous, failures) = read.in_mode(wanted);
             let suspects = failures.is_some() && wanted == Mode::Enforce;
             if anonymous.is_some() || suspects {
-                controls.push(compiled(Open::new(anonymous), wanted, &read));
+                controls.push(compiled(Open::new(anonymous, read.keys), wanted, &read));
             }
         }
         controls

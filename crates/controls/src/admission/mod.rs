@@ -38,6 +38,7 @@ pub use config::{AdmissionSection, check_section, compile, compile_open, schema}
 
 use crate::address::bucket;
 use crate::hops::List;
+use crate::security;
 
 /// How much an address may do.
 #[derive(Debug, Clone)]
@@ -70,9 +71,10 @@ impl Allowance {
     }
 }
 
-/// Whether a credential came, good or not. Where others than bearer tokens are taken, they count here too.
-fn presents_credential(request: &Request) -> bool {
-    request.headers.contains_key(AUTHORIZATION)
+/// Whether a credential came, good or not; `keys` says that API keys are taken somewhere, so that they count too. In which place
+/// is not known before routing, but how they begin.
+fn presents_credential(request: &Request, keys: bool) -> bool {
+    request.headers.contains_key(AUTHORIZATION) || (keys && security::holds_key(request))
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {
@@ -89,6 +91,8 @@ pub struct Settings {
     pub anonymous: Option<Allowance>,
     /// Failing calls of one address.
     pub failures: Option<Allowance>,
+    /// Whether API keys are credentials here.
+    pub keys: bool,
 }
 
 /// The control.
@@ -158,7 +162,7 @@ impl AtWork {
 
 impl Attached for AtWork {
     fn admission<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let Settings { trusted, anonymous, failures } = &self.control.0;
+        let Settings { trusted, anonymous, failures, keys } = &self.control.0;
         let mut note = None;
         if trusted.is_some() {
             match self.locate(call) {
@@ -166,10 +170,10 @@ impl Attached for AtWork {
                 Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
             }
         }
-        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request));
+        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request, *keys));
         let failing = failures.as_ref().map(|allowance| allowance.peek(&*self.cells, call));
         if let Some(wait) = failing.filter(|left| !left.allowed).map(|left| left.retry_after) {
-            if !presents_credential(&call.request) {
+            if !presents_credential(&call.request, *keys) {
                 return Step::Done(Verdict::Throttle(too_many_failures(wait)));
             }
             if trusted.is_some() {
@@ -193,7 +197,10 @@ impl Attached for AtWork {
     }
 }
 
-/// Ends that a caller without a good credential brings about by trying: not throttling, and nothing of the upstream's.
+/// Ends that a caller without a good credential brings about by trying: not throttling, nothing of the upstream's, and not
+/// the question for a nonce, which only who holds a good credential is asked.
 fn is_failure(code: &'static Code) -> bool {
-    code.blame == codes::Blame::Client && matches!(code.status, 400 | 401 | 403 | 404 | 405 | 421)
+    *code != codes::PROOF_NONCE_REQUIRED
+        && code.blame == codes::Blame::Client
+        && matches!(code.status, 400 | 401 | 403 | 404 | 405 | 421)
 }

@@ -13,13 +13,14 @@ use super::{Allowance, presents_credential, too_many_anonymous};
 #[derive(Debug)]
 pub(super) struct Open {
     anonymous: Option<Allowance>,
+    keys: bool,
 }
 
 impl Open {
-    /// Counts under this allowance.
+    /// Counts under this allowance; `keys` says that API keys are credentials here.
     #[must_use]
-    pub(super) fn new(anonymous: Option<Allowance>) -> Self {
-        Self { anonymous }
+    pub(super) fn new(anonymous: Option<Allowance>, keys: bool) -> Self {
+        Self { anonymous, keys }
     }
 }
 
@@ -46,7 +47,7 @@ struct AtWork {
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         // A call without a credential was counted before it was routed.
-        if !presents_credential(&call.request) {
+        if !presents_credential(&call.request, self.control.keys) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {

@@ -29,9 +29,10 @@ fn with(trusted: Option<&[&str]>, anonymous: u32, failures: u32) -> Gate {
     let trusted = trusted.map(|all| all.iter().map(|range| range.parse().unwrap()).collect());
     let anonymous = Some(allowance("anonymous", anonymous));
     let failures = Some(allowance("failures", failures));
-    let open = Arc::new(Open::new(anonymous.clone()));
+    let open = Arc::new(Open::new(anonymous.clone(), false));
     let context = core(&clock, &Arc::new(MemoryCells::new()));
-    let control = Arc::new(Admission::new(Settings { trusted, anonymous, failures })).attach(&context);
+    let control =
+        Arc::new(Admission::new(Settings { trusted, anonymous, failures, keys: false })).attach(&context);
     Gate { clock, control, open: open.attach(&context) }
 }
 

@@ -1,4 +1,4 @@
-//! Finding the one bearer token of a call: RFC 6750 section 2.1, and no other of its ways.
+//! Finding the one token of a call: RFC 6750 section 2.1 and no other of its ways, or RFC 9449 section 7.1.
 //!
 //! Two credentials in one call are two readings of it, so exactly one `Authorization` field is taken, and a token in the
 //! query (section 2.3) is refused even beside a good one. A token in a form body (section 2.2) is never looked for: it
@@ -7,22 +7,24 @@
 use engine::Request;
 use http::header::AUTHORIZATION;
 
+use crate::security::Scheme;
+
 /// What a call presents.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// No credential at all.
     Nothing,
-    /// A bearer token of good syntax.
-    Token(&'a str),
-    /// One bearer credential that no token can be.
-    NoToken,
-    /// A credential of another scheme than `Bearer`.
+    /// A token of good syntax.
+    Token(Scheme, &'a str),
+    /// One credential of a scheme of ours that no token can be.
+    NoToken(Scheme),
+    /// A credential of another scheme than `Bearer` and `DPoP`.
     OtherScheme,
     /// More than one, or one that cannot be read; says what is wrong.
     Malformed(&'static str),
 }
 
-/// Looks for the bearer token of a call.
+/// Looks for the token of a call.
 #[must_use]
 pub fn presented(request: &Request) -> Presented<'_> {
     if request.query().is_some_and(query_has_token) {
@@ -42,19 +44,19 @@ pub fn presented(request: &Request) -> Presented<'_> {
 fn credential(field: &[u8]) -> Presented<'_> {
     let space = field.iter().position(|byte| *byte == b' ').unwrap_or(field.len());
     let (scheme, rest) = field.split_at_checked(space).unwrap_or((field, &[]));
-    let is_ours = scheme.eq_ignore_ascii_case(b"bearer");
+    let ours = Scheme::of(scheme);
     let is_text = || field.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
-    // Beside our own scheme anything is one credential, if one that no token is.
-    if (!is_ours || rest.is_empty()) && !is_text() {
+    // Beside our own schemes anything is one credential, if one that no token is.
+    if (ours.is_none() || rest.is_empty()) && !is_text() {
         return Presented::Malformed("the `Authorization` header is not ASCII");
     }
-    if !is_ours {
+    let Some(ours) = ours else {
         let named = !scheme.is_empty() && scheme.iter().copied().all(is_token_char);
         return match named {
             true => Presented::OtherScheme,
             false => Presented::Malformed("the `Authorization` header names no scheme"),
         };
-    }
+    };
     let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
     let token = rest.get(start..).unwrap_or_default();
     let body = token.len() - token.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -66,9 +68,9 @@ fn credential(field: &[u8]) -> Presented<'_> {
         return Presented::Malformed("the `Authorization` header has more than one credential");
     }
     match std::str::from_utf8(token) {
-        Ok(text) if body > 0 && found == 0 => Presented::Token(text),
+        Ok(text) if body > 0 && found == 0 => Presented::Token(ours, text),
         // One credential, forged or broken on the way: a token that is not valid (RFC 6750 section 3.1).
-        _ => Presented::NoToken,
+        _ => Presented::NoToken(ours),
     }
 }
 

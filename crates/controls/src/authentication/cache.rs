@@ -251,6 +251,7 @@ mod tests {
             claims: Arc::new(claims),
             expires: until,
             credential: CredentialKind::Jwt,
+            binding: engine::principal::Binding::default(),
         };
         Hit { principal: Arc::new(principal), issuer: 0, generation: 1, from: 0, until }
     }

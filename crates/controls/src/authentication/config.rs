@@ -8,14 +8,21 @@ use std::sync::Arc;
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use jose::{Algorithm, KeySet, TypPolicy};
-use spec::{FileOrUrl, Issuer, ScopesFrom, Spanned, TypRule};
+use spec::{
+    ClientAuthentication, FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule,
+};
 
+use super::apikey::Keys as ApiKeys;
+use super::introspection::{Client, Endpoint, private_key};
 use super::keys;
 use super::scopes::{From, ScopeRule};
-use super::verifier::{IssuerRule, Keys, Verifier};
-use super::{Authentication, Group};
-use crate::scope::{ApiScope, Compiled, OperationScope};
-use crate::security::{ANY_SCHEME, Access, Challenge, access, report, scope_names};
+use super::verifier::{Asked, IssuerRule, Keys, Verifier};
+use super::{Authentication, Group, Schemes};
+use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
+use crate::security::{
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, key_scheme, key_schemes, operation_ref, possession,
+    report, scope_names,
+};
 
 /// `iss` of the tokens of the built-in local issuer.
 pub const LOCAL_ISSUER: &str = "urn:yett:local";
@@ -35,25 +42,50 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let api = scope.api;
     report(api, out);
     let access = access(scope);
-    let (groups, alternatives, anonymous) = match access {
-        Access::Open => return Vec::new(),
+    let challenge = Challenge::for_access(api, &access);
+    let tags: Vec<&str> =
+        scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
+    let operation = operation_ref(scope, &tags);
+    let (groups, keys, alternatives, anonymous) = match access {
+        Access::Open => {
+            pointless(scope, &operation, out);
+            return Vec::new();
+        }
         Access::Closed(why) => return vec![closed(api, why)],
-        Access::Authenticated => (all_groups(api, out), vec![vec![ANY_SCHEME]], false),
+        Access::Authenticated => {
+            (all_groups(api, &operation, out), key_schemes(api), vec![vec![ANY_SCHEME]], false)
+        }
         Access::OneOf { alternatives, anonymous } => {
             let sets: Vec<Vec<u16>> = alternatives
                 .iter()
                 .map(|alternative| alternative.needs.iter().map(|need| need.scheme).collect())
                 .collect();
-            (groups_of(api, &sets, out), sets, anonymous)
+            (groups_of(api, &operation, &sets, out), keys_of(api, &sets), sets, anonymous)
         }
     };
     let Some(groups) = groups else {
         return vec![closed(api, "its issuers cannot be used")];
     };
-    let key = format!("authentication {alternatives:?} {anonymous}");
-    let control =
-        api.share(&key, || Authentication::new(Challenge::of(api), groups, alternatives, anonymous));
+    let demands: Vec<_> = groups.iter().map(|group| group.demand).collect();
+    let key = format!("authentication {alternatives:?} {anonymous} {demands:?}");
+    let control = api.share(&key, || {
+        let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
+        let challenge = challenge.offering(possession::offered(&demands));
+        let proofs = possession::taken(api);
+        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs }).with_keys(keys)
+    });
     vec![Compiled::enforced(control, span(api, scope))]
+}
+
+/// Reports a demand on tokens where none is looked at.
+fn pointless(scope: &OperationScope<'_>, operation: &OperationRef<'_>, out: &mut Diagnostics) {
+    let demand = scope.api.settings.sender_constrained_for(operation);
+    if let Some(demand) = demand.filter(|_| scope.kind == OperationKind::Declared) {
+        let message =
+            format!("anyone may call `{}`, so no token is bound as `sender_constrained` demands", scope.id);
+        let help = "give the operation `security` in the contract, or leave `sender_constrained` out here";
+        out.push(Diagnostic::error("demand-without-security", message).at(demand.span).help(help));
+    }
 }
 
 fn closed(api: &ApiScope<'_>, why: &'static str) -> Compiled {
@@ -66,11 +98,25 @@ fn span(api: &ApiScope<'_>, scope: &OperationScope<'_>) -> Option<Span> {
     scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span))
 }
 
-/// The groups that verify these schemes; schemes with the same settings share one verifier.
-fn groups_of(api: &ApiScope<'_>, sets: &[Vec<u16>], out: &mut Diagnostics) -> Option<Vec<Group>> {
+/// Those of these schemes that take API keys.
+fn keys_of(api: &ApiScope<'_>, sets: &[Vec<u16>]) -> Vec<KeyScheme> {
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
+    wanted.into_iter().filter_map(|scheme| key_scheme(api, scheme)).collect()
+}
+
+/// The groups that verify tokens for these schemes; schemes with the same settings share one verifier.
+fn groups_of(
+    api: &ApiScope<'_>,
+    operation: &OperationRef<'_>,
+    sets: &[Vec<u16>],
+    out: &mut Diagnostics,
+) -> Option<Vec<Group>> {
+    let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted.retain(|scheme| key_scheme(api, *scheme).is_none());
     let mut groups: Vec<Group> = Vec::new();
     for scheme in wanted {
         let name = api.schemes.get(usize::from(scheme))?;
@@ -78,19 +124,30 @@ fn groups_of(api: &ApiScope<'_>, sets: &[Vec<u16>], out: &mut Diagnostics) -> Op
         let verifier = verifier(api, entry, out)?;
         match groups.iter_mut().find(|group| Arc::ptr_eq(&group.verifier, &verifier)) {
             Some(group) => group.schemes.push(scheme),
-            None => groups.push(Group { verifier, schemes: vec![scheme] }),
+            None => groups.push(group(api, operation, entry, verifier, scheme)),
         }
     }
     Some(groups)
 }
 
-/// A group for each entry of `authentication`, each good for any operation.
-fn all_groups(api: &ApiScope<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
-    let entries = api.settings.authentication.keys();
+fn group(
+    api: &ApiScope<'_>,
+    operation: &OperationRef<'_>,
+    entry: &str,
+    verifier: Arc<Verifier>,
+    scheme: u16,
+) -> Group {
+    let demand = possession::demanded(api, Some(operation), entry).map(|demand| demand.value);
+    Group { verifier, schemes: vec![scheme], demand }
+}
+
+/// A group for each entry of `authentication` that takes tokens, each good for any operation.
+fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
+    let entries = api.settings.authentication.iter().filter(|(_, settings)| !settings.issuers.is_empty());
     let groups: Option<Vec<Group>> = entries
-        .map(|entry| Some(Group { verifier: verifier(api, entry, out)?, schemes: vec![ANY_SCHEME] }))
+        .map(|(entry, _)| Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME)))
         .collect();
-    groups.filter(|groups| !groups.is_empty())
+    groups.filter(|groups| !groups.is_empty() || !key_schemes(api).is_empty())
 }
 
 /// The verifier of an entry of `authentication`; made, and its problems reported, once.
@@ -154,10 +211,56 @@ fn issuer_rule(
             TypRule::Rfc9068 => TypPolicy::Rfc9068,
         },
         scopes: ScopeRule { from, bits: Arc::new(bits), roles },
+        asked: match &issuer.introspection {
+            None => None,
+            Some(_) => Some(
+                (*api.share(&format!("issuer asked {name}"), || asked(api, name, iss, issuer, out)))
+                    .clone()?,
+            ),
+        },
     })
 }
 
+/// How an issuer is asked about tokens; read, and reported, once for all schemes that take the issuer.
+fn asked(api: &ApiScope<'_>, name: &str, iss: &str, issuer: &Issuer, out: &mut Diagnostics) -> Option<Asked> {
+    let settings = issuer.introspection.as_ref()?;
+    let secret = |kept: &Option<Spanned<spec::SecretRef>>| api.gateway.secret(kept.as_ref()?).cloned();
+    let client = match settings.client_authentication {
+        ClientAuthentication::ClientSecretBasic => Client::Basic(secret(&settings.client_secret)?),
+        ClientAuthentication::ClientSecretPost => Client::Post(secret(&settings.client_secret)?),
+        ClientAuthentication::PrivateKeyJwt => {
+            let Some(key) = private_key(&secret(&settings.client_key)?) else {
+                let message = format!("the `client_key` of the issuer `{name}` cannot be used");
+                let help = "write a P-256 private key in PKCS #8 and PEM, as `openssl genpkey -algorithm EC \
+                            -pkeyopt ec_paramgen_curve:P-256` makes";
+                out.push(Diagnostic::error("invalid-keys", message).at(settings.span).help(help));
+                return None;
+            };
+            Client::Key(Box::new(key))
+        }
+    };
+    let endpoint = Endpoint {
+        issuer: iss.into(),
+        url: settings.url.as_str().to_owned(),
+        client_id: settings.client_id.clone(),
+        client,
+        max_age: settings.max_age.get(),
+        deadline: settings.deadline.get(),
+        signed: settings.signed,
+    };
+    let all = settings.tokens == Introspected::All;
+    Some(Asked { endpoint: Arc::new(endpoint), all, needs_audience: settings.audience })
+}
+
+/// A key set by which no token is good.
+fn empty() -> Option<Keys> {
+    KeySet::parse(EMPTY.into()).ok().map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into()))
+}
+
 fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diagnostics) -> Option<Keys> {
+    if keys::unneeded(issuer) {
+        return empty();
+    }
     if let Some(remote) = keys::remote(issuer) {
         return Some(Keys::Remote(remote));
     }
@@ -165,11 +268,7 @@ fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diag
         (_, true) => match api.gateway.local_jwks {
             Some(text) => (text.into(), issuer.span),
             // Checked before the first start: the gateway makes the key when it runs, and until then no token is good.
-            None => {
-                return KeySet::parse(EMPTY.into())
-                    .ok()
-                    .map(|set| Keys::Fixed(Arc::new(set), EMPTY.as_bytes().into()));
-            }
+            None => return empty(),
         },
         (None, false) => return None,
         (Some(jwks), false) => match &jwks.value {

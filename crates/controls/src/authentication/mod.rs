@@ -1,20 +1,28 @@
-//! Who calls: the contract's security schemes, bound by name to issuers of signed tokens.
+//! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
 //!
-//! Speaks at the head. It finds the call's one bearer token ([`bearer`], RFC 6750 section 2.1), verifies it for each
-//! scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068), and leaves the proofs in the call. The call
-//! goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their scopes
-//! suffice is authorization's question.
+//! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
+//! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
+//! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
+//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good.
+//! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
+//! scopes suffice is authorization's question.
 //!
-//! A remembered token is answered at once and without allocating; another costs one verification; only a token that
-//! newer keys might prove waits, and at most [`keys::WAIT`]. For an address that has failed too often ([`Call::suspect`])
-//! only remembered tokens count. There is no mode `off` and none `shadow`.
+//! A remembered token is answered at once and without allocating; another costs one verification, and a bound one another on
+//! every call; only a token that newer keys might prove waits, at most [`keys::WAIT`], or one whose issuer is asked. For an
+//! address that has failed too often ([`Call::suspect`]) only remembered tokens count. There is no mode `off` and none
+//! `shadow`.
 
+pub mod apikey;
 pub mod bearer;
 pub mod cache;
 mod config;
+mod facts;
+pub mod introspection;
 pub mod keys;
+pub mod possession;
 pub mod scopes;
 pub mod verifier;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -25,16 +33,26 @@ use engine::call::too_many_failures;
 use engine::principal::Proof;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
+use http::HeaderValue;
 use jose::Fault;
 use smallvec::SmallVec;
+use spec::SenderConstrained;
 
-use crate::security::Challenge;
+use crate::security::possession::Proofs;
+use crate::security::{Challenge, Scheme};
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use config::{LOCAL_ISSUER, check_issuers, compile};
+use introspection::Flight;
 use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
-use verifier::{Checked, CoreVerifier, FaultOf, Verifier, Why};
+use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, held};
+use verifier::{Checked, CoreVerifier, Verifier, Why};
+use why::{refuse as refuse_token, refuse_proof};
+
+/// How often a call may wait: for the keys of one issuer and for what another tells.
+const WAITS: usize = 3;
 
 /// A verifier and the schemes of the contract for which it stands.
 #[derive(Debug, Clone)]
@@ -43,6 +61,8 @@ pub struct Group {
     pub verifier: Arc<Verifier>,
     /// Numbers of the schemes.
     pub schemes: Vec<u16>,
+    /// What its tokens have to be bound to.
+    pub demand: Option<SenderConstrained>,
 }
 
 /// The control, as compiled for the operations of one API that ask for the same schemes.
@@ -50,36 +70,46 @@ pub struct Group {
 pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
+    keys: Option<Arc<Keys>>,
 }
 
 #[derive(Debug)]
 enum Rule {
     /// Refuses every call; says why, to the operator.
     Closed(&'static str),
-    Schemes {
-        groups: Vec<Group>,
-        /// Sets of schemes of which one must be proven whole.
-        alternatives: Vec<Vec<u16>>,
-        anonymous: bool,
-    },
+    Schemes(Schemes),
+}
+
+/// Which schemes have to be proven.
+#[derive(Debug)]
+pub struct Schemes {
+    /// Who proves them.
+    pub groups: Vec<Group>,
+    /// Sets of schemes of which one must be proven whole.
+    pub alternatives: Vec<Vec<u16>>,
+    /// Lets calls pass that present nothing.
+    pub anonymous: bool,
+    /// How proofs of possession are taken; `None` where they are not.
+    pub proofs: Option<Arc<Proofs>>,
 }
 
 impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why) }
+        Self { challenge, rule: Rule::Closed(why), keys: None }
     }
 
-    /// Asks for one of the alternatives; `anonymous` lets calls pass that present nothing.
+    /// Asks for one of the alternatives.
     #[must_use]
-    pub fn new(
-        challenge: Challenge,
-        groups: Vec<Group>,
-        alternatives: Vec<Vec<u16>>,
-        anonymous: bool,
-    ) -> Self {
-        Self { challenge, rule: Rule::Schemes { groups, alternatives, anonymous } }
+    pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
+        Self { challenge, rule: Rule::Schemes(schemes), keys: None }
+    }
+
+    /// Takes API keys as well.
+    #[must_use]
+    pub fn with_keys(self, keys: Option<Keys>) -> Self {
+        Self { keys: keys.map(Arc::new), ..self }
     }
 }
 
@@ -93,13 +123,13 @@ impl Control for Authentication {
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
-        let verifiers = match &self.rule {
-            Rule::Closed(_) => Vec::new(),
-            Rule::Schemes { groups, .. } => {
-                groups.iter().map(|group| CoreVerifier::attach(&group.verifier, core)).collect()
-            }
-        };
-        Box::new(AtCore { control: self, verifiers, clock: Arc::clone(&core.clock) })
+        let (mut verifiers, mut proofs) = (Vec::new(), None);
+        if let Rule::Schemes(schemes) = &self.rule {
+            verifiers.extend(schemes.groups.iter().map(|group| CoreVerifier::attach(&group.verifier, core)));
+            proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
+        }
+        let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        Box::new(AtCore { control: self, verifiers, proofs, keys, clock: Arc::clone(&core.clock) })
     }
 }
 
@@ -107,14 +137,32 @@ impl Control for Authentication {
 struct AtCore {
     control: Arc<Authentication>,
     verifiers: Vec<CoreVerifier>,
+    proofs: Option<CoreProofs>,
+    keys: Option<CoreKeys>,
     clock: Arc<dyn Clock>,
 }
 
-/// What a first look came to.
+/// What a look came to.
 enum Looked<'k> {
     Done(Verdict),
-    /// These keys may be newer soon; the number of fetches seen, and the verdict if nothing comes of it.
-    Wait(&'k Arc<KeySource>, u64, Why),
+    /// More may be known soon; the verdict if nothing comes of it.
+    Wait(Waiting<'k>, Box<Refusal>),
+}
+
+/// What a call waits for.
+enum Waiting<'k> {
+    /// Newer keys than those that came with so many fetches.
+    Keys(&'k Arc<KeySource>, u64),
+    /// What an issuer says of a token.
+    Answer(Arc<Flight>),
+}
+
+/// What the verifiers make of a token.
+#[derive(Default)]
+struct Found<'k> {
+    proofs: SmallVec<[Proof; 1]>,
+    wanted: Option<Waiting<'k>>,
+    worst: Option<Why>,
 }
 
 impl Attached for AtCore {
@@ -128,58 +176,143 @@ impl Attached for AtCore {
         }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
-            Looked::Wait(source, seen, why) => {
-                // Newer keys that came since this call looked are as good as those it would ask for.
-                if source.attempts() != seen {
-                    return Step::Done(self.last_look(call));
+            Looked::Wait(waiting, otherwise) => {
+                if !self.may_wait(&waiting) {
+                    return Step::Done(Verdict::Refuse(otherwise));
                 }
-                if !source.ask(self.clock.now()) {
-                    return Step::Done(Verdict::Refuse(self.refuse(why)));
-                }
-                Step::Wait(Box::pin(async move {
-                    source.wait(seen, &*self.clock).await;
-                    self.last_look(call)
-                }))
+                Step::Wait(Box::pin(self.wait_and_look(call, waiting)))
             }
         }
     }
 }
 
 impl AtCore {
-    /// Looks, and refuses what would have to wait.
-    fn last_look(&self, call: &mut Call) -> Verdict {
+    /// Whether waiting may help. Newer keys that came since the call looked are as good as those it would ask for.
+    fn may_wait(&self, waiting: &Waiting<'_>) -> bool {
+        match waiting {
+            Waiting::Keys(source, seen) => source.attempts() != *seen || source.ask(self.clock.now()),
+            Waiting::Answer(_) => true,
+        }
+    }
+
+    async fn wait_and_look<'c>(&'c self, call: &'c mut Call, first: Waiting<'c>) -> Verdict {
+        let mut waiting = first;
+        for _ in 1..WAITS {
+            self.wait(&waiting).await;
+            match self.look(call) {
+                Looked::Done(verdict) => return verdict,
+                // Once is enough: what newer keys do not prove now is refused.
+                Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
+                    return Verdict::Refuse(otherwise);
+                }
+                Looked::Wait(next, otherwise) => {
+                    if !self.may_wait(&next) {
+                        return Verdict::Refuse(otherwise);
+                    }
+                    waiting = next;
+                }
+            }
+        }
+        self.wait(&waiting).await;
         match self.look(call) {
             Looked::Done(verdict) => verdict,
-            Looked::Wait(_, _, why) => Verdict::Refuse(self.refuse(why)),
+            Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
+        }
+    }
+
+    async fn wait(&self, waiting: &Waiting<'_>) {
+        match waiting {
+            Waiting::Keys(source, seen) => source.wait(*seen, &*self.clock).await,
+            Waiting::Answer(flight) => flight.wait().await,
         }
     }
 
     fn look(&self, call: &mut Call) -> Looked<'_> {
-        let challenge = &self.control.challenge;
-        let (groups, alternatives, anonymous) = match &self.control.rule {
+        let schemes = match &self.control.rule {
             Rule::Closed(why) => {
                 return Looked::Done(Verdict::Refuse(Refusal::new(&codes::UNSECURED_OPERATION, *why)));
             }
-            Rule::Schemes { groups, alternatives, anonymous } => (groups, alternatives, *anonymous),
+            Rule::Schemes(schemes) => schemes,
         };
+        let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
-        let token = match bearer::presented(&call.request) {
-            Presented::Token(token) => token,
-            Presented::Nothing if anonymous => return Looked::Done(Verdict::Allow),
-            Presented::Nothing => return refuse(challenge.missing("no credential came", None)),
-            Presented::OtherScheme => {
-                let detail = "the credential is of another scheme than `Bearer`";
-                return refuse(challenge.missing(detail, Some("only bearer tokens are accepted")));
+        let (keys, token) = match self.presented(call) {
+            Ok((keys, None)) if keys.proofs.is_empty() && schemes.anonymous => {
+                return Looked::Done(Verdict::Allow);
             }
-            Presented::NoToken => {
-                let detail = "the credential has a character that no token has";
-                return refuse(challenge.invalid(&codes::TOKEN_INVALID, detail, "the token is malformed"));
+            Ok((keys, None)) if keys.proofs.is_empty() => {
+                return refuse(challenge.missing("no credential came", None));
             }
-            Presented::Malformed(what) => return refuse(challenge.malformed(what)),
+            Ok(presented) => presented,
+            Err(refusal) => return refuse(refusal),
         };
-        let mut proofs: SmallVec<[Proof; 1]> = SmallVec::new();
-        let mut wanted = None;
-        let mut worst: Option<Why> = None;
+        let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
+        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
+        // A token that nobody verified goes no further, whatever keys come beside it.
+        let unproven = token.is_some() && proofs.is_empty();
+        let by_token = proofs.len();
+        proofs.extend(keys.proofs);
+        let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
+        let mut alternatives = schemes.alternatives.iter();
+        if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
+            let shown = match token {
+                Some((Scheme::Dpop, token)) => {
+                    self.show(call, token, proofs.get(..by_token).unwrap_or_default()).map(Some)
+                }
+                Some((Scheme::Bearer, _)) | None => Ok(None),
+            };
+            return Looked::Done(self.settle(call, proofs, shown));
+        }
+        let refusal = match (token, worst) {
+            (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
+            (Some((scheme, _)), None) if unproven => {
+                refuse_token(challenge, scheme, Why::from(Fault::IssuerMismatch))
+            }
+            _ => challenge.missing("no alternative has all of its schemes proven", None),
+        };
+        match wanted {
+            Some(waiting) => Looked::Wait(waiting, refusal),
+            None => refuse(refusal),
+        }
+    }
+
+    /// The good API keys of a call, and its token with how it came.
+    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<(Scheme, &'c str)>), Box<Refusal>> {
+        let challenge = &self.control.challenge;
+        let keys =
+            self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;
+        if keys.in_authorization {
+            return Ok((keys, None));
+        }
+        let presented = bearer::presented(&call.request);
+        if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
+            // It would go on to the service, which might take it for one that was verified.
+            let detail = "`Authorization` holds a credential that the operation does not take";
+            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+        }
+        let other = |public| {
+            let detail = "the credential is of another scheme than those that are taken";
+            Err(challenge.missing(detail, Some(public)))
+        };
+        match presented {
+            Presented::Token(Scheme::Dpop, _) | Presented::NoToken(Scheme::Dpop) if self.proofs.is_none() => {
+                other("proofs of possession are not accepted")
+            }
+            Presented::Token(scheme, token) => Ok((keys, Some((scheme, token)))),
+            Presented::Nothing => Ok((keys, None)),
+            Presented::OtherScheme => other("only access tokens are accepted"),
+            Presented::NoToken(scheme) => {
+                let (code, detail) =
+                    (&codes::TOKEN_INVALID, "the credential has a character that no token has");
+                Err(challenge.invalid(scheme, code, detail, "the token is malformed"))
+            }
+            Presented::Malformed(what) => Err(challenge.malformed(Scheme::presented(&call.request), what)),
+        }
+    }
+
+    /// What each verifier makes of a token. Nobody is proven by a token that is bound to somebody else.
+    fn prove(&self, groups: &[Group], call: &Call, scheme: Scheme, token: &str) -> Found<'_> {
+        let mut found = Found::default();
         for (group, verifier) in groups.iter().zip(&self.verifiers) {
             let checked = match call.suspect {
                 None => verifier.check(token),
@@ -188,65 +321,61 @@ impl AtCore {
                     None => continue,
                 },
             };
-            match checked {
-                Checked::Proven(principal) => {
-                    let proof = |scheme: &u16| Proof { scheme: *scheme, principal: Arc::clone(&principal) };
-                    proofs.extend(group.schemes.iter().map(proof));
-                }
-                Checked::Refused(why) => worst = worst.max(Some(why)),
+            let why = match checked {
+                Checked::Proven(principal) => match held(call, scheme, &principal.binding, group.demand) {
+                    Ok(()) => {
+                        let shown = call.peer.certificate();
+                        found.proofs.extend(group.schemes.iter().map(|scheme| Proof {
+                            scheme: *scheme,
+                            principal: Arc::clone(&principal),
+                            certificate: shown.cloned(),
+                        }));
+                        continue;
+                    }
+                    Err(why) => why,
+                },
+                Checked::Refused(why) => why,
                 Checked::KeysWanted(issuer, seen, why) => {
-                    wanted = verifier.source(issuer).map(|source| (source, seen, why.clone()));
-                    worst = worst.max(Some(why));
+                    found.wanted = verifier.source(issuer).map(|source| Waiting::Keys(source, seen));
+                    why
                 }
-            }
+                Checked::Asking(flight, why) => {
+                    found.wanted = Some(Waiting::Answer(flight));
+                    why
+                }
+            };
+            found.worst = found.worst.max(Some(why));
         }
-        let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
-        if alternatives.iter().any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
-            call.proofs = proofs;
-            return Looked::Done(Verdict::Allow);
-        }
-        match wanted {
-            Some((source, seen, why)) => Looked::Wait(source, seen, why),
-            None => refuse(self.refuse(worst.unwrap_or(Why::from(Fault::IssuerMismatch)))),
-        }
+        found
     }
 
-    fn refuse(&self, why: Why) -> Box<Refusal> {
-        let challenge = &self.control.challenge;
-        let invalid = |detail: String, public| challenge.invalid(&codes::TOKEN_INVALID, detail, public);
-        match why {
-            Why::Fault(FaultOf(Fault::Expired)) => {
-                challenge.invalid(&codes::TOKEN_EXPIRED, "expired", "the token has expired")
-            }
-            Why::Fault(FaultOf(fault)) => invalid(format!("{}: {fault}", fault.name()), public_text(fault)),
-            Why::UnknownIssuer(issuer) => {
-                let detail = format!("the issuer `{issuer}` is none of the scheme's");
-                invalid(detail, "the token is from another issuer")
-            }
-            Why::Bound => invalid(
-                String::from("the token is bound to a sender (`cnf`) and came as a mere bearer token"),
-                "the token is bound to a key and cannot be used as a bearer token",
-            ),
-            Why::NoSubject => invalid(String::from("the token has no `sub`"), "the token names no subject"),
-            Why::Unavailable(issuer, after) => {
-                Challenge::unavailable(format!("the keys of the issuer `{issuer}` are not known"), after)
-            }
+    /// Checks that the caller holds the key that the token is bound to: one proof, for whoever took the token.
+    fn show(&self, call: &Call, token: &str, found: &[Proof]) -> Result<Option<HeaderValue>, NotShown> {
+        let mut keys = found.iter().map(|proof| proof.principal.binding.key);
+        let key = keys.next().flatten().ok_or(NotShown::OtherKey)?;
+        if keys.any(|other| other != Some(key)) {
+            return Err(NotShown::OtherKey);
         }
+        self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
-}
 
-/// What the caller may know of a fault: what it could see in its own token, and nothing of our keys.
-fn public_text(fault: Fault) -> &'static str {
-    match fault {
-        Fault::BadSignature | Fault::UnknownKey | Fault::KeyMismatch => {
-            "the token's signature cannot be verified"
+    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
+    fn settle(
+        &self,
+        call: &mut Call,
+        proofs: SmallVec<[Proof; 1]>,
+        shown: Result<Option<Option<HeaderValue>>, NotShown>,
+    ) -> Verdict {
+        match shown {
+            Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
+            Ok(None) => {}
+            Ok(Some(fresh)) => {
+                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+                call.request.headers.remove(DPOP);
+            }
         }
-        Fault::AudienceMissing | Fault::AudienceMismatch => "the token is not for this API",
-        Fault::IssuerMissing | Fault::IssuerMismatch => "the token is from another issuer",
-        Fault::NotYetValid | Fault::IssuedInFuture => "the token is not valid yet",
-        Fault::ExpMissing => "the token never expires",
-        Fault::TypRefused | Fault::WrongKind => "the token is not an access token",
-        Fault::AlgNone | Fault::AlgNotAllowed => "the token's signature algorithm is not accepted",
-        _ => "the token is malformed",
+        call.proofs = proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call));
+        Verdict::Allow
     }
 }

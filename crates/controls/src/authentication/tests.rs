@@ -1,6 +1,11 @@
-//! Hostile tokens and hostile issuers, through the control as the pipeline calls it.
+//! Hostile tokens, proofs and issuers, through the control as the pipeline calls it.
 
+mod certificates;
+mod holder;
 mod hostile;
 mod issuers;
 mod presenting;
+mod proofs;
+mod proving;
 mod remembering;
+mod telling;

@@ -1,7 +1,9 @@
-//! Verifying one bearer token for one set of issuers: choose the issuer, check signature and claims, remember.
+//! Verifying one token for one set of issuers: choose the issuer, check signature and claims or ask, remember.
 //!
 //! The unverified `iss` chooses among the issuers of the scheme by exact comparison, and only that issuer's keys are
-//! ever tried: keys are not shared. A token bound to a sender (`cnf`, RFC 7800) is refused as a mere bearer token.
+//! ever tried: keys are not shared. What is no signed token is shown to the one issuer of the scheme that is asked about such,
+//! and to no other. Whom a token is bound to (`cnf`, RFC 7800) is part of what is remembered of it; whether who presents it is
+//! that holder is asked elsewhere, on every call.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -9,12 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::principal::CredentialKind;
-use engine::{Clock, CoreContext, Principal, ScopeSet, Tick};
-use jose::{Algorithm, Expectations, Fault, KeySet, TypPolicy};
+use engine::{CoreContext, Principal, Tick, UnixTime};
+use jose::{Algorithm, Fault, KeySet, TypPolicy};
 
 use super::cache::{Hit, Identity, TokenCache};
+use super::facts::{read, told};
+use super::introspection::{Answer, Endpoint, Flight, Introspector, Known};
 use super::keys::{Current, KeySource, Remote};
 use super::scopes::ScopeRule;
+pub use super::why::{FaultOf, Why};
+
+/// Generation of what no key of ours verified, but the issuer told: it ends by its time alone.
+const TOLD: u64 = u64::MAX;
+/// When to come back to an issuer that did not answer.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Where an issuer's keys come from.
 #[derive(Debug, Clone)]
@@ -42,6 +52,19 @@ pub struct IssuerRule {
     pub typ: TypPolicy,
     /// How claims become scopes.
     pub scopes: ScopeRule,
+    /// How the issuer is asked, where it is.
+    pub asked: Option<Asked>,
+}
+
+/// How an issuer is asked about tokens.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Where.
+    pub endpoint: Arc<Endpoint>,
+    /// About all of its tokens, signed ones too.
+    pub all: bool,
+    /// Whether it has to name an audience.
+    pub needs_audience: bool,
 }
 
 /// What takes tokens for one or more security schemes. Immutable; [`CoreVerifier`] is it at work.
@@ -61,7 +84,7 @@ impl Verifier {
             bits.sort();
             let _ = write!(
                 settings,
-                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {bits:?} {:?};",
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {bits:?} {:?} {:?};",
                 rule.issuer,
                 source_key(&rule.keys),
                 rule.audiences,
@@ -69,7 +92,8 @@ impl Verifier {
                 rule.leeway,
                 rule.typ,
                 rule.scopes.from,
-                rule.scopes.roles
+                rule.scopes.roles,
+                rule.asked.as_ref().map(|asked| (asked.endpoint.settings(), asked.all, asked.needs_audience))
             );
         }
         Self { rules, settings }
@@ -103,44 +127,8 @@ pub enum Checked {
     Refused(Why),
     /// It might be good under newer keys of this issuer, by its number, than those at hand, which came with so many fetches.
     KeysWanted(usize, u64, Why),
-}
-
-/// Why a token is refused, in the order of how much it says: the later is reported when several verifiers refuse.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// Its `iss` is none of the scheme's issuers.
-    UnknownIssuer(Box<str>),
-    /// It is not good.
-    Fault(FaultOf),
-    /// It is bound to a sender.
-    Bound,
-    /// It has no `sub`.
-    NoSubject,
-    /// The issuer's keys are not known; when to come back.
-    Unavailable(Box<str>, Duration),
-}
-
-/// A [`Fault`], ordered by its number so that [`Why`] has an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FaultOf(pub Fault);
-
-impl PartialOrd for FaultOf {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for FaultOf {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let place = |fault: Fault| Fault::ALL.iter().position(|known| *known == fault);
-        place(self.0).cmp(&place(other.0))
-    }
-}
-
-impl From<Fault> for Why {
-    fn from(fault: Fault) -> Self {
-        Why::Fault(FaultOf(fault))
-    }
+    /// Its issuer is being asked.
+    Asking(Arc<Flight>, Why),
 }
 
 /// The keys of one issuer as one core holds them, so that no lock is taken while they stay the same.
@@ -148,6 +136,7 @@ impl From<Fault> for Why {
 struct CoreKeys {
     source: Arc<KeySource>,
     held: RefCell<Current>,
+    introspector: Option<Arc<Introspector>>,
 }
 
 impl CoreKeys {
@@ -171,7 +160,9 @@ pub struct CoreVerifier {
     keys: Vec<CoreKeys>,
     cache: Arc<TokenCache>,
     last: RefCell<jose::LastHeader>,
-    clock: Arc<dyn Clock>,
+    /// The issuer that is asked about what is no signed token.
+    told_by: Option<usize>,
+    core: CoreContext,
 }
 
 impl CoreVerifier {
@@ -185,7 +176,8 @@ impl CoreVerifier {
                 Keys::Fixed(keys, _) => KeySource::fixed(Arc::clone(keys)),
             });
             source.start(core);
-            CoreKeys { source, held: RefCell::default() }
+            let introspector = rule.asked.as_ref().map(|asked| Introspector::of(&asked.endpoint, core));
+            CoreKeys { source, held: RefCell::default(), introspector }
         };
         Self {
             keys: verifier.rules.iter().map(source).collect(),
@@ -193,7 +185,8 @@ impl CoreVerifier {
             identity: Identity::of(&core.keyed, &verifier.settings),
             cache: TokenCache::of(&core.keyed, core.core),
             last: RefCell::default(),
-            clock: Arc::clone(&core.clock),
+            told_by: verifier.rules.iter().position(|rule| rule.asked.is_some()),
+            core: core.clone(),
         }
     }
 
@@ -206,7 +199,7 @@ impl CoreVerifier {
     /// Checks a token. Does not wait.
     #[must_use]
     pub fn check(&self, token: &str) -> Checked {
-        let (now, seconds) = (self.clock.now(), self.clock.unix().seconds());
+        let (now, seconds) = (self.core.clock.now(), self.core.clock.unix().seconds());
         match self.find(token, now, seconds) {
             Some(principal) => Checked::Proven(principal),
             None => self.verify(token, now, seconds),
@@ -216,14 +209,15 @@ impl CoreVerifier {
     /// Whom a token proves, if it was verified before and still counts; verifies nothing.
     #[must_use]
     pub fn remembered(&self, token: &str) -> Option<Arc<Principal>> {
-        self.find(token, self.clock.now(), self.clock.unix().seconds())
+        self.find(token, self.core.clock.now(), self.core.clock.unix().seconds())
     }
 
     fn find(&self, token: &str, now: Tick, seconds: u64) -> Option<Arc<Principal>> {
         let good = |hit: &Hit| {
             let keys = self.keys.get(hit.issuer).map(|keys| &keys.source);
-            keys.is_some_and(|source| source.generation() == hit.generation && source.usable(now))
-                && (hit.from..hit.until).contains(&seconds)
+            let current =
+                |source: &Arc<KeySource>| source.generation() == hit.generation && source.usable(now);
+            (hit.generation == TOLD || keys.is_some_and(current)) && (hit.from..hit.until).contains(&seconds)
         };
         self.cache.find(&self.identity, token, good).map(|hit| hit.principal)
     }
@@ -231,7 +225,12 @@ impl CoreVerifier {
     fn verify(&self, token: &str, now: Tick, seconds: u64) -> Checked {
         let parsed = match jose::parse_after(token, &mut self.last.borrow_mut()) {
             Ok(parsed) => parsed,
-            Err(fault) => return Checked::Refused(fault.into()),
+            Err(fault) => {
+                // Whatever is no signed token means something to its issuer only.
+                let told_by = self.told_by.filter(|_| fault == Fault::Malformed);
+                return told_by
+                    .map_or(Checked::Refused(fault.into()), |issuer| self.ask(issuer, token, seconds));
+            }
         };
         let Some(claimed) = parsed.issuer() else { return Checked::Refused(Fault::IssuerMissing.into()) };
         let Some(number) = self.verifier.rules.iter().position(|rule| *rule.issuer == *claimed) else {
@@ -240,10 +239,14 @@ impl CoreVerifier {
         let (Some(rule), Some(keys)) = (self.verifier.rules.get(number), self.keys.get(number)) else {
             return Checked::Refused(Fault::IssuerMismatch.into());
         };
+        if rule.asked.as_ref().is_some_and(|asked| asked.all) {
+            return self.ask(number, token, seconds);
+        }
         // Read before the keys: a fetch that ends in between is seen as news.
         let seen = keys.source.attempts();
         let Some((generation, set)) = keys.current(now) else {
-            let why = Why::Unavailable(Box::from(&*rule.issuer), keys.source.retry_after(now));
+            let why = format!("the keys of the issuer `{}` are not known", rule.issuer);
+            let why = Why::Unavailable(why.into(), keys.source.retry_after(now));
             return Checked::KeysWanted(number, seen, why);
         };
         // A token that is refused whatever its signature says is not worth a verification, nor a fetch.
@@ -263,17 +266,9 @@ impl CoreVerifier {
             Ok(facts) => facts,
             Err(why) => return Checked::Refused(why),
         };
+        let claims = Arc::new(parsed.into_payload());
+        let principal = facts.principal(rule, claims, CredentialKind::Jwt);
         let leeway = rule.leeway.as_secs();
-        let principal = Arc::new(Principal {
-            issuer: Arc::clone(&rule.issuer),
-            subject: facts.subject,
-            application: facts.application,
-            scopes: facts.scopes,
-            roles: facts.roles,
-            claims: Arc::new(parsed.into_payload()),
-            expires: facts.expires,
-            credential: CredentialKind::Jwt,
-        });
         let hit = Hit {
             principal: Arc::clone(&principal),
             issuer: number,
@@ -284,38 +279,45 @@ impl CoreVerifier {
         self.cache.offer(&self.identity, token, hit, seconds);
         Checked::Proven(principal)
     }
-}
 
-/// What a principal is made of, read from a verified token.
-struct Facts {
-    subject: Arc<str>,
-    application: Option<Arc<str>>,
-    scopes: ScopeSet,
-    roles: Arc<[Box<str>]>,
-    starts: u64,
-    expires: u64,
-}
-
-fn read(verified: &jose::Verified<'_>, rule: &IssuerRule, now: u64) -> Result<Facts, Why> {
-    let expectations = Expectations {
-        issuer: &rule.issuer,
-        audiences: &rule.audiences,
-        typ: rule.typ,
-        leeway: rule.leeway,
-        now,
-        max_age: None,
-    };
-    let claims = jose::validate(verified, &expectations)?;
-    if claims.confirmation().is_some() {
-        return Err(Why::Bound);
+    /// What an issuer says of a token, or that it is being asked.
+    fn ask(&self, number: usize, token: &str, seconds: u64) -> Checked {
+        let (rule, keys) = (self.verifier.rules.get(number), self.keys.get(number));
+        let (Some(rule), Some(keys)) = (rule, keys) else {
+            return Checked::Refused(Fault::IssuerMismatch.into());
+        };
+        let (Some(asked), Some(introspector)) = (&rule.asked, &keys.introspector) else {
+            return Checked::Refused(Fault::Malformed.into());
+        };
+        let unavailable = |why: &str| {
+            Why::Unavailable(format!("the issuer `{}` cannot tell: {why}", rule.issuer).into(), SOON)
+        };
+        match introspector.look(token, &keys.source, &self.core) {
+            Known::Asking(flight) => Checked::Asking(flight, unavailable("it has not answered yet")),
+            Known::Busy => Checked::Refused(unavailable("it is being asked about too many tokens")),
+            Known::Answer(Answer::None(why)) => Checked::Refused(unavailable(&why)),
+            Known::Answer(Answer::Inactive) => Checked::Refused(Why::Inactive),
+            Known::Answer(Answer::Active(claims, at)) => {
+                let facts = match told(&claims, rule, asked, seconds) {
+                    Ok(facts) => facts,
+                    Err(why) => return Checked::Refused(why),
+                };
+                let principal = facts.principal(rule, claims, CredentialKind::Introspected);
+                let hit = Hit {
+                    principal: Arc::clone(&principal),
+                    issuer: number,
+                    generation: TOLD,
+                    from: 0,
+                    until: facts.expires.min(end_of(at, introspector.max_age())),
+                };
+                self.cache.offer(&self.identity, token, hit, seconds);
+                Checked::Proven(principal)
+            }
+        }
     }
-    let (scopes, roles) = rule.scopes.read(claims.payload);
-    Ok(Facts {
-        subject: claims.subject.as_deref().ok_or(Why::NoSubject)?.into(),
-        application: claims.client.as_deref().map(Into::into),
-        scopes,
-        roles,
-        starts: claims.not_before.into_iter().chain(claims.issued).max().unwrap_or(0),
-        expires: claims.expires,
-    })
+}
+
+/// The second at which an answer is too old.
+fn end_of(at: UnixTime, max_age: Duration) -> u64 {
+    at.seconds().saturating_add(max_age.as_secs())
 }

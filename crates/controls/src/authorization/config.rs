@@ -67,9 +67,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     if let Some(node) = scope.section {
         compiled.extend(rule(scope, node, &access, out));
     }
+    let challenge = Challenge::for_access(api, &access);
     if let Access::OneOf { alternatives, anonymous } = access {
         let key = format!("authorization {alternatives:?} {anonymous}");
-        let control = api.share(&key, || Authorization::new(Challenge::of(api), alternatives, anonymous));
+        let control = api.share(&key, || Authorization::new(challenge, alternatives, anonymous));
         let span = scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span));
         compiled.insert(0, Compiled::enforced(control, span));
     }
@@ -94,12 +95,13 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         return None;
     }
     let names = scope_names(api);
-    let key = format!("authorization require {scopes:?} {roles:?}");
+    let challenge = Challenge::for_access(api, access);
+    let key = format!("authorization require {scopes:?} {roles:?} {challenge:?}");
     let control: Arc<Require> = api.share(&key, || {
         // A scope without a number can be carried by no token: one number past all others refuses.
         let scope = |name: &String| (bit(&names, name).unwrap_or(names.len()), name.as_str().into());
         let roles = roles.0.iter().map(|role| role.as_str().into()).collect();
-        Require::new(Challenge::of(api), scopes.0.iter().map(scope).collect(), roles)
+        Require::new(challenge, scopes.0.iter().map(scope).collect(), roles)
     });
     let mode = match section.mode {
         RuleMode::Shadow => Mode::Shadow,

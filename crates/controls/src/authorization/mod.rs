@@ -19,7 +19,7 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use crate::security::{Alternative, Challenge, Need};
+use crate::security::{Alternative, Challenge, Need, Scheme};
 
 pub use config::{AuthorizationSection, check_section, compile, schema};
 pub use require::Require;
@@ -58,12 +58,14 @@ impl Authorization {
             .alternatives
             .iter()
             .filter_map(|alternative| missing(alternative, call))
-            .min_by_key(Vec::len);
+            .min_by_key(|(_, names)| names.len());
         match nearest {
             None => self.challenge.missing("no alternative has all of its schemes proven", None),
-            Some(missing) => {
+            Some((scheme, missing)) => {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-                self.challenge.insufficient(&missing, format!("missing scopes: {}", names.join(", ")))
+                let presented = Scheme::presented(&call.request);
+                let said = format!("missing scopes: {}", names.join(", "));
+                self.challenge.insufficient((scheme, presented), &missing, said)
             }
         }
     }
@@ -77,19 +79,22 @@ fn holds(alternative: &Alternative, call: &Call) -> bool {
     !alternative.needs.is_empty() && alternative.needs.iter().all(held)
 }
 
-/// Scopes that an alternative lacks; `None` when one of its schemes is not proven.
-fn missing<'a>(alternative: &'a Alternative, call: &Call) -> Option<Vec<&'a str>> {
+/// Scopes that an alternative lacks, with the number of the first scheme that lacks one; `None` when one of its schemes is
+/// not proven.
+fn missing<'a>(alternative: &'a Alternative, call: &Call) -> Option<(u16, Vec<&'a str>)> {
     let mut names: Vec<&str> = Vec::new();
+    let mut scheme = None;
     for need in &alternative.needs {
         let proof = call.proofs.iter().find(|proof| proof.scheme == need.scheme)?;
         let lacks = need.names.iter().filter(|(bit, _)| !proof.principal.scopes.contains(*bit));
         for (_, name) in lacks {
+            scheme.get_or_insert(need.scheme);
             if !names.contains(&&**name) {
                 names.push(name);
             }
         }
     }
-    Some(names)
+    Some((scheme.unwrap_or_default(), names))
 }
 
 impl Control for Authorization {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{Attached, Call, Control, CoreContext, Needs, Principal, ScopeSet, Step, Verdict};
 
-use crate::security::Challenge;
+use crate::security::{Challenge, Scheme};
 
 /// Scopes and roles of which the caller must carry every one.
 #[derive(Debug)]
@@ -30,9 +30,10 @@ impl Require {
     }
 
     fn decide(&self, call: &Call) -> Verdict {
-        let Some(principal) = call.principal() else {
+        let Some(proof) = call.proofs.first() else {
             return Verdict::Refuse(self.challenge.missing("the operation requires scopes or roles", None));
         };
+        let principal = &proof.principal;
         if self.satisfied(principal) {
             return Verdict::Allow;
         }
@@ -45,7 +46,8 @@ impl Require {
             (!names.is_empty()).then(|| format!("missing {what}: {}", names.join(", ")))
         };
         let said: Vec<String> = list("scopes", &scopes).into_iter().chain(list("roles", &roles)).collect();
-        Verdict::Refuse(self.challenge.insufficient(&scopes, said.join("; ")))
+        let presented = Scheme::presented(&call.request);
+        Verdict::Refuse(self.challenge.insufficient((proof.scheme, presented), &scopes, said.join("; ")))
     }
 }
 

@@ -76,6 +76,8 @@ const NAMES: &[&str] = &[
     "x-path-info",
     // Would set HTTP_PROXY for the upstream's own calls.
     "proxy",
+    // A proof of possession for this gateway, which is not to be shown to anybody else (RFC 9449).
+    "dpop",
 ];
 
 /// The same, by how they begin.

@@ -5,6 +5,8 @@
 //! is not looked at. Fields that carry credentials and digests are looked at for look-ups of loggers only, since chance makes
 //! anything of them.
 
+mod explain;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -104,16 +106,20 @@ impl Builtin {
         };
         let bytes = bytes.slice(..bytes.len().min(self.settings.body));
         let builtin = Arc::clone(self);
-        dispatch_over(OFFLOADED, bytes.len(), move || builtin.read_body(&bytes, &reader, tape.as_deref()))
+        dispatch_over(OFFLOADED, bytes.len(), move || {
+            builtin.read_body(&bytes, &reader, tape.as_deref(), long)
+        })
     }
 
-    fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>) -> Verdict {
+    fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>, cut: bool) -> Verdict {
         if matches!(reader, Reader::Xml) && !detect::xml_is_utf8(bytes) {
             let detail = "an XML body that is not UTF-8, or does not say so readably";
             return Verdict::Refuse(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
         }
         let mut scan = Scan::new(self, self.settings.arguments);
-        parts::body(bytes, reader, tape, &mut scan);
+        if let Err(expected) = parts::body(bytes, reader, tape, cut, &mut scan) {
+            return Verdict::Refuse(Refusal::new(&codes::BODY_MALFORMED, expected));
+        }
         if scan.is_over() {
             let detail = "the body has more values than `inspection.body.arguments`";
             return Verdict::Refuse(Refusal::new(&codes::PAYLOAD_REFUSED, detail));

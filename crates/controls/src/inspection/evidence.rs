@@ -58,7 +58,7 @@ pub(super) fn describe(
 }
 
 /// The score so far and the threshold, where the rules keep one.
-fn score(inspection: &Transaction<'_>, side: Side) -> Option<(u64, u64)> {
+pub(super) fn score(inspection: &Transaction<'_>, side: Side) -> Option<(u64, u64)> {
     let number = |name: &str| -> Option<u64> { String::from_utf8(inspection.tx(name)?).ok()?.parse().ok() };
     let (scores, threshold) = side.variables();
     let score = scores.iter().filter_map(|name| number(name)).max()?;

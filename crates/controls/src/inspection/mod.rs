@@ -30,6 +30,8 @@ mod builtin;
 mod config;
 mod evidence;
 mod exclude;
+mod explain;
+mod multipart;
 mod own;
 mod parts;
 mod rules;
@@ -52,6 +54,8 @@ pub use config::{
     BodySection, CallerSection, ExcludeSection, InspectionSection, Over, ThresholdSection, check_section,
     compile, files, schema,
 };
+
+pub use explain::{Explanation, Matched, Named, RuleName, explain};
 
 use evidence::Side;
 use exclude::Excluded;

@@ -1,12 +1,12 @@
 //! A call taken apart into the values that services read: what the detectors look at.
 
-use std::borrow::Cow;
-
 use contract::{ContentType, MediaKind};
 use engine::Call;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, COOKIE};
 use tape::{Kind, Node, Tape};
+
+use super::multipart;
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(super) enum Reader {
     Json,
     Form,
     /// With its boundary.
-    Multipart(Vec<u8>),
+    Multipart(String),
     Xml,
     /// One value.
     Text,
@@ -145,7 +145,7 @@ pub(super) fn reader(headers: &HeaderMap) -> Option<Reader> {
         MediaKind::Json => Reader::Json,
         MediaKind::Form => Reader::Form,
         MediaKind::Multipart => match kind.parameter("boundary") {
-            Some(boundary) => Reader::Multipart(boundary.as_bytes().to_vec()),
+            Some(boundary) => Reader::Multipart(boundary.to_owned()),
             None => Reader::Text,
         },
         _ if essence.ends_with("/xml") || essence.ends_with("+xml") => Reader::Xml,
@@ -171,18 +171,24 @@ fn is_binary(essence: &str) -> bool {
         )
 }
 
-/// The values of a body, or of its beginning.
-pub(super) fn body(bytes: &[u8], reader: &Reader, tape: Option<&Tape>, sink: &mut impl Sink) {
+/// The values of a body, or of its beginning when it is `cut`.
+///
+/// # Errors
+/// What is expected of a body that two readers could take apart differently.
+pub(super) fn body(
+    bytes: &[u8],
+    reader: &Reader,
+    tape: Option<&Tape>,
+    cut: bool,
+    sink: &mut impl Sink,
+) -> Result<(), &'static str> {
     let mut value = |stands, value: &[u8]| {
         sink.part(&Part { stands, name: "", place: detect::Place::Value, value });
     };
     match (reader, tape) {
         (Reader::Json, Some(tape)) => json(tape.root(), sink),
         (Reader::Form, _) => pairs(bytes, Where::Form, sink),
-        (Reader::Multipart(boundary), _) => detect::multipart_fields(bytes, boundary, |name, value| {
-            let name: Cow<'_, str> = String::from_utf8_lossy(name);
-            sink.part(&Part { stands: Where::Multipart, name: &name, place: detect::Place::Value, value });
-        }),
+        (Reader::Multipart(boundary), _) => return multipart::parts(bytes, boundary, cut, sink),
         (Reader::Xml, _) => {
             // Declarations stand before the first element; the texts are looked at one by one.
             value(Where::Xml, prologue(bytes));
@@ -192,6 +198,7 @@ pub(super) fn body(bytes: &[u8], reader: &Reader, tape: Option<&Tape>, sink: &mu
         (Reader::Json | Reader::Text, _) => value(Where::Text, bytes),
         (Reader::Nothing, _) => {}
     }
+    Ok(())
 }
 
 /// Bytes of an XML body in which a document type has to begin.
@@ -201,15 +208,13 @@ fn prologue(bytes: &[u8]) -> &[u8] {
     bytes.get(..bytes.len().min(PROLOGUE)).unwrap_or_default()
 }
 
-/// Bytes of a name within JSON that are kept.
-const NAME: usize = 256;
-
 enum Open<'a> {
     Items(tape::Items<'a>, usize),
     Members(tape::Members<'a>),
 }
 
-/// Names and strings of a JSON body, in document order.
+/// Names and strings of a JSON body, in document order. A path is whole however long its names are: one that was cut would be that of
+/// another value, which may be excluded.
 fn json(root: Node<'_>, sink: &mut impl Sink) {
     let mut path = String::from("json");
     let mut open: Vec<(Open<'_>, usize)> = Vec::new();
@@ -242,10 +247,8 @@ fn json(root: Node<'_>, sink: &mut impl Sink) {
 }
 
 fn append(path: &mut String, name: &str) {
-    if path.len() + name.len() < NAME {
-        path.push('.');
-        path.push_str(name);
-    }
+    path.push('.');
+    path.push_str(name);
 }
 
 fn enter<'a>(node: Node<'a>, path: &mut str, open: &mut Vec<(Open<'a>, usize)>, sink: &mut impl Sink) {

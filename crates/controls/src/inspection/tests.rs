@@ -1,15 +1,15 @@
 mod builtin;
+mod multipart;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::control::Cancel;
 use engine::{Attached, Body, Call, Control, Mode, Step, Verdict};
 use http::{HeaderValue, Method, StatusCode};
 use seclang::{Part, Which};
 use spec::{Size, Spanned};
 use state::MemoryCells;
-use testkit::{CallBuilder, FakeClock, core};
+use testkit::{CallBuilder, FakeClock, core, worked};
 
 use super::config::{BodySection, CallerSection, Over, ThresholdSection};
 use super::exclude::Excluded;
@@ -63,11 +63,7 @@ fn attach_for(
 }
 
 fn end(step: Step<'_>) -> (bool, Verdict) {
-    match step {
-        Step::Done(verdict) => (false, verdict),
-        Step::Offload(job) => (true, (job.run)(&Cancel::default())),
-        Step::Wait(_) => panic!("nothing to wait for"),
-    }
+    worked(step)
 }
 
 /// The verdict in short.

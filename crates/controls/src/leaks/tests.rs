@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Body, Call, Control, Verdict};
+use engine::control::Cancel;
+use engine::{Attached, Body, Call, Control, Step, Verdict};
 use http::HeaderValue;
 use state::MemoryCells;
-use testkit::{CallBuilder, FakeClock, core, done};
+use testkit::{CallBuilder, FakeClock, core, worked};
 
 use super::{LeakWatch, OnLeak, Settings};
 
@@ -25,10 +26,16 @@ fn answer(body: impl Into<Bytes>) -> Call {
     call
 }
 
+fn attached(settings: Settings) -> Box<dyn Attached> {
+    Arc::new(LeakWatch::new(settings)).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
+}
+
 fn run(settings: Settings, call: &mut Call) -> String {
-    let attached =
-        Arc::new(LeakWatch::new(settings)).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
-    match done(attached.response_body(call)) {
+    said(worked(attached(settings).response_body(call)).1)
+}
+
+fn said(verdict: Verdict) -> String {
+    match verdict {
         Verdict::Allow => String::from("ok"),
         Verdict::Note(note) => format!("note: {note}"),
         Verdict::Refuse(refusal) => format!("{}: {}", refusal.code.name, refusal.detail),
@@ -97,8 +104,8 @@ fn in_shadow_nothing_is_changed() {
         assert_eq!(call.response.body.bytes(), body.as_bytes());
         assert!(call.response.headers.contains_key("etag"));
     }
-    let attached = |settings| Arc::new(LeakWatch::new(settings)).needs();
-    assert!(attached(settings()).head && !attached(shadow).head);
+    let needs = |settings| Arc::new(LeakWatch::new(settings)).needs();
+    assert!(needs(settings()).head && !needs(shadow).head);
 }
 
 #[test]
@@ -116,6 +123,59 @@ fn what_cannot_be_read_or_has_no_end_is_refused() {
     // A picture is no text, whatever stands in it.
     let picture = [b"\x89PNG\r\n\x1a\n", TRACE.as_bytes()].concat();
     assert_eq!(run(settings(), &mut answer(picture)), "ok");
+    for sign in ["GIF89a", "%PDF-1.7", "wOFF"] {
+        let token = ["ghp", "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"].concat();
+        let mut call = answer(format!("{sign}, they say\n{token}"));
+        assert!(run(settings(), &mut call).starts_with("note: masked: leaks: secrets (github)"), "{sign}");
+        assert!(!call.response.body.bytes().ends_with(b"HIJ"), "{sign}");
+        assert_eq!(run(settings(), &mut answer(format!("{sign}, they say"))), "ok");
+    }
     let latin = [b"\xe9 ", TRACE.as_bytes()].concat();
     assert!(run(settings(), &mut answer(latin)).starts_with("answer_refused"));
+}
+
+#[test]
+fn long_answers_and_those_with_much_to_look_at_leave_the_core() {
+    let control = attached(settings());
+    let (with, without) = secret();
+    let filled = |text: &str, length: usize| format!("{text}{}", " ".repeat(length - text.len()));
+    for (body, expected, away) in [
+        (filled("[1]", super::ON_CORE), "ok", false),
+        (filled("[1]", super::ON_CORE + 1), "ok", true),
+        (filled(&with, super::ON_CORE), "note: masked: leaks: secrets (aws) at 8", false),
+        (filled(&with, super::ON_CORE + 1), "note: masked: leaks: secrets (aws) at 8", true),
+        (filled(TRACE, 100_000), "answer_refused: leaks: traces (java) at 6", true),
+        (".java:".repeat(super::WINDOWS_ON_CORE), "ok", false),
+        (".java:".repeat(super::WINDOWS_ON_CORE + 1), "ok", true),
+        (
+            format!("{}{with}", ".java:".repeat(super::WINDOWS_ON_CORE)),
+            "note: masked: leaks: secrets (aws) at 1208",
+            true,
+        ),
+    ] {
+        let mut call = answer(body.clone());
+        let (left, verdict) = worked(control.response_body(&mut call));
+        assert_eq!((left, said(verdict).as_str()), (away, expected));
+        let masked = expected.starts_with("note");
+        let now = if masked { body.replace(&with, &without) } else { body };
+        assert!(call.response.body.bytes() == now.as_bytes());
+        assert_eq!(call.response.headers.contains_key("etag"), !masked);
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_ended_and_masks_nothing() {
+    let (with, _) = secret();
+    let body = format!("{with}{}", " ".repeat(super::ON_CORE));
+    for (cancelled, expected) in [(true, "control_failed"), (false, "note: masked")] {
+        let mut call = answer(body.clone());
+        let control = attached(settings());
+        let Step::OffloadThen(job, then) = control.response_body(&mut call) else { panic!("on its core") };
+        let cancel = Cancel::default();
+        if cancelled {
+            cancel.cancel();
+        }
+        assert!(said(then((job.run)(&cancel))).starts_with(expected));
+        assert_eq!(call.response.body.bytes() == body.as_bytes(), cancelled);
+    }
 }

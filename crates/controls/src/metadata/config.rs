@@ -6,6 +6,7 @@ use diagnostics::Diagnostics;
 
 use super::{Document, Metadata};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
+use crate::security::possession;
 
 /// The control that answers with an API's document; `None` when the API takes no tokens, so that there is none.
 #[must_use]
@@ -30,9 +31,16 @@ pub fn control(api: &ApiScope<'_>) -> Option<Arc<Metadata>> {
         resource: format!("{}{}", api.public_url.trim_end_matches('/'), api.base_path),
         authorization_servers: servers,
         scopes_supported: api.scopes.to_vec(),
+        dpop_algorithms: possession::taken(api).iter().flat_map(|proofs| names(&proofs.algorithms)).collect(),
+        dpop_required: possession::always_proven(api),
+        certificates: possession::has_certificates(api),
         resource_name: api.contract.map_or(api.name, |contract| contract.title.as_str()).to_owned(),
     };
     Some(api.share("metadata", || Metadata::new(&document)))
+}
+
+fn names(algorithms: &[jose::Algorithm]) -> impl Iterator<Item = String> {
+    algorithms.iter().map(|algorithm| algorithm.name().to_owned())
 }
 
 /// Compiles it for an operation of kind [`OperationKind::WellKnown`]; for all others there is nothing to do.

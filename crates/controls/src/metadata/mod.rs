@@ -1,8 +1,8 @@
 //! Protected resource metadata (RFC 9728): where a client that was refused reads which issuers to ask and for what.
 //!
 //! Answers `GET /.well-known/oauth-protected-resource<base_path>` (section 3.1) of each API that takes tokens. The document
-//! is public by its nature: it holds the API's URL, name, issuers and scopes, nothing else, and is made once, when the
-//! configuration is compiled.
+//! is public by its nature: it holds the API's URL, name, issuers and scopes, and to whom tokens may or must be bound, nothing
+//! else, and is made once, when the configuration is compiled.
 
 mod config;
 
@@ -45,6 +45,12 @@ pub struct Document {
     pub scopes_supported: Vec<String>,
     /// For a person to read.
     pub resource_name: String,
+    /// Algorithms of proofs of possession that are taken (RFC 9449).
+    pub dpop_algorithms: Vec<String>,
+    /// Whether every token has to be bound to a key.
+    pub dpop_required: bool,
+    /// Whether tokens that are bound to a client certificate are taken (RFC 8705).
+    pub certificates: bool,
 }
 
 impl Document {
@@ -58,6 +64,13 @@ impl Document {
         push_list(&mut out, "scopes_supported", &self.scopes_supported);
         out.extend_from_slice(b",\"bearer_methods_supported\":[\"header\"],\"resource_name\":");
         push_json(&mut out, &self.resource_name);
+        push_list(&mut out, "dpop_signing_alg_values_supported", &self.dpop_algorithms);
+        if self.dpop_required {
+            out.extend_from_slice(b",\"dpop_bound_access_tokens_required\":true");
+        }
+        if self.certificates {
+            out.extend_from_slice(b",\"tls_client_certificate_bound_access_tokens\":true");
+        }
         out.push(b'}');
         out.into()
     }

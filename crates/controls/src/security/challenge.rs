@@ -1,81 +1,244 @@
-//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) with the place of the metadata document (RFC 9728 section 5.1).
+//! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys.
 
 use std::fmt::Write;
 use std::time::Duration;
 
+use engine::Request;
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
-use http::HeaderValue;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue};
 
+use super::keys::{KeyScheme, key_scheme, key_schemes};
+use super::{ANY_SCHEME, Access, possession};
 use crate::scope::ApiScope;
+
+/// How a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// By itself (RFC 6750).
+    Bearer,
+    /// With a proof that its holder presents it (RFC 9449).
+    Dpop,
+}
+
+impl Scheme {
+    /// The scheme of a name, in any case (RFC 9110 section 11.1).
+    #[must_use]
+    pub fn of(name: &[u8]) -> Option<Self> {
+        match name {
+            _ if name.eq_ignore_ascii_case(b"bearer") => Some(Self::Bearer),
+            _ if name.eq_ignore_ascii_case(b"dpop") => Some(Self::Dpop),
+            _ => None,
+        }
+    }
+
+    /// The scheme that a call presents its token by; of one that presents none, the usual one.
+    #[must_use]
+    pub fn presented(request: &Request) -> Self {
+        let field = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let name = field.split(|byte| *byte == b' ').next().unwrap_or_default();
+        Self::of(name).unwrap_or(Self::Bearer)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
 
 /// What an API asks for when it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     realm: Box<str>,
     metadata: Box<str>,
+    /// Algorithms of proofs; `None` where none are taken.
+    algorithms: Option<Box<str>>,
+    /// Schemes that who presents nothing is told, the preferred first.
+    offered: &'static [Scheme],
+    /// Whether tokens are taken.
+    tokens: bool,
+    /// Challenges of the schemes that take keys, by number.
+    keys: Box<[(u16, Box<str>)]>,
 }
 
 impl Challenge {
-    /// The challenge of an API.
+    /// The challenge of an API, which offers plain tokens.
     #[must_use]
     pub fn of(api: &ApiScope<'_>) -> Self {
         let metadata = crate::metadata::url(api.public_url, api.base_path);
-        Self { realm: quotable(api.name).into(), metadata: quotable(&metadata).into() }
+        let algorithms = possession::taken(api).map(|proofs| {
+            let names: Vec<&str> = proofs.algorithms.iter().map(|one| one.name()).collect();
+            names.join(" ").into()
+        });
+        Self {
+            realm: quotable(api.name).into(),
+            metadata: quotable(&metadata).into(),
+            algorithms,
+            offered: &[Scheme::Bearer],
+            tokens: true,
+            keys: Box::default(),
+        }
     }
 
-    /// The header field's value. `scope` is left out when empty.
+    /// The challenge of operations that may be called as `access` says.
     #[must_use]
-    pub fn value(&self, error: Option<(&str, &str)>, scope: &str) -> HeaderValue {
-        let mut text = format!("Bearer realm=\"{}\"", self.realm);
+    pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
+            Access::Open | Access::Closed(_) => return Self::of(api),
+            Access::Authenticated => {
+                let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
+                (key_schemes(api), tokens)
+            }
+            Access::OneOf { alternatives, .. } => {
+                let mut numbers: Vec<u16> =
+                    alternatives.iter().flat_map(|one| &one.needs).map(|need| need.scheme).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                let keys: Vec<KeyScheme> =
+                    numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
+                let tokens = keys.len() < numbers.len();
+                (keys, tokens)
+            }
+        };
+        let own = Self::of(api);
+        let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
+        let keys = keys.collect();
+        Self { tokens, keys, ..own }
+    }
+
+    /// Whether tokens are taken, so that `Authorization` may hold one.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.tokens
+    }
+
+    /// The same, which offers these schemes.
+    #[must_use]
+    pub fn offering(mut self, offered: &'static [Scheme]) -> Self {
+        self.offered = offered;
+        self
+    }
+
+    /// A header field. `scope` is left out when empty.
+    #[must_use]
+    pub fn field(
+        &self,
+        scheme: Scheme,
+        error: Option<(&str, &str)>,
+        scope: &str,
+    ) -> (HeaderName, HeaderValue) {
+        let name = scheme.name();
+        let mut text = format!("{name} realm=\"{}\"", self.realm);
         if let Some((error, description)) = error {
             let _ = write!(text, ", error=\"{error}\", error_description=\"{}\"", quotable(description));
         }
         if !scope.is_empty() {
             let _ = write!(text, ", scope=\"{}\"", quotable(scope));
         }
+        if let (Scheme::Dpop, Some(algorithms)) = (scheme, &self.algorithms) {
+            let _ = write!(text, ", algs=\"{algorithms}\"");
+        }
         let _ = write!(text, ", resource_metadata=\"{}\"", self.metadata);
-        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+        let value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(name));
+        (WWW_AUTHENTICATE, value)
+    }
+
+    /// The field with an error: by the scheme that was presented, or the one that it should have been.
+    fn error(&self, presented: Scheme, error: (&str, &str), scope: &str) -> (HeaderName, HeaderValue) {
+        let proofs = presented == Scheme::Dpop && self.algorithms.is_some();
+        let fits = proofs || self.offered.contains(&presented);
+        let scheme = if fits { presented } else { self.offered.first().copied().unwrap_or(presented) };
+        self.field(scheme, Some(error), scope)
     }
 
     /// 401 without an error code: no credential came, or none of a scheme that is taken (RFC 6750 section 3.1).
     #[must_use]
     pub fn missing(&self, detail: &str, public: Option<&'static str>) -> Box<Refusal> {
         let refusal = Refusal::new(&codes::CREDENTIAL_MISSING, detail);
-        let refusal = match public {
+        let mut refusal = match public {
             Some(public) => refusal.public(public),
             None => refusal,
         };
-        refusal.header(WWW_AUTHENTICATE, self.value(None, ""))
+        if self.tokens {
+            refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
+        }
+        self.keys.iter().fold(refusal, |refusal, (_, text)| refusal.header(WWW_AUTHENTICATE, header(text)))
+    }
+
+    /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
+    /// the operator should.
+    #[must_use]
+    pub fn key(
+        &self,
+        scheme: u16,
+        (code, error): (&'static Code, &str),
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        let text = self.of_key(scheme).map_or_else(String::new, |own| with_error(own, error, public, ""));
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text))
+    }
+
+    fn of_key(&self, scheme: u16) -> Option<&str> {
+        let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
+        found.map(|(_, text)| &**text)
     }
 
     /// 400 `invalid_request`.
     #[must_use]
-    pub fn malformed(&self, what: &'static str) -> Box<Refusal> {
-        let value = self.value(Some(("invalid_request", what)), "");
-        Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what).header(WWW_AUTHENTICATE, value)
+    pub fn malformed(&self, presented: Scheme, what: &'static str) -> Box<Refusal> {
+        let (name, value) = self.error(presented, ("invalid_request", what), "");
+        Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what).header(name, value)
     }
 
     /// 401 `invalid_token`; `public` is what the caller may know, `detail` what the operator should.
     #[must_use]
     pub fn invalid(
         &self,
+        presented: Scheme,
         code: &'static Code,
         detail: impl Into<Box<str>>,
         public: &'static str,
     ) -> Box<Refusal> {
-        let value = self.value(Some(("invalid_token", public)), "");
-        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, value)
+        self.refused(presented, code, "invalid_token", detail, public)
     }
 
-    /// 403 `insufficient_scope` with the scopes that are missing.
+    /// 401 with an error of the scheme's.
     #[must_use]
-    pub fn insufficient(&self, missing: &[&str], public: String) -> Box<Refusal> {
-        let value = self.value(Some(("insufficient_scope", &public)), &missing.join(" "));
-        Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone())
-            .public(public)
-            .header(WWW_AUTHENTICATE, value)
+    pub fn refused(
+        &self,
+        presented: Scheme,
+        code: &'static Code,
+        error: &str,
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        let (name, value) = self.error(presented, (error, public), "");
+        Refusal::new(code, detail).public(public).header(name, value)
+    }
+
+    /// 403 `insufficient_scope` with the scopes that are missing from what was proven for a scheme of the contract, by its
+    /// number, and how a token was presented.
+    #[must_use]
+    pub fn insufficient(
+        &self,
+        (scheme, presented): (u16, Scheme),
+        missing: &[&str],
+        public: String,
+    ) -> Box<Refusal> {
+        let scopes = missing.join(" ");
+        let own = self.keys.iter().find(|(number, _)| *number == scheme);
+        let (name, value) = match own {
+            Some((_, own)) => {
+                (WWW_AUTHENTICATE, header(&with_error(own, "insufficient_scope", &public, &scopes)))
+            }
+            None => self.error(presented, ("insufficient_scope", &public), &scopes),
+        };
+        Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone()).public(public).header(name, value)
     }
 
     /// 503: nothing can be verified now.
@@ -85,8 +248,24 @@ impl Challenge {
     }
 }
 
+/// A challenge with what was wrong.
+fn with_error(challenge: &str, error: &str, description: &str, scope: &str) -> String {
+    // RFC 6750 section 3.1 has one word for a bearer credential that is not good.
+    let bearer = challenge.starts_with("Bearer ") && matches!(error, "invalid_key" | "expired_key");
+    let error = if bearer { "invalid_token" } else { error };
+    let mut text = format!("{challenge}, error=\"{error}\", error_description=\"{}\"", quotable(description));
+    if !scope.is_empty() {
+        let _ = write!(text, ", scope=\"{}\"", quotable(scope));
+    }
+    text
+}
+
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("ApiKey"))
+}
+
 /// The text with what may not stand inside a quoted parameter left out (RFC 6750 section 3: `%x20-21 / %x23-5B /
 /// %x5D-7E`).
-fn quotable(text: &str) -> String {
+pub(super) fn quotable(text: &str) -> String {
     text.chars().filter(|char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\')).collect()
 }

@@ -16,10 +16,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diagnostics::{Diagnostics, Sources};
 use engine::call::BodyLength;
 use engine::keyed::Keyed;
+use engine::replay::Replays;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, CallId, Clock, CoreContext, Mode, Peer, Request, Step, Tick, Verdict};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use jose::SigningKey;
+use state::MemoryReplays;
 use testkit::FakeClock;
 
 pub(crate) use net::{FakeNet, Net, NoCells, Reply, Side};
@@ -66,6 +68,7 @@ pub(crate) struct World {
     pub(crate) net: Arc<FakeNet>,
     pub(crate) side: Side,
     pub(crate) keyed: Arc<Keyed>,
+    pub(crate) replays: Arc<dyn Replays>,
     pub(crate) shop: SigningKey,
     pub(crate) staff: SigningKey,
 }
@@ -82,6 +85,7 @@ impl World {
             net: Arc::default(),
             side: Side::default(),
             keyed: Arc::default(),
+            replays: Arc::new(MemoryReplays::new()),
             shop: SigningKey::generate().unwrap(),
             staff: SigningKey::generate().unwrap(),
         };
@@ -101,6 +105,7 @@ impl World {
             core,
             clock: Arc::new(self.clock.clone()),
             cells: Arc::new(NoCells),
+            replays: Arc::clone(&self.replays),
             fetch: Arc::new(Net(Arc::clone(&self.net))),
             side: Arc::new(self.side.clone()),
             keyed: Arc::clone(&self.keyed),
@@ -290,15 +295,19 @@ impl Ended {
 }
 
 impl Gateway {
-    /// Sends a call; while it waits, time passes in steps and the side runtime works.
+    /// Sends a GET.
     pub(crate) fn send(&self, operation: &str, target: &str, fields: &[(&str, &str)]) -> Ended {
-        let mut call = call(&self.clock, target, fields);
+        self.end(operation, call(&self.clock, target, fields))
+    }
+
+    /// Ends a call; while it waits, time passes in steps and the side runtime works.
+    pub(crate) fn end(&self, operation: &str, mut call: Call) -> Ended {
         let (mut waited, mut shadowed) = (false, Vec::new());
         let mut refusal = None;
         for (control, mode) in &self.operations[operation] {
             let verdict = match control.head(&mut call) {
                 Step::Done(verdict) => verdict,
-                Step::Offload(_) => unreachable!("nothing here leaves its core"),
+                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("nothing here leaves its core"),
                 Step::Wait(future) => {
                     waited = true;
                     let mut future = pin!(future);

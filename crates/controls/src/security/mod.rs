@@ -6,8 +6,10 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod challenge;
+mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
+pub mod possession;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,8 @@ use spec::{OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
-pub use challenge::Challenge;
+pub use challenge::{Challenge, Scheme};
+pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
 pub use report::report;
 
 /// Number in [`engine::principal::Proof`] for operations that take a token of any of the API's issuers.
@@ -62,14 +65,20 @@ pub struct Need {
     pub names: Vec<(usize, Box<str>)>,
 }
 
-/// The operation as settings' selectors see it.
+/// The operation as settings' selectors see it: a HEAD that the contract does not declare is its GET.
 pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> OperationRef<'a> {
-    OperationRef { id: Some(scope.id), method: scope.method.as_str(), template: scope.template, tags }
+    let method = if scope.kind == OperationKind::ImpliedHead { "GET" } else { scope.method.as_str() };
+    OperationRef { id: Some(scope.id), method, template: scope.template, tags }
 }
 
 /// Why a scheme cannot be verified; `None` when it can.
 pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
     let Some(contract) = api.contract else { return Some("there is no contract") };
+    match keys::bound(api, scheme) {
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(why) => return Some(why),
+    }
     let bound = api.settings.authentication_for(scheme).is_some_and(|bound| !bound.issuers.is_empty());
     match contract.schemes.get(scheme) {
         Some(SecurityScheme::OpenIdConnect { .. } | SecurityScheme::OAuth2 { .. }) => {
@@ -79,7 +88,7 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
             (!bound).then_some("no issuer is bound to it")
         }
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
-        Some(SecurityScheme::ApiKey { .. }) => Some("API keys are not verified here"),
+        Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),
         Some(SecurityScheme::MutualTls) => Some("client certificates are not verified here"),
         Some(SecurityScheme::Unknown(_)) => Some("its type is unknown"),
         None => Some("the contract does not define it"),

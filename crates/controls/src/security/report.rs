@@ -21,6 +21,7 @@ pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
         unknown_schemes(api, out);
         unsecured(api, out);
         unenforced(api, out);
+        super::possession::report(api, out);
     });
 }
 
@@ -156,9 +157,18 @@ fn unenforced(api: &ApiScope<'_>, out: &mut Diagnostics) {
             names(lost.closed.iter().map(|operation| operation.id.as_str())),
             guilty.join(", ")
         );
-        let unbound = lost.guilty.values().any(|why| why.starts_with("no issuer"));
-        let help = if unbound {
+        let unbound =
+            |what: &str| lost.guilty.iter().find(|(_, why)| why.starts_with(what)).map(|(scheme, _)| scheme);
+        let help = if unbound("no issuer").is_some() {
             String::from("bind the scheme: `issuer: https://…` with `audience: …`, or under `authentication`")
+        } else if let Some(scheme) = unbound("no API keys") {
+            format!(
+                "bind the scheme: `authentication: {{ {scheme}: {{ source: applications }} }}`; or add \
+                 `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: these operations then \
+                 refuse every call",
+                first.pointer,
+                scheme_pointer(scheme)
+            )
         } else {
             format!(
                 "add an alternative to the contract, or add `{}/security` (one operation) or `{}` (all of the scheme) \

@@ -47,7 +47,7 @@ fn what_cannot_be_verified_is_an_error_unless_accepted() {
     let found = errors(&open, Some(CONTRACT));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "unenforced-security");
-    assert!(found[0].1.contains("`key` (API keys are not verified here)"), "{}", found[0].1);
+    assert!(found[0].1.contains("`key` (no API keys are bound to it)"), "{}", found[0].1);
     for accepted in
         ["/components/securitySchemes/key", "api.yaml#/paths/~1key/get", "/paths/~1key/get/security"]
     {

@@ -37,8 +37,7 @@ fn entry(looking: &mut Looking<'_>, header: &[u8], content: &[u8], next: &mut Ne
     let kind = header.get(156).copied().unwrap_or_default();
     match kind {
         b'x' => return extended(looking, content, next),
-        // Of all that follow: no name stands there that counts.
-        b'g' => return looking.named("pax"),
+        b'g' => return global(looking, content),
         b'L' => {
             next.name = Some(text(content));
             return looking.named("long");
@@ -48,6 +47,10 @@ fn entry(looking: &mut Looking<'_>, header: &[u8], content: &[u8], next: &mut Ne
     }
     let name = next.name.take().unwrap_or_else(|| name(header));
     looking.named(&name)?;
+    // Some readers look for the next header right behind what can have no content, and find another entry there.
+    if !content.is_empty() && (!matches!(kind, b'0' | 0 | b'7') || name.ends_with('/')) {
+        return Err(looking.over(What::Malformed));
+    }
     match kind {
         b'0' | 0 | b'7' if !name.ends_with('/') => {
             looking.count(content.len())?;
@@ -59,9 +62,36 @@ fn entry(looking: &mut Looking<'_>, header: &[u8], content: &[u8], next: &mut Ne
     }
 }
 
-/// Records of pax: `length key=value\n`. A size that differs from the header's would part the archive otherwise.
+/// What pax says of the next entry.
 fn extended(looking: &mut Looking<'_>, content: &[u8], next: &mut Next) -> Result<(), Ended> {
     looking.named("pax")?;
+    records(looking, content, |record| {
+        if let Some(path) = record.strip_prefix(b"path=") {
+            // Its length is said: a NUL is one of its characters, and no reader's end of it.
+            next.name = Some(String::from_utf8_lossy(path).into_owned());
+        }
+        !parts_archive(record)
+    })
+}
+
+/// What pax says of all entries that follow: readers differ in what of it they heed, so nothing may be said that matters here.
+fn global(looking: &mut Looking<'_>, content: &[u8]) -> Result<(), Ended> {
+    looking.named("pax")?;
+    let matters = |record: &[u8]| record.starts_with(b"path=") || record.starts_with(b"linkpath=");
+    records(looking, content, |record| !matters(record) && !parts_archive(record))
+}
+
+/// A size that differs from the header's, or files with holes, would part the archive otherwise.
+fn parts_archive(record: &[u8]) -> bool {
+    record.starts_with(b"size=") || record.starts_with(b"GNU.sparse")
+}
+
+/// Records of pax: `length key=value\n`, until one of them is not accepted.
+fn records(
+    looking: &mut Looking<'_>,
+    content: &[u8],
+    mut accept: impl FnMut(&[u8]) -> bool,
+) -> Result<(), Ended> {
     let mut rest = content;
     while !rest.is_empty() {
         let record = memchr::memchr(b' ', rest).and_then(|blank| {
@@ -70,9 +100,7 @@ fn extended(looking: &mut Looking<'_>, content: &[u8], next: &mut Next) -> Resul
         });
         let Some((record, length)) = record else { return Err(looking.over(What::Malformed)) };
         rest = rest.get(length..).unwrap_or_default();
-        if let Some(path) = record.strip_prefix(b"path=") {
-            next.name = Some(text(path));
-        } else if record.starts_with(b"size=") || record.starts_with(b"GNU.sparse") {
+        if !accept(record) {
             return Err(looking.over(What::Unreadable));
         }
     }
@@ -82,7 +110,8 @@ fn extended(looking: &mut Looking<'_>, content: &[u8], next: &mut Next) -> Resul
 /// Octal, padded by blanks and NULs; larger numbers of GNU's are larger than any bound.
 fn number(field: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(field).ok()?.trim_matches([' ', '\0']);
-    if text.is_empty() { Some(0) } else { usize::from_str_radix(text, 8).ok() }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.is_empty() { Some(0) } else { usize::from_str_radix(text, 8).ok().filter(|_| digits) }
 }
 
 /// Whether the header's checksum fits: the sum of its bytes, those of the checksum taken as blanks.

@@ -152,6 +152,48 @@ fn names_that_lead_out_are_told_and_their_like_are_not() {
 }
 
 #[test]
+fn what_a_tar_entry_has_behind_it_is_read_by_all_readers_or_refused() {
+    let hidden = &tar(&[("x", b'0', b"\x7fELF\x02\x01\x01")])[..1024];
+    for kind in *b"123456SV" {
+        assert!(told(&tar(&[("d", kind, hidden)])).ends_with("Malformed"), "{}", char::from(kind));
+        assert!(!told(&tar(&[("d", kind, b"")])).contains("Malformed"), "{}", char::from(kind));
+    }
+    for kind in [b'0', 0, b'5', b'7'] {
+        assert!(told(&tar(&[("d/", kind, hidden)])).ends_with("Malformed"), "{kind}");
+    }
+    let long = |name: &[u8]| told(&tar(&[("x", b'L', name), ("a", b'0', b"x")]));
+    assert_eq!((long(b"d/\0").as_str(), long(b"d\0").as_str()), ("Malformed", "d text 1"));
+    for (items, expected) in [
+        (&[("d/", b'5', &b""[..]), ("d/a", b'0', b"x")][..], "d/a text 1"),
+        (&[("d/", 0, b""), ("a", 0, b"x")], "a text 1"),
+        (&[("a", b'7', b"x")], "a text 1"),
+    ] {
+        assert_eq!(told(&tar(items)), expected);
+    }
+}
+
+#[test]
+fn what_pax_says_of_all_entries_moves_none() {
+    let archive = |kind, record: &[u8]| told(&tar(&[("g", kind, record), ("a", b'0', b"x")]));
+    let record = |text: &str| {
+        let length = (1..99).find(|length| format!("{length} {text}\n").len() == *length).unwrap();
+        format!("{length} {text}\n").into_bytes()
+    };
+    for bad in ["path=../../etc/x", "path=b", "linkpath=/etc/x", "size=0", "GNU.sparse.major=1"] {
+        assert_eq!(archive(b'g', &record(bad)), "Unreadable", "{bad}");
+        let after = [record("comment=x"), record(bad)].concat();
+        assert_eq!(archive(b'g', &after), "Unreadable", "{bad}");
+    }
+    assert_eq!(archive(b'g', b"99 comment=x\n"), "Malformed");
+    for good in ["comment=0123456789abcdef", "mtime=1", "paths=x"] {
+        assert_eq!(archive(b'g', &record(good)), "a text 1", "{good}");
+    }
+    assert_eq!(archive(b'x', &record("path=b/c")), "b/c text 1");
+    assert!(archive(b'x', &record("path=b\0/../../c")).starts_with("Path"));
+    assert_eq!(archive(b'x', &record("linkpath=c")), "a text 1");
+}
+
+#[test]
 fn links_and_devices_are_told() {
     let link = Item { mode: 0o120_777, ..item("a", b"/etc/passwd") };
     assert_eq!(told(&zip(&[link, item("b", b"x")])), "Link, b text 1");

@@ -90,7 +90,7 @@ pub(super) fn kind(bytes: &[u8]) -> Kind {
 }
 
 /// Whether bytes are UTF-8 without control characters other than those that texts have.
-fn is_text(bytes: &[u8]) -> bool {
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     let odd = |byte: &u8| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f);
     !bytes.iter().any(odd) && std::str::from_utf8(bytes).is_ok()
 }

@@ -123,6 +123,10 @@ fn work_is_bounded() {
     let candidates = find(".java:".repeat(CANDIDATES + 1).as_bytes());
     assert!(candidates.more && candidates.all.is_empty());
     assert!(!find(".java:".repeat(CANDIDATES).as_bytes()).more);
+    for (windows, ended) in [(10, false), (11, true)] {
+        let text = ".java:".repeat(windows);
+        assert_eq!(find_while(text.as_bytes(), |candidates| candidates < 10).is_none(), ended);
+    }
 }
 
 proptest::proptest! {

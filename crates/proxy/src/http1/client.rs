@@ -46,6 +46,8 @@ struct Inner {
     _permit: Permit,
     method: Method,
     sending: Sending,
+    /// Whether the body that is on its way was read from: what is left of it is no request any more.
+    begun: bool,
     rest: Rest,
     keep_alive: bool,
     /// Bytes of an incomplete head that were searched for its end already.
@@ -73,6 +75,7 @@ impl Connection {
             _permit: permit,
             method: Method::GET,
             sending: Sending::Whole,
+            begun: false,
             rest: Rest::Nothing,
             keep_alive: true,
             searched: 0,
@@ -94,7 +97,7 @@ impl Connection {
     pub(crate) fn send(&mut self, method: &Method, outgoing: Outgoing, head: impl FnOnce(&mut Vec<u8>)) {
         let inner = &mut *self.0;
         inner.method = method.clone();
-        (inner.rest, inner.searched, inner.interim) = (Rest::Nothing, 0, 0);
+        (inner.rest, inner.searched, inner.interim, inner.begun) = (Rest::Nothing, 0, 0, false);
         inner.wire.forget_written();
         let ends = match &outgoing {
             Outgoing::Empty if !encode::says_empty(method) => Ends::Silently,
@@ -122,7 +125,7 @@ impl Connection {
     /// The body that was to be sent, when none of it was read.
     pub(crate) fn into_unsent_body(self) -> Option<Outgoing> {
         match self.0.sending {
-            Sending::Body(outgoing, _) if !self.0.wire.has_written() => Some(outgoing),
+            Sending::Body(outgoing, _) if !self.0.begun && !self.0.wire.has_written() => Some(outgoing),
             _ => None,
         }
     }
@@ -196,6 +199,7 @@ impl Inner {
                 Sending::Body(..) if self.wire.is_full() => Poll::Ready(()),
                 Sending::Body(outgoing, _) => match Pin::new(outgoing).poll_frame(context) {
                     Poll::Ready(frame) => {
+                        self.begun = true;
                         self.queue(frame.map(|frame| frame.map_err(|_| ())))?;
                         continue;
                     }

@@ -15,12 +15,12 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
-mod chunks;
+pub(crate) mod chunks;
 pub(crate) mod client;
 pub(crate) mod encode;
 pub(crate) mod grammar;
 pub(crate) mod request;
-mod rest;
+pub(crate) mod rest;
 pub(crate) mod server;
 pub(crate) mod wire;
 

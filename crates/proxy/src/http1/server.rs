@@ -3,7 +3,7 @@
 //! After any doubt about where a message ends the connection ends too: a head that is refused is answered once, and nothing
 //! that follows it is read as a message (THREATS rows 1 and 2).
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -32,23 +32,62 @@ const LINGER_BYTES: usize = 1024 * 1024;
 /// Serves a socket of which `first` was read already, until it ends.
 pub(crate) async fn serve(core: Rc<Core>, conn: Rc<Conn>, socket: Socket, first: BytesMut) {
     let line = Line::new(Wire::new(socket, first), Rc::clone(&conn));
+    let mut room = Room::default();
+    conn.may_park();
     loop {
         line.wire.borrow_mut().relax();
         let mut searched = 0;
         let next = std::future::poll_fn(|context| {
             conn.watch(context);
-            poll_next(&core, &line, &mut searched, context)
+            let next = poll_next(&core, &line, &mut searched, context);
+            if next.is_pending() && conn.is_parked() {
+                line.wire.borrow_mut().park();
+                room.park();
+            }
+            next
         });
-        let stays = match next.await {
-            Next::Head(head) => call(&core, &line, Ok(*head)).await,
-            Next::Refused(fault) => call(&core, &line, Err(fault)).await,
+        let head = match next.await {
+            Next::Head(head) => Ok(*head),
+            Next::Refused(fault) => Err(fault),
             Next::End => break,
         };
-        if !stays {
+        let (manner, head) = begin(&line, head);
+        room.begin(exchange(Rc::clone(&core), Rc::clone(&conn), head));
+        if !call(&core, &line, &mut room, manner).await {
             break;
         }
     }
     end(&line).await;
+}
+
+/// Room for the work on a call, used for one after another, and not held while there is none.
+struct Room<F>(Option<Pin<Box<Option<F>>>>);
+
+impl<F> Default for Room<F> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<F: Future> Room<F> {
+    fn begin(&mut self, work: F) {
+        self.0.get_or_insert_with(|| Box::pin(None)).as_mut().set(Some(work));
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        let work = self.0.as_mut().and_then(|room| room.as_mut().as_pin_mut());
+        work.map_or(Poll::Pending, |work| work.poll(context))
+    }
+
+    fn end(&mut self) {
+        if let Some(room) = &mut self.0 {
+            room.as_mut().set(None);
+        }
+    }
+
+    fn park(&mut self) {
+        self.0 = None;
+    }
 }
 
 /// What comes next on a connection.
@@ -114,33 +153,40 @@ impl Manner {
     }
 }
 
-/// Answers one call; whether another one may follow.
-async fn call(core: &Rc<Core>, line: &Rc<Line>, head: Result<Head, Fault>) -> bool {
-    let conn = &line.conn;
-    conn.head_open(false);
-    let (manner, head) = match head {
+/// How a call is answered, and what the work on it begins with.
+fn begin(
+    line: &Rc<Line>,
+    head: Result<Head, Fault>,
+) -> (Manner, Result<(http::request::Parts, Incoming), Fault>) {
+    line.conn.head_open(false);
+    match head {
         Ok(head) => {
             let manner = Manner::of(&head);
             let body = line.begin(head.framing, head.wishes.expects);
             (manner, Ok((head.parts, Incoming::Request(body))))
         }
         Err(fault) => {
-            conn.malformed();
+            line.conn.malformed();
             (Manner::REFUSED, Err(fault))
         }
-    };
-    let answer = {
-        let mut answer = pin!(exchange(Rc::clone(core), Rc::clone(conn), head));
-        std::future::poll_fn(|context| {
-            conn.watch(context);
-            match answer.as_mut().poll(context) {
-                Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending if line.is_gone(context) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await
-    };
+    }
+}
+
+/// Answers the call that has begun; whether another one may follow.
+async fn call<F>(core: &Core, line: &Line, room: &mut Room<F>, manner: Manner) -> bool
+where
+    F: Future<Output = Response<AnswerBody>>,
+{
+    let answer = std::future::poll_fn(|context| {
+        line.conn.watch(context);
+        match room.poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if line.is_gone(context) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    let answer = answer.await;
+    room.end();
     match answer {
         Some(answer) => Delivery::begin(core, line, answer, manner).run().await,
         None => false,
@@ -203,8 +249,7 @@ impl<'a> Delivery<'a> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         loop {
             let more = !self.over && !self.line.wire.borrow().is_full();
-            let frame =
-                if more { std::pin::Pin::new(&mut self.body).poll_frame(context) } else { Poll::Pending };
+            let frame = if more { Pin::new(&mut self.body).poll_frame(context) } else { Poll::Pending };
             if let Poll::Ready(frame) = frame {
                 let went = match frame {
                     Some(Ok(frame)) => self.queue(frame),
@@ -217,7 +262,8 @@ impl<'a> Delivery<'a> {
                 }
                 continue;
             }
-            match self.line.wire.borrow_mut().poll_flush(context) {
+            let flushed = self.line.wire.borrow_mut().poll_flush(context);
+            match flushed {
                 Poll::Ready(Ok(())) if self.over => return Poll::Ready(true),
                 Poll::Ready(Ok(())) if !more => continue,
                 Poll::Ready(Ok(())) => {}
@@ -230,7 +276,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Whether the client takes nothing for too long.
-    fn is_stuck(&self, context: &mut Context<'_>) -> bool {
+    fn is_stuck(&mut self, context: &mut Context<'_>) -> bool {
         let wire = &mut *self.line.wire.borrow_mut();
         if wire.has_written() {
             wire.forget_written();

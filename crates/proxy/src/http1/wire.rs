@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Room for a read: most messages fit.
@@ -28,6 +28,8 @@ pub(crate) enum Socket {
     Accepted(Box<tokio_rustls::server::TlsStream<TcpStream>>),
     /// TLS with an upstream.
     Connected(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    /// The memory of this process, where no socket is ([`crate::offline`]).
+    Memory(DuplexStream),
 }
 
 /// Does the same on whatever it is.
@@ -38,6 +40,7 @@ macro_rules! each {
             Socket::Unix($io) => $do,
             Socket::Accepted($io) => $do,
             Socket::Connected($io) => $do,
+            Socket::Memory($io) => $do,
         }
     };
 }
@@ -128,6 +131,16 @@ impl Wire {
             self.inbox = BytesMut::new();
         }
         self.room = ROOM;
+    }
+
+    /// Lets go of all room: nothing is expected soon.
+    pub(crate) fn park(&mut self) {
+        if self.inbox.is_empty() {
+            self.inbox = BytesMut::new();
+        }
+        if self.outbox.is_empty() {
+            self.outbox = Vec::new();
+        }
     }
 
     /// What is to be written next, to be appended to.

@@ -70,10 +70,10 @@ impl<S> Guard<S> {
         let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
         if let Some(objection) = objection {
             self.refuse(objection);
-        } else if !self.watch.is_in_block() {
+        } else if let Some(since) = self.watch.in_block_since() {
+            self.alarm.set(since.after(bounds::HEAD_TIME));
+        } else {
             self.alarm.clear();
-        } else if self.alarm.at().is_none() {
-            self.alarm.set_in(bounds::HEAD_TIME);
         }
         good
     }

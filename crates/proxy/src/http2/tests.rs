@@ -100,11 +100,28 @@ fn watched(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<Objection>, bool) {
         let (good, objection) = watch.judge(&held, || Tick(0));
         gone.extend(held.drain(..good));
         if objection.is_some() {
-            return (gone, objection, watch.is_in_block());
+            return (gone, objection, watch.in_block_since().is_some());
         }
         assert!(held.len() < 9, "only the beginning of a header is held back");
     }
-    (gone, None, watch.is_in_block())
+    (gone, None, watch.in_block_since().is_some())
+}
+
+#[test]
+fn each_field_block_has_its_own_time() {
+    let mut watch = Watch::new(Tick(0));
+    let mut come = |bytes: &[u8], now| {
+        assert_eq!(watch.judge(bytes, || Tick(now)), (bytes.len(), None));
+        watch.in_block_since()
+    };
+    let (open, rest) = ([0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82], [0, 0, 1, 9, 4, 0, 0, 0, 1, 0x82]);
+    let second = [0, 0, 1, 1, 0, 0, 0, 0, 3, 0x82];
+    assert_eq!(come(&[b'x'; PREFACE], 1), None);
+    assert_eq!(come(&[0, 0, 0, 4, 0, 0, 0, 0, 0], 2), None);
+    assert_eq!(come(&open, 3), Some(Tick(3)));
+    assert_eq!(come(&rest[..9], 4), Some(Tick(3)), "a frame of it gives it no more time");
+    assert_eq!(come(&[&rest[9..], &second].concat(), 5), Some(Tick(5)));
+    assert_eq!(come(&[0, 0, 1, 9, 4, 0, 0, 0, 3, 0x82, 0, 0, 1, 1, 4, 0, 0, 0, 5, 0x82], 6), None);
 }
 
 proptest! {

@@ -24,17 +24,29 @@ pub(crate) struct Watch {
     skip: usize,
     rules: Rules,
     block: Block,
+    /// When the field block that is open began.
+    since: Option<Tick>,
 }
 
 impl Watch {
     /// Of a connection of which nothing came yet.
     pub(crate) const fn new(now: Tick) -> Self {
-        Self { skip: PREFACE, rules: Rules::new(now), block: Block::None }
+        Self { skip: PREFACE, rules: Rules::new(now), block: Block::None, since: None }
     }
 
     /// How many of the bytes that come next may go on, and why those behind them never may. What is neither is the
     /// beginning of a frame's header: it is to be given once more with what comes behind it.
     pub(crate) fn judge(&mut self, bytes: &[u8], now: impl Fn() -> Tick) -> (usize, Option<Objection>) {
+        let judged = self.walk(bytes, &now);
+        match self.block {
+            Block::None => self.since = None,
+            Block::Open | Block::Ending if self.since.is_none() => self.since = Some(now()),
+            Block::Open | Block::Ending => {}
+        }
+        judged
+    }
+
+    fn walk(&mut self, bytes: &[u8], now: &impl Fn() -> Tick) -> (usize, Option<Objection>) {
         let mut good = 0;
         loop {
             let step = self.skip.min(bytes.len() - good);
@@ -50,19 +62,23 @@ impl Watch {
                 return (good, None);
             };
             let frame = FrameHead::read(*header);
-            if let Err(objection) = self.rules.judge(frame, &now) {
+            if let Err(objection) = self.rules.judge(frame, now) {
                 return (good, Some(objection));
             }
             self.skip = HEADER + frame.length as usize;
+            if frame.kind == HEADERS {
+                // Each has its own time, also when the end of the last one came with it.
+                self.since = None;
+            }
             if matches!(frame.kind, HEADERS | CONTINUATION) {
                 self.block = if frame.flags & END_HEADERS != 0 { Block::Ending } else { Block::Open };
             }
         }
     }
 
-    /// Whether a field block has begun and has not ended.
-    pub(crate) fn is_in_block(&self) -> bool {
-        self.block != Block::None
+    /// When the field block began that has not ended.
+    pub(crate) fn in_block_since(&self) -> Option<Tick> {
+        self.since
     }
 
     /// Whether the last frame was judged to its end.

@@ -25,7 +25,7 @@ const TOO_MUCH: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
 
 /// A connection after its handshake.
 pub(crate) struct Secured {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: Box<TlsStream<TcpStream>>,
     pub(crate) facts: PeerFacts,
     /// Of the client's certificate, where the listener asks for one.
     pub(crate) standing: Option<Standing>,
@@ -43,7 +43,7 @@ pub(crate) async fn secure(
         Ok(Ok((stream, hello))) => match describe(&server, &stream, hello) {
             Ok((facts, standing)) => {
                 let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                return Some(Secured { stream, facts, standing, two });
+                return Some(Secured { stream: Box::new(stream), facts, standing, two });
             }
             Err(_) => None,
         },
@@ -142,7 +142,9 @@ fn describe(
 /// What is known of a chain that was verified.
 fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     let leaf = chain.first().map(|der| &**der).unwrap_or_default();
-    let names = x509::Certificate::read(leaf)?.names.into_iter().map(|name| match name {
+    let read = x509::Certificate::read(leaf)?;
+    let subject = read.subject()?.into();
+    let names = read.names.into_iter().map(|name| match name {
         x509::Name::Dns(host) => AltName::Dns(host.to_ascii_lowercase().into()),
         x509::Name::Uri(uri) => AltName::Uri(uri.into()),
         x509::Name::Email(address) => AltName::Email(address.into()),
@@ -158,5 +160,5 @@ fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     for der in &chain {
         expires = expires.min(x509::Certificate::read(der)?.not_after.saturating_add(1));
     }
-    Ok(ClientCertificate { chain, thumbprint, names, expires })
+    Ok(ClientCertificate { chain, thumbprint, subject, names, expires })
 }

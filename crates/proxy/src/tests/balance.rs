@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engine::bounds::Bound;
@@ -96,6 +97,21 @@ fn recorders<const N: usize>() -> [Recorder; N] {
     std::array::from_fn(|_| Recorder::start())
 }
 
+/// A target that resets each connection as soon as it is there; counts them.
+fn resetting() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(socket);
+            seen.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (address, count)
+}
+
 /// An address where nobody listens.
 pub(super) fn nowhere() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
@@ -168,6 +184,29 @@ fn the_same_key_gets_the_same_target_until_it_dies() {
     for (before, after) in homes.iter().zip(&after) {
         assert!(if *before == gone { after != before } else { after == before }, "{homes:?} {after:?}");
     }
+}
+
+#[test]
+fn what_is_left_of_a_body_is_no_request() {
+    let (ill, resets) = resetting();
+    let well = Recorder::start();
+    let mut farm = Farm::new(&[(ill, 1), (well.address(), 1)], |upstream| {
+        upstream.outliers.failures = 1000;
+    });
+    farm.shape.request = engine::BodyMode::Pass { limit: 1000 };
+    farm.world.plane.as_ref().unwrap().publish(&farm.shape.snapshot(&farm.world.live));
+    for _ in 0..40 {
+        let before = resets.load(Ordering::SeqCst) + well.connections();
+        let mut client = farm.world.connect();
+        client.send("POST /v1/a HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n01234");
+        let there = || resets.load(Ordering::SeqCst) + well.connections() > before || well.connections() > 0;
+        assert!(until(10, || there().then_some(())).is_some());
+        client.send("56789");
+        assert!(matches!(client.reply().status, 200 | 502));
+    }
+    assert!(well.count() > 0);
+    assert!(well.calls().iter().all(|call| call.body == b"0123456789"), "a tail arrived as a whole");
+    assert!(well.faults().is_empty());
 }
 
 #[test]

@@ -6,11 +6,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use engine::bounds::Bound;
-use engine::upstream::{Breakers, Upstream};
+use engine::upstream::{Breakers, Upstream, UpstreamHttp};
+use http::StatusCode;
 use testkit::{Answer, Recorder, until};
 
 use super::balance::Farm;
-use super::world::{Client, World};
+use super::two::moody_two;
+use super::world::{Backend, Client, World};
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -79,6 +81,55 @@ fn who_waits_too_long_for_a_connection_is_told() {
     assert_eq!(farm.world.tape.calls(1)[0].code, "upstream_busy");
     (0..2).for_each(|_| go.send(()).unwrap());
     assert!(served.iter_mut().all(|client| client.reply().status == 200));
+}
+
+#[test]
+fn who_waited_for_a_connection_has_the_whole_time_of_a_try_for_the_answer() {
+    let (go, wait) = sync_channel(100);
+    let wait = Mutex::new(wait);
+    // Its head comes at once, and its end when it is told to.
+    let target = Backend::start(move |backend, _, mut client| {
+        while backend.take(&mut client) {
+            client.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na");
+            let _: Result<(), _> = wait.lock().unwrap().recv();
+            client.send("b");
+        }
+    });
+    let farm = Farm::new(&[(target.address, 1)], |upstream| {
+        with(Breakers { connections: 2, pending: 10, calls: None })(upstream);
+        upstream.retries.per_try = Some(Duration::from_secs(5));
+        upstream.deadlines.total = Duration::from_secs(60);
+        upstream.outliers.failures = 1;
+    });
+    let mut served: Vec<Client> = (0..2).map(|_| asking(&farm.world)).collect();
+    for client in &mut served {
+        assert!(client.head().starts_with("HTTP/1.1 200"));
+    }
+    let mut pending = asking(&farm.world);
+    let waits = || farm.world.tape.bounds().contains(&Bound::UpstreamConnections);
+    assert!(until(10, || waits().then_some(())).is_some());
+    farm.clock.advance(Duration::from_secs(6));
+    (0..3).for_each(|_| go.send(()).unwrap());
+    assert!(served.iter_mut().all(|client| client.exactly(2) == b"ab"));
+    assert_eq!(pending.reply().status, 200);
+    assert_eq!(target.requests().len(), 3, "it is not tried again");
+    assert!(farm.is_up(target.address), "the wait was not the target's");
+}
+
+#[test]
+fn a_call_that_wants_a_new_connection_does_not_wait_for_the_place_of_the_kept_one() {
+    // One connection a core: the shared one has it.
+    let farm = Farm::new(&[(moody_two(), 1)], |upstream| {
+        with(Breakers { connections: 1, pending: 10, calls: None })(upstream);
+        upstream.http = UpstreamHttp::Two;
+        upstream.retries.most = 1;
+        upstream.retries.budget = 100;
+        upstream.retries.statuses = Box::new([StatusCode::SERVICE_UNAVAILABLE]);
+        upstream.outliers.failures = 1000;
+    });
+    for _ in 0..16 {
+        assert_eq!(farm.world.call(GET).status, 200);
+    }
 }
 
 #[test]

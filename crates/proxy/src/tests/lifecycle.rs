@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use engine::bounds;
+use engine::record::ConnectionEvent;
 use engine::snapshot::Bind;
+use testkit::FakeClock;
 
 use super::world::{Backend, OK, PATIENCE, Shape, World};
 
@@ -132,4 +136,33 @@ fn an_address_in_use_is_an_error_and_leaves_nothing_behind() {
     let open = |text: &str| crate::listen::open(&Bind::Tcp(text.into()), std::path::Path::new(""), 2);
     assert!(open(&first.address.to_string()).is_err());
     assert!(open("localhost").is_err());
+}
+
+/// The size of what a function's future holds.
+fn room<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn a_connection_holds_no_room_for_a_call_while_there_is_none() {
+    assert!(room(crate::connection::serve) <= 2048, "{}", room(crate::connection::serve));
+}
+
+#[test]
+fn a_parked_connection_serves_on() {
+    let backend = Backend::answering(OK);
+    let clock = FakeClock::new();
+    let world = World::at(&Shape::to(backend.address), Arc::new(clock.clone()), Arc::new(testkit::NoSpawn));
+    let mut client = world.connect();
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    clock.advance(Duration::from_secs(2));
+    world.tape.event(ConnectionEvent::Parked, 1);
+    // A head in two pieces, and a second right behind it.
+    client.send("GET /v1/a HTTP/1.1\r\nho");
+    client.send("st: a\r\n\r\nGET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert_eq!([client.reply().status, client.reply().status], [200, 200]);
+    clock.advance(bounds::IDLE_TIME - Duration::from_secs(1));
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert_eq!(client.reply().status, 200, "it is idle since its last call, not since it was parked");
 }

@@ -75,6 +75,30 @@ fn a_client_that_takes_nothing_is_let_go_on_http_1() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_of_a_known_answer_holds_neither_a_place_nor_a_snapshot() {
+    const LONG: usize = 24 * 1024 * 1024;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG}\r\n\r\n{}", "x".repeat(LONG));
+    let backend = Backend::answering(answer.leak());
+    let mut shape = shape(&backend);
+    shape.deadlines.total = Duration::from_secs(20);
+    shape.response = engine::plan::ResponseMode::Whole { limit: 2 * LONG as u64 };
+    shape.response_toy = Some(engine::Mode::Enforce);
+    let world = World::start(&shape);
+    let mut stuck = Vec::new();
+    for _ in 0..5 {
+        let mut client = world.connect();
+        client.send(GET);
+        client.head();
+        stuck.push(client);
+        shape.generation += 1;
+        // More than there may be alive: each has to be let go before the next but three is taken.
+        world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
+    }
+    let calls = world.tape.calls(5);
+    assert!(calls.iter().all(|call| call.status == 200 && call.aborted), "{calls:?}");
+}
+
+#[test]
 fn a_client_that_keeps_its_window_shut_is_let_go_on_http_2_and_its_connection_goes_on() {
     let (backend, written) = endless();
     let mut shape = shape(&backend);

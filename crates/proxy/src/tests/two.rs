@@ -210,6 +210,34 @@ fn bytes_of_a_field_cannot_become_lines_upstream() {
 }
 
 /// An upstream that speaks HTTP/2 in clear text and answers with the trailers that it got, or with `x: none`.
+/// Calls in turns are answered 503 and 200.
+pub(super) fn moody_two() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        block(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            while let Ok((socket, _)) = listener.accept().await {
+                let calls = std::sync::Arc::clone(&calls);
+                tokio::spawn(async move {
+                    let mut connection = h2::server::handshake(socket).await.unwrap();
+                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        let status = match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 {
+                            0 => 503,
+                            _ => 200,
+                        };
+                        let response = Response::builder().status(status).body(()).unwrap();
+                        respond.send_response(response, true).unwrap();
+                    }
+                });
+            }
+        });
+    });
+    address
+}
+
 fn backend_two() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

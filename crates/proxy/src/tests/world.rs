@@ -15,6 +15,7 @@ use engine::keyed::Keyed;
 use engine::peer::PeerFacts;
 use engine::plan::{PlaceId, PlannedStep};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
 use engine::snapshot::{Bind, Listener, ListenerTls, Live, Network};
 use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
@@ -61,9 +62,18 @@ impl Cells for Nothing {
         Taken { allowed: true, remaining: 0, reset_after: Duration::ZERO, retry_after: Duration::ZERO }
     }
     fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
-        self.take(key, meter, now)
+        Cells::take(self, key, meter, now)
     }
     fn release(&self, _key: u128) {}
+    fn key(&self, _parts: &[&[u8]]) -> u128 {
+        0
+    }
+}
+
+impl Replays for Nothing {
+    fn take(&self, _key: u128, _until: UnixTime, _now: UnixTime) -> Used {
+        Used::Unknown
+    }
     fn key(&self, _parts: &[&[u8]]) -> u128 {
         0
     }
@@ -379,6 +389,7 @@ impl World {
         let services = Services {
             clock,
             cells: Arc::new(Nothing),
+            replays: Arc::new(Nothing),
             fetch: Arc::new(Nothing),
             side,
             keyed: Arc::clone(&keyed),

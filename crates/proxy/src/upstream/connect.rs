@@ -17,6 +17,7 @@ use crate::core::{Core, LocalExec};
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::http1::wire::Socket;
+use crate::offline;
 
 const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -32,6 +33,10 @@ pub(super) async fn connect(
     (upstream, target): (&Upstream, &Target),
     permit: Permit,
 ) -> Result<(Sender, SocketAddr), Failure> {
+    if let Some(service) = &core.service {
+        let (socket, address) = offline::connect(service, target)?;
+        return Ok((Sender::One(Connection::new(socket, address, permit)), address));
+    }
     let unreachable = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
     let (socket, address) = dial(core, connections).await?;
     if !target.tls {

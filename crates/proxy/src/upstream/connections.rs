@@ -138,7 +138,7 @@ impl Connections {
         }
     }
 
-    /// A connection, and whether it was used before; with `fresh`, a new one. It has to be there at `by`.
+    /// A connection, and how it came; with `fresh`, a new one. It has to be there at `by`.
     ///
     /// # Errors
     /// When none can be made in time.
@@ -148,25 +148,29 @@ impl Connections {
         upstream: &Upstream,
         target: &Target,
         (fresh, by): (bool, Tick),
-    ) -> Result<(Sender, bool), Failure> {
+    ) -> Result<(Sender, Way), Failure> {
         if !fresh && let Some(sender) = self.reuse().await {
             core.recorder.connection(ConnectionEvent::UpstreamReused);
-            return Ok((sender, true));
+            return Ok((sender, Way::Kept));
         }
-        let time = upstream.deadlines.connect.min(by.since(core.clock.now()));
+        let time = || upstream.deadlines.connect.min(by.since(core.clock.now()));
         let permit = match self.gate.open(&upstream.breakers, core.pool.cores()) {
             Some(permit) => permit,
-            None => match Box::pin(tokio::time::timeout(time, self.wait(core, upstream, fresh))).await {
+            None => match Box::pin(tokio::time::timeout(time(), self.wait(core, upstream, fresh))).await {
                 Ok(Ok(Free::Permit(permit))) => permit,
-                Ok(Ok(Free::Kept(sender))) => return Ok((sender, true)),
+                Ok(Ok(Free::Kept(sender))) => return Ok((sender, Way::Awaited)),
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => return Err(busy("no connection came free in time")),
             },
         };
+        let time = time();
         // In a box: the future of a call is moved, and connecting would be the largest part of it.
         let connect = Box::pin(connect::connect(core, self, (upstream, target), permit));
         let made = match Box::pin(tokio::time::timeout(time, connect)).await {
             Ok(made) => made,
+            Err(_) if time < upstream.deadlines.connect => {
+                Err(Failure::new(&codes::UPSTREAM_TIMEOUT, "no time was left for a connection"))
+            }
             Err(_) => Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, "no connection in time")),
         };
         match made {
@@ -175,7 +179,7 @@ impl Connections {
                 if let Sender::Two(sender) = &sender {
                     *self.two.borrow_mut() = Some((sender.clone(), address));
                 }
-                Ok((sender, false))
+                Ok((sender, Way::New))
             }
             Err(failure) => {
                 core.recorder.connection(ConnectionEvent::UpstreamFailed);
@@ -199,6 +203,10 @@ impl Connections {
             }
             if let Some(permit) = self.gate.open(&upstream.breakers, core.pool.cores()) {
                 return Ok(Free::Permit(permit));
+            }
+            // What waits idle is not wanted, and holds the place of what is.
+            if fresh && (self.idle.borrow_mut().pop().is_some() || self.two.borrow_mut().take().is_some()) {
+                continue;
             }
             tokio::select! {
                 () = self.freed.notified() => {}
@@ -241,6 +249,24 @@ impl Connections {
                 return Some(Sender::One(connection));
             }
         }
+    }
+}
+
+/// How a call came by its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It was made.
+    New,
+    /// It was kept from an earlier call, and there at once.
+    Kept,
+    /// It was kept, and the call waited for it.
+    Awaited,
+}
+
+impl Way {
+    /// Whether an earlier call used it.
+    pub(crate) fn is_reused(self) -> bool {
+        self != Way::New
     }
 }
 
@@ -294,7 +320,7 @@ impl Lease {
         Some(&self.group.member(self.number)?.connections)
     }
 
-    /// A connection, and whether it was used before; with `fresh`, a new one. It has to be there at `by`.
+    /// A connection, and how it came; with `fresh`, a new one. It has to be there at `by`.
     ///
     /// # Errors
     /// When none can be made in time.
@@ -302,7 +328,7 @@ impl Lease {
         &self,
         upstream: &Upstream,
         (fresh, by): (bool, Tick),
-    ) -> Result<(Sender, bool), Failure> {
+    ) -> Result<(Sender, Way), Failure> {
         match (self.connections(), upstream.targets.get(self.number)) {
             (Some(connections), Some(target)) => {
                 connections.get(&self.core, upstream, target, (fresh, by)).await

@@ -43,7 +43,7 @@ use crate::outgoing::Outgoing;
 use crate::tls::Tls;
 
 pub(crate) use balance::Set;
-pub(crate) use connections::{Lease, busy};
+pub(crate) use connections::{Lease, Way, busy};
 pub(crate) use gate::Permit;
 pub(crate) use group::Group;
 pub(crate) use health::Met;
@@ -77,6 +77,8 @@ type Known = (Weak<Upstream>, Rc<Group>);
 pub(crate) struct Pool {
     tls: Arc<Tls>,
     cores: u32,
+    /// Whether targets are asked how they are.
+    probes: bool,
     /// By the upstream's address; the weak count keeps that from being given to another.
     by_upstream: RefCell<HashMap<usize, Known>>,
     by_key: RefCell<HashMap<Key, Rc<Connections>>>,
@@ -90,10 +92,16 @@ impl Pool {
         Self {
             tls: Arc::clone(tls),
             cores: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
+            probes: true,
             by_upstream: RefCell::default(),
             by_key: RefCell::default(),
             swept: Cell::default(),
         }
+    }
+
+    /// Asks no target how it is.
+    pub(crate) fn without_probes(self) -> Self {
+        Self { probes: false, ..self }
     }
 
     /// How many cores share what the circuit breakers allow.
@@ -161,7 +169,7 @@ impl Pool {
 
     /// The checks of a target, begun when nobody has yet; other settings mean other checks.
     fn probe(&self, upstream: &Upstream, target: &Target, context: &CoreContext) -> Option<Arc<Probe>> {
-        let check = upstream.health.as_ref()?;
+        let check = upstream.health.as_ref().filter(|_| self.probes)?;
         let name = probed(upstream, target, check);
         let probe = context.keyed.get_or_make(PROBE, &name, Probe::default);
         probe.start((upstream, target, check), (&self.tls.clients, context));

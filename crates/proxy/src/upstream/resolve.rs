@@ -13,6 +13,7 @@ use std::time::Duration;
 use engine::upstream::Target;
 use engine::{Clock, Tick, codes};
 use smallvec::SmallVec;
+use tokio::sync::Notify;
 
 use crate::exchange::Failure;
 
@@ -32,6 +33,10 @@ pub(super) struct Addresses {
     /// When they were asked for; `None` when they are in doubt.
     asked: Cell<Option<Tick>>,
     asking: Cell<bool>,
+    /// Told when an answer has come.
+    answered: Notify,
+    /// Why there was none.
+    fault: RefCell<Box<str>>,
     turn: Cell<usize>,
 }
 
@@ -46,6 +51,8 @@ impl Addresses {
             known: RefCell::default(),
             asked: Cell::new(None),
             asking: Cell::new(false),
+            answered: Notify::new(),
+            fault: RefCell::default(),
             turn: Cell::new(0),
         }
     }
@@ -59,13 +66,18 @@ impl Addresses {
             return Ok(List::from_iter([address]));
         }
         let stale = self.asked.get().is_none_or(|asked| clock.now().since(asked) >= FRESH);
-        if self.asked.get().is_none() {
-            self.ask(clock).await?;
-        } else if stale && !self.asking.get() {
-            let (this, clock) = (Rc::clone(self), Arc::clone(clock));
-            tokio::task::spawn_local(async move { this.ask(&clock).await.map_or((), |()| ()) });
+        if stale {
+            self.ask(clock);
+        }
+        // One question for all who wait, and it goes on when they leave: a resolver that is slow or down is not asked more for it.
+        while self.asked.get().is_none() && self.asking.get() {
+            self.answered.notified().await;
         }
         let mut list = self.known.borrow().clone();
+        if list.is_empty() {
+            let why = format!("`{}` has no address: {}", self.host, self.fault.borrow());
+            return Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why));
+        }
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
         if let Some(first) = turn.checked_rem(list.len()) {
@@ -74,22 +86,27 @@ impl Addresses {
         Ok(list)
     }
 
-    async fn ask(&self, clock: &Arc<dyn Clock>) -> Result<(), Failure> {
-        self.asking.set(true);
-        let found = tokio::net::lookup_host((&*self.host, self.port)).await;
-        self.asking.set(false);
-        match found {
-            Ok(found) => self.learn(found.take(MOST).collect(), clock.now()),
-            Err(error) if self.known.borrow().is_empty() => {
-                return Err(Failure::new(
-                    &codes::UPSTREAM_UNREACHABLE,
-                    format!("`{}` has no address: {error}", self.host),
-                ));
-            }
-            // The old ones serve on, and the next call does not wait for a resolver that is down.
-            Err(_) => self.asked.set(Some(clock.now())),
+    /// Asks, unless somebody does already.
+    fn ask(self: &Rc<Self>, clock: &Arc<dyn Clock>) {
+        if self.asking.replace(true) {
+            return;
         }
-        Ok(())
+        let (this, clock) = (Rc::clone(self), Arc::clone(clock));
+        tokio::task::spawn_local(async move {
+            let found = tokio::net::lookup_host((&*this.host, this.port)).await;
+            match found {
+                Ok(found) => this.learn(found.take(MOST).collect(), clock.now()),
+                Err(error) => {
+                    *this.fault.borrow_mut() = error.to_string().into();
+                    // The old ones serve on, and the next call does not wait for a resolver that is down.
+                    if !this.known.borrow().is_empty() {
+                        this.asked.set(Some(clock.now()));
+                    }
+                }
+            }
+            this.asking.set(false);
+            this.answered.notify_waiters();
+        });
     }
 
     fn learn(&self, found: List, now: Tick) {
@@ -134,5 +151,51 @@ mod tests {
         assert!(addresses.knows(&one) && !addresses.knows(&two));
         addresses.learn(List::new(), Tick(2));
         assert!(addresses.knows(&one), "an empty answer takes nothing away");
+    }
+
+    /// A host that nobody has (RFC 6761 section 6.4), or one that everybody has.
+    fn of(host: &str) -> Rc<Addresses> {
+        Rc::new(Addresses::new(&Target {
+            name: "t".into(),
+            tls: false,
+            host: host.into(),
+            port: 1,
+            authority: http::HeaderValue::from_static("t"),
+            path: None,
+            weight: 1,
+        }))
+    }
+
+    #[test]
+    fn all_who_wait_ask_once_and_who_leaves_ends_no_question() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(testkit::FakeClock::new());
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let addresses = of("localhost");
+            let left = {
+                let waiting = addresses.get(&clock);
+                tokio::pin!(waiting);
+                left_at_once(waiting).await
+            };
+            assert!(left && addresses.asking.get(), "the question goes on");
+            let all = (0..100).map(|_| {
+                let (addresses, clock) = (Rc::clone(&addresses), Arc::clone(&clock));
+                tokio::task::spawn_local(async move { addresses.get(&clock).await.map(|list| list.len()) })
+            });
+            for one in all.collect::<Vec<_>>() {
+                assert!(one.await.unwrap().unwrap() > 0);
+            }
+            assert!(!addresses.asking.get() && addresses.asked.get().is_some());
+            let nobody = of("nobody.invalid");
+            let failure = nobody.get(&clock).await.unwrap_err();
+            assert_eq!(failure.code.name, "upstream_unreachable");
+            assert!(!nobody.asking.get());
+        });
+    }
+
+    /// Polls once and lets go; whether there was nothing yet.
+    async fn left_at_once(mut future: std::pin::Pin<&mut impl Future>) -> bool {
+        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending()))
+            .await
     }
 }

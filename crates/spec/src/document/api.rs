@@ -1,5 +1,6 @@
 //! A contract with an upstream and its settings.
 
+use super::possession::{Dpop, OperationAuthentication, SenderConstrained};
 use super::selector::{OperationRef, Selector};
 use super::source::{AcceptUnenforced, Allow, ContractSource};
 use crate::merge::merge;
@@ -32,6 +33,8 @@ pub struct Api {
     pub upstream: Spanned<String>,
     /// What proves a caller, by the contract's security scheme; `*` is for every scheme not named.
     pub authentication: BTreeMap<String, Spanned<Authentication>>,
+    /// How proofs of possession are taken.
+    pub dpop: Option<Spanned<Dpop>>,
     /// Who may call operations for which the contract says nothing.
     pub unsecured: Option<Spanned<Unsecured>>,
     /// Who is told about it.
@@ -53,6 +56,8 @@ pub struct OperationSettings {
     pub selector: Spanned<Selector>,
     /// Who may call them when the contract says nothing.
     pub unsecured: Option<Spanned<Unsecured>>,
+    /// How their callers are authenticated, beside what the API says.
+    pub authentication: Option<Spanned<OperationAuthentication>>,
     /// What controls own, unread; laid over the API's own sections.
     pub sections: Vec<(String, Node)>,
 }
@@ -85,6 +90,9 @@ pub(crate) struct ApiKeys {
     /// what proves a caller, by the contract's security scheme; `*` is for every scheme not named
     #[serde(default)]
     authentication: BTreeMap<String, Spanned<Authentication>>,
+    /// how proofs of possession (DPoP) are taken
+    #[serde(default)]
+    dpop: Option<Spanned<Dpop>>,
     /// who may call operations for which the contract says nothing
     #[serde(default)]
     unsecured: Option<Spanned<Unsecured>>,
@@ -113,6 +121,23 @@ pub struct Authentication {
     /// audience that a token must name (any one of them); without it the issuer's
     #[serde(default)]
     pub audience: Option<Spanned<Strings>>,
+    /// what a token has to be bound to; without it a token need not be bound
+    #[serde(default)]
+    pub sender_constrained: Option<Spanned<SenderConstrained>>,
+    /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
+    #[serde(default)]
+    pub source: Option<Spanned<KeySource>>,
+    /// whether an API key is sent on to the service; without it, it ends at the gateway
+    #[serde(default)]
+    pub forward: bool,
+}
+
+/// Where API keys are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeySource {
+    /// In the gateway's own store.
+    Applications,
 }
 
 /// Who may call an operation for which the contract has no `security` at all.
@@ -180,6 +205,7 @@ impl Api {
             client_certificate: keys.client_certificate,
             upstream: keys.upstream?,
             authentication: keys.authentication,
+            dpop: keys.dpop,
             unsecured: keys.unsecured,
             owner: keys.owner,
             accept_unenforced: keys.accept_unenforced,
@@ -213,6 +239,13 @@ impl Api {
         narrowest.or(self.unsecured)
     }
 
+    /// What tokens for an operation have to be bound to, where its settings say so; the narrowest does.
+    #[must_use]
+    pub fn sender_constrained_for(&self, operation: &OperationRef<'_>) -> Option<Spanned<SenderConstrained>> {
+        let said = |settings: &OperationSettings| settings.authentication.as_ref()?.sender_constrained;
+        self.matching(operation).into_iter().filter_map(said).next_back()
+    }
+
     /// How a security scheme of the contract is satisfied: by its own name, else by `*`.
     #[must_use]
     pub fn authentication_for(&self, scheme: &str) -> Option<&Spanned<Authentication>> {
@@ -235,6 +268,9 @@ pub(crate) struct OperationKeys {
     /// who may call the operation when the contract says nothing
     #[serde(default)]
     unsecured: Option<Spanned<Unsecured>>,
+    /// how callers of the operation are authenticated, beside what the API says
+    #[serde(default)]
+    authentication: Option<Spanned<OperationAuthentication>>,
 }
 
 impl OperationSettings {
@@ -242,11 +278,11 @@ impl OperationSettings {
         let (own, raw) = split(&entry.value, sections);
         let keys: Option<OperationKeys> = read(&own, out);
         match entry.key.parse::<Selector>() {
-            Ok(selector) => Some(Self {
-                selector: Spanned::new(selector, entry.key_span),
-                unsecured: keys?.unsecured,
-                sections: raw,
-            }),
+            Ok(selector) => {
+                let OperationKeys { unsecured, authentication } = keys?;
+                let selector = Spanned::new(selector, entry.key_span);
+                Some(Self { selector, unsecured, authentication, sections: raw })
+            }
             Err(error) => {
                 out.push(
                     Diagnostic::error("invalid-selector", error.message).at(entry.key_span).help(error.help),

@@ -1,7 +1,8 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::check_possession;
 use super::transport;
-use super::{AcceptUnenforced, Api, ContractSource, Document};
+use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
@@ -143,17 +144,8 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             }
             (None, true) => {}
         }
-        for algorithm in issuer.algorithms.iter().flatten() {
-            if !ALGORITHMS.contains(&algorithm.as_str()) {
-                let message = format!("the algorithm `{}` is not taken", algorithm.value);
-                let symmetric = algorithm.starts_with("HS");
-                let help = match nearest(algorithm, ALGORITHMS) {
-                    Some(near) if !symmetric => format!("did you mean `{near}`?"),
-                    _ => format!("write some of `{}`", ALGORITHMS.join("`, `")),
-                };
-                out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
-            }
-        }
+        algorithms(issuer.algorithms.as_deref(), out);
+        check_possession::issuer(name, issuer, out);
         let max_age = issuer.keys.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
             let message = format!("keys cannot serve for `{}` without news of their issuer", max_age.value);
@@ -169,6 +161,21 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
     }
 }
 
+/// Reports algorithms that are not taken.
+pub(super) fn algorithms(named: Option<&[Spanned<String>]>, out: &mut Diagnostics) {
+    for algorithm in named.unwrap_or_default() {
+        if !ALGORITHMS.contains(&algorithm.as_str()) {
+            let message = format!("the algorithm `{}` is not taken", algorithm.value);
+            let symmetric = algorithm.starts_with("HS");
+            let help = match nearest(algorithm, ALGORITHMS) {
+                Some(near) if !symmetric => format!("did you mean `{near}`?"),
+                _ => format!("write some of `{}`", ALGORITHMS.join("`, `")),
+            };
+            out.push(Diagnostic::error("unknown-value", message).at(algorithm.span).help(help));
+        }
+    }
+}
+
 fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics) {
     hosts(&api.hosts, out);
     for listener in &api.listeners {
@@ -177,11 +184,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     transport::check_api(document, api, out);
     refer("upstream", &api.upstream, tree, out);
     for (scheme, settings) in &api.authentication {
-        if settings.issuers.is_empty() {
-            let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`";
-            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
-        }
+        proofs(scheme, settings, out);
         for issuer in &settings.issuers {
             refer("issuer", issuer, tree, out);
             let known = document.issuers.get(&issuer.value);
@@ -190,6 +193,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
             }
         }
     }
+    check_possession::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {
@@ -211,6 +215,28 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
             let help = "begin with `/` and do not end with it, as in `/v1`";
             out.push(Diagnostic::error("invalid-value", message).at(base.span).help(help));
         }
+    }
+}
+
+/// What a scheme takes: tokens, or keys. `*` may stand for schemes of both kinds.
+fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
+    match (settings.issuers.is_empty(), &settings.source) {
+        (true, None) => {
+            let message = format!("the scheme `{scheme}` names no issuer");
+            let help = "write `issuers: [name]`, or `source: applications` for API keys";
+            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        }
+        (false, Some(source)) if scheme != "*" => {
+            let message = format!("the scheme `{scheme}` takes tokens and API keys");
+            let help = "keep `issuers` or `source`: a scheme has one kind of credential";
+            out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
+        }
+        (_, None) if settings.forward => {
+            let message = format!("`forward` is for API keys, and `{scheme}` takes none");
+            let help = "take it out: tokens are sent on to the service";
+            out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
+        }
+        _ => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who signs tokens.
 
 use crate::read::Spanned;
-use crate::units::{Duration, FileOrUrl, ParseError, Strings, Url, text_type};
+use crate::units::{Duration, FileOrUrl, ParseError, SecretRef, Strings, Url, text_type};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,78 @@ pub struct Issuer {
     /// scopes that a role stands for, by role
     #[serde(default)]
     pub roles: BTreeMap<String, Strings>,
+    /// where the issuer tells what a token says that cannot be read here (RFC 7662)
+    #[serde(default)]
+    pub introspection: Option<Spanned<Introspection>>,
+}
+
+/// How an issuer is asked about tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Introspection {
+    /// the issuer's introspection endpoint
+    pub url: Spanned<Url>,
+    /// name of the gateway at the issuer
+    pub client_id: String,
+    /// secret of the gateway at the issuer
+    #[serde(default)]
+    pub client_secret: Option<Spanned<SecretRef>>,
+    /// PEM private key (PKCS #8, P-256) of the gateway, for `private_key_jwt`
+    #[serde(default)]
+    pub client_key: Option<Spanned<SecretRef>>,
+    /// how the gateway proves who it is
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
+    /// which tokens are asked about: `opaque`, those that are no signed JWT, or `all`
+    #[serde(default)]
+    pub tokens: Introspected,
+    /// longest time for which an answer counts, from `1s` to `10m`; never longer than the token itself
+    #[serde(default = "default_introspection_age")]
+    pub max_age: Spanned<Duration>,
+    /// longest time that an answer may take, from `100ms` to `10s`
+    #[serde(default = "default_introspection_deadline")]
+    pub deadline: Spanned<Duration>,
+    /// `false` takes tokens for which the issuer names no audience: it then has to see to it that they are for this API
+    #[serde(default = "yes")]
+    pub audience: bool,
+    /// `true` takes signed answers only (RFC 9701)
+    #[serde(default)]
+    pub signed: bool,
+}
+
+/// How the gateway proves to an issuer who it is (OpenID Connect Core section 9).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// Name and secret in `Authorization: Basic` (RFC 6749 section 2.3.1).
+    #[default]
+    ClientSecretBasic,
+    /// Name and secret in the form.
+    ClientSecretPost,
+    /// A signed assertion (RFC 7523 section 2.2).
+    PrivateKeyJwt,
+}
+
+/// Which tokens an issuer is asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Introspected {
+    /// Those that are no signed JWT.
+    #[default]
+    Opaque,
+    /// All, so that a revoked one is known within `max_age`.
+    All,
+}
+
+fn default_introspection_age() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(60))
+}
+
+fn default_introspection_deadline() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(2))
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How keys that come from the network are kept.

@@ -5,27 +5,34 @@
 
 mod api;
 mod check;
+mod check_possession;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
 pub(crate) use check_upstream::is_secret_field;
 mod issuer;
 mod listener;
+mod possession;
 mod record;
 mod selector;
 mod source;
+mod store;
 mod transport;
 mod upstream;
 
-pub use api::{Api, Authentication, Demand, OperationSettings, Unsecured};
+pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
-pub use issuer::{Issuer, IssuerKeys, ScopesFrom, TypRule};
+pub use issuer::{
+    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
+};
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
 };
+pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
+pub use store::Store;
 pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
@@ -38,7 +45,7 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 15] = [
+pub(crate) const LATER: [&str; 13] = [
     "include",
     "plans",
     "behavior",
@@ -46,9 +53,7 @@ pub(crate) const LATER: [&str; 15] = [
     "deprecated",
     "sunset",
     "acme",
-    "sender_constrained",
     "require",
-    "source",
     "max_age",
     "data_protection",
     "step_up",
@@ -82,6 +87,8 @@ pub struct Document {
     pub apis: BTreeMap<String, Api>,
     /// What is kept of calls.
     pub record: Record,
+    /// Where applications and their keys are kept, when something is said of it.
+    pub store: Option<Spanned<Store>>,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -118,6 +125,9 @@ pub(crate) struct Top {
     /// what is kept of calls
     #[serde(default)]
     record: Record,
+    /// where applications and their keys are kept; without it in the data directory, when an API asks for them
+    #[serde(default)]
+    store: Option<Spanned<Store>>,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -165,6 +175,7 @@ impl Document {
             upstreams: top.upstreams,
             apis,
             record: top.record,
+            store: top.store,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

@@ -1,14 +1,20 @@
 //! The command line: one file per command.
 
+mod app;
+mod audit;
 mod check;
 mod completions;
 mod config;
+mod diff;
 mod init;
+mod inspect;
+mod key;
 mod order;
 mod reload;
 mod run;
 mod schema;
 mod status;
+mod test;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use manage_api::Client;
+use serde::Serialize;
 
 use crate::{load, terminal};
 
@@ -36,10 +43,22 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Say what the inspection makes of a request, and tune its exclusions; needs no network
+    Inspect(inspect::Arguments),
+    /// Try the policies of a configuration by the cases beside it; needs no network
+    Test(test::Arguments),
+    /// Tell what two configurations do differently, or a configuration and the running gateway
+    Diff(diff::Arguments),
     /// Run the gateway
     Run(run::Arguments),
     /// Make a token of the local issuer of a running gateway
     Token(token::Arguments),
+    /// Make, show, suspend and delete applications of a running gateway
+    App(app::Arguments),
+    /// Make, show, rotate and revoke API keys of a running gateway's applications
+    Key(key::Arguments),
+    /// Show who changed applications and keys
+    Audit(audit::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -59,8 +78,14 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Token(arguments) => token::run(arguments),
+            Command::App(arguments) => app::run(arguments),
+            Command::Key(arguments) => key::run(arguments),
+            Command::Audit(arguments) => audit::run(arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),
@@ -123,6 +148,12 @@ impl Running {
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime.block_on(question(client)).map_err(|error| error.to_string())
     }
+}
+
+/// Prints a result as JSON.
+fn json(value: &impl Serialize) -> Result<(), String> {
+    terminal::out(serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    Ok(())
 }
 
 /// The control socket of a data directory.

@@ -20,6 +20,7 @@ use telemetry::{Kind, Sample};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::credentials::State as StoreState;
 use super::gateway::Gateway;
 use super::targets;
 
@@ -82,8 +83,8 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
     }
 }
 
-/// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys
-/// and a revocation list that is out of date, so that nobody's certificate is taken, are details.
+/// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
+/// a store that cannot be used and a revocation list that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -94,6 +95,8 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let now = gateway.clock.unix().seconds();
     let lists = gateway.revocation_lists();
     let stale = lists.iter().any(|(_, until)| *until <= now);
+    let store = gateway.store_state();
+    let storeless = store.as_ref().is_some_and(|store| store.fault.is_some());
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -102,12 +105,13 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale,
+        "degraded": failed || fault.is_some() || keyless || stale || storeless,
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
         "access_log": { "ok": fault.is_none(), "fault": fault },
         "issuers": issuers,
+        "store": store.map(|store| store_detail(&store)),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -129,6 +133,26 @@ fn issuer_detail(issuer: &IssuerState, now: u64) -> Value {
         "failures": keys.failures,
         "last_error": keys.error.as_deref().map(without_userinfo),
     })
+}
+
+/// The store of applications: whether it can be changed, and what holds while it cannot.
+fn store_detail(store: &StoreState) -> Value {
+    json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "sequence": store.sequence })
+}
+
+fn store_samples(gateway: &Gateway) -> Vec<Sample> {
+    let Some(store) = gateway.store_state() else { return Vec::new() };
+    let gauge = |name, help, value: f64| Sample { name, help, kind: Kind::Gauge, labels: Vec::new(), value };
+    let up = f64::from(u8::from(store.fault.is_none()));
+    vec![
+        gauge("yett_store_up", "Whether the store of applications can be used.", up),
+        gauge("yett_api_keys", "API keys that are known, those that are over included.", store.keys as f64),
+        gauge(
+            "yett_store_sequence",
+            "Number of the last change of the store in effect.",
+            store.sequence as f64,
+        ),
+    ]
 }
 
 /// The same as metrics, one series per issuer of the document.
@@ -197,6 +221,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
         });
     }
     all.extend(issuer_samples(gateway));
+    all.extend(store_samples(gateway));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {
         name: "yett_revocation_lists_until_seconds",

@@ -1,11 +1,15 @@
-//! The data directory: the key of the local issuer and the control socket. Its owner's alone.
+//! The data directory: the key of the local issuer, the key that hashes API keys, the store and the control socket. Its
+//! owner's alone.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use credentials::HASH_KEY_BYTES;
+use engine::Clock;
 use jose::SigningKey;
+use zeroize::Zeroizing;
 
 use crate::load;
 
@@ -40,14 +44,7 @@ pub(super) fn prepare(path: &Path) -> Result<(), String> {
 pub(super) fn issuer_key(data: &Path) -> Result<SigningKey, String> {
     let path = data.join("issuer.key");
     let shown = path.display();
-    if let Ok(found) = fs::metadata(&path) {
-        if found.mode() & 0o077 != 0 {
-            return Err(format!(
-                "the key `{shown}` can be read by others: run `chmod 600 {shown}`, or remove it"
-            ));
-        }
-        let pkcs8 =
-            load::read(&path, MAX_KEY).map_err(|why| format!("the key `{shown}` cannot be read: {why}"))?;
+    if let Some(pkcs8) = read_key(&path)? {
         return SigningKey::from_pkcs8(&pkcs8).map_err(|error| format!("`{shown}`: {error}"));
     }
     let key = SigningKey::generate().map_err(|error| error.to_string())?;
@@ -56,13 +53,51 @@ pub(super) fn issuer_key(data: &Path) -> Result<SigningKey, String> {
     Ok(key)
 }
 
-/// Writes a file whole or not at all: under another name first, then by a rename.
+/// The key that hashes API keys: made on first use, readable by its owner only. One that is missing beside a store that is
+/// there is not made anew, since no key that was given out could be known again.
+///
+/// # Errors
+/// What is wrong, as one line.
+pub(super) fn hash_key(data: &Path, store: &Path, clock: &dyn Clock) -> Result<Zeroizing<Vec<u8>>, String> {
+    let path = data.join("credentials.key");
+    let shown = path.display();
+    if let Some(key) = read_key(&path)? {
+        return Ok(key);
+    }
+    if store.exists() {
+        return Err(format!(
+            "the key `{shown}` is missing, with which the API keys in `{}` were hashed: put it back from a backup",
+            store.display()
+        ));
+    }
+    let mut key = Zeroizing::new(vec![0; HASH_KEY_BYTES]);
+    clock.fill(&mut key);
+    create(data, &path, &key).map_err(|error| format!("the key `{shown}` cannot be written: {error}"))?;
+    Ok(key)
+}
+
+/// A key file that only its owner can read; `None` when there is none.
+fn read_key(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    let shown = path.display();
+    let Ok(found) = fs::metadata(path) else { return Ok(None) };
+    if found.mode() & 0o077 != 0 {
+        return Err(format!(
+            "the key `{shown}` can be read by others: run `chmod 600 {shown}`, or remove it"
+        ));
+    }
+    let bytes =
+        load::read(path, MAX_KEY).map_err(|why| format!("the key `{shown}` cannot be read: {why}"))?;
+    Ok(Some(bytes))
+}
+
+/// Writes a file whole or not at all: under another name first, then by a rename that is on the disk when this returns.
 fn create(data: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = data.join(format!(".issuer.key.{}", std::process::id()));
+    let draft = data.join(format!(".key.{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written =
         file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
+    let written = written.and_then(|()| fs::File::open(data)?.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(&draft);
     }
@@ -88,6 +123,22 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "half").unwrap();
         assert!(issuer_key(&data).is_err());
+    }
+
+    #[test]
+    fn the_hashing_key_is_made_once_and_never_in_the_place_of_a_lost_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, store, clock) = (dir.path(), dir.path().join("store"), testkit::FakeClock::new());
+        let key = hash_key(data, &store, &clock).unwrap();
+        assert!(key.len() == HASH_KEY_BYTES && key.iter().any(|byte| *byte != 0));
+        let path = data.join("credentials.key");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        fs::write(&store, "").unwrap();
+        assert_eq!(*hash_key(data, &store, &clock).unwrap(), *key);
+        fs::remove_file(&path).unwrap();
+        assert!(hash_key(data, &store, &clock).unwrap_err().contains("backup"));
+        fs::remove_file(&store).unwrap();
+        assert_ne!(*hash_key(data, &store, &clock).unwrap(), *key);
     }
 
     #[test]

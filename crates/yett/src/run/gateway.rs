@@ -16,9 +16,12 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::{Mutex, RwLock};
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
+use store::Place;
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
+use zeroize::Zeroizing;
 
+use super::credentials::{Credentials, Settings as StoreSettings, State as StoreState};
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
@@ -30,6 +33,8 @@ pub(super) struct Current {
     pub(super) compiled: Compiled,
     /// The last load, whether it could be compiled or not.
     pub(super) loaded: Arc<Loaded>,
+    /// The load that the snapshot was compiled from.
+    pub(super) served: Arc<Loaded>,
     /// When the snapshot began to serve, in seconds since 1970.
     pub(super) since: u64,
     pub(super) last_reload: Option<ReloadReport>,
@@ -47,6 +52,9 @@ pub(super) struct Gateway {
     pub(super) turn: tokio::sync::Mutex<u64>,
     pub(super) asked: AtomicU64,
     pub(super) counts: Counts,
+    /// The store of applications, once one is wanted.
+    credentials: OnceLock<Arc<Credentials>>,
+    side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
     data: PathBuf,
@@ -130,6 +138,9 @@ impl Gateway {
             .map_err(|error| format!("the access log cannot be opened: {error}"))?;
         let telemetry = Arc::new(telemetry);
         let services = services(&clock, &live, &telemetry, side)?;
+        let store =
+            |_| open_store(document, &loaded, &data, (&clock, &services.keyed, side)).map(OnceLock::from);
+        let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
         let settings = Settings {
             cores: options.cores,
             workers: options.cores,
@@ -139,12 +150,14 @@ impl Gateway {
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let now = clock.unix().seconds();
+        let loaded = Arc::new(loaded);
         Ok(Some(Self {
             addresses: plane.addresses().to_vec(),
             admin_bind: document.admin.bind.address(),
             current: Mutex::new(Current {
                 compiled,
-                loaded: Arc::new(loaded),
+                served: Arc::clone(&loaded),
+                loaded,
                 since: now,
                 last_reload: None,
             }),
@@ -153,6 +166,8 @@ impl Gateway {
             turn: tokio::sync::Mutex::new(0),
             asked: AtomicU64::new(0),
             counts: Counts::default(),
+            credentials,
+            side: side.clone(),
             admin: OnceLock::new(),
             started: now,
             stopping: AtomicBool::new(false),
@@ -171,7 +186,42 @@ impl Gateway {
         if let Some(plane) = self.plane.write().take() {
             plane.drain();
         }
+        if let Some(credentials) = self.credentials.get() {
+            credentials.close();
+        }
         self.telemetry.flush();
+    }
+
+    /// The store of applications, where one is wanted.
+    pub(super) fn credentials(&self) -> Option<&Arc<Credentials>> {
+        self.credentials.get()
+    }
+
+    /// How it is.
+    pub(super) fn store_state(&self) -> Option<StoreState> {
+        self.credentials.get().map(|credentials| credentials.state())
+    }
+
+    /// Opens the store when a document wants one and none is open. Blocks.
+    ///
+    /// # Errors
+    /// Why it cannot be opened, or that the one that is open is another one.
+    pub(super) fn want_store(&self, document: &spec::Document, loaded: &Loaded) -> Result<(), String> {
+        match self.credentials.get() {
+            _ if !document.wants_store() => Ok(()),
+            Some(open) => match store_settings(document, loaded, &self.data, &*self.clock)? {
+                (settings, _) if open.is(&settings) => Ok(()),
+                _ => Err(String::from(
+                    "the store of applications is another one: put it back, or restart `yett run`",
+                )),
+            },
+            None => {
+                let opened =
+                    open_store(document, loaded, &self.data, (&self.clock, &self.keyed, &self.side))?;
+                let _ = self.credentials.set(opened);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -216,6 +266,12 @@ impl Gateway {
             .collect()
     }
 
+    /// What its configuration does.
+    pub(super) fn behavior(&self) -> serde_json::Value {
+        let current = self.current.lock();
+        policy_diff::describe(&current.compiled, &current.served.assets)
+    }
+
     /// What it is doing.
     pub(super) fn status(&self) -> Status {
         let listeners = self.listeners();
@@ -257,6 +313,43 @@ fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, Stri
     let Some(outline) = &loaded.outline else { return Ok(None) };
     data::prepare(data)?;
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
+}
+
+/// Where the store is, and what it is opened with.
+fn store_settings(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    clock: &dyn Clock,
+) -> Result<(StoreSettings, Place), String> {
+    let written = document.store.as_ref();
+    let secret = |reference: &spec::SecretRef| {
+        let found = loaded.assets.get(&compile::secret_key(reference));
+        found.ok_or_else(|| format!("the secret `{reference}` is not there"))
+    };
+    let url = written.and_then(|store| store.url.as_ref()).map(|url| secret(url)).transpose()?;
+    let url = url.map(|bytes| {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the URL of the store is not UTF-8")?;
+        Ok::<_, &str>(Zeroizing::new(text.to_owned()))
+    });
+    let url = url.transpose()?;
+    let file = data.join("store.db");
+    let key = match written.and_then(|store| store.key.as_ref()) {
+        Some(key) => Zeroizing::new(secret(key)?.to_vec()),
+        None => data::hash_key(data, &file, clock)?,
+    };
+    let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
+    Ok((StoreSettings { url, key }, place))
+}
+
+fn open_store(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
+) -> Result<Arc<Credentials>, String> {
+    let (settings, place) = store_settings(document, loaded, data, &**clock)?;
+    Credentials::open(settings, &place, clock, keyed, side)
 }
 
 /// Compiles what was loaded.
@@ -304,6 +397,7 @@ fn services(
     Ok(Services {
         clock: Arc::clone(clock),
         cells: Arc::new(state::MemoryCells::new()),
+        replays: Arc::new(state::MemoryReplays::new()),
         fetch: Arc::new(fetch),
         side: Arc::new(Side(side.clone())),
         keyed: Arc::new(Keyed::default()),

@@ -4,6 +4,7 @@
 //! thread, which waits for the end. A reload compiles on a thread for blocking work while the old snapshot serves.
 
 mod admin;
+mod credentials;
 mod data;
 mod gateway;
 mod mint;

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use compile::Compiled;
 use diagnostics::{Diagnostic, Diagnostics, Sources};
 use manage_api::{
-    BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Status, Token, TokenRequest,
+    Ask, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Said, Status, Token,
+    TokenRequest,
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
@@ -38,6 +39,15 @@ impl Handler for Control {
         self.0.status()
     }
 
+    fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
+        let gateway = Arc::clone(&self.0);
+        Box::pin(async move {
+            // That of a large contract takes a while.
+            let described = tokio::task::spawn_blocking(move || gateway.behavior());
+            described.await.unwrap_or_default()
+        })
+    }
+
     fn reload(&self) -> BoxFuture<'_, ReloadReport> {
         Box::pin(reload(&self.0, Reason::Asked))
     }
@@ -50,6 +60,23 @@ impl Handler for Control {
         let current = self.0.current.lock();
         mint::mint(request, &current.compiled.resolved.document, &key, &*self.0.clock)
     }
+
+    fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>> {
+        let credentials = self.0.credentials().map(Arc::clone);
+        Box::pin(async move {
+            match credentials {
+                Some(credentials) => credentials.ask(actor, ask).await,
+                None => Err(no_store()),
+            }
+        })
+    }
+}
+
+/// What is said where no store is open.
+fn no_store() -> Problem {
+    let detail = "no API takes keys of applications: bind a security scheme of a contract, as in \
+                  `authentication: { apiKey: { source: applications } }`, or write `store: {}`";
+    Problem::new(409, "no_store", "there is no store of applications", detail)
 }
 
 /// Makes one reload. At most one runs; all who ask while it does share the one after it.
@@ -89,13 +116,13 @@ fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
     drop(before);
     let mut sources = Sources::default();
     let result = compile_next(gateway, &loaded, &mut sources);
-    gateway.current.lock().loaded = loaded;
+    gateway.current.lock().loaded = Arc::clone(&loaded);
     match result {
         Ok(None) => {
             gateway.counts.unchanged.fetch_add(1, Ordering::Relaxed);
             finish_quietly(gateway, ReloadOutcome::Unchanged, &Diagnostics::new(), &sources)
         }
-        Ok(Some(compiled)) => publish(gateway, compiled, &sources),
+        Ok(Some(compiled)) => publish(gateway, compiled, loaded, &sources),
         Err(found) => finish(gateway, ReloadOutcome::Failed, &found, &sources),
     }
 }
@@ -131,6 +158,7 @@ fn compile_next(
         Some(&previous),
         sources,
     )?;
+    gateway.want_store(&compiled.resolved.document, loaded).map_err(failed)?;
     let current = gateway.current.lock();
     let mut found = Diagnostics::new();
     needs_restart(&current.compiled, &compiled, &mut found);
@@ -192,13 +220,14 @@ fn is_same_socket(one: &spec::Listener, other: &spec::Listener) -> bool {
         && one.tls.is_some() == other.tls.is_some()
 }
 
-fn publish(gateway: &Gateway, compiled: Compiled, sources: &Sources) -> ReloadReport {
+fn publish(gateway: &Gateway, compiled: Compiled, loaded: Arc<Loaded>, sources: &Sources) -> ReloadReport {
     if let Some(plane) = gateway.plane.read().as_ref() {
         plane.publish(&compiled.snapshot);
     }
     let warnings = compiled.warnings.clone();
     let old = {
         let mut current = gateway.current.lock();
+        current.served = loaded;
         current.since = gateway.clock.unix().seconds();
         std::mem::replace(&mut current.compiled, compiled)
     };

@@ -129,6 +129,11 @@ impl Gateway {
         Self::spawn(command)
     }
 
+    /// As a command of the test's own.
+    pub fn from_command(command: Command) -> Self {
+        Self::spawn(command)
+    }
+
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());

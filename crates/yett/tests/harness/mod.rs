@@ -112,8 +112,20 @@ impl Gateway {
         Self::from(document, CONTRACT)
     }
 
-    fn from(document: &str, contract: &str) -> Self {
+    /// Starts it as told, with further files beside the document.
+    pub fn with_files(setup: &Setup, upstream: &str, files: &[(&str, &[u8])]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        Self::in_folder(dir, &setup.document(upstream), &setup.contract)
+    }
+
+    fn from(document: &str, contract: &str) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), document, contract)
+    }
+
+    fn in_folder(dir: TempDir, document: &str, contract: &str) -> Self {
         std::fs::write(dir.path().join("yett.yaml"), document).unwrap();
         std::fs::write(dir.path().join("openapi.yaml"), contract).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_yett"))

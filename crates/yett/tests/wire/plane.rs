@@ -139,6 +139,7 @@ impl Plane {
         let services = Services {
             clock: Arc::new(FakeClock::new()),
             cells: Arc::new(state::MemoryCells::new()),
+            replays: Arc::new(state::MemoryReplays::new()),
             fetch: Arc::new(testkit::NoFetch),
             side: Arc::new(Nowhere),
             keyed: Arc::default(),

@@ -22,7 +22,7 @@ use jose::KeySet;
 use parking_lot::Mutex;
 
 pub use discovery::KeysError;
-pub use state::{IssuerState, issuer_states, remote};
+pub use state::{IssuerState, issuer_states, remote, unneeded};
 
 /// Fetches that calls with an unknown key may cause at once.
 pub const ASKS: u32 = 4;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::Tick;
 use engine::keyed::Keyed;
-use spec::{Document, FileOrUrl, Issuer};
+use spec::{Document, FileOrUrl, Introspected, Issuer};
 
 use super::{KeySource, KeyStatus, Remote};
 use crate::authentication::verifier::{Keys, source_name};
@@ -20,11 +20,18 @@ pub struct IssuerState {
     pub keys: KeyStatus,
 }
 
-/// Where the keys of an issuer are fetched; `None` for the local issuer and for keys in a file.
+/// Whether no key of an issuer is ever used: it is asked about all of its tokens, and its answers are not signed.
+#[must_use]
+pub fn unneeded(issuer: &Issuer) -> bool {
+    let asked = issuer.introspection.as_ref();
+    asked.is_some_and(|asked| asked.tokens == Introspected::All && !asked.signed)
+}
+
+/// Where the keys of an issuer are fetched; `None` for the local issuer, for keys in a file, and for those that nobody needs.
 #[must_use]
 pub fn remote(issuer: &Issuer) -> Option<Remote> {
     let jwks = match issuer.jwks.as_ref().map(|jwks| &jwks.value) {
-        _ if issuer.local => return None,
+        _ if issuer.local || unneeded(issuer) => return None,
         Some(FileOrUrl::File(_)) => return None,
         Some(FileOrUrl::Url(url)) => Some(url.as_str().to_owned()),
         None => None,

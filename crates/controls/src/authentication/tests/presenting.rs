@@ -1,6 +1,7 @@
 //! How a token may be presented, and what else is refused (RFC 6750 section 2, THREATS row 13).
 
 use super::super::bearer::{Presented, presented};
+use crate::security::Scheme;
 use crate::security::kit::{call, ready};
 use proptest::prelude::*;
 use testkit::FakeClock;
@@ -23,7 +24,8 @@ fn one_authorization_field_with_one_bearer_token() {
         ("/v1/x", vec![("x-authorization", bearer.clone())], "credential_missing"),
         ("/v1/x", vec![("proxy-authorization", bearer.clone())], "credential_missing"),
         ("/v1/x", vec![("cookie", format!("access_token={token}"))], "credential_missing"),
-        ("/v1/x", vec![(auth, format!("DPoP {token}"))], "credential_missing"),
+        ("/v1/x", vec![(auth, format!("DPoP {token}"))], "token_invalid"),
+        ("/v1/x", vec![(auth, format!("MAC {token}"))], "credential_missing"),
         ("/v1/x", vec![(auth, "Basic YTpi".into())], "credential_missing"),
         ("/v1/x", vec![(auth, token.clone())], "credential_missing"),
         ("/v1/x", vec![(auth, String::new())], "credential_malformed"),
@@ -70,8 +72,9 @@ proptest! {
         if target.parse::<http::Uri>().is_ok() && !target.contains('%') {
             let value = value.trim();
             let call = call(&FakeClock::new(), &target, &[("authorization", value)]);
-            if let Presented::Token(token) = presented(&call.request) {
-                prop_assert!(value[..7].eq_ignore_ascii_case("bearer "));
+            if let Presented::Token(scheme, token) = presented(&call.request) {
+                let name = if scheme == Scheme::Bearer { "bearer " } else { "dpop " };
+                prop_assert!(value[..name.len()].eq_ignore_ascii_case(name));
                 prop_assert!(value.ends_with(token) && !token.contains([' ', ',', '"']));
                 prop_assert!(!query.contains("access_token"));
             }

@@ -14,11 +14,11 @@ use super::{end, form, request, short};
 
 const ATTACK: &str = "x'+or+'1'%3D'1";
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { threshold: 5, excluded: Vec::new(), body: 100_000, whole: true, arguments: None }
 }
 
-fn attach(settings: Settings, contract: Option<&str>, params: &[&str]) -> Box<dyn Attached> {
+pub(super) fn attach(settings: Settings, contract: Option<&str>, params: &[&str]) -> Box<dyn Attached> {
     let contract = contract.map(|text| {
         let assets = contract::Assets::from([("a.yaml".to_owned(), Arc::from(text.as_bytes()))]);
         let mut out = diagnostics::Diagnostics::new();
@@ -41,7 +41,7 @@ fn typed(kind: &'static str, body: &str) -> CallBuilder {
 }
 
 /// What the stages say: the code of a refusal, or all of anything else.
-fn said(control: &dyn Attached, builder: CallBuilder) -> [String; 2] {
+pub(super) fn said(control: &dyn Attached, builder: CallBuilder) -> [String; 2] {
     request(control, &mut builder.build()).map(|said| said.split(':').next().unwrap_or_default().to_owned())
 }
 
@@ -248,6 +248,14 @@ fn exclusions_hold_for_their_families_and_parts() {
     let all = control(excluded(Families::ALL, "json.a", "x-note"));
     assert_eq!(said(&*all, json(r#"{"a":"x' or '1'='1"}"#)), ["ok", "ok"]);
     assert_eq!(said(&*all, json(r#"{"b":"x' or '1'='1"}"#))[1], "payload_refused");
+    // However long a name is, it is another one's.
+    for inside in [r#"{"a":{"N":"x' or '1'='1"}}"#, r#"{"a":[{"N":"x' or '1'='1"}]}"#] {
+        for length in [1, 250, 256, 5_000] {
+            let body = inside.replace('N', &"n".repeat(length));
+            assert_eq!(said(&*all, json(&body))[1], "payload_refused", "{length}");
+            assert_eq!(said(&*all, json(&body.replace("' or '", "s or "))), ["ok", "ok"], "{length}");
+        }
+    }
     assert_eq!(said(&*all, CallBuilder::get("/a").header("x-note", "x' or '1'='1"))[0], "ok");
     assert_eq!(said(&*all, CallBuilder::get("/a").header("x-other", "x' or '1'='1"))[0], "payload_refused");
 }

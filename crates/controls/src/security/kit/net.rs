@@ -7,13 +7,15 @@ use std::task::{Context, Poll, Waker};
 use engine::cells::{Cells, Meter, Taken};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Reach, Spawn};
 use engine::{BoxFuture, UnixTime};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 /// What the network says to a URL.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Json(String),
     JsonFor(String, &'static str),
+    /// Status, media type, content.
+    Media(u16, &'static str, String),
     Status(u16),
     Fails,
     Never,
@@ -23,6 +25,8 @@ pub(crate) enum Reply {
 pub(crate) struct FakeNet {
     pub(crate) replies: Mutex<HashMap<String, Reply>>,
     pub(crate) asked: Mutex<Vec<(String, Reach)>>,
+    /// The last request but those for keys and metadata.
+    pub(crate) posted: Mutex<Option<FetchRequest>>,
 }
 
 impl FakeNet {
@@ -42,6 +46,9 @@ impl Fetch for Net {
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
         self.0.asked.lock().unwrap().push((request.url.clone(), request.reach));
         let net = Arc::clone(&self.0);
+        if request.method == Method::POST {
+            *net.posted.lock().unwrap() = Some(request.clone());
+        }
         Box::pin(std::future::poll_fn(move |_| {
             let reply = net.replies.lock().unwrap().get(&request.url).cloned();
             let answer = |status: u16, body: String, cache: Option<&'static str>| {
@@ -59,6 +66,13 @@ impl Fetch for Net {
                 None => answer(404, String::new(), None),
                 Some(Reply::Json(body)) => answer(200, body, None),
                 Some(Reply::JsonFor(body, cache)) => answer(200, body, Some(cache)),
+                Some(Reply::Media(status, media, body)) => {
+                    let mut answer = answer(status, body, None);
+                    if let Ok(answer) = &mut answer {
+                        answer.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media));
+                    }
+                    answer
+                }
                 Some(Reply::Status(status)) => answer(status, String::from("{}"), None),
                 Some(Reply::Fails) => Err(FetchError::Exchange("reset".into())),
                 Some(Reply::Never) => return Poll::Pending,

@@ -149,8 +149,16 @@ fn unverified(api: &Api) -> (Vec<(String, String)>, Vec<String>) {
         }
     }
     let pointer = |scheme: &str| scheme.replace('~', "~0").replace('/', "~1");
-    let reason = "credentials of this kind are not verified by this version: operations that take nothing else refuse every call";
-    let entry = |scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason.to_owned());
+    let reason = |scheme: &str| match api.schemes.get(scheme) {
+        Some(SecurityScheme::ApiKey { .. }) => format!(
+            "no API keys are bound to it yet: operations that take nothing else refuse every call until you write \
+             `authentication: {{ {scheme}: {{ source: applications }} }}` and take this entry out"
+        ),
+        _ => String::from(
+            "credentials of this kind are not verified by this version: operations that take nothing else refuse every call",
+        ),
+    };
+    let entry = |scheme| (format!("/components/securitySchemes/{}", pointer(scheme)), reason(scheme));
     (guilty.into_iter().map(entry).collect(), refusing)
 }
 

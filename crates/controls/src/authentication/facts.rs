@@ -1,0 +1,101 @@
+//! Who a token proves: from the claims of a signed one, or from what its issuer tells of it.
+
+use std::sync::Arc;
+
+use engine::principal::{Binding, CredentialKind};
+use engine::{Principal, ScopeSet};
+use jose::{Claims, Expectations, Fault};
+use tape::Tape;
+
+use super::possession::binding;
+use super::verifier::{Asked, IssuerRule};
+use super::why::Why;
+
+/// What a principal is made of, read from what an issuer vouches for.
+pub(super) struct Facts {
+    subject: Arc<str>,
+    application: Option<Arc<str>>,
+    scopes: ScopeSet,
+    roles: Arc<[Box<str>]>,
+    binding: Binding,
+    /// First second at which it counts.
+    pub(super) starts: u64,
+    /// First second at which it does not any more.
+    pub(super) expires: u64,
+}
+
+impl Facts {
+    fn of(claims: &Claims<'_>, subject: Arc<str>, rule: &IssuerRule) -> Result<Self, Why> {
+        let binding = match claims.confirmation() {
+            None => Binding::default(),
+            Some(cnf) => binding(cnf).ok_or(Why::BoundToNobody)?,
+        };
+        let (scopes, roles) = rule.scopes.read(claims.payload);
+        Ok(Self {
+            subject,
+            application: claims.client.as_deref().map(Into::into),
+            scopes,
+            roles,
+            binding,
+            starts: claims.not_before.into_iter().chain(claims.issued).max().unwrap_or(0),
+            expires: claims.expires,
+        })
+    }
+
+    pub(super) fn principal(
+        &self,
+        rule: &IssuerRule,
+        claims: Arc<Tape>,
+        credential: CredentialKind,
+    ) -> Arc<Principal> {
+        Arc::new(Principal {
+            issuer: Arc::clone(&rule.issuer),
+            subject: Arc::clone(&self.subject),
+            application: self.application.clone(),
+            scopes: self.scopes.clone(),
+            roles: Arc::clone(&self.roles),
+            claims,
+            expires: self.expires,
+            credential,
+            binding: self.binding,
+        })
+    }
+}
+
+fn expectations(rule: &IssuerRule, now: u64) -> Expectations<'_> {
+    Expectations {
+        issuer: &rule.issuer,
+        audiences: &rule.audiences,
+        typ: rule.typ,
+        leeway: rule.leeway,
+        now,
+        max_age: None,
+    }
+}
+
+/// What a signed token says.
+pub(super) fn read(verified: &jose::Verified<'_>, rule: &IssuerRule, now: u64) -> Result<Facts, Why> {
+    let claims = jose::validate(verified, &expectations(rule, now))?;
+    let subject = claims.subject.as_deref().ok_or(Why::NoSubject)?.into();
+    Facts::of(&claims, subject, rule)
+}
+
+/// What an issuer told of an active token. Where it names no subject, the client is the one: told apart from a user of the
+/// same name, whom it might have as well (RFC 9700 section 4.15).
+pub(super) fn told(claims: &Tape, rule: &IssuerRule, asked: &Asked, now: u64) -> Result<Facts, Why> {
+    let claims = jose::validate_answer(claims.root(), &expectations(rule, now), asked.needs_audience)?;
+    if now >= claims.expires {
+        return Err(Fault::Expired.into());
+    }
+    let subject: Arc<str> = match (&claims.subject, &claims.client) {
+        (Some(subject), _) => subject.as_ref().into(),
+        (None, Some(client)) => format!("client:{client}").into(),
+        (None, None) => return Err(Why::NoSubject),
+    };
+    let facts = Facts::of(&claims, subject, rule)?;
+    let kind = claims.payload.get("token_type").and_then(tape::Node::as_str);
+    if facts.binding.key.is_none() && kind.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")) {
+        return Err(Why::BoundToNobody);
+    }
+    Ok(facts)
+}

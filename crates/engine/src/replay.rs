@@ -1,0 +1,26 @@
+//! How controls see to it that what may be used once is used once: a trait here, its table in `state`.
+
+use std::fmt;
+
+use crate::clock::UnixTime;
+
+/// What is known of a thing that may be used once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a use that nobody looks at lets the second one pass"]
+pub enum Used {
+    /// This is its first use, and the last that is told so.
+    First,
+    /// It was used before.
+    Before,
+    /// There is no room to take the use down, so that nobody can tell: whoever asked has to refuse.
+    Unknown,
+}
+
+/// Things that were used, each for as long as it could be used again. Exact in the process: of all who ask for one key at
+/// one time, one is told [`Used::First`].
+pub trait Replays: Send + Sync + fmt::Debug {
+    /// Takes a use down. It is remembered until `until`, and at that moment for the last time.
+    fn take(&self, key: u128, until: UnixTime, now: UnixTime) -> Used;
+    /// Hashes what is used into a key; keyed per process, so that nobody outside can make two meet.
+    fn key(&self, parts: &[&[u8]]) -> u128;
+}

@@ -1,0 +1,119 @@
+//! From the head of a call to what it asks of the store.
+
+use http::request::Parts;
+use http::{Method, Uri};
+use hyper::body::Incoming;
+
+use crate::nouns::Ask;
+use crate::server::read;
+use crate::types::Problem;
+
+/// What a path may be asked, by method.
+pub(crate) enum Routed {
+    /// It is none of these paths.
+    Elsewhere,
+    /// Not with this method; these are known.
+    OtherMethods(&'static str),
+    /// This.
+    Ask(Result<Ask, Problem>),
+}
+
+/// Reads a call, its body included where it has one.
+pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
+    let segments: Option<Vec<String>> =
+        parts.uri.path().split('/').skip(1).map(decode).collect::<Option<Vec<_>>>();
+    let Some(segments) = segments else { return Routed::Elsewhere };
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let name = |name: &&str| (*name).to_owned();
+    let ask = match (segments.as_slice(), &parts.method) {
+        (["v1", "applications"], &Method::GET) => Ok(Ask::Applications),
+        (["v1", "applications"], &Method::POST) => read(body).await.map(Ask::CreateApplication),
+        (["v1", "applications"], _) => return Routed::OtherMethods("GET, POST"),
+        (["v1", "applications", which], &Method::GET) => Ok(Ask::Application(name(which))),
+        (["v1", "applications", which], &Method::DELETE) => {
+            Ok(Ask::DeleteApplication(name(which), query(&parts.uri, "keys") == Some("true")))
+        }
+        (["v1", "applications", _], _) => return Routed::OtherMethods("DELETE, GET"),
+        (["v1", "applications", which, "suspend"], &Method::POST) => Ok(Ask::Suspend(name(which))),
+        (["v1", "applications", which, "resume"], &Method::POST) => Ok(Ask::Resume(name(which))),
+        (["v1", "applications", which, "keys"], &Method::POST) => {
+            read(body).await.map(|new| Ask::CreateKey(name(which), new))
+        }
+        (["v1", "applications", _, "suspend" | "resume" | "keys"], _) => return Routed::OtherMethods("POST"),
+        (["v1", "keys"], &Method::GET) => Ok(Ask::Keys),
+        (["v1", "keys"], _) => return Routed::OtherMethods("GET"),
+        (["v1", "keys", which, "rotate"], &Method::POST) => {
+            read(body).await.map(|rotation| Ask::RotateKey(name(which), rotation))
+        }
+        (["v1", "keys", which, "revoke"], &Method::POST) => Ok(Ask::RevokeKey(name(which))),
+        (["v1", "keys", _, "rotate" | "revoke"], _) => return Routed::OtherMethods("POST"),
+        (["v1", "audit"], &Method::GET) => number(&parts.uri, "after", 0)
+            .and_then(|after| Ok(Ask::Audit(after, number(&parts.uri, "limit", 100)?))),
+        (["v1", "audit"], _) => return Routed::OtherMethods("GET"),
+        (["v1", "audit", "verify"], &Method::POST) => Ok(Ask::VerifyAudit),
+        (["v1", "audit", "verify"], _) => return Routed::OtherMethods("POST"),
+        _ => return Routed::Elsewhere,
+    };
+    Routed::Ask(ask)
+}
+
+fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+fn number(uri: &Uri, name: &str, default: u64) -> Result<u64, Problem> {
+    match query(uri, name) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| Problem::invalid(format!("`{name}` is not a number"))),
+    }
+}
+
+/// A segment of a path (RFC 3986 section 2.1).
+fn decode(segment: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match (first, after) {
+            (b'%', [high, low, after @ ..]) => (hex(*high)? << 4 | hex(*low)?, after),
+            (b'%', _) => return None,
+            _ => (*first, after),
+        };
+        out.push(byte);
+        rest = after;
+    }
+    String::from_utf8(out).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A text as a segment of a path.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_come_back_as_they_were() {
+        for text in ["shop", "", ".", "..", "a/b", "a b%", "é", "\0", "a.b"] {
+            let encoded = encode(text);
+            assert!(!encoded.contains(['/', '.', '?', '#']), "{encoded}");
+            assert_eq!(decode(&encoded).as_deref(), Some(text));
+        }
+        for bad in ["%", "%4", "%zz", "%ff"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+}

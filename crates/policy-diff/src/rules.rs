@@ -1,0 +1,93 @@
+//! Which way a setting goes: the one table that says for each key whether more of it lets more through.
+//!
+//! A key that is not here has no known direction, and a change of it counts as weaker.
+
+/// How values of a key compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A larger number, or a longer time, lets more through.
+    MoreIsWeaker,
+    /// It lets less through.
+    MoreIsStricter,
+    /// Each entry lets something more through.
+    Grants,
+    /// The same, and without the key everything passes.
+    GrantsOrAll,
+    /// Each entry is one more demand.
+    Demands,
+    /// `true` lets more through.
+    TrueIsWeaker,
+    /// It lets less through.
+    TrueIsStricter,
+    /// Nothing of what passes depends on it.
+    Neutral,
+    /// Not known.
+    Unknown,
+}
+
+/// Words from the strictest on; a list is tried when both values are in it. What stands for a missing key is `-`.
+pub(crate) const RANKS: &[&[&str]] = &[
+    &["enforce", "shadow", "off"],
+    &["refuse", "strip", "report", "allow"],
+    &["refuse", "mask", "tag", "ignore"],
+    &["refuse", "accept"],
+    &["refuse", "inspect"],
+    &["refuse", "serve"],
+    &["required", "optional", "-"],
+    &["rfc9068", "lenient"],
+    &["1.3", "1.2"],
+    &["-", "authenticated", "anonymous"],
+];
+
+/// The kind of a key, by its path in dots. The first line that fits counts.
+pub(crate) fn kind(path: &str) -> Kind {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let below = |part: &str| path.split('.').any(|one| one == part);
+    if below("hsts") {
+        return match last {
+            "max_age" => Kind::MoreIsStricter,
+            _ => Kind::TrueIsStricter,
+        };
+    }
+    let neutral =
+        ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
+    if neutral.iter().any(|part| below(part)) {
+        return Kind::Neutral;
+    }
+    match last {
+        "owner" | "data" | "weight" | "canonical" | "remember" | "keep" | "timeout" | "version" | "name"
+            if !below("json") && !below("xml") && !below("form") && !below("multipart") =>
+        {
+            Kind::Neutral
+        }
+        "max" | "ratio" | "depth" | "values" | "members" | "items" | "name" | "string" | "number"
+        | "elements" | "attributes" | "value" | "text" | "namespaces" | "namespace" | "comment"
+        | "fields" | "parts" | "files" | "filename" | "part" | "entries" | "size" | "leeway" | "max_age"
+        | "inbound" | "outbound" | "arguments" | "burst" | "rate" | "head" | "head_timeout" | "idle"
+        | "streams" => Kind::MoreIsWeaker,
+        "paranoia" => Kind::MoreIsStricter,
+        "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
+        "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
+        | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
+        "scopes" | "roles" if below("require") => Kind::Demands,
+        "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
+        "credentials" | "local" => Kind::TrueIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// A number with its unit as one figure: times in milliseconds, sizes in bytes, rates in calls a second.
+pub(crate) fn figure(text: &str) -> Option<f64> {
+    if let Ok(number) = text.parse::<f64>() {
+        return Some(number);
+    }
+    if let Ok(rate) = text.parse::<spec::Rate>() {
+        return Some(
+            f64::from(u32::try_from(rate.count()).unwrap_or(u32::MAX)) / rate.window().as_secs_f64(),
+        );
+    }
+    if let Ok(time) = text.parse::<spec::Duration>() {
+        return Some(time.get().as_secs_f64() * 1_000.0);
+    }
+    text.parse::<spec::Size>().ok().map(|size| size.bytes() as f64)
+}

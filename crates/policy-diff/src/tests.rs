@@ -1,0 +1,174 @@
+//! Tables of differences, each with the way that it goes. That whole configurations are told apart is shown where the
+//! sample is weakened (`policy-tests/tests/weakenings.rs`).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail loudly"
+)]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use crate::schema::Comparison;
+use crate::{Change, Changes, Effect, access, settings};
+use Effect::{Neutral, Stricter, Weaker};
+
+fn told(compare: impl FnOnce(&mut Changes<'_>)) -> Vec<Change> {
+    let mut all = Vec::new();
+    compare(&mut Changes { about: String::from("x"), all: &mut all });
+    all
+}
+
+fn effects(changes: &[Change]) -> Vec<Effect> {
+    changes.iter().map(|change| change.effect).collect()
+}
+
+#[test]
+fn settings_have_a_direction() {
+    for (key, old, new, effect) in [
+        ("validation", json!({ "request": "enforce" }), json!({ "request": "shadow" }), Weaker),
+        ("validation", json!({ "request": "off" }), json!({ "request": "shadow" }), Stricter),
+        (
+            "validation",
+            json!({ "undeclared": { "query": "refuse" } }),
+            json!({ "undeclared": { "query": "strip" } }),
+            Weaker,
+        ),
+        ("bodies", json!({ "max": "1MiB" }), json!({ "max": "64KiB" }), Stricter),
+        ("bodies", json!({ "max": "64KiB" }), json!({ "max": "1MiB" }), Weaker),
+        ("bodies", json!({ "codings": [] }), json!({ "codings": ["gzip"] }), Weaker),
+        ("uploads", json!({}), json!({ "types": ["image/png"] }), Stricter),
+        ("uploads", json!({ "types": ["image/png"] }), json!({}), Weaker),
+        ("uploads", json!({ "types": ["image/png"] }), json!({ "types": [] }), Stricter),
+        (
+            "authorization",
+            json!({ "require": { "roles": ["a", "b"] } }),
+            json!({ "require": { "roles": ["a"] } }),
+            Weaker,
+        ),
+        (
+            "authorization",
+            json!({ "require": { "roles": "a" } }),
+            json!({ "require": { "roles": ["a", "b"] } }),
+            Stricter,
+        ),
+        (
+            "inspection",
+            json!({ "threshold": { "inbound": 5 } }),
+            json!({ "threshold": { "inbound": 50 } }),
+            Weaker,
+        ),
+        ("inspection", json!({ "paranoia": 2 }), json!({ "paranoia": 1 }), Weaker),
+        ("hygiene", json!({ "hsts": { "max_age": "365d" } }), json!({ "hsts": { "max_age": "1d" } }), Weaker),
+        ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
+        ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),
+        ("", json!({ "owner": "a" }), json!({ "owner": "b" }), Neutral),
+        ("", json!({ "deadlines": { "total": "5s" } }), json!({ "deadlines": { "total": "50s" } }), Neutral),
+        ("", json!({ "unheard_of": 1 }), json!({ "unheard_of": 2 }), Weaker),
+        ("", json!({ "unsecured": "authenticated" }), json!({ "unsecured": "anonymous" }), Weaker),
+        ("", json!({}), json!({ "unsecured": "authenticated" }), Weaker),
+    ] {
+        let changes = told(|out| settings::compare(key, &old, &new, out));
+        assert_eq!(effects(&changes), [effect], "{old} → {new}: {changes:?}");
+        assert_eq!(told(|out| settings::compare(key, &old, &old, out)), []);
+    }
+}
+
+#[test]
+fn limits_are_compared_one_by_one() {
+    let one = |rate: &str| json!([{ "per": "subject", "rate": rate }]);
+    for (old, new, effect) in [
+        (one("60/min"), one("120/min"), vec![Weaker]),
+        (one("60/min"), one("1/s"), vec![Stricter]),
+        (one("60/min"), one("30/min"), vec![Stricter]),
+        (one("60/min"), json!([]), vec![Weaker]),
+        (Json::Null, one("60/min"), vec![Stricter]),
+        (one("60/min"), json!([{ "per": "address", "rate": "60/min" }]), vec![Stricter, Weaker]),
+        (one("60/min"), json!([{ "per": "subject", "rate": "60/min", "mode": "shadow" }]), vec![Weaker]),
+        (json!([{ "per": "subject", "rate": "60/min", "burst": 5 }]), one("60/min"), vec![Weaker]),
+        (
+            json!([{ "quota": "10/day" }, { "quota": "20/month" }]),
+            json!([{ "quota": "20/month" }, { "quota": "9/day" }]),
+            vec![Stricter],
+        ),
+        (json!([{ "concurrency": 5 }]), json!([{ "concurrency": 6 }]), vec![Weaker]),
+    ] {
+        let changes = told(|out| settings::compare("limits", &old, &new, out));
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn who_may_call_is_compared_by_what_has_to_be_shown() {
+    let of = |anonymous: bool, ways: &[&[&str]]| json!({ "anonymous": anonymous, "any_of": ways });
+    for (old, new, effect) in [
+        (of(false, &[&["c", "r"]]), of(true, &[]), Weaker),
+        (of(true, &[]), of(false, &[&["c"]]), Stricter),
+        (of(false, &[&["c", "r", "w"]]), of(false, &[&["c", "r"]]), Weaker),
+        (of(false, &[&["c", "r"]]), of(false, &[&["c", "r", "w"]]), Stricter),
+        (of(false, &[&["c", "r"]]), of(false, &[&["c", "w"]]), Weaker),
+        (of(false, &[&["c", "r"]]), of(false, &[&["c", "r"], &["c", "w"]]), Weaker),
+        (of(false, &[&["c", "r"], &["c", "w"]]), of(false, &[&["c", "w"]]), Stricter),
+        (of(false, &[&["c"]]), of(false, &[&["c"], &["c", "w"]]), Neutral),
+        (of(false, &[&["c"]]), of(false, &[]), Stricter),
+    ] {
+        let changes = told(|out| access::compare(&old, &new, out));
+        assert_eq!(effects(&changes), [effect], "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn schemas_are_compared_by_what_fits() {
+    let none = json!({});
+    for (old, new, effect) in [
+        (json!({ "maximum": 5 }), json!({ "maximum": 6 }), vec![Weaker]),
+        (json!({ "maximum": 5 }), json!({ "maximum": 4 }), vec![Stricter]),
+        (json!({ "maximum": 5 }), json!({}), vec![Weaker]),
+        (json!({}), json!({ "minLength": 5 }), vec![Stricter]),
+        (json!({ "minLength": 5 }), json!({ "minLength": 1 }), vec![Weaker]),
+        (json!({ "type": "string" }), json!({ "type": ["string", "null"] }), vec![Weaker]),
+        (json!({ "type": "number" }), json!({ "type": "integer" }), vec![Stricter]),
+        (json!({ "enum": ["a", "b"] }), json!({ "enum": ["a"] }), vec![Stricter]),
+        (json!({ "enum": ["a"] }), json!({ "enum": ["a", "b"] }), vec![Weaker]),
+        (json!({ "pattern": "^a$" }), json!({ "pattern": "^b$" }), vec![Weaker]),
+        (json!({ "required": ["a"] }), json!({}), vec![Weaker]),
+        (json!({ "additionalProperties": false }), json!({}), vec![Weaker]),
+        (json!({}), json!({ "additionalProperties": false }), vec![Stricter]),
+        (
+            json!({ "properties": { "a": { "minimum": 1 } } }),
+            json!({ "properties": { "a": {} } }),
+            vec![Weaker],
+        ),
+        (json!({ "properties": {} }), json!({ "properties": { "a": {} } }), vec![Neutral]),
+        (json!({ "items": { "maxLength": 1 } }), json!({ "items": { "maxLength": 2 } }), vec![Weaker]),
+        (json!({ "items": {} }), json!({}), vec![Weaker]),
+        (json!({ "oneOf": [{}, {}] }), json!({ "oneOf": [{}] }), vec![Stricter]),
+        (json!({ "allOf": [{}, {}] }), json!({ "allOf": [{}] }), vec![Weaker]),
+        (json!({ "uniqueItems": true }), json!({}), vec![Weaker]),
+        (json!({ "if": {} }), json!({}), vec![Weaker]),
+        (json!({ "maximum": 5 }), Json::Null, vec![Weaker]),
+        (json!({ "a": { "b": 1 } }), json!({ "a": { "b": 1 } }), vec![]),
+    ] {
+        let mut comparison = Comparison { old: &none, new: &none, seen: BTreeSet::new() };
+        let changes = told(|out| comparison.compare(&old, &new, "", out));
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn definitions_are_compared_once_and_circles_end() {
+    let circle =
+        |most: u64| json!({ "f#/A": { "maxLength": most, "properties": { "next": { "$ref": "f#/A" } } } });
+    let (old, new) = (circle(1), circle(2));
+    let uses = json!({ "$ref": "f#/A" });
+    let mut comparison = Comparison { old: &old, new: &new, seen: BTreeSet::new() };
+    let changes = told(|out| {
+        comparison.compare(&uses, &uses, "body", out);
+        comparison.compare(&uses, &uses, "body", out);
+    });
+    assert_eq!(changes, [Change { effect: Weaker, about: "x".into(), what: "A: maxLength 1 → 2".into() }]);
+}

@@ -1,0 +1,350 @@
+//! Cases from a contract: what the configuration refuses, each for one reason, and good calls that pass.
+//!
+//! Nothing that is written was guessed: every call is put to the configuration first. A call that should be refused and is
+//! goes into the file with what was seen; one that should be and is not, shows nothing and is counted, since it tells what
+//! the contract leaves open. So what is written passes on the configuration that it was made from, and fails when a later
+//! one lets more through.
+
+mod call;
+mod candidates;
+mod operation;
+mod pattern;
+mod sample;
+mod text;
+mod wrong;
+
+use std::collections::BTreeMap;
+
+use contract::raw::Raw;
+use spec::{Api, ContractSource, Spanned, Strings};
+
+use crate::document::{Case, Credential, Decision, Expect, Request, Service, State};
+use crate::judge;
+use crate::run::{Finished, exhaust, run};
+use crate::{Subject, world::Seen};
+use call::Call;
+use candidates::Candidate;
+use operation::Known;
+
+pub use text::MARK;
+
+/// Most bytes of a file: a suite is read by the reader of the configuration, which takes no more.
+const MOST_BYTES: usize = spec::MAX_BYTES - 4_096;
+/// Most calls by which a limit is looked for.
+const MOST_CALLS: u32 = 2_500;
+
+/// A file that was made.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Name of the API.
+    pub api: String,
+    /// Its text.
+    pub text: String,
+    /// Cases in it.
+    pub cases: usize,
+    /// Cases that did not fit into it.
+    pub left_out: usize,
+    /// Calls that should be refused by what the contract says, and are not, by what is wrong with them.
+    pub let_through: BTreeMap<String, usize>,
+    /// Operations of which no call passes, and why.
+    pub without_good_call: Vec<(String, String)>,
+}
+
+/// A case with what it was made to show.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) case: Case,
+}
+
+/// Makes one file for each API that has a contract.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn generate(subject: &Subject, threads: usize) -> Result<Vec<Written>, String> {
+    let mut all = Vec::new();
+    let several = subject.document().apis.len() > 1;
+    for api in subject.document().apis.values() {
+        let ContractSource::File(file) = &api.contract.value else { continue };
+        let Some(raw) = Raw::load(file.path(), &subject.assets) else { continue };
+        all.push(of_api(subject, api, (file.path(), &raw), (several, all.is_empty(), threads))?);
+    }
+    Ok(all)
+}
+
+fn of_api(
+    subject: &Subject,
+    api: &Api,
+    (file, raw): (&str, &Raw),
+    (several, first, threads): (bool, bool, usize),
+) -> Result<Written, String> {
+    let name = api.name.value.as_str();
+    let mut known = operations(subject, api, raw);
+    let named = several.then(|| api.name.clone());
+    let mut kept = Vec::new();
+    let mut without = Vec::new();
+    good_calls(subject, (&mut known, &named, threads), &mut kept, &mut without)?;
+    let base = base_of(subject, name);
+    let mut wanted: Vec<(Option<&str>, Candidate<'_>)> = Vec::new();
+    for one in &known {
+        wanted.extend(candidates::all(one).into_iter().map(|candidate| (Some(one.id.as_str()), candidate)));
+    }
+    wanted.extend(candidates::of_api(&known, &base).into_iter().map(|candidate| (None, candidate)));
+    let cases: Vec<Case> = wanted.iter().map(|(id, candidate)| refused(*id, candidate, &named)).collect();
+    let finished = run(subject, &cases.iter().collect::<Vec<_>>(), threads)?;
+    let mut let_through: BTreeMap<String, usize> = BTreeMap::new();
+    for (((_, candidate), case), finished) in wanted.iter().zip(cases).zip(&finished) {
+        match shows(candidate, finished) {
+            Some(seen) => kept.push(Kept { case: expecting(case, seen, candidate.missing.as_ref()) }),
+            None => *let_through.entry(kind(&candidate.why)).or_default() += 1,
+        }
+    }
+    limits(subject, (&known, &named, first, threads), &mut kept)?;
+    sort(&known, &mut kept);
+    let notes: Vec<String> =
+        without.iter().map(|(id, why)| format!("no call of {id} that passes could be made: {why}")).collect();
+    let (text, cases) = text::file(file, &notes, &kept, MOST_BYTES);
+    let left_out = kept.len() - cases;
+    Ok(Written { api: name.to_owned(), text, cases, left_out, let_through, without_good_call: without })
+}
+
+fn base_of(subject: &Subject, api: &str) -> String {
+    let mut summaries = subject.compiled().apis.iter();
+    summaries.find(|summary| summary.name == api).map(|summary| summary.base_path.clone()).unwrap_or_default()
+}
+
+fn operations<'r>(subject: &Subject, api: &Api, raw: &'r Raw) -> Vec<Known<'r>> {
+    let Some(contract) = subject.compiled().contract(&api.name) else { return Vec::new() };
+    let base = base_of(subject, &api.name);
+    let mut scopes: Vec<String> = Vec::new();
+    for operation in &contract.operations {
+        if let contract::Security::Alternatives(all) = &operation.security {
+            let named = all.iter().flat_map(|one| &one.schemes).flat_map(|(_, scopes)| scopes);
+            scopes.extend(named.cloned());
+        }
+    }
+    scopes.sort();
+    scopes.dedup();
+    let written = raw.operations();
+    let find = |operation: &contract::Operation| {
+        written
+            .iter()
+            .find(|raw| raw.template == operation.template && raw.method == operation.method.as_str())
+    };
+    let known = contract.operations.iter().filter_map(|operation| {
+        Some(Known::of(subject, (api, &base), operation, find(operation)?.clone(), &scopes))
+    });
+    known.collect()
+}
+
+fn case(name: Spanned<String>, request: Request, credential: Option<Credential>, decision: Decision) -> Case {
+    Case {
+        name,
+        api: None,
+        request,
+        credential,
+        at: None,
+        from: None,
+        listener: None,
+        certificate: None,
+        state: State::default(),
+        upstream: Service::default(),
+        expect: Expect {
+            decision,
+            control: None,
+            code: None,
+            status: None,
+            headers: BTreeMap::new(),
+            problem: BTreeMap::new(),
+            missing_scopes: None,
+            body: None,
+            json: None,
+            upstream: None,
+            shadow: None,
+        },
+    }
+}
+
+fn refused(id: Option<&str>, candidate: &Candidate<'_>, api: &Option<Spanned<String>>) -> Case {
+    let name = candidates::name(id, &candidate.why);
+    let made = case(name, candidate.call.request(), candidate.credential.clone(), Decision::Refuse);
+    Case { api: api.clone(), ..made }
+}
+
+/// What was seen, when it shows what the candidate was made to show.
+fn shows<'f>(candidate: &Candidate<'_>, finished: &'f Finished) -> Option<&'f Seen> {
+    let seen = finished.seen.as_ref()?;
+    seen.decided.code.filter(|code| candidate.codes.contains(code))?;
+    Some(seen)
+}
+
+/// The case, expecting what was seen.
+fn expecting(mut case: Case, seen: &Seen, missing: Option<&Vec<String>>) -> Case {
+    case.expect.decision = judge::decision(seen);
+    case.expect.control = seen.decided.stop().map(|stop| Spanned::nowhere(stop.control.to_owned()));
+    case.expect.code = seen.decided.code.map(|code| Spanned::nowhere(code.to_owned()));
+    case.expect.status = Some(seen.status.as_u16());
+    let told = judge::missing_scopes(seen);
+    let fits = |scopes: &&Vec<String>| {
+        scopes.len() == told.len() && scopes.iter().all(|scope| told.contains(scope.as_str()))
+    };
+    case.expect.missing_scopes = missing.filter(fits).map(|scopes| Strings(scopes.clone()));
+    case
+}
+
+/// What is wrong with a candidate, without the place.
+fn kind(why: &str) -> String {
+    const KINDS: [&str; 24] = [
+        "is not declared",
+        "is missing",
+        "of another type",
+        "too small",
+        "too large",
+        "too short",
+        "too long",
+        "not of the pattern",
+        "a word that is not listed",
+        "with a fraction",
+        "no multiple",
+        "too few items",
+        "too many items",
+        "an item twice",
+        "is for reading only",
+        "an injection into SQL",
+        "a script",
+        "a path to a file",
+        "the scope",
+        "the role",
+        "is given twice",
+        "a method that",
+        "holds",
+        " no ",
+    ];
+    KINDS
+        .iter()
+        .find(|kind| why.contains(*kind))
+        .map_or_else(|| why.to_owned(), |kind| kind.trim().to_owned())
+}
+
+/// Puts the least and the fullest call of each operation, and keeps those that pass.
+fn good_calls(
+    subject: &Subject,
+    (known, api, threads): (&mut [Known<'_>], &Option<Spanned<String>>, usize),
+    kept: &mut Vec<Kept>,
+    without: &mut Vec<(String, String)>,
+) -> Result<(), String> {
+    let made = |one: &Known<'_>, call: &Call<'_>, why: &str, answered: bool| {
+        let name = candidates::name(Some(&one.id), why);
+        let mut made = case(name, call.request(), one.credential.clone(), Decision::Allow);
+        if answered {
+            let (status, fields, json) = one.answer();
+            made.upstream.status = Some(Spanned::nowhere(status));
+            made.upstream.headers =
+                fields.into_iter().map(|(name, value)| (name, Strings(vec![value]))).collect();
+            made.upstream.json = json;
+        }
+        Case { api: api.clone(), ..made }
+    };
+    let (least, most) = ("a good call with what is required", "a good call with all that is declared");
+    let mut cases = Vec::new();
+    for one in known.iter() {
+        for answered in [false, true] {
+            cases.push(made(one, &one.least, least, answered));
+            cases.push(made(one, one.most(), most, answered));
+        }
+    }
+    let finished = run(subject, &cases.iter().collect::<Vec<_>>(), threads)?;
+    let passes = |finished: &Finished| {
+        finished.seen.as_ref().filter(|seen| judge::decision(seen) == Decision::Allow).cloned()
+    };
+    for ((one, cases), finished) in known.iter_mut().zip(cases.chunks(4)).zip(finished.chunks(4)) {
+        let mut passed = [false; 2];
+        for (number, (case, finished)) in cases.iter().zip(finished).enumerate() {
+            let (Some(slot), Some(seen)) = (passed.get_mut(number % 2), passes(finished)) else { continue };
+            if !std::mem::replace(slot, true) {
+                kept.push(Kept { case: expecting(case.clone(), &seen, None) });
+            }
+        }
+        let [least, most] = passed;
+        one.good = least.then_some(most);
+        if !least {
+            let why =
+                finished.first().and_then(crate::report::reason).map(|(why, _)| why).unwrap_or_default();
+            without.push((one.id.clone(), why));
+        }
+    }
+    // One without a body or parameters has but one good call.
+    let mut requests = std::collections::BTreeSet::new();
+    kept.retain(|kept| {
+        requests.insert(format!(
+            "{:?}",
+            (
+                &kept.case.request.method.value,
+                &kept.case.request.target.value,
+                &kept.case.request.json,
+                &kept.case.request.headers,
+                &kept.case.credential
+            )
+        ))
+    });
+    Ok(())
+}
+
+/// Calls an operation until it is throttled, and keeps the call before and the one that is refused.
+fn limits(
+    subject: &Subject,
+    (known, api, first, threads): (&[Known<'_>], &Option<Spanned<String>>, bool, usize),
+    kept: &mut Vec<Kept>,
+) -> Result<(), String> {
+    let mut cases = Vec::new();
+    for one in known.iter().filter(|one| one.is_limited && one.good.is_some()) {
+        let name = candidates::name(Some(&one.id), "");
+        let made = case(name, one.least.request(), one.credential.clone(), Decision::Refuse);
+        cases.push(Case { api: api.clone(), ..made });
+    }
+    // What addresses may ask for that prove nobody is the gateway's: once is enough.
+    if first {
+        let nobody = |one: &Known<'_>, why: &str| {
+            let made =
+                case(candidates::name(Some(&one.id), why), one.least.request(), None, Decision::Refuse);
+            Case { api: api.clone(), ..made }
+        };
+        let open = known.iter().find(|one| one.credential.is_none() && one.good.is_some());
+        cases.extend(open.map(|one| nobody(one, "without a credential, ")));
+        let shut = known.iter().find(|one| one.credential.is_some());
+        cases.extend(shut.map(|one| nobody(one, "without a credential, ")));
+    }
+    let found = exhaust(subject, &cases.iter().collect::<Vec<_>>(), (threads, MOST_CALLS))?;
+    for (mut case, found) in cases.into_iter().zip(found) {
+        let Some((calls, last, seen)) = found.filter(|(calls, ..)| *calls > 0) else { continue };
+        let name = case.name.value.clone();
+        let mut before = case.clone();
+        case.name = Spanned::nowhere(format!("{name}call {} at one time", calls + 1));
+        case.state.calls = Some(Spanned::nowhere(calls));
+        kept.push(Kept { case: expecting(case, &seen, None) });
+        if judge::decision(&last) == Decision::Allow {
+            before.name = Spanned::nowhere(format!("{name}call {calls} at one time, the last that passes"));
+            before.state.calls = Some(Spanned::nowhere(calls - 1));
+            kept.push(Kept { case: expecting(before, &last, None) });
+        }
+    }
+    Ok(())
+}
+
+/// In the order of the contract, of each operation in the order made; names are made unique.
+fn sort(known: &[Known<'_>], kept: &mut Vec<Kept>) {
+    let places: BTreeMap<&str, usize> =
+        known.iter().enumerate().map(|(place, one)| (one.id.as_str(), place)).collect();
+    let place = |kept: &Kept| {
+        let id = kept.case.name.value.split(": ").next().unwrap_or_default();
+        places.get(id).copied().unwrap_or(usize::MAX)
+    };
+    kept.sort_by_key(place);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for one in kept {
+        let count = seen.entry(one.case.name.value.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            one.case.name.value.push_str(&format!(" ({count})"));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What is known of an operation: who may call it, a call that should pass, and what of it may be changed.
+
+use contract::raw::{At, RawOperation};
+use contract::{Operation, Security};
+use engine::BodyMode;
+use serde_json::Value as Json;
+use spec::{Api, OperationRef, Strings};
+
+use super::call::{Call, Content, Declared};
+use super::sample::{self, Extent, Way, Wish};
+use crate::Subject;
+use crate::document::Credential;
+
+/// An operation and a call of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known<'r> {
+    pub(crate) id: String,
+    pub(crate) raw: RawOperation<'r>,
+    /// What it has to be called with; `None` when anyone may.
+    pub(crate) credential: Option<Credential>,
+    /// All scopes of the API's contract.
+    pub(crate) scopes_of_api: Vec<String>,
+    /// What is required and nothing more.
+    pub(crate) least: Call<'r>,
+    most: Call<'r>,
+    /// Whether the gateway lets the least, and whether it lets everything; `None` when not even the least passes.
+    pub(crate) good: Option<bool>,
+    pub(crate) body_schema: Option<At<'r>>,
+    pub(crate) body_limit: Option<u64>,
+    pub(crate) takes_no_body: bool,
+    /// Whether it has a section of limits, its own or the API's.
+    pub(crate) is_limited: bool,
+}
+
+/// The scopes that the first alternative asks for that is no invitation; `None` when anyone may call.
+fn scopes_of(operation: &Operation, authenticated: bool) -> Option<Vec<String>> {
+    match &operation.security {
+        Security::Alternatives(all) => {
+            let named = all.iter().find(|one| !one.schemes.is_empty())?;
+            let mut scopes: Vec<String> = Vec::new();
+            for scope in named.schemes.iter().flat_map(|(_, scopes)| scopes) {
+                if !scopes.contains(scope) {
+                    scopes.push(scope.clone());
+                }
+            }
+            Some(scopes)
+        }
+        Security::Absent if !authenticated => None,
+        _ => Some(Vec::new()),
+    }
+}
+
+fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
+    let Some(node) = section.and_then(|section| section.at(path)) else { return Vec::new() };
+    let one = node.as_str().map(str::to_owned).into_iter();
+    one.chain(node.items().iter().filter_map(|item| item.as_str().map(str::to_owned))).collect()
+}
+
+impl<'r> Known<'r> {
+    /// Of an operation of the contract.
+    pub(crate) fn of(
+        subject: &Subject,
+        (api, base): (&Api, &str),
+        operation: &Operation,
+        raw: RawOperation<'r>,
+        scopes_of_api: &[String],
+    ) -> Self {
+        let tags: Vec<&str> = operation.tags.iter().map(String::as_str).collect();
+        let id = Some(operation.id.as_str()).filter(|id| !id.contains(' '));
+        let reference = OperationRef {
+            id,
+            method: operation.method.as_str(),
+            template: &operation.template,
+            tags: &tags,
+        };
+        let authenticated =
+            api.unsecured_for(&reference).is_some_and(|word| word.value == spec::Unsecured::Authenticated);
+        let required = api.section_for("authorization", &reference);
+        let credential = scopes_of(operation, authenticated).map(|mut scopes| {
+            scopes.extend(words(required.as_ref(), &["require", "scopes"]));
+            let roles = Strings(words(required.as_ref(), &["require", "roles"]));
+            Credential { scopes: Strings(scopes), roles, ..Credential::default() }
+        });
+        let declared: Vec<Declared<'r>> = raw.parameters.iter().filter_map(|at| Declared::of(*at)).collect();
+        let body = raw.at.get("requestBody").and_then(At::resolve);
+        let (media, schema) = body.and_then(content_of).unzip();
+        let base = operation.base_path.as_deref().unwrap_or(base);
+        let call = |extent: Extent| Call {
+            method: raw.method.clone(),
+            template: format!("{base}{}", operation.template),
+            parameters: declared
+                .iter()
+                .filter(|one| extent == Extent::All || one.required)
+                .map(|one| (*one, one.good()))
+                .collect(),
+            further: Vec::new(),
+            headers: Default::default(),
+            content: media.map(|media| (media.to_owned(), content(media, schema.flatten(), extent))),
+        };
+        let plans = &subject.compiled().snapshot.operations;
+        let plan = plans.iter().find(|plan| *plan.api == *api.name.value && *plan.id == *operation.id);
+        Self {
+            id: operation.id.clone(),
+            credential,
+            scopes_of_api: scopes_of_api.to_vec(),
+            least: call(Extent::Least),
+            most: call(Extent::All),
+            good: None,
+            body_schema: schema.flatten(),
+            body_limit: plan.map(|plan| match plan.request_mode {
+                BodyMode::Pass { limit } | BodyMode::Whole { limit } => limit,
+            }),
+            takes_no_body: body.is_none(),
+            is_limited: api.section_for("limits", &reference).is_some(),
+            raw,
+        }
+    }
+
+    /// The call with all that is declared, where that passes; else the least.
+    pub(crate) fn full(&self) -> Call<'r> {
+        if self.good == Some(true) { self.most.clone() } else { self.least.clone() }
+    }
+
+    /// The call with all that is declared.
+    pub(crate) fn most(&self) -> &Call<'r> {
+        &self.most
+    }
+
+    /// The media type and content that pass, when it takes a body.
+    pub(crate) fn body(&self) -> Option<(&str, &Content)> {
+        let call = if self.good == Some(true) { &self.most } else { &self.least };
+        call.content.as_ref().map(|(media, content)| (media.as_str(), content))
+    }
+
+    /// An answer that the contract allows: its status, its fields, and its content.
+    pub(crate) fn answer(&self) -> (u16, Vec<(String, String)>, Option<Json>) {
+        let responses = self.raw.at.get("responses");
+        let mut all = responses.into_iter().flat_map(At::members);
+        let good = all.find_map(|(status, at)| {
+            Some((status.parse::<u16>().ok().filter(|status| (200..300).contains(status))?, at.resolve()?))
+        });
+        let Some((status, at)) = good else { return (200, Vec::new(), None) };
+        let wish = Wish { extent: Extent::Least, way: Way::Response };
+        let fields = at.get("headers").into_iter().flat_map(At::members).filter_map(|(name, field)| {
+            let schema = field.resolve()?.get("schema")?;
+            let value = sample::value(schema, wish);
+            Some((name.to_owned(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        });
+        let media = at.get("content").and_then(|content| content.get("application/json"));
+        let json = media.and_then(|media| media.get("schema")).map(|schema| sample::value(schema, wish));
+        (status, fields.collect(), json)
+    }
+}
+
+/// The media type that is sent, JSON before others, with its schema.
+fn content_of(body: At<'_>) -> Option<(&str, Option<At<'_>>)> {
+    let content = body.get("content")?;
+    let mut all: Vec<(&str, At<'_>)> = content.members().collect();
+    all.sort_by_key(|(name, _)| !is_json(name));
+    let (name, media) = *all.first()?;
+    Some((name, media.get("schema")))
+}
+
+fn is_json(media_type: &str) -> bool {
+    let bare = media_type.split(';').next().unwrap_or_default().trim();
+    bare == "application/json" || bare.ends_with("+json")
+}
+
+fn content(media: &str, schema: Option<At<'_>>, extent: Extent) -> Content {
+    let wish = Wish { extent, way: Way::Request };
+    let value = schema.map(|schema| sample::value(schema, wish)).unwrap_or_else(|| serde_json::json!({}));
+    if is_json(media) {
+        return Content::Json(value);
+    }
+    let pairs = |value: &Json| {
+        let scalar = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let members = value.as_object().into_iter().flatten();
+        members
+            .map(|(name, value)| {
+                format!("{}={}", super::call::percent(name), super::call::percent(&scalar(value)))
+            })
+            .collect::<Vec<_>>()
+            .join("&")
+    };
+    match media {
+        "application/x-www-form-urlencoded" => Content::Text(pairs(&value)),
+        _ => Content::Text(value.as_str().unwrap_or("text").to_owned()),
+    }
+}

@@ -1,0 +1,235 @@
+//! Runs cases: each in a world of its own, spread over threads, told in the order written.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use proxy::offline::Answer;
+
+use crate::document::{Case, Service};
+use crate::judge::{self, Mismatch};
+use crate::moment::Moment;
+use crate::token::{self, Times};
+use crate::world::{Seen, Threads, World};
+use crate::{Subject, bytes_of};
+
+/// When a case happens that does not say: 2026-01-01T00:00:00Z.
+const START: Moment = Moment(1_767_225_600);
+/// Stack of a thread that runs cases, in bytes: as a core of the data plane has it.
+const STACK: usize = 16 << 20;
+
+/// What came of a case.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// All is as expected.
+    Passed,
+    /// Something is not.
+    Failed(Vec<Mismatch>),
+    /// It could not be put: what it names is not there, or the call did not end.
+    Broken(String),
+}
+
+/// A case that was run.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was seen, when the call was made.
+    pub seen: Option<Seen>,
+}
+
+/// Runs all cases on so many threads.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn run(subject: &Subject, cases: &[&Case], threads: usize) -> Result<Vec<Finished>, String> {
+    over(subject, cases, threads, &async |threads: &Threads, case: &Case| one(subject, threads, case).await)
+}
+
+/// Does something with each case on so many threads; the results are in the order of the cases.
+fn over<T: Send>(
+    subject: &Subject,
+    cases: &[&Case],
+    threads: usize,
+    each: &(impl AsyncFn(&Threads, &Case) -> T + Sync),
+) -> Result<Vec<T>, String> {
+    let results: Vec<Mutex<Option<T>>> = cases.iter().map(|_| Mutex::new(None)).collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        let done = on_this_thread(subject, |threads, runtime| {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(case), Some(slot)) = (cases.get(number), results.get(number)) else { return };
+                let finished = runtime.block_on_local(each(threads, case));
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(finished);
+            }
+        });
+        if done.is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+    };
+    let most = threads.clamp(1, cases.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..most {
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+            if thread.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    let taken = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let finished: Option<Vec<T>> = taken.collect();
+    finished
+        .filter(|_| !failed.load(Ordering::Relaxed))
+        .ok_or_else(|| String::from("a thread for cases ended early"))
+}
+
+/// A runtime with its set of local tasks.
+pub(crate) struct Local {
+    runtime: tokio::runtime::Runtime,
+    set: tokio::task::LocalSet,
+}
+
+impl Local {
+    pub(crate) fn block_on_local<F: Future>(&self, future: F) -> F::Output {
+        self.set.block_on(&self.runtime, future)
+    }
+}
+
+/// Gives a runtime and threads for long work.
+pub(crate) fn on_this_thread<T>(
+    subject: &Subject,
+    work: impl FnOnce(&Threads, &Local) -> T,
+) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let local = Local { runtime, set: tokio::task::LocalSet::new() };
+    let threads = local.block_on_local(async { Threads::start(subject) })?;
+    Ok(work(&threads, &local))
+}
+
+/// Runs one case in a world of its own.
+async fn one(subject: &Subject, threads: &Threads, case: &Case) -> Finished {
+    match put(subject, threads, case).await {
+        Err(why) => Finished { outcome: Outcome::Broken(why), seen: None },
+        Ok((seen, answered)) => {
+            let mismatches = judge::judge(&case.expect, &seen, &answered);
+            let outcome = if mismatches.is_empty() { Outcome::Passed } else { Outcome::Failed(mismatches) };
+            Finished { outcome, seen: Some(seen) }
+        }
+    }
+}
+
+/// A case made ready to be put.
+struct Ready {
+    peer: engine::Peer,
+    /// What came before, byte for byte.
+    before: Vec<u8>,
+    request: Vec<u8>,
+    answer: Option<Answer>,
+    /// When the first call is made, in seconds since 1970.
+    from: u64,
+    over: Duration,
+}
+
+impl Ready {
+    fn of(subject: &Subject, case: &Case) -> Result<Self, String> {
+        let place = bytes_of::place(subject, case)?;
+        let over = case.state.over.map_or(Duration::ZERO, spec::Duration::get);
+        let at = case.at.unwrap_or(START).0;
+        let from = at.saturating_sub(over.as_secs());
+        let wanted = case.credential.as_ref().filter(|credential| !credential.none);
+        let token = match wanted {
+            Some(credential) => Some(token::mint(subject, place.api, credential, Times { from, at })?),
+            None => None,
+        };
+        let written = |token| bytes_of::request(&case.request, &place.host, token);
+        Ok(Self {
+            peer: bytes_of::peer(subject, case, &place),
+            before: written(token.as_deref().filter(|_| !case.state.anonymous)),
+            request: written(token.as_deref()),
+            answer: answer(&case.upstream)?,
+            from,
+            over,
+        })
+    }
+}
+
+/// A case's call as its client sends it, byte for byte, and the client's end of the connection.
+///
+/// # Errors
+/// What the case names and the configuration does not have.
+pub fn on_the_wire(subject: &Subject, case: &Case) -> Result<(engine::Peer, Vec<u8>), String> {
+    Ready::of(subject, case).map(|ready| (ready.peer, ready.request))
+}
+
+/// Puts a case's call; what was seen of it, and what the service answered.
+async fn put(subject: &Subject, threads: &Threads, case: &Case) -> Result<(Seen, Vec<u8>), String> {
+    let ready = Ready::of(subject, case)?;
+    let answered = ready.answer.as_ref().map(|answer| answer.body.to_vec()).unwrap_or_default();
+    let world = World::new(subject, threads, ready.from);
+    world.answer(ready.answer);
+    let calls = case.state.calls.map_or(0, |calls| calls.value);
+    let step = ready.over.checked_div(calls.max(1)).unwrap_or_default();
+    for _ in 0..calls {
+        world.call(ready.peer.clone(), &ready.before).await?;
+        world.advance(step);
+    }
+    world.advance(ready.over.saturating_sub(step * calls));
+    let seen = world.call(ready.peer, &ready.request).await?;
+    Ok((seen, answered))
+}
+
+/// What the service behind answers; `None` when it is down.
+pub(crate) fn answer(service: &Service) -> Result<Option<Answer>, String> {
+    if service.down {
+        return Ok(None);
+    }
+    let status = service.status.map_or(200, |status| status.value);
+    let status = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    let (body, json) = bytes_of::content(service.body.as_ref(), service.json.as_ref());
+    let mut headers = HeaderMap::new();
+    for (name, values) in &service.headers {
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no name of a field"))?;
+        for value in &values.0 {
+            let value = HeaderValue::from_bytes(value.as_bytes())
+                .map_err(|_| format!("the value of `{name}` is none of a field"))?;
+            headers.append(name.clone(), value);
+        }
+    }
+    if json && !headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(Some(Answer { status, headers, body: body.into() }))
+}
+
+/// How many calls of a case pass before one is throttled (429), the last that was not, and the one that was.
+pub(crate) type Exhausted = Option<(u32, Seen, Seen)>;
+
+/// Repeats each case's call in one world until it is throttled, at most so many times.
+pub(crate) fn exhaust(
+    subject: &Subject,
+    cases: &[&Case],
+    (threads, most): (usize, u32),
+) -> Result<Vec<Exhausted>, String> {
+    over(subject, cases, threads, &async |threads: &Threads, case: &Case| {
+        repeat(subject, threads, case, most).await.ok().flatten()
+    })
+}
+
+async fn repeat(subject: &Subject, threads: &Threads, case: &Case, most: u32) -> Result<Exhausted, String> {
+    let ready = Ready::of(subject, case)?;
+    let world = World::new(subject, threads, ready.from);
+    world.answer(ready.answer.clone());
+    let mut last: Option<Seen> = None;
+    for calls in 0..=most {
+        let seen = world.call(ready.peer.clone(), &ready.request).await?;
+        if seen.status == StatusCode::TOO_MANY_REQUESTS {
+            return Ok(last.map(|last| (calls, last, seen)));
+        }
+        last = Some(seen);
+    }
+    Ok(None)
+}

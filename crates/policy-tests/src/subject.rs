@@ -1,0 +1,117 @@
+//! The configuration under test: compiled as `yett run` compiles it, with stand-ins for what tests must not need.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use compile::{Compiled, Input, NeededKind};
+use controls::scope::Assets;
+use diagnostics::{Diagnostic, Diagnostics, Sources};
+use engine::snapshot::Live;
+use spec::Document;
+
+use crate::issuer::{self, Keys, Network};
+
+/// What stands in for a secret that the environment does not have: tests run where production's secrets are not.
+const SECRET: &str = "yett-test-secret";
+
+/// What was read of a configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The document's name as shown.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// What it names.
+    pub assets: &'a Assets,
+    /// Why what it names is not there.
+    pub unreadable: &'a BTreeMap<String, String>,
+    /// Files that each contract file refers to.
+    pub references: &'a BTreeMap<String, Vec<String>>,
+    /// Which of its environments is meant.
+    pub environment: Option<&'a str>,
+}
+
+/// A configuration that calls are put to.
+#[derive(Debug)]
+pub struct Subject {
+    pub(crate) compiled: Compiled,
+    pub(crate) keys: Keys,
+    pub(crate) network: Arc<Network>,
+    pub(crate) live: Live,
+    /// The files that it was compiled from, those of contracts among them.
+    pub(crate) assets: Assets,
+}
+
+impl Subject {
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn compile(files: &Files<'_>, sources: &mut Sources) -> Result<Self, Diagnostics> {
+        let failed = |message: &str| {
+            let mut found = Diagnostics::new();
+            found.push(Diagnostic::error("internal", message));
+            found
+        };
+        let document = document(files);
+        let keys = document.as_ref().map(Keys::generate);
+        let live = Live::default();
+        let mut assets = files.assets.clone();
+        let jwks = match &keys {
+            Some(Some(keys)) => Some(Arc::clone(keys.jwks())),
+            Some(None) => return Err(failed("no key for tests can be made")),
+            // Whatever is wrong with the document is said by the compiler.
+            None => None,
+        };
+        if let (Some(document), Some(jwks)) = (&document, &jwks) {
+            for file in issuer::key_files(document) {
+                assets.insert(file, Arc::clone(jwks));
+            }
+        }
+        for needed in compile::needed_assets(files.name, files.text, files.environment) {
+            if needed.kind == NeededKind::Env {
+                assets.entry(needed.name).or_insert_with(|| SECRET.as_bytes().into());
+            }
+        }
+        let input = Input {
+            path: files.name,
+            text: files.text,
+            assets: &assets,
+            unreadable: files.unreadable,
+            references: files.references,
+            environment: files.environment,
+            local_jwks: jwks.as_deref(),
+            generation: 1,
+            live: &live,
+        };
+        let compiled = compile::compile(&input, None, sources)?;
+        let Some(Some(keys)) = keys else { return Err(failed("the document has no shape")) };
+        let network = Arc::new(Network::of(&compiled.resolved.document, &keys));
+        Ok(Self { compiled, keys, network, live, assets })
+    }
+
+    /// The document as meant.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.compiled.resolved.document
+    }
+
+    /// The keys that stand in for those of every issuer, as a JWK set (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> &[u8] {
+        self.keys.jwks()
+    }
+
+    /// What it was compiled to.
+    #[must_use]
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+}
+
+fn document(files: &Files<'_>) -> Option<Document> {
+    let (mut sources, mut ignored) = (Sources::default(), Diagnostics::new());
+    let file = sources.add(files.name, files.text);
+    let tree = spec::parse(files.text, file, &mut ignored)?;
+    Some(spec::resolve(&tree, files.environment, &compile::sections(), &mut ignored)?.document)
+}

@@ -1,0 +1,170 @@
+//! The token of a case: what an issuer would have signed.
+
+use controls::authentication::LOCAL_ISSUER;
+use serde_json::{Map, Value as Json, json};
+use spec::{Api, Issuer, ScopesFrom, Spanned, TypRule};
+
+use crate::Subject;
+use crate::document::{Credential, SignedBy};
+
+/// How long a token is good unless a case says otherwise, in seconds.
+const GOOD: u64 = 300;
+
+/// The times of a case, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// When the first call of it is made.
+    pub(crate) from: u64,
+    /// When the one is made that is judged.
+    pub(crate) at: u64,
+}
+
+/// The issuer whose tokens an API takes first.
+fn issuer_of<'d>(subject: &'d Subject, api: Option<&'d Api>) -> Option<&'d str> {
+    let issuers = &subject.document().issuers;
+    let of_api = api.and_then(|api| {
+        let mut schemes = api.authentication.values();
+        schemes.find_map(|scheme| scheme.issuers.first().map(|name| name.value.as_str()))
+    });
+    of_api.or_else(|| issuers.keys().next().map(String::as_str))
+}
+
+/// The audience that an API wants of an issuer's tokens.
+fn audience_of(issuer: &Issuer, name: &str, api: Option<&Api>) -> Vec<String> {
+    let mut schemes = api.into_iter().flat_map(|api| api.authentication.values());
+    let takes = schemes.find(|scheme| scheme.issuers.iter().any(|known| known.value == name));
+    let own = takes.and_then(|scheme| scheme.audience.as_ref()).map(|audience| &audience.value);
+    own.or(issuer.audience.as_ref()).map(|audience| audience.0.clone()).unwrap_or_default()
+}
+
+/// Puts scopes where an issuer has them.
+fn put_scopes(scopes: &[String], from: Option<&ScopesFrom>, claims: &mut Map<String, Json>) {
+    if scopes.is_empty() {
+        return;
+    }
+    match from {
+        None | Some(ScopesFrom::Scope) => {
+            claims.insert(String::from("scope"), json!(scopes.join(" ")));
+        }
+        Some(ScopesFrom::Pointer(pointer)) => put_at(pointer, json!(scopes), claims),
+        Some(claim) => {
+            claims.insert(claim.to_string(), json!(scopes));
+        }
+    }
+}
+
+fn put_at(pointer: &str, value: Json, claims: &mut Map<String, Json>) {
+    let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
+    let mut tokens: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+    let Some(last) = tokens.pop() else { return };
+    let mut at = claims;
+    for token in tokens {
+        let below = at.entry(token).or_insert_with(|| Json::Object(Map::new()));
+        if !below.is_object() {
+            *below = Json::Object(Map::new());
+        }
+        let Json::Object(members) = below else { return };
+        at = members;
+    }
+    at.insert(last, value);
+}
+
+/// Mints it.
+///
+/// # Errors
+/// What of the credential the configuration does not know.
+pub(crate) fn mint(
+    subject: &Subject,
+    api: Option<&Api>,
+    credential: &Credential,
+    times: Times,
+) -> Result<String, String> {
+    let document = subject.document();
+    let name = match &credential.issuer {
+        Some(name) => name.value.as_str(),
+        None => issuer_of(subject, api).ok_or("the configuration has no issuer")?,
+    };
+    let issuer: &Spanned<Issuer> = document.issuers.get(name).ok_or_else(|| {
+        let near = diagnostics::nearest(name, document.issuers.keys().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        format!("the configuration has no issuer `{name}`{near}")
+    })?;
+    let claims = claims(issuer, (name, api), credential, times);
+    let key = subject.keys.of(issuer, credential.signed_by == SignedBy::Stranger);
+    let typ = credential.typ.as_deref().unwrap_or(match issuer.typ {
+        TypRule::Rfc9068 | TypRule::Lenient => "at+jwt",
+    });
+    let token = key.and_then(|key| key.token(typ, &Json::Object(claims).to_string()));
+    token.ok_or_else(|| String::from("no token can be signed"))
+}
+
+fn claims(
+    issuer: &Issuer,
+    (name, api): (&str, Option<&Api>),
+    credential: &Credential,
+    times: Times,
+) -> Map<String, Json> {
+    let iss = match &issuer.url {
+        Some(url) if !issuer.local => url.as_str(),
+        _ => LOCAL_ISSUER,
+    };
+    let audience = match &credential.audience {
+        Some(audience) => audience.0.clone(),
+        // One of them is enough.
+        None => audience_of(issuer, name, api).into_iter().take(1).collect(),
+    };
+    let good = credential.expires_in.map_or(GOOD, |time| time.get().as_secs());
+    let expires =
+        if credential.expired { times.from.saturating_sub(3_600) } else { times.at.saturating_add(good) };
+    let issued = if credential.expired { expires.saturating_sub(GOOD) } else { times.from };
+    let mut claims = Map::new();
+    let own = [
+        ("iss", json!(iss)),
+        ("sub", json!(credential.subject.as_deref().unwrap_or("alice"))),
+        ("client_id", json!(credential.application.as_deref().unwrap_or("tests"))),
+        ("iat", json!(issued)),
+        ("exp", json!(expires)),
+        ("jti", json!("00000000000000000000000000000001")),
+    ];
+    claims.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    match audience.as_slice() {
+        [] => {}
+        [one] => drop(claims.insert(String::from("aud"), json!(one))),
+        several => drop(claims.insert(String::from("aud"), json!(several))),
+    }
+    let scopes: Vec<String> =
+        credential.scopes.0.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
+    if !credential.roles.0.is_empty() {
+        claims.insert(String::from("roles"), json!(credential.roles.0));
+    }
+    put_scopes(&scopes, issuer.scopes_from.as_ref().map(|from| &from.value), &mut claims);
+    for (name, value) in &credential.claims {
+        match value {
+            Json::Null => drop(claims.remove(name)),
+            other => drop(claims.insert(name.clone(), other.clone())),
+        }
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_stand_where_the_issuer_has_them() {
+        let scopes = [String::from("a"), String::from("b")];
+        for (from, expected) in [
+            (None, json!({ "scope": "a b" })),
+            (Some("scope"), json!({ "scope": "a b" })),
+            (Some("scp"), json!({ "scp": ["a", "b"] })),
+            (Some("roles"), json!({ "roles": ["a", "b"] })),
+            (Some("/realm_access/roles"), json!({ "realm_access": { "roles": ["a", "b"] } })),
+        ] {
+            let from: Option<ScopesFrom> = from.map(|text| text.parse().unwrap());
+            let mut claims = Map::new();
+            put_scopes(&scopes, from.as_ref(), &mut claims);
+            assert_eq!(Json::Object(claims), expected);
+        }
+    }
+}

@@ -1,0 +1,575 @@
+//! Each of these weakenings of the sample is caught: by the cases that were generated from what it was, or by the
+//! comparison of the two; and what makes it stricter is no false alarm.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail loudly"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{CONTRACT, SAMPLE, WHOLE, failed, run, subject, suite};
+use contract::Assets;
+use policy_diff::{Change, Effect};
+use policy_tests::Subject;
+use policy_tests::generate::generate;
+
+/// Which text is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum In {
+    /// The sample's own ten lines.
+    Sample,
+    /// The configuration with everything.
+    Whole,
+    /// The contract, behind the sample's ten lines.
+    Contract,
+}
+use In::{Contract, Sample, Whole};
+
+/// What is weaker, where, what stands there, and what is put in its place.
+type Weakening = (&'static str, In, &'static str, &'static str);
+
+const WEAKENINGS: &[Weakening] = &[
+    ("the limit is doubled", Sample, "rate: 60/min", "rate: 120/min"),
+    ("the limit is gone", Sample, "    limits: [{ per: subject, rate: 60/min }]\n", ""),
+    ("the limit counts another thing", Sample, "per: subject", "per: address"),
+    ("the limit is in shadow", Sample, "rate: 60/min }", "rate: 60/min, mode: shadow }"),
+    ("the limit has a larger burst", Sample, "rate: 60/min }", "rate: 60/min, burst: 100 }"),
+    ("requests are validated in shadow", Sample, "request: enforce", "request: shadow"),
+    ("requests are not validated", Sample, "request: enforce", "request: off"),
+    ("answers are not validated", Sample, "response: shadow", "response: off"),
+    (
+        "undeclared parameters are stripped",
+        Sample,
+        "response: shadow }",
+        "response: shadow, undeclared: { query: strip } }",
+    ),
+    (
+        "undeclared parameters pass",
+        Sample,
+        "response: shadow }",
+        "response: shadow, undeclared: { query: allow } }",
+    ),
+    (
+        "undeclared cookies pass",
+        Sample,
+        "response: shadow }",
+        "response: shadow, undeclared: { cookie: allow } }",
+    ),
+    ("bodies may be longer", Sample, "    validation:", "    bodies: { max: 8MiB }\n    validation:"),
+    (
+        "a control of bodies is in shadow",
+        Sample,
+        "    validation:",
+        "    bodies: { mode: shadow }\n    validation:",
+    ),
+    (
+        "JSON may be deeper",
+        Sample,
+        "    validation:",
+        "    bodies: { json: { depth: 512 } }\n    validation:",
+    ),
+    (
+        "compressed bodies are taken",
+        Sample,
+        "    validation:",
+        "    bodies: { codings: [gzip] }\n    validation:",
+    ),
+    (
+        "pages of other origins may call",
+        Sample,
+        "    validation:",
+        "    cors: { origins: [\"*\"] }\n    validation:",
+    ),
+    (
+        "one operation has no limits",
+        Sample,
+        "    validation:",
+        "    operations: { getOrder: { limits: [] } }\n    validation:",
+    ),
+    (
+        "one operation is not validated",
+        Sample,
+        "    validation:",
+        "    operations: { createOrder: { validation: { request: off } } }\n    validation:",
+    ),
+    (
+        "another audience is taken too",
+        Sample,
+        "issuer: local",
+        "issuer: local\n    audience: [orders, others]",
+    ),
+    (
+        "failures of addresses are not counted",
+        Sample,
+        "apis:",
+        "admission: { failures: { mode: off } }\napis:",
+    ),
+    ("anonymous calls are not counted", Sample, "apis:", "admission: { anonymous: { mode: off } }\napis:"),
+    ("proxies are believed", Sample, "apis:", "trusted_hops: [192.0.2.0/24]\napis:"),
+    (
+        "it listens everywhere",
+        Sample,
+        "listen: http://127.0.0.1:8080",
+        "accept: [cleartext, local_issuer]\nlisten: http://0.0.0.0:8080",
+    ),
+    (
+        "an operation is anonymous",
+        Contract,
+        "      operationId: getProduct\n",
+        "      operationId: getProduct\n      security: []\n",
+    ),
+    (
+        "another is anonymous beside a token",
+        Contract,
+        "      operationId: getOrder\n",
+        "      operationId: getOrder\n      security: [{}, { oauth: [\"orders:read\"] }]\n",
+    ),
+    ("all are anonymous", Contract, "security:\n  - oauth: [\"orders:read\"]\n", "security: []\n"),
+    (
+        "a scope is dropped",
+        Contract,
+        "      operationId: deleteCustomer\n      tags: [customers]\n      security:\n        - oauth: [\"orders:admin\"]\n",
+        "      operationId: deleteCustomer\n      tags: [customers]\n      security:\n        - oauth: []\n",
+    ),
+    (
+        "a lesser scope suffices",
+        Contract,
+        "      summary: Give money back; for administrators\n      security:\n        - oauth: [\"orders:admin\"]\n",
+        "      summary: Give money back; for administrators\n      security:\n        - oauth: [\"orders:read\"]\n",
+    ),
+    (
+        "one of two scopes suffices",
+        Contract,
+        "      summary: Put a product into the catalog\n      security:\n        - oauth: [\"orders:admin\"]\n",
+        "      summary: Put a product into the catalog\n      security:\n        - oauth: [\"orders:admin\"]\n        - oauth: [\"orders:write\"]\n",
+    ),
+    (
+        "a required parameter is optional",
+        Contract,
+        "          in: header\n          required: true\n",
+        "          in: header\n",
+    ),
+    (
+        "a key may be any text",
+        Contract,
+        "          schema: { type: string, format: uuid }\n",
+        "          schema: { type: string }\n",
+    ),
+    (
+        "pages may be longer",
+        Contract,
+        "schema: { type: integer, minimum: 1, maximum: 100, default: 20 }",
+        "schema: { type: integer, minimum: 1, maximum: 100000, default: 20 }",
+    ),
+    (
+        "pages may be empty",
+        Contract,
+        "schema: { type: integer, minimum: 1, maximum: 100, default: 20 }",
+        "schema: { type: integer, minimum: 0, maximum: 100, default: 20 }",
+    ),
+    (
+        "a number may be text",
+        Contract,
+        "schema: { type: integer, minimum: 1, maximum: 100, default: 20 }",
+        "schema: { type: [integer, string], minimum: 1, maximum: 100, default: 20 }",
+    ),
+    (
+        "a cursor may be anything",
+        Contract,
+        "schema: { type: string, pattern: \"^c_[0-9]{6}$\" }",
+        "schema: { type: string }",
+    ),
+    (
+        "a list of words has one more",
+        Contract,
+        "enum: [id, name, -price, price]",
+        "enum: [id, name, -price, price, password]",
+    ),
+    (
+        "a list of words is gone",
+        Contract,
+        "schema: { type: string, enum: [id, name, -price, price], default: id }",
+        "schema: { type: string, default: id }",
+    ),
+    (
+        "more tags may be asked for",
+        Contract,
+        "maxItems: 5, uniqueItems: true",
+        "maxItems: 5000, uniqueItems: true",
+    ),
+    ("tags may be repeated", Contract, "maxItems: 5, uniqueItems: true", "maxItems: 5"),
+    (
+        "ids may be anything",
+        Contract,
+        "OrderId: { type: string, pattern: \"^ord_[0-9]{6}$\" }",
+        "OrderId: { type: string }",
+    ),
+    (
+        "ids may be longer",
+        Contract,
+        "CustomerId: { type: string, pattern: \"^cus_[0-9]{6}$\" }",
+        "CustomerId: { type: string, pattern: \"^cus_[0-9]{6,60}$\" }",
+    ),
+    (
+        "amounts may be negative",
+        Contract,
+        "amount: { type: integer, minimum: 0, maximum: 1000000000 }",
+        "amount: { type: integer, maximum: 1000000000 }",
+    ),
+    (
+        "amounts may be larger",
+        Contract,
+        "amount: { type: integer, minimum: 0, maximum: 1000000000 }",
+        "amount: { type: integer, minimum: 0 }",
+    ),
+    (
+        "amounts may have a fraction",
+        Contract,
+        "amount: { type: integer, minimum: 0, maximum: 1000000000 }",
+        "amount: { type: number, minimum: 0, maximum: 1000000000 }",
+    ),
+    (
+        "a currency is new",
+        Contract,
+        "Currency: { type: string, enum: [EUR, GBP, USD] }",
+        "Currency: { type: string, enum: [EUR, GBP, USD, XXX] }",
+    ),
+    (
+        "addresses are open",
+        Contract,
+        "      required: [line1, city, postal_code, country]\n      additionalProperties: false\n",
+        "      required: [line1, city, postal_code, country]\n",
+    ),
+    (
+        "addresses need no country",
+        Contract,
+        "required: [line1, city, postal_code, country]",
+        "required: [line1, city, postal_code]",
+    ),
+    (
+        "names may be longer",
+        Contract,
+        "name: { type: string, minLength: 1, maxLength: 80 }\n        email:",
+        "name: { type: string, minLength: 1, maxLength: 8000 }\n        email:",
+    ),
+    (
+        "names may be empty",
+        Contract,
+        "name: { type: string, minLength: 1, maxLength: 80 }\n        email:",
+        "name: { type: string, maxLength: 80 }\n        email:",
+    ),
+    (
+        "mail addresses may be anything",
+        Contract,
+        "        email: { type: string, format: email, maxLength: 120 }",
+        "        email: { type: string, maxLength: 120 }",
+    ),
+    (
+        "passwords may be short",
+        Contract,
+        "password: { type: string, minLength: 12,",
+        "password: { type: string, minLength: 1,",
+    ),
+    (
+        "callers may set an id",
+        Contract,
+        "        id: { $ref: \"#/components/schemas/CustomerId\", readOnly: true }\n        name:",
+        "        id: { $ref: \"#/components/schemas/CustomerId\" }\n        name:",
+    ),
+    (
+        "callers may set a time",
+        Contract,
+        "        password: { type: string, minLength: 12, maxLength: 128, writeOnly: true }\n        created_at: { type: string, format: date-time, readOnly: true }",
+        "        password: { type: string, minLength: 12, maxLength: 128, writeOnly: true }\n        created_at: { type: string, format: date-time }",
+    ),
+    (
+        "orders are open",
+        Contract,
+        "      required: [customer_id, lines, ship_to]\n      additionalProperties: false\n",
+        "      required: [customer_id, lines, ship_to]\n",
+    ),
+    (
+        "orders may be empty",
+        Contract,
+        "lines: { type: array, minItems: 1, maxItems: 50, items: { $ref: \"#/components/schemas/NewLine\" } }",
+        "lines: { type: array, maxItems: 50, items: { $ref: \"#/components/schemas/NewLine\" } }",
+    ),
+    (
+        "orders may be endless",
+        Contract,
+        "lines: { type: array, minItems: 1, maxItems: 50, items: { $ref: \"#/components/schemas/NewLine\" } }",
+        "lines: { type: array, minItems: 1, items: { $ref: \"#/components/schemas/NewLine\" } }",
+    ),
+    (
+        "quantities may be zero",
+        Contract,
+        "        quantity: { type: integer, minimum: 1, maximum: 100 }\n        discount_percent: { type: number, minimum: 0, maximum: 50, multipleOf: 0.5, default: 0 }",
+        "        quantity: { type: integer, minimum: 0, maximum: 100 }\n        discount_percent: { type: number, minimum: 0, maximum: 50, multipleOf: 0.5, default: 0 }",
+    ),
+    (
+        "discounts may be larger",
+        Contract,
+        "discount_percent: { type: number, minimum: 0, maximum: 50, multipleOf: 0.5, default: 0 }",
+        "discount_percent: { type: number, minimum: 0, maximum: 100, multipleOf: 0.5, default: 0 }",
+    ),
+    ("discounts may be odd", Contract, "maximum: 50, multipleOf: 0.5, default: 0", "maximum: 50, default: 0"),
+    (
+        "card numbers may be anything",
+        Contract,
+        "number: { type: string, pattern: \"^[0-9]{12,19}$\", writeOnly: true }",
+        "number: { type: string, writeOnly: true }",
+    ),
+    (
+        "a payment needs no amount",
+        Contract,
+        "required: [method, amount, number, expires, cvc]",
+        "required: [method, number, expires, cvc]",
+    ),
+    ("refunds need no reason", Contract, "      required: [amount, reason]\n", "      required: [amount]\n"),
+    (
+        "a refund without a note may be for anything",
+        Contract,
+        "      if: { properties: { reason: { const: other } } }\n      then: { required: [note] }\n",
+        "",
+    ),
+    (
+        "a body is optional",
+        Contract,
+        "      requestBody:\n        required: true\n        content:\n          application/json:\n            schema: { $ref: \"#/components/schemas/NewPayment\" }",
+        "      requestBody:\n        content:\n          application/json:\n            schema: { $ref: \"#/components/schemas/NewPayment\" }",
+    ),
+    (
+        "a body may be anything",
+        Contract,
+        "schema: { $ref: \"#/components/schemas/NewRefund\" }",
+        "schema: {}",
+    ),
+    (
+        "another media type is taken",
+        Contract,
+        "          application/json:\n            schema: { $ref: \"#/components/schemas/NewRefund\" }",
+        "          application/json:\n            schema: { $ref: \"#/components/schemas/NewRefund\" }\n          application/x-www-form-urlencoded:\n            schema: { $ref: \"#/components/schemas/NewRefund\" }",
+    ),
+    (
+        "answers may be anything",
+        Contract,
+        "          description: Every payment of the order\n          content:\n            application/json:\n              schema: { type: array, maxItems: 100, items: { $ref: \"#/components/schemas/Payment\" } }",
+        "          description: Every payment of the order\n          content:\n            application/json:\n              schema: {}",
+    ),
+    ("a limit is larger", Whole, "rate: 30/min, burst: 30", "rate: 60/min, burst: 30"),
+    ("a burst is larger", Whole, "rate: 30/min, burst: 30", "rate: 30/min, burst: 60"),
+    ("a quota is larger", Whole, "quota: 1000/day", "quota: 100000/day"),
+    ("a limit is gone of several", Whole, "      - { per: api, concurrency: 50 }\n", ""),
+    ("more at one time", Whole, "concurrency: 50", "concurrency: 5000"),
+    ("an operation's own limit is larger", Whole, "rate: 5/min", "rate: 50/min"),
+    ("an operation needs no role", Whole, "authorization: { require: { roles: [manager] } }\n        ", ""),
+    ("a role is wanted in shadow", Whole, "roles: [manager] } }", "roles: [manager] }, mode: shadow }"),
+    ("answers are validated in shadow", Whole, "response: enforce", "response: shadow"),
+    ("undeclared properties pass", Whole, "property: refuse", "property: allow"),
+    ("undeclared fields pass", Whole, "header: refuse", "header: allow"),
+    ("bodies are bounded wider", Whole, "max: 64KiB", "max: 1MiB"),
+    ("bodies unfold further", Whole, "ratio: 10", "ratio: 1000"),
+    ("names that fold pass", Whole, "folded: refuse", "folded: allow"),
+    ("content is in shadow", Whole, "content: { mode: enforce", "content: { mode: shadow"),
+    ("content is off", Whole, "content: { mode: enforce", "content: { mode: off"),
+    ("uploads are in shadow", Whole, "uploads: { mode: enforce }", "uploads: { mode: shadow }"),
+    (
+        "uploads may be programs",
+        Whole,
+        "uploads: { mode: enforce }",
+        "uploads: { mode: enforce, executables: allow }",
+    ),
+    ("inspection is in shadow", Whole, "inspection: { mode: enforce", "inspection: { mode: shadow"),
+    ("inspection is gone", Whole, "    inspection: { mode: enforce, rules: builtin }\n", ""),
+    ("leaks are in shadow", Whole, "leaks: { mode: enforce", "leaks: { mode: shadow"),
+    ("secrets are masked only", Whole, "secrets: refuse", "secrets: mask"),
+    ("browsers forget TLS earlier", Whole, "max_age: 365d", "max_age: 1d"),
+    ("the server's name is told", Whole, ", strip: [server]", ""),
+    (
+        "another origin may call",
+        Whole,
+        "origins: [\"https://shop.example.com\"]",
+        "origins: [\"https://shop.example.com\", \"https://evil.example\"]",
+    ),
+    (
+        "browsers send cookies along",
+        Whole,
+        "origins: [\"https://shop.example.com\"]",
+        "origins: [\"https://shop.example.com\"], credentials: true",
+    ),
+    ("it answers to every host", Whole, "    hosts: [api.example.com]\n", ""),
+    ("it is served on every listener", Whole, "    listeners: [public]\n", ""),
+    ("it is served on another listener too", Whole, "listeners: [public]", "listeners: [public, inside]"),
+    (
+        "a listener is new",
+        Whole,
+        "  inside: { bind: \"127.0.0.1:8081\" }\n",
+        "  inside: { bind: \"127.0.0.1:8081\" }\n  more: { bind: \"127.0.0.1:8082\" }\n",
+    ),
+    ("more proxies are believed", Whole, "10.0.0.0/8", "10.0.0.0/8, 192.0.2.0/24"),
+    ("addresses may fail more often", Whole, "rate: 1/s, burst: 20", "rate: 100/s, burst: 2000"),
+    ("addresses may be anonymous more often", Whole, "rate: 5/s, burst: 40", "rate: 5/s, burst: 4000"),
+    ("another issuer signs", Whole, "url: https://login.example.com\n", "url: https://elsewhere.example\n"),
+    (
+        "its keys come from elsewhere",
+        Whole,
+        "jwks: https://login.example.com/keys",
+        "jwks: https://cdn.example.com/keys",
+    ),
+    ("another algorithm is taken", Whole, "algorithms: [ES256]", "algorithms: [ES256, RS256]"),
+    ("every algorithm is taken", Whole, "    algorithms: [ES256]\n", ""),
+    ("clocks may differ more", Whole, "leeway: 5s", "leeway: 5m"),
+    ("any token of the issuer is an access token", Whole, "typ: rfc9068", "typ: lenient"),
+    ("another audience is taken", Whole, "audience: orders", "audience: [orders, shop]"),
+    (
+        "a role stands for more",
+        Whole,
+        "clerk: [\"orders:read\"]",
+        "clerk: [\"orders:read\", \"orders:admin\"]",
+    ),
+    (
+        "the service is called in clear text",
+        Whole,
+        "https://orders.internal:8443\" }]\n    tls: { server_name: orders.internal, pins: [\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"] }",
+        "http://orders.internal:8080\" }]",
+    ),
+    (
+        "the service's key is not pinned",
+        Whole,
+        ", pins: [\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"]",
+        "",
+    ),
+];
+
+/// What makes it stricter, or the same: no alarm.
+const HARMLESS: &[Weakening] = &[
+    ("the limit is halved", Sample, "rate: 60/min", "rate: 30/min"),
+    ("answers are held to the contract", Sample, "response: shadow", "response: enforce"),
+    ("a comment", Sample, "version: 1\n", "version: 1 # the first\n"),
+    ("the service moves", Sample, "http://127.0.0.1:3000", "http://127.0.0.1:3001"),
+    (
+        "an operation wants more",
+        Contract,
+        "      operationId: getProduct\n",
+        "      operationId: getProduct\n      security: [{ oauth: [\"orders:read\", \"orders:write\"] }]\n",
+    ),
+    (
+        "pages are shorter",
+        Contract,
+        "minimum: 1, maximum: 100, default: 20",
+        "minimum: 1, maximum: 50, default: 20",
+    ),
+    (
+        "an optional parameter is new",
+        Contract,
+        "      operationId: listProducts\n      tags: [products]\n      summary: Browse the catalog; open to everybody\n      security: []\n      parameters:\n",
+        "      operationId: listProducts\n      tags: [products]\n      summary: Browse the catalog; open to everybody\n      security: []\n      parameters:\n        - { name: color, in: query, schema: { type: string, enum: [red] } }\n",
+    ),
+    ("another word for the same", Contract, "summary: Whether the service answers", "summary: Is it there"),
+    ("clocks may differ less", Whole, "leeway: 5s", "leeway: 1s"),
+    ("one more role is wanted", Whole, "roles: [manager]", "roles: [manager, auditor]"),
+    (
+        "one more limit",
+        Whole,
+        "      - { per: api, concurrency: 50 }\n",
+        "      - { per: api, concurrency: 50 }\n      - { per: address, rate: 1000/s }\n",
+    ),
+    ("smaller bodies", Whole, "max: 64KiB", "max: 32KiB"),
+];
+
+fn assets(contract: &str) -> Assets {
+    BTreeMap::from([(String::from("./openapi.yaml"), contract), (String::from("openapi.yaml"), contract)])
+        .into_iter()
+        .map(|(name, text)| (name, text.as_bytes().into()))
+        .collect()
+}
+
+/// The texts before and after.
+fn changed((what, place, from, to): Weakening) -> ((&'static str, &'static str), (String, String)) {
+    let (document, contract) = match place {
+        In::Whole => (WHOLE, CONTRACT),
+        _ => (SAMPLE, CONTRACT),
+    };
+    let text = if place == Contract { contract } else { document };
+    assert!(text.contains(from), "{what}: `{from}` is not there");
+    let after = text.replacen(from, to, 1);
+    let (new_document, new_contract) =
+        if place == Contract { (document.to_owned(), after) } else { (after, contract.to_owned()) };
+    ((document, contract), (new_document, new_contract))
+}
+
+fn difference(weakening: Weakening) -> (Vec<Change>, Subject) {
+    let ((old, old_contract), (new, new_contract)) = changed(weakening);
+    let before = subject(old, old_contract).unwrap();
+    let after = subject(&new, &new_contract).unwrap_or_else(|why| panic!("{}: {why}", weakening.0));
+    let old = policy_diff::describe(before.compiled(), &assets(old_contract));
+    let new = policy_diff::describe(after.compiled(), &assets(&new_contract));
+    (policy_diff::compare(&old, &new), after)
+}
+
+#[test]
+fn every_weakening_is_caught() {
+    assert!(WEAKENINGS.len() >= 60);
+    let written = |document| {
+        let subject = subject(document, CONTRACT).unwrap();
+        let written = generate(&subject, 2).unwrap();
+        suite(&written[0].text)
+    };
+    let (of_sample, of_whole) = (written(SAMPLE), written(WHOLE));
+    let (mut missed, mut by_cases, mut by_difference) = (Vec::new(), 0, 0);
+    let mut unseen = Vec::new();
+    for weakening in WEAKENINGS {
+        let (changes, after) = difference(*weakening);
+        let suite = if weakening.1 == Whole { &of_whole } else { &of_sample };
+        let failing = failed(suite, &run(&after, suite)).len();
+        let weaker = changes.iter().filter(|change| change.effect == Effect::Weaker).count();
+        by_cases += usize::from(failing > 0);
+        if failing == 0 {
+            unseen.push(weakening.0);
+        }
+        by_difference += usize::from(weaker > 0);
+        if failing == 0 && weaker == 0 {
+            missed.push((weakening.0, changes));
+        }
+    }
+    println!("{} weakenings: {by_cases} by cases, {by_difference} by the difference", WEAKENINGS.len());
+    println!("seen by the difference alone: {unseen:#?}");
+    assert!(missed.is_empty(), "{missed:#?}");
+    // Neither net may become an ornament. Half of what can be weakened no single call shows: where a gateway listens, whose
+    // keys it fetches, what it calls, how a browser is told to behave.
+    assert!(by_cases * 2 >= WEAKENINGS.len(), "{by_cases} of {}", WEAKENINGS.len());
+    assert!(by_difference * 10 >= WEAKENINGS.len() * 9, "{by_difference} of {}", WEAKENINGS.len());
+}
+
+#[test]
+fn what_is_stricter_or_the_same_is_no_alarm() {
+    for harmless in HARMLESS {
+        let (changes, _) = difference(*harmless);
+        let weaker: Vec<&Change> = changes.iter().filter(|change| change.effect == Effect::Weaker).collect();
+        assert!(weaker.is_empty(), "{}: {weaker:#?}", harmless.0);
+    }
+}
+
+#[test]
+fn a_configuration_does_what_it_does() {
+    for document in [SAMPLE, WHOLE] {
+        let subject = subject(document, CONTRACT).unwrap();
+        let described = policy_diff::describe(subject.compiled(), &assets(CONTRACT));
+        assert_eq!(policy_diff::compare(&described, &described), []);
+    }
+}
+
+#[test]
+fn what_is_written_of_a_configuration_holds_no_secret() {
+    let document = SAMPLE.replace("    upstream: http://127.0.0.1:3000\n", "    upstream: up\n")
+        + "upstreams:\n  up:\n    targets: [{ url: \"http://127.0.0.1:3000\" }]\n    headers: { secrets: { x-key: \"env:HUSH_NAME\" } }\n";
+    let subject = subject(&document, CONTRACT).unwrap();
+    let text = policy_diff::describe(subject.compiled(), &assets(CONTRACT)).to_string();
+    assert!(text.contains("env:HUSH_NAME") && !text.contains("yett-test-secret"), "{text}");
+}

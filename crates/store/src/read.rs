@@ -1,0 +1,189 @@
+//! What is read: applications, keys, and all that cores are handed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use credentials::{Entry, Hash, KeyId, NEVER, Table, Usage};
+
+use crate::fault::StoreError;
+use crate::link::{Value, Work, damaged};
+use crate::records::{ApiKey, Application, Short, Status};
+use crate::{API_KEYS, Store, in_time};
+
+/// All that cores are handed, as it was at one moment.
+pub struct Contents {
+    sequence: u64,
+    keys: Vec<(KeyId, Hash, ApiKey)>,
+}
+
+impl std::fmt::Debug for Contents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Contents").field("sequence", &self.sequence).field("keys", &self.keys.len()).finish()
+    }
+}
+
+impl Contents {
+    /// Number of the last change that is in it.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
+        let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
+        let sequence = head.first().ok_or_else(damaged)?.number(0)?;
+        let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
+                   k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at, k.hash \
+                   FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application LIMIT $1";
+        let most = u64::try_from(API_KEYS).unwrap_or(u64::MAX).saturating_add(1);
+        let rows = work.rows(sql, [Value::from(most)]).await?;
+        if rows.len() > API_KEYS {
+            return Err(StoreError::Unfit(format!("the store has more than {API_KEYS} keys")));
+        }
+        let key = |row| {
+            let key = ApiKey::read(row)?;
+            Ok((key.id, Hash::from_hex(&row.text(12)?).ok_or_else(damaged)?, key))
+        };
+        let keys: Result<Vec<_>, StoreError> = rows.iter().map(key).collect();
+        Ok(Self { sequence, keys: keys? })
+    }
+}
+
+impl Store {
+    /// All that cores are handed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn contents(&self) -> Result<Contents, StoreError> {
+        in_time(async { Contents::read(&mut self.link.read().await?).await }).await
+    }
+
+    /// Number of the last change, wherever it came from.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sequence(&self) -> Result<u64, StoreError> {
+        in_time(async {
+            let mut work = self.link.read().await?;
+            let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
+            head.first().ok_or_else(damaged)?.number(0)
+        })
+        .await
+    }
+
+    /// The table to be published. When keys were last used goes over from the table before.
+    #[must_use]
+    pub fn table(&self, contents: Contents, before: Option<&Table>) -> Table {
+        let mut scopes: Vec<Box<str>> = Vec::new();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut names: HashMap<String, (Arc<str>, Arc<str>)> = HashMap::new();
+        let mut keys = HashMap::with_capacity(contents.keys.len());
+        for (id, hash, key) in contents.keys {
+            let mut number = |scope: String| {
+                let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+                *numbers.entry(scope).or_insert_with_key(|scope| {
+                    scopes.push(scope.as_str().into());
+                    next
+                })
+            };
+            let own: Box<[u32]> = key.scopes.into_iter().map(&mut number).collect();
+            let (application, name) = names
+                .entry(key.application.clone())
+                .or_insert_with(|| (key.application.as_str().into(), key.name.as_str().into()))
+                .clone();
+            let known = before.and_then(|table| table.get(&id)).map(|entry| Arc::clone(&entry.usage));
+            let entry = Entry {
+                hash,
+                application,
+                name,
+                scopes: own,
+                until: key.expires.into_iter().chain(key.retires).min().unwrap_or(NEVER),
+                replaced: key.retires.is_some(),
+                revoked: key.revoked.is_some(),
+                suspended: key.status == Status::Suspended,
+                usage: known.unwrap_or_else(|| Arc::new(Usage::since(key.last_used.unwrap_or(0)))),
+            };
+            keys.insert(id, entry);
+        }
+        Table::new(Arc::clone(&self.key), contents.sequence, scopes, keys)
+    }
+
+    /// All applications, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn applications(&self) -> Result<Vec<Application>, StoreError> {
+        let sql =
+            "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications ORDER BY name";
+        in_time(async {
+            self.link.read().await?.rows(sql, []).await?.iter().map(Application::read).collect()
+        })
+        .await
+    }
+
+    /// The newest keys of all applications, at most so many.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn keys(&self, most: usize) -> Result<Vec<ApiKey>, StoreError> {
+        let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
+                   k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
+                   FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
+                   ORDER BY k.created_at DESC, k.id LIMIT $1";
+        let most = Value::from(u64::try_from(most).unwrap_or(u64::MAX));
+        in_time(async { self.link.read().await?.rows(sql, [most]).await?.iter().map(ApiKey::read).collect() })
+            .await
+    }
+
+    /// One application, by name or id, with its keys, the newest first.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub async fn application(&self, which: &str) -> Result<(Application, Vec<ApiKey>), StoreError> {
+        in_time(async {
+            let mut work = self.link.read().await?;
+            let application = find_application(&mut work, which).await?;
+            let keys = keys_of(&mut work, &application.id).await?;
+            Ok((application, keys))
+        })
+        .await
+    }
+}
+
+pub(crate) async fn find_application(work: &mut Work, which: &str) -> Result<Application, StoreError> {
+    // A name never begins as an id does.
+    let sql = "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications \
+               WHERE id = $1 OR name = $1";
+    let rows = work.rows(sql, [Value::from(which)]).await?;
+    match rows.first() {
+        Some(row) => Application::read(row),
+        None => Err(StoreError::Missing(format!(
+            "there is no application `{}`: `yett app list` shows all, `yett app create` makes one",
+            Short(which)
+        ))),
+    }
+}
+
+pub(crate) async fn find_key(work: &mut Work, which: &str) -> Result<ApiKey, StoreError> {
+    let missing = || {
+        StoreError::Missing(format!(
+            "there is no key `{}`: `yett key list` shows the ids of all",
+            // Somebody may have written the whole key.
+            Short(which.get(..which.len().min(17)).unwrap_or_default())
+        ))
+    };
+    let id = credentials::public_id(which).ok_or_else(missing)?;
+    let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
+               k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
+               FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application WHERE k.id = $1";
+    let rows = work.rows(sql, [Value::from(id.as_str())]).await?;
+    rows.first().map(ApiKey::read).transpose()?.ok_or_else(missing)
+}
+
+pub(crate) async fn keys_of(work: &mut Work, application: &str) -> Result<Vec<ApiKey>, StoreError> {
+    let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
+               k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
+               FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
+               WHERE k.application = $1 ORDER BY k.created_at DESC, k.id";
+    work.rows(sql, [Value::from(application)]).await?.iter().map(ApiKey::read).collect()
+}

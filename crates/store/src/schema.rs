@@ -1,0 +1,24 @@
+//! The tables, as steps from one version to the next. A step is never changed once it was released; what is new is a new step.
+//!
+//! Types are those that both databases know: `TEXT` and `BIGINT` (seconds since 1970).
+
+/// Where versions and the fingerprint of the hashing key are; there before the first step.
+pub(crate) const META: &str =
+    "CREATE TABLE IF NOT EXISTS yett_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)";
+
+/// Statements of each step; a store has the version of the steps that it took.
+pub(crate) const STEPS: &[&[&str]] = &[&[
+    // One row: who changes something locks it first, so that changes are serial and the chain has no forks.
+    "CREATE TABLE yett_chain (id BIGINT PRIMARY KEY, sequence BIGINT NOT NULL, hash TEXT NOT NULL)",
+    "INSERT INTO yett_chain (id, sequence, hash) VALUES (1, 0, '')",
+    "CREATE TABLE yett_audit (sequence BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor TEXT NOT NULL, \
+     action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL)",
+    "CREATE TABLE yett_applications (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, \
+     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')), created_at BIGINT NOT NULL, \
+     changed_at BIGINT NOT NULL)",
+    "CREATE TABLE yett_api_keys (id TEXT PRIMARY KEY, \
+     application TEXT NOT NULL REFERENCES yett_applications (id), label TEXT NOT NULL, hash TEXT NOT NULL, \
+     scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, retires_at BIGINT, replaced_by TEXT, \
+     revoked_at BIGINT, last_used_at BIGINT)",
+    "CREATE INDEX yett_api_keys_application ON yett_api_keys (application)",
+]];

@@ -1,0 +1,322 @@
+//! The store of applications and keys beside the running gateway: answers what operators ask of it, and hands cores what holds.
+//!
+//! A change and its publication are one step under one lock, so that what was acknowledged is in effect at every core of this
+//! process. What others change in a shared database is seen by looking at the number of the last change, twice a second. A store
+//! that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics say why.
+
+mod views;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use controls::authentication::apikey;
+use credentials::{HashKey, Published};
+use engine::Clock;
+use engine::keyed::Keyed;
+use manage_api::{Applications, Ask, Audit, AuditReport, Keys, MAX_KEYS, Problem, Said};
+use parking_lot::Mutex;
+use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError, Verified};
+use tokio::runtime::Handle;
+use zeroize::Zeroizing;
+
+use crate::terminal;
+use views::{application, audit_entry, created, key, problem};
+
+/// How often the number of the last change is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looks between two times at which is written when keys were last used.
+const LOOKS_PER_WRITE: u32 = 40;
+
+/// Where a store is and what its hashes are made with, as the document says.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// The URL of a database; `None` for the file in the data directory.
+    pub(super) url: Option<Zeroizing<String>>,
+    /// The key that hashes keys.
+    pub(super) key: Zeroizing<Vec<u8>>,
+}
+
+/// The store at work.
+pub(super) struct Credentials {
+    settings: Settings,
+    store: Store,
+    published: Arc<Published>,
+    clock: Arc<dyn Clock>,
+    side: Handle,
+    /// Held while something is changed and published, or read and published.
+    turn: tokio::sync::Mutex<()>,
+    fault: Mutex<Option<Fault>>,
+}
+
+/// Why the store cannot be used.
+#[derive(Clone)]
+struct Fault {
+    why: String,
+    /// Whether it is only known by writing, so that a good read does not end it.
+    of_writing: bool,
+}
+
+/// How the store is, for readiness and metrics.
+pub(super) struct State {
+    /// Why it cannot be used, when it cannot.
+    pub(super) fault: Option<String>,
+    /// Keys that cores know.
+    pub(super) keys: usize,
+    /// Number of the last change that is in effect.
+    pub(super) sequence: u64,
+}
+
+impl Credentials {
+    /// Opens the store, hands cores what is in it, and begins to look after it. Blocks; not to be called on a runtime's
+    /// own threads.
+    ///
+    /// # Errors
+    /// Why it cannot be used, as one line.
+    pub(super) fn open(
+        settings: Settings,
+        place: &Place,
+        clock: &Arc<dyn Clock>,
+        keyed: &Keyed,
+        side: &Handle,
+    ) -> Result<Arc<Self>, String> {
+        let hashing = HashKey::new(&settings.key)
+            .map_err(|why| format!("the key that API keys are hashed with cannot be used: {why}"))?;
+        let opened = side.block_on(async {
+            let store = Store::open(place, Arc::new(hashing), Arc::clone(clock)).await?;
+            let contents = store.contents().await?;
+            Ok::<_, StoreError>((store, contents))
+        });
+        let (store, contents) = opened.map_err(|why| {
+            format!("the store of applications ({}) cannot be opened: {}", place.shown(), plain(&why))
+        })?;
+        let credentials = Arc::new(Self {
+            settings,
+            store,
+            published: apikey::published(keyed),
+            clock: Arc::clone(clock),
+            side: side.clone(),
+            turn: tokio::sync::Mutex::new(()),
+            fault: Mutex::new(None),
+        });
+        credentials.publish(contents);
+        side.spawn(keep(Arc::downgrade(&credentials)));
+        Ok(credentials)
+    }
+
+    /// Whether it is the store that these settings name.
+    pub(super) fn is(&self, settings: &Settings) -> bool {
+        self.settings == *settings
+    }
+
+    /// How it is.
+    pub(super) fn state(&self) -> State {
+        let table = self.published.current();
+        State {
+            fault: self.fault.lock().as_ref().map(|fault| fault.why.clone()),
+            keys: table.as_ref().map_or(0, |table| table.len()),
+            sequence: table.map_or(0, |table| table.sequence()),
+        }
+    }
+
+    /// Lets a change under way end, writes what is left to be written, and closes it. Blocks.
+    pub(super) fn close(&self) {
+        self.side.block_on(async {
+            let turn = self.turn.lock().await;
+            self.write_uses().await;
+            self.store.close().await;
+            // Nobody gets a turn any more.
+            std::mem::forget(turn);
+        });
+    }
+
+    /// Does what is asked, whether who asked still waits or not.
+    pub(super) async fn ask(self: Arc<Self>, actor: String, ask: Ask) -> Result<Said, Problem> {
+        let done = tokio::spawn(async move { self.serve(&actor, ask).await });
+        let broke = |_| {
+            Problem::new(500, "internal", "a fault of this build", "look whether it was done, and ask again")
+        };
+        done.await.unwrap_or_else(|error| Err(broke(error)))
+    }
+
+    async fn serve(&self, actor: &str, ask: Ask) -> Result<Said, Problem> {
+        let now = self.clock.unix().seconds();
+        match ask {
+            Ask::Applications => {
+                let all = self.told(self.store.applications().await)?;
+                Ok(Said::Applications(Applications {
+                    applications: all.into_iter().map(application).collect(),
+                }))
+            }
+            Ask::Application(which) => {
+                let (one, keys) = self.told(self.store.application(&which).await)?;
+                Ok(Said::Detail(manage_api::ApplicationDetail {
+                    application: application(one),
+                    keys: keys.into_iter().map(|one| key(one, now)).collect(),
+                }))
+            }
+            Ask::Keys => {
+                let all = self.told(self.store.keys(MAX_KEYS).await)?;
+                Ok(Said::Keys(Keys { keys: all.into_iter().map(|one| key(one, now)).collect() }))
+            }
+            Ask::Audit(after, limit) => {
+                let rows = self.told(self.store.audit(after, limit).await)?;
+                Ok(Said::Audit(Audit { entries: rows.into_iter().map(audit_entry).collect() }))
+            }
+            Ask::VerifyAudit => Ok(Said::Report(match self.told(self.store.verify_audit().await)? {
+                Verified::Whole(entries) => AuditReport { whole: true, entries },
+                Verified::Broken(entries) => AuditReport { whole: false, entries },
+            })),
+            change => self.change(actor, change, now).await,
+        }
+    }
+
+    /// What changes something: kept, then in effect, then acknowledged.
+    async fn change(&self, actor: &str, ask: Ask, now: u64) -> Result<Said, Problem> {
+        let _turn = self.turn.lock().await;
+        let store = &self.store;
+        match ask {
+            Ask::CreateApplication(new) => {
+                let done = store.create_application(actor, &new.name, &new.owner).await;
+                Ok(Said::Application(application(self.took(done)?)))
+            }
+            Ask::Suspend(which) => {
+                let done = store.set_status(actor, &which, Status::Suspended).await;
+                Ok(Said::Application(application(self.took(done)?)))
+            }
+            Ask::Resume(which) => {
+                let done = store.set_status(actor, &which, Status::Active).await;
+                Ok(Said::Application(application(self.took(done)?)))
+            }
+            Ask::DeleteApplication(which, with_keys) => {
+                let done = store.delete_application(actor, &which, with_keys).await;
+                Ok(Said::Application(application(self.took(done)?)))
+            }
+            Ask::CreateKey(which, new) => {
+                let new = NewApiKey {
+                    application: which,
+                    label: new.label,
+                    scopes: new.scopes,
+                    ttl: new.ttl.map(Duration::from_secs),
+                };
+                Ok(created(self.took(store.create_key(actor, &new).await)?, now))
+            }
+            Ask::RotateKey(which, rotation) => {
+                let overlap = Duration::from_secs(rotation.overlap);
+                Ok(created(self.took(store.rotate_key(actor, &which, overlap).await)?, now))
+            }
+            Ask::RevokeKey(which) => {
+                Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
+            }
+            Ask::Applications | Ask::Application(_) | Ask::Keys | Ask::Audit(..) | Ask::VerifyAudit => {
+                Err(Problem::new(500, "internal", "a fault of this build", "it changes nothing"))
+            }
+        }
+    }
+
+    /// Publishes a change that was kept.
+    fn took<T>(&self, done: Result<Changed<T>, StoreError>) -> Result<T, Problem> {
+        let Changed { value, contents } = self.told(done)?;
+        self.well(true);
+        self.publish(contents);
+        Ok(value)
+    }
+
+    /// Notes how the store is by what it said.
+    fn told<T>(&self, done: Result<T, StoreError>) -> Result<T, Problem> {
+        match done {
+            Ok(value) => {
+                self.well(false);
+                Ok(value)
+            }
+            Err(why) => {
+                if matches!(
+                    why,
+                    StoreError::Unavailable(_)
+                        | StoreError::Full(_)
+                        | StoreError::Unfit(_)
+                        | StoreError::Unknown(_)
+                ) {
+                    self.ill(&why);
+                }
+                Err(problem(&why))
+            }
+        }
+    }
+
+    /// It answered; `wrote` says that it kept something.
+    fn well(&self, wrote: bool) {
+        let mut fault = self.fault.lock();
+        if fault.take_if(|fault| wrote || !fault.of_writing).is_some() {
+            terminal::say("the store of applications can be used again");
+        }
+    }
+
+    fn ill(&self, why: &StoreError) {
+        let text = plain(why);
+        let mut fault = self.fault.lock();
+        if fault.is_none() {
+            terminal::say(format_args!(
+                "warning: the store of applications: {text}; the keys that are known go on"
+            ));
+        }
+        *fault = Some(Fault { why: text, of_writing: matches!(why, StoreError::Full(_)) });
+    }
+
+    /// Hands a table to the cores. Under the turn: what was read last is the newest, also where a backup was put back.
+    fn publish(&self, contents: Contents) {
+        let before = self.published.current();
+        self.published.publish(self.store.table(contents, before.as_deref()));
+    }
+
+    /// Looks whether somebody else changed something.
+    async fn look(&self) {
+        let _turn = self.turn.lock().await;
+        let known = self.published.current().map(|table| table.sequence());
+        let seen = match self.store.sequence().await {
+            Ok(sequence) if Some(sequence) == known => Ok(None),
+            Ok(_) => self.store.contents().await.map(Some),
+            Err(why) => Err(why),
+        };
+        match seen {
+            Ok(contents) => {
+                self.well(false);
+                contents.into_iter().for_each(|contents| self.publish(contents));
+            }
+            Err(why) => self.ill(&why),
+        }
+    }
+
+    async fn write_uses(&self) {
+        let Some(table) = self.published.current() else { return };
+        match self.store.write_uses(&table).await {
+            Ok(0) => {}
+            Ok(_) => self.well(true),
+            Err(why) => self.ill(&why),
+        }
+    }
+}
+
+/// Looks after the store as long as there is one.
+async fn keep(credentials: Weak<Credentials>) {
+    let mut looks = 0_u32;
+    loop {
+        let Some(clock) = credentials.upgrade().map(|credentials| Arc::clone(&credentials.clock)) else {
+            return;
+        };
+        clock.sleep(LOOK).await;
+        let Some(credentials) = credentials.upgrade() else { return };
+        credentials.look().await;
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LOOKS_PER_WRITE) {
+            credentials.write_uses().await;
+        }
+    }
+}
+
+/// An error as a clause, without what is said to who asked for a change.
+fn plain(why: &StoreError) -> String {
+    match why {
+        StoreError::Unavailable(why) | StoreError::Full(why) | StoreError::Unknown(why) => why.clone(),
+        other => other.to_string(),
+    }
+}
