@@ -1,6 +1,6 @@
 //! Code of scripting languages that no name gives away: calls through variables, casts and strings, as PHP allows them.
 
-use crate::bytes::{BRACKET, at, from, is_word, part, skip_space, skip_word, starts};
+use crate::bytes::{BRACKET, at, before, from, is_word, part, skip_space, skip_word, starts};
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
 
@@ -48,8 +48,11 @@ fn called(bytes: &[u8], dollar: usize) -> Option<usize> {
         index = skip_space(bytes, index);
         let close = match (at(bytes, index), at(bytes, index + 1)) {
             (b'(', _) => {
-                let closed = memchr::memchr(b')', part(bytes, index, index + 120)).is_some();
-                return closed.then_some(index + 1);
+                let length = memchr::memchr(b')', part(bytes, index, index + 120))?;
+                // `$PATH (of the user)`: two names beside each other are no arguments.
+                let prose = before(bytes, index).is_ascii_whitespace()
+                    && is_prose(part(bytes, index + 1, index + length));
+                return (!prose).then_some(index + 1);
             }
             (b'[', _) => b']',
             (b'{', _) => b'}',
@@ -60,6 +63,28 @@ fn called(bytes: &[u8], dollar: usize) -> Option<usize> {
         index += 3 + inside.iter().take(60).position(|byte| *byte == close)?;
     }
     None
+}
+
+/// Whether a text begins with two words of which the first is none of the language's.
+fn is_prose(text: &[u8]) -> bool {
+    const OPERATORS: [&[u8]; 10] = [
+        b"new",
+        b"clone",
+        b"print",
+        b"include",
+        b"require",
+        b"yield",
+        b"throw",
+        b"static",
+        b"function",
+        b"fn",
+    ];
+    let end = skip_word(text, 0);
+    let known = OPERATORS.iter().any(|word| part(text, 0, end).eq_ignore_ascii_case(word));
+    at(text, 0).is_ascii_alphabetic()
+        && at(text, end) == b' '
+        && at(text, end + 1).is_ascii_alphanumeric()
+        && !known
 }
 
 /// Whether a value is an identifier with dots: `document.cookie`, and no name or number.

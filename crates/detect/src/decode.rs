@@ -12,6 +12,21 @@ pub(crate) fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// Percent signs from which on they are taken for strewn in.
+const STREWN: usize = 4;
+
+/// `%s%e%l%e%c%t`: signs that belong to no escape, before every letter, which some readers drop.
+pub(crate) fn strewn(bytes: &[u8]) -> Option<Vec<u8>> {
+    let alone = |index: usize| at(bytes, index + 1) != b'%' && number(from(bytes, index), 1, 2).is_none();
+    let strewn =
+        memchr::memchr_iter(b'%', bytes).filter(|index| at(bytes, index + 2) == b'%' && alone(*index));
+    if strewn.take(STREWN).count() < STREWN {
+        return None;
+    }
+    let kept = bytes.iter().enumerate().filter(|(index, byte)| **byte != b'%' || !alone(*index));
+    Some(kept.map(|(_, byte)| *byte).collect())
+}
+
 /// `\u0041`, `\u{41}`, `\x41` as JSON, JavaScript, Python and C write them.
 pub(crate) fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
     replace(bytes, b'\\', |rest| match at(rest, 1) {

@@ -97,7 +97,54 @@ fn is_quoted(bytes: &[u8], start: usize, name_end: usize) -> bool {
 /// Whether something follows `<script` that would run: an attribute, a call or an assignment, or its end.
 fn is_run(bytes: &[u8], index: usize) -> bool {
     let next = part(bytes, index, index + 160);
+    if next.first() == Some(&b'>') && !may_be_script(from(next, 1)) {
+        return false;
+    }
     next.iter().any(|byte| matches!(byte, b'=' | b'(')) || crate::bytes::contains(next, b"</script")
+}
+
+/// Whether what follows `<script>` can begin a program: `::new()` after a type's name and ` tag (of` after a tag's cannot (ECMAScript,
+/// 14: no statement begins with these signs, and none is two names beside each other on one line).
+fn may_be_script(text: &[u8]) -> bool {
+    const TWO_WORDS: [&[u8]; 26] = [
+        b"var",
+        b"let",
+        b"const",
+        b"function",
+        b"async",
+        b"return",
+        b"throw",
+        b"if",
+        b"new",
+        b"typeof",
+        b"void",
+        b"import",
+        b"export",
+        b"class",
+        b"for",
+        b"while",
+        b"do",
+        b"try",
+        b"switch",
+        b"with",
+        b"delete",
+        b"await",
+        b"yield",
+        b"else",
+        b"case",
+        b"using",
+    ];
+    let start = skip_space(text, 0);
+    let first = at(text, start);
+    if matches!(first, b':' | b',' | b'.' | b')' | b']' | b'=' | b'?' | b'|' | b'&' | b'>' | b'%' | b'^') {
+        return false;
+    }
+    let end = skip_word(text, start);
+    let gap = from(text, end).iter().take_while(|byte| **byte == b' ').count();
+    let second = from(text, end + gap);
+    let named = first.is_ascii_alphabetic() && gap > 0 && at(second, 0).is_ascii_alphabetic();
+    let known = Lower::new(part(text, start, end)).is_some_and(|word| TWO_WORDS.contains(&word.as_slice()));
+    !named || known || starts(second, b"in ") || starts(second, b"instanceof") || starts(second, b"of ")
 }
 
 /// `<!DOCTYPE x [`, `<!--` and `<?xml-stylesheet`.
@@ -148,7 +195,7 @@ fn in_tag(text: &Text<'_>, start: usize, (from_index, end): (usize, usize), best
         if loads && is_program(part(bytes, value, value + 64)) {
             offer(best, "program-url", (start, value + 10), text.pick(9, 6));
         }
-        if name == b"style" && runs_style(part(bytes, value, value + 160)) {
+        if name == b"style" && runs_style(style(text, equals + 1)) {
             offer(best, "style", (start, value), text.pick(8, 5));
         }
         if matches!(
@@ -188,6 +235,17 @@ fn value_of(bytes: &[u8], index: usize) -> usize {
     let index = skip_space(bytes, index);
     let quotes = from(bytes, index).iter().take(3).take_while(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     index + quotes.count()
+}
+
+/// The value of a `style`; in a long text, in which more follows, only as far as its quotes go.
+fn style<'a>(text: &Text<'a>, index: usize) -> &'a [u8] {
+    let value = part(text.bytes, skip_space(text.bytes, index), index + 160);
+    let end = match value.split_first() {
+        _ if !text.long => None,
+        Some((quote @ (b'"' | b'\''), rest)) => memchr::memchr(*quote, rest).map(|length| length + 1),
+        _ => value.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'>'),
+    };
+    part(value, 0, end.unwrap_or(value.len()))
 }
 
 /// Whether a URL is a program: `javascript:` with what browsers drop inside.
@@ -238,7 +296,7 @@ fn attributes(text: &Text<'_>, best: &mut Best) {
         let Some(name) = Lower::new(part(bytes, name_start, name_end)) else { continue };
         let name = name.as_slice();
         let sign = before(bytes, name_start);
-        if name == b"style" && runs_style(part(bytes, equals, equals + 128)) {
+        if name == b"style" && runs_style(style(text, equals + 1)) {
             offer(best, "style", (name_start, equals), text.pick(7, 4));
         }
         if name == b"href" || name == b"src" || name == b"xlink:href" {

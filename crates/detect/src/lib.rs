@@ -29,6 +29,7 @@ mod code;
 mod decode;
 mod finding;
 mod html;
+mod json;
 mod marks;
 mod path;
 mod shell;
@@ -43,7 +44,7 @@ mod xml;
 pub use finding::{Coding, DEPTH, Families, Family, Finding, View};
 pub use text::Place;
 pub use views::{form_decoded, percent_decoded};
-pub use xml::xml_parts;
+pub use xml::{xml_is_utf8, xml_parts};
 
 use finding::Best;
 use text::Text;
@@ -71,16 +72,32 @@ pub fn explain(place: Place, value: &[u8], skip: Families) -> Option<(Finding, V
     views::Looker::explain(place, value, skip)
 }
 
+/// The score of what is more than a condition or a word.
+const STATEMENT: u8 = 7;
+
+/// Detectors that take a view for one text, in which quotes begin and end.
+fn as_one(text: &Text<'_>, best: &mut Best) {
+    sql::detect(text, best);
+    shell::detect(text, best);
+    target::split(text, best);
+    target::detect(text, best);
+}
+
 /// All detectors over one view.
 fn detect_text(text: &Text<'_>, best: &mut Best) {
     marks::detect(text, best);
     html::detect(text, best);
     path::detect(text, best);
-    if !text.json {
-        sql::detect(text, best);
-        shell::detect(text, best);
-        target::split(text, best);
-        target::detect(text, best);
+    if text.json {
+        // Its strings are looked at by themselves. Who takes it for one text sees quotes and commas between them as well, which make
+        // conditions of harmless words; a whole statement they do not make.
+        let mut apart = Best::new(best.skip);
+        as_one(text, &mut apart);
+        if let Some(hit) = apart.hit.filter(|hit| hit.score >= STATEMENT) {
+            best.offer(hit);
+        }
+    } else {
+        as_one(text, best);
     }
     code::detect(text, best);
     template::detect(text, best);

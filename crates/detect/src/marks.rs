@@ -135,7 +135,12 @@ const MARKS: &[Mark] = {
         ("__import__", Code, "python", 8, 3, Any),
         ("os.system(", Code, "python", 8, 2, Any),
         ("os.popen(", Code, "python", 8, 2, Any),
-        ("subprocess.", Code, "python", 6, 2, Any),
+        ("subprocess.popen(", Code, "python", 7, 2, Any),
+        ("subprocess.call(", Code, "python", 7, 2, Any),
+        ("subprocess.run(", Code, "python", 7, 2, Any),
+        ("subprocess.check_", Code, "python", 7, 2, Any),
+        ("subprocess.getoutput(", Code, "python", 7, 2, Any),
+        ("subprocess.", Code, "python", 4, 1, Any),
         ("__builtins__", Code, "python", 7, 3, Any),
         ("__globals__", Template, "python-object", 8, 3, Any),
         ("__subclasses__", Template, "python-object", 9, 4, Any),
@@ -388,7 +393,9 @@ fn stands(text: &Text<'_>, family: Family, (start, end): (usize, usize), around:
             !is_word(before) && before != b'$' && before != b'.' && {
                 let next = skip_space(bytes, end);
                 let spaced = if family == Family::Code && text.has(MARK) { 2 } else { 0 };
-                next <= end + spaced && matches!(at(bytes, next), b'(' | b'`')
+                let sign = at(bytes, next);
+                // Only to JavaScript a template in backticks is an argument.
+                next <= end + spaced && (sign == b'(' || sign == b'`' && family == Family::Script)
             }
         }
         Around::With => {

@@ -15,7 +15,7 @@ pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
     if text.has(CONTROL) {
         cut_off(text, best);
     }
-    if text.place != Place::Header && !text.long {
+    if text.place != Place::Header {
         padded(text, best);
     }
 }
@@ -65,6 +65,8 @@ fn climbs(text: &Text<'_>, best: &mut Best) {
         let score = match (count, leads) {
             (1, true) if only && bytes.len() - last >= 3 && dots > 3 => 6,
             (1, true) if only && first == 0 && dots == 2 && !text.long && text.place != Place::Header => 5,
+            // `/..///x`: nobody writes a step up so who has nothing to hide.
+            (1, true) if only && slashes > 1 && dots == 2 && !text.long => 5,
             (1, _) => 2,
             (2, true) if only => 6,
             (2, _) if only => 5,
@@ -135,9 +137,14 @@ fn cut_off(text: &Text<'_>, best: &mut Best) {
     // Whoever sends many sends binary data; written as `\0`, it is code about it.
     // UTF-16 has one in every second byte.
     if many <= 8 && many * 4 < text.bytes.len() && !text.view.has(Coding::Escapes) {
-        offer(best, "nul", (nul, nul + 1), text.pick(6, 5));
+        // Texts about URLs write `%00`.
+        let long = if text.view.has(Coding::Percent) { 4 } else { 5 };
+        offer(best, "nul", (nul, nul + 1), text.pick(6, long));
     }
 }
+
+/// How often a letter is repeated that no path has so often.
+const PADDING: usize = 64;
 
 /// One character over and over: no value, but a probe of where one ends.
 fn padded(text: &Text<'_>, best: &mut Best) {
@@ -145,8 +152,8 @@ fn padded(text: &Text<'_>, best: &mut Best) {
     let slash = usize::from(at(bytes, 0) == b'/');
     let body = from(bytes, slash);
     let first = at(body, 0);
-    if slash == 1 && body.len() >= 64 && first.is_ascii_alphabetic() && body.iter().all(|byte| *byte == first)
-    {
+    let run = body.iter().take_while(|byte| **byte == first).count();
+    if slash == 1 && run >= PADDING && first.is_ascii_alphabetic() && text.spaces == 0 {
         offer(best, "padding", (0, bytes.len()), 5);
     }
 }

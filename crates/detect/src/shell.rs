@@ -88,6 +88,8 @@ struct Written {
     path: bool,
     /// Whether signs stand inside that only hide it.
     hidden: bool,
+    /// Whether it begins with a letter in lower case.
+    lower: bool,
     end: usize,
 }
 
@@ -128,7 +130,9 @@ fn written(bytes: &[u8], start: usize) -> Written {
         },
         (known, _) => known,
     };
-    Written { command: known, path: system, hidden: hidden && signs > 0, end }
+    let first = from(bytes, start).iter().take(64).find(|byte| byte.is_ascii_alphanumeric());
+    let lower = first.is_none_or(|first| !first.is_ascii_uppercase());
+    Written { command: known, path: system, hidden: hidden && signs > 0, lower, end }
 }
 
 /// What follows a command.
@@ -253,6 +257,12 @@ fn weight_of(bytes: &[u8], found: &Written) -> Option<(i8, u8)> {
 /// Takes the habits of prose and markup into account.
 fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), found: &Written) -> i8 {
     match byte {
+        // What no second one ends is a quotation, and what stands between pairs of them too.
+        b'`' if memchr::memchr(b'`', from(bytes, found.end)).is_none()
+            || part(bytes, 0, index).iter().rev().take_while(|byte| **byte == b'`').count() % 2 == 1 =>
+        {
+            0
+        }
         b'`' => {
             // `name` in running text is a quotation; alone, or with arguments and nothing around, it is none.
             let around = bytes.len() - (found.end - index).min(bytes.len());
@@ -269,6 +279,8 @@ fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), fou
             score - 3
         }
         b'{' if at(bytes, found.end) != b',' => 0,
+        // `with` and, on the next line, `Python 3.`; `$(MAKE)`: where line breaks and substitutions are read, commands are lower case.
+        b'\n' | b'(' if !found.path && !found.lower => 0,
         b'\n' if found.command == Command::Word => score - 2,
         b';' | b'|' if !spaced && found.command == Command::Sure && score == 4 => 5,
         // `50% off; more`: a sentence goes on.
@@ -383,15 +395,29 @@ fn batch(text: &Text<'_>, best: &mut Best) {
     let rest = part(bytes, start, start + 200);
     let has = |word: &[u8]| crate::bytes::contains(rest, word);
     let loops = crate::bytes::starts(rest, b"for ") && rest.contains(&b'%') && has(b" in ") && has(b"do ");
-    const OPERATORS: [&[u8]; 7] = [b"==", b" equ ", b" neq ", b" lss ", b" leq ", b" gtr ", b" geq "];
     const TESTS: [&[u8]; 4] = [b"exist ", b"defined ", b"errorlevel ", b"cmdextversion "];
+    let compares = compares(rest);
     let tests = crate::bytes::starts(rest, b"if ")
-        && (OPERATORS.iter().any(|word| has(word))
-            || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
+        && (compares || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
     let alias = crate::bytes::starts(rest, b"alias ") && rest.contains(&b'=');
     if loops || tests || alias {
         offer(best, "batch", (start, start + rest.len()), 5);
     }
+}
+
+/// Whether a comparison stands in the first words of a condition of `cmd.exe`; `==` is none within brackets, where it is C.
+fn compares(rest: &[u8]) -> bool {
+    const OPERATORS: [&[u8]; 6] = [b" equ ", b" neq ", b" lss ", b" leq ", b" gtr ", b" geq "];
+    const WORDS: usize = 6;
+    let begins = |index: usize| at(rest, index) != b' ' && before(rest, index) == b' ';
+    let end = (1..rest.len()).filter(|index| begins(*index)).nth(WORDS).unwrap_or(rest.len());
+    let head = part(rest, 0, end);
+    let mut depth = 0i32;
+    let equals = head.iter().enumerate().any(|(index, byte)| {
+        depth += i32::from(*byte == b'(') - i32::from(*byte == b')');
+        *byte == b'=' && at(head, index + 1) == b'=' && depth == 0
+    });
+    equals || OPERATORS.iter().any(|word| crate::bytes::contains(head, word))
 }
 
 /// `$((1+1))`, `$[2+2]`, `${x#y}`: what shells expand.

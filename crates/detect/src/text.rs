@@ -1,6 +1,5 @@
 //! One view of a value, with what all detectors want to know of it.
 
-use crate::bytes;
 use crate::finding::{Coding, View};
 
 /// Where a value stands in a call.
@@ -20,8 +19,9 @@ pub enum Place {
 const LONG: usize = 200;
 /// Words from which on it is.
 const WORDS: usize = 14;
-/// Line breaks from which on it is.
+/// Line breaks from which on it is, and how many bytes it then has: line breaks cost an attacker nothing.
 const LINES: usize = 2;
+const LEAST: usize = 80;
 /// Bytes at the end of a long value that count as its end.
 const TAIL: usize = 6;
 /// What a score loses there.
@@ -38,14 +38,14 @@ pub(crate) struct Text<'a> {
     pub(crate) long: bool,
     /// Bytes of white space.
     pub(crate) spaces: usize,
-    /// The value is JSON as a whole: its strings are looked at one by one.
+    /// The value that this is of is JSON as a whole, and its strings are looked at one by one: what else it says weighs little.
     pub(crate) json: bool,
 }
 
 impl<'a> Text<'a> {
-    pub(crate) fn new(bytes: &'a [u8], mask: u16, place: Place, view: View) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], mask: u16, place: Place, view: View, json: bool) -> Self {
         let spaces = bytes.iter().filter(|byte| byte.is_ascii_whitespace()).count();
-        Self { bytes, mask, place, view, long: is_long(bytes), spaces, json: is_json(bytes) }
+        Self { bytes, mask, place, view, long: is_long(bytes), spaces, json }
     }
 
     pub(crate) fn has(&self, classes: u16) -> bool {
@@ -75,7 +75,7 @@ impl<'a> Text<'a> {
 }
 
 fn is_long(bytes: &[u8]) -> bool {
-    if bytes.len() > LONG {
+    if bytes.len() > LONG && bytes.iter().any(u8::is_ascii_whitespace) {
         return true;
     }
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
@@ -83,15 +83,5 @@ fn is_long(bytes: &[u8]) -> bool {
     let words = pairs
         .filter(|pair| matches!(pair, [first, b' '] if first.is_ascii_alphabetic() || *first == b','))
         .count();
-    lines >= LINES || words >= WORDS
-}
-
-/// Whether a value is JSON as a whole, by its brackets and quotes.
-pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    let inner = bytes.trim_ascii();
-    let braces = matches!((inner.first(), inner.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
-    let second = bytes::at(inner, bytes::skip_space(inner, 1));
-    braces
-        && matches!(second, b'"' | b'{' | b'[' | b'}' | b']' | b'0'..=b'9' | b't' | b'f' | b'n' | b'-')
-        && inner.contains(&b'"')
+    lines >= LINES && bytes.len() >= LEAST || words >= WORDS
 }

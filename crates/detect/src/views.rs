@@ -11,8 +11,8 @@ use crate::bytes::{
 };
 use crate::detect_text;
 use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
-use crate::text::{Place, Text, is_json};
-use crate::{code, decode};
+use crate::text::{Place, Text};
+use crate::{code, decode, json};
 
 /// Rounds in which encodings are undone.
 const ROUNDS: u8 = 3;
@@ -24,8 +24,8 @@ const ROOM: usize = 4096;
 /// Bytes that detectors read at once, and those that are read twice where a longer value is cut.
 const WINDOW: usize = 16 * 1024;
 const OVERLAP: usize = 1024;
-/// From this score on nobody looks for more.
-const SURE: u8 = 8;
+/// The highest score, which nothing can exceed: only that ends a look early, since any other may be below a threshold.
+const SURE: u8 = 10;
 
 /// What is left of a value's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -90,25 +90,24 @@ impl Looker {
         self.left = left;
         let mask = bytes::mask(value);
         if !harmless(value, mask, place) {
-            self.windows(value, mask, place, view);
+            // Only the strings of a value that is opened are looked at.
+            let json = depth.nests > 0 && mask & BRACKET != 0 && json::is_whole(value);
+            self.windows(value, &|window| Text::new(window, mask, place, view, json));
         }
-        if depth.nests > 0 {
-            self.open(value, mask, (place, view), Depth { nests: depth.nests - 1, ..depth });
-        }
+        self.open(value, mask, (place, view), depth);
         if mask & (PERCENT | AMPERSAND | BACKSLASH | HIGH) != 0 {
             self.undo(value, mask, (place, view), depth);
         }
     }
 
-    fn windows(&mut self, value: &[u8], mask: u16, place: Place, view: View) {
+    fn windows<'a>(&mut self, value: &'a [u8], text: &dyn Fn(&'a [u8]) -> Text<'a>) {
         let mut start = 0;
         loop {
-            let window = part(value, start, start + WINDOW);
-            let text = Text::new(window, mask, place, view);
+            let text = text(part(value, start, start + WINDOW));
             let mut best = Best::new(self.skip);
             detect_text(&text, &mut best);
             if let Some(hit) = best.hit {
-                self.offer(Hit { start: hit.start + start, end: hit.end + start, ..hit }, view);
+                self.offer(Hit { start: hit.start + start, end: hit.end + start, ..hit }, text.view);
             }
             start += WINDOW - OVERLAP;
             if self.is_sure() || start + OVERLAP >= value.len() {
@@ -120,7 +119,8 @@ impl Looker {
     /// One more round of undoing.
     fn undo(&mut self, value: &[u8], mask: u16, (place, mut view): (Place, View), depth: Depth) {
         type Undo = fn(&[u8]) -> Option<Vec<u8>>;
-        const ORDER: [(u16, Coding, Undo); 4] = [
+        const ORDER: [(u16, Coding, Undo); 5] = [
+            (PERCENT, Coding::Percent, decode::strewn),
             (PERCENT, Coding::Percent, decode::percent),
             (HIGH | PERCENT, Coding::Width, decode::width),
             (AMPERSAND | PERCENT, Coding::Entities, decode::entities),
@@ -147,18 +147,19 @@ impl Looker {
 
     /// Opens what is something else as a whole.
     fn open(&mut self, value: &[u8], mask: u16, (place, view): (Place, View), depth: Depth) {
-        if mask & (CONTROL | HIGH) != 0
-            && let Some(text) = decode::utf16(value)
-        {
-            self.view(&text, place, view.with(Coding::Utf16), depth);
+        let unwrapped = unwrap(value, mask);
+        let json = unwrapped.is_none() && mask & BRACKET != 0 && json::resembles(value);
+        let Some(nests) = depth.nests.checked_sub(1) else {
+            // The value itself was read: of forms that is all, of JSON all but what its escapes stand for.
+            if unwrapped.is_some() || json && mask & BACKSLASH != 0 {
+                self.offer(evasion("layers", value), view);
+            }
             return;
-        }
-        let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH) == 0 || value.starts_with(b"data:");
-        if lettered && let Some(text) = decode::base64(value) {
-            self.view(&text, place, view.with(Coding::Base64), depth);
-            return;
-        }
-        if mask & BRACKET != 0 && is_json(value) {
+        };
+        let depth = Depth { nests, ..depth };
+        if let Some((coding, text)) = unwrapped {
+            self.view(&text, place, view.with(coding), depth);
+        } else if json {
             self.strings(value, view.with(Coding::Json), depth);
         } else if mask & MARK != 0 && value.contains(&b'=') && mask & SPACE == 0 {
             self.pairs(value, view.with(Coding::Form), depth);
@@ -169,19 +170,12 @@ impl Looker {
     fn strings(&mut self, text: &[u8], view: View, depth: Depth) {
         let mut index = 0;
         while let Some(open) = memchr::memchr(b'"', from(text, index)).map(|offset| index + offset) {
-            let (mut end, mut escaped) = (open + 1, false);
-            while let Some(byte) = text.get(end) {
-                match byte {
-                    b'\\' => (escaped, end) = (true, end + 2),
-                    b'"' => break,
-                    _ => end += 1,
-                }
-            }
+            let (end, escaped) = json::string_end(text, open);
             let inside = part(text, open + 1, end);
             let name = at(text, bytes::skip_space(text, end + 1)) == b':';
             let place = if name { Place::Name } else { Place::Value };
             if escaped {
-                self.view(&unescaped(inside), place, view, depth);
+                self.view(&json::unescaped(inside), place, view, depth);
             } else {
                 self.view(inside, place, view, depth);
             }
@@ -208,8 +202,20 @@ impl Looker {
     }
 }
 
+/// What a value holds that is UTF-16 or base64 as a whole.
+fn unwrap(value: &[u8], mask: u16) -> Option<(Coding, Vec<u8>)> {
+    if mask & (CONTROL | HIGH) != 0
+        && let Some(text) = decode::utf16(value)
+    {
+        return Some((Coding::Utf16, text));
+    }
+    let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH) == 0 || value.starts_with(b"data:");
+    lettered.then(|| decode::base64(value)).flatten().map(|text| (Coding::Base64, text))
+}
+
+/// What is left unread, behind which there may be anything: it refuses whatever the threshold.
 fn evasion(rule: &'static str, value: &[u8]) -> Hit {
-    Hit { family: Family::Evasion, rule, start: 0, end: value.len(), score: 5 }
+    Hit { family: Family::Evasion, rule, start: 0, end: value.len(), score: SURE }
 }
 
 /// Whether nothing in these bytes can be an attack: letters, digits and the marks of numbers, names and addresses.
@@ -219,7 +225,7 @@ fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
     }
     let dots =
         memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
-    !dots && !value.starts_with(b"__") && !code::is_member(value)
+    !dots && !value.starts_with(b"__") && !value.ends_with(b"--") && !code::is_member(value)
 }
 
 /// A name or value of a query or a form as its reader gets it: `+` is a space, percent escapes are undone.
@@ -236,24 +242,4 @@ pub fn form_decoded(value: &[u8]) -> Cow<'_, [u8]> {
 #[must_use]
 pub fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
     decode::percent(value).map_or(Cow::Borrowed(value), Cow::Owned)
-}
-
-/// The escapes of JSON (RFC 8259 section 7) but `\u`, which the next round undoes.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(&byte) = rest.next() {
-        match (byte, byte == b'\\') {
-            (_, false) => out.push(byte),
-            _ => match rest.next() {
-                Some(b'n') => out.push(b'\n'),
-                Some(b'r') => out.push(b'\r'),
-                Some(b't') => out.push(b'\t'),
-                Some(b'u') => out.extend_from_slice(b"\\u"),
-                Some(&other) => out.push(other),
-                None => {}
-            },
-        }
-    }
-    out
 }

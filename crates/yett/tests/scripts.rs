@@ -1,5 +1,5 @@
 //! End-to-end runs that are scripts, each with real peers of another make: Python's schemathesis, jsonschema and websockets,
-//! prism, curl, h2load. `make long` runs the same ones for longer.
+//! sqlmap, prism, curl, h2load. `make long` runs the same ones for longer.
 
 #![allow(
     clippy::disallowed_methods,
@@ -44,6 +44,11 @@ fn must_pass(script: &str, args: &[&str]) {
 #[test]
 fn no_call_that_breaks_the_contract_reaches_the_upstream() {
     must_pass("tests/long/schemathesis.py", &[]);
+}
+
+#[test]
+fn sqlmap_gets_a_secret_directly_and_none_through_the_gateway() {
+    must_pass("tests/long/sqlmap.py", &["--part", "short"]);
 }
 
 #[test]

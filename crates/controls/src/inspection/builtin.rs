@@ -136,6 +136,10 @@ impl Builtin {
     }
 
     fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>, cut: bool) -> Verdict {
+        if matches!(reader, Reader::Xml) && !detect::xml_is_utf8(bytes) {
+            let detail = "an XML body that is not UTF-8, or does not say so readably";
+            return Verdict::Refuse(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
+        }
         let mut scan = Scan::new(self, self.settings.arguments);
         if let Err(expected) = parts::body(bytes, reader, tape, cut, &mut scan) {
             return Verdict::Refuse(Refusal::new(&codes::BODY_MALFORMED, expected));

@@ -9,7 +9,9 @@ impl Scan<'_> {
     /// `or 1=1`, `and 'a'='a`, `and sleep(5)`, `|| (select …)`.
     pub(super) fn condition(&mut self, index: usize, odd: Odd) {
         let reader = self.reader;
-        if reader.is_text(index, b"if") || reader.is_text(index, b"not") {
+        // SQL has `when` within `case` only.
+        let apart = reader.is_text(index, b"when") && index == 0;
+        if apart || reader.is_text(index, b"if") || reader.is_text(index, b"not") {
             return;
         }
         let breaks = self.breaks_out(index, odd);
@@ -32,7 +34,9 @@ impl Scan<'_> {
         let (short, long) = compared(left, right, same, comparing);
         let starts = index <= 3 && self.only_a_number(index);
         let added = match (breaks, short) {
-            (true, _) if comparing || short >= 3 || self.hidden_tail => (short.max(5), long.max(2)),
+            (true, _) if comparing || right == Operand::Literal || short >= 3 || self.hidden_tail => {
+                (short.max(5), long.max(2))
+            }
             (false, 3..) if starts => (short.max(5), long),
             // `Conan or 5 > 3 GmbH`.
             _ if reader.text(after.saturating_sub(1)) != b"=" && short == 7 => (4, 2),
@@ -44,9 +48,13 @@ impl Scan<'_> {
 
     /// `rlike (select …`, `in (select …`, `like sleep(5)`.
     pub(super) fn compared_with(&mut self, index: usize) {
-        let Some((operand, next)) = self.reader.operand(index + 1) else { return };
+        let reader = self.reader;
+        let Some((operand, next)) = reader.operand(index + 1) else { return };
         let score = match operand {
-            Operand::Subselect if self.sqlish(next) => (8, 5),
+            // Only in brackets it is one.
+            Operand::Subselect if self.sqlish(next) => {
+                (8, if reader.kind(index + 1) == Some(Kind::Open) { 5 } else { 2 })
+            }
             Operand::Call(Word::Weapon) => (7, 3),
             _ => return,
         };
@@ -59,17 +67,24 @@ impl Scan<'_> {
         let span = (index, next.saturating_sub(1));
         let last = reader.is_end(next);
         let word = reader.word(index);
+        let bracketed = reader.kind(index + 1) == Some(Kind::Open);
         let logic = matches!(word, Some(Word::Logic | Word::Compare)) || word.is_none();
         match left {
             Operand::Subselect if self.sqlish(next) => {
-                let long = if self.selects_from(next) { 6 } else { 3 };
+                let long = if self.selects_from(next) && bracketed { 6 } else { 2 };
                 self.weigh("condition-select", span, (8, long));
+            }
+            // `select() and sleep()`: without arguments it waits for nothing.
+            Operand::Call(Word::Weapon) if reader.kind(next.saturating_sub(2)) == Some(Kind::Open) => {
+                self.weigh("condition-function", span, (5, 2));
             }
             Operand::Call(Word::Weapon) => self.weigh("condition-function", span, (8, 5)),
             Operand::Call(Word::Function | Word::Case) if breaks => {
                 self.weigh("condition-function", span, (6, 3));
             }
-            Operand::Call(_) if breaks && self.hidden_tail => self.weigh("condition-call", span, (6, 3)),
+            Operand::Call(_) if breaks && (self.hidden_tail || bracketed) => {
+                self.weigh("condition-call", span, (6, 3));
+            }
             Operand::Number | Operand::Literal if breaks && logic && last => {
                 let quoted =
                     reader.previous(index).is_some_and(|kind| matches!(kind, Kind::Quote(_) | Kind::Close));
@@ -78,7 +93,7 @@ impl Scan<'_> {
                     self.weigh("condition-constant", span, (6, 3));
                 }
             }
-            Operand::Text if breaks && odd.any() && logic => {
+            Operand::Text if breaks && odd.any() && logic && !self.is_quoted(index) => {
                 let short_string = next <= index + 4;
                 let quoted = reader.is_quote(index.saturating_sub(1));
                 if last && quoted && short_string {

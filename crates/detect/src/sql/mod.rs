@@ -8,10 +8,11 @@ mod condition;
 mod operand;
 mod statement;
 mod token;
+mod value;
 mod word;
 
 use operand::Reader;
-use token::{Kind, Token};
+use token::{Comments, Kind, Token};
 use word::Word;
 
 use crate::finding::{Best, Family, Hit};
@@ -32,10 +33,18 @@ struct Scan<'a> {
 }
 
 pub(crate) fn detect(text: &Text<'_>, best: &mut Best) {
-    let tokens = token::tokens(text.bytes);
+    look_over(text, Comments::Open, best);
+    if token::has_line_comments(text.bytes) {
+        look_over(text, Comments::Lines, best);
+    }
+}
+
+fn look_over(text: &Text<'_>, comments: Comments, best: &mut Best) {
+    let tokens = token::tokens(text.bytes, comments);
     let reader = Reader { tokens: &tokens, bytes: text.bytes };
     let hidden_tail = ends_in_comment(&tokens, text.bytes);
     let mut scan = Scan { text, reader, hidden_tail, tokens: tokens.len(), best };
+    scan.constant();
     let mut odd = Odd::default();
     for (index, token) in tokens.iter().enumerate() {
         scan.look(index, token.kind, odd);
@@ -157,7 +166,7 @@ impl Scan<'_> {
             let score = if before <= 8 { 6 } else { 3 };
             self.weigh("comment-after-string", (before, index), (score, 3));
         } else if self.reader.kind(before) == Some(Kind::Number) && before == 0 && last {
-            let close = if before + 1 < index { 5 } else { 3 };
+            let close = if before + 1 < index || self.hides_nothing(index) { 5 } else { 3 };
             self.weigh("comment-after-number", (before, index), (close, 0));
         }
     }

@@ -5,6 +5,8 @@ use super::word::Word;
 
 /// Tokens of one string or one argument list that are skipped at most.
 const REACH: usize = 48;
+/// Tokens after `case` among which its `when` is looked for.
+const CASE: usize = 12;
 /// Brackets and signs before an operand that are skipped at most.
 const LEADING: usize = 12;
 
@@ -95,6 +97,11 @@ impl Reader<'_> {
         let leading =
             |kind| matches!(kind, Kind::Open | Kind::Sign(b'+' | b'-' | b'~' | b'!') | Kind::Version);
         let mut at = self.skip(index, leading);
+        if self.is_text(at, b"binary")
+            && matches!(self.kind(at + 1), Some(Kind::Number | Kind::Quote(_) | Kind::Open))
+        {
+            at += 1;
+        }
         if self.word(at) == Some(Word::Logic) && self.is_text(at, b"not") {
             at = self.skip(at + 1, leading);
         }
@@ -104,7 +111,9 @@ impl Reader<'_> {
             Kind::Variable => (Operand::Name, at + 1),
             Kind::Word(Word::Select) => (Operand::Subselect, at + 1),
             Kind::Word(Word::Literal) if self.kind(at + 1) != Some(Kind::Open) => (Operand::Literal, at + 1),
-            Kind::Word(Word::Case) => (Operand::Call(Word::Case), at + 1),
+            Kind::Word(Word::Case) if (at + 1..at + CASE).any(|when| self.is_text(when, b"when")) => {
+                (Operand::Call(Word::Case), at + 1)
+            }
             Kind::Word(
                 Word::Other | Word::Weapon | Word::Function | Word::Catalog | Word::Literal | Word::Clause,
             ) => self.name(at),
@@ -126,6 +135,14 @@ impl Reader<'_> {
             at += 2;
         }
         if self.kind(at) == Some(Kind::Open) {
+            // Functions that take texts apart take one: `substring()` is how prose names it.
+            let alone = [&b"version"[..], b"rand", b"row_count", b"system_info"];
+            if known == Word::Function
+                && self.kind(at + 1) == Some(Kind::Close)
+                && !alone.iter().any(|name| self.is_text(index, name))
+            {
+                known = Word::Other;
+            }
             return (Operand::Call(known), self.arguments(at));
         }
         (Operand::Name, at)

@@ -91,13 +91,15 @@ impl Scan<'_> {
             self.weigh("union-select", (index, at + 1), score);
         } else if at > index + 1 && reader.is_end(at) {
             self.weigh("union", (index, at), (4, 2));
+        } else {
+            self.union_rows(index, at);
         }
     }
 
     /// `(select …)`, and a value that is a query.
     pub(super) fn select(&mut self, index: usize, odd: Odd) {
         let reader = self.reader;
-        if !self.sqlish(index + 1) {
+        if !self.sqlish(index + 1) || self.is_quoted(index) {
             return;
         }
         let from = self.selects_from(index + 1);
@@ -220,20 +222,10 @@ impl Scan<'_> {
         }
     }
 
-    /// `case when (1=1) then`.
-    pub(super) fn case(&mut self, index: usize) {
-        let reader = self.reader;
-        if !reader.is_text(index + 1, b"when") {
-            return;
-        }
-        let compares = reader.operand(index + 2).and_then(|(_, next)| reader.comparison(next)).is_some();
-        self.weigh("case-when", (index, index + 1), if compares { (7, 3) } else { (4, 2) });
-    }
-
     /// `into outfile`, `procedure analyse`.
     pub(super) fn object(&mut self, index: usize) {
         let reader = self.reader;
-        if reader.word(index + 1) == Some(Word::Outfile) {
+        if reader.word(index + 1) == Some(Word::Outfile) && reader.is_text(index, b"into") {
             self.weigh("outfile", (index, index + 1), (9, 5));
         } else if reader.is_text(index, b"procedure") && reader.is_text(index + 1, b"analyse") {
             self.weigh("procedure-analyse", (index, index + 1), (8, 4));

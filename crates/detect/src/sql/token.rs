@@ -48,13 +48,41 @@ pub(crate) struct Token {
 /// All tokens of a text.
 pub(crate) type Tokens = SmallVec<[Token; 64]>;
 
+/// How `--` and `#` are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comments {
+    /// As signs of their own, behind which there is more to read: to other databases they are operators.
+    Open,
+    /// As comments that the end of their line ends: white space, when code follows on another.
+    Lines,
+}
+
+/// Bytes of one line's comment at most.
+const LINE: usize = 256;
+
+/// Whether there are comments that a line ends, before more.
+pub(crate) fn has_line_comments(text: &[u8]) -> bool {
+    let last = memchr::memrchr2(b'\n', b'\r', text.trim_ascii_end());
+    let before = text.get(..last.unwrap_or(0)).unwrap_or_default();
+    memchr::memchr(b'#', before).is_some() || memchr::memmem::find(before, b"--").is_some()
+}
+
 /// Reads a text.
-pub(crate) fn tokens(text: &[u8]) -> Tokens {
+pub(crate) fn tokens(text: &[u8], comments: Comments) -> Tokens {
     let mut found = Tokens::new();
     let mut index = 0;
     while let Some(&byte) = text.get(index) {
         if byte.is_ascii_whitespace() || byte == 0 || byte == 0x0b {
             index += 1;
+            continue;
+        }
+        let commented =
+            comments == Comments::Lines && (byte == b'#' || text.get(index..index + 2) == Some(b"--"));
+        let line_end = commented
+            .then(|| memchr::memchr2(b'\n', b'\r', text.get(index..text.len().min(index + LINE))?))
+            .flatten();
+        if let Some(length) = line_end {
+            index += length + 1;
             continue;
         }
         let (kind, end) = token(text, index, byte);

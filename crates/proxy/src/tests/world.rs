@@ -216,7 +216,7 @@ struct ToyAt {
 fn proof(call: &Call) -> Option<Proof> {
     let until = call.request.headers.get("x-until")?.to_str().unwrap().parse().unwrap();
     let principal = testkit::call::principal("i", "s", until);
-    Some(Proof { scheme: 0, principal })
+    Some(Proof { scheme: 0, principal, certificate: None })
 }
 
 fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {

@@ -145,6 +145,29 @@ fn a_body_that_can_be_read_in_two_ways_is_refused() {
 }
 
 #[test]
+fn xml_in_another_encoding_is_refused_and_its_texts_are_read_whole() {
+    let control = attach(settings(), None, &[]);
+    for (said_there, code) in [
+        ("", "ok"),
+        ("<?xml version='1.0'?>", "ok"),
+        ("<?xml version='1.0' encoding='UTF-8'?>", "ok"),
+        ("<?xml version='1.0' encoding='us-ascii'?>", "ok"),
+        ("<?xml version='1.0' encoding='utf-7'?>", "media_type_unsupported"),
+        ("<?xml version='1.0' encoding='ibm037'?>", "media_type_unsupported"),
+    ] {
+        for kind in ["application/xml", "text/xml", "application/soap+xml; charset=utf-8"] {
+            let body = format!("{said_there}<a>plain</a>");
+            assert_eq!(said(&*control, typed(kind, &body)), ["ok", code], "{kind} {body}");
+        }
+    }
+    let padding = "a harmless text. ".repeat(64);
+    let cut = |text: &str| typed("application/xml", &format!("<a><p>{padding}</p><q>{text}</q></a>"));
+    let attack = "1 UNI<!---->ON SEL<![CDATA[ECT]]> password FR<!---->OM users";
+    assert_eq!(said(&*control, cut(attack)), ["ok", "payload_refused"]);
+    assert_eq!(said(&*control, cut("a uni<!---->on of se<![CDATA[lec]]>ted us<!---->ers")), ["ok", "ok"]);
+}
+
+#[test]
 fn what_the_contract_settles_is_not_looked_at() {
     const CONTRACT: &str = r"
 openapi: 3.1.0
