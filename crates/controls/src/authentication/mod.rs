@@ -149,6 +149,9 @@ enum Looked<'k> {
     Wait(Waiting<'k>, Box<Refusal>),
 }
 
+/// A token, and how it is presented.
+type Token<'c> = (Scheme, &'c str);
+
 /// What a call waits for.
 enum Waiting<'k> {
     /// Newer keys than those that came with so many fetches.
@@ -287,7 +290,7 @@ impl AtCore {
     }
 
     /// The good API keys of a call, and its token with how it came.
-    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<(Scheme, &'c str)>), Box<Refusal>> {
+    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<Token<'c>>), Box<Refusal>> {
         let challenge = &self.control.challenge;
         let keys =
             self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;

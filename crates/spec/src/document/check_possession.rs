@@ -51,10 +51,10 @@ pub(super) fn api(document: &Document, api: &Api, out: &mut Diagnostics) {
             let help = "take `sender_constrained` out, or name `issuers`: an API key is bound to nobody";
             out.push(Diagnostic::error("conflict", message).at(demand.span).help(help));
         }
-        let asked = settings.issuers.iter().filter(|issuer| {
+        let mut asked = settings.issuers.iter().filter(|issuer| {
             document.issuers.get(&issuer.value).is_some_and(|issuer| issuer.introspection.is_some())
         });
-        if let Some(second) = asked.skip(1).next() {
+        if let Some(second) = asked.nth(1) {
             let message = format!("the scheme `{scheme}` has two issuers with `introspection`");
             let help = "keep one: an opaque token does not say whose it is, and is not shown to another";
             out.push(Diagnostic::error("conflict", message).at(second.span).help(help));

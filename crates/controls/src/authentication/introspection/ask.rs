@@ -252,7 +252,7 @@ fn encoded(bytes: &[u8]) -> String {
     for byte in bytes {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             byte => text.push_str(&format!("%{byte:02X}")),
         }

@@ -379,7 +379,7 @@ fn what_is_told_to_be_bound_has_to_be_proven() {
     let holder = Holder::new(Alg::Es256);
     let cnf = format!("{{\"jkt\":\"{}\"}}", holder.thumbprint());
     let bound = json(said(&[("cnf", &cnf), ("token_type", "\"DPoP\"")]));
-    assert_eq!(asker.told(bound.clone()).code(), INVALID, "as a plain one");
+    assert_eq!(asker.told(bound).code(), INVALID, "as a plain one");
     let thief = Holder::new(Alg::Es256);
     for round in 0..4 {
         let own = Attempt::new("t1", holder.proof("t1", &[]));
