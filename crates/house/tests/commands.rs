@@ -77,7 +77,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         // Compile what was read, and look at it; nothing is served and nothing of the data directory is read.
         ("check.rs", ["compile", "diagnostics", "engine", "load"].as_slice()),
         ("app.rs", &["Command", "manage_api"]),
-        ("audit.rs", &["Command"]),
+        ("changes.rs", &["Command"]),
         ("completions.rs", &[]),
         ("config.rs", &["compile", "diagnostics", "load", "spec"]),
         // Compile what was read, and have the controls look at calls of a file: nothing is served, sent or written.

@@ -157,8 +157,8 @@ fn an_application_lives_from_its_first_key_to_its_end() {
             let told = house.bad(&arguments);
             assert!(told.contains(said), "{arguments:?}: {told}");
         }
-        assert!(house.good(&["audit", "verify"]).contains("whole: 7 changes"));
-        let audit = as_json(&house.good(&["audit", "list", "--after", "4", "--limit", "2", "--json"]));
+        assert!(house.good(&["changes", "verify"]).contains("whole: 7 changes"));
+        let audit = as_json(&house.good(&["changes", "list", "--after", "4", "--limit", "2", "--json"]));
         let actions: Vec<_> =
             audit["entries"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
         assert_eq!(actions, [&json!("key.rotate"), &json!("key.rotate")]);
@@ -276,7 +276,7 @@ fn a_kill_in_the_middle_loses_nothing_acknowledged_and_brings_nothing_back() {
                     (known, status) => panic!("{} is {known:?} and got {status}", id(key)),
                 }
             }
-            let report = house.good(&["audit", "verify"]);
+            let report = house.good(&["changes", "verify"]);
             assert!(report.contains("whole"), "{report}");
         }
         let keys = keys.lock().unwrap();
@@ -330,7 +330,7 @@ fn what_is_changed_at_one_gateway_holds_at_the_other_soon() {
     one.good(&["key", "revoke", id(&key)]);
     assert_eq!(call(&first, &key), 401);
     assert!(soon(401), "it is looked for twice a second");
-    two.good(&["audit", "verify"]);
+    two.good(&["changes", "verify"]);
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn a_full_disk_refuses_changes_and_no_calls() {
     let gateway = Gateway::start(&house);
     kept.iter().for_each(|key| assert_eq!(call(&gateway, key), 200));
     house.good(&["key", "revoke", id(&kept[0])]);
-    assert!(house.good(&["audit", "verify"]).contains(&format!("whole: {} changes", kept.len() + 2)));
+    assert!(house.good(&["changes", "verify"]).contains(&format!("whole: {} changes", kept.len() + 2)));
 }
 
 #[test]

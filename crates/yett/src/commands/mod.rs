@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 
 mod app;
-mod audit;
+mod changes;
 mod check;
 mod completions;
 mod config;
@@ -58,7 +58,7 @@ enum Command {
     /// Make, show, rotate and revoke API keys of a running gateway's applications
     Key(key::Arguments),
     /// Show who changed applications and keys
-    Audit(audit::Arguments),
+    Changes(changes::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -85,7 +85,7 @@ impl Cli {
             Command::Token(arguments) => token::run(arguments),
             Command::App(arguments) => app::run(arguments),
             Command::Key(arguments) => key::run(arguments),
-            Command::Audit(arguments) => audit::run(arguments),
+            Command::Changes(arguments) => changes::run(arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

@@ -1,4 +1,4 @@
-//! `yett audit`: who changed applications and keys, and whether the chain of changes is whole.
+//! `yett changes`: who changed applications and keys, and whether the chain of changes is whole.
 
 use std::process::ExitCode;
 
