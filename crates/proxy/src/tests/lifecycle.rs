@@ -156,12 +156,14 @@ fn a_parked_connection_serves_on() {
     let mut client = world.connect();
     client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
     assert_eq!(client.reply().status, 200);
+    world.tape.calls(1);
     clock.advance(Duration::from_secs(2));
     world.tape.event(ConnectionEvent::Parked, 1);
     // A head in two pieces, and a second right behind it.
     client.send("GET /v1/a HTTP/1.1\r\nho");
     client.send("st: a\r\n\r\nGET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
     assert_eq!([client.reply().status, client.reply().status], [200, 200]);
+    world.tape.calls(3);
     clock.advance(bounds::IDLE_TIME - Duration::from_secs(1));
     client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
     assert_eq!(client.reply().status, 200, "it is idle since its last call, not since it was parked");
