@@ -60,6 +60,7 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("hashbrown", "sqlx's is one version behind"),
     ("sha2", "sqlx-core's is one version behind sqlx-postgres's"),
     ("syn", "derive macros only, never in the binary"),
+    ("untrusted", "aws-lc-rs's is one version behind rustls-webpki's"),
 ];
 
 /// A package that ends up in the binary.
@@ -198,6 +199,37 @@ fn nothing_is_linked_twice_without_a_reason() {
         .filter(|(name, versions)| versions.len() > 1 && !DUPLICATES.iter().any(|(known, _)| known == name))
         .collect();
     assert!(twice.is_empty(), "linked in two versions: {twice:?}");
+}
+
+/// Each package of the workspace's tree over these edges, with the features that it is built with.
+fn features(edges: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--workspace",
+            "-e",
+            edges,
+            "--prefix",
+            "none",
+            "--no-dedupe",
+            "--locked",
+            "--offline",
+        ])
+        .args(["--target", "x86_64-unknown-linux-gnu", "--format", "{p}\t{f}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A dependency that tests ask for more of is compiled twice, and with it all that stands on it: minutes.
+#[test]
+fn features_are_the_same_with_and_without_tests() {
+    let (built, tested) = (features("normal,build"), features("normal,build,dev"));
+    let twice: Vec<_> = built.difference(&tested).collect();
+    assert!(twice.is_empty(), "tests ask for more features of these; ask for them in Cargo.toml: {twice:#?}");
 }
 
 #[test]

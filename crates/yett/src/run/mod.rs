@@ -6,6 +6,7 @@
 mod admin;
 mod credentials;
 mod data;
+mod descriptors;
 mod gateway;
 mod mint;
 mod reload;
@@ -46,6 +47,9 @@ pub(crate) enum Stopped {
 /// # Errors
 /// What kept it from starting, as one line.
 pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
+    if let Some(note) = descriptors::raise() {
+        terminal::say(note);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("side")
