@@ -17,11 +17,14 @@
 //! | `POST /v1/keys/ID/revoke` | [`ApiKey`] |
 //! | `GET /v1/audit[?after=N&limit=N]` | [`Audit`] |
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
+//! | `GET /v1/decisions/ID` | [`Explained`] |
+//! | `GET /v1/decisions[?limit=N&before=N or after=N&principal=…]` | [`Events`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
 //! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`].
 
 mod client;
+mod decisions;
 mod nouns;
 mod routes;
 mod server;
@@ -32,6 +35,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use client::{Client, ClientError};
+pub use decisions::{
+    AskDecisions, Begin, Event, EventFilter, Events, Explained, Record, SaidDecisions, Verdict,
+};
 pub use nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, CreatedKey,
     Keys, NewApplication, NewKey, Rotation, Said,
@@ -57,6 +63,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Keys told of all applications at once; one application's are all told.
 pub const MAX_KEYS: usize = 1_000;
+/// Decisions of one page: in short, whatever is in them, as many fit into [`MAX_ANSWER`].
+pub const MAX_DECISIONS: usize = 200;
 /// Diagnostics told of one reload; the rest is counted.
 pub const MAX_DIAGNOSTICS: usize = 200;
 
