@@ -16,13 +16,13 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::{Mutex, RwLock};
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
-use store::Place;
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
-use zeroize::Zeroizing;
 
-use super::credentials::{Credentials, Settings as StoreSettings, State as StoreState};
+use super::credentials::{Credentials, State as StoreState};
+use super::decisions::Decisions;
 use super::side::Side;
+use super::stores::{decisions_place, open_store, store_settings};
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
@@ -54,6 +54,7 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
     credentials: OnceLock<Arc<Credentials>>,
+    decisions: Arc<Decisions>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -141,6 +142,8 @@ impl Gateway {
         let store =
             |_| open_store(document, &loaded, &data, (&clock, &services.keyed, side)).map(OnceLock::from);
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let place = decisions_place(document, &loaded, &data)?;
+        let decisions = Decisions::start(telemetry.decisions(), place, &clock, side, document);
         let settings = Settings {
             cores: options.cores,
             workers: options.cores,
@@ -167,6 +170,7 @@ impl Gateway {
             asked: AtomicU64::new(0),
             counts: Counts::default(),
             credentials,
+            decisions,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -189,7 +193,13 @@ impl Gateway {
         if let Some(credentials) = self.credentials.get() {
             credentials.close();
         }
+        self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// The store of decisions.
+    pub(super) fn decisions(&self) -> &Arc<Decisions> {
+        &self.decisions
     }
 
     /// The store of applications, where one is wanted.
@@ -313,43 +323,6 @@ fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, Stri
     let Some(outline) = &loaded.outline else { return Ok(None) };
     data::prepare(data)?;
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
-}
-
-/// Where the store is, and what it is opened with.
-fn store_settings(
-    document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    clock: &dyn Clock,
-) -> Result<(StoreSettings, Place), String> {
-    let written = document.store.as_ref();
-    let secret = |reference: &spec::SecretRef| {
-        let found = loaded.assets.get(&compile::secret_key(reference));
-        found.ok_or_else(|| format!("the secret `{reference}` is not there"))
-    };
-    let url = written.and_then(|store| store.url.as_ref()).map(|url| secret(url)).transpose()?;
-    let url = url.map(|bytes| {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the URL of the store is not UTF-8")?;
-        Ok::<_, &str>(Zeroizing::new(text.to_owned()))
-    });
-    let url = url.transpose()?;
-    let file = data.join("store.db");
-    let key = match written.and_then(|store| store.key.as_ref()) {
-        Some(key) => Zeroizing::new(secret(key)?.to_vec()),
-        None => data::hash_key(data, &file, clock)?,
-    };
-    let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
-    Ok((StoreSettings { url, key }, place))
-}
-
-fn open_store(
-    document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
-) -> Result<Arc<Credentials>, String> {
-    let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, keyed, side)
 }
 
 /// Compiles what was loaded.

@@ -6,11 +6,13 @@
 mod admin;
 mod credentials;
 mod data;
+mod decisions;
 mod descriptors;
 mod gateway;
 mod mint;
 mod reload;
 mod side;
+mod stores;
 mod targets;
 mod watch;
 
