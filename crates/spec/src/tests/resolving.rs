@@ -60,7 +60,7 @@ fn the_full_shape_keeps_what_it_says() {
         document.issuers["staff"].scopes_from.as_ref().map(|from| &from.value),
         Some(&ScopesFrom::Roles)
     );
-    assert_eq!(document.record.on_full, OnFull::Refuse);
+    assert_eq!(document.record.on_full.value, OnFull::Refuse);
     let orders = &document.apis["orders"];
     assert_eq!(orders.owner.as_deref(), Some("team@example.com"), "from the profile");
     assert_eq!(orders.operations.len(), 3);
