@@ -402,9 +402,9 @@ fn upstreams_are_trusted_checked_and_bounded_as_written() {
 
 #[test]
 fn what_this_version_cannot_do_is_an_error() {
-    for (line, what) in [
-        ("record: { on_full: refuse }\n", "on_full"),
-        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http"),
+    for (line, what, place) in [
+        ("record: { on_full: refuse }\n", "on_full", "yett.yaml:8:20"),
+        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http", "yett.yaml:8:17"),
     ] {
         let said = Case::new(&format!(
             "{}{line}",
@@ -412,7 +412,7 @@ fn what_this_version_cannot_do_is_an_error() {
         ))
         .bad();
         assert!(
-            said.iter().any(|one| one.starts_with("unsupported") && one.contains(what)),
+            said.iter().any(|one| one.starts_with(&format!("unsupported {place}:")) && one.contains(what)),
             "{line}: {said:?}"
         );
     }

@@ -47,8 +47,6 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
 /// otherwise; more close it with 1008.
 pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
-/// Longest message that the configuration may allow, in bytes: so much of each side of a call may be held.
-pub const MESSAGE_MOST: usize = 64 * 1024 * 1024;
 /// Targets of one upstream; the calls of one are tried at each of them once at most.
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
@@ -148,7 +146,7 @@ pub enum Bound {
     ControlFrames,
     /// The longest message or frame of a WebSocket.
     Message,
-    /// The messages of a WebSocket's client, or frames that carry nothing ([`CONTROL_FRAMES`]).
+    /// The messages of a WebSocket's client ([`MESSAGES`], or what the configuration says).
     MessageRate,
     /// [`SMALL_WINDOW_STREAMS`].
     SmallWindow,

@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diagnostics::{Diagnostics, Sources};
 use engine::call::BodyLength;
 use engine::keyed::Keyed;
@@ -23,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use jose::SigningKey;
 use state::MemoryReplays;
 use testkit::FakeClock;
+pub(crate) use testkit::mint::base64url as b64;
 
 pub(crate) use net::{FakeNet, Net, NoCells, Reply, Side};
 pub(crate) use samples::{CONTRACT, DOCUMENT};
@@ -34,11 +33,6 @@ use crate::scope::{ApiScope, Assets, Compiled, GatewayScope, OperationKind, Oper
 pub(crate) const NOW: u64 = testkit::clock::START;
 pub(crate) const SHOP: &str = "https://idp.example.com/realms/shop";
 pub(crate) const STAFF: &str = "https://login.example.org/v2.0";
-
-/// base64url of some bytes.
-pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
 
 /// Claims of a good token of `SHOP` for `orders`, with members replaced or added, or taken out when `value` is empty.
 pub(crate) fn claims(changes: &[(&str, &str)]) -> String {

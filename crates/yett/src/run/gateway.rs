@@ -1,5 +1,7 @@
 //! The gateway as one value: what serves, what it was compiled from, and what came of the last reload.
 
+mod applications;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,17 +18,16 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::{Mutex, RwLock};
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
-use store::Place;
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
-use zeroize::Zeroizing;
 
-use super::credentials::{Credentials, Settings as StoreSettings, State as StoreState};
+use super::credentials::Credentials;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
+use applications::open_store;
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -192,38 +193,6 @@ impl Gateway {
         self.telemetry.flush();
     }
 
-    /// The store of applications, where one is wanted.
-    pub(super) fn credentials(&self) -> Option<&Arc<Credentials>> {
-        self.credentials.get()
-    }
-
-    /// How it is.
-    pub(super) fn store_state(&self) -> Option<StoreState> {
-        self.credentials.get().map(|credentials| credentials.state())
-    }
-
-    /// Opens the store when a document wants one and none is open. Blocks.
-    ///
-    /// # Errors
-    /// Why it cannot be opened, or that the one that is open is another one.
-    pub(super) fn want_store(&self, document: &spec::Document, loaded: &Loaded) -> Result<(), String> {
-        match self.credentials.get() {
-            _ if !document.wants_store() => Ok(()),
-            Some(open) => match store_settings(document, loaded, &self.data, &*self.clock)? {
-                (settings, _) if open.is(&settings) => Ok(()),
-                _ => Err(String::from(
-                    "the store of applications is another one: put it back, or restart `yett run`",
-                )),
-            },
-            None => {
-                let opened =
-                    open_store(document, loaded, &self.data, (&self.clock, &self.keyed, &self.side))?;
-                let _ = self.credentials.set(opened);
-                Ok(())
-            }
-        }
-    }
-
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
@@ -313,43 +282,6 @@ fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, Stri
     let Some(outline) = &loaded.outline else { return Ok(None) };
     data::prepare(data)?;
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
-}
-
-/// Where the store is, and what it is opened with.
-fn store_settings(
-    document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    clock: &dyn Clock,
-) -> Result<(StoreSettings, Place), String> {
-    let written = document.store.as_ref();
-    let secret = |reference: &spec::SecretRef| {
-        let found = loaded.assets.get(&compile::secret_key(reference));
-        found.ok_or_else(|| format!("the secret `{reference}` is not there"))
-    };
-    let url = written.and_then(|store| store.url.as_ref()).map(|url| secret(url)).transpose()?;
-    let url = url.map(|bytes| {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the URL of the store is not UTF-8")?;
-        Ok::<_, &str>(Zeroizing::new(text.to_owned()))
-    });
-    let url = url.transpose()?;
-    let file = data.join("store.db");
-    let key = match written.and_then(|store| store.key.as_ref()) {
-        Some(key) => Zeroizing::new(secret(key)?.to_vec()),
-        None => data::hash_key(data, &file, clock)?,
-    };
-    let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
-    Ok((StoreSettings { url, key }, place))
-}
-
-fn open_store(
-    document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
-) -> Result<Arc<Credentials>, String> {
-    let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, keyed, side)
 }
 
 /// Compiles what was loaded.
