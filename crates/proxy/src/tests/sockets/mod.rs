@@ -1,5 +1,6 @@
 //! WebSockets in front of upstreams of our own, frame by frame (THREATS rows 3, 25, 37, 42).
 
+mod between;
 mod endings;
 mod kit;
 mod opening;
