@@ -140,6 +140,8 @@ impl Tunnel {
 
     fn poll(&mut self, client: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
         self.stream.watch(context);
+        // Neither end may ever run dry: what became of its right to be there comes first.
+        self.heed(client);
         for _ in 0..TURNS {
             let checked = self.poll_check(client, context);
             let waited = self.checking.is_some();
@@ -156,6 +158,8 @@ impl Tunnel {
                 return Poll::Pending;
             }
         }
+        // The same goes for what time does.
+        self.look(client, context);
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -364,6 +368,8 @@ impl Tunnel {
         let Poll::Ready((flight, payload, verdict)) = checked.as_mut().poll(context) else { return false };
         self.checking = None;
         self.stream.bring_back(flight);
+        // A snapshot may have come meanwhile.
+        self.heed(client);
         match verdict {
             Ok(()) if self.ending.is_none() => self.pass(way, text, &payload, client),
             Ok(()) => {}

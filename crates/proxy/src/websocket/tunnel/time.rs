@@ -22,13 +22,24 @@ enum Due {
 }
 
 impl Tunnel {
+    /// Goes by the rules of a snapshot that came meanwhile, and ends what is not allowed any more. Before anything is read, so
+    /// that no message passes by a right that was withdrawn.
+    pub(super) fn heed(&mut self, client: &mut Wire) {
+        let now = self.core.clock.now();
+        self.renew(now);
+        if self.deadline.is_none()
+            && let Some(why) = self.stream.due(now)
+        {
+            self.end(Ending::because(why), client);
+        }
+    }
+
     /// Looks after what time does; true when something is to be done by it.
     pub(super) fn look(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
         let now = self.core.clock.now();
         if std::mem::replace(&mut self.lively, false) {
             self.said = now;
         }
-        self.renew(now);
         match self.due(now) {
             Ok(next) => {
                 self.alarm.set(next);
@@ -54,16 +65,16 @@ impl Tunnel {
     fn renew(&mut self, now: Tick) {
         let rules = |call: &engine::Call| {
             let rules = call.operation.as_ref().and_then(|plan| plan.websocket.as_ref());
-            rules
-                .filter(|rules| !Arc::ptr_eq(rules, &self.rules))
-                .map(|rules| (Arc::clone(rules), reads_messages(call)))
+            let others = rules.filter(|rules| !Arc::ptr_eq(rules, &self.rules)).map(Arc::clone);
+            (others, reads_messages(call))
         };
-        if let Some(Some((rules, reads))) = self.stream.read(rules) {
-            if rules.flow != self.rules.flow {
-                self.flow = Bucket::of(rules.flow, now);
-            }
-            (self.rules, self.reads) = (rules, reads);
+        let Some((rules, reads)) = self.stream.read(rules) else { return };
+        self.reads = reads;
+        let Some(rules) = rules else { return };
+        if rules.flow != self.rules.flow {
+            self.flow = Bucket::of(rules.flow, now);
         }
+        self.rules = rules;
     }
 
     /// What is due now, or when something will be.
