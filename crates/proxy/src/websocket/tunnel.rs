@@ -148,6 +148,7 @@ impl Tunnel {
             let up = self.turn(Way::Up, client, context);
             let down = self.turn(Way::Down, client, context);
             self.flush(client, context);
+            self.hold_less(client);
             if self.is_over(client) {
                 return Poll::Ready(());
             }
@@ -181,15 +182,29 @@ impl Tunnel {
                 Err(ending) => self.end(ending, client),
             }
         }
-        let (from, to) = match way {
-            Way::Up => (&mut self.client, self.upstream.wire()),
-            Way::Down => (&mut self.server, &mut *client),
-        };
-        if !from.lease.resize(from.reader.held() + to.queued()) && self.ending.is_none() {
+        if !self.hold(way, client) && self.ending.is_none() {
             self.core.recorder.bound(Bound::CoreBodies);
             self.end(Ending::no_room(), client);
         }
         turn
+    }
+
+    /// Holds of the core's room what of one way is here: a message that is not whole, and what waits for the other end.
+    /// False when there is not so much.
+    fn hold(&mut self, way: Way, client: &mut Wire) -> bool {
+        let (from, to) = match way {
+            Way::Up => (&mut self.client, self.upstream.wire()),
+            Way::Down => (&mut self.server, client),
+        };
+        from.lease.resize(from.reader.held() + to.queued())
+    }
+
+    /// Gives back what is held for bytes that have gone.
+    fn hold_less(&mut self, client: &mut Wire) {
+        for way in [Way::Up, Way::Down] {
+            // Where there is more, as by a close, the next turn says so.
+            let _ = self.hold(way, client);
+        }
     }
 
     /// What comes next from one end, or how its turn ends.

@@ -4,6 +4,7 @@ mod bench;
 mod between;
 mod busy;
 mod endings;
+mod held;
 mod kit;
 mod opening;
 mod over_two;
