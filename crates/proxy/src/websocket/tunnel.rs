@@ -7,6 +7,7 @@
 //! A close of one end is passed to the other and answered with what that says (section 7.1). Everything else that ends a
 //! WebSocket is an [`Ending`]: both ends are told, and have [`bounds::WEBSOCKET_CLOSE`] to take it.
 
+mod checks;
 mod time;
 
 use std::rc::Rc;
@@ -14,17 +15,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use engine::Tick;
 use engine::bounds::{self, Bound};
-use engine::control::{Direction, Message};
-use engine::pipeline::Stop;
 use engine::websocket::Rules;
-use engine::{Body, LocalFuture, Tick};
 
 use super::ending::{Ending, Way};
 use super::frames::{Event, From, Limits, Opcode};
 use super::linger::linger;
 use super::side::{Masks, Side};
-use super::write::{write, write_head};
+use super::write::write;
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::flight::Flight;
@@ -33,14 +32,12 @@ use crate::http1::wire::Wire;
 use crate::pace::Bucket;
 use crate::stream::{Kind, Stream};
 use crate::upstream::Lease;
+use checks::Checking;
 
 /// Frames of one way before the other gets its turn.
 const TURN: usize = 64;
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;
-
-/// A message that controls look at.
-type Checked = (Flight, Bytes, Result<(), Stop>);
 
 /// A WebSocket: the call, the upstream's connection, and what is known of both ends.
 pub(crate) struct Tunnel {
@@ -63,7 +60,7 @@ pub(crate) struct Tunnel {
     /// When one end said something last that was not asked by us.
     said: Tick,
     lively: bool,
-    checking: Option<(Way, bool, LocalFuture<'static, Checked>)>,
+    checking: Option<Checking>,
     /// When those that were told to close have to have done so.
     deadline: Option<Tick>,
     ending: Option<Ending>,
@@ -341,58 +338,6 @@ impl Tunnel {
         }
     }
 
-    /// Passes a message on.
-    fn pass(&mut self, way: Way, text: bool, payload: &Bytes, client: &mut Wire) {
-        let opcode = if text { Opcode::Text } else { Opcode::Binary };
-        let length = payload.len() as u64;
-        match way {
-            Way::Up => {
-                self.messages.0 += 1;
-                self.bytes.0 += length;
-                self.send(way, opcode, payload, client);
-            }
-            Way::Down => {
-                self.messages.1 += 1;
-                self.bytes.1 += length;
-                write_head(client.outbox(), opcode, payload.len(), None);
-                client.push(payload.clone());
-            }
-        }
-    }
-
-    /// Has controls look at a message.
-    fn check(&mut self, way: Way, text: bool, payload: Bytes, client: &mut Wire) {
-        let Some(mut flight) = self.stream.lend() else {
-            self.end(Ending::no_room(), client);
-            return;
-        };
-        let direction = if way == Way::Up { Direction::Up } else { Direction::Down };
-        let checked = async move {
-            let mut message = Message { direction, text, body: Body::new(payload) };
-            let (pipeline, call) = flight.pipeline();
-            let verdict = pipeline.message(call, &mut message).await;
-            (flight, message.body.bytes().clone(), verdict)
-        };
-        self.checking = Some((way, text, Box::pin(checked)));
-    }
-
-    /// Whether a message was looked at whole.
-    fn poll_check(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
-        let Some((way, text, checked)) = &mut self.checking else { return false };
-        let (way, text) = (*way, *text);
-        let Poll::Ready((flight, payload, verdict)) = checked.as_mut().poll(context) else { return false };
-        self.checking = None;
-        self.stream.bring_back(flight);
-        // A snapshot may have come meanwhile.
-        self.heed(client);
-        match verdict {
-            Ok(()) if self.ending.is_none() => self.pass(way, text, &payload, client),
-            Ok(()) => {}
-            Err(stop) => self.end(Ending::refused(stop), client),
-        }
-        true
-    }
-
     fn flush(&mut self, client: &mut Wire, context: &mut Context<'_>) {
         for way in [Way::Up, Way::Down] {
             let (to, wire) = match way {
@@ -422,6 +367,8 @@ impl Tunnel {
 
     /// Ends the call.
     fn record(&mut self) {
+        // A control that still looks at a message has the call.
+        self.checking = None;
         let Some(mut flight) = self.stream.leave() else { return };
         flight.leave();
         let decision = &mut flight.call.decision;

@@ -28,3 +28,32 @@ fn what_was_passed_on_is_held_no_longer() {
     bench.settle();
     assert!(bench.holds(19_000));
 }
+
+/// One whose controls read messages, and never come to an end with one that begins with `hold`.
+fn inspected() -> Bench {
+    let mut shape = shape(Rules { message: 2 << 20, frame: 2 << 20, ..rules() });
+    shape.message_toy = true;
+    Bench::open(&shape)
+}
+
+#[test]
+fn what_ends_while_a_control_looks_at_a_message_is_recorded_as_what_it_was() {
+    let mut bench = inspected();
+    bench.client.send(Opcode::Text, b"hello");
+    bench.client.send(Opcode::Text, b"hold it");
+    bench.settle();
+    bench.revoke();
+    bench.settle();
+    assert_eq!((bench.client.closed(), bench.server.closed()), (Some(1008), Some(1008)));
+    let call = &bench.tape.calls(1)[0];
+    assert_eq!((call.status, call.code, call.aborted), (101, "stream_withdrawn", false));
+    assert_eq!((call.close, call.messages, call.bytes), (Some(1008), (1, 0), (5, 0)));
+    // Its task is dropped.
+    let mut bench = inspected();
+    bench.client.send(Opcode::Text, b"hello");
+    bench.client.send(Opcode::Text, b"hold it");
+    bench.settle();
+    bench.abandon();
+    let call = &bench.tape.calls(1)[0];
+    assert_eq!((call.code, call.aborted, call.messages), ("", true, (1, 0)));
+}
