@@ -186,14 +186,16 @@ impl Tunnel {
         turn
     }
 
-    /// Holds of the core's room what of one way is here: a message that is not whole, and what waits for the other end.
-    /// False when there is not so much.
+    /// Holds of the core's room what of one way is here: a message that is not whole, one that a control looks at, and what
+    /// waits for the other end. False when there is not so much.
     fn hold(&mut self, way: Way, client: &mut Wire) -> bool {
         let (from, to) = match way {
             Way::Up => (&mut self.client, self.upstream.wire()),
             Way::Down => (&mut self.server, client),
         };
-        from.lease.resize(from.reader.held() + to.queued())
+        let looked_at = self.checking.as_ref().filter(|checking| checking.way == way);
+        let looked_at = looked_at.map_or(0, |checking| checking.length);
+        from.lease.resize(from.reader.held() + to.queued() + looked_at)
     }
 
     /// Gives back what is held for bytes that have gone.

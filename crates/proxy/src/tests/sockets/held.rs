@@ -57,3 +57,19 @@ fn what_ends_while_a_control_looks_at_a_message_is_recorded_as_what_it_was() {
     let call = &bench.tape.calls(1)[0];
     assert_eq!((call.code, call.aborted, call.messages), ("", true, (1, 0)));
 }
+
+#[test]
+fn a_message_that_a_control_looks_at_is_held() {
+    let mut bench = inspected();
+    let mut payload = vec![b'x'; 1 << 20];
+    payload[..4].copy_from_slice(b"hold");
+    let frame = bench.client.frame(Opcode::Text, &payload);
+    let mut sent = 0;
+    while sent < frame.len() {
+        sent += bench.client.push(&frame[sent..]);
+        bench.settle();
+    }
+    assert!(bench.holds(1 << 20));
+    bench.abandon();
+    assert!(!bench.holds(1));
+}

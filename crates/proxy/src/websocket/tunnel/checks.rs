@@ -18,8 +18,10 @@ use crate::stream::Stream;
 
 /// A message that controls look at.
 pub(super) struct Checking {
-    way: Way,
+    pub(super) way: Way,
     text: bool,
+    /// Bytes of its payload, as it came.
+    pub(super) length: usize,
     checked: LocalFuture<'static, (Bytes, Result<(), Stop>)>,
 }
 
@@ -65,6 +67,7 @@ impl Tunnel {
         };
         let mut lent = Lent { flight: Some(flight), stream: Rc::clone(&self.stream) };
         let direction = if way == Way::Up { Direction::Up } else { Direction::Down };
+        let length = payload.len();
         let checked = async move {
             let mut message = Message { direction, text, body: Body::new(payload) };
             let verdict = match &mut lent.flight {
@@ -76,7 +79,7 @@ impl Tunnel {
             };
             (message.body.bytes().clone(), verdict)
         };
-        self.checking = Some(Checking { way, text, checked: Box::pin(checked) });
+        self.checking = Some(Checking { way, text, length, checked: Box::pin(checked) });
     }
 
     /// Whether a message was looked at whole.
