@@ -179,6 +179,9 @@ impl Tunnel {
                 Err(ending) => self.end(ending, client),
             }
         }
+        let from = if way == Way::Up { &mut self.client } else { &mut self.server };
+        // Nobody is heard who is not read.
+        from.moved |= turn == Turn::Full || self.checking.is_some();
         if !self.hold(way, client) && self.ending.is_none() {
             self.core.recorder.bound(Bound::CoreBodies);
             self.end(Ending::no_room(), client);
@@ -349,7 +352,10 @@ impl Tunnel {
             if to.gone || wire.is_flushed() {
                 continue;
             }
-            if let Poll::Ready(Err(error)) = wire.poll_flush(context) {
+            wire.forget_written();
+            let flushed = wire.poll_flush(context);
+            to.took(wire.has_written(), flushed.is_pending(), || self.core.clock.now());
+            if let Poll::Ready(Err(error)) = flushed {
                 to.gone = true;
                 let lost = if way == Way::Up { Way::Down } else { Way::Up };
                 if !(to.closed || to.told) {

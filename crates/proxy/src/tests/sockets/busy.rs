@@ -66,3 +66,96 @@ fn nothing_passes_unread_once_controls_read_messages() {
     assert_eq!((events.len(), closed(&events)), (1, Some(1008)), "{events:?}");
     assert_eq!(bench.tape.calls(1)[0].code, "body_invalid");
 }
+
+/// Its upstream has sent a message of 4 MiB, of which the client has taken nothing.
+fn full() -> Bench {
+    const LONG: usize = 4 << 20;
+    let rules = Rules { idle: HOUR, lifetime: HOUR, message: LONG, frame: LONG, ..rules() };
+    let mut bench = Bench::open(&shape(rules));
+    let frame = bench.server.frame(Opcode::Binary, &vec![7; LONG]);
+    let mut sent = 0;
+    while sent < frame.len() {
+        sent += bench.server.push(&frame[sent..]);
+        bench.settle();
+    }
+    assert!(bench.holds(LONG - 64 * 1024));
+    bench
+}
+
+/// Answers what an upstream is asked.
+fn answer(bench: &mut Bench) {
+    for event in bench.server.events() {
+        if let Event::Ping(payload) = event {
+            bench.server.send(Opcode::Pong, &payload);
+        }
+    }
+}
+
+#[test]
+fn who_takes_a_message_slowly_gets_it_whole() {
+    let mut bench = full();
+    let mut events = Vec::new();
+    for _ in 0..70 {
+        bench.client.pull(64 * 1024);
+        events.extend(bench.client.taken());
+        bench.pass(10);
+        answer(&mut bench);
+        bench.settle();
+        if !events.is_empty() {
+            break;
+        }
+    }
+    assert!(matches!(&events[..], [Event::Message { payload, .. }, ..] if payload.len() == 4 << 20));
+    assert_eq!(closed(&events), None);
+    bench.client.send(Opcode::Close, &1000_u16.to_be_bytes());
+    bench.settle();
+    assert_eq!(bench.server.closed(), Some(1000));
+}
+
+#[test]
+fn a_client_that_talks_and_takes_nothing_is_not_its_upstreams_fault() {
+    let mut bench = full();
+    for _ in 0..20 {
+        bench.client.send(Opcode::Ping, b"");
+        bench.pass(10);
+        answer(&mut bench);
+        bench.settle();
+    }
+    let call = &bench.tape.calls(1)[0];
+    assert_eq!((call.code, call.aborted, call.close), ("", true, Some(1001)));
+}
+
+#[test]
+fn an_upstream_that_takes_nothing_is_gone() {
+    let mut bench = Bench::open(&shape(Rules { idle: HOUR, lifetime: HOUR, ..rules() }));
+    let frame = bench.client.frame(Opcode::Binary, &[7; 100_000]);
+    let mut sent = 0;
+    while sent < frame.len() {
+        sent += bench.client.push(&frame[sent..]);
+        bench.settle();
+    }
+    for _ in 0..20 {
+        bench.server.send(Opcode::Ping, b"");
+        bench.pass(10);
+        for event in bench.client.events() {
+            if let Event::Ping(payload) = event {
+                bench.client.send(Opcode::Pong, &payload);
+            }
+        }
+        bench.settle();
+    }
+    let call = &bench.tape.calls(1)[0];
+    assert_eq!((call.code, call.aborted, call.close), ("upstream_reset", false, Some(1014)));
+}
+
+#[test]
+fn an_end_at_rest_is_still_asked_and_lost() {
+    let mut bench = Bench::open(&shape(Rules { idle: HOUR, lifetime: HOUR, ..rules() }));
+    for _ in 0..5 {
+        bench.client.send(Opcode::Text, b"hello");
+        bench.pass(15);
+        bench.client.events();
+    }
+    let call = &bench.tape.calls(1)[0];
+    assert_eq!((call.code, call.aborted, call.close), ("upstream_reset", false, Some(1014)));
+}

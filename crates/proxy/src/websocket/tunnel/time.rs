@@ -98,9 +98,9 @@ impl Tunnel {
             match side.care(now) {
                 Care::Until(at) => next = next.min(at),
                 Care::Ask => return Err(Due::Ask(if way == Way::Up { Way::Down } else { Way::Up })),
-                Care::Lost => {
+                Care::Lost(how) => {
                     side.gone = true;
-                    return Err(Due::End(Ending::gone(way, "said nothing, and did not answer a ping")));
+                    return Err(Due::End(Ending::gone(way, how)));
                 }
             }
         }
