@@ -168,3 +168,36 @@ fn a_stream_that_is_reset_closes_the_other_end() {
     });
     assert_eq!(world.tape.calls(3).iter().filter(|call| call.aborted).count(), 1);
 }
+
+#[test]
+fn a_success_that_is_no_switch_opens_nothing_on_a_stream() {
+    // On HTTP/2 any 2xx would tell the client that it may speak frames (RFC 8441 section 5).
+    let answers = [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "", 502),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "", 502),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno", "", 403),
+        ("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n", "", 302),
+        (OK, "answer", 400),
+    ];
+    for (answer, toy, status) in answers {
+        let backend = Backend::answering(answer);
+        let world = World::start(&shape(&backend, rules()));
+        block(async {
+            let mut client = connect(&world).await;
+            let fields = [("sec-websocket-version", "13"), ("x-toy", toy)];
+            let (response, _send) = client.send_request(ask("websocket", &fields), false).unwrap();
+            assert_eq!(response.await.unwrap().status(), status, "{answer} {toy}");
+        });
+        let call = world.tape.calls(2).pop().unwrap();
+        let code = match status {
+            502 => "upstream_protocol",
+            400 => "upgrade_refused",
+            _ => "",
+        };
+        assert_eq!((call.status, call.code), (status, code), "{answer} {toy}");
+        // On HTTP/1 nothing but a 101 switches.
+        let reply = world.call(&format!("{ASK}x-toy: {toy}\r\n\r\n"));
+        let as_it_is: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        assert_eq!(reply.status, as_it_is, "{answer} {toy}");
+    }
+}
