@@ -155,6 +155,7 @@ impl Wire {
         if self.outbox.is_empty() {
             self.outbox = Vec::new();
         }
+        self.room = ROOM;
     }
 
     /// What is to be written next, to be appended to.

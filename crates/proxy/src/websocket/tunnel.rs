@@ -60,6 +60,8 @@ pub(crate) struct Tunnel {
     /// When one end said something last that was not asked by us.
     said: Tick,
     lively: bool,
+    /// Whether nothing was said since an end was asked: it holds no room that it has no need of.
+    rests: bool,
     checking: Option<Checking>,
     /// When those that were told to close have to have done so.
     deadline: Option<Tick>,
@@ -107,6 +109,7 @@ impl Tunnel {
             began: now,
             said: now,
             lively: false,
+            rests: false,
             checking: None,
             deadline: None,
             ending: None,
@@ -153,6 +156,10 @@ impl Tunnel {
             let begun = !waited && self.checking.is_some();
             let more = begun || goes_on(up, self.upstream.wire()) || goes_on(down, client);
             if !(checked || more || self.look(client, context)) {
+                if self.rests {
+                    client.park();
+                    self.upstream.wire().park();
+                }
                 return Poll::Pending;
             }
         }

@@ -1,10 +1,14 @@
 //! What a WebSocket holds of its core's room, and what is known of one that ends while a control looks at a message.
 
+use std::time::Duration;
+
 use engine::websocket::Rules;
 
 use super::bench::{Bench, shape};
 use super::kit::rules;
 use crate::websocket::frames::{Event, Opcode};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Sends a message and lets its upstream return it.
 fn echo(bench: &mut Bench, payload: &[u8]) {
@@ -27,6 +31,23 @@ fn what_was_passed_on_is_held_no_longer() {
     bench.client.push(&frame[..20_000]);
     bench.settle();
     assert!(bench.holds(19_000));
+}
+
+#[test]
+fn one_that_is_idle_keeps_no_room() {
+    let mut bench = Bench::open(&shape(Rules { idle: HOUR, lifetime: HOUR, ..rules() }));
+    echo(&mut bench, &[7; 60_000]);
+    bench.pass(31);
+    for end in [&mut bench.client, &mut bench.server] {
+        for event in end.events() {
+            let Event::Ping(payload) = event else { panic!("{event:?}") };
+            end.send(Opcode::Pong, &payload);
+        }
+    }
+    bench.settle();
+    bench.abandon();
+    let wire = &mut *bench.wire.borrow_mut();
+    assert_eq!((wire.inbox.capacity(), wire.outbox().capacity()), (0, 0));
 }
 
 /// One whose controls read messages, and never come to an end with one that begins with `hold`.

@@ -38,7 +38,7 @@ impl Tunnel {
     pub(super) fn look(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
         let now = self.core.clock.now();
         if std::mem::replace(&mut self.lively, false) {
-            self.said = now;
+            (self.said, self.rests) = (now, false);
         }
         match self.due(now) {
             Ok(next) => {
@@ -47,6 +47,7 @@ impl Tunnel {
             }
             Err(Due::Ask(way)) => {
                 let token = self.token;
+                self.rests = true;
                 self.send(way, Opcode::Ping, &token, client);
                 true
             }
