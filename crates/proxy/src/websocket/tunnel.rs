@@ -31,6 +31,7 @@ use crate::http1::client::Connection;
 use crate::http1::wire::Wire;
 use crate::pace::Bucket;
 use crate::stream::{Kind, Stream};
+use crate::task::Task;
 use crate::upstream::Lease;
 use checks::Checking;
 
@@ -121,14 +122,20 @@ impl Tunnel {
         }
     }
 
-    /// Carries messages until the end of it; then both sockets are ended.
-    pub(crate) async fn run(mut self: Box<Self>, client: &mut Wire) {
+    /// The task of HTTP/2 that answers its call.
+    pub(crate) fn task(&self) -> Option<Rc<Task>> {
+        self.core.task.borrow().clone()
+    }
+
+    /// Carries messages until the end of it; then both sockets are ended. Whether all went that the client was to have.
+    pub(crate) async fn run(mut self: Box<Self>, client: &mut Wire) -> bool {
         self.reads = self.stream.read(reads_messages).unwrap_or_default();
         std::future::poll_fn(|context| self.poll(client, context)).await;
         self.record();
         let (gone, lost) = (self.client.gone, self.server.gone);
         let Self { upstream, alarm, .. } = &mut *self;
-        linger([(client, gone), (upstream.wire(), lost)], alarm).await;
+        let [whole, _] = linger([(client, gone), (upstream.wire(), lost)], alarm).await;
+        whole
     }
 
     /// Ends it before it began: the client said something before it was told that it may.

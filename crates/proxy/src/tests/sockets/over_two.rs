@@ -201,3 +201,33 @@ fn a_success_that_is_no_switch_opens_nothing_on_a_stream() {
         assert_eq!(reply.status, as_it_is, "{answer} {toy}");
     }
 }
+
+#[test]
+fn a_stream_whose_window_stays_shut_is_reset_and_its_connection_goes_on() {
+    let backend = Backend::start(|backend, _, client| {
+        let mut end = super::kit::answered(backend, client, "").unwrap();
+        end.send(Opcode::Binary, &[7; 1_000]);
+        assert_eq!(end.closed(), Some(1001));
+        end.close(1001);
+    });
+    let idle = std::time::Duration::from_millis(300);
+    let world = World::start(&shape(&backend, engine::websocket::Rules { idle, ..rules() }));
+    block(async {
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0);
+        let socket = dial(world.address).await;
+        let (mut client, connection) = builder.handshake::<_, Bytes>(socket).await.unwrap();
+        tokio::spawn(connection);
+        std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+        let (response, _) = client.send_request(crate::tests::two::get("http://a/v1/a"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 426);
+        let fields = [("sec-websocket-version", "13")];
+        let (response, _send) = client.send_request(ask("websocket", &fields), false).unwrap();
+        let mut receive = response.await.unwrap().into_body();
+        let end = tokio::time::timeout(crate::tests::world::PATIENCE, receive.data()).await;
+        assert!(matches!(end, Ok(Some(Err(error))) if error.is_reset()));
+        std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+        let (response, _) = client.send_request(crate::tests::two::get("http://a/v1/a"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 426, "the connection goes on");
+    });
+}
