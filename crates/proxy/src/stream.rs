@@ -92,6 +92,7 @@ impl Stream {
         let live = kind != Kind::Finite;
         let ends = if live { expiry(&flight.call) } else { None };
         let who: Vec<Who> = if live { principals(&flight.call) } else { Vec::new() };
+        let began = flight.call.started;
         let stream = Rc::new(Self {
             idle,
             kind,
@@ -112,8 +113,22 @@ impl Stream {
         for who in &who {
             core.live.enter(who, number);
         }
+        let revoked = core.revocations.since(began, &who);
         *stream.who.borrow_mut() = who;
+        stream.catch_up(&core, revoked);
         stream
+    }
+
+    /// What a reload or a revocation did while the call was under way, and in no table.
+    fn catch_up(&self, core: &Core, revoked: bool) {
+        let current = core.current();
+        let pinned = |flight: &Flight| Rc::ptr_eq(&flight.pin, &current);
+        if !self.flight.borrow().as_ref().is_none_or(pinned) {
+            self.rebind(&current, core.drain);
+        }
+        if revoked {
+            self.end_at(core.clock.now(), Why::Withdrawn);
+        }
     }
 
     /// Takes the call out again.

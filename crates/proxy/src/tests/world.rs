@@ -180,8 +180,9 @@ impl CoreRecorder for Tape {
     }
 }
 
-/// A control that does what the field `x-toy` says, and objects to `bad` bodies and messages and `leak`ing answers. It takes
-/// `x-until` for a credential of the subject `s`, and is against everything once it is closed.
+/// A control that does what the field `x-toy` says, and objects to `bad` bodies and messages and `leak`ing answers. Over a
+/// message that begins with `hold` it never comes to an end. It takes `x-until` for a credential of the subject `s`, and is
+/// against everything once it is closed.
 #[derive(Debug)]
 pub(super) struct Toy {
     closed: bool,
@@ -256,6 +257,9 @@ impl Attached for ToyAt {
     }
     fn message<'c>(&'c self, _call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
         let bad = message.body.bytes().windows(3).any(|window| window == b"bad");
+        if message.body.bytes().starts_with(b"hold") {
+            return Step::Wait(Box::pin(std::future::pending()));
+        }
         Step::Wait(Box::pin(async move {
             tokio::task::yield_now().await;
             judge(bad, &codes::BODY_INVALID)
@@ -410,6 +414,21 @@ impl Shape {
     }
 }
 
+/// What a gateway is given that has nothing beside it.
+pub(super) fn services(clock: Arc<dyn Clock>, tape: &Tape, live: &Live) -> Services {
+    Services {
+        clock,
+        cells: Arc::new(Nothing),
+        replays: Arc::new(Nothing),
+        fetch: Arc::new(Nothing),
+        side: Arc::new(Nothing),
+        keyed: Arc::default(),
+        recorder: Arc::new(tape.clone()),
+        live: live.clone(),
+        dying: Arc::new(|why| eprintln!("{why}")),
+    }
+}
+
 /// A running gateway.
 pub(super) struct World {
     pub(super) plane: Option<DataPlane>,
@@ -432,18 +451,9 @@ impl World {
 
     /// With this clock, and what starts work beside the cores.
     pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
-        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::<Keyed>::default());
-        let services = Services {
-            clock,
-            cells: Arc::new(Nothing),
-            replays: Arc::new(Nothing),
-            fetch: Arc::new(Nothing),
-            side,
-            keyed: Arc::clone(&keyed),
-            recorder: Arc::new(tape.clone()),
-            live: live.clone(),
-            dying: Arc::new(|why| eprintln!("{why}")),
-        };
+        let (tape, live) = (Tape::default(), Live::default());
+        let services = Services { side, ..services(clock, &tape, &live) };
+        let keyed = Arc::clone(&services.keyed);
         let settings =
             Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder: PathBuf::new() };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
