@@ -115,6 +115,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         tree.insert(&Template::parse("/*", true).ok()?, method.clone(), index).ok()?;
         operations.push(Arc::new(OperationPlan {
             api: "plain".into(),
+            names: Arc::default(),
             id: method.as_str().into(),
             method,
             template: "/*".into(),

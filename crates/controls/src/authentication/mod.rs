@@ -171,8 +171,9 @@ struct Found<'k> {
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         // Of a live stream that is asked about again: a proof of possession is good once, and what others vouch for they would have
-        // to be asked. Such a proof stands until it ends.
-        if call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
+        // to be asked. Such a proof stands until it ends, or the operation takes none.
+        let takes = matches!(self.control.rule, Rule::Schemes(_));
+        if takes && call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {
