@@ -6,6 +6,7 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod challenge;
+pub mod find;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;

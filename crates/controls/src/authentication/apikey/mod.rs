@@ -7,7 +7,6 @@
 //!
 //! Where a call passes, its key is taken out before anything later reads the call, unless the scheme says `forward`.
 
-mod find;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +24,8 @@ use http::header::{AUTHORIZATION, COOKIE};
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::security::find::{Found, cookies_without, find, query_without};
 use crate::security::{ANY_SCHEME, Challenge, KeyScheme, Where};
-use find::{Found, cookies_without, find, query_without};
 
 /// Who vouches for applications: the store of this gateway.
 pub const ISSUER: &str = "yett:applications";
