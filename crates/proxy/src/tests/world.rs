@@ -73,7 +73,7 @@ impl Cells for Nothing {
 }
 
 impl Replays for Nothing {
-    fn take(&self, _key: u128, _until: UnixTime, _now: UnixTime) -> Used {
+    fn take(&self, _use: (u128, u128), _until: UnixTime, _now: UnixTime) -> Used {
         Used::Unknown
     }
     fn key(&self, _parts: &[&[u8]]) -> u128 {
