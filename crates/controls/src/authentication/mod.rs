@@ -40,7 +40,7 @@ use spec::SenderConstrained;
 
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
-use apikey::{CoreKeys, Keys, Proven};
+use apikey::{CoreKeys, Keys, Places, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use config::{LOCAL_ISSUER, check_issuers, compile};
@@ -275,7 +275,7 @@ impl AtCore {
                 }
                 Some((Scheme::Bearer, _)) | None => Ok(None),
             };
-            return Looked::Done(self.settle(call, proofs, shown));
+            return Looked::Done(self.settle(call, (proofs, keys.places), shown));
         }
         let refusal = match (token, worst) {
             (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
@@ -377,7 +377,7 @@ impl AtCore {
     fn settle(
         &self,
         call: &mut Call,
-        proofs: SmallVec<[Proof; 1]>,
+        (proofs, places): (SmallVec<[Proof; 1]>, Places),
         shown: Result<Option<Option<HeaderValue>>, NotShown>,
     ) -> Verdict {
         match shown {
@@ -389,7 +389,7 @@ impl AtCore {
             }
         }
         call.proofs = proofs;
-        self.keys.iter().for_each(|keys| keys.strip(call));
+        self.keys.iter().for_each(|keys| keys.strip(call, places));
         Verdict::Allow
     }
 }
