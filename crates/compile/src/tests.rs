@@ -109,6 +109,21 @@ fn find<'c>(compiled: &'c Compiled, host: &str, method: &Method, path: &str) -> 
 }
 
 #[test]
+fn plans_say_what_the_numbers_of_proofs_mean() {
+    let required = format!("{DOCUMENT}    authorization: {{ require: {{ scopes: \"audit\" }} }}\n");
+    for (document, scopes) in [
+        (DOCUMENT, &["orders:read", "orders:write"] as &[&str]),
+        (&required, &["orders:read", "orders:write", "audit"]),
+    ] {
+        let compiled = Case::new(document).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        assert_eq!(plan.names.schemes.iter().map(|name| &**name).collect::<Vec<_>>(), ["oauth"]);
+        assert_eq!(plan.names.scopes.iter().map(|name| &**name).collect::<Vec<_>>(), scopes);
+        assert!(compiled.snapshot.operations.iter().all(|one| Arc::ptr_eq(&one.names, &plan.names)));
+    }
+}
+
+#[test]
 fn a_contract_becomes_plans_and_nothing_else_is_served() {
     let case = Case::new(DOCUMENT);
     let live = case.live.clone();
