@@ -35,7 +35,7 @@ pub use audit::{AuditRow, Verified};
 pub use change::{Changed, NewApiKey};
 pub use fault::StoreError;
 pub use open::Place;
-pub use read::Contents;
+pub use read::{Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
 
 use link::Link;

@@ -10,15 +10,39 @@ use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
 use crate::{API_KEYS, Store, in_time};
 
+/// The last change of a store. Two states of it are the same when number and seal are: where a backup was put back, or a replica
+/// that had fallen behind took over, another change comes under a number that was there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its number; 0 before the first.
+    pub sequence: u64,
+    /// Its seal over itself and all changes before, in hexadecimal digits; empty before the first.
+    pub seal: String,
+}
+
+impl Head {
+    pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
+        let rows = work.rows("SELECT sequence, hash FROM yett_chain WHERE id = 1", []).await?;
+        let row = rows.first().ok_or_else(damaged)?;
+        Ok(Self { sequence: row.number(0)?, seal: row.text(1)? })
+    }
+
+    /// Whether a table is of this state.
+    #[must_use]
+    pub fn is_of(&self, table: &Table) -> bool {
+        self.sequence == table.sequence() && self.seal == table.seal()
+    }
+}
+
 /// All that cores are handed, as it was at one moment.
 pub struct Contents {
-    sequence: u64,
+    head: Head,
     keys: Vec<(KeyId, Hash, ApiKey)>,
 }
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contents").field("sequence", &self.sequence).field("keys", &self.keys.len()).finish()
+        f.debug_struct("Contents").field("head", &self.head).field("keys", &self.keys.len()).finish()
     }
 }
 
@@ -26,12 +50,11 @@ impl Contents {
     /// Number of the last change that is in it.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.sequence
+        self.head.sequence
     }
 
     pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
-        let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
-        let sequence = head.first().ok_or_else(damaged)?.number(0)?;
+        let head = Head::read(work).await?;
         let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                    k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at, k.hash \
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application LIMIT $1";
@@ -45,7 +68,7 @@ impl Contents {
             Ok((key.id, Hash::from_hex(&row.text(12)?).ok_or_else(damaged)?, key))
         };
         let keys: Result<Vec<_>, StoreError> = rows.iter().map(key).collect();
-        Ok(Self { sequence, keys: keys? })
+        Ok(Self { head, keys: keys? })
     }
 }
 
@@ -58,17 +81,12 @@ impl Store {
         in_time(async { Contents::read(&mut self.link.read().await?).await }).await
     }
 
-    /// Number of the last change, wherever it came from.
+    /// The last change, wherever it came from.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn sequence(&self) -> Result<u64, StoreError> {
-        in_time(async {
-            let mut work = self.link.read().await?;
-            let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
-            head.first().ok_or_else(damaged)?.number(0)
-        })
-        .await
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        in_time(async { Head::read(&mut self.link.read().await?).await }).await
     }
 
     /// The table to be published. When keys were last used goes over from the table before.
@@ -105,7 +123,8 @@ impl Store {
             };
             keys.insert(id, entry);
         }
-        Table::new(Arc::clone(&self.key), contents.sequence, scopes, keys)
+        let Head { sequence, seal } = contents.head;
+        Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal)
     }
 
     /// All applications, by name.

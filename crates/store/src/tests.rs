@@ -73,6 +73,7 @@ everywhere!(
     a_store_is_known_again,
     changes_at_one_time_are_one_after_the_other,
     what_is_not_kept_leaves_no_trace,
+    another_history_under_the_same_number_is_seen,
 );
 
 fn new(application: &str, scopes: &[&str], ttl: Option<Duration>) -> NewApiKey {
@@ -217,11 +218,11 @@ async fn what_is_asked_wrong_changes_nothing(world: World) {
         );
         assert!(matches!(store.rotate_key(WHO, missing, DAY).await, Err(StoreError::Missing(_))));
     }
-    assert_eq!(store.sequence().await.unwrap(), 1);
+    assert_eq!(store.head().await.unwrap().sequence, 1);
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(1));
     // The valid twin of all of them.
     store.create_key(WHO, &new("shop", &["a"], Some(DAY))).await.unwrap();
-    assert_eq!(store.sequence().await.unwrap(), 2);
+    assert_eq!(store.head().await.unwrap().sequence, 2);
 }
 
 async fn the_chain_shows_what_was_touched(world: World) {
@@ -254,7 +255,7 @@ async fn the_table_is_what_the_store_says(world: World) {
     let first = one.create_key(WHO, &new("a", &["x", "y"], None)).await.unwrap();
     let second = two.create_key(WHO, &new("b", &["y", "z"], None)).await.unwrap();
     // What another process changed is there as well.
-    assert_eq!((second.contents.sequence(), one.sequence().await.unwrap()), (4, 4));
+    assert_eq!((second.contents.sequence(), one.head().await.unwrap().sequence), (4, 4));
     let listed = one.keys(10).await.unwrap();
     assert_eq!((listed.len(), two.keys(1).await.unwrap().len()), (2, 1));
     let table = one.table(one.contents().await.unwrap(), None);
@@ -280,6 +281,34 @@ async fn the_table_is_what_the_store_says(world: World) {
     assert!(!rows[0].text(0).unwrap().contains(secret));
 }
 
+async fn another_history_under_the_same_number_is_seen(world: World) {
+    let store = world.open().await;
+    store.create_application(WHO, "a", "me").await.unwrap();
+    let one = store.create_key(WHO, &new("a", &[], None)).await.unwrap().value.1;
+    let two = store.create_key(WHO, &new("a", &[], None)).await.unwrap().value.1;
+    let revoked = store.revoke_key(WHO, one.id.as_str()).await.unwrap();
+    let table = store.table(revoked.contents, None);
+    let known = store.head().await.unwrap();
+    assert!(known.is_of(&table) && known.sequence == 4, "{known:?}");
+    // What was there before the last change comes back, as from a replica that had not seen it; then something else is changed.
+    let mut work = store.link.write().await.unwrap();
+    for sql in [
+        "UPDATE yett_api_keys SET revoked_at = NULL",
+        "DELETE FROM yett_audit WHERE sequence = 4",
+        "UPDATE yett_chain SET sequence = 3, hash = (SELECT hash FROM yett_audit WHERE sequence = 3)",
+    ] {
+        work.execute(sql, []).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    store.revoke_key(WHO, two.id.as_str()).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
+    let head = store.head().await.unwrap();
+    assert!(head.sequence == known.sequence && !head.is_of(&table), "{head:?}");
+    let table = store.table(store.contents().await.unwrap(), Some(&table));
+    assert!(head.is_of(&table));
+    assert_eq!((says(&table, &one, world.now()), says(&table, &two, world.now())), ("good", "revoked"));
+}
+
 async fn uses_are_written_in_one_go(world: World) {
     let store = world.open().await;
     store.create_application(WHO, "a", "me").await.unwrap();
@@ -300,7 +329,7 @@ async fn uses_are_written_in_one_go(world: World) {
         keys.iter().find(|key| key.id == id).unwrap().last_used
     };
     assert_eq!((last(one).await, last(two.0).await), (Some(world.now() + 5), Some(world.now() + 7)));
-    assert_eq!(store.sequence().await.unwrap(), 3, "being used is no change");
+    assert_eq!(store.head().await.unwrap().sequence, 3, "being used is no change");
 }
 
 async fn a_store_is_known_again(world: World) {
@@ -382,7 +411,7 @@ async fn a_full_disk_is_said_and_changes_nothing() {
     let world = World { place: Place::Sqlite(dir.path().join("store.db")), clock: FakeClock::new() };
     let store = world.open().await;
     store.create_application(WHO, "shop", "me").await.unwrap();
-    let before = store.sequence().await.unwrap();
+    let before = store.head().await.unwrap().sequence;
     let Link::Sqlite(pool) = &store.link else { unreachable!() };
     // As if there were not a page more on the disk: for the one connection that writes as for the others.
     let mut held = Vec::new();
@@ -407,7 +436,7 @@ async fn a_full_disk_is_said_and_changes_nothing() {
     }
     let (kept, why) = refused.unwrap();
     assert!(matches!(why, StoreError::Full(_)) && why.to_string().contains("nothing was changed"), "{why}");
-    assert_eq!(store.sequence().await.unwrap(), before + kept);
+    assert_eq!(store.head().await.unwrap().sequence, before + kept);
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(before + kept));
 }
 
@@ -438,7 +467,7 @@ async fn a_server_that_goes_and_comes_back_is_used_again() {
     server.stop();
     let gone = store.create_key(WHO, &new("shop", &[], None)).await.unwrap_err();
     assert!(matches!(gone, StoreError::Unavailable(_)), "{gone}");
-    assert!(store.sequence().await.is_err());
+    assert!(store.head().await.is_err());
     server.resume();
     store.create_key(WHO, &new("shop", &[], None)).await.unwrap();
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(2));

@@ -334,6 +334,32 @@ fn what_is_changed_at_one_gateway_holds_at_the_other_soon() {
 }
 
 #[test]
+fn another_change_under_a_number_that_is_known_is_in_effect_soon() {
+    let service = Service::start();
+    let server = Postgres::start();
+    let house = shared(&service, &server.database("restored"));
+    let gateway = Gateway::start(&house);
+    house.good(&["app", "create", "shop", "--owner", "me"]);
+    let make = || key(&house, &["create", "shop", "--scope", "notes:read"]);
+    let (first, second) = (make(), make());
+    house.good(&["key", "revoke", id(&first)]);
+    assert_eq!((call(&gateway, &first), call(&gateway, &second)), (401, 200));
+    // A replica that had not seen the last change takes over, and another one is made there: its number is the same.
+    server.query(
+        "restored",
+        &format!(
+            "UPDATE yett_api_keys SET revoked_at = CASE id WHEN '{}' THEN 1 END; \
+             UPDATE yett_audit SET target = '{0}', hash = repeat('5', 64) WHERE sequence = 4; \
+             UPDATE yett_chain SET hash = repeat('5', 64)",
+            id(&second)
+        ),
+    );
+    assert_eq!(server.query("restored", "SELECT sequence FROM yett_chain"), "4");
+    assert!(until(10, || (call(&gateway, &second) == 401).then_some(())).is_some(), "a revoked key is good");
+    assert_eq!(call(&gateway, &first), 200);
+}
+
+#[test]
 fn a_full_disk_refuses_changes_and_no_calls() {
     let service = Service::start();
     let house = house(&service, "");

@@ -1,8 +1,9 @@
 //! The store of applications and keys beside the running gateway: answers what operators ask of it, and hands cores what holds.
 //!
 //! A change and its publication are one step under one lock, so that what was acknowledged is in effect at every core of this
-//! process. What others change in a shared database is seen by looking at the number of the last change, twice a second. A store
-//! that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics say why.
+//! process. What others change in a shared database is seen by looking at the last change, its number and its seal, twice a
+//! second. A store that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics
+//! say why.
 
 mod views;
 
@@ -22,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::terminal;
 use views::{application, audit_entry, created, key, problem};
 
-/// How often the number of the last change is looked at.
+/// How often the last change is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks between two times at which is written when keys were last used.
 const LOOKS_PER_WRITE: u32 = 40;
@@ -271,9 +272,9 @@ impl Credentials {
     /// Looks whether somebody else changed something.
     async fn look(&self) {
         let _turn = self.turn.lock().await;
-        let known = self.published.current().map(|table| table.sequence());
-        let seen = match self.store.sequence().await {
-            Ok(sequence) if Some(sequence) == known => Ok(None),
+        let known = self.published.current();
+        let seen = match self.store.head().await {
+            Ok(head) if known.is_some_and(|table| head.is_of(&table)) => Ok(None),
             Ok(_) => self.store.contents().await.map(Some),
             Err(why) => Err(why),
         };
