@@ -2,9 +2,9 @@
 
 use credentials::HashKey;
 
+use crate::Store;
 use crate::fault::StoreError;
 use crate::link::{Row, Value, Work};
-use crate::{Store, in_time};
 
 /// Rows that are read at one time.
 const BATCH: u64 = 1_000;
@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn audit(&self, after: u64, most: u64) -> Result<Vec<AuditRow>, StoreError> {
-        in_time(async { page(&mut self.link.read().await?, after, most.min(BATCH)).await }).await
+        self.in_time(async { page(&mut self.link.read().await?, after, most.min(BATCH)).await }).await
     }
 
     /// Looks at every row of the chain.
@@ -125,7 +125,8 @@ impl Store {
                 break;
             }
         }
-        let head = work.rows("SELECT sequence, hash FROM yett_chain WHERE id = 1", []).await?;
+        let sql = "SELECT sequence, hash FROM yett_chain WHERE id = 1";
+        let head = work.rows(sql, []).await?;
         let whole = match head.first() {
             Some(row) => row.number(0)? == last && row.text(1)? == before,
             None => false,

@@ -18,7 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use crate::fault::StoreError;
 use crate::link::{Link, Value, Work};
 use crate::schema::{META, STEPS};
-use crate::{Store, in_time};
+use crate::{PATIENCE, Store, in_time};
 
 /// How long a connection to the database may take, and how long one waits for another's lock.
 const WAIT: Duration = Duration::from_secs(5);
@@ -69,12 +69,12 @@ impl Store {
             Place::Sqlite(path) => sqlite(path).await?,
             Place::Postgres(url) => postgres(url).await?,
         };
-        let ready = in_time(prepare(&link, &key)).await;
-        if let Err(why) = ready {
+        let ready = async { in_time(PATIENCE, prepare(&link, &key)).await?.commit(PATIENCE).await };
+        if let Err(why) = ready.await {
             link.close().await;
             return Err(why);
         }
-        Ok(Self { link, key, clock })
+        Ok(Self { link, key, clock, patience: PATIENCE })
     }
 
     /// Closes it: what was acknowledged is kept.
@@ -164,7 +164,7 @@ fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectOptions, Sto
 }
 
 /// Takes the steps that are missing, and knows the key again.
-async fn prepare(link: &Link, key: &HashKey) -> Result<(), StoreError> {
+async fn prepare(link: &Link, key: &HashKey) -> Result<Work, StoreError> {
     let mut work = link.write().await?;
     work.execute(META, []).await?;
     let version = match meta(&mut work, "version").await? {
@@ -194,7 +194,7 @@ async fn prepare(link: &Link, key: &HashKey) -> Result<(), StoreError> {
             )));
         }
     }
-    work.commit().await
+    Ok(work)
 }
 
 async fn meta(work: &mut Work, name: &str) -> Result<Option<String>, StoreError> {

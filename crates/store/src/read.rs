@@ -8,7 +8,7 @@ use credentials::{Entry, Hash, KeyId, NEVER, Table, Usage};
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
-use crate::{API_KEYS, Store, in_time};
+use crate::{API_KEYS, Store};
 
 /// The last change of a store. Two states of it are the same when number and seal are: where a backup was put back, or a replica
 /// that had fallen behind took over, another change comes under a number that was there before.
@@ -78,7 +78,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn contents(&self) -> Result<Contents, StoreError> {
-        in_time(async { Contents::read(&mut self.link.read().await?).await }).await
+        self.in_time(async { Contents::read(&mut self.link.read().await?).await }).await
     }
 
     /// The last change, wherever it came from.
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn head(&self) -> Result<Head, StoreError> {
-        in_time(async { Head::read(&mut self.link.read().await?).await }).await
+        self.in_time(async { Head::read(&mut self.link.read().await?).await }).await
     }
 
     /// The table to be published. When keys were last used goes over from the table before.
@@ -134,7 +134,7 @@ impl Store {
     pub async fn applications(&self) -> Result<Vec<Application>, StoreError> {
         let sql =
             "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications ORDER BY name";
-        in_time(async {
+        self.in_time(async {
             self.link.read().await?.rows(sql, []).await?.iter().map(Application::read).collect()
         })
         .await
@@ -150,8 +150,10 @@ impl Store {
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
                    ORDER BY k.created_at DESC, k.id LIMIT $1";
         let most = Value::from(u64::try_from(most).unwrap_or(u64::MAX));
-        in_time(async { self.link.read().await?.rows(sql, [most]).await?.iter().map(ApiKey::read).collect() })
-            .await
+        self.in_time(async {
+            self.link.read().await?.rows(sql, [most]).await?.iter().map(ApiKey::read).collect()
+        })
+        .await
     }
 
     /// One application, by name or id, with its keys, the newest first.
@@ -159,7 +161,7 @@ impl Store {
     /// # Errors
     /// When there is none, or the store cannot be read.
     pub async fn application(&self, which: &str) -> Result<(Application, Vec<ApiKey>), StoreError> {
-        in_time(async {
+        self.in_time(async {
             let mut work = self.link.read().await?;
             let application = find_application(&mut work, which).await?;
             let keys = keys_of(&mut work, &application.id).await?;

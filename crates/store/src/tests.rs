@@ -1,6 +1,9 @@
 //! Every test runs on SQLite and on a real PostgreSQL.
 
+mod silence;
+
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -238,7 +241,7 @@ async fn the_chain_shows_what_was_touched(world: World) {
     let touch = async |sql| {
         let mut work = store.link.write().await.unwrap();
         work.execute(sql, []).await.unwrap();
-        work.commit().await.unwrap();
+        work.commit(PATIENCE).await.unwrap();
         store.verify_audit().await.unwrap()
     };
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
@@ -299,7 +302,7 @@ async fn another_history_under_the_same_number_is_seen(world: World) {
     ] {
         work.execute(sql, []).await.unwrap();
     }
-    work.commit().await.unwrap();
+    work.commit(PATIENCE).await.unwrap();
     store.revoke_key(WHO, two.id.as_str()).await.unwrap();
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
     let head = store.head().await.unwrap();
@@ -344,7 +347,7 @@ async fn a_store_is_known_again(world: World) {
     assert_eq!(says(&table, &made.value.1, world.now()), "good");
     let mut work = store.link.write().await.unwrap();
     work.execute("UPDATE yett_meta SET value = '99' WHERE name = 'version'", []).await.unwrap();
-    work.commit().await.unwrap();
+    work.commit(PATIENCE).await.unwrap();
     store.close().await;
     let refused = world.try_open(1).await.unwrap_err();
     assert!(refused.to_string().contains("newer program"), "{refused}");
