@@ -105,15 +105,15 @@ impl Store {
         self.in_time(async { page(&mut self.link.read().await?, after, most.min(BATCH)).await }).await
     }
 
-    /// Looks at every row of the chain.
+    /// Looks at every row of the chain, [`BATCH`] of them at a time: each of these has its time, however long the chain is.
     ///
     /// # Errors
     /// When the store cannot be read. A chain that is broken is an answer.
     pub async fn verify_audit(&self) -> Result<Verified, StoreError> {
-        let mut work = self.link.read().await?;
+        let mut work = self.in_time(self.link.read()).await?;
         let (mut last, mut before) = (0, String::new());
         loop {
-            let rows = page(&mut work, last, BATCH).await?;
+            let rows = self.in_time(page(&mut work, last, BATCH)).await?;
             for row in &rows {
                 if row.sequence != last + 1 || row.hash != row.seal(&self.key, &before) {
                     return Ok(Verified::Broken(last + 1));
@@ -126,7 +126,7 @@ impl Store {
             }
         }
         let sql = "SELECT sequence, hash FROM yett_chain WHERE id = 1";
-        let head = work.rows(sql, []).await?;
+        let head = self.in_time(work.rows(sql, [])).await?;
         let whole = match head.first() {
             Some(row) => row.number(0)? == last && row.text(1)? == before,
             None => false,

@@ -101,3 +101,26 @@ async fn a_change_whose_acknowledgement_is_lost_is_not_said_to_be_undone() {
     assert_eq!((made.contents.sequence(), store.application("shop").await.unwrap().1.len()), (3, 2));
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(3));
 }
+
+#[tokio::test]
+async fn connections_that_went_silent_are_given_up() {
+    let server = Postgres::start();
+    let relay = Relay::before(&server.database("a"));
+    // Before anything is read, and in the middle of it.
+    for text in ["BEGIN", "FROM yett_"] {
+        let mut store = relay.world().open().await;
+        relay.silence_at(text);
+        store.patience = SHORT;
+        // As many as there may be connections.
+        let whole = store.verify_audit().await.map(drop);
+        let all = store.applications().await.map(drop);
+        let head = store.head().await.map(drop);
+        for done in [whole, all, head] {
+            assert!(matches!(done, Err(StoreError::Unavailable(_))), "{text}: {done:?}");
+        }
+        relay.silence_at("");
+        store.patience = PATIENCE;
+        assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(0), "{text}");
+        store.close().await;
+    }
+}
