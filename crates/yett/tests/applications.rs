@@ -12,6 +12,8 @@
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
 mod common;
+#[path = "applications/streams.rs"]
+mod streams;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

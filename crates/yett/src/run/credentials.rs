@@ -3,8 +3,9 @@
 //! A change and its publication are one step under one lock, so that what was acknowledged is in effect at every core of this
 //! process. What others change in a shared database is seen by looking at the last change, its number and its seal, twice a
 //! second. A store that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics
-//! say why.
+//! say why. Streams that are open end with the key that opened them, wherever it was ended.
 
+mod ends;
 mod views;
 
 use std::sync::{Arc, Weak};
@@ -15,12 +16,14 @@ use credentials::{HashKey, Published};
 use engine::Clock;
 use engine::keyed::Keyed;
 use manage_api::{Applications, Ask, Audit, AuditReport, Keys, MAX_KEYS, Problem, Said};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use proxy::DataPlane;
 use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError, Verified};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::terminal;
+use ends::Ends;
 use views::{application, audit_entry, created, key, problem};
 
 /// How often the last change is looked at.
@@ -37,11 +40,16 @@ pub(super) struct Settings {
     pub(super) key: Zeroizing<Vec<u8>>,
 }
 
+/// The data plane while it runs.
+pub(super) type Plane = Arc<RwLock<Option<DataPlane>>>;
+
 /// The store at work.
 pub(super) struct Credentials {
     settings: Settings,
     store: Store,
     published: Arc<Published>,
+    plane: Plane,
+    ends: Mutex<Ends>,
     clock: Arc<dyn Clock>,
     side: Handle,
     /// Held while something is changed and published, or read and published.
@@ -77,7 +85,7 @@ impl Credentials {
         settings: Settings,
         place: &Place,
         clock: &Arc<dyn Clock>,
-        keyed: &Keyed,
+        (keyed, plane): (&Keyed, &Plane),
         side: &Handle,
     ) -> Result<Arc<Self>, String> {
         let hashing = HashKey::new(&settings.key)
@@ -94,6 +102,8 @@ impl Credentials {
             settings,
             store,
             published: apikey::published(keyed),
+            plane: Arc::clone(plane),
+            ends: Mutex::default(),
             clock: Arc::clone(clock),
             side: side.clone(),
             turn: tokio::sync::Mutex::new(()),
@@ -267,6 +277,18 @@ impl Credentials {
     fn publish(&self, contents: Contents) {
         let before = self.published.current();
         self.published.publish(self.store.table(contents, before.as_deref()));
+        self.end_streams();
+    }
+
+    /// Ends the streams of keys that are over.
+    fn end_streams(&self) {
+        let Some(table) = self.published.current() else { return };
+        let over = self.ends.lock().look(&table, self.clock.unix().seconds());
+        // It is only held against readers while it is drained, which ends all streams.
+        let Some(plane) = self.plane.try_read() else { return };
+        if let Some(plane) = &*plane {
+            over.iter().for_each(|one| plane.revoke(apikey::ISSUER, one.subject()));
+        }
     }
 
     /// Looks whether somebody else changed something.
@@ -285,6 +307,8 @@ impl Credentials {
             }
             Err(why) => self.ill(&why),
         }
+        // Overlaps end whether the store can be reached or not.
+        self.end_streams();
     }
 
     async fn write_uses(&self) {

@@ -14,14 +14,14 @@ use engine::snapshot::Live;
 use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
 use store::Place;
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
-use super::credentials::{Credentials, Settings as StoreSettings, State as StoreState};
+use super::credentials::{Credentials, Plane, Settings as StoreSettings, State as StoreState};
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
@@ -46,7 +46,7 @@ pub(super) struct Gateway {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) live: Live,
     pub(super) current: Mutex<Current>,
-    pub(super) plane: RwLock<Option<DataPlane>>,
+    pub(super) plane: Plane,
     pub(super) key: Mutex<Option<Arc<SigningKey>>>,
     /// One reload at a time; those who come meanwhile share the next one.
     pub(super) turn: tokio::sync::Mutex<u64>,
@@ -138,8 +138,11 @@ impl Gateway {
             .map_err(|error| format!("the access log cannot be opened: {error}"))?;
         let telemetry = Arc::new(telemetry);
         let services = services(&clock, &live, &telemetry, side)?;
-        let store =
-            |_| open_store(document, &loaded, &data, (&clock, &services.keyed, side)).map(OnceLock::from);
+        let running = Plane::default();
+        let store = |_| {
+            open_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))
+                .map(OnceLock::from)
+        };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
         let settings = Settings {
             cores: options.cores,
@@ -149,10 +152,12 @@ impl Gateway {
         };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
+        let addresses = plane.addresses().to_vec();
+        *running.write() = Some(plane);
         let now = clock.unix().seconds();
         let loaded = Arc::new(loaded);
         Ok(Some(Self {
-            addresses: plane.addresses().to_vec(),
+            addresses,
             admin_bind: document.admin.bind.address(),
             current: Mutex::new(Current {
                 compiled,
@@ -161,7 +166,7 @@ impl Gateway {
                 since: now,
                 last_reload: None,
             }),
-            plane: RwLock::new(Some(plane)),
+            plane: running,
             key: Mutex::new(key),
             turn: tokio::sync::Mutex::new(0),
             asked: AtomicU64::new(0),
@@ -216,8 +221,8 @@ impl Gateway {
                 )),
             },
             None => {
-                let opened =
-                    open_store(document, loaded, &self.data, (&self.clock, &self.keyed, &self.side))?;
+                let services = (&self.clock, &*self.keyed, &self.plane, &self.side);
+                let opened = open_store(document, loaded, &self.data, services)?;
                 let _ = self.credentials.set(opened);
                 Ok(())
             }
@@ -346,10 +351,10 @@ fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
+    (clock, keyed, plane, side): (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
 ) -> Result<Arc<Credentials>, String> {
     let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, keyed, side)
+    Credentials::open(settings, &place, clock, (keyed, plane), side)
 }
 
 /// Compiles what was loaded.
