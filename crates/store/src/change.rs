@@ -120,7 +120,7 @@ impl Store {
         self.keep(async {
             let mut change = self.begin().await?;
             let application = find_application(&mut change.work, which).await?;
-            let keys = keys_of(&mut change.work, &application.id).await?;
+            let keys = keys_of(&mut change.work, &application.id, None, API_KEYS).await?;
             let dead = |key: &&ApiKey| {
                 key.revoked.is_some()
                     || key.expires.into_iter().chain(key.retires).min().is_some_and(|end| end <= change.now)

@@ -36,7 +36,7 @@ pub use audit::{AuditRow, Verified};
 pub use change::NewApiKey;
 pub use fault::StoreError;
 pub use open::Place;
-pub use read::{Contents, Head};
+pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
 pub use transaction::Changed;
 

@@ -10,6 +10,16 @@ use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
 use crate::{API_KEYS, Store};
 
+/// The key behind which a list of keys goes on, whether it is still there or not: when it was made, and its id.
+pub type Behind<'a> = (u64, &'a str);
+
+/// Before every key.
+const NEWEST: Behind<'static> = (u64::MAX, "");
+
+fn count(most: usize) -> Value {
+    Value::from(u64::try_from(most).unwrap_or(u64::MAX))
+}
+
 /// The last change of a store. Two states of it are the same when number and seal are: where a backup was put back, or a replica
 /// that had fallen behind took over, another change comes under a number that was there before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,44 +137,56 @@ impl Store {
         Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal)
     }
 
-    /// All applications, by name.
+    /// The applications behind a name, by name, at most so many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn applications(&self) -> Result<Vec<Application>, StoreError> {
-        let sql =
-            "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications ORDER BY name";
+    pub async fn applications(
+        &self,
+        behind: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Application>, StoreError> {
+        let sql = "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications \
+                   WHERE name > $1 ORDER BY name LIMIT $2";
+        let values = [Value::from(behind.unwrap_or_default()), count(most)];
         self.in_time(async {
-            self.link.read().await?.rows(sql, []).await?.iter().map(Application::read).collect()
+            self.link.read().await?.rows(sql, values).await?.iter().map(Application::read).collect()
         })
         .await
     }
 
-    /// The newest keys of all applications, at most so many.
+    /// The keys of all applications behind one, the newest first, at most so many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn keys(&self, most: usize) -> Result<Vec<ApiKey>, StoreError> {
+    pub async fn keys(&self, behind: Option<Behind<'_>>, most: usize) -> Result<Vec<ApiKey>, StoreError> {
         let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                    k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
-                   ORDER BY k.created_at DESC, k.id LIMIT $1";
-        let most = Value::from(u64::try_from(most).unwrap_or(u64::MAX));
+                   WHERE k.created_at < $1 OR (k.created_at = $1 AND k.id > $2) \
+                   ORDER BY k.created_at DESC, k.id LIMIT $3";
+        let (created, id) = behind.unwrap_or(NEWEST);
+        let values = [Value::from(created), Value::from(id), count(most)];
         self.in_time(async {
-            self.link.read().await?.rows(sql, [most]).await?.iter().map(ApiKey::read).collect()
+            self.link.read().await?.rows(sql, values).await?.iter().map(ApiKey::read).collect()
         })
         .await
     }
 
-    /// One application, by name or id, with its keys, the newest first.
+    /// One application, by name or id, with its keys behind one, the newest first, at most so many.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub async fn application(&self, which: &str) -> Result<(Application, Vec<ApiKey>), StoreError> {
+    pub async fn application(
+        &self,
+        which: &str,
+        behind: Option<Behind<'_>>,
+        most: usize,
+    ) -> Result<(Application, Vec<ApiKey>), StoreError> {
         self.in_time(async {
             let mut work = self.link.read().await?;
             let application = find_application(&mut work, which).await?;
-            let keys = keys_of(&mut work, &application.id).await?;
+            let keys = keys_of(&mut work, &application.id, behind, most).await?;
             Ok((application, keys))
         })
         .await
@@ -201,10 +223,18 @@ pub(crate) async fn find_key(work: &mut Work, which: &str) -> Result<ApiKey, Sto
     rows.first().map(ApiKey::read).transpose()?.ok_or_else(missing)
 }
 
-pub(crate) async fn keys_of(work: &mut Work, application: &str) -> Result<Vec<ApiKey>, StoreError> {
+pub(crate) async fn keys_of(
+    work: &mut Work,
+    application: &str,
+    behind: Option<Behind<'_>>,
+    most: usize,
+) -> Result<Vec<ApiKey>, StoreError> {
     let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
                FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
-               WHERE k.application = $1 ORDER BY k.created_at DESC, k.id";
-    work.rows(sql, [Value::from(application)]).await?.iter().map(ApiKey::read).collect()
+               WHERE k.application = $1 AND (k.created_at < $2 OR (k.created_at = $2 AND k.id > $3)) \
+               ORDER BY k.created_at DESC, k.id LIMIT $4";
+    let (created, id) = behind.unwrap_or(NEWEST);
+    let values = [Value::from(application), Value::from(created), Value::from(id), count(most)];
+    work.rows(sql, values).await?.iter().map(ApiKey::read).collect()
 }

@@ -362,6 +362,32 @@ fn another_change_under_a_number_that_is_known_is_in_effect_soon() {
 }
 
 #[test]
+fn all_keys_are_listed_however_many_there_are() {
+    let service = Service::start();
+    let server = Postgres::start();
+    let house = shared(&service, &server.database("many"));
+    let gateway = Gateway::start(&house);
+    house.good(&["app", "create", "shop", "--owner", "me"]);
+    let oldest = key(&house, &["create", "shop", "--scope", "notes:read"]);
+    // More bytes than one answer may have, and more keys.
+    server.query(
+        "many",
+        "INSERT INTO yett_api_keys (id, application, label, hash, scopes, created_at) \
+         SELECT lpad(n::text, 12, '0'), a.id, repeat('l', 250), repeat('0', 64), repeat('s', 256), 3000000000 + n / 7 \
+         FROM yett_applications a, generate_series(1, 12000) n",
+    );
+    let shown = as_json(&house.good(&["app", "show", "shop", "--json"]));
+    let ids: Vec<_> =
+        shown["keys"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), ids[0], ids[12_000]), (12_001, "000000011998", id(&oldest)));
+    for arguments in [&["key", "list", "--json"][..], &["key", "list", "shop", "--json"]] {
+        assert_eq!(as_json(&house.good(arguments)), shown["keys"], "{arguments:?}");
+    }
+    house.good(&["key", "revoke", ids[12_000]]);
+    assert_eq!(call(&gateway, &oldest), 401);
+}
+
+#[test]
 fn a_full_disk_refuses_changes_and_no_calls() {
     let service = Service::start();
     let house = house(&service, "");

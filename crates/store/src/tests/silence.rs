@@ -1,5 +1,6 @@
 //! A PostgreSQL that is reached, and then answers nothing any more.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -98,7 +99,10 @@ async fn a_change_whose_acknowledgement_is_lost_is_not_said_to_be_undone() {
     relay.silence_at("");
     store.patience = PATIENCE;
     let made = store.create_key(WHO, &new("shop", &[], None)).await.unwrap();
-    assert_eq!((made.contents.sequence(), store.application("shop").await.unwrap().1.len()), (3, 2));
+    assert_eq!(
+        (made.contents.sequence(), store.application("shop", None, 100).await.unwrap().1.len()),
+        (3, 2)
+    );
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(3));
 }
 
@@ -113,7 +117,7 @@ async fn connections_that_went_silent_are_given_up() {
         store.patience = SHORT;
         // As many as there may be connections.
         let whole = store.verify_audit().await.map(drop);
-        let all = store.applications().await.map(drop);
+        let all = store.applications(None, 10).await.map(drop);
         let head = store.head().await.map(drop);
         for done in [whole, all, head] {
             assert!(matches!(done, Err(StoreError::Unavailable(_))), "{text}: {done:?}");

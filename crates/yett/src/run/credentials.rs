@@ -6,6 +6,7 @@
 //! say why. Streams that are open end with the key that opened them, wherever it was ended.
 
 mod ends;
+mod lists;
 mod views;
 
 use std::sync::{Arc, Weak};
@@ -15,16 +16,16 @@ use controls::authentication::apikey;
 use credentials::{HashKey, Published};
 use engine::Clock;
 use engine::keyed::Keyed;
-use manage_api::{Applications, Ask, Audit, AuditReport, Keys, MAX_KEYS, Problem, Said};
+use manage_api::{Ask, Problem, Said};
 use parking_lot::{Mutex, RwLock};
 use proxy::DataPlane;
-use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError, Verified};
+use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::terminal;
 use ends::Ends;
-use views::{application, audit_entry, created, key, problem};
+use views::{application, created, key, problem};
 
 /// How often the last change is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -149,38 +150,6 @@ impl Credentials {
         done.await.unwrap_or_else(|error| Err(broke(error)))
     }
 
-    async fn serve(&self, actor: &str, ask: Ask) -> Result<Said, Problem> {
-        let now = self.clock.unix().seconds();
-        match ask {
-            Ask::Applications => {
-                let all = self.told(self.store.applications().await)?;
-                Ok(Said::Applications(Applications {
-                    applications: all.into_iter().map(application).collect(),
-                }))
-            }
-            Ask::Application(which) => {
-                let (one, keys) = self.told(self.store.application(&which).await)?;
-                Ok(Said::Detail(manage_api::ApplicationDetail {
-                    application: application(one),
-                    keys: keys.into_iter().map(|one| key(one, now)).collect(),
-                }))
-            }
-            Ask::Keys => {
-                let all = self.told(self.store.keys(MAX_KEYS).await)?;
-                Ok(Said::Keys(Keys { keys: all.into_iter().map(|one| key(one, now)).collect() }))
-            }
-            Ask::Audit(after, limit) => {
-                let rows = self.told(self.store.audit(after, limit).await)?;
-                Ok(Said::Audit(Audit { entries: rows.into_iter().map(audit_entry).collect() }))
-            }
-            Ask::VerifyAudit => Ok(Said::Report(match self.told(self.store.verify_audit().await)? {
-                Verified::Whole(entries) => AuditReport { whole: true, entries },
-                Verified::Broken(entries) => AuditReport { whole: false, entries },
-            })),
-            change => self.change(actor, change, now).await,
-        }
-    }
-
     /// What changes something: kept, then in effect, then acknowledged.
     async fn change(&self, actor: &str, ask: Ask, now: u64) -> Result<Said, Problem> {
         let _turn = self.turn.lock().await;
@@ -218,7 +187,11 @@ impl Credentials {
             Ask::RevokeKey(which) => {
                 Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
             }
-            Ask::Applications | Ask::Application(_) | Ask::Keys | Ask::Audit(..) | Ask::VerifyAudit => {
+            Ask::Applications(_)
+            | Ask::Application(..)
+            | Ask::Keys(_)
+            | Ask::Audit(..)
+            | Ask::VerifyAudit => {
                 Err(Problem::new(500, "internal", "a fault of this build", "it changes nothing"))
             }
         }

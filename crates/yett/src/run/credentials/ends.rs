@@ -69,9 +69,10 @@ impl Ends {
         let mut new = HashSet::new();
         if let Some((before, then)) = &self.seen {
             for (id, entry) in before.iter().filter(|(id, entry)| is_good(entry, *then) && !goes_on(id)) {
-                new.insert(match running.contains(&*entry.application) {
-                    true => Over::Key(*id),
-                    false => Over::Application(Arc::clone(&entry.application)),
+                new.insert(if running.contains(&*entry.application) {
+                    Over::Key(*id)
+                } else {
+                    Over::Application(Arc::clone(&entry.application))
                 });
             }
         }
