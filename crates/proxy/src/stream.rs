@@ -4,8 +4,8 @@
 //! 4). It ends when for too long no byte of it moves, whichever side is at fault.
 //!
 //! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
-//! credential is taken no more, when its principal is revoked ([`crate::DataPlane::revoke`]), or when the controls that can be
-//! asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), or when
+//! the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use engine::{Call, Code, CoreSnapshot, Tick, codes};
+use engine::principal::CredentialKind;
+use engine::{Call, Code, CoreSnapshot, Principal, Tick, codes};
 
 use crate::alarm::Alarm;
 use crate::core::Core;
@@ -306,10 +307,20 @@ fn expiry(call: &Call) -> Option<Tick> {
 fn principals(call: &Call) -> Vec<Who> {
     let mut all: Vec<Who> = Vec::with_capacity(call.proofs.len());
     for proof in &call.proofs {
-        let who = (Arc::clone(&proof.principal.issuer), Arc::clone(&proof.principal.subject));
-        if !all.contains(&who) {
-            all.push(who);
+        let principal = &proof.principal;
+        let subjects = [Some(Arc::clone(&principal.subject)), key_of(principal)];
+        for who in subjects.into_iter().flatten().map(|subject| (Arc::clone(&principal.issuer), subject)) {
+            if !all.contains(&who) {
+                all.push(who);
+            }
         }
     }
     all
+}
+
+/// The id of the API key that proved an application, which can be revoked without it. No application is called so.
+fn key_of(principal: &Principal) -> Option<Arc<str>> {
+    let key =
+        principal.claims.root().get("key").filter(|_| principal.credential == CredentialKind::ApiKey)?;
+    key.as_str().map(Arc::from)
 }

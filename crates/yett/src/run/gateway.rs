@@ -16,12 +16,12 @@ use engine::snapshot::Live;
 use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Plane};
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
@@ -47,7 +47,7 @@ pub(super) struct Gateway {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) live: Live,
     pub(super) current: Mutex<Current>,
-    pub(super) plane: RwLock<Option<DataPlane>>,
+    pub(super) plane: Plane,
     pub(super) key: Mutex<Option<Arc<SigningKey>>>,
     /// One reload at a time; those who come meanwhile share the next one.
     pub(super) turn: tokio::sync::Mutex<u64>,
@@ -130,17 +130,13 @@ impl Gateway {
         };
         show(&compiled.warnings, &sources);
         let document = &compiled.resolved.document;
-        let destination = match &document.record.access_log {
-            spec::AccessLog::Stdout => Destination::Stdout,
-            spec::AccessLog::Off => Destination::Off,
-            spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
-        };
-        let telemetry = Telemetry::new(&destination, Arc::clone(&clock))
-            .map_err(|error| format!("the access log cannot be opened: {error}"))?;
-        let telemetry = Arc::new(telemetry);
+        let telemetry = telemetry(document, &options, &clock)?;
         let services = services(&clock, &live, &telemetry, side)?;
-        let store =
-            |_| open_store(document, &loaded, &data, (&clock, &services.keyed, side)).map(OnceLock::from);
+        let running = Plane::default();
+        let store = |_| {
+            open_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))
+                .map(OnceLock::from)
+        };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
         let settings = Settings {
             cores: options.cores,
@@ -150,10 +146,12 @@ impl Gateway {
         };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
+        let addresses = plane.addresses().to_vec();
+        *running.write() = Some(plane);
         let now = clock.unix().seconds();
         let loaded = Arc::new(loaded);
         Ok(Some(Self {
-            addresses: plane.addresses().to_vec(),
+            addresses,
             admin_bind: document.admin.bind.address(),
             current: Mutex::new(Current {
                 compiled,
@@ -162,7 +160,7 @@ impl Gateway {
                 since: now,
                 last_reload: None,
             }),
-            plane: RwLock::new(Some(plane)),
+            plane: running,
             key: Mutex::new(key),
             turn: tokio::sync::Mutex::new(0),
             asked: AtomicU64::new(0),
@@ -282,6 +280,21 @@ fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, Stri
     let Some(outline) = &loaded.outline else { return Ok(None) };
     data::prepare(data)?;
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
+}
+
+/// What calls are told to: the access log of a document, and metrics.
+fn telemetry(
+    document: &spec::Document,
+    options: &Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Telemetry>, String> {
+    let destination = match &document.record.access_log {
+        spec::AccessLog::Stdout => Destination::Stdout,
+        spec::AccessLog::Off => Destination::Off,
+        spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
+    };
+    let telemetry = Telemetry::new(&destination, Arc::clone(clock));
+    telemetry.map(Arc::new).map_err(|error| format!("the access log cannot be opened: {error}"))
 }
 
 /// Compiles what was loaded.

@@ -9,7 +9,7 @@ use store::Place;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
-use super::super::credentials::{Credentials, Settings, State};
+use super::super::credentials::{Credentials, Plane, Settings, State};
 use super::super::data;
 use super::Gateway;
 use crate::load::Loaded;
@@ -43,8 +43,8 @@ impl Gateway {
                 )),
             },
             None => {
-                let opened =
-                    open_store(document, loaded, &self.data, (&self.clock, &self.keyed, &self.side))?;
+                let services = (&self.clock, &*self.keyed, &self.plane, &self.side);
+                let opened = open_store(document, loaded, &self.data, services)?;
                 let _ = self.credentials.set(opened);
                 Ok(())
             }
@@ -84,8 +84,8 @@ pub(super) fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
+    (clock, keyed, plane, side): (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
 ) -> Result<Arc<Credentials>, String> {
     let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, keyed, side)
+    Credentials::open(settings, &place, clock, (keyed, plane), side)
 }
