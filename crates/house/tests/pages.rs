@@ -39,6 +39,20 @@ fn every_code_has_its_page() {
 }
 
 #[test]
+fn every_code_has_its_row() {
+    let text = String::from_utf8(std::fs::read(root().join("docs/errors/README.md")).unwrap()).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| [")).collect();
+    let expected: Vec<String> = engine::codes::TABLE
+        .iter()
+        .map(|code| {
+            let (name, blame) = (code.name, code.blame.name());
+            format!("| [{name}]({name}.md) | {} | {blame} | {} |", code.status, code.title)
+        })
+        .collect();
+    assert_eq!(rows, expected, "the table of docs/errors/README.md");
+}
+
+#[test]
 fn every_control_has_its_four_files_and_its_page() {
     let folder = root().join("crates/controls/src");
     let controls: BTreeSet<String> = common::controls().into_iter().collect();

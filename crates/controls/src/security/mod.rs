@@ -6,6 +6,7 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod challenge;
+pub mod find;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 use contract::{Requirement, Security, SecurityScheme};
 use engine::ScopeSet;
+pub use engine::principal::ANY_SCHEME;
+use engine::principal::Names;
 use spec::{OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
@@ -25,9 +28,6 @@ use crate::scope::{ApiScope, OperationKind, OperationScope};
 pub use challenge::{Challenge, Scheme};
 pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
 pub use report::report;
-
-/// Number in [`engine::principal::Proof`] for operations that take a token of any of the API's issuers.
-pub const ANY_SCHEME: u16 = u16::MAX;
 
 /// Who may call an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,12 @@ pub fn scope_names(api: &ApiScope<'_>) -> Arc<Vec<String>> {
         }
         names
     })
+}
+
+/// What the numbers in an API's proofs mean.
+pub fn names(api: &ApiScope<'_>) -> Arc<Names> {
+    let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+    api.share("security-names", || Names { schemes: boxed(api.schemes), scopes: boxed(&scope_names(api)) })
 }
 
 /// Who may call an operation. Says nothing of what is wrong: [`report`] does.

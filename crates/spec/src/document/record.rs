@@ -15,14 +15,18 @@ pub struct Record {
     /// where the JSON access log goes
     pub access_log: AccessLog,
     /// what becomes of calls when the disk is full
-    pub on_full: OnFull,
+    pub on_full: Spanned<OnFull>,
     /// which decisions are kept, to be asked for by `yett explain` and `yett events`
     pub decisions: Decisions,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { access_log: AccessLog::Stdout, on_full: OnFull::Serve, decisions: Decisions::default() }
+        Self {
+            access_log: AccessLog::Stdout,
+            on_full: Spanned::nowhere(OnFull::Serve),
+            decisions: Decisions::default(),
+        }
     }
 }
 

@@ -65,11 +65,12 @@ impl DecisionStore {
             Ok(connected) => connected?,
             Err(_) => return Err(StoreError::Unavailable(String::from("it did not answer in time"))),
         };
-        let ready = in_time(async {
+        let steps = async {
             let mut work = link.write().await?;
             take_steps(&mut work, VERSION, STEPS).await?;
-            work.commit().await
-        });
+            Ok(work)
+        };
+        let ready = async { in_time(PATIENCE, steps).await?.commit(PATIENCE).await };
         if let Err(why) = ready.await {
             link.close().await;
             return Err(why);
@@ -79,6 +80,7 @@ impl DecisionStore {
 
     /// Closes it: what was written is kept.
     pub async fn close(&self) {
-        self.link.close().await;
+        // One that does not answer is left to itself.
+        let _ = tokio::time::timeout(PATIENCE, self.link.close()).await;
     }
 }

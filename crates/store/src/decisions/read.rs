@@ -9,8 +9,8 @@ use engine::{CallId, Evidence, Kept};
 
 use super::DecisionStore;
 use crate::fault::StoreError;
-use crate::in_time;
 use crate::link::{Row, Value, Work, damaged};
+use crate::{PATIENCE, in_time};
 
 /// Records that one page looks at.
 const LOOKED_AT: u64 = 20_000;
@@ -177,7 +177,7 @@ impl DecisionStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn find(&self, id: CallId) -> Result<Option<Stored>, StoreError> {
-        in_time(async {
+        in_time(PATIENCE, async {
             let rows = self.link.read().await?.rows(BY_ID, [Value::from(id.to_string())]).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let mut found = Stored::read(row)?;
@@ -192,7 +192,7 @@ impl DecisionStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn page(&self, filter: &Filter, from: Position, most: usize) -> Result<Page, StoreError> {
-        in_time(async {
+        in_time(PATIENCE, async {
             let mut work = self.link.read().await?;
             let (first, last) = bounds(&mut work).await?;
             let most = most as u64;
@@ -225,7 +225,7 @@ impl DecisionStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn held(&self) -> Result<Held, StoreError> {
-        in_time(async {
+        in_time(PATIENCE, async {
             let mut work = self.link.read().await?;
             let rows = work.rows("SELECT sequence, bytes FROM yett_decision_head WHERE id = 1", []).await?;
             let head = rows.first().ok_or_else(damaged)?;

@@ -240,7 +240,7 @@ async fn it_may_share_a_file_with_another_version_of_nothing_else() {
     let store = DecisionStore::open(&place).await.unwrap();
     let mut work = store.link.write().await.unwrap();
     work.execute("UPDATE yett_meta SET value = '99' WHERE name = 'decisions'", []).await.unwrap();
-    work.commit().await.unwrap();
+    work.commit(PATIENCE).await.unwrap();
     store.close().await;
     let said = DecisionStore::open(&place).await.unwrap_err().to_string();
     assert!(said.contains("version 99"), "{said}");

@@ -6,8 +6,8 @@ use engine::Evidence;
 
 use super::{DecisionStore, Retention};
 use crate::fault::StoreError;
-use crate::in_time;
 use crate::link::{Value, Work, damaged};
+use crate::{PATIENCE, in_time};
 
 /// Records of one statement; what is left over of a batch goes one by one.
 const TOGETHER: usize = 32;
@@ -82,7 +82,7 @@ impl DecisionStore {
         retention: Retention,
         now: u64,
     ) -> Result<Written, StoreError> {
-        in_time(async {
+        let (work, written) = in_time(PATIENCE, async {
             let mut work = self.link.write().await?;
             let (count, size) = (batch.len() as u64, batch.iter().map(bytes).sum::<u64>());
             let sql = "UPDATE yett_decision_head SET sequence = sequence + $1, bytes = bytes + $2 WHERE id = 1 \
@@ -96,10 +96,11 @@ impl DecisionStore {
                 set_bytes(&mut work, held).await?;
             }
             let written = remove(&mut work, held, retention, now).await?;
-            work.commit().await?;
-            Ok(written)
+            Ok((work, written))
         })
-        .await
+        .await?;
+        work.commit(PATIENCE).await?;
+        Ok(written)
     }
 }
 

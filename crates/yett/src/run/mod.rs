@@ -12,7 +12,6 @@ mod gateway;
 mod mint;
 mod reload;
 mod side;
-mod stores;
 mod targets;
 mod watch;
 
