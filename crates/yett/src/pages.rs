@@ -28,7 +28,7 @@ mod tests {
     fn every_code_has_something_to_do() {
         for code in engine::codes::TABLE {
             let page = of(code.name).unwrap_or_else(|| panic!("{}", code.name));
-            assert!(page.operator.len() > 20 && page.title == code.title, "{}", code.name);
+            assert!(!page.operator.is_empty() && page.title == code.title, "{}", code.name);
         }
         assert_eq!(PAGES.len(), engine::codes::TABLE.len());
         assert!(of("nothing").is_none() && of("").is_none());

@@ -141,18 +141,18 @@ async fn filters_choose_and_pages_end(place: Place) {
 
 async fn the_oldest_go_by_age_and_by_size(place: Place) {
     let store = DecisionStore::open(&place).await.unwrap();
-    let size = record(10).bytes() as u64;
+    let size = |numbers| records(numbers).iter().map(Evidence::bytes).sum::<usize>() as u64;
     // Ten fit; the eleventh takes the place of the first.
-    let ten = Retention { age: DAY, bytes: 10 * size };
+    let ten = Retention { age: DAY, bytes: size(10..=19) };
     store.write(&records(10..=19), ten, NOW).await.unwrap();
     let written = store.write(&records(20..=21), ten, NOW).await.unwrap();
-    assert_eq!((written.removed, written.bytes), (2, 10 * size));
+    assert_eq!((written.removed, written.bytes), (2, size(12..=21)));
     let page = store.page(&Filter::default(), Position::Newest, 100).await.unwrap();
     assert_eq!((numbers(&page), page.next), ((12..=21).rev().collect(), None));
     // One by one they get too old.
     let later = NOW + 24 * 3_600_000 + 15;
     let written = store.write(&[], ten, later).await.unwrap();
-    assert_eq!((written.removed, written.bytes), (3, 7 * size));
+    assert_eq!((written.removed, written.bytes), (3, size(15..=21)));
     assert_eq!(store.held().await.unwrap().oldest, Some(NOW + 15));
     let written = store.write(&[], Retention { bytes: 0, ..ten }, NOW).await.unwrap();
     assert_eq!((written.removed, written.bytes), (7, 0));

@@ -99,7 +99,8 @@ pub(super) fn problem(why: &StoreError) -> Problem {
         StoreError::Unfit(_) => (500, "store_unfit", "the store of decisions cannot be read"),
         _ => (503, "store_unavailable", "the store of decisions cannot be used"),
     };
-    Problem::new(status, code, title, crate::run::credentials::plain(why))
+    let detail = format!("{title}: {}", crate::run::credentials::plain(why));
+    Problem::new(status, code, title, detail)
 }
 
 #[cfg(test)]
