@@ -89,6 +89,7 @@ fn only_the_clock_reads_the_time() {
             ("crates/policy-tests/examples/measure.rs:main", measures),
             ("crates/contract/examples/contracts.rs:now", measures),
             ("crates/contract/examples/contracts.rs:main", measures),
+            ("benches/load/src/handshake.rs:handshake", measures),
             ("benches/load/src/call.rs:call", measures),
             ("benches/load/src/call.rs:take", measures),
             ("benches/load/src/call.rs:connection", measures),
