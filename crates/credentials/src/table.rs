@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::hash::{Hash, HashKey};
 use crate::key::{KeyId, Presented};
+use crate::revoked::Revoked;
 
 /// The second at which a key ends that does not.
 pub const NEVER: u64 = u64::MAX;
@@ -102,19 +103,32 @@ pub struct Table {
     key: Arc<HashKey>,
     sequence: u64,
     seal: Box<str>,
+    revoked: Revoked,
 }
 
 impl Table {
     /// A table of these keys; `sequence` is the number of the last change that is in it.
     #[must_use]
     pub fn new(key: Arc<HashKey>, sequence: u64, scopes: Vec<Box<str>>, keys: HashMap<KeyId, Entry>) -> Self {
-        Self { keys, scopes, key, sequence, seal: Box::default() }
+        Self { keys, scopes, key, sequence, seal: Box::default(), revoked: Revoked::default() }
     }
 
     /// The same, with the seal of that change: a number alone comes again where a backup was put back.
     #[must_use]
     pub fn sealed(self, seal: &str) -> Self {
         Self { seal: seal.into(), ..self }
+    }
+
+    /// The same, with what was revoked of the tokens of others.
+    #[must_use]
+    pub fn revoking(self, revoked: Revoked) -> Self {
+        Self { revoked, ..self }
+    }
+
+    /// What was revoked of the tokens of others.
+    #[must_use]
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
     }
 
     /// Number of the last change of the store that is in it.

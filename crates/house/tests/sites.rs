@@ -85,6 +85,7 @@ fn only_the_clock_reads_the_time() {
             ("crates/proxy/examples/plain.rs:unix", own),
             ("crates/proxy/examples/plain.rs:main", own),
             ("crates/yett/tests/harness/mod.rs:now", "tokens for the real binary, which has the time of day"),
+            ("crates/yett/tests/applications/revocations.rs:now", "the same"),
             ("examples/orders/src/time.rs:now", "the sample is a service of its own, without our engine"),
             ("crates/policy-tests/examples/measure.rs:main", measures),
             ("crates/contract/examples/contracts.rs:now", measures),

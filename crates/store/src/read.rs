@@ -8,6 +8,7 @@ use credentials::{Entry, Hash, KeyId, NEVER, Table, Usage};
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
+use crate::revocations::Denied;
 use crate::{API_KEYS, Store};
 
 /// The key behind which a list of keys goes on, whether it is still there or not: when it was made, and its id.
@@ -16,7 +17,7 @@ pub type Behind<'a> = (u64, &'a str);
 /// Before every key.
 const NEWEST: Behind<'static> = (u64::MAX, "");
 
-fn count(most: usize) -> Value {
+pub(crate) fn count(most: usize) -> Value {
     Value::from(u64::try_from(most).unwrap_or(u64::MAX))
 }
 
@@ -48,11 +49,14 @@ impl Head {
 pub struct Contents {
     head: Head,
     keys: Vec<(KeyId, Hash, ApiKey)>,
+    denied: Denied,
 }
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contents").field("head", &self.head).field("keys", &self.keys.len()).finish()
+        let (keys, denied) = (self.keys.len(), self.denied.len());
+        let mut shown = f.debug_struct("Contents");
+        shown.field("head", &self.head).field("keys", &keys).field("denied", &denied).finish()
     }
 }
 
@@ -78,7 +82,7 @@ impl Contents {
             Ok((key.id, Hash::from_hex(&row.text(12)?).ok_or_else(damaged)?, key))
         };
         let keys: Result<Vec<_>, StoreError> = rows.iter().map(key).collect();
-        Ok(Self { head, keys: keys? })
+        Ok(Self { head, keys: keys?, denied: Denied::read(work).await? })
     }
 }
 
@@ -133,8 +137,8 @@ impl Store {
             };
             keys.insert(id, entry);
         }
-        let Head { sequence, seal } = contents.head;
-        Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal)
+        let (Head { sequence, seal }, revoked) = (contents.head, contents.denied.table());
+        Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal).revoking(revoked)
     }
 
     /// The applications behind a name, by name, at most so many.

@@ -1,5 +1,6 @@
 //! Every test runs on SQLite and on a real PostgreSQL.
 
+mod revocations;
 mod silence;
 
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,12 @@ use testkit::{FakeClock, Postgres};
 
 use crate::link::Value;
 use crate::*;
+use revocations::{
+    a_full_denylist_refuses_and_says_so, a_store_of_before_takes_the_step,
+    what_cannot_be_revoked_is_said_and_changes_nothing,
+    what_is_revoked_is_so_until_it_is_undone_or_forgotten,
+    what_is_revoked_once_more_is_so_for_the_longer_and_the_wider,
+};
 
 const WHO: &str = "unix:0";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -77,6 +84,11 @@ everywhere!(
     what_is_not_kept_leaves_no_trace,
     another_history_under_the_same_number_is_seen,
     lists_are_read_piece_by_piece,
+    what_is_revoked_is_so_until_it_is_undone_or_forgotten,
+    what_is_revoked_once_more_is_so_for_the_longer_and_the_wider,
+    what_cannot_be_revoked_is_said_and_changes_nothing,
+    a_full_denylist_refuses_and_says_so,
+    a_store_of_before_takes_the_step,
 );
 
 fn new(application: &str, scopes: &[&str], ttl: Option<Duration>) -> NewApiKey {

@@ -12,6 +12,10 @@
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
 mod common;
+#[path = "applications/feeds.rs"]
+mod feeds;
+#[path = "applications/revocations.rs"]
+mod revocations;
 #[path = "applications/streams.rs"]
 mod streams;
 

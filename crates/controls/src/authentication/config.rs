@@ -72,7 +72,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
-        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs }).with_keys(keys)
+        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
+            .with_keys(keys)
+            .with_revocations(api.gateway.document.wants_store())
     });
     vec![Compiled::enforced(control, span(api, scope))]
 }
@@ -200,7 +202,11 @@ fn verifier(api: &ApiScope<'_>, entry: &str, out: &mut Diagnostics) -> Option<Ar
             issuer_rule(api, &name.value, issuer, audiences, out)
         };
         let rules: Option<Vec<IssuerRule>> = settings.issuers.iter().map(rule).collect();
-        rules.filter(|rules| !rules.is_empty()).map(|rules| Arc::new(Verifier::new(rules)))
+        rules.filter(|rules| !rules.is_empty()).map(|rules| {
+            let verifier = Verifier::new(rules);
+            let revocable = api.gateway.document.wants_store();
+            Arc::new(if revocable { verifier.revocable() } else { verifier })
+        })
     });
     (*shared).clone()
 }

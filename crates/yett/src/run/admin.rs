@@ -137,7 +137,8 @@ fn issuer_detail(issuer: &IssuerState, now: u64) -> Value {
 
 /// The store of applications: whether it can be changed, and what holds while it cannot.
 fn store_detail(store: &StoreState) -> Value {
-    json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "sequence": store.sequence })
+    json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "revocations": store.revocations,
+            "sequence": store.sequence })
 }
 
 fn store_samples(gateway: &Gateway) -> Vec<Sample> {
@@ -147,6 +148,7 @@ fn store_samples(gateway: &Gateway) -> Vec<Sample> {
     vec![
         gauge("yett_store_up", "Whether the store of applications can be used.", up),
         gauge("yett_api_keys", "API keys that are known, those that are over included.", store.keys as f64),
+        gauge("yett_revocations", "Entries of the denylist of tokens.", store.revocations as f64),
         gauge(
             "yett_store_sequence",
             "Number of the last change of the store in effect.",

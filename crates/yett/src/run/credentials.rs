@@ -7,6 +7,7 @@
 
 mod ends;
 mod lists;
+mod revocations;
 mod views;
 
 use std::sync::{Arc, Weak};
@@ -25,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::terminal;
 use ends::Ends;
-use views::{application, created, key, problem};
+use views::{application, created, key, problem, revocation};
 
 /// How often the last change is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -72,6 +73,8 @@ pub(super) struct State {
     pub(super) fault: Option<String>,
     /// Keys that cores know.
     pub(super) keys: usize,
+    /// What is revoked of the tokens of others.
+    pub(super) revocations: usize,
     /// Number of the last change that is in effect.
     pub(super) sequence: u64,
 }
@@ -126,6 +129,7 @@ impl Credentials {
         State {
             fault: self.fault.lock().as_ref().map(|fault| fault.why.clone()),
             keys: table.as_ref().map_or(0, |table| table.len()),
+            revocations: table.as_ref().map_or(0, |table| table.revoked().len()),
             sequence: table.map_or(0, |table| table.sequence()),
         }
     }
@@ -187,7 +191,12 @@ impl Credentials {
             Ask::RevokeKey(which) => {
                 Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
             }
-            Ask::Applications(_)
+            Ask::UndoRevocation(id) => {
+                Ok(Said::Revocation(revocation(self.took(store.undo_revocation(actor, &id).await)?)))
+            }
+            Ask::Revoke(_)
+            | Ask::Revocations(_)
+            | Ask::Applications(_)
             | Ask::Application(..)
             | Ask::Keys(_)
             | Ask::Audit(..)
@@ -213,13 +222,7 @@ impl Credentials {
                 Ok(value)
             }
             Err(why) => {
-                if matches!(
-                    why,
-                    StoreError::Unavailable(_)
-                        | StoreError::Full(_)
-                        | StoreError::Unfit(_)
-                        | StoreError::Unknown(_)
-                ) {
+                if why.is_of_the_store() {
                     self.ill(&why);
                 }
                 Err(problem(&why))
@@ -250,6 +253,7 @@ impl Credentials {
     fn publish(&self, contents: Contents) {
         let before = self.published.current();
         self.published.publish(self.store.table(contents, before.as_deref()));
+        self.withdraw(before.as_deref());
         self.end_streams();
     }
 

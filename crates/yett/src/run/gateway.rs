@@ -13,7 +13,7 @@ use controls::authentication::{CacheCounts, IssuerState, TokenCache, issuer_stat
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
 use engine::snapshot::Live;
-use engine::{Clock, bounds};
+use engine::{Clock, CoreContext, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
+use super::feeds::Feeds;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
@@ -55,6 +56,8 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
     credentials: OnceLock<Arc<Credentials>>,
+    /// Where others say what is revoked.
+    pub(super) feeds: Feeds,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -166,6 +169,7 @@ impl Gateway {
             asked: AtomicU64::new(0),
             counts: Counts::default(),
             credentials,
+            feeds: Feeds::new(context(&services)),
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -205,6 +209,13 @@ impl Gateway {
 
     pub(super) fn admin_bind(&self) -> SocketAddr {
         self.admin_bind
+    }
+
+    /// Where others say what is revoked, when they may.
+    pub(super) fn feed_bind(&self) -> Option<SocketAddr> {
+        let current = self.current.lock();
+        let revocation = current.compiled.resolved.document.revocation.as_ref();
+        revocation.map(|revocation| revocation.bind.address())
     }
 
     pub(super) fn set_admin(&self, address: SocketAddr) {
@@ -327,6 +338,19 @@ pub(super) fn show(found: &Diagnostics, sources: &Sources) {
     let text = render::human(found, sources, terminal::color());
     if !text.is_empty() {
         terminal::say(text.trim_end());
+    }
+}
+
+/// What is done outside of a core is done with the same.
+fn context(services: &Services) -> CoreContext {
+    CoreContext {
+        core: usize::MAX,
+        clock: Arc::clone(&services.clock),
+        cells: Arc::clone(&services.cells),
+        replays: Arc::clone(&services.replays),
+        fetch: Arc::clone(&services.fetch),
+        side: Arc::clone(&services.side),
+        keyed: Arc::clone(&services.keyed),
     }
 }
 

@@ -7,9 +7,11 @@ mod admin;
 mod credentials;
 mod data;
 mod descriptors;
+mod feeds;
 mod gateway;
 mod mint;
 mod reload;
+mod revoke;
 mod side;
 mod targets;
 mod watch;
@@ -84,11 +86,26 @@ async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
     let admin = admin::bind(gateway.admin_bind()).await?;
     gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
     tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
+    let feed = match gateway.feed_bind() {
+        Some(address) => Some(feeds::bind(address).await?),
+        None => None,
+    };
+    let feed_address = feed
+        .as_ref()
+        .map(tokio::net::TcpListener::local_addr)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    if let Some(feed) = feed {
+        tokio::spawn(feeds::serve(feed, Arc::clone(gateway)));
+    }
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
     tokio::spawn(manage_api::serve(control, handler));
     let watch = watch::start(gateway);
     for listener in gateway.listeners() {
         terminal::say(format_args!("listening on {} ({})", listener.url, listener.name));
+    }
+    if let Some(address) = feed_address {
+        terminal::say(format_args!("revocations on http://{address}"));
     }
     terminal::say(format_args!("admin on http://{}", gateway.admin_address()));
     Ok(watch)

@@ -1,0 +1,167 @@
+//! The receiver of security events by push (RFC 8935): session-revoked and credential-change of CAEP 1.0.
+//!
+//! An event is taken when its transmitter signed it for this gateway, and acknowledged when what it says is kept and in effect.
+//! What it cannot be held to (a subject that nobody here can tell from others) is refused, so that the transmitter knows; events
+//! of other types are taken and have no effect, since they are no wrong.
+
+use controls::authentication::issued::Unsigned;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jose::{EVENT_TYPE, EventExpectations, Fault, SecurityEvent};
+use serde_json::json;
+use spec::{Issuer, Transmitter};
+
+use super::subject;
+use super::{Said, View, basic, is_of};
+
+const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
+/// How far clocks may differ.
+const LEEWAY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How an event came.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// Its transmitter sent it, with these header fields.
+    Push(&'a HeaderMap),
+}
+
+pub(super) async fn answer(view: &View<'_>, headers: &HeaderMap, body: &[u8]) -> Said {
+    if !is_of(headers, &format!("application/{EVENT_TYPE}")) {
+        return error("invalid_request", "the body is not said to be a security event token");
+    }
+    let Ok(token) = std::str::from_utf8(body) else {
+        return error("invalid_request", "the body is no security event token");
+    };
+    let taken = receive(view, token, Way::Push(headers)).await;
+    taken.err().unwrap_or_else(|| Said::plain(StatusCode::ACCEPTED))
+}
+
+/// Takes an event: good when what it says is kept and in effect, also when it was before.
+pub(super) async fn receive(view: &View<'_>, token: &str, way: Way<'_>) -> Result<(), Said> {
+    let Ok(parsed) = jose::parse(token) else {
+        return Err(error("invalid_request", "the text is no security event token"));
+    };
+    let iss = parsed.issuer();
+    let found = iss.as_deref().and_then(|iss| {
+        let (name, issuer) = view.issuer(iss)?;
+        Some((name, issuer, &view.settings.transmitters.get(name)?.value))
+    });
+    let Some((name, issuer, transmitter)) = found else {
+        return Err(view.failed(error("invalid_issuer", "events of this issuer are not taken")));
+    };
+    let Way::Push(headers) = way;
+    if let Some(said) = unproven(view, headers, transmitter) {
+        return Err(view.failed(said));
+    }
+    let signer = view.signer(name, issuer).ok_or_else(|| Said::later(5))?;
+    let verified = match signer.verify(&parsed, &view.feeds().context).await {
+        Ok(verified) => verified,
+        Err(Unsigned::Unavailable) => return Err(Said::later(5)),
+        Err(Unsigned::Fault(_)) => {
+            return Err(view.failed(error("invalid_key", "the signature is not one of the issuer's")));
+        }
+    };
+    view.allow(&format!("transmitter {name}"))?;
+    let expect = EventExpectations {
+        issuer: &signer.issuer,
+        audiences: &transmitter.audience.0,
+        leeway: LEEWAY,
+        max_age: transmitter.max_age.get(),
+        now: view.now(),
+    };
+    let event = jose::validate_event(&verified, &expect).map_err(refused)?;
+    // Once more is no wrong: whoever sent it may not have heard the answer (RFC 8935 section 2).
+    if view.feeds().seen.has(&signer.issuer, &event.id) {
+        return Ok(());
+    }
+    take(view, (name, transmitter), &event).await?;
+    let until = event.issued.saturating_add((transmitter.max_age.get() + 2 * LEEWAY).as_secs());
+    view.feeds().seen.note(&signer.issuer, &event.id, until, view.now());
+    Ok(())
+}
+
+/// That a transmitter does not prove who it is, where it has to beside its signature.
+fn unproven(view: &View<'_>, headers: &HeaderMap, transmitter: &Transmitter) -> Option<Said> {
+    let reference = transmitter.secret.as_ref()?;
+    let kept = view.secret(reference);
+    let proven =
+        basic::bearer(headers).zip(kept).is_some_and(|(sent, kept)| basic::same(sent.as_bytes(), kept));
+    if proven {
+        return None;
+    }
+    let body = json!({ "err": "authentication_failed", "description": "who sends is not known" });
+    let said = Said::with(StatusCode::UNAUTHORIZED, body);
+    Some(said.field(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"events\"")))
+}
+
+/// Does what an event says: all of it is understood before any of it is kept.
+async fn take(
+    view: &View<'_>,
+    (name, transmitter): (&str, &Transmitter),
+    event: &SecurityEvent<'_>,
+) -> Result<(), Said> {
+    let speaks_of = |iss: &str| {
+        let found = view.issuer(iss).map(|(name, _)| name);
+        found.is_some_and(|found| match transmitter.issuers.as_slice() {
+            [] => found == name,
+            some => some.iter().any(|known| known.value == *found),
+        })
+    };
+    let own: Vec<&str> = match transmitter.issuers.as_slice() {
+        [] => view.issuers.get(name).map(|issuer| iss_of(issuer)).into_iter().collect(),
+        some => some
+            .iter()
+            .filter_map(|known| view.issuers.get(&known.value))
+            .map(|issuer| iss_of(issuer))
+            .collect(),
+    };
+    let mut all = Vec::new();
+    for (kind, said) in &event.events {
+        let has_effect = match &**kind {
+            SESSION_REVOKED => true,
+            // A credential more takes nothing from those that there are.
+            CREDENTIAL_CHANGE => {
+                match said.get("change_type").and_then(|change| change.as_str()).as_deref() {
+                    Some("create") => false,
+                    Some("revoke" | "update" | "delete") => true,
+                    _ => return Err(error("invalid_request", "`change_type` is none of CAEP's")),
+                }
+            }
+            _ => false,
+        };
+        if !has_effect {
+            continue;
+        }
+        let meant = subject::meant(event.subject, *said, transmitter.opaque, &own);
+        let meant = meant.map_err(|why| error("invalid_request", why))?;
+        let before =
+            subject::when(*said, event.issued, view.now()).map_err(|why| error("invalid_request", why))?;
+        if !meant.iter().all(|one| speaks_of(one.issuer())) {
+            return Err(error("access_denied", "this issuer does not speak of tokens of that one"));
+        }
+        all.extend(meant.into_iter().map(|one| one.revocation(before, kind)));
+    }
+    for new in all {
+        view.deny(&format!("transmitter:{name}"), new).await?;
+    }
+    Ok(())
+}
+
+fn iss_of(issuer: &Issuer) -> &str {
+    controls::authentication::issued::iss(issuer)
+}
+
+fn refused(fault: Fault) -> Said {
+    let code = match fault {
+        Fault::IssuerMissing | Fault::IssuerMismatch => "invalid_issuer",
+        Fault::AudienceMissing | Fault::AudienceMismatch => "invalid_audience",
+        _ => "invalid_request",
+    };
+    error(code, fault.name())
+}
+
+/// As RFC 8935 section 2.3 has it.
+fn error(code: &str, why: &str) -> Said {
+    Said::with(StatusCode::BAD_REQUEST, json!({ "err": code, "description": why }))
+}

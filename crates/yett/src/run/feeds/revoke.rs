@@ -1,0 +1,123 @@
+//! The revocation endpoint of RFC 7009, for access tokens of the issuers that the document names for a client.
+//!
+//! A token is revoked by who proves to be the client that it was given to, or one that may revoke for others. What is not one of
+//! these issuers' good tokens is unknown, and the answer is 200 all the same (section 2.2): who asks learns nothing of it.
+
+use controls::authentication::issued::Unsigned;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jose::{Claims, Expectations, Fault, TypPolicy};
+use serde_json::json;
+use spec::RevocationClient;
+
+use super::super::revoke::by_token;
+use super::form::field;
+use super::{Said, View, basic, is_of};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+pub(super) async fn answer(view: &View<'_>, headers: &HeaderMap, body: &[u8]) -> Said {
+    if !is_of(headers, FORM) {
+        return invalid("the body is no form");
+    }
+    let Some((name, client)) = client(view, headers) else {
+        let said = error(StatusCode::UNAUTHORIZED, "invalid_client", "who calls is not known");
+        return view
+            .failed(said.field(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"revocation\"")));
+    };
+    if let Err(said) = view.allow(&format!("client {name}")) {
+        return said;
+    }
+    let (token, hint) = match (field(body, "token"), field(body, "token_type_hint")) {
+        (Ok(Some(token)), Ok(hint)) if !token.is_empty() => (token, hint),
+        _ => return invalid("`token` has to stand there once, and `token_type_hint` once at most"),
+    };
+    // A second way of saying who calls (RFC 6749 section 2.3).
+    if ["client_secret", "client_assertion"].iter().any(|name| !matches!(field(body, name), Ok(None))) {
+        return invalid("a client says once who it is");
+    }
+    if hint.as_deref() == Some("refresh_token") {
+        return error(
+            StatusCode::BAD_REQUEST,
+            "unsupported_token_type",
+            "refresh tokens are revoked at their issuer",
+        );
+    }
+    revoke(view, &name, client, &token).await.err().unwrap_or_else(|| Said::plain(StatusCode::OK))
+}
+
+/// Revokes a token; also good when it is none that could be revoked.
+async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &str) -> Result<(), Said> {
+    let Ok(parsed) = jose::parse(token) else { return Ok(()) };
+    let named = parsed.issuer();
+    let Some((issuer_name, issuer)) = named.as_deref().and_then(|iss| view.issuer(iss)) else {
+        return Ok(());
+    };
+    if !client.issuers.iter().any(|known| known.value == *issuer_name) {
+        return Ok(());
+    }
+    let signer = view.signer(issuer_name, issuer).ok_or_else(|| Said::later(5))?;
+    let verified = match signer.verify(&parsed, &view.feeds().context).await {
+        Ok(verified) => verified,
+        Err(Unsigned::Unavailable) => return Err(Said::later(5)),
+        Err(Unsigned::Fault(_)) => return Ok(()),
+    };
+    // For whatever API it is.
+    let aud = verified.payload().get("aud");
+    let several = aud.into_iter().flat_map(|aud| aud.items()).filter_map(|one| one.as_str());
+    let audiences: Vec<String> =
+        aud.and_then(|aud| aud.as_str()).into_iter().chain(several).map(|one| one.into_owned()).collect();
+    let expect = Expectations {
+        issuer: &signer.issuer,
+        audiences: &audiences,
+        typ: TypPolicy::Common,
+        leeway: issuer.leeway.get(),
+        now: view.now(),
+        max_age: None,
+    };
+    match jose::validate(&verified, &expect) {
+        Ok(claims) if client.any || is_given_to(&claims, name) => {}
+        Ok(_) => {
+            let text = "the token was given to another client";
+            return Err(error(StatusCode::BAD_REQUEST, "unauthorized_client", text));
+        }
+        Err(Fault::TypRefused | Fault::WrongKind) => {
+            let text = "only access tokens are revoked here";
+            return Err(error(StatusCode::BAD_REQUEST, "unsupported_token_type", text));
+        }
+        // No good token: there is nothing to revoke.
+        Err(_) => return Ok(()),
+    }
+    let known = by_token(token, view.now());
+    let new = store::NewRevocation { reason: String::from("RFC 7009"), ..known };
+    view.deny(&format!("client:{name}"), new).await
+}
+
+/// Whether a token was given to a client (`client_id`, else `azp`).
+fn is_given_to(claims: &Claims<'_>, name: &str) -> bool {
+    claims.client.as_deref() == Some(name)
+}
+
+/// Which client calls, when it proves that.
+fn client<'v>(view: &'v View<'_>, headers: &HeaderMap) -> Option<(String, &'v RevocationClient)> {
+    let (name, secret) = basic::basic(headers)?;
+    let client = view.settings.clients.get(&name)?;
+    let proven = match &client.secret {
+        Some(reference) => view.secret(reference).is_some_and(|kept| basic::same(kept, secret.as_bytes())),
+        None => {
+            let credentials = view.gateway.credentials()?;
+            client.api_key
+                && credentials.application_of(secret.as_bytes(), view.now()).as_deref() == Some(&*name)
+        }
+    };
+    proven.then_some((name, &client.value))
+}
+
+fn invalid(why: &str) -> Said {
+    error(StatusCode::BAD_REQUEST, "invalid_request", why)
+}
+
+/// As RFC 6749 section 5.2 has it.
+fn error(status: StatusCode, error: &str, why: &str) -> Said {
+    Said::with(status, json!({ "error": error, "error_description": why }))
+}
