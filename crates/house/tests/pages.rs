@@ -106,3 +106,22 @@ fn nothing_hidden_stands_in_the_root() {
         .collect();
     assert!(found.is_empty(), "not of the project: {found:?}");
 }
+
+/// `make test` names the crates whose documentation has examples: to ask each crate for them takes half a minute.
+#[test]
+fn examples_in_documentation_are_run() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let run = makefile.lines().find(|line| line.contains("--doc")).unwrap();
+    for (file, text) in common::sources("crates") {
+        let path = file.strip_prefix(root().join("crates")).unwrap();
+        let name = path.components().next().unwrap().as_os_str().to_str().unwrap();
+        // What opens as `text`, `json` or the like is no example.
+        let mut fences = text.lines().filter_map(|line| line.trim().strip_prefix("//")).filter_map(|line| {
+            line.trim_start_matches(['/', '!']).trim().strip_prefix("```").map(str::to_owned)
+        });
+        while let Some(opened) = fences.next() {
+            assert!(!opened.is_empty() || run.contains(&format!("-p {name} ")), "{}", file.display());
+            fences.next();
+        }
+    }
+}

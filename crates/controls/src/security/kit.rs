@@ -56,6 +56,22 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     format!("{{{}}}", text.join(","))
 }
 
+/// The sections of the controls that are tried with it.
+const SECTIONS: [spec::SectionSpec; 2] = [
+    spec::SectionSpec {
+        name: "authorization",
+        top: false,
+        schema: crate::authorization::schema,
+        check: crate::authorization::check_section,
+    },
+    spec::SectionSpec {
+        name: "admission",
+        top: true,
+        schema: crate::admission::schema,
+        check: crate::admission::check_section,
+    },
+];
+
 /// A gateway's surroundings.
 pub(crate) struct World {
     pub(crate) clock: FakeClock,
@@ -158,14 +174,8 @@ impl<'a> Setup<'a> {
         let mut found = Diagnostics::new();
         let mut sources = Sources::default();
         let file = sources.add("yett.yaml", self.document);
-        let section = spec::SectionSpec {
-            name: "authorization",
-            top: false,
-            schema: crate::authorization::schema,
-            check: crate::authorization::check_section,
-        };
         let node = spec::parse(self.document, file, &mut found).unwrap();
-        let resolved = spec::resolve(&node, None, &[section], &mut found);
+        let resolved = spec::resolve(&node, None, &SECTIONS, &mut found);
         let resolved = resolved.unwrap_or_else(|| panic!("{found:#?}"));
         let contract = self.contract.map(|text| {
             let assets = contract::Assets::from([("api.yaml".to_owned(), Arc::from(text.as_bytes()))]);

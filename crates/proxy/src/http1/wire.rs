@@ -10,6 +10,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::listen::records::Records;
+
 /// Room for a read: most messages fit.
 const ROOM: usize = 4 * 1024;
 /// Room for a read of a long body.
@@ -29,7 +31,7 @@ pub(crate) enum Socket {
     /// A unix socket in clear text.
     Unix(UnixStream),
     /// TLS with a client.
-    Accepted(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    Accepted(Box<tokio_rustls::server::TlsStream<Records>>),
     /// TLS with an upstream.
     Connected(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     /// The memory of this process, where no socket is ([`crate::offline`]).

@@ -24,7 +24,12 @@ fn echo(bench: &mut Bench, payload: &[u8]) {
 #[test]
 fn what_was_passed_on_is_held_no_longer() {
     let mut bench = Bench::open(&shape(rules()));
-    echo(&mut bench, &[7; 30_000]);
+    // Short of what makes the other end wait: nobody comes back to it.
+    bench.client.send(Opcode::Binary, &[7; 30_000]);
+    bench.settle();
+    assert!(!bench.holds(1));
+    assert_eq!(bench.server.events().len(), 1);
+    echo(&mut bench, &[7; 1_000]);
     assert!(!bench.holds(1));
     // The twin: what has not come whole is held.
     let frame = bench.client.frame(Opcode::Binary, &[7; 30_000]);
