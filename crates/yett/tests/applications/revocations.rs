@@ -77,8 +77,12 @@ pub(super) fn ask(gateway: &Gateway, token: &str) -> (u16, String) {
     (status, code.unwrap_or_default().to_owned())
 }
 
+fn ask_for(gateway: &Gateway, token: &str) -> Socket {
+    Socket::ask_with(gateway, &format!("authorization: Bearer {token}"))
+}
+
 fn open(gateway: &Gateway, token: &str) -> Socket {
-    let mut socket = Socket::ask_with(gateway, &format!("authorization: Bearer {token}"));
+    let mut socket = ask_for(gateway, token);
     socket.is_open();
     socket
 }
@@ -143,17 +147,12 @@ fn what_is_revoked_at_one_gateway_ends_calls_and_sockets_at_the_other_within_a_s
         assert_eq!(ending[1].closed(), 1008, "{kind}");
         in_time += usize::from(!second.is_over());
         for gateway in &gateways {
-            assert_eq!(ask_status(gateway, &gone), 401, "{kind}");
+            assert_eq!(ask_for(gateway, &gone).status(), 401, "{kind}");
         }
         staying.iter_mut().for_each(Socket::goes_on);
     }
     // On a machine that does much else, most of them.
     assert!(in_time >= 3, "{in_time} of 5");
-}
-
-/// What an operation that upgrades says to a token, without opening anything.
-fn ask_status(gateway: &Gateway, token: &str) -> u16 {
-    common::call(&gateway.url, "GET", "/chat", Some(token), None).0
 }
 
 #[test]

@@ -112,6 +112,13 @@ impl Socket {
         }
     }
 
+    /// With which status it was answered.
+    pub(super) fn status(&mut self) -> u16 {
+        let mut first = String::new();
+        self.0.read_line(&mut first).unwrap();
+        first.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// With which code it is closed; waits for that.
     pub(super) fn closed(&mut self) -> u16 {
         let mut frame = [0; 4];
