@@ -182,6 +182,7 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/listen/mod.rs:accept", spent),
             ("crates/manage-api/src/server.rs:serve", spent),
             ("crates/yett/src/run/admin.rs:serve", spent),
+            ("crates/yett/src/run/feeds/mod.rs:serve", spent),
             ("examples/orders/src/main.rs:accept", spent),
             ("crates/testkit/src/clock.rs:until_every", looks),
             ("crates/proxy/src/tests/world.rs:calls", looks),
@@ -255,6 +256,14 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
         ("crates/yett/src/run/credentials.rs", "authentication", "hands it the table of API keys"),
+        (
+            "crates/yett/src/run/credentials/revocations.rs",
+            "authentication",
+            "hands the data plane its denylist",
+        ),
+        ("crates/yett/src/run/revoke.rs", "authentication", "names the issuers whose tokens are revoked"),
+        ("crates/yett/src/run/feeds/mod.rs", "authentication", "verifies with the keys of its issuers"),
+        ("crates/compile/src/revocation.rs", "authentication", "looks whether such keys can be used"),
     ];
     let controls = controls();
     let mut found = BTreeSet::new();

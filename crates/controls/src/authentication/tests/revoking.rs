@@ -68,14 +68,17 @@ fn hex(token: &str) -> String {
 /// Claims that a token of its own has.
 const OWN: [(&str, &str); 3] = [("jti", "\"t1\""), ("sid", "\"s1\""), ("azp", "\"party\"")];
 
+/// Its name, claims of the token, what is revoked, claims of its twin.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Entry<'a>, &'a [(&'a str, &'a str)]);
+
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn whatever_a_token_is_revoked_by_it_is_refused_first_and_remembered() {
     let shop = Shop::new();
     let long = "x".repeat(1024);
     let long_claim = format!("\"{long}\"");
-    // Name, claims of the token, what is revoked, claims of its twin.
     #[rustfmt::skip]
-    let cases: &[(&str, &[(&str, &str)], Entry<'_>, &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         ("jti", &[], (Kind::Token, SHOP, "t1", None, LATER), &[("jti", "\"t2\"")]),
         ("jti in another case", &[], (Kind::Token, SHOP, "t1", None, LATER), &[("jti", "\"T1\"")]),
         ("jti, escaped in the token", &[("jti", "\"\\u00741\"")], (Kind::Token, SHOP, "t1", None, LATER), &[("jti", "\"\\u00742\"")]),

@@ -4,7 +4,6 @@
 //! What it cannot be held to (a subject that nobody here can tell from others) is refused, so that the transmitter knows; events
 //! of other types are taken and have no effect, since they are no wrong.
 
-use controls::authentication::issued::Unsigned;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{EVENT_TYPE, EventExpectations, Fault, SecurityEvent};
@@ -12,7 +11,7 @@ use serde_json::json;
 use spec::{Issuer, Transmitter};
 
 use super::subject;
-use super::{Said, View, basic, is_of};
+use super::{Said, Unsigned, View, basic, is_of, issued};
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
@@ -149,7 +148,7 @@ async fn take(
 }
 
 fn iss_of(issuer: &Issuer) -> &str {
-    controls::authentication::issued::iss(issuer)
+    issued::iss(issuer)
 }
 
 fn refused(fault: Fault) -> Said {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use controls::authentication::issued::{self, Signer};
+use controls::authentication::issued::{self, Signer, Unsigned};
 use engine::CoreContext;
 use engine::cells::Meter;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};

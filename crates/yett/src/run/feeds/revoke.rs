@@ -3,7 +3,6 @@
 //! A token is revoked by who proves to be the client that it was given to, or one that may revoke for others. What is not one of
 //! these issuers' good tokens is unknown, and the answer is 200 all the same (section 2.2): who asks learns nothing of it.
 
-use controls::authentication::issued::Unsigned;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{Claims, Expectations, Fault, TypPolicy};
@@ -12,7 +11,7 @@ use spec::RevocationClient;
 
 use super::super::revoke::by_token;
 use super::form::field;
-use super::{Said, View, basic, is_of};
+use super::{Said, Unsigned, View, basic, is_of};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
