@@ -6,6 +6,8 @@ mod check;
 mod completions;
 mod config;
 mod diff;
+mod events;
+mod explain;
 mod init;
 mod inspect;
 mod key;
@@ -65,6 +67,10 @@ enum Command {
     Revocations(revocations::Arguments),
     /// Show who changed applications and keys
     Changes(changes::Arguments),
+    /// Say why a running gateway decided a call as it did
+    Explain(explain::Arguments),
+    /// Show what a running gateway refused, would have refused, and failed at
+    Events(events::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -94,6 +100,8 @@ impl Cli {
             Command::Revoke(arguments) => revoke::run(arguments),
             Command::Revocations(arguments) => revocations::run(arguments),
             Command::Changes(arguments) => changes::run(arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Events(arguments) => events::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

@@ -22,13 +22,14 @@ use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
+use super::decisions::Decisions;
 use super::feeds::Feeds;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::open_store;
+use applications::{keep_decisions, open_store};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -58,6 +59,7 @@ pub(super) struct Gateway {
     credentials: OnceLock<Arc<Credentials>>,
     /// Where others say what is revoked.
     pub(super) feeds: Feeds,
+    decisions: Arc<Decisions>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -141,6 +143,7 @@ impl Gateway {
                 .map(OnceLock::from)
         };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let settings = Settings {
             cores: options.cores,
             workers: options.cores,
@@ -170,6 +173,7 @@ impl Gateway {
             counts: Counts::default(),
             credentials,
             feeds: Feeds::new(context(&services)),
+            decisions,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -192,7 +196,13 @@ impl Gateway {
         if let Some(credentials) = self.credentials.get() {
             credentials.close();
         }
+        self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// The store of decisions.
+    pub(super) fn decisions(&self) -> &Arc<Decisions> {
+        &self.decisions
     }
 
     pub(super) fn is_stopping(&self) -> bool {
