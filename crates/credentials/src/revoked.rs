@@ -5,6 +5,7 @@
 //! only for an issuer of whom something was revoked one more for each thing that a token can be revoked by.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -88,12 +89,12 @@ pub struct Token<'a> {
     pub session: Option<&'a str>,
     /// `iat`.
     pub issued: Option<u64>,
-    /// Its [`token_digest`].
-    pub digest: &'a Digest,
+    /// Its [`token_digest`], where that is known.
+    pub digest: Option<&'a Digest>,
 }
 
 /// What was revoked of one issuer's tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct OfIssuer {
     all: Option<Rule>,
     tokens: HashMap<Box<str>, Rule>,
@@ -102,55 +103,77 @@ struct OfIssuer {
     applications: HashMap<Box<str>, Rule>,
 }
 
-/// All that was revoked, at one moment. Never changed once it is published.
-#[derive(Debug, Default)]
-pub struct Revoked {
+impl OfIssuer {
+    /// Those that are named by a value; none of [`Kind::Digest`] and [`Kind::Issuer`].
+    fn named(&mut self, kind: Kind) -> Option<&mut HashMap<Box<str>, Rule>> {
+        match kind {
+            Kind::Token => Some(&mut self.tokens),
+            Kind::Subject => Some(&mut self.subjects),
+            Kind::Session => Some(&mut self.sessions),
+            Kind::Application => Some(&mut self.applications),
+            Kind::Digest | Kind::Issuer => None,
+        }
+    }
+}
+
+/// Entries, each found by what it names.
+#[derive(Debug, Default, Clone)]
+struct Layer {
     issuers: HashMap<Box<str>, OfIssuer>,
     digests: HashMap<Digest, Rule>,
     len: usize,
 }
 
-impl Revoked {
-    /// Enters one: `issuer` is empty for [`Kind::Digest`] and `value` for [`Kind::Issuer`]. False for what is no digest in 64
-    /// hexadecimal digits, where one is wanted.
-    pub fn insert(&mut self, kind: Kind, (issuer, value): (&str, &str), rule: Rule) -> bool {
+impl Layer {
+    /// False for what is no digest, where one is wanted.
+    fn insert(&mut self, kind: Kind, (issuer, value): (&str, &str), rule: Rule) -> bool {
         let before = if kind == Kind::Digest {
             let Some(digest) = crate::Hash::from_hex(value) else { return false };
             self.digests.insert(digest.bytes(), rule)
         } else {
             let of = self.issuers.entry(issuer.into()).or_default();
-            match kind {
-                Kind::Issuer => of.all.replace(rule),
-                Kind::Token | Kind::Digest => of.tokens.insert(value.into(), rule),
-                Kind::Subject => of.subjects.insert(value.into(), rule),
-                Kind::Session => of.sessions.insert(value.into(), rule),
-                Kind::Application => of.applications.insert(value.into(), rule),
+            match of.named(kind) {
+                Some(named) => named.insert(value.into(), rule),
+                None => of.all.replace(rule),
             }
         };
         self.len += usize::from(before.is_none());
         true
     }
 
-    /// How many entries there are, those that are over included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
+    /// Takes another one in, whose entries stand for those of the same name, and leaves out what is over at a second.
+    fn take_in(&mut self, newer: Layer, now: u64) {
+        self.digests.extend(newer.digests);
+        for (issuer, newer) in newer.issuers {
+            let of = self.issuers.entry(issuer).or_default();
+            of.all = newer.all.or(of.all);
+            of.tokens.extend(newer.tokens);
+            of.subjects.extend(newer.subjects);
+            of.sessions.extend(newer.sessions);
+            of.applications.extend(newer.applications);
+        }
+        let lasts = |rule: &Rule| now < rule.until;
+        self.digests.retain(|_, rule| lasts(rule));
+        self.len = self.digests.len();
+        self.issuers.retain(|_, of| {
+            of.all = of.all.filter(lasts);
+            let maps = [&mut of.tokens, &mut of.subjects, &mut of.sessions, &mut of.applications];
+            let named = maps.into_iter().map(|map| {
+                map.retain(|_, rule| lasts(rule));
+                map.len()
+            });
+            let kept = named.sum::<usize>() + usize::from(of.all.is_some());
+            self.len += kept;
+            kept > 0
+        });
     }
 
-    /// Whether nothing was revoked.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// By what a token was revoked, at a second; `None` for one that goes on.
-    #[must_use]
-    pub fn find(&self, token: &Token<'_>, now: u64) -> Option<Kind> {
-        if self.is_empty() {
+    fn find(&self, token: &Token<'_>, now: u64) -> Option<Kind> {
+        if self.len == 0 {
             return None;
         }
         let hits = |rule: Option<&Rule>| rule.is_some_and(|rule| rule.hits(token.issued, now));
-        if !self.digests.is_empty() && hits(self.digests.get(token.digest)) {
+        if !self.digests.is_empty() && hits(token.digest.and_then(|digest| self.digests.get(digest))) {
             return Some(Kind::Digest);
         }
         let of = self.issuers.get(token.issuer)?;
@@ -166,6 +189,52 @@ impl Revoked {
             (Kind::Issuer, hits(of.all.as_ref())),
         ];
         cases.into_iter().find(|(_, is)| *is).map(|(kind, _)| kind)
+    }
+}
+
+/// Newer entries that are looked through beside the others, at most: then they are put among these.
+const NEWER: usize = 1_024;
+
+/// All that was revoked, at one moment. Never changed once it is published; a copy shares all but the newest entries.
+#[derive(Debug, Default, Clone)]
+pub struct Revoked {
+    older: Arc<Layer>,
+    newer: Layer,
+}
+
+impl Revoked {
+    /// Enters one: `issuer` is empty for [`Kind::Digest`] and `value` for [`Kind::Issuer`]. It stands beside one of the same name
+    /// that is older: what either of them takes out is out. False for what is no digest in 64 hexadecimal digits, where one is
+    /// wanted.
+    pub fn insert(&mut self, kind: Kind, named: (&str, &str), rule: Rule) -> bool {
+        self.newer.insert(kind, named, rule)
+    }
+
+    /// Puts the newest among the others when there are many of them, and then leaves out what is over at a second. To be called
+    /// when all are entered.
+    pub fn settle(&mut self, now: u64) {
+        if self.newer.len > NEWER {
+            let newer = std::mem::take(&mut self.newer);
+            Arc::make_mut(&mut self.older).take_in(newer, now);
+        }
+    }
+
+    /// How many entries there are, those that are over included, and those twice that were entered once more of late.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.older.len + self.newer.len
+    }
+
+    /// Whether nothing was revoked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// By what a token was revoked, at a second; `None` for one that goes on.
+    #[must_use]
+    pub fn find(&self, token: &Token<'_>, now: u64) -> Option<Kind> {
+        self.newer.find(token, now).or_else(|| self.older.find(token, now))
     }
 }
 
@@ -186,100 +255,4 @@ pub fn token_digest(token: &str) -> Digest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DIGEST: Digest = [7; 32];
-
-    fn token() -> Token<'static> {
-        Token {
-            issuer: "i",
-            subject: "alice",
-            applications: [Some("app"), Some("party")],
-            id: Some("t1"),
-            session: Some("s1"),
-            issued: Some(100),
-            digest: &DIGEST,
-        }
-    }
-
-    fn one(kind: Kind, issuer: &str, value: &str, before: Option<u64>) -> Revoked {
-        let mut all = Revoked::default();
-        assert!(all.insert(kind, (issuer, value), Rule { before, until: 1_000 }));
-        all
-    }
-
-    #[test]
-    fn each_kind_takes_out_what_it_names_and_nothing_else() {
-        let hex = "07".repeat(32);
-        for (kind, issuer, value) in [
-            (Kind::Token, "i", "t1"),
-            (Kind::Digest, "", hex.as_str()),
-            (Kind::Subject, "i", "alice"),
-            (Kind::Session, "i", "s1"),
-            (Kind::Application, "i", "app"),
-            (Kind::Application, "i", "party"),
-            (Kind::Issuer, "i", ""),
-        ] {
-            let all = one(kind, issuer, value, None);
-            assert_eq!(all.find(&token(), 500), Some(kind), "{kind:?}");
-            assert_eq!(all.find(&token(), 999), Some(kind));
-            assert_eq!(all.find(&token(), 1_000), None, "forgotten");
-            let twin = Token { issuer: "j", digest: &[8; 32], ..token() };
-            assert_eq!(all.find(&twin, 500), None, "{kind:?} of another issuer");
-            let other = Token {
-                subject: "Alice",
-                applications: [None, None],
-                id: None,
-                session: Some("s"),
-                digest: &[8; 32],
-                ..token()
-            };
-            assert_eq!(all.find(&other, 500), Some(kind).filter(|kind| *kind == Kind::Issuer), "{kind:?}");
-        }
-        // A name of one kind is none of another.
-        assert_eq!(one(Kind::Session, "i", "alice", None).find(&token(), 1), None);
-        assert_eq!(one(Kind::Token, "i", "s1", None).find(&token(), 1), None);
-    }
-
-    #[test]
-    fn a_moment_parts_what_was_issued_before_from_what_comes_after() {
-        let all = one(Kind::Subject, "i", "alice", Some(100));
-        for (issued, expected) in
-            [(Some(99), true), (Some(100), true), (Some(101), false), (None, true), (Some(0), true)]
-        {
-            let token = Token { issued, ..token() };
-            assert_eq!(all.find(&token, 500).is_some(), expected, "{issued:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_digest_is_not_taken_and_what_comes_twice_counts_once() {
-        let mut all = Revoked::default();
-        let rule = Rule { before: None, until: 1_000 };
-        for bad in ["", "07", &"0G".repeat(32), &"AB".repeat(32)] {
-            assert!(!all.insert(Kind::Digest, ("", bad), rule), "{bad}");
-        }
-        assert!(all.is_empty());
-        for _ in 0..2 {
-            assert!(all.insert(Kind::Token, ("i", "t1"), rule));
-        }
-        assert_eq!(all.len(), 1);
-    }
-
-    #[test]
-    fn a_signature_written_otherwise_is_the_same_token() {
-        assert_eq!(token_digest("h.p.one"), token_digest("h.p.two"));
-        assert_eq!(token_digest("h.p."), token_digest("h.p.two"));
-        for (one, other) in [
-            ("h.p.s", "h.q.s"),
-            ("opaque", "opaquf"),
-            ("a.b", "a.c"),
-            ("a.b.c.d", "a.b.c.e"),
-            ("a.b.c.d.e", "a.b.c.d.f"),
-        ] {
-            assert_ne!(token_digest(one), token_digest(other), "{one}");
-        }
-        assert_eq!(crate::Hash::from_hex(&"07".repeat(32)).map(crate::Hash::bytes), Some(DIGEST));
-    }
-}
+mod tests;

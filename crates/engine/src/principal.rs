@@ -125,7 +125,7 @@ pub struct Marks {
     pub session: Option<Box<str>>,
     /// `azp`, where it is another than [`Principal::application`].
     pub party: Option<Box<str>>,
-    /// `iat`, in seconds since 1970, rounded up.
+    /// `iat`, in seconds since 1970, rounded down.
     pub issued: Option<u64>,
 }
 

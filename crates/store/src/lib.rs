@@ -19,6 +19,7 @@
 mod audit;
 mod change;
 mod decisions;
+mod denied;
 mod fault;
 mod link;
 mod open;
@@ -44,7 +45,7 @@ pub use fault::StoreError;
 pub use open::Place;
 pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
-pub use revocations::{NewRevocation, Revocation};
+pub use revocations::{NewRevocation, Once, Revocation};
 pub use transaction::Changed;
 
 use link::Link;

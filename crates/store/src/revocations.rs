@@ -1,8 +1,9 @@
 //! The denylist: what was revoked of the tokens of others, each until it is forgotten.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use credentials::{Kind, NewKey, Revoked, Rule};
+use credentials::{Kind, NewKey, Table};
 use engine::bounds;
 
 use crate::Store;
@@ -12,6 +13,8 @@ use crate::read::{Behind, count};
 use crate::records::{MAX_TTL, Short, check_text};
 use crate::transaction::{Change, Changed};
 
+/// What a change is called that revokes something, in the chain.
+pub(crate) const REVOKED: &str = "revocation.add";
 /// Longest issuer and longest value, in bytes: as long as a claim of a token that is taken.
 const CLAIM: usize = 1024;
 /// Before every entry.
@@ -89,69 +92,84 @@ impl Revocation {
     }
 }
 
-/// All that cores are to know, as rows say it.
-#[derive(Debug)]
-pub(crate) struct Denied(Vec<(Kind, String, String, Rule)>);
-
-impl Denied {
-    pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
-        let sql = "SELECT kind, issuer, value, before_at, expires_at FROM yett_revocations LIMIT $1";
-        let rows = work.rows(sql, [count(bounds::DENIED + 1)]).await?;
-        if rows.len() > bounds::DENIED {
-            return Err(StoreError::Unfit(format!("the store has more than {} revocations", bounds::DENIED)));
-        }
-        let read = |row: &Row| {
-            let kind = Kind::parse(&row.text(0)?).ok_or_else(damaged)?;
-            let rule = Rule { before: row.maybe_number(3)?, until: row.number(4)? };
-            Ok((kind, row.text(1)?, row.text(2)?, rule))
-        };
-        rows.iter().map(read).collect::<Result<Vec<_>, StoreError>>().map(Self)
-    }
-
-    /// As cores look them up.
-    pub(crate) fn table(&self) -> Revoked {
-        let mut table = Revoked::default();
-        for (kind, issuer, value, rule) in &self.0 {
-            table.insert(*kind, (issuer, value), *rule);
-        }
-        table
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
+/// A security event that is to take effect once, at whichever gateway of the store it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// SHA-256 of who sent it and of its `jti`, in hexadecimal digits.
+    pub digest: String,
+    /// First second at which it would not be taken any more.
+    pub until: u64,
 }
 
 impl Store {
-    /// Revokes something. What is revoked already is so for as long as the longer of the two says.
+    /// Revokes something. What is revoked already is so for as long as the longer of the two says. Beside a table that is known,
+    /// only what is newer is handed over, where that is enough.
     ///
     /// # Errors
     /// When it is not well-formed, the list is full, or the store cannot keep it.
-    pub async fn revoke(&self, actor: &str, new: &NewRevocation) -> Result<Changed<Revocation>, StoreError> {
+    pub async fn revoke(
+        &self,
+        actor: &str,
+        new: &NewRevocation,
+        known: Option<&Arc<Table>>,
+    ) -> Result<Changed<Revocation>, StoreError> {
         check(new)?;
         self.keep(async {
-            let mut change = self.begin().await?;
+            let mut change = self.begin().await?.since(known);
             change.forget_revocations().await?;
-            let until = change.now.saturating_add(new.lasts.as_secs());
-            let kept = match find(&mut change.work, new).await? {
-                Some(mut known) => {
-                    known.widen(new, until);
-                    let sql = "UPDATE yett_revocations SET before_at = $1, expires_at = $2, reason = $3 WHERE id = $4";
-                    let values = [
-                        Value::from(known.before),
-                        Value::from(known.expires),
-                        Value::from(known.reason.as_str()),
-                        Value::from(known.id.as_str()),
-                    ];
-                    change.work.execute(sql, values).await?;
-                    known
-                }
-                None => self.enter(&mut change, new, until).await?,
-            };
+            let kept = self.put(&mut change, new).await?;
             let (target, detail) = (kept.id.clone(), kept.describe());
-            self.finish(change, (actor, "revocation.add", &target), detail, kept).await
+            self.finish(change, (actor, REVOKED, &target), detail, kept).await
         })
         .await
+    }
+
+    /// Revokes all that an event says, or nothing of it; `None` where the event has taken effect before.
+    ///
+    /// # Errors
+    /// As [`Store::revoke`].
+    pub async fn revoke_once(
+        &self,
+        actor: &str,
+        (new, once): (&[NewRevocation], &Once),
+        known: Option<&Arc<Table>>,
+    ) -> Result<Option<Changed<Vec<Revocation>>>, StoreError> {
+        new.iter().try_for_each(check)?;
+        self.keep_any(async {
+            let mut change = self.begin().await?.since(known);
+            if !change.enter_event(once).await? {
+                return Ok(None);
+            }
+            change.forget_revocations().await?;
+            let mut kept = Vec::with_capacity(new.len());
+            for new in new {
+                kept.push(self.put(&mut change, new).await?);
+            }
+            let join = |words: Vec<String>, between| words.join(between);
+            let target = join(kept.iter().map(|one| one.id.clone()).collect(), " ");
+            let detail = join(kept.iter().map(Revocation::describe).collect(), "; ");
+            self.finish(change, (actor, REVOKED, &target), detail, kept).await.map(Some)
+        })
+        .await
+    }
+
+    async fn put(&self, change: &mut Change, new: &NewRevocation) -> Result<Revocation, StoreError> {
+        let until = change.now.saturating_add(new.lasts.as_secs());
+        let Some(mut known) = find(&mut change.work, new).await? else {
+            return self.enter(change, new, until).await;
+        };
+        known.widen(new, until);
+        let sql = "UPDATE yett_revocations SET before_at = $1, expires_at = $2, reason = $3, sequence = $4 \
+                   WHERE id = $5";
+        let values = [
+            Value::from(known.before),
+            Value::from(known.expires),
+            Value::from(known.reason.as_str()),
+            Value::from(change.sequence),
+            Value::from(known.id.as_str()),
+        ];
+        change.work.execute(sql, values).await?;
+        Ok(known)
     }
 
     async fn enter(
@@ -178,8 +196,8 @@ impl Store {
             created: change.now,
             expires: until,
         };
-        let sql = "INSERT INTO yett_revocations (id, kind, issuer, value, before_at, reason, created_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "INSERT INTO yett_revocations (id, kind, issuer, value, before_at, reason, created_at, expires_at, \
+                   sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values = [
             Value::from(made.id.as_str()),
             Value::from(made.kind.name()),
@@ -189,6 +207,7 @@ impl Store {
             Value::from(made.reason.as_str()),
             Value::from(made.created),
             Value::from(made.expires),
+            Value::from(change.sequence),
         ];
         change.work.execute(sql, values).await?;
         Ok(made)
@@ -243,6 +262,26 @@ impl Store {
 }
 
 impl Change {
+    /// Enters an event; false for one that is there. When there are too many, those give way that end first: what an event revokes
+    /// is the same however often it comes, but for what was undone by hand since.
+    async fn enter_event(&mut self, once: &Once) -> Result<bool, StoreError> {
+        let over = "DELETE FROM yett_events WHERE expires_at <= $1";
+        self.work.execute(over, [Value::from(self.now)]).await?;
+        let sql =
+            "INSERT INTO yett_events (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
+        let values = [Value::from(once.digest.as_str()), Value::from(once.until)];
+        if self.work.execute(sql, values).await? == 0 {
+            return Ok(false);
+        }
+        let all = self.count("SELECT COUNT(*) FROM yett_events WHERE digest <> $1", "").await?;
+        let sql = "DELETE FROM yett_events WHERE digest IN (SELECT digest FROM yett_events WHERE digest <> $1 \
+                   ORDER BY expires_at, digest LIMIT $2)";
+        if let Some(excess) = all.checked_sub(bounds::EVENTS).filter(|excess| *excess > 0) {
+            self.work.execute(sql, [Value::from(once.digest.as_str()), count(excess)]).await?;
+        }
+        Ok(true)
+    }
+
     /// Takes out what is over: the tokens that it took out have ended.
     async fn forget_revocations(&mut self) -> Result<(), StoreError> {
         let sql = "DELETE FROM yett_revocations WHERE expires_at <= $1";

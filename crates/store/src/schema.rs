@@ -29,6 +29,11 @@ const REVOCATIONS: &[&str] = &[
     "CREATE TABLE yett_revocations (id TEXT PRIMARY KEY, \
      kind TEXT NOT NULL CHECK (kind IN ('token', 'digest', 'subject', 'session', 'application', 'issuer')), \
      issuer TEXT NOT NULL, value TEXT NOT NULL, before_at BIGINT, reason TEXT NOT NULL, created_at BIGINT NOT NULL, \
-     expires_at BIGINT NOT NULL, UNIQUE (kind, issuer, value))",
+     expires_at BIGINT NOT NULL, sequence BIGINT NOT NULL, UNIQUE (kind, issuer, value))",
     "CREATE INDEX yett_revocations_expires ON yett_revocations (expires_at)",
+    // The number of the change that wrote the row last: what is newer than what a gateway knows is read, and not all.
+    "CREATE INDEX yett_revocations_sequence ON yett_revocations (sequence)",
+    // Security events that took effect, by a digest of who sent them and their `jti`.
+    "CREATE TABLE yett_events (digest TEXT PRIMARY KEY, expires_at BIGINT NOT NULL)",
+    "CREATE INDEX yett_events_expires ON yett_events (expires_at)",
 ];

@@ -22,24 +22,35 @@ pub(super) fn marks(token: &str, claims: &Claims<'_>) -> Box<Marks> {
         id: claims.id.as_deref().map(Into::into),
         session: text("sid").as_deref().map(Into::into),
         party: party.as_deref().map(Into::into),
-        issued: claims.issued,
+        issued: issued(claims),
     })
 }
 
+/// `iat`, rounded down: a token that was issued within the second of its revocation came before it, whatever its fraction says.
+fn issued(claims: &Claims<'_>) -> Option<u64> {
+    let exact = claims.payload.get("iat").and_then(tape::Node::as_number).and_then(|number| number.as_f64());
+    // Both are within what a date may be, and the one is the other rounded up.
+    let part = exact.is_some_and(|exact| exact.fract() > 0.0);
+    claims.issued.map(|issued| issued.saturating_sub(u64::from(part)))
+}
+
 /// By what the token of a principal was revoked.
+///
+/// One that was let in before there was a store has no marks: it is known by its subject, application and issuer, and counts as
+/// issued before anything was revoked.
 fn find(revoked: &Revoked, principal: &Principal, now: u64) -> Option<Kind> {
     if revoked.is_empty() {
         return None;
     }
-    let marks = principal.marks.as_ref()?;
+    let marks = principal.marks.as_ref();
     let token = Token {
         issuer: &principal.issuer,
         subject: &principal.subject,
-        applications: [principal.application.as_deref(), marks.party.as_deref()],
-        id: marks.id.as_deref(),
-        session: marks.session.as_deref(),
-        issued: marks.issued,
-        digest: &marks.digest,
+        applications: [principal.application.as_deref(), marks.and_then(|marks| marks.party.as_deref())],
+        id: marks.and_then(|marks| marks.id.as_deref()),
+        session: marks.and_then(|marks| marks.session.as_deref()),
+        issued: marks.and_then(|marks| marks.issued),
+        digest: marks.map(|marks| &marks.digest),
     };
     revoked.find(&token, now)
 }

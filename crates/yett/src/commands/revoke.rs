@@ -151,7 +151,8 @@ fn token() -> Result<String, String> {
     let read = std::io::stdin().lock().take(TOKEN + 1).read_to_string(&mut text);
     let read = read.map_err(|error| format!("standard input cannot be read: {error}"))?;
     let token = text.trim();
-    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    let token =
+        ["Bearer ", "DPoP "].iter().find_map(|scheme| token.strip_prefix(scheme)).unwrap_or(token).trim();
     if token.is_empty() || token.contains(char::is_whitespace) || read > TOKEN as usize {
         return Err(format!(
             "write one token of at most {TOKEN} bytes to standard input, or name it by `--id` or `--sha256`"

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use controls::authentication::{LOCAL_ISSUER, apikey};
+use controls::authentication::{apikey, issued};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
@@ -32,7 +32,7 @@ pub(super) fn resolve(
         if kind != Kind::Token || new.issuer.is_some() || new.value.is_some() {
             return Err(Problem::invalid("a token stands for itself: leave `issuer` and `value` out"));
         }
-        let known = by_token(token, now);
+        let known = by_token(token, document.issuers.values().map(|issuer| &issuer.value), now);
         return Ok(store::NewRevocation { reason: new.reason, lasts: lasts.unwrap_or(known.lasts), ..known });
     }
     let issuer = match (&new.issuer, kind) {
@@ -58,7 +58,14 @@ pub(super) fn resolve(
 }
 
 /// What a token is known by. Nothing of it is verified: whoever asks may revoke it, or has verified it.
-pub(super) fn by_token(token: &str, now: u64) -> store::NewRevocation {
+///
+/// It is its `jti` where an issuer of the document signs it and its own words count. Of what an issuer is asked about, the answer
+/// counts, which may name another `jti` or none; that, and what names no issuer of ours, is known by its digest.
+pub(super) fn by_token<'d>(
+    token: &str,
+    mut issuers: impl Iterator<Item = &'d spec::Issuer>,
+    now: u64,
+) -> store::NewRevocation {
     let digest = || token_digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut known = store::NewRevocation {
         kind: Kind::Digest,
@@ -76,7 +83,9 @@ pub(super) fn by_token(token: &str, now: u64) -> store::NewRevocation {
         let good = (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control);
         good.then(|| text.into_owned())
     };
-    if let (Some(issuer), Some(id)) = (text("iss"), text("jti")) {
+    if let (Some(issuer), Some(id)) = (text("iss"), text("jti"))
+        && issuers.any(|one| issued::iss(one) == issuer && one.introspection.is_none())
+    {
         (known.kind, known.issuer, known.value) = (Kind::Token, issuer, id);
     }
     let expires = claim("exp").and_then(|exp| exp.as_number()).and_then(|number| number.as_f64());
@@ -95,10 +104,7 @@ pub(super) fn issuer_of(named: &str, document: &Document) -> Result<String, Prob
             "API keys are revoked by `yett key revoke`, and all of an application by `yett app suspend`",
         ));
     }
-    let all = document.issuers.iter().map(|(name, issuer)| {
-        let url = issuer.url.as_ref().filter(|_| !issuer.local).map_or(LOCAL_ISSUER, |url| url.as_str());
-        (name.as_str(), url)
-    });
+    let all = document.issuers.iter().map(|(name, issuer)| (name.as_str(), issued::iss(issuer)));
     let found = all.clone().find(|(name, url)| *name == named || *url == named);
     found.map(|(_, url)| url.to_owned()).ok_or_else(|| {
         let hint = diagnostics::nearest(named, all.clone().map(|(name, _)| name));

@@ -159,7 +159,7 @@ fn a_client_revokes_its_own_tokens_and_nobody_elses() {
         ("the client once more", format!("token={token}&client_secret=x"), said(400, "invalid_request")),
         (
             "a refresh token",
-            format!("token={token}&token_type_hint=refresh_token"),
+            String::from("token=Zx81&token_type_hint=refresh_token"),
             said(400, "unsupported_token_type"),
         ),
     ] {
@@ -212,6 +212,11 @@ fn a_client_revokes_its_own_tokens_and_nobody_elses() {
     assert_eq!(revoke(&gateway, &shop, &format!("token={token}&token_type_hint=whatever")), said(200, ""));
     assert_eq!(ask(&gateway, &token), revoked());
     assert_eq!(revoke(&gateway, &shop, &format!("token={token}")), said(200, ""), "once more");
+    // A hint that is wrong saves nothing (RFC 7009 section 2.1).
+    let hinted = fresh("shop");
+    assert_eq!(ask(&gateway, &hinted), good());
+    let body = format!("token={hinted}&token_type_hint=refresh_token");
+    assert_eq!((revoke(&gateway, &shop, &body), ask(&gateway, &hinted)), (said(200, ""), revoked()));
     assert_eq!(revoke(&gateway, &basic("desk", SECRET), &format!("token={foreign}")), said(200, ""));
     assert_eq!(ask(&gateway, &foreign), revoked());
     let own = fresh("till");
@@ -432,6 +437,8 @@ fn no_event_is_believed_that_is_not_its_transmitters_own_and_whole() {
         assert_eq!(send(&gateway, &twin), said(202, ""), "{name}: the twin");
         assert_eq!(ask(&gateway, &token), revoked(), "{name}: the twin");
     }
+    let (_, head, _) = post(&gateway, "/events", &[("content-type", SET)], "x");
+    assert!(head.to_lowercase().contains("content-language: en"), "{head}");
     // What is no signature of the transmitter's, and what is no event at all.
     let payload = event("forged", "alice").to_string();
     let token = idp.token(&claims("t"));

@@ -117,7 +117,6 @@ fn what_is_revoked_at_one_gateway_ends_calls_and_sockets_at_the_other_within_a_s
     let url = server.database("revoked");
     let [house, other] = [0, 1].map(|_| idp.furnish(shared(&service, &url), &service));
     let gateways = [Gateway::start(&house), Gateway::start(&other)];
-    let mut in_time = 0;
     // Each with a token that it takes out, and one that it does not.
     for (number, kind) in ["token", "subject", "session", "application", "digest"].into_iter().enumerate() {
         let (name, twin_name) = (format!("t{number}"), format!("twin{number}"));
@@ -142,17 +141,16 @@ fn what_is_revoked_at_one_gateway_ends_calls_and_sockets_at_the_other_within_a_s
             "token" | "digest" => feed(&house, &["revoke", "token"], &gone),
             _ => house.good(&["revoke", kind, named[0], "--issuer", named[1], "--reason", "lost"]),
         };
+        // A look every 100 ms and one reading of what is new: the rest of the second is for a machine that does much else.
         let second = Deadline::seconds(1);
         assert_eq!(ending[0].closed(), 1008, "{kind}");
         assert_eq!(ending[1].closed(), 1008, "{kind}");
-        in_time += usize::from(!second.is_over());
+        assert!(!second.is_over(), "{kind}");
         for gateway in &gateways {
             assert_eq!(ask_for(gateway, &gone).status(), 401, "{kind}");
         }
         staying.iter_mut().for_each(Socket::goes_on);
     }
-    // On a machine that does much else, most of them.
-    assert!(in_time >= 3, "{in_time} of 5");
 }
 
 #[test]

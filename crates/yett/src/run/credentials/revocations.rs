@@ -5,10 +5,18 @@ use std::sync::Arc;
 use controls::authentication::revoked;
 use credentials::{Checked, Presented, Table};
 use manage_api::{Problem, Said};
-use store::{NewRevocation, Revocation, StoreError};
+use store::{NewRevocation, Once, Revocation, StoreError};
 
 use super::Credentials;
 use super::views::{problem, revocation};
+
+/// Does it, whether who asked still waits or not.
+async fn spawned<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let broke = |_| StoreError::Unknown(String::from("a fault of this build"));
+    tokio::spawn(work).await.map_err(broke)?
+}
 
 impl Credentials {
     /// Revokes something, whether who asked still waits or not.
@@ -27,16 +35,46 @@ impl Credentials {
         actor: String,
         new: NewRevocation,
     ) -> Result<Revocation, StoreError> {
-        let done = tokio::spawn(async move {
+        spawned(async move {
             let _turn = self.turn.lock().await;
-            let done = self.store.revoke(&actor, &new).await;
+            let known = self.published.current();
+            let done = self.store.revoke(&actor, &new, known.as_ref()).await;
             self.note(&done);
             let changed = done?;
             self.publish(changed.contents);
             Ok(changed.value)
-        });
-        let broke = |_| StoreError::Unknown(String::from("a fault of this build"));
-        done.await.map_err(broke)?
+        })
+        .await
+    }
+
+    /// Revokes all that an event says, unless it has taken effect before, here or at another gateway of the store.
+    pub(in crate::run) async fn deny_once(
+        self: Arc<Self>,
+        actor: String,
+        new: Vec<NewRevocation>,
+        once: Once,
+    ) -> Result<(), StoreError> {
+        spawned(async move {
+            let _turn = self.turn.lock().await;
+            let known = self.published.current();
+            let done = self.store.revoke_once(&actor, (&new, &once), known.as_ref()).await;
+            self.note(&done);
+            match done? {
+                Some(changed) => self.publish(changed.contents),
+                // What another gateway did is acknowledged by this one: it is in effect here as well.
+                None => self.read_newer().await?,
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Hands cores what others have changed. Under the turn.
+    async fn read_newer(&self) -> Result<(), StoreError> {
+        let known = self.published.current();
+        let read = self.store.contents(known.as_ref()).await;
+        self.publish(read?);
+        Ok(())
     }
 
     /// The name of the application whose key this is, when it is good.

@@ -4,14 +4,15 @@
 //! What it cannot be held to (a subject that nobody here can tell from others) is refused, so that the transmitter knows; events
 //! of other types are taken and have no effect, since they are no wrong.
 
-use http::header::WWW_AUTHENTICATE;
+use http::header::{CONTENT_LANGUAGE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{EVENT_TYPE, EventExpectations, Fault, SecurityEvent};
 use serde_json::json;
 use spec::{Issuer, Transmitter};
+use store::{NewRevocation, Once};
 
-use super::subject;
 use super::{Said, Unsigned, View, basic, is_of, issued};
+use super::{seen, subject};
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
@@ -74,8 +75,12 @@ pub(super) async fn receive(view: &View<'_>, token: &str, way: Way<'_>) -> Resul
     if view.feeds().seen.has(&signer.issuer, &event.id) {
         return Ok(());
     }
-    take(view, (name, transmitter), &event).await?;
+    let all = understood(view, (name, transmitter), &event)?;
     let until = event.issued.saturating_add((transmitter.max_age.get() + 2 * LEEWAY).as_secs());
+    if !all.is_empty() {
+        let once = Once { digest: seen::name(&signer.issuer, &event.id), until };
+        view.deny_once(&format!("transmitter:{name}"), all, once).await?;
+    }
     view.feeds().seen.note(&signer.issuer, &event.id, until, view.now());
     Ok(())
 }
@@ -94,12 +99,12 @@ fn unproven(view: &View<'_>, headers: &HeaderMap, transmitter: &Transmitter) -> 
     Some(said.field(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"events\"")))
 }
 
-/// Does what an event says: all of it is understood before any of it is kept.
-async fn take(
+/// What an event revokes: all of it is understood before any of it is kept.
+fn understood(
     view: &View<'_>,
     (name, transmitter): (&str, &Transmitter),
     event: &SecurityEvent<'_>,
-) -> Result<(), Said> {
+) -> Result<Vec<NewRevocation>, Said> {
     let speaks_of = |iss: &str| {
         let found = view.issuer(iss).map(|(name, _)| name);
         found.is_some_and(|found| match transmitter.issuers.as_slice() {
@@ -141,10 +146,7 @@ async fn take(
         }
         all.extend(meant.into_iter().map(|one| one.revocation(before, kind)));
     }
-    for new in all {
-        view.deny(&format!("transmitter:{name}"), new).await?;
-    }
-    Ok(())
+    Ok(all)
 }
 
 fn iss_of(issuer: &Issuer) -> &str {
@@ -160,7 +162,8 @@ fn refused(fault: Fault) -> Said {
     error(code, fault.name())
 }
 
-/// As RFC 8935 section 2.3 has it.
+/// As RFC 8935 section 2.3 has it, which wants to be told in which language.
 fn error(code: &str, why: &str) -> Said {
-    Said::with(StatusCode::BAD_REQUEST, json!({ "err": code, "description": why }))
+    let said = Said::with(StatusCode::BAD_REQUEST, json!({ "err": code, "description": why }));
+    said.field(CONTENT_LANGUAGE, HeaderValue::from_static("en"))
 }

@@ -31,7 +31,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use spec::{Issuer, Revocation, Spanned};
-use store::{NewRevocation, StoreError};
+use store::{NewRevocation, Once, StoreError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -43,7 +43,7 @@ use seen::Seen;
 const CONNECTIONS: usize = 64;
 /// How long one connection may last.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a head may take.
+/// How long a head may take, and how long a body.
 const HEAD: Duration = Duration::from_secs(10);
 /// Longest body, in bytes; more is 413. The longest token that is read, each byte of it encoded.
 const BODY: usize = 64 * 1024;
@@ -55,7 +55,7 @@ const BURST: u32 = 1_000_000;
 /// What outlives a call.
 pub(super) struct Feeds {
     context: CoreContext,
-    /// The issuers that were asked for, with what they were made of, so that their keys are not fetched for each call.
+    /// The issuers that were asked for, so that their keys are kept and not fetched for each call.
     signers: Mutex<HashMap<String, Signer>>,
     seen: Seen,
 }
@@ -164,7 +164,10 @@ async fn answer(request: Request<Incoming>, gateway: &Arc<Gateway>) -> Said {
     if parts.method != Method::POST {
         return Said::plain(StatusCode::METHOD_NOT_ALLOWED).field(ALLOW, HeaderValue::from_static("POST"));
     }
-    let body = match Limited::new(body, BODY).collect().await {
+    let Ok(read) = tokio::time::timeout(HEAD, Limited::new(body, BODY).collect()).await else {
+        return Said::plain(StatusCode::REQUEST_TIMEOUT);
+    };
+    let body = match read {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             return Said::plain(StatusCode::PAYLOAD_TOO_LARGE);
@@ -222,7 +225,10 @@ impl<'g> View<'g> {
         let local = local.as_deref().map(str::as_bytes);
         // The same source as before, unless its settings have changed.
         let signer = Signer::of(issuer, &self.served.assets, local, &feeds.context)?;
-        feeds.signers.lock().insert(name.to_owned(), signer.clone());
+        let mut signers = feeds.signers.lock();
+        // What the document no longer names is not kept fresh.
+        signers.retain(|known, _| self.issuers.contains_key(known));
+        signers.insert(name.to_owned(), signer.clone());
         Some(signer)
     }
 
@@ -250,18 +256,26 @@ impl<'g> View<'g> {
 
     /// Keeps what is revoked; in effect when it returns.
     async fn deny(&self, actor: &str, new: NewRevocation) -> Result<(), Said> {
-        let Some(credentials) = self.gateway.credentials().map(Arc::clone) else {
-            return Err(Said::later(5));
-        };
-        match credentials.deny(actor.to_owned(), new).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Invalid(_)) => Err(Said::plain(StatusCode::BAD_REQUEST)),
-            Err(why) => {
-                crate::terminal::say(format_args!("warning: {actor} could not revoke anything: {why}"));
-                Err(Said::later(5))
-            }
-        }
+        let credentials = self.gateway.credentials().map(Arc::clone).ok_or_else(|| Said::later(5))?;
+        told(actor, credentials.deny(actor.to_owned(), new).await.map(drop))
     }
+
+    /// Keeps all that an event revokes, unless that was done before; in effect when it returns.
+    async fn deny_once(&self, actor: &str, new: Vec<NewRevocation>, once: Once) -> Result<(), Said> {
+        let credentials = self.gateway.credentials().map(Arc::clone).ok_or_else(|| Said::later(5))?;
+        told(actor, credentials.deny_once(actor.to_owned(), new, once).await)
+    }
+}
+
+/// What the store said, to who asked.
+fn told(actor: &str, done: Result<(), StoreError>) -> Result<(), Said> {
+    done.map_err(|why| match why {
+        StoreError::Invalid(_) => Said::plain(StatusCode::BAD_REQUEST),
+        why => {
+            crate::terminal::say(format_args!("warning: {actor} could not revoke anything: {why}"));
+            Said::later(5)
+        }
+    })
 }
 
 /// Whether a body is said to be of a media type, whatever its parameters.

@@ -35,12 +35,9 @@ pub(super) async fn answer(view: &View<'_>, headers: &HeaderMap, body: &[u8]) ->
     if ["client_secret", "client_assertion"].iter().any(|name| !matches!(field(body, name), Ok(None))) {
         return invalid("a client says once who it is");
     }
-    if hint.as_deref() == Some("refresh_token") {
-        return error(
-            StatusCode::BAD_REQUEST,
-            "unsupported_token_type",
-            "refresh tokens are revoked at their issuer",
-        );
+    // A wrong hint must not save a token (section 2.1): it counts where nothing else says what the token is.
+    if hint.as_deref() == Some("refresh_token") && jose::parse(&token).is_err() {
+        return unsupported("refresh tokens are revoked at their issuer");
     }
     revoke(view, &name, client, &token).await.err().unwrap_or_else(|| Said::plain(StatusCode::OK))
 }
@@ -81,13 +78,12 @@ async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &
             return Err(error(StatusCode::BAD_REQUEST, "unauthorized_client", text));
         }
         Err(Fault::TypRefused | Fault::WrongKind) => {
-            let text = "only access tokens are revoked here";
-            return Err(error(StatusCode::BAD_REQUEST, "unsupported_token_type", text));
+            return Err(unsupported("only access tokens are revoked here"));
         }
         // No good token: there is nothing to revoke.
         Err(_) => return Ok(()),
     }
-    let known = by_token(token, view.now());
+    let known = by_token(token, view.issuers.values().map(|issuer| &issuer.value), view.now());
     let new = store::NewRevocation { reason: String::from("RFC 7009"), ..known };
     view.deny(&format!("client:{name}"), new).await
 }
@@ -110,6 +106,10 @@ fn client<'v>(view: &'v View<'_>, headers: &HeaderMap) -> Option<(String, &'v Re
         }
     };
     proven.then_some((name, &client.value))
+}
+
+fn unsupported(why: &str) -> Said {
+    error(StatusCode::BAD_REQUEST, "unsupported_token_type", why)
 }
 
 fn invalid(why: &str) -> Said {

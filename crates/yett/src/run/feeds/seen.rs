@@ -1,15 +1,13 @@
 //! Events that were taken before: by a digest of who sent them and their `jti`.
 //!
-//! What an event revokes is the same however often it comes, so that one which is forgotten early does no harm but to what was
-//! undone by hand since; therefore the oldest gives way when there are too many.
+//! The store says which have taken effect, for all of its gateways and over a restart; this is what stands before it, so that one
+//! that comes again and again takes no lock there. The oldest gives way when there are too many.
 
 use std::collections::{HashSet, VecDeque};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use engine::bounds::EVENTS;
 use parking_lot::Mutex;
-
-/// Most events that are remembered.
-const EVENTS: usize = 1 << 16;
 
 type Digest = [u8; 32];
 
@@ -44,6 +42,11 @@ impl Seen {
             oldest.push_back((own, until));
         }
     }
+}
+
+/// What the store knows an event by.
+pub(super) fn name(issuer: &str, id: &str) -> String {
+    digest(issuer, id).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(issuer: &str, id: &str) -> Digest {
