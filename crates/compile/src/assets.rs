@@ -171,7 +171,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
         revocation.iter().flat_map(|one| one.clients.values()).filter_map(|one| one.secret.as_ref());
     let senders =
         revocation.iter().flat_map(|one| one.transmitters.values()).filter_map(|one| one.secret.as_ref());
-    for secret in clients.chain(senders) {
+    let polls = revocation.iter().flat_map(|one| one.transmitters.values());
+    let polls = polls.filter_map(|one| one.poll.as_ref()?.secret.as_ref());
+    for secret in clients.chain(senders).chain(polls) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
     }
     for issuer in document.issuers.values() {

@@ -14,8 +14,13 @@ pub(crate) fn check(document: &Document, files: &contract::Assets, out: &mut Dia
     let clients = settings.clients.values().filter_map(|client| client.secret.as_ref());
     let senders = settings.transmitters.values().filter_map(|one| one.secret.as_ref());
     clients.chain(senders).for_each(|reference| secret(reference, files, out));
-    for name in settings.transmitters.keys() {
+    for (name, transmitter) in &settings.transmitters {
         let Some(issuer) = document.issuers.get(name) else { continue };
+        if issued::keyless(issuer) {
+            let message = format!("the events of `{name}` cannot be verified: its keys are not fetched");
+            let help = "its `introspection` is asked about `all` tokens; take `opaque` ones or `signed` answers, or take the transmitter out";
+            out.push(Diagnostic::error("conflict", message).at(transmitter.span).help(help));
+        }
         let Some(jwks) = &issuer.jwks else { continue };
         let FileOrUrl::File(file) = &jwks.value else { continue };
         let Some(text) = files.get(file.path()) else { continue };

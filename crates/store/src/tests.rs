@@ -16,8 +16,8 @@ use crate::link::Value;
 use crate::*;
 use revocations::{
     a_full_denylist_refuses_and_says_so, a_store_of_before_takes_the_step,
-    what_cannot_be_revoked_is_said_and_changes_nothing, what_is_newer_is_read_and_all_after_a_gap,
-    what_is_revoked_is_so_until_it_is_undone_or_forgotten,
+    an_event_takes_effect_once_wherever_it_comes, what_cannot_be_revoked_is_said_and_changes_nothing,
+    what_is_newer_is_read_and_all_after_a_gap, what_is_revoked_is_so_until_it_is_undone_or_forgotten,
     what_is_revoked_once_more_is_so_for_the_longer_and_the_wider,
 };
 

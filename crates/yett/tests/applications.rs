@@ -14,6 +14,8 @@
 mod common;
 #[path = "applications/feeds.rs"]
 mod feeds;
+#[path = "applications/polling.rs"]
+mod polling;
 #[path = "applications/revocations.rs"]
 mod revocations;
 #[path = "applications/streams.rs"]

@@ -1,12 +1,15 @@
-//! Verifying what an issuer of the document signed, outside of a call: tokens that are to be revoked, and security events.
+//! Verifying what an issuer of the document signed, or vouches for, outside of a call: tokens that are to be revoked, and security
+//! events.
 
 use std::sync::Arc;
 
 use engine::CoreContext;
 use jose::{Algorithm, Fault, KeySet, Unverified, Verified};
-use spec::{FileOrUrl, Issuer};
+use spec::{FileOrUrl, Introspected, Issuer, SecretRef};
 
 use super::LOCAL_ISSUER;
+use super::config::{EMPTY, endpoint};
+use super::introspection::{Answer, Introspector, Known};
 use super::keys::{self, KeySource};
 use super::verifier::{Keys, source_name};
 use crate::scope::Assets;
@@ -33,6 +36,18 @@ pub enum Unsigned {
 #[must_use]
 pub fn iss(issuer: &Issuer) -> &str {
     issuer.url.as_ref().filter(|_| !issuer.local).map_or(LOCAL_ISSUER, |url| url.as_str())
+}
+
+/// Whether nothing that an issuer signs can be verified, since it is asked about all of its tokens and its keys are not needed.
+#[must_use]
+pub fn keyless(issuer: &Issuer) -> bool {
+    keys::unneeded(issuer)
+}
+
+/// Whether an issuer is asked about tokens that it signed as well.
+#[must_use]
+pub fn asks_all(issuer: &Issuer) -> bool {
+    issuer.introspection.as_ref().is_some_and(|asked| asked.tokens == Introspected::All)
 }
 
 /// Whether a text is a key set with keys that can be used.
@@ -107,5 +122,73 @@ impl Signer {
         let keys = self.source.current().keys.filter(|_| self.source.usable(core.clock.now()));
         let keys = keys.ok_or(Unsigned::Unavailable)?;
         jose::verify(token, &keys, &self.algorithms).map_err(Unsigned::Fault)
+    }
+}
+
+/// Times that an answer is waited for: another one may have been forgotten meanwhile.
+const WAITS: usize = 3;
+
+/// What an issuer says of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vouched {
+    /// It is active.
+    Active {
+        /// `client_id`: to whom it was given, where that is said.
+        client: Option<String>,
+        /// `exp`, in seconds since 1970, rounded down, where that is said.
+        expires: Option<u64>,
+    },
+    /// It is not.
+    Inactive,
+    /// There is no answer now.
+    Unavailable,
+}
+
+/// An issuer that is asked about tokens, by the same questions and answers as the cores', where they ask.
+#[derive(Debug)]
+pub struct Voucher {
+    introspector: Arc<Introspector>,
+    keys: Arc<KeySource>,
+}
+
+impl Voucher {
+    /// An issuer of the document; `None` where it is not asked, or cannot be.
+    #[must_use]
+    pub fn of(
+        issuer: &Issuer,
+        assets: &Assets,
+        secret: impl Fn(&SecretRef) -> Option<Arc<[u8]>>,
+        core: &CoreContext,
+    ) -> Option<Self> {
+        let endpoint = endpoint(issuer.introspection.as_ref()?, iss(issuer), secret)??;
+        let keys = match Signer::of(issuer, assets, None, core) {
+            Some(signer) => signer.source,
+            // Its answers are not signed, so that none is needed.
+            None => Arc::new(KeySource::fixed(Arc::new(KeySet::parse(EMPTY.into()).ok()?))),
+        };
+        Some(Self { introspector: Introspector::of(&Arc::new(endpoint), core), keys })
+    }
+
+    /// What the issuer says of a token; waits for the answer within the endpoint's deadline.
+    pub async fn ask(&self, token: &str, core: &CoreContext) -> Vouched {
+        for _ in 0..WAITS {
+            match self.introspector.look(token, &self.keys, core) {
+                Known::Asking(flight) => flight.wait().await,
+                Known::Busy | Known::Answer(Answer::None(_)) => return Vouched::Unavailable,
+                Known::Answer(Answer::Inactive) => return Vouched::Inactive,
+                Known::Answer(Answer::Active(claims, _)) => {
+                    let claims = claims.root();
+                    let client = claims.get("client_id").and_then(tape::Node::as_str);
+                    let expires = claims.get("exp").and_then(tape::Node::as_number);
+                    let expires = expires.and_then(|exp| exp.as_f64()).filter(|exp| *exp >= 0.0);
+                    return Vouched::Active {
+                        client: client.map(std::borrow::Cow::into_owned),
+                        // What is past the range is as good as for ever.
+                        expires: expires.map(|exp| exp.floor() as u64),
+                    };
+                }
+            }
+        }
+        Vouched::Unavailable
     }
 }

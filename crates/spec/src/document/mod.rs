@@ -32,7 +32,7 @@ pub use listener::{
 };
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
-pub use revocation::{Opaque, Revocation, RevocationClient, Transmitter};
+pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;

@@ -1,8 +1,9 @@
-//! Where others say what is revoked: applications of tokens that were given to them (RFC 7009), issuers by events (RFC 8935).
+//! Where others say what is revoked: applications of tokens that were given to them (RFC 7009), issuers by events that they send
+//! (RFC 8935) or are asked for (RFC 8936).
 
 use crate::document::Document;
 use crate::read::Spanned;
-use crate::units::{Bind, Duration, Rate, SecretRef, Strings};
+use crate::units::{Bind, Duration, Rate, SecretRef, Strings, Url};
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ pub struct Revocation {
     /// who may revoke tokens at `POST /revoke` (RFC 7009), by `client_id`
     #[serde(default)]
     pub clients: BTreeMap<String, Spanned<RevocationClient>>,
-    /// whose security events are taken at `POST /events` (RFC 8935), by the name of an issuer
+    /// whose security events are taken, at `POST /events` (RFC 8935) or by asking (RFC 8936), by the name of an issuer
     #[serde(default)]
     pub transmitters: BTreeMap<String, Spanned<Transmitter>>,
     /// calls that one client or transmitter may make, and how many may fail in all; without it `600/min`
@@ -52,12 +53,31 @@ pub struct Transmitter {
     /// where the token is kept that it has to send as `Authorization: Bearer`, at least 16 bytes
     #[serde(default)]
     pub secret: Option<Spanned<SecretRef>>,
+    /// where it is asked for events (RFC 8936), beside what it sends
+    #[serde(default)]
+    pub poll: Option<Spanned<Poll>>,
     /// what an `opaque` subject names
     #[serde(default)]
     pub opaque: Opaque,
     /// how old an event may be when it comes, from `1m` to `7d`
     #[serde(default = "default_max_age")]
     pub max_age: Spanned<Duration>,
+}
+
+/// Where a transmitter is asked for events.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Poll {
+    /// its polling endpoint
+    pub url: Spanned<Url>,
+    /// where the token is kept that it wants as `Authorization: Bearer`
+    #[serde(default)]
+    pub secret: Option<Spanned<SecretRef>>,
+    /// how often it is asked when it answers at once that there is nothing, from `1s` to `1h`
+    #[serde(default = "default_every")]
+    pub every: Spanned<Duration>,
+    /// how long it may hold an answer back until there is something, from `1s` to `5m`
+    #[serde(default = "default_wait")]
+    pub wait: Spanned<Duration>,
 }
 
 /// What a subject of the format `opaque` (RFC 9493 section 3.2.7) names.
@@ -71,6 +91,14 @@ pub enum Opaque {
     Subject,
     /// `sid`.
     Session,
+}
+
+fn default_every() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(10))
+}
+
+fn default_wait() -> Spanned<Duration> {
+    Spanned::nowhere(Duration::from_secs(60))
 }
 
 fn default_max_age() -> Spanned<Duration> {
@@ -104,6 +132,7 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
             out.push(Diagnostic::error("missing-key", message).at(client.span).help("name one in `issuers`"));
         }
         client.issuers.iter().for_each(|issuer| known(document, &issuer.value, issuer.span, out));
+        asks_one(document, name, client, out);
     }
     for (name, transmitter) in &settings.transmitters {
         known(document, name, transmitter.span, out);
@@ -118,11 +147,45 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
             out.push(Diagnostic::error("missing-key", message).at(transmitter.span).help(help));
         }
         transmitter.issuers.iter().for_each(|issuer| known(document, &issuer.value, issuer.span, out));
+        transmitter.poll.iter().for_each(|poll| check_poll(poll, out));
         let max_age = transmitter.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
             let message = format!("events cannot be taken for `{}`", max_age.value);
             out.push(
                 Diagnostic::error("invalid-value", message).at(max_age.span).help("write from `1m` to `7d`"),
+            );
+        }
+    }
+}
+
+/// An opaque token does not say whose it is, and is not shown to another issuer than its own.
+fn asks_one(document: &Document, name: &str, client: &RevocationClient, out: &mut Diagnostics) {
+    let mut asked = client.issuers.iter().filter_map(|issuer| {
+        let introspection = document.issuers.get(&issuer.value)?.introspection.as_ref()?;
+        Some((issuer, introspection.url.as_str()))
+    });
+    let Some((_, first)) = asked.next() else { return };
+    if let Some((issuer, _)) = asked.find(|(_, url)| *url != first) {
+        let message =
+            format!("the client `{name}` may revoke opaque tokens of two issuers with `introspection`");
+        let help = "name one of them: an opaque token does not say whose it is, and is not shown to another";
+        out.push(Diagnostic::error("conflict", message).at(issuer.span).help(help));
+    }
+}
+
+fn check_poll(poll: &Poll, out: &mut Diagnostics) {
+    if !poll.url.is_https() && !poll.url.is_loopback() {
+        let message = format!("`{}` would be asked in clear text", poll.url.value);
+        out.push(Diagnostic::error("clear-text", message).at(poll.url.span).help("use its `https` URL"));
+    }
+    for (what, time, longest, range) in [
+        ("be asked every", &poll.every, 3_600, "from `1s` to `1h`"),
+        ("hold an answer back for", &poll.wait, 300, "from `1s` to `5m`"),
+    ] {
+        if !(1..=longest).contains(&time.get().as_secs()) {
+            let message = format!("a transmitter cannot {what} `{}`", time.value);
+            out.push(
+                Diagnostic::error("invalid-value", message).at(time.span).help(format!("write {range}")),
             );
         }
     }

@@ -206,6 +206,37 @@ fn store_samples(gateway: &Gateway) -> Vec<Sample> {
     ]
 }
 
+/// How asking for security events goes, one series per transmitter that is asked.
+fn poll_samples(gateway: &Gateway) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for (name, state) in gateway.feeds.polls() {
+        for (metric, help, kind, value) in [
+            (
+                "yett_event_polls_failures",
+                "Times in a row that a transmitter could not be asked for security events.",
+                Kind::Gauge,
+                f64::from(state.failures),
+            ),
+            (
+                "yett_event_polls_refused_total",
+                "Security events that were asked for and refused.",
+                Kind::Counter,
+                state.refused as f64,
+            ),
+            (
+                "yett_event_polls_taken_total",
+                "Security events that were asked for and taken.",
+                Kind::Counter,
+                state.taken as f64,
+            ),
+        ] {
+            all.push(Sample { name: metric, help, kind, labels: vec![("issuer", name.clone())], value });
+        }
+    }
+    all.sort_by_key(|sample| sample.name);
+    all
+}
+
 /// The same as metrics, one series per issuer of the document.
 fn issuer_samples(gateway: &Gateway) -> Vec<Sample> {
     let mut all = Vec::new();
@@ -273,6 +304,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     }
     all.extend(issuer_samples(gateway));
     all.extend(store_samples(gateway));
+    all.extend(poll_samples(gateway));
     all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {

@@ -99,6 +99,7 @@ async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
     if let Some(feed) = feed {
         tokio::spawn(feeds::serve(feed, Arc::clone(gateway)));
     }
+    tokio::spawn(feeds::keep(Arc::downgrade(gateway)));
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
     tokio::spawn(manage_api::serve(control, handler));
     let watch = watch::start(gateway);

@@ -91,10 +91,14 @@ pub(super) fn by_token<'d>(
     let expires = claim("exp").and_then(|exp| exp.as_number()).and_then(|number| number.as_f64());
     if let Some(expires) = expires.filter(|expires| *expires >= 0.0) {
         // Rounded down and not past what there is, so that the conversion is exact; the leeway is more than what is lost.
-        let left = (expires.min(LAST_SECOND) as u64).saturating_sub(now).saturating_add(LEEWAY);
-        known.lasts = Duration::from_secs(left).min(store::MAX_TTL);
+        known.lasts = remembered(expires.min(LAST_SECOND) as u64, now);
     }
     known
+}
+
+/// How long a token has to be remembered that ends at a second.
+pub(super) fn remembered(expires: u64, now: u64) -> Duration {
+    Duration::from_secs(expires.saturating_sub(now).saturating_add(LEEWAY)).min(store::MAX_TTL)
 }
 
 /// `iss` of an issuer that is named as the document names it, or by its URL.

@@ -11,10 +11,11 @@ use testkit::{Alg, Mint};
 use super::revocations::{ISSUER, Idp, ask, claims, good, now, revoked};
 use super::*;
 
-const EVENTS: &str = "https://gateway.example.com/events";
+pub(super) const EVENTS: &str = "https://gateway.example.com/events";
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
-const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
-const SECRET: &str = "a secret of a client, long enough";
+pub(super) const CREDENTIAL_CHANGE: &str =
+    "https://schemas.openid.net/secevent/caep/event-type/credential-change";
+pub(super) const SECRET: &str = "a secret of a client, long enough";
 const FORM: &str = "application/x-www-form-urlencoded";
 const SET: &str = "application/secevent+jwt";
 
@@ -37,6 +38,11 @@ fn furnished(idp: &Idp, house: House, service: &Service, rate: &str) -> House {
     let document = document.replace("jwks: \"file:keys.json\" } }", more);
     house.write("yett.yaml", &document);
     house
+}
+
+/// Whether something comes to be.
+pub(super) fn soon(mut look: impl FnMut() -> bool) -> bool {
+    until(40, || look().then_some(())).is_some()
 }
 
 /// Status, head and body of a call.
@@ -71,7 +77,7 @@ fn revoke(gateway: &Gateway, authorization: &str, body: &str) -> (u16, String) {
 }
 
 /// Status and error of an event.
-fn send(gateway: &Gateway, event: &str) -> (u16, String) {
+pub(super) fn send(gateway: &Gateway, event: &str) -> (u16, String) {
     send_as(gateway, &[("content-type", SET)], event)
 }
 
@@ -85,10 +91,10 @@ fn said(status: u16, error: &str) -> (u16, String) {
     (status, error.to_owned())
 }
 
-const HEADER: &str = r#"{"alg":"ES256","kid":"k1","typ":"secevent+jwt"}"#;
+pub(super) const HEADER: &str = r#"{"alg":"ES256","kid":"k1","typ":"secevent+jwt"}"#;
 
 /// A good event about somebody.
-fn event(id: &str, sub: &str) -> Value {
+pub(super) fn event(id: &str, sub: &str) -> Value {
     json!({
         "iss": ISSUER, "aud": EVENTS, "iat": now(), "jti": id,
         "sub_id": { "format": "iss_sub", "iss": ISSUER, "sub": sub },
@@ -96,7 +102,7 @@ fn event(id: &str, sub: &str) -> Value {
     })
 }
 
-fn of(sub: &str, id: &str) -> Value {
+pub(super) fn of(sub: &str, id: &str) -> Value {
     let mut claims = claims(id);
     claims["sub"] = json!(sub);
     claims["sid"] = json!(format!("session of {sub}"));
@@ -286,9 +292,9 @@ fn calls_over_the_rate_are_refused_and_others_are_not() {
 }
 
 /// What an event is made of, and what becomes of it.
-type Hostile = (&'static str, String, Value, &'static str);
+pub(super) type Hostile = (&'static str, String, Value, &'static str);
 
-fn changed(mut claims: Value, name: &str, value: Value) -> Value {
+pub(super) fn changed(mut claims: Value, name: &str, value: Value) -> Value {
     match value {
         Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
         value => claims[name] = value,
@@ -296,7 +302,7 @@ fn changed(mut claims: Value, name: &str, value: Value) -> Value {
     claims
 }
 
-fn hostile(sub: &str) -> Vec<Hostile> {
+pub(super) fn hostile(sub: &str) -> Vec<Hostile> {
     let base = || event(&format!("bad {sub}"), sub);
     let header = |typ: &str| format!(r#"{{"alg":"ES256","kid":"k1"{typ}}}"#);
     let plain = || HEADER.to_owned();
@@ -527,7 +533,7 @@ fn what_an_event_says_takes_effect_once() {
     let service = Service::start();
     let idp = Idp::new();
     let house = furnished(&idp, house(&service, ""), &service, "60000/min");
-    let gateway = Gateway::start(&house);
+    let mut gateway = Gateway::start(&house);
     let sign = |payload: &Value| idp.0.jws(HEADER, &payload.to_string());
     let (before, bob) = (idp.token(&of("alice", "a1")), idp.token(&of("bob", "b1")));
     // No effect, and no wrong.
@@ -557,6 +563,10 @@ fn what_an_event_says_takes_effect_once() {
     let listed = as_json(&house.good(&["revocations", "list", "--json"]));
     house.good(&["revocations", "undo", listed[0]["id"].as_str().unwrap()]);
     assert_eq!(send(&gateway, &sign(&change)), said(202, ""));
+    assert_eq!(ask(&gateway, &before), good());
+    gateway.kill();
+    gateway = Gateway::start(&house);
+    assert_eq!(send(&gateway, &sign(&change)), said(202, ""), "and after a restart");
     assert_eq!(ask(&gateway, &before), good());
     // A session, whoever has it and whenever its tokens were issued.
     let session = changed(
@@ -624,4 +634,95 @@ fn where_nothing_is_written_nobody_is_heard() {
         let refused = house.bad(&["check", "--config", "wrong.yaml"]);
         assert!(refused.contains(said), "{settings}: {refused}");
     }
+}
+
+#[test]
+fn an_event_takes_effect_once_at_all_gateways_of_a_store() {
+    let service = Service::start();
+    let (server, idp) = (Postgres::start(), Idp::new());
+    let url = server.database("once");
+    let [house, other] = [0, 1].map(|_| furnished(&idp, shared(&service, &url), &service, "60000/min"));
+    let gateways = [Gateway::start(&house), Gateway::start(&other)];
+    let alice = idp.token(&of("alice", "a1"));
+    let event = idp.0.jws(HEADER, &event("e1", "alice").to_string());
+    assert_eq!((send(&gateways[0], &event), ask(&gateways[0], &alice)), (said(202, ""), revoked()));
+    // What is acknowledged is in effect, also where another gateway did it.
+    assert_eq!((send(&gateways[1], &event), ask(&gateways[1], &alice)), (said(202, ""), revoked()));
+    let listed = as_json(&house.good(&["revocations", "list", "--json"]));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    other.good(&["revocations", "undo", listed[0]["id"].as_str().unwrap()]);
+    for gateway in &gateways {
+        assert_eq!(send(gateway, &event), said(202, ""));
+        assert!(soon(|| ask(gateway, &alice) == good()));
+    }
+}
+
+#[test]
+fn an_opaque_token_is_revoked_by_who_it_was_given_to() {
+    let service = Service::start();
+    let idp = Idp::new();
+    // What the issuer says of each token.
+    let provider = testkit::Recorder::scripted(|call| {
+        let form = String::from_utf8_lossy(&call.body).into_owned();
+        let token = form.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+        let client = token.split('-').next().unwrap_or_default();
+        match client {
+            "gone" => testkit::Answer::json(200, "{\"active\":false}"),
+            "down" => testkit::Answer::json(500, "{}"),
+            _ => testkit::Answer::json(
+                200,
+                json!({ "active": true, "token_type": "Bearer", "sub": "alice", "client_id": client,
+                        "aud": "notes", "exp": now() + 600, "iss": ISSUER })
+                .to_string(),
+            ),
+        }
+    });
+    let house = furnished(&idp, house(&service, ""), &service, "6000/min");
+    let document = house.read("yett.yaml").replacen(
+        "corp: { url: \"https://idp.example.com\",",
+        &format!(
+            "corp: {{ url: \"https://idp.example.com\", introspection: {{ url: \"{}/ask\", client_id: gateway, \
+             client_secret: \"file:secret\" }},",
+            provider.url()
+        ),
+        1,
+    );
+    house.write("yett.yaml", &document);
+    let gateway = Gateway::start(&house);
+    let (shop, desk) = (basic("shop", SECRET), basic("desk", SECRET));
+    for token in ["shop-1", "shop-2", "another-1"] {
+        assert_eq!(ask(&gateway, token), good(), "{token}");
+    }
+    let asked = |authorization: &str, token: &str| revoke(&gateway, authorization, &format!("token={token}"));
+    for (name, authorization, token, expected) in [
+        ("another client's", &shop, "another-1", said(400, "unauthorized_client")),
+        ("no good one", &shop, "gone-1", said(200, "")),
+        ("one that nobody can tell of", &shop, "down-1", said(503, "")),
+        ("a client of another issuer", &basic("nobody", SECRET), "shop-1", said(200, "")),
+        ("nobody", &basic("shop", "wrong wrong wrong"), "shop-1", said(401, "invalid_client")),
+    ] {
+        assert_eq!(asked(authorization, token), expected, "{name}");
+        assert_eq!((ask(&gateway, "shop-1"), ask(&gateway, "another-1")), (good(), good()), "{name}");
+    }
+    let hinted = "token=shop-1&token_type_hint=refresh_token";
+    assert_eq!(revoke(&gateway, &shop, hinted), said(400, "unsupported_token_type"));
+    assert!(house.good(&["revocations", "list"]).contains("nothing is revoked"));
+    // The twins.
+    assert_eq!(asked(&shop, "shop-1"), said(200, ""));
+    assert_eq!((ask(&gateway, "shop-1"), ask(&gateway, "shop-2")), (revoked(), good()));
+    assert_eq!(asked(&shop, "shop-1"), said(200, ""), "once more");
+    assert_eq!((asked(&desk, "another-1"), ask(&gateway, "another-1")), (said(200, ""), revoked()));
+    let listed = as_json(&house.good(&["revocations", "list", "--json"]));
+    assert!(listed.as_array().unwrap().iter().all(|one| one["kind"] == "digest"), "{listed}");
+    assert!(!listed.to_string().contains("shop-1"));
+    // A signed one of an issuer that is asked is known by its digest as well, whatever the issuer says of its `jti`.
+    let signed = idp.token(&claims("j1"));
+    assert_eq!(ask(&gateway, &signed), good());
+    assert_eq!((asked(&shop, &signed), ask(&gateway, &signed)), (said(200, ""), revoked()));
+    house.write("yett.yaml", &document.replace("issuers: [corp] }", "issuers: [corp, other] }").replace(
+        "other: {",
+        "other: { introspection: { url: \"https://other.example.com/ask\", client_id: gateway, client_secret: \"file:secret\" },",
+    ));
+    let refused = house.bad(&["check", "--config", "yett.yaml"]);
+    assert!(refused.contains("opaque tokens of two issuers"), "{refused}");
 }

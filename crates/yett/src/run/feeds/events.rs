@@ -1,9 +1,11 @@
-//! The receiver of security events by push (RFC 8935): session-revoked and credential-change of CAEP 1.0.
+//! The receiver of security events, by push (RFC 8935) or as they were asked for (RFC 8936): session-revoked and credential-change of
+//! CAEP 1.0.
 //!
 //! An event is taken when its transmitter signed it for this gateway, and acknowledged when what it says is kept and in effect.
 //! What it cannot be held to (a subject that nobody here can tell from others) is refused, so that the transmitter knows; events
 //! of other types are taken and have no effect, since they are no wrong.
 
+use credentials::Kind;
 use http::header::{CONTENT_LANGUAGE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{EVENT_TYPE, EventExpectations, Fault, SecurityEvent};
@@ -11,8 +13,9 @@ use serde_json::json;
 use spec::{Issuer, Transmitter};
 use store::{NewRevocation, Once};
 
+use super::seen;
+use super::subject::{self, Meant};
 use super::{Said, Unsigned, View, basic, is_of, issued};
-use super::{seen, subject};
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
@@ -24,6 +27,8 @@ const LEEWAY: std::time::Duration = std::time::Duration::from_secs(60);
 pub(super) enum Way<'a> {
     /// Its transmitter sent it, with these header fields.
     Push(&'a HeaderMap),
+    /// It was asked for: by the name of its transmitter, under this `jti`.
+    Poll(&'a str, &'a str),
 }
 
 pub(super) async fn answer(view: &View<'_>, headers: &HeaderMap, body: &[u8]) -> Said {
@@ -42,24 +47,36 @@ pub(super) async fn receive(view: &View<'_>, token: &str, way: Way<'_>) -> Resul
     let Ok(parsed) = jose::parse(token) else {
         return Err(error("invalid_request", "the text is no security event token"));
     };
+    // Whoever sends may fail so often; one that is asked is left alone when it does.
+    let failed = |said| match way {
+        Way::Push(_) => view.failed(said),
+        Way::Poll(..) => said,
+    };
     let iss = parsed.issuer();
     let found = iss.as_deref().and_then(|iss| {
         let (name, issuer) = view.issuer(iss)?;
         Some((name, issuer, &view.settings.transmitters.get(name)?.value))
     });
     let Some((name, issuer, transmitter)) = found else {
-        return Err(view.failed(error("invalid_issuer", "events of this issuer are not taken")));
+        return Err(failed(error("invalid_issuer", "events of this issuer are not taken")));
     };
-    let Way::Push(headers) = way;
-    if let Some(said) = unproven(view, headers, transmitter) {
-        return Err(view.failed(said));
+    match way {
+        Way::Push(headers) => {
+            if let Some(said) = unproven(view, headers, transmitter) {
+                return Err(failed(said));
+            }
+        }
+        Way::Poll(asked, _) if asked != name => {
+            return Err(error("invalid_issuer", "the event is another issuer's"));
+        }
+        Way::Poll(..) => {}
     }
     let signer = view.signer(name, issuer).ok_or_else(|| Said::later(5))?;
     let verified = match signer.verify(&parsed, &view.feeds().context).await {
         Ok(verified) => verified,
         Err(Unsigned::Unavailable) => return Err(Said::later(5)),
         Err(Unsigned::Fault(_)) => {
-            return Err(view.failed(error("invalid_key", "the signature is not one of the issuer's")));
+            return Err(failed(error("invalid_key", "the signature is not one of the issuer's")));
         }
     };
     view.allow(&format!("transmitter {name}"))?;
@@ -71,6 +88,11 @@ pub(super) async fn receive(view: &View<'_>, token: &str, way: Way<'_>) -> Resul
         now: view.now(),
     };
     let event = jose::validate_event(&verified, &expect).map_err(refused)?;
+    if let Way::Poll(_, id) = way
+        && *event.id != *id
+    {
+        return Err(error("invalid_request", "the event has another `jti` than it came under"));
+    }
     // Once more is no wrong: whoever sent it may not have heard the answer (RFC 8935 section 2).
     if view.feeds().seen.has(&signer.issuer, &event.id) {
         return Ok(());
@@ -144,9 +166,23 @@ fn understood(
         if !meant.iter().all(|one| speaks_of(one.issuer())) {
             return Err(error("access_denied", "this issuer does not speak of tokens of that one"));
         }
-        all.extend(meant.into_iter().map(|one| one.revocation(before, kind)));
+        all.extend(meant.into_iter().map(|one| revocation(one, before, kind)));
     }
     Ok(all)
+}
+
+/// How long what an event revokes is remembered: longer than any access token should be good.
+const LASTS: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// What is kept of whom an event speaks of. A session is over as a whole; of a subject what was issued until then.
+fn revocation(meant: Meant, before: u64, event: &str) -> NewRevocation {
+    let (kind, issuer, value, before) = match meant {
+        Meant::Subject(issuer, value) => (Kind::Subject, issuer, value, Some(before)),
+        Meant::Session(issuer, value) => (Kind::Session, issuer, value, None),
+        Meant::Token(issuer, value) => (Kind::Token, issuer, value, None),
+    };
+    let reason = format!("event {}", event.rsplit('/').next().unwrap_or_default());
+    NewRevocation { kind, issuer, value, before, reason, lasts: LASTS }
 }
 
 fn iss_of(issuer: &Issuer) -> &str {

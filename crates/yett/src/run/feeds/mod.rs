@@ -1,4 +1,5 @@
-//! Where others say what is revoked: `POST /revoke` for applications (RFC 7009) and `POST /events` for issuers (RFC 8935).
+//! Where others say what is revoked: `POST /revoke` for applications (RFC 7009) and `POST /events` for issuers (RFC 8935), which can be
+//! asked for events as well ([`poll`], RFC 8936).
 //!
 //! A listener of its own, in clear text and on this machine only: it is there when the document says so, and reached from
 //! elsewhere as the upstream of an API, behind the same TLS, limits and log as every other. What it is told is verified here all
@@ -7,21 +8,24 @@
 //! What it promises: bodies, connections, times and rates are bounded; nothing is acknowledged that is not kept and in effect at
 //! every core of this process; a token, a secret and an event are never logged.
 
+mod answer;
 mod basic;
 mod events;
 mod form;
+mod poll;
+mod question;
 mod revoke;
 mod seen;
 mod subject;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use controls::authentication::issued::{self, Signer, Unsigned};
+use controls::authentication::issued::{self, Signer, Unsigned, Vouched, Voucher};
 use engine::CoreContext;
 use engine::cells::Meter;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -37,6 +41,7 @@ use tokio::sync::Semaphore;
 
 use super::gateway::Gateway;
 use crate::load::Loaded;
+pub(super) use poll::{State as PollState, keep};
 use seen::Seen;
 
 /// Connections served at one time; further ones wait.
@@ -58,11 +63,20 @@ pub(super) struct Feeds {
     /// The issuers that were asked for, so that their keys are kept and not fetched for each call.
     signers: Mutex<HashMap<String, Signer>>,
     seen: Seen,
+    /// How asking for events goes, by the names of those that are asked.
+    polls: Mutex<BTreeMap<String, PollState>>,
 }
 
 impl Feeds {
     pub(super) fn new(context: CoreContext) -> Self {
-        Self { context, signers: Mutex::default(), seen: Seen::default() }
+        Self { context, signers: Mutex::default(), seen: Seen::default(), polls: Mutex::default() }
+    }
+}
+
+impl Feeds {
+    /// How asking for events goes, by the names of those that are asked.
+    pub(super) fn polls(&self) -> BTreeMap<String, PollState> {
+        self.polls.lock().clone()
     }
 }
 
@@ -184,7 +198,7 @@ async fn answer(request: Request<Incoming>, gateway: &Arc<Gateway>) -> Said {
 struct View<'g> {
     gateway: &'g Arc<Gateway>,
     settings: Spanned<Revocation>,
-    issuers: std::collections::BTreeMap<String, Spanned<Issuer>>,
+    issuers: BTreeMap<String, Spanned<Issuer>>,
     served: Arc<Loaded>,
 }
 
@@ -230,6 +244,12 @@ impl<'g> View<'g> {
         signers.retain(|known, _| self.issuers.contains_key(known));
         signers.insert(name.to_owned(), signer.clone());
         Some(signer)
+    }
+
+    /// An issuer that is asked about tokens.
+    fn voucher(&self, issuer: &Issuer) -> Option<Voucher> {
+        let secret = |kept: &spec::SecretRef| self.served.assets.get(&compile::secret_key(kept)).cloned();
+        Voucher::of(issuer, &self.served.assets, secret, &self.feeds().context)
     }
 
     /// Whether one more call may be made in somebody's name; else when.

@@ -7,11 +7,11 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{Claims, Expectations, Fault, TypPolicy};
 use serde_json::json;
-use spec::RevocationClient;
+use spec::{Issuer, RevocationClient, Spanned};
 
-use super::super::revoke::by_token;
+use super::super::revoke::{by_token, remembered};
 use super::form::field;
-use super::{Said, Unsigned, View, basic, is_of};
+use super::{Said, Unsigned, View, Vouched, basic, is_of, issued};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -44,13 +44,16 @@ pub(super) async fn answer(view: &View<'_>, headers: &HeaderMap, body: &[u8]) ->
 
 /// Revokes a token; also good when it is none that could be revoked.
 async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &str) -> Result<(), Said> {
-    let Ok(parsed) = jose::parse(token) else { return Ok(()) };
+    let Ok(parsed) = jose::parse(token) else { return revoke_opaque(view, name, client, token).await };
     let named = parsed.issuer();
     let Some((issuer_name, issuer)) = named.as_deref().and_then(|iss| view.issuer(iss)) else {
         return Ok(());
     };
     if !client.issuers.iter().any(|known| known.value == *issuer_name) {
         return Ok(());
+    }
+    if issued::asks_all(issuer) {
+        return revoke_vouched(view, (name, client), issuer, token).await;
     }
     let signer = view.signer(issuer_name, issuer).ok_or_else(|| Said::later(5))?;
     let verified = match signer.verify(&parsed, &view.feeds().context).await {
@@ -73,10 +76,7 @@ async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &
     };
     match jose::validate(&verified, &expect) {
         Ok(claims) if client.any || is_given_to(&claims, name) => {}
-        Ok(_) => {
-            let text = "the token was given to another client";
-            return Err(error(StatusCode::BAD_REQUEST, "unauthorized_client", text));
-        }
+        Ok(_) => return Err(anothers()),
         Err(Fault::TypRefused | Fault::WrongKind) => {
             return Err(unsupported("only access tokens are revoked here"));
         }
@@ -86,6 +86,49 @@ async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &
     let known = by_token(token, view.issuers.values().map(|issuer| &issuer.value), view.now());
     let new = store::NewRevocation { reason: String::from("RFC 7009"), ..known };
     view.deny(&format!("client:{name}"), new).await
+}
+
+/// Revokes what is no signed token: the one issuer of the client's that can be asked says whose it is. Where there is none, no such
+/// token passes here.
+async fn revoke_opaque(
+    view: &View<'_>,
+    name: &str,
+    client: &RevocationClient,
+    token: &str,
+) -> Result<(), Said> {
+    let of = |issuer: &Spanned<String>| view.issuers.get(&issuer.value);
+    let issuer = client.issuers.iter().filter_map(of).find(|issuer| issuer.introspection.is_some());
+    let is_short = token.len() <= jose::MAX_TOKEN_BYTES;
+    match issuer.filter(|_| is_short && token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        Some(issuer) => revoke_vouched(view, (name, client), issuer, token).await,
+        None => Ok(()),
+    }
+}
+
+/// Revokes a token that its issuer is asked about, by its digest.
+async fn revoke_vouched(
+    view: &View<'_>,
+    (name, client): (&str, &RevocationClient),
+    issuer: &Issuer,
+    token: &str,
+) -> Result<(), Said> {
+    let voucher = view.voucher(issuer).ok_or_else(|| Said::later(5))?;
+    let (given_to, expires) = match voucher.ask(token, &view.feeds().context).await {
+        Vouched::Active { client, expires } => (client, expires),
+        Vouched::Inactive => return Ok(()),
+        Vouched::Unavailable => return Err(Said::later(5)),
+    };
+    if !client.any && given_to.as_deref() != Some(name) {
+        return Err(anothers());
+    }
+    let known = by_token(token, view.issuers.values().map(|issuer| &issuer.value), view.now());
+    let lasts = expires.map_or(known.lasts, |expires| remembered(expires, view.now()));
+    let new = store::NewRevocation { reason: String::from("RFC 7009"), lasts, ..known };
+    view.deny(&format!("client:{name}"), new).await
+}
+
+fn anothers() -> Said {
+    error(StatusCode::BAD_REQUEST, "unauthorized_client", "the token was given to another client")
 }
 
 /// Whether a token was given to a client (`client_id`, else `azp`).

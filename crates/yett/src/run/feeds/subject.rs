@@ -1,15 +1,8 @@
 //! Whom an event speaks of (RFC 9493, Shared Signals Framework section 3): subjects and sessions of an issuer, as its tokens name
 //! them. What could mean somebody else, or nobody who can be told here, is refused: an address may have belonged to another.
 
-use std::time::Duration;
-
-use credentials::Kind;
 use spec::Opaque;
-use store::NewRevocation;
 use tape::Node;
-
-/// How long what an event revokes is remembered: longer than any access token should be good.
-const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Whom an event speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +20,6 @@ impl Meant {
         match self {
             Self::Subject(issuer, _) | Self::Session(issuer, _) | Self::Token(issuer, _) => issuer,
         }
-    }
-
-    /// What is kept of it. A session is over as a whole; of a subject what was issued until then.
-    pub(super) fn revocation(self, before: u64, event: &str) -> NewRevocation {
-        let (kind, issuer, value, before) = match self {
-            Self::Subject(issuer, value) => (Kind::Subject, issuer, value, Some(before)),
-            Self::Session(issuer, value) => (Kind::Session, issuer, value, None),
-            Self::Token(issuer, value) => (Kind::Token, issuer, value, None),
-        };
-        let reason = format!("event {}", event.rsplit('/').next().unwrap_or_default());
-        NewRevocation { kind, issuer, value, before, reason, lasts: LASTS }
     }
 }
 
