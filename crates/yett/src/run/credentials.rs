@@ -22,6 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use proxy::DataPlane;
 use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::terminal;
@@ -302,6 +303,7 @@ impl Credentials {
 /// Looks after the store as long as there is one.
 async fn keep(credentials: Weak<Credentials>) {
     let mut looks = 0_u32;
+    let mut writing: Option<JoinHandle<()>> = None;
     loop {
         let Some(clock) = credentials.upgrade().map(|credentials| Arc::clone(&credentials.clock)) else {
             return;
@@ -310,8 +312,9 @@ async fn keep(credentials: Weak<Credentials>) {
         let Some(credentials) = credentials.upgrade() else { return };
         credentials.look().await;
         looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(LOOKS_PER_WRITE) {
-            credentials.write_uses().await;
+        // Beside the looks: what others have revoked does not wait for it.
+        if looks.is_multiple_of(LOOKS_PER_WRITE) && writing.as_ref().is_none_or(JoinHandle::is_finished) {
+            writing = Some(tokio::spawn(async move { credentials.write_uses().await }));
         }
     }
 }

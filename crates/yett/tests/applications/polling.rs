@@ -82,7 +82,7 @@ fn events_that_are_not_good_are_refused_by_name() {
     let house = furnished(&idp, house(&service, ""), &service, &transmitter);
     let gateway = Gateway::start(&house);
     let mut wanted: Vec<(String, &str, &str)> = Vec::new();
-    for (number, (name, header, payload, code)) in hostile("x").into_iter().enumerate() {
+    for (number, (name, header, payload, code)) in hostile("anna").into_iter().enumerate() {
         // Under its own name, where it has one that is a text.
         let id = payload["jti"].as_str().map_or_else(|| format!("h{number}"), |_| format!("bad {number}"));
         let payload = if payload["jti"].is_string() { changed(payload, "jti", json!(id)) } else { payload };
@@ -91,11 +91,11 @@ fn events_that_are_not_good_are_refused_by_name() {
     }
     let stranger = testkit::Mint::new(testkit::Alg::Es256, "k1");
     for (name, event, code) in [
-        ("under another key", stranger.jws(HEADER, &event("c1", "x").to_string()), "invalid_key"),
-        ("under another name", sign(&idp, &event("another", "x")), "invalid_request"),
+        ("under another key", stranger.jws(HEADER, &event("c1", "anna").to_string()), "invalid_key"),
+        ("under another name", sign(&idp, &event("another", "anna")), "invalid_request"),
         (
             "of nobody",
-            sign(&idp, &changed(event("c3", "x"), "iss", json!("https://nobody"))),
+            sign(&idp, &changed(event("c3", "anna"), "iss", json!("https://nobody"))),
             "invalid_issuer",
         ),
         ("no event", String::from("x"), "invalid_request"),
@@ -114,9 +114,9 @@ fn events_that_are_not_good_are_refused_by_name() {
     assert!(transmitter.acknowledged().is_empty());
     assert_eq!(gateway.metric("yett_event_polls_refused", "corp"), count as f64);
     // None of it had an effect, and their twin has.
-    let token = idp.token(&of("x", "t1"));
+    let token = idp.token(&of("anna", "t1"));
     assert_eq!(ask(&gateway, &token), good());
-    take(&idp, &transmitter, "twin", "x");
+    take(&idp, &transmitter, "twin", "anna");
     assert_eq!(ask(&gateway, &token), revoked());
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use testkit::clock::Deadline;
@@ -110,6 +111,74 @@ fn feed(house: &House, arguments: &[&str], token: &str) -> String {
     text(&output.stdout)
 }
 
+/// By how much a thread wakes up late that wants to wake up often: what the machine is late by, and not the gateway.
+struct Lateness(Arc<AtomicBool>, std::thread::JoinHandle<Duration>);
+
+impl Lateness {
+    fn watch() -> Self {
+        let over: Arc<AtomicBool> = Arc::default();
+        let told = Arc::clone(&over);
+        let watching = std::thread::spawn(move || {
+            let (pause, clock) = (Duration::from_millis(5), Deadline::seconds(3_600));
+            let mut latest = Duration::ZERO;
+            while !told.load(Ordering::SeqCst) {
+                let before = clock.left();
+                std::thread::park_timeout(pause);
+                latest = latest.max((before - clock.left()).saturating_sub(pause));
+            }
+            latest
+        });
+        Self(over, watching)
+    }
+
+    fn end(self) -> Duration {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.join().unwrap()
+    }
+}
+
+/// Revokes a token at the first of two gateways, by one of its kinds. Whether what it had open ended at both within a second after
+/// that; `None` where it did not on a machine that was late itself. A twin that is not revoked goes on.
+fn ends_in_time(
+    (idp, house): (&Idp, &House),
+    gateways: &[Gateway; 2],
+    kind: &str,
+    number: usize,
+) -> Option<bool> {
+    let own = format!("{kind}{number}");
+    let mut gone = match kind {
+        "subject" => with(&own, "sub", &own),
+        "session" => with(&own, "sid", &own),
+        "application" => with(&own, "client_id", &own),
+        _ => claims(&own),
+    };
+    if kind == "digest" {
+        gone.as_object_mut().unwrap().remove("jti");
+        gone["own"] = json!(own);
+    }
+    let (gone, twin) = (idp.token(&gone), idp.token(&claims(&format!("twin of {own}"))));
+    let mut ending = gateways.each_ref().map(|gateway| open(gateway, &gone));
+    let mut staying = gateways.each_ref().map(|gateway| open(gateway, &twin));
+    let late = Lateness::watch();
+    match kind {
+        "token" | "digest" => feed(house, &["revoke", "token"], &gone),
+        "session" => house.good(&["revoke", kind, &own, "--issuer", ISSUER, "--reason", "lost"]),
+        _ => house.good(&["revoke", kind, &own, "--issuer", "corp", "--reason", "lost"]),
+    };
+    let second = Deadline::seconds(1);
+    assert_eq!((ending[0].closed(), ending[1].closed()), (1008, 1008), "{kind}");
+    let in_time = !second.is_over();
+    let late = late.end();
+    for gateway in gateways {
+        assert_eq!(ask_for(gateway, &gone).status(), 401, "{kind}");
+    }
+    staying.iter_mut().for_each(Socket::goes_on);
+    // There are some ten wake-ups of threads and processes on the way.
+    (in_time || late < Duration::from_millis(50)).then_some(in_time)
+}
+
+/// The other gateway looks every 100 ms and reads what is new with one question: what is left of the second is for the machine.
+/// Where that takes more, it is asked once more.
 #[test]
 fn what_is_revoked_at_one_gateway_ends_calls_and_sockets_at_the_other_within_a_second() {
     let service = sockets(Arc::default());
@@ -117,39 +186,9 @@ fn what_is_revoked_at_one_gateway_ends_calls_and_sockets_at_the_other_within_a_s
     let url = server.database("revoked");
     let [house, other] = [0, 1].map(|_| idp.furnish(shared(&service, &url), &service));
     let gateways = [Gateway::start(&house), Gateway::start(&other)];
-    // Each with a token that it takes out, and one that it does not.
-    for (number, kind) in ["token", "subject", "session", "application", "digest"].into_iter().enumerate() {
-        let (name, twin_name) = (format!("t{number}"), format!("twin{number}"));
-        let mut gone = match kind {
-            "subject" => with(&name, "sub", "bob"),
-            "session" => with(&name, "sid", "s9"),
-            "application" => with(&name, "client_id", "till"),
-            _ => claims(&name),
-        };
-        if kind == "digest" {
-            gone.as_object_mut().unwrap().remove("jti");
-        }
-        let (gone, twin) = (idp.token(&gone), idp.token(&claims(&twin_name)));
-        let mut ending = gateways.each_ref().map(|gateway| open(gateway, &gone));
-        let mut staying = gateways.each_ref().map(|gateway| open(gateway, &twin));
-        let named = match kind {
-            "subject" => ["bob", "corp"],
-            "session" => ["s9", ISSUER],
-            _ => ["till", "corp"],
-        };
-        match kind {
-            "token" | "digest" => feed(&house, &["revoke", "token"], &gone),
-            _ => house.good(&["revoke", kind, named[0], "--issuer", named[1], "--reason", "lost"]),
-        };
-        // A look every 100 ms and one reading of what is new: the rest of the second is for a machine that does much else.
-        let second = Deadline::seconds(1);
-        assert_eq!(ending[0].closed(), 1008, "{kind}");
-        assert_eq!(ending[1].closed(), 1008, "{kind}");
-        assert!(!second.is_over(), "{kind}");
-        for gateway in &gateways {
-            assert_eq!(ask_for(gateway, &gone).status(), 401, "{kind}");
-        }
-        staying.iter_mut().for_each(Socket::goes_on);
+    for kind in ["token", "subject", "session", "application", "digest"] {
+        let told = (0..20).find_map(|number| ends_in_time((&idp, &house), &gateways, kind, number));
+        assert_eq!(told, Some(true), "by {kind}");
     }
 }
 

@@ -89,7 +89,7 @@ pub(in crate::run) async fn keep(gateway: Weak<Gateway>) {
     loop {
         let Some(held) = gateway.upgrade() else { return };
         let wanted = wanted(&held);
-        running.retain(|name, one| wanted.get(name) == Some(&one.settings));
+        running.retain(|name, one| wanted.get(name) == Some(&one.settings) && !one.task.is_finished());
         held.feeds.polls.lock().retain(|name, _| wanted.contains_key(name));
         for (name, settings) in wanted {
             running.entry(name).or_insert_with_key(|name| {
@@ -136,6 +136,8 @@ enum Outcome {
     Some,
     /// Nothing, and how long that took.
     Nothing(Duration),
+    /// It held the answer back for longer than is waited: whether it is there at all is asked next.
+    Silent,
     /// Why it went wrong, and the pause that was asked for.
     Failed(String, Option<Duration>),
     /// There is no gateway any more, or it does not want this.
@@ -176,6 +178,7 @@ impl Asker {
     fn pause(&mut self, outcome: Outcome) -> Duration {
         let (why, asked) = match outcome {
             Outcome::Failed(why, asked) => (why, asked),
+            Outcome::Silent => return Duration::ZERO,
             outcome => {
                 if std::mem::take(&mut self.failures) > 0 {
                     terminal::say(format_args!("events of `{}` are asked for again", self.name));
@@ -224,8 +227,7 @@ impl Asker {
             heard = ask(&*fetch, &self.settings, &self.settled, (self.most, self.patient)) => heard,
             () = self.clock.sleep(within) => {
                 return if std::mem::take(&mut self.patient) {
-                    // Whether it is there at all is asked next.
-                    Outcome::Some
+                    Outcome::Silent
                 } else {
                     Outcome::Failed(FetchError::Deadline.to_string(), None)
                 };
@@ -314,6 +316,8 @@ mod tests {
         assert_eq!(asker.pause(fails(Some(Duration::from_secs(90)))), Duration::from_secs(90));
         assert_eq!(asker.pause(fails(Some(Duration::from_secs(86_400)))), ASKED);
         assert!(asker.pause(fails(Some(Duration::ZERO))) >= LONGEST / 2);
+        assert!(asker.pause(Outcome::Silent).is_zero());
+        assert!(asker.pause(fails(None)) >= LONGEST / 2, "silence is no good answer");
         asker.pause(Outcome::Some);
         assert!(asker.pause(fails(None)) < 2 * BREATH, "from the beginning");
     }

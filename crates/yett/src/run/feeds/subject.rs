@@ -52,19 +52,20 @@ pub(super) fn meant(
     }
 }
 
-/// Up to which second an event takes effect: `event_timestamp`, else when it was issued.
+/// Up to which second an event takes effect: `event_timestamp`, else when it was issued. It is by the clock that tokens are issued by,
+/// so that one that is ahead of ours is no later than its tokens.
 ///
 /// # Errors
 /// Why that is no time.
 pub(super) fn when(event: Node<'_>, issued: u64, now: u64) -> Result<u64, Why> {
-    let Some(node) = event.get("event_timestamp") else { return Ok(issued.min(now)) };
+    let Some(node) = event.get("event_timestamp") else { return Ok(issued) };
     let at = node.as_number().and_then(|number| number.as_f64()).ok_or("`event_timestamp` is no number")?;
     let last = now.saturating_add(AHEAD) as f64;
     if !(0.0..=last).contains(&at) {
         return Err("`event_timestamp` is no second since 1970, or one that is to come");
     }
     // Below 2^53, so that the conversion is exact.
-    Ok((at.ceil() as u64).min(now))
+    Ok(at.ceil() as u64)
 }
 
 fn one(node: Node<'_>, opaque: Opaque, own: &[&str]) -> Result<Meant, Why> {
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(at("{}"), Ok(90));
         assert_eq!(at(r#"{"event_timestamp":80}"#), Ok(80));
         assert_eq!(at(r#"{"event_timestamp":80.5}"#), Ok(81));
-        assert_eq!(at(r#"{"event_timestamp":150}"#), Ok(100), "its clock is ahead");
+        assert_eq!(at(r#"{"event_timestamp":150}"#), Ok(150), "its clock is ahead, and so are its tokens");
         for bad in ["161", "-1", "\"80\"", "1700000000000", "null"] {
             assert!(at(&format!("{{\"event_timestamp\":{bad}}}")).is_err(), "{bad}");
         }
