@@ -194,6 +194,14 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/tests/world.rs:calls", looks),
             ("crates/proxy/src/tests/world.rs:event", looks),
             ("crates/testkit/src/recorder.rs:write", "an upstream that is slow on purpose"),
+            (
+                "crates/testkit/src/transmitter.rs:answer",
+                "holds a question back until there is something to say",
+            ),
+            (
+                "crates/yett/tests/applications/revocations.rs:watch",
+                "measures how late the machine wakes it up",
+            ),
         ],
     );
 }
