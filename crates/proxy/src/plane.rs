@@ -19,7 +19,7 @@ use engine::keyed::Keyed;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::Replays;
 use engine::snapshot::Live;
-use engine::{Clock, CoreSnapshot, Snapshot};
+use engine::{Clock, CoreSnapshot, Snapshot, Withdrawn};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 
@@ -94,6 +94,7 @@ enum Command {
     Swap(Arc<Snapshot>, SyncSender<()>),
     Note(Bound),
     Revoke(Who),
+    Withdraw(Arc<dyn Withdrawn>),
     Drain,
 }
 
@@ -222,6 +223,15 @@ impl DataPlane {
         }
     }
 
+    /// Ends all live streams whose credential was revoked, on any core, each by its protocol's own close, and from now on each one
+    /// that opens with such a credential: also for calls that began before. What was handed over before counts no more. Does not
+    /// block.
+    pub fn withdraw(&self, withdrawn: &Arc<dyn Withdrawn>) {
+        for inbox in &self.inboxes {
+            inbox.send(Command::Withdraw(Arc::clone(withdrawn)));
+        }
+    }
+
     /// Stops accepting, lets calls in flight end within [`Settings::drain`], and ends the threads. Blocks.
     pub fn drain(self) {
         for inbox in &self.inboxes {
@@ -308,6 +318,7 @@ async fn serve(start: Start) {
             }
             Command::Note(bound) => core.recorder.bound(bound),
             Command::Revoke(who) => core.revoke(&who),
+            Command::Withdraw(withdrawn) => core.withdraw(withdrawn),
             Command::Drain => break,
         }
     }
@@ -353,6 +364,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         streams: Table::default(),
         live: Registry::default(),
         revocations: Revocations::default(),
+        withdrawn: std::cell::RefCell::default(),
         pool,
         service: seed.service,
         servers: std::cell::RefCell::default(),

@@ -24,6 +24,7 @@ pub mod peer;
 pub mod postgres;
 pub mod raw;
 pub mod recorder;
+pub mod transmitter;
 pub mod wire;
 
 pub use call::CallBuilder;
@@ -36,3 +37,4 @@ pub use peer::Peer;
 pub use postgres::Postgres;
 pub use raw::{RawClient, Reply};
 pub use recorder::{Answer, Fault, Recorded, Recorder};
+pub use transmitter::Transmitter;

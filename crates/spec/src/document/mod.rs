@@ -14,6 +14,7 @@ mod issuer;
 mod listener;
 mod possession;
 mod record;
+mod revocation;
 mod selector;
 mod source;
 mod store;
@@ -31,6 +32,7 @@ pub use listener::{
 };
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
+pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
@@ -91,6 +93,8 @@ pub struct Document {
     pub record: Record,
     /// Where applications and their keys are kept, when something is said of it.
     pub store: Option<Spanned<Store>>,
+    /// Where others say what is revoked, when they may.
+    pub revocation: Option<Spanned<Revocation>>,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -130,6 +134,9 @@ pub(crate) struct Top {
     /// where applications and their keys are kept; without it in the data directory, when an API asks for them
     #[serde(default)]
     store: Option<Spanned<Store>>,
+    /// where others say what is revoked: applications, and issuers by events
+    #[serde(default)]
+    revocation: Option<Spanned<Revocation>>,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -178,6 +185,7 @@ impl Document {
             apis,
             record: top.record,
             store: top.store,
+            revocation: top.revocation,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

@@ -8,9 +8,11 @@ mod credentials;
 mod data;
 mod decisions;
 mod descriptors;
+mod feeds;
 mod gateway;
 mod mint;
 mod reload;
+mod revoke;
 mod service;
 mod side;
 mod targets;
@@ -90,14 +92,30 @@ async fn open(gateway: &Arc<Gateway>, passed: &Passed) -> Result<watch::Watch, S
     let control = manage_api::bind(&path)
         .map_err(|error| format!("the control socket `{}` cannot be opened: {error}", path.display()))?;
     let admin = admin::bind(passed, gateway.admin_bind()).await?;
-    service::all_taken(passed)?;
     gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
     tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
+    let feed = match gateway.feed_bind() {
+        Some(address) => Some(feeds::bind(passed, address).await?),
+        None => None,
+    };
+    let feed_address = feed
+        .as_ref()
+        .map(tokio::net::TcpListener::local_addr)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    service::all_taken(passed)?;
+    if let Some(feed) = feed {
+        tokio::spawn(feeds::serve(feed, Arc::clone(gateway)));
+    }
+    tokio::spawn(feeds::keep(Arc::downgrade(gateway)));
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
     tokio::spawn(manage_api::serve(control, handler));
     let watch = watch::start(gateway);
     for listener in gateway.listeners() {
         terminal::say(format_args!("listening on {} ({})", listener.url, listener.name));
+    }
+    if let Some(address) = feed_address {
+        terminal::say(format_args!("revocations on http://{address}"));
     }
     terminal::say(format_args!("admin on http://{}", gateway.admin_address()));
     Ok(watch)
