@@ -29,6 +29,7 @@ pub mod problem;
 pub mod record;
 pub mod replay;
 pub mod route;
+pub mod shadow;
 pub mod signal;
 pub mod snapshot;
 pub mod text;
@@ -46,6 +47,7 @@ pub use evidence::{Evidence, Kept};
 pub use peer::Peer;
 pub use plan::{BodyMode, Mode, OperationPlan, PlannedStep, ResponseMode, Stage};
 pub use principal::{Principal, ScopeSet};
+pub use shadow::{Part, ShadowCount};
 pub use snapshot::{CoreSnapshot, Snapshot};
 pub use verdict::{Answer, Refusal, Verdict};
 

@@ -106,6 +106,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         // Starts the gateway in this process.
         ("run.rs", &["run"]),
         ("schema.rs", &["compile", "spec"]),
+        ("shadow/mod.rs", &["manage_api"]),
+        ("shadow/table.rs", &["manage_api"]),
         ("status.rs", &["manage_api"]),
         // Puts cases to what was read, without a network; writes what it was asked to generate beside the document.
         ("test/mod.rs", &["diagnostics", "load"]),

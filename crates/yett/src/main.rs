@@ -5,6 +5,7 @@
 
 mod clock;
 mod commands;
+mod in_shadow;
 mod inspect;
 mod layout;
 mod load;

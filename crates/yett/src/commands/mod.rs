@@ -15,6 +15,7 @@ mod order;
 mod reload;
 mod run;
 mod schema;
+mod shadow;
 mod status;
 mod test;
 mod token;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Show what a running gateway refused, would have refused, and failed at
     Events(events::Arguments),
+    /// Report what controls in shadow would have refused, and how many good calls of it
+    Shadow(shadow::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -94,6 +97,7 @@ impl Cli {
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
+            Command::Shadow(arguments) => shadow::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

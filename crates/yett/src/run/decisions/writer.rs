@@ -9,6 +9,7 @@ use engine::{Evidence, Tick, bounds};
 use store::{DecisionStore, StoreError};
 use telemetry::Lost;
 
+use super::counts::Counts;
 use super::{Decisions, INTERVAL};
 
 /// How often is looked for what is too old, when nothing is written.
@@ -16,14 +17,15 @@ const TIDY: Duration = Duration::from_secs(60);
 /// How long it is not tried again after a failure, at most; the first time [`INTERVAL`], then twice as long each time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of one batch after which its records go one by one.
-const STUBBORN: u32 = 3;
+pub(super) const STUBBORN: u32 = 3;
 
 /// What the writer has in hand.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) held: VecDeque<Evidence>,
+    pub(super) counts: Counts,
     /// Failures in a row, and until when it is not tried again.
-    failures: u32,
+    pub(super) failures: u32,
     later: Option<Tick>,
     tidied: Option<Tick>,
 }
@@ -34,6 +36,7 @@ impl Decisions {
         let mut work = self.work.lock().await;
         self.fill(&mut work);
         work.later = None;
+        work.counts.hurry();
         // What comes meanwhile is written with it, and waited for by nobody.
         for _ in 0..=work.held.len() / bounds::DECISION_BATCH {
             self.turn(&mut work).await;
@@ -58,6 +61,10 @@ impl Decisions {
             return;
         }
         let Some(store) = self.opened(settings.sample.is_some(), work).await else { return };
+        if let Err(why) = self.write_counts(&store, work).await {
+            self.ill(&why);
+            return self.put_off(work);
+        }
         self.fill(work);
         let is_tidy = work.tidied.is_some_and(|at| now.since(at) < TIDY);
         if work.held.is_empty() && is_tidy {
