@@ -53,6 +53,7 @@ fn reached(tokens: &[Token]) -> BTreeSet<&'static str> {
         "clock",
         "load",
         "run",
+        "rewrite",
     ];
     let mut found = BTreeSet::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -102,6 +103,11 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("mod.rs", &["Command", "compile", "load", "manage_api", "spec", "tokio", "run"]),
         ("key.rs", &["Command", "manage_api", "spec"]),
         ("order.rs", &["controls"]),
+        // Change the document that they were told, when neither the compiler nor the person has anything against it.
+        ("rewriting.rs", &["compile", "diagnostics", "load", "rewrite", "spec"]),
+        ("promote/mod.rs", &["manage_api"]),
+        // The time of day, for how long ago a configuration began to run.
+        ("promote/judge.rs", &["clock", "engine", "manage_api"]),
         ("reload.rs", &["manage_api"]),
         // Starts the gateway in this process.
         ("run.rs", &["run"]),

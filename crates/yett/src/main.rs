@@ -11,7 +11,9 @@ mod layout;
 mod load;
 mod pages;
 mod render;
+mod rewrite;
 mod run;
+mod switch;
 mod terminal;
 
 use std::process::ExitCode;

@@ -203,3 +203,97 @@ fn nothing_in_shadow_is_said() {
     house.write("yett.yaml", &text.replace("sample: 0%", "enabled: false"));
     house.good(&["reload"]);
 }
+
+#[test]
+fn what_harms_nobody_is_promoted_in_place_and_then_enforced() {
+    let service = Service::start();
+    let house = house(&service, "");
+    let path = house.path("yett.yaml");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let before = house.read("yett.yaml");
+    let dead = house.bad(&["promote", "validation.request", "--yes"]);
+    assert!(dead.contains("declined") && dead.contains("no gateway listens"), "{dead}");
+
+    let gateway = Gateway::start(&house);
+    let alice = token(&house, "alice");
+    let post = |path: &str, body: &str| call(&gateway.url, "POST", path, Some(&alice), Some(body)).0;
+    (0..29).for_each(|_| assert_eq!(post("/notes", "{\"text\":\"x\"}"), 200));
+    let declined =
+        |arguments: &[&str]| house.bad(&[&["promote", "validation.request", "--yes"], arguments].concat());
+    let few = declined(&["--max-harm", "10%"]);
+    assert!(few.contains("too few calls to say: 29 good ones") && few.contains("it takes 30"), "{few}");
+    assert!(declined(&[]).contains("it takes 3,000"));
+    assert_eq!(post("/notes", "{\"text\":1}"), 200);
+    let harm = declined(&["--max-harm", "1%"]);
+    assert!(harm.contains("1 of 30 good calls (3.3334%)") && harm.contains("yett explain "), "{harm}");
+    // What it would change is named before anything of it is.
+    assert!(house.bad(&["promote", "validation.response"]).contains("is not in shadow"));
+    assert!(house.bad(&["promote", "inspection"]).contains("is not in shadow"));
+    assert!(house.bad(&["promote", "validatoin"]).contains("did you mean `validation`?"));
+    assert!(house.bad(&["promote", "validation", "--max-harm", "10"]).contains("0.1%"));
+    assert!(
+        house.bad(&["promote", "validation", "--max-harm", "10%"]).contains("--yes"),
+        "nobody is there to be asked"
+    );
+    assert_eq!(house.read("yett.yaml"), before);
+
+    // For one operation it is written where that is; for all of them in its place.
+    let patch = house.good(&[
+        "promote",
+        "validation.request",
+        "--operation",
+        "addNote",
+        "--max-harm",
+        "10%",
+        "--dry-run",
+    ]);
+    assert!(patch.contains("\n+      addNote: { validation: { request: enforce } }\n"), "{patch}");
+    assert!(patch.contains("stricter"), "{patch}");
+    let patch = house.good(&["promote", "validation", "--max-harm", "10%", "--dry-run"]);
+    let lines = "\n-      request: shadow # until clients are mended\n+      request: enforce # until clients are mended\n";
+    assert!(patch.contains(lines) && patch.starts_with("--- yett.yaml\n+++ yett.yaml\n@@ "), "{patch}");
+    assert_eq!(house.read("yett.yaml"), before);
+
+    house.good(&["promote", "validation", "--max-harm", "10%", "--yes"]);
+    assert_eq!(house.read("yett.yaml"), before.replace("request: shadow #", "request: enforce #"));
+    assert_eq!(common::mode(&path), 0o640);
+    // The gateway takes it up by itself.
+    until(30, || (post("/notes", "{\"text\":1}") == 400).then_some(())).expect("the change is in effect");
+    assert_eq!(post("/notes", "{\"text\":\"x\"}"), 200, "the others pass");
+    assert!(house.bad(&["promote", "validation", "--yes"]).contains("is not in shadow"));
+
+    // A limit in a list: in its place too, and the list of the operation is its own.
+    let get = || call(&gateway.url, "GET", "/notes", Some(&alice), None).0;
+    assert_eq!([get(), get()], [200, 200]);
+    let all = ["--max-harm", "50%", "--min-calls", "2", "--yes"];
+    house.good(&[&["promote", "limits", "--operation", "listNotes", "--api", "notes"][..], &all].concat());
+    let text =
+        before.replace("request: shadow #", "request: enforce #").replace("mode: shadow", "mode: enforce");
+    assert_eq!(house.read("yett.yaml"), text);
+    until(30, || (get() == 429).then_some(())).expect("the limit is in effect");
+    assert!(house.good(&["shadow"]).contains("in shadow now: nothing"));
+}
+
+#[test]
+fn settings_of_profiles_and_defaults_are_promoted_where_they_belong() {
+    let service = Service::start();
+    let house = house(&service, "");
+    let text = house.read("yett.yaml").replace("mode: enforce }", "mode: \"shadow\" } # ours");
+    let text = text.replace("      response: 'off'\n", "").replace("request: shadow", "request: enforce");
+    house.write("yett.yaml", &text);
+    let _gateway = Gateway::start(&house);
+    let any = ["--max-harm", "100%", "--min-calls", "0"];
+    let patch = |arguments: &[&str]| house.good(&[&["promote", "--dry-run"], arguments, &any].concat());
+    // For all who use the profile, in its quotes; for one API beside it.
+    assert!(
+        patch(&["inspection"]).contains("+    inspection: { rules: builtin, mode: \"enforce\" } # ours\n")
+    );
+    let alone = patch(&["inspection", "--api", "notes"]);
+    assert!(alone.contains("\n+    inspection: { mode: enforce }\n"), "{alone}");
+    let alone = patch(&["inspection", "--operation", "addDraft"]);
+    assert!(alone.contains("+        inspection: { mode: enforce }\n"), "{alone}");
+    // Shadow by default is written where it is to hold.
+    let default = patch(&["validation"]);
+    assert!(default.contains("\n+      response: enforce\n"), "{default}");
+    assert_eq!(house.read("yett.yaml"), text);
+}

@@ -12,7 +12,9 @@ mod init;
 mod inspect;
 mod key;
 mod order;
+mod promote;
 mod reload;
+mod rewriting;
 mod run;
 mod schema;
 mod shadow;
@@ -68,6 +70,8 @@ enum Command {
     Events(events::Arguments),
     /// Report what controls in shadow would have refused, and how many good calls of it
     Shadow(shadow::Arguments),
+    /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
+    Promote(promote::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -98,6 +102,7 @@ impl Cli {
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
             Command::Shadow(arguments) => shadow::run(&arguments),
+            Command::Promote(arguments) => promote::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),
