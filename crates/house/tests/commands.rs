@@ -105,6 +105,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("order.rs", &["controls"]),
         // Change the document that they were told, when neither the compiler nor the person has anything against it.
         ("rewriting.rs", &["compile", "diagnostics", "load", "rewrite", "spec"]),
+        ("audit/mod.rs", &[]),
+        ("audit/table.rs", &[]),
         ("promote/mod.rs", &["manage_api"]),
         // The time of day, for how long ago a configuration began to run.
         ("promote/judge.rs", &["clock", "engine", "manage_api"]),

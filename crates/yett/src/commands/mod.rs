@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod app;
+mod audit;
 mod changes;
 mod check;
 mod completions;
@@ -48,6 +49,8 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Say what a configuration and its contracts leave open, and what to do first; needs no network
+    Audit(audit::Arguments),
     /// Say what the inspection makes of a request, and tune its exclusions; needs no network
     Inspect(inspect::Arguments),
     /// Try the policies of a configuration by the cases beside it; needs no network
@@ -91,6 +94,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Audit(arguments) => audit::run(&arguments),
             Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
