@@ -14,7 +14,7 @@ use crate::score::is_of_contract;
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// As the document calls it.
+    /// As a path from where the document was called by its own.
     pub file: String,
     /// From 1.
     pub line: u32,
@@ -47,7 +47,17 @@ impl Lines<'_> {
         let start = line.checked_sub(1).and_then(|line| starts.get(line)).copied().unwrap_or_default();
         let column = String::from_utf8_lossy(text.as_bytes().get(start..at)?).chars().count() + 1;
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Some(Place { file: source.name.to_string(), line: number(line), column: number(column) })
+        Some(Place { file: self.file(span.file, &source.name), line: number(line), column: number(column) })
+    }
+
+    /// A file from where the document was called: contracts are named from the document's folder.
+    fn file(&self, id: FileId, name: &str) -> String {
+        let plain = |path: &str| path.trim_start_matches("./").to_owned();
+        let folder = self.sources.get(FileId(0)).and_then(|document| document.name.rsplit_once('/'));
+        match folder.filter(|_| id != FileId(0) && !name.starts_with('/')) {
+            Some((folder, _)) => plain(&format!("{folder}/{}", plain(name))),
+            None => plain(name),
+        }
     }
 }
 

@@ -124,7 +124,20 @@ impl<'a> Wanted<'a> {
     /// When it cannot be changed so, and why.
     pub(crate) fn change(&self, edits: &mut Edits<'_>, compiled: &Compiled) -> Result<(), String> {
         let mut done: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for switch in self.switches(compiled)? {
+        let switches = self.switches(compiled)?;
+        // What nobody wrote is off without a word.
+        if let (true, Some(api), Some(setting)) =
+            (switches.is_empty() && self.from == "off", self.api, self.setting)
+        {
+            let is_written =
+                compiled.resolved.api(api).is_some_and(|api| api.section(self.control).is_some());
+            return if is_written {
+                Ok(())
+            } else {
+                edits.set(&["apis", api, self.control, setting], self.to)
+            };
+        }
+        for switch in switches {
             let own = self
                 .operation
                 .map(|operation| Own::of(edits.tree(), &switch, compiled, operation))

@@ -174,6 +174,30 @@ fn what_is_safe_is_mended_in_place_and_nothing_else_changes() {
 }
 
 #[test]
+fn what_nobody_wrote_is_written_where_it_is_missing() {
+    let house = house();
+    let text = DOCUMENT
+        .replace("    inspection: { mode: off }\n", "")
+        .replace("    leaks: { mode: off } # later\n", "    limits: []\n");
+    house.write("yett.yaml", &text);
+    house.good(&["audit", "--fix", "--yes"]);
+    let expected = text.replace("enabled: false", "enabled: true").replace(
+        "response: \"off\"\n",
+        "response: \"shadow\"\n    inspection: { mode: shadow }\n    leaks: { mode: shadow }\n",
+    );
+    assert_eq!(house.read("yett.yaml"), expected);
+    // A document elsewhere is named from here, and so are its contracts.
+    std::fs::create_dir(house.path("sub")).unwrap();
+    house.write("sub/openapi.yaml", CONTRACT);
+    house.write("sub/yett.yaml", DOCUMENT);
+    let audit = house.good(&["audit", "--config", "sub/yett.yaml", "--format", "github"]);
+    assert!(
+        audit.contains("file=sub/openapi.yaml,line=13") && audit.contains("file=sub/yett.yaml,line=4"),
+        "{audit}"
+    );
+}
+
+#[test]
 fn without_a_contract_the_score_is_nothing() {
     let house = House::new();
     house.write(

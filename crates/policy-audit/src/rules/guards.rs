@@ -222,7 +222,7 @@ fn attacks_in_shadow(operation: &Operation<'_>) -> Hit {
 }
 
 fn leaks_unseen(operation: &Operation<'_>) -> Hit {
-    operation.mode("leaks").is_none().then(|| String::from("`leaks.mode` is off"))
+    operation.mode("leaks").is_none().then(|| String::from("nothing looks through its answers"))
 }
 
 /// Media types in which files come.

@@ -17,6 +17,8 @@ const FOLD: Duration = Duration::from_secs(300);
 #[derive(Default)]
 pub(super) struct Counts {
     batch: Option<CountBatch>,
+    /// Failures of this batch.
+    failures: u32,
     written: Option<Tick>,
     folded: Option<Tick>,
 }
@@ -50,10 +52,10 @@ impl Decisions {
         let unix = self.clock.unix().0 / 1_000_000;
         if let Some(batch) = &counts.batch {
             if let Err(why) = store.count(batch, unix).await {
-                self.give_up(&why, work);
+                self.give_up(&why, counts);
                 return Err(why);
             }
-            counts.batch = None;
+            (counts.batch, counts.failures) = (None, 0);
         }
         counts.written = Some(now);
         if counts.folded.is_none_or(|at| now.since(at) >= FOLD) {
@@ -65,14 +67,16 @@ impl Decisions {
     }
 
     /// Lets go of a batch that the store does not take while it is there and has room: later ones are not to wait for it.
-    fn give_up(&self, why: &StoreError, work: &mut Work) {
+    fn give_up(&self, why: &StoreError, counts: &mut Counts) {
         let may_come =
             matches!(why, StoreError::Full(_) | StoreError::Unavailable(_) | StoreError::Unknown(_));
-        if may_come || work.failures <= STUBBORN {
+        counts.failures += u32::from(!may_come);
+        if counts.failures <= STUBBORN {
             return;
         }
+        counts.failures = 0;
         let looked = |count: &&ShadowCount| count.code.is_empty();
-        if let Some(batch) = work.counts.batch.take() {
+        if let Some(batch) = counts.batch.take() {
             self.queue.lose_counts(batch.counts.iter().filter(looked).map(|count| count.calls).sum());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::{Evidence, Tick, bounds};
-use store::{DecisionStore, StoreError};
+use store::{DecisionStore, Retention, StoreError};
 use telemetry::Lost;
 
 use super::counts::Counts;
@@ -25,7 +25,7 @@ pub(super) struct Work {
     pub(super) held: VecDeque<Evidence>,
     pub(super) counts: Counts,
     /// Failures in a row, and until when it is not tried again.
-    pub(super) failures: u32,
+    failures: u32,
     later: Option<Tick>,
     tidied: Option<Tick>,
 }
@@ -61,28 +61,37 @@ impl Decisions {
             return;
         }
         let Some(store) = self.opened(settings.sample.is_some(), work).await else { return };
-        if let Err(why) = self.write_counts(&store, work).await {
-            self.ill(&why);
-            return self.put_off(work);
-        }
         self.fill(work);
         let is_tidy = work.tidied.is_some_and(|at| now.since(at) < TIDY);
-        if work.held.is_empty() && is_tidy {
+        if (!work.held.is_empty() || !is_tidy) && !self.write_batch(&store, settings.retention, work).await {
             return;
         }
+        // Records first: there are more of them, and their queues are shorter.
+        if let Err(why) = self.write_counts(&store, work).await {
+            self.ill(&why);
+            self.put_off(work);
+        }
+    }
+
+    /// Writes some of the records in hand, and removes what is over the retention; `false` when it could not.
+    async fn write_batch(&self, store: &DecisionStore, retention: Retention, work: &mut Work) -> bool {
         let most = if work.failures < STUBBORN { bounds::DECISION_BATCH } else { 1 };
         let some = work.held.len().min(most);
         let batch = work.held.make_contiguous().get(..some).unwrap_or_default();
         let unix = self.clock.unix().0 / 1_000_000;
-        match store.write(batch, settings.retention, unix).await {
+        match store.write(batch, retention, unix).await {
             Ok(written) => {
                 work.held.drain(..some);
-                (work.failures, work.tidied) = (0, Some(now));
+                (work.failures, work.tidied) = (0, Some(self.clock.now()));
                 self.written.fetch_add(some as u64, Ordering::Relaxed);
                 self.state.lock().bytes = written.bytes;
                 self.well();
+                true
             }
-            Err(why) => self.failed(&store, &why, work).await,
+            Err(why) => {
+                self.failed(store, &why, work).await;
+                false
+            }
         }
     }
 
