@@ -316,13 +316,13 @@ mod tests {
         for (path, value) in [
             (&["a", "v", "x"][..], "1"),
             (&["a", "w"], "[2]"),
-            (&["a", "v", "y", "z"], "3"),
+            (&["a", "v", "u", "z"], "3"),
             (&["a", "b", "d"], "4"),
             (&["a", "b", "e"], "5"),
         ] {
             edits.set(path, value).unwrap();
         }
-        let expected = "a:\n  b: { d: 4, e: 5, c: 1 }\n  v: { x: 1, y: { z: 3 } }\n  w: [2]\n";
+        let expected = "a:\n  b: { d: 4, e: 5, c: 1 }\n  v: { x: 1, u: { z: 3 } }\n  w: [2]\n";
         assert_eq!(edits.finish().unwrap().0, expected);
         // What contradicts itself is not written.
         let mut edits = Edits::new("a: {}\n").unwrap();
@@ -360,15 +360,15 @@ mod tests {
             edits.replace(span, "enforce").unwrap();
         }
         edits.set(&["c", "e"], "{ x: 1 }").unwrap();
-        edits.set(&["b", "n"], "2").unwrap();
+        edits.set(&["b", "p"], "2").unwrap();
         edits.set(&["b", "o"], "3").unwrap();
         let (out, patch) = edits.finish().unwrap();
-        let changed = "a: { m: enforce }\nb:\n  m: enforce\n  n: 2\n  o: 3\n1: {}\n2: {}\n3: {}\n4: {}\n5: {}\n6: {}\n7: {}\nc:\n  d: 1\n  e: { x: 1 }";
+        let changed = "a: { m: enforce }\nb:\n  m: enforce\n  p: 2\n  o: 3\n1: {}\n2: {}\n3: {}\n4: {}\n5: {}\n6: {}\n7: {}\nc:\n  d: 1\n  e: { x: 1 }";
         assert_eq!(out, changed);
         assert_eq!(
             patch.diff("y.yaml", text),
             "--- y.yaml\n+++ y.yaml\n@@ -1,7 +1,9 @@\n-a: { m: shadow }\n+a: { m: enforce }\n b:\n-  m: shadow\n+  m: enforce\n\
-             +  n: 2\n+  o: 3\n 1: {}\n 2: {}\n 3: {}\n 4: {}\n@@ -9,4 +11,5 @@\n 6: {}\n 7: {}\n c:\n-  d: 1\n\
+             +  p: 2\n+  o: 3\n 1: {}\n 2: {}\n 3: {}\n 4: {}\n@@ -9,4 +11,5 @@\n 6: {}\n 7: {}\n c:\n-  d: 1\n\
              \\ No newline at end of file\n+  d: 1\n+  e: {{ x: 1 }}\n\\ No newline at end of file\n"
                 .replace("{{", "{")
                 .replace("}}", "}")
