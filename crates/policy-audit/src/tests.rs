@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     reason = "a test that cannot be set up has to fail loudly"
 )]
+#![allow(clippy::too_many_lines, reason = "a table has a row for each rule")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
