@@ -92,6 +92,9 @@ pub const DECISION_BYTES: usize = 16 * 1024;
 /// Records of decisions that are written in one transaction; there are four of these a second, so that a flood of refusals costs
 /// no more than that.
 pub const DECISION_BATCH: usize = 1_000;
+/// Counts of what controls in shadow said that wait for the store, per core; calls that would need more are not counted, which is
+/// counted.
+pub const SHADOW_COUNTS: usize = 16_384;
 
 /// How long a client may take to send a complete head, from its first byte to its last: bytes buy no more time, so that this is
 /// the lowest rate too.
@@ -149,6 +152,8 @@ pub enum Bound {
     LogQueue,
     /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
     DecisionQueue,
+    /// [`SHADOW_COUNTS`].
+    ShadowCounts,
     /// [`LIVE_SNAPSHOTS`].
     Snapshots,
     /// [`CELLS`].
@@ -192,7 +197,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 28] = [
+    pub const ALL: [Bound; 29] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -202,6 +207,7 @@ impl Bound {
         Bound::OffloadQueue,
         Bound::LogQueue,
         Bound::DecisionQueue,
+        Bound::ShadowCounts,
         Bound::Snapshots,
         Bound::Cells,
         Bound::HeadTime,
@@ -236,6 +242,7 @@ impl Bound {
             Bound::OffloadQueue => "offload_queue",
             Bound::LogQueue => "log_queue",
             Bound::DecisionQueue => "decision_queue",
+            Bound::ShadowCounts => "shadow_counts",
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",

@@ -19,6 +19,7 @@ use crate::nouns::{
 };
 use crate::revocations::{NewRevocation, Revocation, Revocations};
 use crate::routes::encode;
+use crate::shadow::{AskShadow, ShadowReport, shadow_path};
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
 use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
@@ -276,6 +277,14 @@ impl Client {
         most: usize,
     ) -> Result<Events, ClientError> {
         self.call(Method::GET, &page_path(filter, begin, most), Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// What controls in shadow would have refused.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn shadow(&self, ask: &AskShadow) -> Result<ShadowReport, ClientError> {
+        self.get(&shadow_path(ask)).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

@@ -22,6 +22,7 @@
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
 //! | `GET /v1/decisions/ID` | [`Explained`] |
 //! | `GET /v1/decisions[?limit=N&before=N or after=N&principal=…]` | [`Events`] |
+//! | `GET /v1/shadow[?since=N&control=NAME&api=NAME&operation=NAME&by=…]` | [`ShadowReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
 //! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`]. Lists come in answers that fit ([`page()`]), each of which
@@ -34,6 +35,7 @@ mod page;
 mod revocations;
 mod routes;
 mod server;
+mod shadow;
 mod socket;
 mod types;
 
@@ -51,6 +53,7 @@ pub use nouns::{
 pub use page::page;
 pub use revocations::{Issued, NewRevocation, Revocation, Revocations};
 pub use server::{Handler, serve};
+pub use shadow::{AskShadow, By, InShadow, Looked, RecordsRead, RefusedBy, ShadowReport, WouldRefuse};
 pub use socket::bind;
 pub use types::{
     ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token,

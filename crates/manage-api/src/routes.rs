@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use crate::decisions::{AskDecisions, page_asked};
 use crate::nouns::{Ask, Behind};
 use crate::server::read;
+use crate::shadow::shadow_asked;
 use crate::types::Problem;
 
 /// What a path may be asked, by method.
@@ -64,7 +65,11 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
         (["v1", "audit", "verify"], _) => return Routed::OtherMethods("POST"),
         (["v1", "decisions"], &Method::GET) => return Routed::Decisions(page_asked(&parts.uri)),
         (["v1", "decisions", id], &Method::GET) => return Routed::Decisions(Ok(AskDecisions::One(name(id)))),
-        (["v1", "decisions"] | ["v1", "decisions", _], _) => return Routed::OtherMethods("GET"),
+        (["v1", "shadow"], &Method::GET) => {
+            let asked = shadow_asked(&parts.uri).map(Box::new);
+            return Routed::Decisions(asked.map(AskDecisions::Shadow));
+        }
+        (["v1", "decisions" | "shadow"] | ["v1", "decisions", _], _) => return Routed::OtherMethods("GET"),
         _ => return Routed::Elsewhere,
     };
     Routed::Ask(ask)

@@ -14,9 +14,11 @@ use diagnostics::Diagnostics;
 mod dangers;
 mod defaults;
 pub mod document;
+mod edit;
 mod merge;
 mod node;
 mod parse;
+mod patch;
 mod print;
 pub mod read;
 mod resolve;
@@ -35,9 +37,11 @@ pub use document::{
     Record, Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Store, Target, TlsVersion,
     Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket, is_name,
 };
+pub use edit::Edits;
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
+pub use patch::Patch;
 pub use print::{print, quoted};
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};

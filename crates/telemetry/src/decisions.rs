@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use engine::codes::Blame;
 use engine::evidence::TEXT;
 use engine::text::{inert, push_address};
-use engine::{Call, Decision, Evidence, Kept, Outcome, Snapshot, bounds};
+use engine::{Call, Decision, Evidence, Kept, Outcome, ShadowCount, Snapshot, bounds};
 use parking_lot::Mutex;
 
 use crate::line;
+use crate::shadow::Tally;
 use crate::timestamp::Stamp;
 
 /// A whole, of which [`DecisionQueue::want`] says how much of the rest is kept.
@@ -65,14 +66,19 @@ impl Lost {
 #[derive(Debug)]
 pub struct DecisionQueue {
     queues: Mutex<Vec<Arc<Mutex<Queue>>>>,
+    tallies: Mutex<Vec<Arc<Mutex<Tally>>>>,
     shared: Arc<Shared>,
 }
 
 impl Default for DecisionQueue {
     fn default() -> Self {
-        let shared =
-            Shared { sample: AtomicU32::new(NOTHING), full: AtomicU8::new(0), lost: Default::default() };
-        Self { queues: Mutex::default(), shared: Arc::new(shared) }
+        let shared = Shared {
+            sample: AtomicU32::new(NOTHING),
+            full: AtomicU8::new(0),
+            lost: Default::default(),
+            uncounted: AtomicU64::new(0),
+        };
+        Self { queues: Mutex::default(), tallies: Mutex::default(), shared: Arc::new(shared) }
     }
 }
 
@@ -84,6 +90,8 @@ struct Shared {
     /// Number of the reason for which a queue that is full is full.
     full: AtomicU8,
     lost: [AtomicU64; Lost::ALL.len()],
+    /// Calls of which counts of what controls in shadow said are not whole.
+    uncounted: AtomicU64,
 }
 
 impl Shared {
@@ -115,6 +123,24 @@ impl DecisionQueue {
         taken.filter(|records| !records.is_empty()).collect()
     }
 
+    /// Takes the counts of what controls in shadow said, of each core on its own.
+    #[must_use]
+    pub fn take_counts(&self) -> Vec<ShadowCount> {
+        let tallies: Vec<_> = self.tallies.lock().iter().map(Arc::clone).collect();
+        tallies.iter().flat_map(|tally| tally.lock().take()).collect()
+    }
+
+    /// Says that counts of so many calls were taken and are lost.
+    pub fn lose_counts(&self, calls: u64) {
+        self.shared.uncounted.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// Calls that controls in shadow looked at and that are not counted whole.
+    #[must_use]
+    pub fn uncounted(&self) -> u64 {
+        self.shared.uncounted.load(Ordering::Relaxed)
+    }
+
     /// How many wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -144,7 +170,9 @@ impl DecisionQueue {
     pub(crate) fn core(&self) -> Keeper {
         let queue = Arc::<Mutex<Queue>>::default();
         self.queues.lock().push(Arc::clone(&queue));
-        Keeper { queue, shared: Arc::clone(&self.shared), credit: Cell::new(0) }
+        let tally = Arc::<Mutex<Tally>>::default();
+        self.tallies.lock().push(Arc::clone(&tally));
+        Keeper { queue, tally, shared: Arc::clone(&self.shared), credit: Cell::new(0) }
     }
 }
 
@@ -152,12 +180,25 @@ impl DecisionQueue {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     queue: Arc<Mutex<Queue>>,
+    tally: Arc<Mutex<Tally>>,
     shared: Arc<Shared>,
     /// Millionths of a record that the sample is owed.
     credit: Cell<u32>,
 }
 
 impl Keeper {
+    /// Counts what controls in shadow said of a call, where anything is kept; `false` when there was no room.
+    pub(crate) fn count(&self, call: &Call) -> bool {
+        if self.shared.sample.load(Ordering::Relaxed) == NOTHING {
+            return true;
+        }
+        let counted = self.tally.lock().count(call);
+        if !counted {
+            self.shared.uncounted.fetch_add(1, Ordering::Relaxed);
+        }
+        counted
+    }
+
     /// Whether a decision is kept, and why.
     pub(crate) fn wants(&self, decision: &Decision, shadowed: bool) -> Option<Kept> {
         let sample = self.shared.sample.load(Ordering::Relaxed);

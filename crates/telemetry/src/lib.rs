@@ -12,6 +12,7 @@ mod counters;
 mod decisions;
 mod exposition;
 mod line;
+mod shadow;
 mod timestamp;
 
 use std::cell::RefCell;
@@ -112,13 +113,16 @@ struct Core {
 impl CoreRecorder for Core {
     fn call(&self, snapshot: &Snapshot, call: &Call) {
         let mut counters = self.counters.lock();
-        let shadowed = counters.call(snapshot, call);
+        let shadow = counters.call(snapshot, call);
         if let Some(log) = &self.log
             && !log.append(|out| line::write(out, &mut self.stamp.borrow_mut(), snapshot, call))
         {
             counters.bound(Bound::LogQueue);
         }
-        if let Some(kept) = self.decisions.wants(&call.decision, shadowed)
+        if shadow.looked && !self.decisions.count(call) {
+            counters.bound(Bound::ShadowCounts);
+        }
+        if let Some(kept) = self.decisions.wants(&call.decision, shadow.ended)
             && !self.decisions.keep(kept, &mut self.stamp.borrow_mut(), snapshot, call)
         {
             counters.bound(Bound::DecisionQueue);

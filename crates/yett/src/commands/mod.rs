@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod app;
+mod audit;
 mod changes;
 mod check;
 mod completions;
@@ -12,11 +13,14 @@ mod init;
 mod inspect;
 mod key;
 mod order;
+mod promote;
 mod reload;
 mod revocations;
 mod revoke;
+mod rewriting;
 mod run;
 mod schema;
+mod shadow;
 mod status;
 mod test;
 mod token;
@@ -47,6 +51,8 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Say what a configuration and its contracts leave open, and what to do first; needs no network
+    Audit(audit::Arguments),
     /// Say what the inspection makes of a request, and tune its exclusions; needs no network
     Inspect(inspect::Arguments),
     /// Try the policies of a configuration by the cases beside it; needs no network
@@ -71,6 +77,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Show what a running gateway refused, would have refused, and failed at
     Events(events::Arguments),
+    /// Report what controls in shadow would have refused, and how many good calls of it
+    Shadow(shadow::Arguments),
+    /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
+    Promote(promote::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -90,6 +100,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Audit(arguments) => audit::run(&arguments),
             Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
@@ -102,6 +113,8 @@ impl Cli {
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
+            Command::Shadow(arguments) => shadow::run(&arguments),
+            Command::Promote(arguments) => promote::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

@@ -4,6 +4,8 @@
 //! Nothing of it is on the way of a call. A store that is gone, or whose disk is full, is tried again from time to time; meanwhile
 //! the queues fill up and then drop what comes, which metrics count by reason and readiness tells.
 
+mod counts;
+mod shadow;
 mod views;
 mod writer;
 
@@ -174,6 +176,9 @@ impl Decisions {
         let Some(store) = self.store.lock().clone() else { return Err(self.absent()) };
         match ask {
             AskDecisions::One(id) => self.one(&store, &id).await,
+            AskDecisions::Shadow(ask) => {
+                self.shadow(&store, &ask).await.map(Box::new).map(SaidDecisions::Shadow)
+            }
             AskDecisions::Page(filter, begin, most) => {
                 let page = match begin {
                     Begin::Now => {
