@@ -31,6 +31,7 @@ mod percent;
 mod pointer;
 mod query;
 pub mod raw;
+mod reading;
 mod request;
 mod response;
 mod rewrite;
@@ -56,6 +57,7 @@ pub use model::{
 };
 pub use multipart::{MAX_PARTS, Part, parse as parse_multipart};
 pub use query::{Fault as PairsFault, MAX_PAIRS, Pair, pairs};
+pub use reading::{Carries, Reading, Unreadable, is_alias, undeclared};
 pub use request::{ParameterInput, RequestRules, Stripped};
 pub use response::ResponseRules;
 pub use swagger::convert_swagger;

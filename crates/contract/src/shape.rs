@@ -76,6 +76,11 @@ impl Shape {
         Self { any: true, ..Self::default() }
     }
 
+    /// Whether it says nothing of what values are.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
     pub(crate) fn is_scalar(&self) -> bool {
         self.any || self.string || self.number || self.boolean || self.null
     }

@@ -1,0 +1,194 @@
+//! What calls say, by the readings that the validators take.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::import;
+use crate::{Carries, ParameterInput, Place, Reading, is_alias, undeclared};
+
+const CONTRACT: &str = r#"
+openapi: 3.1.0
+info: { title: t, version: "1" }
+paths:
+  /t/{id}/{ids}:
+    post:
+      operationId: o
+      security: []
+      parameters:
+        - { name: id, in: path, required: true, schema: { type: string } }
+        - { name: ids, in: path, required: true, schema: { type: array, items: { type: integer } } }
+        - { name: one, in: query, schema: { type: string, maxLength: 8 } }
+        - { name: number, in: query, schema: { type: integer } }
+        - { name: many, in: query, schema: { type: array, items: { type: string } } }
+        - { name: piped, in: query, style: pipeDelimited, explode: false, schema: { type: array, items: { type: string } } }
+        - { name: either, in: query, explode: false, schema: { type: [string, array], items: { type: string } } }
+        - { name: filter, in: query, style: deepObject, explode: true, schema: { type: object, properties: { a: { type: string }, b: { type: string } } } }
+        - { name: doc, in: query, content: { application/json: { schema: { type: object } } } }
+        - { name: X-Id, in: header, schema: { type: string } }
+        - { name: X-Ids, in: header, schema: { type: array, items: { type: string } } }
+        - { name: who, in: cookie, schema: { type: string } }
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              additionalProperties: false
+              properties:
+                id: { type: string }
+                list: { type: array, items: { type: object, properties: { id: { type: string } } } }
+                map: { type: object, additionalProperties: { type: object, additionalProperties: false, properties: { id: { type: string } } } }
+          application/x-www-form-urlencoded:
+            schema: { type: object, properties: { id: { type: string } } }
+      responses: { "200": { description: ok, content: { application/json: { schema: { type: object, properties: { secret: { type: string } }, additionalProperties: false } } } } }
+"#;
+
+fn said(reading: Reading) -> String {
+    match reading {
+        Reading::Absent => String::from("absent"),
+        Reading::Unreadable => String::from("unreadable"),
+        Reading::Values(tapes) => {
+            let text = |tape: &tape::Tape| {
+                let mut out = Vec::new();
+                tape.write_canonical(&mut out);
+                String::from_utf8(out).unwrap()
+            };
+            tapes.iter().map(text).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// What the operation says under a name of a call with this path, query and header fields.
+fn read(place: Place, name: &str, path: &str, query: &str, fields: &[(&str, &str)]) -> String {
+    let operation = Arc::clone(&import(CONTRACT).operations[0]);
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name: HeaderName = name.parse().unwrap();
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    let (id, ids) = path.split_once('/').unwrap();
+    let path = [("id", id), ("ids", ids)];
+    let input = ParameterInput { path: &path, query: Some(query), headers: &headers };
+    said(operation.request.read(place, name, &input))
+}
+
+#[test]
+fn parameters_are_read_as_they_are_validated() {
+    let query = |name: &str, query: &str| read(Place::Query, name, "a/1", query, &[]);
+    for (path, name, expected) in [
+        ("a/1,2", "id", "\"a\""),
+        ("a%2Fb/1", "id", "\"a/b\""),
+        ("%ff/1", "id", "unreadable"),
+        ("a/1,2", "ids", "[1,2]"),
+        ("a/1%2C2", "ids", "unreadable"),
+        ("a/x", "ids", "unreadable"),
+    ] {
+        assert_eq!(read(Place::Path, name, path, "", &[]), expected, "{path}");
+    }
+    for (name, text, expected) in [
+        ("one", "", "absent"),
+        ("one", "one=a", "\"a\""),
+        ("one", "o%6Ee=a%20b", "\"a b\""),
+        ("one", "one=a&one=b", "unreadable"),
+        ("one", "one=a&One=b", "unreadable"),
+        ("one", "one=a&one[]=b", "unreadable"),
+        ("one", "one=a&one[$ne]=b", "unreadable"),
+        ("one", "one.x=b", "unreadable"),
+        ("one", "one=123456789", "unreadable"),
+        ("one", "ones=1", "absent"),
+        ("number", "number=7", "7"),
+        ("number", "number=7x", "unreadable"),
+        ("many", "many=a&many=b", "[\"a\",\"b\"]"),
+        ("many", "many[]=a", "unreadable"),
+        ("piped", "piped=a%7Cb|c", "[\"a\",\"b\",\"c\"]"),
+        ("either", "either=a,b", "\"a,b\" [\"a\",\"b\"]"),
+        ("filter", "filter[a]=x&filter[b]=y", r#"{"a":"x","b":"y"}"#),
+        ("filter", "filter[a]=x&Filter[a]=z", "unreadable"),
+        ("filter", "filter[a]=x&filter[a]=z", "unreadable"),
+        ("filter", "filter[b]=y", r#"{"b":"y"}"#),
+        ("doc", "doc=%7B%22a%22:1%7D", r#"{"a":1}"#),
+        ("doc", "doc=1&doc=2", "unreadable"),
+        // Not declared: text, each by itself.
+        ("more", "more=1&more=2", "\"1\" \"2\""),
+        ("more", "more=1&MORE=2", "unreadable"),
+        ("more", "other=1", "absent"),
+        ("more", "%ff=1", "unreadable"),
+    ] {
+        assert_eq!(query(name, text), expected, "{name} {text}");
+    }
+}
+
+#[test]
+fn fields_and_cookies_are_read_as_they_are_validated() {
+    for (place, name, fields, expected) in [
+        (Place::Header, "x-id", &[("x-id", " a%20b ")][..], "\"a%20b\""),
+        (Place::Header, "x-id", &[("x-id", "a"), ("x-id", "b")], "unreadable"),
+        (Place::Header, "x-id", &[("x_id", "a")], "unreadable"),
+        (Place::Header, "x-ids", &[("x-ids", "a, b"), ("x-ids", "c")], "[\"a\",\"b\",\"c\"]"),
+        (Place::Header, "x-more", &[("x-more", "a"), ("x-more", "b")], "\"a\" \"b\""),
+        (Place::Header, "x-more", &[], "absent"),
+        (Place::Cookie, "who", &[("cookie", "a=1; who=me+you")], "\"me+you\""),
+        (Place::Cookie, "who", &[("cookie", "who=me"), ("cookie", "who=you")], "unreadable"),
+        (Place::Cookie, "who", &[("cookie", "who=me; Who=you")], "unreadable"),
+        (Place::Cookie, "who", &[("cookie", "who=\"me\"")], "unreadable"),
+        (Place::Cookie, "more", &[("cookie", "more=x")], "\"x\""),
+    ] {
+        assert_eq!(read(place, name, "a/1", "", fields), expected, "{fields:?}");
+    }
+    let path = [("x", "a%20b")];
+    let headers = HeaderMap::new();
+    let input = ParameterInput { path: &path, query: None, headers: &headers };
+    assert_eq!(said(undeclared(Place::Path, "x", &input)), "\"a b\"");
+    assert_eq!(said(undeclared(Place::Path, "y", &input)), "absent");
+}
+
+#[test]
+fn schemas_say_what_a_body_carries() {
+    let operation = Arc::clone(&import(CONTRACT).operations[0]);
+    let [json, form] = operation.request.media() else { panic!("two media types") };
+    for (steps, expected) in [
+        (&[Some("id")][..], Carries::Yes),
+        (&[Some("ID")], Carries::Yes),
+        (&[Some("other")], Carries::No),
+        (&[Some("list"), None, Some("id")], Carries::Yes),
+        (&[Some("list"), Some("0"), Some("id")], Carries::Yes),
+        (&[Some("list"), None, Some("other")], Carries::Open),
+        (&[Some("map"), None, Some("id")], Carries::Open),
+        (&[Some("map"), None, Some("other")], Carries::No),
+        (&[Some("id"), Some("x")], Carries::No),
+        (&[None, None, Some("id")], Carries::Yes),
+    ] {
+        assert_eq!(json.carries(steps), expected, "{steps:?}");
+    }
+    assert_eq!(form.carries(&[Some("other")]), Carries::Open);
+    let read = |text: &str| form.read_fields(text.as_bytes(), Some("application/x-www-form-urlencoded"));
+    assert_eq!(read("id=a%20b").unwrap().unwrap().root().get("id").unwrap().as_str().unwrap(), "a b");
+    assert!(read("id=a&id=b").is_err() && read("id=%ff").is_err());
+    assert!(json.read_fields(b"{}", Some("application/json")).unwrap().is_none());
+    let answers: Vec<Carries> =
+        operation.responses.media_of_all().map(|media| media.carries(&[Some("secret")])).collect();
+    assert_eq!(answers, [Carries::Yes]);
+}
+
+#[test]
+fn other_spellings_of_a_name() {
+    for (name, written, alias) in [
+        ("id", "id", false),
+        ("id", "ID", true),
+        ("id", "id[]", true),
+        ("id", "id[0]", true),
+        ("id", " id", true),
+        ("id", "id.x", true),
+        ("id", "_id", true),
+        ("id", "ids", false),
+        ("id", "idx[]", false),
+        ("customer_id", "customer-id", true),
+        ("customer_id", "customerid", false),
+        ("filter[id]", "filter[status]", false),
+        ("filter[id]", "filter[id][]", true),
+        ("filter[id]", "filter.id", true),
+        ("x-id", "x-id-name", false),
+    ] {
+        assert_eq!(is_alias(name, written), alias, "{name} {written}");
+    }
+}
