@@ -23,9 +23,11 @@ pub mod validation;
 // What several controls need lies beside them.
 pub mod accepted;
 pub mod address;
+pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+pub mod pattern;
 mod rewrite;
 pub mod scope;
 pub mod security;

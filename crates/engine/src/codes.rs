@@ -113,6 +113,10 @@ codes! {
     ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
     /// The credential is valid but lacks scopes.
     INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the credential lacks a required scope";
+    /// The caller lacks a role or a claim that the configuration requires beside the contract's scopes.
+    PRIVILEGE_MISSING = "privilege_missing", 403, Client, "the caller lacks a role or claim that is required here";
+    /// The user logged in longer ago than the configuration allows (RFC 9470).
+    LOGIN_STALE = "login_stale", 401, Client, "a fresher login is required here";
     /// The contract says nothing of security and the configuration does not either.
     UNSECURED_OPERATION = "unsecured_operation", 403, Client, "this operation is not open";
     /// More calls than the rate allows.
