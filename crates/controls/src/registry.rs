@@ -16,6 +16,7 @@ pub mod inspection;
 pub mod leaks;
 pub mod limits;
 pub mod metadata;
+pub mod objects;
 pub mod options;
 pub mod uploads;
 pub mod validation;
@@ -27,7 +28,9 @@ pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod patch;
 pub mod pattern;
+mod read_body;
 mod rewrite;
 pub mod scope;
 pub mod security;
@@ -122,6 +125,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(validation::compile),
     },
     Entry {
+        name: "objects",
+        section: section(objects::schema, objects::check_section),
+        gateway: None,
+        operation: Some(objects::compile),
+    },
+    Entry {
         name: "content",
         section: section(content::schema, content::check_section),
         gateway: None,
@@ -209,6 +218,11 @@ pub static ORDER: &[Place] = &[
     ),
     place("validation", Stage::Head, "only callers who may call at all learn what the contract wants"),
     place(
+        "objects",
+        Stage::Head,
+        "on parameters that fit the contract, less what is stripped; whose they are is known before anything is inspected",
+    ),
+    place(
         "inspection",
         Stage::Head,
         "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
@@ -228,6 +242,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::Body,
         "on the tape that bodies made; what is undeclared is gone before anything later reads",
+    ),
+    place(
+        "objects",
+        Stage::Body,
+        "on the tape that validation has read, without what it stripped; a search in it costs less than what follows",
     ),
     place(
         "content",

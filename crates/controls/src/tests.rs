@@ -40,12 +40,16 @@ fn order_is_a_security_property() {
         ("authorization", "limits"),
         ("limits", "validation"),
         ("validation", "inspection"),
+        ("validation", "objects"),
+        ("objects", "inspection"),
         ("inspection", "forwarding"),
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
     }
     assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
     assert!(at("validation", Stage::Body) < at("content", Stage::Body));
+    assert!(at("validation", Stage::Body) < at("objects", Stage::Body));
+    assert!(at("objects", Stage::Body) < at("content", Stage::Body));
     assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
     assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
     let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);

@@ -1,0 +1,222 @@
+//! What a binding comes to for an operation, and what it says of calls; hostile forms are put to the binary in `yett/tests/objects.rs`.
+
+use std::sync::Arc;
+
+use diagnostics::{Diagnostics, Sources};
+use engine::{Attached, Call, Principal, Step, Verdict};
+use http::Method;
+use state::MemoryCells;
+use tape::{Bounds, Tape};
+use testkit::{CallBuilder, FakeClock, core};
+
+use crate::scope::{Compiled, OperationKind, OperationScope};
+use crate::security::kit::{Setup, World};
+
+const DOCUMENT: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+issuers: { shop: { url: "https://idp.example.com/realms/shop" } }
+apis:
+  t:
+    contract: ./api.yaml
+    upstream: http://127.0.0.1:3000
+    authentication: { oauth: { issuers: [shop], audience: t } }
+"#;
+
+const CONTRACT: &str = r#"
+openapi: 3.1.0
+info: { title: t, version: "1" }
+security: [{ oauth: [a] }]
+components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://x.example/t", scopes: { a: a } } } }
+paths:
+  /c/{id}: { get: { operationId: one, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], responses: { "200": { description: ok } } } }
+  /list: { get: { operationId: list, parameters: [{ name: id, in: query, schema: { type: string } }], responses: { "200": { description: ok } } } }
+  /open: { get: { operationId: open, security: [], parameters: [{ name: id, in: query, schema: { type: string } }], responses: { "200": { description: ok } } } }
+  /plain: { get: { operationId: plain, responses: { "200": { description: ok } } } }
+  /body:
+    post:
+      operationId: body
+      requestBody:
+        content:
+          application/json: { schema: { type: object, properties: { id: { type: string } } } }
+          text/plain: { schema: { type: string } }
+      responses: { "200": { description: ok } }
+  /tags: { post: { operationId: tags, requestBody: { content: { application/json: { schema: { type: array, items: { type: string } } } } }, responses: { "200": { description: ok } } } }
+"#;
+
+/// What a section comes to for an operation of the contract, and the codes of what is wrong with it.
+fn compiled(section: &str, operation: &str, kind: OperationKind) -> (Vec<Compiled>, Vec<&'static str>) {
+    let mut found = Diagnostics::new();
+    let mut sources = Sources::default();
+    let file = sources.add("section.yaml", section);
+    let node = spec::parse(section, file, &mut found).unwrap();
+    super::check_section(&node, &mut found);
+    let mut all = Vec::new();
+    Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| {
+        let contract = api.contract.unwrap();
+        let operation = contract.operations.iter().find(|one| one.id == operation).unwrap();
+        let params: Vec<Box<str>> =
+            if operation.template.contains('{') { vec!["id".into()] } else { Vec::new() };
+        let scope = OperationScope {
+            api,
+            kind,
+            contract: Some(operation),
+            id: &operation.id,
+            method: &operation.method,
+            template: &operation.template,
+            params: &params,
+            siblings: &[],
+            websocket: false,
+            section: Some(&node),
+        };
+        all = super::compile(&scope, &mut found);
+    });
+    (all, found.iter().map(|diagnostic| diagnostic.code).collect())
+}
+
+fn section(place: &str) -> String {
+    format!(
+        "bindings: {{ own: {{ claim: ids, places: [{place}], except: [boss, {{ claims: {{ level: 9 }} }}] }} }}"
+    )
+}
+
+const PATH: &str = "{ in: path, name: id }";
+const QUERY: &str = "{ in: query, name: id }";
+const BODY: &str = "{ in: body, pointer: /id }";
+
+#[test]
+fn wrong_bindings_are_told() {
+    for (section, operation, code) in [
+        (section("{ in: path, name: other }"), "one", "objects"),
+        (section("{ in: query, name: other }"), "list", "objects"),
+        (section("{ in: header, name: id }"), "list", "objects"),
+        (section("{ in: body, pointer: /a/b/c, name: x }"), "body", "objects"),
+        (section("{ in: body }"), "body", "objects"),
+        (section("{ in: query }"), "list", "objects"),
+        (section(""), "list", "objects"),
+        (section("{ in: body, pointer: id }"), "body", "invalid-value"),
+        (section("{ in: body, pointer: /id, absent: maybe }"), "body", "unknown-value"),
+        (section(QUERY).replace("claim: ids", "claim: a.b"), "list", "invalid-value"),
+        (section(QUERY), "open", "objects-without-security"),
+    ] {
+        let (_, codes) = compiled(&section, operation, OperationKind::Declared);
+        assert!(codes.contains(&code), "{section}: {codes:?}");
+    }
+    for place in [PATH, QUERY, BODY, "{ in: body, pointer: /id, absent: pass }"] {
+        let (_, codes) = compiled(&section(place), "one", OperationKind::Declared);
+        assert_eq!(codes, Vec::<&str>::new(), "{place}");
+    }
+}
+
+#[test]
+fn operations_have_what_of_it_they_carry() {
+    let needs = |place: &str, operation: &str| {
+        let (all, _) = compiled(&section(place), operation, OperationKind::Declared);
+        all.first().map(|one| {
+            let needs = one.control.needs();
+            (needs.head, needs.body)
+        })
+    };
+    assert_eq!(needs(PATH, "one"), Some((true, false)));
+    assert_eq!(needs(PATH, "list"), None, "an operation without the parameter has nothing to check");
+    assert_eq!(needs(QUERY, "list"), Some((true, false)));
+    assert_eq!(needs(QUERY, "plain"), Some((true, false)), "what is undeclared may be let through");
+    assert_eq!(needs(BODY, "body"), Some((false, true)));
+    assert_eq!(needs(BODY, "plain"), Some((true, false)), "a body where none is declared");
+    let head = compiled(&section(PATH), "one", OperationKind::ImpliedHead).0;
+    assert_eq!(head.len(), 1, "HEAD is as its GET");
+    assert!(compiled(&section(PATH), "one", OperationKind::ImpliedOptions).0.is_empty());
+    let off = "mode: off\nbindings: { own: { claim: ids, places: [{ in: path, name: id }] } }";
+    assert!(compiled(off, "one", OperationKind::Declared).0.is_empty());
+}
+
+fn attached(place: &str, operation: &str) -> Box<dyn Attached> {
+    let (all, codes) = compiled(&section(place), operation, OperationKind::Declared);
+    assert_eq!(codes, Vec::<&str>::new(), "{place}");
+    let control = Arc::clone(&all.first().unwrap().control);
+    control.attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
+}
+
+fn caller(call: CallBuilder, claims: &str, roles: &[&str]) -> Call {
+    let mut call = call.principal("i", "s", None).build();
+    let principal = Arc::unwrap_or_clone(Arc::clone(&call.proofs[0].principal));
+    let claims = Arc::new(Tape::parse(claims.to_owned().into(), &Bounds::default()).unwrap());
+    let roles = roles.iter().map(|role| Box::from(*role)).collect();
+    call.proofs[0].principal = Arc::new(Principal { claims, roles, ..principal });
+    call
+}
+
+fn code(step: Step<'_>) -> &'static str {
+    match step {
+        Step::Done(Verdict::Allow) => "ok",
+        Step::Done(Verdict::Refuse(refusal)) => refusal.code.name,
+        other => panic!("{other:?}"),
+    }
+}
+
+const REFUSED: &str = "object_forbidden";
+
+#[test]
+fn claims_say_whose_an_id_is() {
+    let control = attached(PATH, "one");
+    for (claims, roles, expected) in [
+        (r#"{"ids":"c1"}"#, &[][..], "ok"),
+        (r#"{"ids":["c0","c1"]}"#, &[], "ok"),
+        (r#"{"ids":["c0",["c1"],{"c1":1},null]}"#, &[], REFUSED),
+        (r#"{"ids":"C1"}"#, &[], REFUSED),
+        (r#"{"ids":{"c1":true}}"#, &[], REFUSED),
+        (r#"{"ids":null}"#, &[], REFUSED),
+        (r#"{}"#, &[], REFUSED),
+        (r#"{}"#, &["boss"], "ok"),
+        (r#"{"level":9}"#, &[], "ok"),
+        (r#"{"level":8}"#, &["bos"], REFUSED),
+    ] {
+        let mut call = caller(CallBuilder::get("/c/c1").params(&["c1"]), claims, roles);
+        assert_eq!(code(control.head(&mut call)), expected, "{claims} {roles:?}");
+    }
+    let mut anonymous = CallBuilder::get("/c/c1").params(&["c1"]).build();
+    assert_eq!(code(control.head(&mut anonymous)), REFUSED);
+}
+
+#[test]
+fn what_is_absent_is_refused_where_it_is_declared() {
+    let claims = r#"{"ids":"c1"}"#;
+    let pass = "{ in: query, name: id, absent: pass }";
+    for (place, operation, target, expected) in [
+        (QUERY, "list", "/list", REFUSED),
+        (QUERY, "list", "/list?id=c1", "ok"),
+        (QUERY, "list", "/list?id=", REFUSED),
+        (QUERY, "plain", "/plain", "ok"),
+        (QUERY, "plain", "/plain?id=c1", "ok"),
+        (QUERY, "plain", "/plain?id=c2", REFUSED),
+        (pass, "list", "/list", "ok"),
+        (pass, "list", "/list?id=c2", REFUSED),
+    ] {
+        let mut call = caller(CallBuilder::get(target), claims, &[]);
+        assert_eq!(code(attached(place, operation).head(&mut call)), expected, "{place} {target}");
+    }
+    let pass = "{ in: body, pointer: /id, absent: pass }";
+    let json = "application/json";
+    for (place, operation, media, body, expected) in [
+        (BODY, "body", json, r#"{"id":"c1"}"#, "ok"),
+        (BODY, "body", json, r#"{"id":"c2"}"#, REFUSED),
+        (BODY, "body", json, "{}", REFUSED),
+        (BODY, "body", json, r#"{"id":null}"#, REFUSED),
+        (BODY, "body", json, "", REFUSED),
+        (BODY, "body", "text/plain", "c2", REFUSED),
+        (pass, "body", json, "{}", "ok"),
+        (pass, "body", json, r#"{"id":null}"#, "ok"),
+        (pass, "body", json, "", "ok"),
+        (pass, "body", json, r#"{"id":"c2"}"#, REFUSED),
+        (pass, "body", json, "{", REFUSED),
+        // A schema without such a place: a list is no object that lost its id.
+        (BODY, "tags", json, r#"["c2"]"#, "ok"),
+        (BODY, "tags", json, r#"{"id":"c2"}"#, REFUSED),
+    ] {
+        let target = format!("/{operation}");
+        let mut call = caller(CallBuilder::new(Method::POST, &target).body(media, body), claims, &[]);
+        assert_eq!(code(attached(place, operation).body(&mut call)), expected, "{place} {media} {body}");
+    }
+}
