@@ -20,6 +20,7 @@ pub mod objects;
 pub mod options;
 pub mod uploads;
 pub mod validation;
+pub mod views;
 
 // What several controls need lies beside them.
 pub mod accepted;
@@ -131,6 +132,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(objects::compile),
     },
     Entry {
+        name: "views",
+        section: section(views::schema, views::check_section),
+        gateway: None,
+        operation: Some(views::compile),
+    },
+    Entry {
         name: "content",
         section: section(content::schema, content::check_section),
         gateway: None,
@@ -223,6 +230,11 @@ pub static ORDER: &[Place] = &[
         "on parameters that fit the contract, less what is stripped; whose they are is known before anything is inspected",
     ),
     place(
+        "views",
+        Stage::Head,
+        "as objects: refuses questions by what is hidden, and asks the upstream for an answer that is whole and can be read",
+    ),
+    place(
         "inspection",
         Stage::Head,
         "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
@@ -247,6 +259,11 @@ pub static ORDER: &[Place] = &[
         "objects",
         Stage::Body,
         "on the tape that validation has read, without what it stripped; a search in it costs less than what follows",
+    ),
+    place(
+        "views",
+        Stage::Body,
+        "as objects: what a caller may not set is looked for in what fits the contract",
     ),
     place(
         "content",
@@ -279,6 +296,11 @@ pub static ORDER: &[Place] = &[
         "reads the upstream's own fields, before those that ours replace",
     ),
     place(
+        "views",
+        Stage::ResponseHead,
+        "after the contract's own headers were checked, since it removes validators of what is hidden",
+    ),
+    place(
         "cors",
         Stage::ResponseHead,
         "removes what the upstream says of origins, after the contract's own headers were checked",
@@ -297,6 +319,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
+    ),
+    place(
+        "views",
+        Stage::ResponseBody,
+        "after validation, which reads the answer as it came; what is not shown need not be looked through for leaks",
     ),
     place(
         "leaks",

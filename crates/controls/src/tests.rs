@@ -41,7 +41,8 @@ fn order_is_a_security_property() {
         ("limits", "validation"),
         ("validation", "inspection"),
         ("validation", "objects"),
-        ("objects", "inspection"),
+        ("objects", "views"),
+        ("views", "inspection"),
         ("inspection", "forwarding"),
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
@@ -52,6 +53,8 @@ fn order_is_a_security_property() {
     assert!(at("objects", Stage::Body) < at("content", Stage::Body));
     assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
     assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
+    assert!(at("validation", Stage::ResponseBody) < at("views", Stage::ResponseBody));
+    assert!(at("validation", Stage::ResponseHead) < at("views", Stage::ResponseHead));
     let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
     assert_eq!(last, Some(head("forwarding")));
 }

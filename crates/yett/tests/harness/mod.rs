@@ -112,6 +112,11 @@ impl Gateway {
         Self::from(document, CONTRACT)
     }
 
+    /// Starts it with a document and its contract.
+    pub fn with_both(document: &str, contract: &str) -> Self {
+        Self::from(document, contract)
+    }
+
     /// Starts it as told, with further files beside the document.
     pub fn with_files(setup: &Setup, upstream: &str, files: &[(&str, &[u8])]) -> Self {
         let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,200 @@
+//! The section `views`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use contract::{Carries, MediaRules};
+use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
+use engine::Control;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use spec::{Mode, Spanned};
+
+use super::question::Question;
+use super::{Bodies, Hide, Rule, Rules, Views};
+use crate::callers::Roles;
+use crate::callers::config::{CallerSection, callers};
+use crate::pattern::{Pattern, Step};
+use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+
+/// Which fields of answers callers see, and which of bodies they may set.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Views")]
+pub struct ViewsSection {
+    /// whether answers are changed and calls refused, or what would be is only recorded; enforcing reads answers whole
+    pub mode: Mode,
+    /// fields of answers that are for some callers only, by names of your choice
+    pub answers: BTreeMap<String, Spanned<AnswerSection>>,
+    /// fields of bodies that some callers only may set
+    pub requests: BTreeMap<String, Spanned<RequestSection>>,
+}
+
+impl Default for ViewsSection {
+    fn default() -> Self {
+        Self { mode: Mode::Enforce, answers: BTreeMap::new(), requests: BTreeMap::new() }
+    }
+}
+
+/// Fields of answers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AnswerView")]
+pub struct AnswerSection {
+    /// where they stand: JSON Pointers, `*` for every item or member
+    #[schemars(length(min = 1))]
+    pub at: Vec<Pattern>,
+    /// callers who see them: a role, or `roles`, `scopes` and `claims`
+    #[serde(default)]
+    pub to: Vec<CallerSection>,
+    /// what the others see
+    #[serde(default)]
+    pub otherwise: Otherwise,
+    /// parameters of the query that ask by the field, which the others may not: `filter[total]`, or `sort=total` for one word of a value
+    #[serde(default)]
+    pub asked_by: Vec<String>,
+}
+
+/// What callers see who may not see a field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// Nothing.
+    #[default]
+    Remove,
+    /// `"***"` in the place of a text, `null` in that of anything else.
+    Mask,
+}
+
+/// Fields of bodies.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestView")]
+pub struct RequestSection {
+    /// where they stand: JSON Pointers, `*` for every item or member
+    #[schemars(length(min = 1))]
+    pub at: Vec<Pattern>,
+    /// callers who may set them: a role, or `roles`, `scopes` and `claims`
+    #[serde(default)]
+    pub by: Vec<CallerSection>,
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(ViewsSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let before = out.count(Severity::Error);
+    let Some(section) = spec::read::<ViewsSection>(node, out) else { return };
+    // What was left out since it cannot be read is not missed a second time.
+    if out.count(Severity::Error) > before {
+        return;
+    }
+    let answers = section.answers.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
+    let requests = section.requests.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
+    for (name, _, span) in answers.chain(requests).filter(|(_, empty, _)| *empty) {
+        let message = format!("`{name}` names no field");
+        out.push(Diagnostic::error("views", message).at(span).help("write pointers under `at`"));
+    }
+}
+
+/// Compiles it for an operation that goes upstream, when it has the section.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let (Some(node), OperationKind::Declared | OperationKind::ImpliedHead) = (scope.section, scope.kind)
+    else {
+        return Vec::new();
+    };
+    let shared = scope.api.share(&scope.section_key("views"), || {
+        let section = spec::read::<ViewsSection>(node, out)?;
+        if let Some(api) = scope.api.contract {
+            check_places(api, &section, out);
+            check_questions(api, &section, out);
+        }
+        Some(section)
+    });
+    let Some(section) = shared.as_ref().as_ref().filter(|section| section.mode != Mode::Off) else {
+        return Vec::new();
+    };
+    let roles = Roles::of(scope);
+    let rule = |name: &str, at: &[Pattern], who: &[CallerSection], hide: Hide| Rule {
+        name: name.into(),
+        at: at.into(),
+        callers: callers(scope.api, who, &roles),
+        hide,
+        questions: Box::default(),
+    };
+    let answers = section.answers.iter().map(|(name, one)| {
+        let hide = match one.otherwise {
+            Otherwise::Remove => Hide::Remove,
+            Otherwise::Mask => Hide::Mask,
+        };
+        let questions = one.asked_by.iter().map(|text| Question::parse(text)).collect();
+        Rule { questions, ..rule(name, &one.at, &one.to, hide) }
+    });
+    let requests = section.requests.iter().map(|(name, one)| rule(name, &one.at, &one.by, Hide::Remove));
+    let rules = Rules { answers: answers.collect(), requests: requests.collect() };
+    if rules.answers.is_empty() && rules.requests.is_empty() {
+        return Vec::new();
+    }
+    let mode = mode(section.mode);
+    let bodies = match scope.contract.map(|contract| &contract.request) {
+        _ if scope.websocket => Bodies::None,
+        None => Bodies::Any,
+        Some(request) if !request.has_body() => Bodies::None,
+        Some(request) => match request.body(Some("application/json-patch+json")) {
+            contract::BodyMatch::Media(_) => Bodies::Any,
+            _ => Bodies::Plain,
+        },
+    };
+    let operation = scope.contract.map(Arc::clone);
+    let control: Arc<dyn Control> =
+        Arc::new(Views::new(rules, operation, bodies, mode == engine::Mode::Enforce));
+    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+}
+
+/// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere.
+fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnostics) {
+    let mut check = |name: &str, at: &[Pattern], span: Span, bodies: bool| {
+        for pattern in at {
+            let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
+            let has = |media: &MediaRules| media.carries(&steps) != Carries::No;
+            let found = api.operations.iter().any(|operation| {
+                if bodies {
+                    operation.request.media().iter().any(has)
+                } else {
+                    operation.responses.media_of_all().any(has)
+                }
+            });
+            if !found {
+                let what = if bodies { "body" } else { "answer" };
+                let message = format!("the contract has `{}` of `{name}` in no {what}", pattern.as_str());
+                let help = "compare it with the contract: there it guards nothing";
+                out.push(Diagnostic::error("views", message).at(span).help(help));
+            }
+        }
+    };
+    section.answers.iter().for_each(|(name, rule)| check(name, &rule.at, rule.span, false));
+    section.requests.iter().for_each(|(name, rule)| check(name, &rule.at, rule.span, true));
+}
+
+/// The same for parameters by which a field is asked for.
+fn check_questions(api: &contract::Api, section: &ViewsSection, out: &mut Diagnostics) {
+    for (name, rule) in &section.answers {
+        for question in rule.asked_by.iter().map(|text| Question::parse(text)) {
+            let named = |parameter: &str| {
+                let operations = &mut api.operations.iter();
+                operations.any(|operation| operation.request.declares(contract::Place::Query, parameter))
+            };
+            let own = question.name.split('[').next().unwrap_or_default();
+            if !named(&question.name) && !named(own) {
+                let message =
+                    format!("no operation of the contract has the parameter `{}` of `{name}`", question.name);
+                let help = "compare it with the contract: it is asked by nothing";
+                out.push(Diagnostic::error("views", message).at(rule.span).help(help));
+            }
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Property level authorization: which fields of an answer a caller sees, and which of a body a caller may set (OWASP API3:2023).
+//!
+//! Fields are named by JSON Pointers with `*`; who is not among a rule's callers does not see them (removed, or masked) and does not
+//! set them (refused). Answers are read whole, within the engine's bound, before the client gets a byte, and are written anew in one walk
+//! of the tape that validation has read, or that is made here.
+//!
+//! What was hidden must not come out another way. For who may not see all: the upstream is asked for a whole answer without a content
+//! coding and without conditions (`Range`, `If-None-Match` and the like are left out of a GET, since a part could not be read and a 304
+//! tells whether a guess was right); an answer that is a part, is encoded, or is not JSON is withheld; validators and digests, which are
+//! of the whole, are removed, and so is the length of an answer to HEAD. Every answer of such an operation is for its caller alone
+//! (`Cache-Control: private`, RFC 9111 section 5.2.2.7). Answers that say no are answers too. Filters and orders by a hidden field are
+//! refused where the rule names them.
+//!
+//! A merge patch is a body like another; of a JSON Patch the paths count, and what it copies or tests where a field is hidden.
+
+mod config;
+mod private;
+mod question;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::sync::Arc;
+
+use contract::{ContentType, MediaKind};
+use engine::verdict::{Refusal, Violation};
+use engine::{Attached, Call, Control, CoreContext, Needs, Response, Step, Verdict, codes};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{Method, StatusCode};
+use smallvec::SmallVec;
+use tape::Tape;
+
+use crate::callers::Callers;
+use crate::coding::is_encoded;
+use crate::patch::{self, Touch, Use};
+use crate::pattern::{self, Found, Pattern};
+use crate::read_body::{self, Content};
+use question::Question;
+
+pub use config::{AnswerSection, Otherwise, RequestSection, ViewsSection, check_section, compile, schema};
+
+/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
+const INSIDE: tape::Bounds = tape::Bounds {
+    depth: 256,
+    values: 1_000_000,
+    members: 100_000,
+    items: 1_000_000,
+    name_bytes: 64 * 1024,
+    string_bytes: u32::MAX,
+    number_bytes: 1024,
+};
+
+/// What others see in the place of a field; the later is the stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hide {
+    Mask,
+    Remove,
+}
+
+/// Fields and the callers that they are for.
+#[derive(Debug)]
+struct Rule {
+    name: Box<str>,
+    at: Box<[Pattern]>,
+    callers: Callers,
+    hide: Hide,
+    questions: Box<[Question]>,
+}
+
+/// The rules of one operation.
+#[derive(Debug)]
+struct Rules {
+    answers: Vec<Rule>,
+    requests: Vec<Rule>,
+}
+
+/// The control, for one operation.
+#[derive(Debug)]
+pub struct Views {
+    rules: Rules,
+    operation: Option<Arc<contract::Operation>>,
+    bodies: Bodies,
+    /// Whether answers may be changed and withheld.
+    enforced: bool,
+}
+
+/// Which bodies an operation may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bodies {
+    None,
+    /// But no JSON Patch.
+    Plain,
+    Any,
+}
+
+type Against<'r> = SmallVec<[&'r Rule; 4]>;
+
+/// The rules that a caller is on the wrong side of.
+fn against<'r>(rules: &'r [Rule], call: &Call) -> Against<'r> {
+    rules.iter().filter(|rule| !rule.callers.include(call)).collect()
+}
+
+/// Whether answers of this status have no content (RFC 9110 sections 15.3.5, 15.4.5 and 9.3.2).
+fn is_bare(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 205 | 304)
+}
+
+impl Views {
+    fn new(
+        rules: Rules,
+        operation: Option<Arc<contract::Operation>>,
+        bodies: Bodies,
+        enforced: bool,
+    ) -> Self {
+        Self { rules, operation, bodies, enforced }
+    }
+
+    /// Refuses questions by what is hidden, and asks for an answer that can be read and tells nothing by its status.
+    fn check_head(&self, call: &mut Call) -> Verdict {
+        let hidden = against(&self.rules.answers, call);
+        let query = call.request.query().unwrap_or_default();
+        for rule in &hidden {
+            if let Some(question) = rule.questions.iter().find(|question| question.is_asked(query)) {
+                return refusal(
+                    rule,
+                    ("query", &*question.name),
+                    "asks by a field that is hidden from this caller",
+                );
+            }
+        }
+        if self.enforced && !hidden.is_empty() {
+            Self::ask(call);
+        }
+        Verdict::Allow
+    }
+
+    fn ask(call: &mut Call) {
+        let headers = &mut call.request.headers;
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // Of a change a condition guards what others have written: it stays.
+        if call.request.method == Method::GET || call.request.method == Method::HEAD {
+            for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+                headers.remove(name);
+            }
+        }
+    }
+
+    fn check_response_head(&self, call: &mut Call) -> Verdict {
+        if !self.enforced {
+            return Verdict::Allow;
+        }
+        let hidden = !against(&self.rules.answers, call).is_empty();
+        let method = &call.request.method;
+        let Response { status, headers, .. } = &mut call.response;
+        private::keep(headers);
+        if !hidden {
+            return Verdict::Allow;
+        }
+        private::forget(headers);
+        if *method == Method::HEAD {
+            headers.remove(CONTENT_LENGTH);
+        }
+        let empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
+        // Said before a stream without an end is waited for.
+        let unreadable = if is_bare(method, *status) || empty { None } else { unreadable(&call.response) };
+        let part = call.response.status == StatusCode::PARTIAL_CONTENT
+            || call.response.headers.contains_key(CONTENT_RANGE);
+        match unreadable.or(part.then_some("it is a part of the whole")) {
+            Some(why) => withhold(why),
+            None => Verdict::Allow,
+        }
+    }
+
+    fn check_response_body(&self, call: &mut Call) -> Verdict {
+        let against = against(&self.rules.answers, call);
+        if against.is_empty()
+            || call.response.body.bytes().is_empty()
+            || is_bare(&call.request.method, call.response.status)
+        {
+            return Verdict::Allow;
+        }
+        let response = &mut call.response;
+        if let Some(why) = unreadable(response) {
+            return withhold(why);
+        }
+        let Ok(tape) = response.body.json(&INSIDE).map(Arc::clone) else {
+            return withhold("it is not JSON that can be read in one way");
+        };
+        let Some(view) = write::view(&tape, &against) else { return Verdict::Allow };
+        let hidden = against.iter().zip(&view.counts).filter(|(_, count)| **count > 0);
+        let names: Vec<String> = hidden.map(|(rule, count)| format!("`{}` ({count})", rule.name)).collect();
+        if self.enforced {
+            response.body.replace(view.bytes.into());
+        }
+        Verdict::Note(format!("hidden: {}", names.join(", ")).into())
+    }
+
+    fn check_body(&self, call: &mut Call) -> Verdict {
+        let may_not = against(&self.rules.requests, call);
+        let hidden = against(&self.rules.answers, call);
+        if may_not.is_empty() && hidden.is_empty() {
+            return Verdict::Allow;
+        }
+        let body = read_body::read(self.operation.as_deref(), call);
+        for rule in &may_not {
+            for pattern in &rule.at {
+                if self.sets(&body, pattern) {
+                    return refusal(rule, ("body", pattern.as_str()), "may not be set by this caller");
+                }
+            }
+        }
+        let Content::Patch(tape) = &body else { return Verdict::Allow };
+        for rule in &hidden {
+            for pattern in &rule.at {
+                if tells(tape, pattern) {
+                    return refusal(rule, ("body", pattern.as_str()), "may not be read by this caller");
+                }
+            }
+        }
+        Verdict::Allow
+    }
+
+    /// Whether a body sets a field, or may do so in a way that cannot be read here.
+    fn sets(&self, body: &Content, pattern: &Pattern) -> bool {
+        match body {
+            Content::Empty | Content::Flat => false,
+            Content::Unread => true,
+            Content::Json(tape) => self.has(tape, pattern),
+            Content::Fields(tape) => read_body::has_alias(tape, pattern) || self.has(tape, pattern),
+            Content::Patch(tape) => {
+                let mut sets = false;
+                patch::touches(tape.root(), pattern, &mut |with, touch| match touch {
+                    Touch::Malformed => sets = true,
+                    Touch::Value(_) | Touch::Other => sets |= with == Use::Write,
+                    Touch::Above(node, rest) => pattern::walk(rest, node, &mut |found| {
+                        sets |= with == Use::Write && !matches!(found, Found::Absent);
+                    }),
+                });
+                sets
+            }
+        }
+    }
+
+    fn has(&self, tape: &Tape, pattern: &Pattern) -> bool {
+        let mut has = false;
+        pattern.walk(tape.root(), &mut |found| {
+            has |= match found {
+                Found::Value(_) => true,
+                Found::Absent => false,
+                Found::Misplaced => self.possible(pattern),
+            };
+        });
+        has
+    }
+
+    /// Whether a body of the operation may have such a place at all: where it may not, a value of another kind is none.
+    fn possible(&self, pattern: &Pattern) -> bool {
+        let steps: Vec<Option<&str>> = pattern.steps().iter().map(pattern::Step::name).collect();
+        self.operation.as_ref().is_none_or(|operation| {
+            operation.request.media().iter().any(|media| media.carries(&steps) != contract::Carries::No)
+        })
+    }
+}
+
+/// Whether a patch tells of a field, by testing it or by copying it to where it can be seen.
+fn tells(tape: &Tape, pattern: &Pattern) -> bool {
+    let mut tells = false;
+    patch::touches(tape.root(), pattern, &mut |with, touch| {
+        tells |= with == Use::Read || matches!(touch, Touch::Malformed);
+    });
+    tells
+}
+
+fn refusal(rule: &Rule, (place, pointer): (&'static str, &str), public: &str) -> Verdict {
+    let detail = format!("`{}`: {place} `{pointer}` {public}", rule.name);
+    let mut refusal = Refusal::new(&codes::PROPERTY_FORBIDDEN, detail);
+    let violation = Violation { place, pointer: pointer.to_owned(), message: public.to_owned() };
+    refusal.violations.push(violation);
+    Verdict::Refuse(refusal)
+}
+
+/// Why an answer cannot be read, by its head.
+fn unreadable(response: &Response) -> Option<&'static str> {
+    if is_encoded(&response.headers) {
+        return Some("it is in a content coding");
+    }
+    let Some(text) = read_body::content_type(&response.headers) else {
+        return Some("it has no one media type");
+    };
+    match ContentType::parse(text) {
+        Some(actual) if actual.kind() == MediaKind::Json && actual.is_utf8() => None,
+        _ => Some("it is not JSON"),
+    }
+}
+
+fn withhold(why: &str) -> Verdict {
+    let detail = format!("fields of the answer are hidden from this caller, and {why}");
+    Verdict::Refuse(Refusal::new(&codes::ANSWER_UNREADABLE, detail))
+}
+
+impl Control for Views {
+    fn name(&self) -> &'static str {
+        "views"
+    }
+
+    fn needs(&self) -> Needs {
+        let answers = !self.rules.answers.is_empty();
+        Needs {
+            head: answers
+                && (self.enforced || self.rules.answers.iter().any(|rule| !rule.questions.is_empty())),
+            body: match self.bodies {
+                Bodies::None => false,
+                Bodies::Plain => !self.rules.requests.is_empty(),
+                Bodies::Any => true,
+            },
+            response_head: answers && self.enforced,
+            response_body: answers,
+            ..Needs::default()
+        }
+    }
+
+    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(AtWork(self))
+    }
+}
+
+#[derive(Debug)]
+struct AtWork(Arc<Views>);
+
+impl Attached for AtWork {
+    fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(self.0.check_head(call))
+    }
+
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(self.0.check_body(call))
+    }
+
+    fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(self.0.check_response_head(call))
+    }
+
+    fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        Step::Done(self.0.check_response_body(call))
+    }
+}

@@ -1,0 +1,266 @@
+//! The walk that writes an answer anew, and what wrong sections are told; the binary with the sample API is in `yett/tests/views.rs`.
+
+use std::sync::Arc;
+
+use diagnostics::{Diagnostics, Sources};
+use engine::{Attached, Call, Control, Principal, Step, Verdict};
+use http::{HeaderMap, Method};
+use state::MemoryCells;
+use tape::{Bounds, Tape};
+use testkit::{CallBuilder, FakeClock, core};
+
+use super::{Against, Bodies, Hide, Rule, Rules, Views, private, write};
+use crate::callers::{Callers, Roles, Traits};
+use crate::pattern::Pattern;
+
+fn rule(name: &str, at: &[&str], role: &str, hide: Hide) -> Rule {
+    let roles = Traits::new(Vec::new(), vec![role.into()]);
+    let at = at.iter().map(|at| Pattern::parse(at).unwrap()).collect();
+    Rule {
+        name: name.into(),
+        at,
+        callers: Callers::new(vec![roles], Roles::Principal),
+        hide,
+        questions: Box::default(),
+    }
+}
+
+fn view(rules: &[Rule], json: &str) -> Option<(String, Vec<u32>)> {
+    let tape = Tape::parse(json.to_owned().into(), &Bounds::default()).unwrap();
+    let against: Against<'_> = rules.iter().collect();
+    let view = write::view(&tape, &against)?;
+    Some((String::from_utf8(view.bytes).unwrap(), view.counts.to_vec()))
+}
+
+#[test]
+fn fields_are_removed_and_masked() {
+    use Hide::{Mask, Remove};
+    let remove = |at: &[&str]| vec![rule("r", at, "x", Remove)];
+    let mask = |at: &[&str]| vec![rule("m", at, "x", Mask)];
+    for (rules, json, expected) in [
+        (remove(&["/a"]), r#"{"a":1,"b":[1, 2.50]}"#, r#"{"b":[1,2.50]}"#),
+        (remove(&["/b"]), r#"{"a":1,"b":2}"#, r#"{"a":1}"#),
+        (remove(&["/a"]), r#"{"A":1,"\u0061":2,"b":3}"#, r#"{"b":3}"#),
+        (remove(&["/a", "/b"]), r#"{"a":1,"b":2}"#, "{}"),
+        (remove(&["/a/b"]), r#"{"a":{"b":1,"c":2},"b":3}"#, r#"{"a":{"c":2},"b":3}"#),
+        (remove(&["/a/*/b"]), r#"{"a":[{"b":1},{"c":2},3,null]}"#, r#"{"a":[{},{"c":2},3,null]}"#),
+        (remove(&["/a/*/b"]), r#"{"a":{"x":{"b":1}}}"#, r#"{"a":{"x":{}}}"#),
+        (remove(&["/*/b"]), r#"[{"b":1},{"b":2,"c":"\n"}]"#, r#"[{},{"c":"\n"}]"#),
+        (remove(&["/a/-"]), r#"{"a":[1,2],"b":1}"#, r#"{"a":[],"b":1}"#),
+        (remove(&["/a/1"]), r#"{"a":[1,2,3]}"#, r#"{"a":[1,3]}"#),
+        (remove(&["/a~1b/~0c"]), r#"{"a/b":{"~c":1,"d":"\u00e9"}}"#, "{\"a/b\":{\"d\":\"\u{e9}\"}}"),
+        (
+            mask(&["/a", "/b", "/c"]),
+            r#"{"a":"long text","b":12,"c":{"d":1}}"#,
+            r#"{"a":"***","b":null,"c":null}"#,
+        ),
+        (mask(&["/a/*"]), r#"{"a":["x",1],"\n":1}"#, r#"{"a":["***",null],"\n":1}"#),
+    ] {
+        let seen = view(&rules, json).map(|(text, _)| text);
+        assert_eq!(seen.as_deref(), Some(expected), "{json}");
+    }
+    // Removing goes before masking, whichever comes first.
+    for rules in [
+        [rule("a", &["/a"], "x", Mask), rule("b", &["/a"], "x", Remove)],
+        [rule("a", &["/a"], "x", Remove), rule("b", &["/*"], "x", Mask)],
+    ] {
+        assert_eq!(view(&rules, r#"{"a":"x"}"#), Some(("{}".to_owned(), vec![1, 1])));
+    }
+    // Nothing there, nothing written.
+    for json in ["{}", "[]", "1", r#"{"b":{"a":1}}"#, "null", r#"[{"a":1}]"#] {
+        assert_eq!(view(&remove(&["/a"]), json), None, "{json}");
+    }
+}
+
+/// Against another way of saying the same: every value that no pattern hides is there, and none that one hides.
+#[test]
+fn views_of_random_answers_are_those_of_a_plain_walk() {
+    use proptest::prelude::*;
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i32>().prop_map(serde_json::Value::from),
+            "[a-c\"\\\\é]{0,3}".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::btree_map("[abc]", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+    fn plain(value: &serde_json::Value, ways: &[Vec<&str>]) -> serde_json::Value {
+        let below = |key: &str, item: bool| -> Option<Vec<Vec<&str>>> {
+            let fits = |step: &str| step == "*" || step == key || (item && step == "-");
+            let ways: Vec<Vec<&str>> =
+                ways.iter().filter(|way| fits(way[0])).map(|way| way[1..].to_vec()).collect();
+            (!ways.iter().any(Vec::is_empty)).then_some(ways)
+        };
+        match value {
+            serde_json::Value::Object(members) => members
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), plain(value, &below(key, false)?))))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            serde_json::Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .filter_map(|(index, value)| Some(plain(value, &below(&index.to_string(), true)?)))
+                .collect::<Vec<_>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+    let step = prop::sample::select(vec!["a", "b", "*", "-", "0"]);
+    let pattern = prop::collection::vec(step, 1..4);
+    proptest!(|(value in json(), ways in prop::collection::vec(pattern, 1..4))| {
+        let written: Vec<String> = ways.iter().map(|way| format!("/{}", way.join("/"))).collect();
+        let at: Vec<&str> = written.iter().map(String::as_str).collect();
+        let text = value.to_string();
+        let seen = view(&[rule("r", &at, "x", Hide::Remove)], &text).map_or(text, |(text, _)| text);
+        let seen: serde_json::Value = serde_json::from_str(&seen).unwrap();
+        prop_assert_eq!(seen, plain(&value, &ways), "{:?}", written);
+    });
+}
+
+fn caller(call: CallBuilder, roles: &[&str]) -> Call {
+    let mut call = call.principal("i", "s", None).build();
+    let principal = Arc::unwrap_or_clone(Arc::clone(&call.proofs[0].principal));
+    let roles = roles.iter().map(|role| Box::from(*role)).collect();
+    call.proofs[0].principal = Arc::new(Principal { roles, ..principal });
+    call
+}
+
+fn attached(answers: Vec<Rule>, requests: Vec<Rule>) -> Box<dyn Attached> {
+    let views = Views::new(Rules { answers, requests }, None, Bodies::Any, true);
+    Arc::new(views).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
+}
+
+fn code(step: Step<'_>) -> &'static str {
+    match step {
+        Step::Done(Verdict::Allow | Verdict::Note(_)) => "ok",
+        Step::Done(Verdict::Refuse(refusal)) => refusal.code.name,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn fields_are_set_by_those_who_may() {
+    const REFUSED: &str = "property_forbidden";
+    let rules = || vec![rule("discount", &["/lines/*/discount", "/status"], "clerk", Hide::Remove)];
+    let control = attached(vec![rule("secret", &["/secret"], "clerk", Hide::Remove)], rules());
+    let (json, merge, patch) =
+        ("application/json", "application/merge-patch+json", "application/json-patch+json");
+    for (media, body, expected) in [
+        (json, r#"{"lines":[{"n":1}],"secret":1}"#, "ok"),
+        (json, r#"{"lines":[{"n":1},{"discount":5}]}"#, REFUSED),
+        (json, r#"{"lines":[{"discount":null}]}"#, REFUSED),
+        (json, r#"{"lines":{"0":{"Discount":5}}}"#, REFUSED),
+        (json, r#"{"st\u0061tus":"paid"}"#, REFUSED),
+        (json, r#"[{"status":"paid"}]"#, REFUSED),
+        (json, r#"{"lines":"x"}"#, REFUSED),
+        (json, r#"{"status":1,"status":2}"#, REFUSED),
+        (json, "", "ok"),
+        (merge, r#"{"status":null}"#, REFUSED),
+        (merge, r#"{"lines":null}"#, "ok"),
+        ("text/plain", "status=paid", REFUSED),
+        ("application/xml", "<status/>", REFUSED),
+        (patch, r#"[{"op":"add","path":"/note","value":1}]"#, "ok"),
+        (patch, r#"[{"op":"replace","path":"/status","value":1}]"#, REFUSED),
+        (patch, r#"[{"op":"add","path":"/lines/-","value":{"discount":1}}]"#, REFUSED),
+        (patch, r#"[{"op":"add","path":"/lines/-","value":{"n":1}}]"#, "ok"),
+        (patch, r#"[{"op":"remove","path":"/lines/0"}]"#, REFUSED),
+        (patch, r#"[{"op":"move","from":"/a","path":"/status"}]"#, REFUSED),
+        (patch, r#"[{"op":"test","path":"/status","value":1}]"#, "ok"),
+        // What is hidden is neither tested nor copied.
+        (patch, r#"[{"op":"test","path":"/secret","value":1}]"#, REFUSED),
+        (patch, r#"[{"op":"copy","from":"/secret","path":"/note"}]"#, REFUSED),
+        (patch, r#"[{"op":"copy","from":"","path":"/note"}]"#, REFUSED),
+        (patch, r#"[{"op":"replace","path":"/secret","value":1}]"#, "ok"),
+    ] {
+        let call = || CallBuilder::new(Method::POST, "/x").body(media, body);
+        assert_eq!(code(control.body(&mut caller(call(), &["guest"]))), expected, "{media} {body}");
+        assert_eq!(code(control.body(&mut caller(call(), &["clerk"]))), "ok", "{media} {body}");
+    }
+}
+
+#[test]
+fn who_may_not_see_a_field_may_not_ask_by_it() {
+    let questions = ["sort=total", "filter[total]"].map(super::question::Question::parse);
+    let hidden = Rule { questions: questions.into(), ..rule("totals", &["/total"], "clerk", Hide::Remove) };
+    let control = attached(vec![hidden], Vec::new());
+    for (target, expected) in [
+        ("/x", "ok"),
+        ("/x?sort=id&filter[status]=paid", "ok"),
+        ("/x?sort=-total", "property_forbidden"),
+        ("/x?filter[total]=5", "property_forbidden"),
+    ] {
+        let call = || CallBuilder::get(target);
+        assert_eq!(code(control.head(&mut caller(call(), &["guest"]))), expected, "{target}");
+        assert_eq!(code(control.head(&mut caller(call(), &["clerk"]))), "ok", "{target}");
+    }
+}
+
+#[test]
+fn headers_are_for_one_caller() {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("cache-control", "public, max-age=5"),
+        ("cache-control", "NO-STORE"),
+        ("vary", "accept"),
+        ("surrogate-control", "max-age=5"),
+        ("etag", "\"1\""),
+        ("digest", "x"),
+    ] {
+        headers.append(name, value.parse().unwrap());
+    }
+    private::keep(&mut headers);
+    private::forget(&mut headers);
+    let all: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let mut sorted = all.clone();
+    sorted.sort_unstable();
+    assert_eq!(
+        sorted,
+        [("cache-control", "private, no-store"), ("vary", "accept"), ("vary", "authorization")]
+    );
+}
+
+#[test]
+fn needs_are_what_the_rules_want() {
+    let rules = |answers: bool, requests: bool| {
+        let of = |on: bool| if on { vec![rule("r", &["/a"], "x", Hide::Remove)] } else { Vec::new() };
+        Rules { answers: of(answers), requests: of(requests) }
+    };
+    let needs = |rules, bodies, enforced| {
+        let needs = Views::new(rules, None, bodies, enforced).needs();
+        [needs.head, needs.body, needs.response_head, needs.response_body]
+    };
+    assert_eq!(needs(rules(true, false), Bodies::Plain, true), [true, false, true, true]);
+    assert_eq!(needs(rules(true, false), Bodies::Any, true), [true, true, true, true]);
+    assert_eq!(needs(rules(true, false), Bodies::None, false), [false, false, false, true]);
+    assert_eq!(needs(rules(false, true), Bodies::Plain, true), [false, true, false, false]);
+}
+
+#[test]
+fn wrong_sections_are_told() {
+    for (section, codes) in [
+        ("answers: { a: { at: [/x, '/y/*'], to: [r], otherwise: mask } }", &[][..]),
+        ("requests: { a: { at: [/x] } }\nmode: shadow", &[]),
+        ("answers: { a: { at: [] } }", &["views"]),
+        ("answers: { a: { to: [r] } }", &["missing-key"]),
+        ("answers: { a: { at: [x] } }", &["invalid-value"]),
+        ("answers: { a: { at: [''] } }", &["invalid-value"]),
+        ("answers: { a: { at: [/x], to: [{}] } }", &["invalid-value"]),
+        ("answers: { a: { at: [/x], by: [r] } }", &["unknown-key"]),
+    ] {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
+        let file = sources.add("x.yaml", section);
+        let node = spec::parse(section, file, &mut found).unwrap();
+        super::check_section(&node, &mut found);
+        let said: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(said, codes, "{section}: {found:#?}");
+    }
+}
