@@ -18,7 +18,8 @@ test: peers
 	@tools/step "clippy" $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --locked -- -D warnings
 	@tools/step "build" $(CARGO) build --profile $(PROFILE) --workspace --bins --locked
 	@tools/step "judges" .peers/venv/bin/python tests/peers/selftest.py
-	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --locked --no-fail-fast
+	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --lib --bins --tests --locked --no-fail-fast
+	@tools/step "examples in documentation" $(CARGO) test --profile $(PROFILE) --doc -p detect -p tape --locked
 
 peers:
 	@tests/peers/setup

@@ -69,7 +69,7 @@ class Bench:
         # (row, proxy) -> one figure per round
         self.cost = collections.defaultdict(list)
         self.details = collections.defaultdict(list)
-        self.running, self.upstream = [], None
+        self.running, self.upstream, self.idle = [], None, []
 
     def prepare(self):
         flags, directory = self.flags, self.directory
@@ -206,11 +206,11 @@ class Bench:
             self.upstream.terminate()
             self.upstream.wait()
 
-    def idlers(self):
-        """Whose idle connections are measured."""
-        wanted = self.flags.idle and re.search(self.flags.rows, "idle")
-        names = [name for name in ("yett", "nginx", "envoy") if self.with_yett or name != "yett"]
-        return [self.proxies[name] for name in names] if wanted else []
+    def measure_idle(self):
+        """Before the rows: it starts and stops the proxies that they share."""
+        if self.flags.idle and re.search(self.flags.rows, "idle"):
+            names = [name for name in ("yett", "nginx", "envoy") if self.with_yett or name != "yett"]
+            self.idle = idle.run([self.proxies[name] for name in names], self.flags.idle, say)
 
     def result(self):
         rows = []
@@ -227,7 +227,6 @@ class Bench:
                 shown["ratios"].append({"of": ours, "to": theirs, "at_most": most, **spread(each),
                                         "met": None if most is None else statistics.median(each) <= most})
             rows.append(shown)
-        idlers = idle.run(self.idlers(), self.flags.idle, say) if self.idlers() else []
         return {
             "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
             "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence") == "",
@@ -240,7 +239,7 @@ class Bench:
                 "envoy": output(self.tools["envoy"], "--version").splitlines()[-1].split("version: ")[-1],
                 "h2load": output("h2load", "--version"),
             },
-            "rows": rows, "idle": idlers,
+            "rows": rows, "idle": self.idle,
         }
 
 
@@ -337,6 +336,7 @@ def main():
             say(f"there is no `{bench.tools['yett']}`: measuring the peers alone")
         try:
             bench.prepare()
+            bench.measure_idle()
             bench.start()
             bench.run()
             result = bench.result()

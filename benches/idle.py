@@ -17,6 +17,9 @@ BEFORE = 200
 SETTLE = 4
 # Kind, whether with TLS, KiB at most for ours.
 Kind = collections.namedtuple("Kind", "name tls most")
+# The certificate is the benchmark's own.
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
 KINDS = [Kind("plain", False, 4.0), Kind("tls", True, 20.0)]
 
 
@@ -28,7 +31,7 @@ def call(stream):
         data += receive(stream)
     head, _, body = data.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200 "):
-        raise RuntimeError(f"idle: not every call passed: {head[:80]!r}")
+        raise RuntimeError(f"not every call passed: {head[:80]!r}")
     fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
     while len(body) < int(fields[b"content-length"]):
         body += receive(stream)
@@ -37,16 +40,14 @@ def call(stream):
 def receive(stream):
     piece = stream.recv(4096)
     if not piece:
-        raise RuntimeError("idle: a connection was closed before its answer")
+        raise RuntimeError("a connection was closed before its answer")
     return piece
 
 
 def connect(proxy, tls):
     stream = socket.create_connection(("127.0.0.1", proxy.tls if tls else proxy.plain), timeout=10)
     if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        stream = context.wrap_socket(stream, server_hostname="localhost")
+        stream = TLS.wrap_socket(stream, server_hostname="localhost")
     call(stream)
     return stream
 
@@ -56,19 +57,26 @@ def measure(proxy, count, tls):
     proxy.stop()
     proxy.start()
     try:
-        with contextlib.ExitStack() as open_:
-            enter = lambda: open_.enter_context(connect(proxy, tls))
-            streams = [enter() for _ in range(BEFORE)]
-            time.sleep(SETTLE)
-            before = proxy.resident_kib()
-            streams += [enter() for _ in range(count)]
-            time.sleep(SETTLE)
-            grown = proxy.resident_kib() - before
-            for stream in streams[::max(1, count // 100)]:
-                call(stream)
-            return round(grown / count, 2)
+        return grown(proxy, count, tls)
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(f"idle: {proxy.name}, {'tls' if tls else 'plain'}: {error}") from error
     finally:
         proxy.stop()
+
+
+def grown(proxy, count, tls):
+    """What `measure` measures, of a proxy that runs."""
+    with contextlib.ExitStack() as open_:
+        enter = lambda: open_.enter_context(connect(proxy, tls))
+        streams = [enter() for _ in range(BEFORE)]
+        time.sleep(SETTLE)
+        before = proxy.resident_kib()
+        streams += [enter() for _ in range(count)]
+        time.sleep(SETTLE)
+        grown = proxy.resident_kib() - before
+        for stream in streams[::max(1, count // 100)]:
+            call(stream)
+        return round(grown / count, 2)
 
 
 def run(proxies, count, say):

@@ -1,6 +1,6 @@
 """The proxies under test: their configuration, their start and end, and the CPU time they have used.
 
-All get the same deadlines (connect 2 s, whole call 15 s, idle 60 s), keep-alive on both sides, one worker, and a JSON
+All get the same deadlines (connect 2 s, whole call 15 s, idle 75 s), keep-alive on both sides, one worker, and a JSON
 access log to a file with the same fields: time, id, client, method, host, path, route, agent, trace, status, bytes in and
 out, upstream and total duration.
 """
@@ -26,7 +26,7 @@ http {{
     '"trace":"$http_traceparent","status":$status,"bytes_in":$request_length,"bytes_out":$body_bytes_sent,'
     '"upstream_s":"$upstream_response_time","total_s":$request_time}}';
   access_log {dir}/access.log calls buffer=64k flush=1s;
-  keepalive_requests 100000000; keepalive_timeout 60s; client_header_timeout 10s; client_body_timeout 15s;
+  keepalive_requests 100000000; keepalive_timeout 75s; client_header_timeout 10s; client_body_timeout 15s;
   server_tokens off; client_body_buffer_size 64k; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;
   fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   upstream up {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
@@ -89,7 +89,7 @@ def envoy(directory, shared, upstream, plain, tls, jwt=None, jwks=None, issuer=N
     manager = {
         "@type": f"{extension}.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "in",
         "http_filters": filters, "request_timeout": "15s", "request_headers_timeout": "10s",
-        "common_http_protocol_options": {"idle_timeout": "60s"},
+        "common_http_protocol_options": {"idle_timeout": "75s"},
         "normalize_path": True, "generate_request_id": True,
         "access_log": [{"name": "file", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
@@ -179,6 +179,7 @@ class Proxy:
         self.directory.mkdir(parents=True)
         self.plain, self.tls, self.admin = free_port(), free_port(), free_port()
         path, text = self.config(self)
+        self.ports = [port for port in (self.plain, self.tls) if str(port) in text]
         path = self.directory / path
         path.write_text(text)
         log = open(self.directory / "output.log", "wb")
@@ -195,9 +196,12 @@ class Proxy:
         return self
 
     def answers(self):
+        """Whether it listens on each of its ports: some open one before the other."""
         try:
-            with socket.create_connection(("127.0.0.1", self.plain), timeout=1):
-                return True
+            for port in self.ports:
+                with socket.create_connection(("127.0.0.1", port), timeout=1):
+                    pass
+            return True
         except OSError:
             return False
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use controls::metadata;
 use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
-use controls::security::{Access, access};
+use controls::security::{Access, access, names};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::OperationPlan;
 use engine::route::{Mount, Template};
@@ -136,6 +136,7 @@ impl Build<'_, '_> {
         let steps = self.planner.plan(&answers, &place, draft.method == Method::HEAD, out);
         let plan = OperationPlan {
             api: Arc::clone(name),
+            names: names(api),
             id: draft.id.as_str().into(),
             method: draft.method.clone(),
             template: format!("{}{}", draft.base, draft.template).into(),

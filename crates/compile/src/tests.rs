@@ -109,6 +109,21 @@ fn find<'c>(compiled: &'c Compiled, host: &str, method: &Method, path: &str) -> 
 }
 
 #[test]
+fn plans_say_what_the_numbers_of_proofs_mean() {
+    let required = format!("{DOCUMENT}    authorization: {{ require: {{ scopes: \"audit\" }} }}\n");
+    for (document, scopes) in [
+        (DOCUMENT, &["orders:read", "orders:write"] as &[&str]),
+        (&required, &["orders:read", "orders:write", "audit"]),
+    ] {
+        let compiled = Case::new(document).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        assert_eq!(plan.names.schemes.iter().map(|name| &**name).collect::<Vec<_>>(), ["oauth"]);
+        assert_eq!(plan.names.scopes.iter().map(|name| &**name).collect::<Vec<_>>(), scopes);
+        assert!(compiled.snapshot.operations.iter().all(|one| Arc::ptr_eq(&one.names, &plan.names)));
+    }
+}
+
+#[test]
 fn a_contract_becomes_plans_and_nothing_else_is_served() {
     let case = Case::new(DOCUMENT);
     let live = case.live.clone();
@@ -402,9 +417,9 @@ fn upstreams_are_trusted_checked_and_bounded_as_written() {
 
 #[test]
 fn what_this_version_cannot_do_is_an_error() {
-    for (line, what) in [
-        ("record: { on_full: refuse }\n", "on_full"),
-        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http"),
+    for (line, what, place) in [
+        ("record: { on_full: refuse }\n", "on_full", "yett.yaml:8:20"),
+        ("listeners: { a: { bind: 127.0.0.1:1, http: { streams: 7 } } }\n", "http", "yett.yaml:8:17"),
     ] {
         let said = Case::new(&format!(
             "{}{line}",
@@ -412,7 +427,7 @@ fn what_this_version_cannot_do_is_an_error() {
         ))
         .bad();
         assert!(
-            said.iter().any(|one| one.starts_with("unsupported") && one.contains(what)),
+            said.iter().any(|one| one.starts_with(&format!("unsupported {place}:")) && one.contains(what)),
             "{line}: {said:?}"
         );
     }

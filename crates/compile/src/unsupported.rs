@@ -14,8 +14,9 @@ pub(crate) fn check(document: &Document, out: &mut Diagnostics) {
             report("`http` of a listener", listener.span);
         }
     }
-    if document.record.on_full == OnFull::Refuse {
-        report("`on_full: refuse`", document.span);
+    let on_full = document.record.on_full;
+    if on_full.value == OnFull::Refuse {
+        report("`on_full: refuse`", on_full.span);
     }
 }
 

@@ -189,7 +189,7 @@ pub static ORDER: &[Place] = &[
     place(
         "admission",
         Stage::Head,
-        "first, and only where nobody verifies: a credential that is not looked at buys no way past the limits",
+        "first, and only where anyone may call: a credential that is not looked at buys no way past the limits",
     ),
     place(
         "hygiene",

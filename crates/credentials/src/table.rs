@@ -101,19 +101,32 @@ pub struct Table {
     scopes: Vec<Box<str>>,
     key: Arc<HashKey>,
     sequence: u64,
+    seal: Box<str>,
 }
 
 impl Table {
     /// A table of these keys; `sequence` is the number of the last change that is in it.
     #[must_use]
     pub fn new(key: Arc<HashKey>, sequence: u64, scopes: Vec<Box<str>>, keys: HashMap<KeyId, Entry>) -> Self {
-        Self { keys, scopes, key, sequence }
+        Self { keys, scopes, key, sequence, seal: Box::default() }
+    }
+
+    /// The same, with the seal of that change: a number alone comes again where a backup was put back.
+    #[must_use]
+    pub fn sealed(self, seal: &str) -> Self {
+        Self { seal: seal.into(), ..self }
     }
 
     /// Number of the last change of the store that is in it.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Seal of that change; empty where none was given.
+    #[must_use]
+    pub fn seal(&self) -> &str {
+        &self.seal
     }
 
     /// Names of all scopes that a key has, by number.

@@ -47,8 +47,6 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
 /// otherwise; more close it with 1008.
 pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
-/// Longest message that the configuration may allow, in bytes: so much of each side of a call may be held.
-pub const MESSAGE_MOST: usize = 64 * 1024 * 1024;
 /// Targets of one upstream; the calls of one are tried at each of them once at most.
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
@@ -75,6 +73,9 @@ pub const INTROSPECTED: usize = 16 * 1024;
 pub const INTROSPECTING: usize = 128;
 /// Bytes of a note or detail kept with a verdict.
 pub const DETAIL_BYTES: usize = 512;
+/// Revocations remembered per core for calls that began before them and have no stream yet. Of those calls that began before one
+/// that was forgotten for want of room, none opens a live stream for anybody who is known.
+pub const REVOCATIONS: usize = 4_096;
 /// Lines waiting to be written to the access log per core; more are counted as lost.
 pub const LOG_QUEUE: usize = 4_096;
 
@@ -148,7 +149,7 @@ pub enum Bound {
     ControlFrames,
     /// The longest message or frame of a WebSocket.
     Message,
-    /// The messages of a WebSocket's client, or frames that carry nothing ([`CONTROL_FRAMES`]).
+    /// The messages of a WebSocket's client ([`MESSAGES`], or what the configuration says).
     MessageRate,
     /// [`SMALL_WINDOW_STREAMS`].
     SmallWindow,
@@ -165,6 +166,8 @@ pub enum Bound {
     Unsampled,
     /// The budget of an upstream's retries: a call was not tried again.
     Retries,
+    /// [`REVOCATIONS`].
+    Revocations,
     /// The open connections of an upstream's target: a call waited for one.
     UpstreamConnections,
     /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
@@ -173,7 +176,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 26] = [
+    pub const ALL: [Bound; 27] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -198,6 +201,7 @@ impl Bound {
         Bound::ProxyHeaderTime,
         Bound::Unsampled,
         Bound::Retries,
+        Bound::Revocations,
         Bound::UpstreamConnections,
         Bound::UpstreamCalls,
     ];
@@ -230,6 +234,7 @@ impl Bound {
             Bound::ProxyHeaderTime => "proxy_header_time",
             Bound::Unsampled => "unsampled",
             Bound::Retries => "retries",
+            Bound::Revocations => "revocations",
             Bound::UpstreamConnections => "upstream_connections",
             Bound::UpstreamCalls => "upstream_calls",
         }

@@ -8,6 +8,7 @@
 //! Start reading at [`pipeline`]: it is the life of a call.
 
 pub mod bounds;
+pub mod calendar;
 pub mod call;
 pub mod cells;
 pub mod clock;

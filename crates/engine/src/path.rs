@@ -73,6 +73,19 @@ pub fn canonical_query(raw: &str) -> Result<Cow<'_, str>, NotCanonical> {
     normalize(raw, Part::Query)
 }
 
+/// Bytes as part of a target or a form, percent-encoded but for the unreserved characters (RFC 3986 section 2.3).
+#[must_use]
+pub fn percent_encoded(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            byte if is_unreserved(*byte) => out.push(char::from(*byte)),
+            byte => escape(*byte, &mut out),
+        }
+    }
+    out
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Path,
@@ -284,6 +297,19 @@ mod tests {
         ];
         for (raw, expected) in cases {
             assert_eq!(canonical_query(raw).as_deref(), expected.as_deref(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_canonical_and_reads_back() {
+        for (raw, encoded) in [
+            ("a-Z_0.~", "a-Z_0.~"),
+            ("a b+c%2e/?&=;", "a%20b%2Bc%252e%2F%3F%26%3D%3B"),
+            ("é\n", "%C3%A9%0A"),
+            ("", ""),
+        ] {
+            assert_eq!(percent_encoded(raw.as_bytes()), encoded);
+            assert_eq!(canonical_query(encoded).as_deref(), Ok(encoded));
         }
     }
 

@@ -4,10 +4,12 @@
 //! proxy must show to send anything upstream, and there is no other way to come by one. A control that is missing, a
 //! job that could not run, a plan without an operation: all of them refuse.
 
+mod stream;
+
 use crate::call::{Call, too_many_failures};
 use crate::clock::{Clock, Tick};
 use crate::codes;
-use crate::control::{Attached, Message, Offload, Step};
+use crate::control::{Attached, Offload, Step};
 use crate::decision::{Outcome, Recorded};
 use crate::plan::{Mode, PlaceId, PlannedStep, Stage};
 use crate::route::Route;
@@ -177,58 +179,6 @@ impl Pipeline<'_> {
         let basis =
             if call.decision.shadowed().next().is_some() { Basis::ShadowedRefusal } else { Basis::Policy };
         Ok(Permitted { plan: passed.0, basis })
-    }
-
-    /// Asks the controls that read messages of a stream, by the plan that the call has now.
-    ///
-    /// # Errors
-    /// The refusal of one of them; the stream is to end with its protocol's own error.
-    pub async fn message(&self, call: &mut Call, message: &mut Message) -> Result<(), Stop> {
-        let Some(plan) = call.operation.clone() else { return Err(missing_control()) };
-        for step in &plan.message {
-            let start = self.clock.now();
-            let Some((name, control)) = self.core.control(step.control) else {
-                return Err(missing_control());
-            };
-            let verdict = self.finish(control.message(call, message)).await;
-            let allowed = matches!(verdict, Verdict::Allow);
-            self.judge(name, Stage::Message, step, start, verdict, call)?;
-            // A stream may have any number of messages: what says nothing of them is not kept.
-            if allowed || call.decision.verdicts.len() > bounds::VIOLATIONS {
-                call.decision.verdicts.pop();
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks once more whether a live stream is allowed, by the plan that it has now: where it was let in, and every control
-    /// whose needs say that it can be asked again. `None` when one of them would have to wait for its answer.
-    #[must_use]
-    pub fn recheck(&self, call: &mut Call) -> Option<Result<(), Box<Refusal>>> {
-        let Some(plan) = call.operation.clone() else { return Some(Ok(())) };
-        // Whatever its address did since: this call was let in.
-        call.suspect = None;
-        if let Some(refusal) = enter(call, &plan) {
-            return Some(Err(refusal));
-        }
-        for step in &plan.head {
-            let asked = self.core.snapshot().controls.get(step.control as usize);
-            if !asked.is_some_and(|control| control.needs().recheck) {
-                continue;
-            }
-            let start = self.clock.now();
-            let Some((name, control)) = self.core.control(step.control) else {
-                return Some(Err(Refusal::new(&codes::CONTROL_FAILED, "a planned control is not attached")));
-            };
-            let Step::Done(verdict) = control.head(call) else { return None };
-            if matches!(verdict, Verdict::Allow) {
-                continue;
-            }
-            if let Err(Stop::Refuse(refusal)) = self.judge(name, Stage::Head, step, start, verdict, call) {
-                return Some(Err(refusal));
-            }
-        }
-        Some(Ok(()))
     }
 
     /// Asks the controls that see the head of the answer.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::principal::Names;
 use crate::snapshot::Upstream;
 use crate::websocket::Rules;
 
@@ -114,6 +115,8 @@ pub enum ResponseMode {
 pub struct OperationPlan {
     /// Name of its API.
     pub api: Arc<str>,
+    /// What the numbers in the proofs of its calls mean.
+    pub names: Arc<Names>,
     /// Its `operationId`, or `METHOD /template`.
     pub id: Arc<str>,
     /// Its method.

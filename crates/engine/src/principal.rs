@@ -7,6 +7,53 @@ use tape::Tape;
 
 use crate::peer::ClientCertificate;
 
+/// Number in [`Proof::scheme`] of who holds a credential that is good for any of an API's schemes.
+pub const ANY_SCHEME: u16 = u16::MAX;
+
+/// What the numbers in an API's proofs mean. Each snapshot numbers anew, so what was proven under one is read by its names
+/// when it goes over to another.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Security schemes, by [`Proof::scheme`].
+    pub schemes: Box<[Box<str>]>,
+    /// Scopes, by their bit in [`Principal::scopes`].
+    pub scopes: Box<[Box<str>]>,
+}
+
+impl Names {
+    /// Renumbers proofs that are numbered by these names. What has no name in `new` is dropped: a scope from its principal, a
+    /// scheme with its proof. Nothing is touched when the names are the same.
+    pub fn translate(&self, new: &Names, proofs: &mut SmallVec<[Proof; 1]>) {
+        if self == new {
+            return;
+        }
+        proofs.retain(|proof| {
+            let Some(scheme) = self.scheme(proof.scheme, new) else { return false };
+            proof.scheme = scheme;
+            let scopes = self.scopes(&proof.principal.scopes, new);
+            proof.principal = Arc::new(Principal { scopes, ..Principal::clone(&proof.principal) });
+            true
+        });
+    }
+
+    fn scheme(&self, number: u16, new: &Names) -> Option<u16> {
+        if number == ANY_SCHEME {
+            return Some(number);
+        }
+        let name = self.schemes.get(usize::from(number))?;
+        u16::try_from(new.schemes.iter().position(|known| known == name)?).ok()
+    }
+
+    fn scopes(&self, old: &ScopeSet, new: &Names) -> ScopeSet {
+        let mut scopes = ScopeSet::default();
+        let carried = self.scopes.iter().enumerate().filter(|(bit, _)| old.contains(*bit));
+        carried
+            .filter_map(|(_, name)| new.scopes.iter().position(|known| known == name))
+            .for_each(|bit| scopes.insert(bit));
+        scopes
+    }
+}
+
 /// Scopes as a set of bits; the numbers are given by an API's contract at compile time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
@@ -120,5 +167,49 @@ mod tests {
         assert!(have.contains_all(&want) && have.contains(200) && !have.contains(199));
         want.insert(300);
         assert!(!have.contains_all(&want));
+    }
+
+    fn names(schemes: &[&str], scopes: &[&str]) -> Names {
+        let all = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        Names { schemes: all(schemes), scopes: all(scopes) }
+    }
+
+    #[test]
+    fn proofs_are_renumbered_by_name() {
+        let old = names(&["key", "oauth"], &["orders:read", "orders:write"]);
+        let principal = Arc::new(Principal {
+            issuer: "i".into(),
+            subject: "s".into(),
+            application: None,
+            scopes: ScopeSet(SmallVec::from_slice(&[0b11])),
+            roles: Arc::from([]),
+            claims: Arc::new(Tape::parse(b"{}".to_vec().into(), &tape::Bounds::default()).unwrap()),
+            expires: 7,
+            taken_until: 7,
+            credential: CredentialKind::ApiKey,
+            binding: Binding::default(),
+        });
+        let proof = |scheme| Proof { scheme, principal: Arc::clone(&principal), certificate: None };
+        let proofs: SmallVec<[Proof; 1]> = [0, 1, ANY_SCHEME].into_iter().map(proof).collect();
+        let after = |new: &Names| {
+            let mut proofs = proofs.clone();
+            old.translate(new, &mut proofs);
+            proofs
+        };
+        let said = |new: &Names| {
+            let bits = |proof: &Proof| (0..4).filter(|bit| proof.principal.scopes.contains(*bit)).collect();
+            after(new).iter().map(|proof| (proof.scheme, bits(proof))).collect::<Vec<(u16, Vec<usize>)>>()
+        };
+        let shifted = names(&["a", "key", "oauth"], &["a", "orders:read", "orders:view", "orders:write"]);
+        assert_eq!(said(&shifted), [(1, vec![1, 3]), (2, vec![1, 3]), (ANY_SCHEME, vec![1, 3])]);
+        let less = names(&["oauth"], &["orders:admin", "orders:write"]);
+        assert_eq!(
+            said(&less),
+            [(0, vec![1]), (ANY_SCHEME, vec![1])],
+            "what has no name any more is dropped"
+        );
+        assert_eq!(said(&Names::default()), [(ANY_SCHEME, vec![])]);
+        let same = names(&["key", "oauth"], &["orders:read", "orders:write"]);
+        assert!(after(&same).iter().all(|proof| Arc::ptr_eq(&proof.principal, &principal)), "not touched");
     }
 }

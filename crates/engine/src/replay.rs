@@ -12,15 +12,17 @@ pub enum Used {
     First,
     /// It was used before.
     Before,
-    /// There is no room to take the use down, so that nobody can tell: whoever asked has to refuse.
+    /// There is no room to take the use down, or none for one more of this holder, so that nobody can tell: whoever asked
+    /// has to refuse.
     Unknown,
 }
 
 /// Things that were used, each for as long as it could be used again. Exact in the process: of all who ask for one key at
 /// one time, one is told [`Used::First`].
 pub trait Replays: Send + Sync + fmt::Debug {
-    /// Takes a use down. It is remembered until `until`, and at that moment for the last time.
-    fn take(&self, key: u128, until: UnixTime, now: UnixTime) -> Used;
+    /// Takes a use by a holder down, both as keys. It is remembered until `until`, and at that moment for the last time. One
+    /// holder cannot take all the room: the first use of another is taken down beside however many of its own.
+    fn take(&self, holder_and_use: (u128, u128), until: UnixTime, now: UnixTime) -> Used;
     /// Hashes what is used into a key; keyed per process, so that nobody outside can make two meet.
     fn key(&self, parts: &[&[u8]]) -> u128;
 }

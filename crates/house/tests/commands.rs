@@ -81,7 +81,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("completions.rs", &[]),
         ("config.rs", &["compile", "diagnostics", "load", "spec"]),
         // Compile what was read, and have the controls look at calls of a file: nothing is served, sent or written.
-        ("inspect.rs", &["compile", "diagnostics", "load"]),
+        ("inspect.rs", &["compile", "diagnostics", "load", "spec"]),
         // Writes what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
         // Compares descriptions: of files, or of the gateway that runs, as it describes itself.

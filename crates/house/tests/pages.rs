@@ -39,6 +39,20 @@ fn every_code_has_its_page() {
 }
 
 #[test]
+fn every_code_has_its_row() {
+    let text = String::from_utf8(std::fs::read(root().join("docs/errors/README.md")).unwrap()).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| [")).collect();
+    let expected: Vec<String> = engine::codes::TABLE
+        .iter()
+        .map(|code| {
+            let (name, blame) = (code.name, code.blame.name());
+            format!("| [{name}]({name}.md) | {} | {blame} | {} |", code.status, code.title)
+        })
+        .collect();
+    assert_eq!(rows, expected, "the table of docs/errors/README.md");
+}
+
+#[test]
 fn every_control_has_its_four_files_and_its_page() {
     let folder = root().join("crates/controls/src");
     let controls: BTreeSet<String> = common::controls().into_iter().collect();
@@ -91,4 +105,23 @@ fn nothing_hidden_stands_in_the_root() {
         .filter(|name| name.starts_with('.') && !known.contains(&name.as_str()))
         .collect();
     assert!(found.is_empty(), "not of the project: {found:?}");
+}
+
+/// `make test` names the crates whose documentation has examples: to ask each crate for them takes half a minute.
+#[test]
+fn examples_in_documentation_are_run() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let run = makefile.lines().find(|line| line.contains("--doc")).unwrap();
+    for (file, text) in common::sources("crates") {
+        let path = file.strip_prefix(root().join("crates")).unwrap();
+        let name = path.components().next().unwrap().as_os_str().to_str().unwrap();
+        // What opens as `text`, `json` or the like is no example.
+        let mut fences = text.lines().filter_map(|line| line.trim().strip_prefix("//")).filter_map(|line| {
+            line.trim_start_matches(['/', '!']).trim().strip_prefix("```").map(str::to_owned)
+        });
+        while let Some(opened) = fences.next() {
+            assert!(!opened.is_empty() || run.contains(&format!("-p {name} ")), "{}", file.display());
+            fences.next();
+        }
+    }
 }

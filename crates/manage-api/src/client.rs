@@ -95,20 +95,34 @@ impl Client {
         self.send("/v1/tokens", request).await
     }
 
-    /// All applications.
+    /// All applications, however many answers that takes.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn applications(&self) -> Result<Applications, ClientError> {
-        self.call(Method::GET, "/v1/applications", Bytes::new(), MAX_ANSWER).await
+        let mut all: Applications = self.get("/v1/applications").await?;
+        while let (true, Some(last)) = (all.more, all.applications.last()) {
+            let path = format!("/v1/applications?behind={}", encode(&last.name));
+            let next: Applications = self.get(&path).await?;
+            all.more = next.more && !next.applications.is_empty();
+            all.applications.extend(next.applications);
+        }
+        Ok(all)
     }
 
-    /// One application, by name or id, with its keys.
+    /// One application, by name or id, with all of its keys, however many answers that takes.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn application(&self, which: &str) -> Result<ApplicationDetail, ClientError> {
-        self.call(Method::GET, &format!("/v1/applications/{}", encode(which)), Bytes::new(), MAX_ANSWER).await
+        let path = format!("/v1/applications/{}", encode(which));
+        let mut all: ApplicationDetail = self.get(&path).await?;
+        while let (true, Some(last)) = (all.more, all.keys.last()) {
+            let next: ApplicationDetail = self.get(&format!("{path}?{}", behind(last))).await?;
+            all.more = next.more && !next.keys.is_empty();
+            all.keys.extend(next.keys);
+        }
+        Ok(all)
     }
 
     /// Has it make an application.
@@ -147,12 +161,18 @@ impl Client {
         self.call(Method::DELETE, &path, Bytes::new(), MAX_ANSWER).await
     }
 
-    /// Keys of all applications.
+    /// All keys of all applications, however many answers that takes.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn keys(&self) -> Result<Keys, ClientError> {
-        self.call(Method::GET, "/v1/keys", Bytes::new(), MAX_ANSWER).await
+        let mut all: Keys = self.get("/v1/keys").await?;
+        while let (true, Some(last)) = (all.more, all.keys.last()) {
+            let next: Keys = self.get(&format!("/v1/keys?{}", behind(last))).await?;
+            all.more = next.more && !next.keys.is_empty();
+            all.keys.extend(next.keys);
+        }
+        Ok(all)
     }
 
     /// Has it make a key for an application.
@@ -180,13 +200,19 @@ impl Client {
         self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
     }
 
-    /// The changes after a number, the oldest first, at most `limit`.
+    /// The changes after a number, the oldest first, at most `limit`, however many answers that takes.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn audit(&self, after: u64, limit: u64) -> Result<Audit, ClientError> {
-        self.call(Method::GET, &format!("/v1/audit?after={after}&limit={limit}"), Bytes::new(), MAX_ANSWER)
-            .await
+        let mut all: Audit = self.get(&format!("/v1/audit?after={after}&limit={limit}")).await?;
+        while let (true, Some(last)) = (all.more, all.entries.last()) {
+            let left = limit.saturating_sub(u64::try_from(all.entries.len()).unwrap_or(u64::MAX));
+            let next: Audit = self.get(&format!("/v1/audit?after={}&limit={left}", last.sequence)).await?;
+            all.more = next.more && !next.entries.is_empty();
+            all.entries.extend(next.entries);
+        }
+        Ok(all)
     }
 
     /// Has it look at the whole chain of changes.
@@ -195,6 +221,10 @@ impl Client {
     /// [`ClientError`].
     pub async fn verify_audit(&self) -> Result<AuditReport, ClientError> {
         self.call(Method::POST, "/v1/audit/verify", Bytes::new(), MAX_ANSWER).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(Method::GET, path, Bytes::new(), MAX_ANSWER).await
     }
 
     async fn send<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
@@ -262,6 +292,11 @@ fn public_id(key: &str) -> &str {
         Some(rest) => rest.split('_').next().unwrap_or_default(),
         None => key,
     }
+}
+
+/// As what a list of keys goes on behind one.
+fn behind(key: &ApiKey) -> String {
+    format!("behind={}&created={}", encode(&key.id), key.created)
 }
 
 fn broken(error: impl fmt::Display) -> ClientError {

@@ -7,22 +7,24 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/reload` | [`ReloadReport`] |
 //! | `POST /v1/tokens` with [`TokenRequest`] | [`Token`] |
-//! | `GET /v1/applications` | [`Applications`] |
+//! | `GET /v1/applications[?behind=NAME]` | [`Applications`] |
 //! | `POST /v1/applications` with [`NewApplication`] | [`Application`] |
-//! | `GET /v1/applications/NAME` | [`ApplicationDetail`] |
+//! | `GET /v1/applications/NAME[?behind=ID&created=N]` | [`ApplicationDetail`] |
 //! | `POST /v1/applications/NAME/suspend`, `…/resume`, `DELETE /v1/applications/NAME[?keys=true]` | [`Application`] |
 //! | `POST /v1/applications/NAME/keys` with [`NewKey`] | [`CreatedKey`] |
-//! | `GET /v1/keys` | [`Keys`] |
+//! | `GET /v1/keys[?behind=ID&created=N]` | [`Keys`] |
 //! | `POST /v1/keys/ID/rotate` with [`Rotation`] | [`CreatedKey`] |
 //! | `POST /v1/keys/ID/revoke` | [`ApiKey`] |
 //! | `GET /v1/audit[?after=N&limit=N]` | [`Audit`] |
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
-//! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`].
+//! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`]. Lists come in answers that fit ([`page()`]), each of which
+//! says whether there is more.
 
 mod client;
 mod nouns;
+mod page;
 mod routes;
 mod server;
 mod socket;
@@ -33,9 +35,10 @@ use std::time::Duration;
 
 pub use client::{Client, ClientError};
 pub use nouns::{
-    ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, CreatedKey,
-    Keys, NewApplication, NewKey, Rotation, Said,
+    ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, Behind,
+    CreatedKey, Keys, NewApplication, NewKey, Rotation, Said,
 };
+pub use page::page;
 pub use server::{Handler, serve};
 pub use socket::bind;
 pub use types::{
@@ -55,8 +58,10 @@ pub const CONNECTIONS: usize = 16;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest life of a token of the local issuer.
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
-/// Keys told of all applications at once; one application's are all told.
-pub const MAX_KEYS: usize = 1_000;
+/// Most entries of a list in one answer.
+pub const MAX_PAGE: usize = 1_000;
+/// Bytes of entries after which an answer is full: with any entry more, it is within [`MAX_ANSWER`].
+const FULL_PAGE: usize = 2 * 1024 * 1024;
 /// Diagnostics told of one reload; the rest is counted.
 pub const MAX_DIAGNOSTICS: usize = 200;
 

@@ -34,6 +34,9 @@ pub struct NewApplication {
 pub struct Applications {
     /// By name.
     pub applications: Vec<Application>,
+    /// Whether others come behind the last.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// One application with its keys.
@@ -43,6 +46,9 @@ pub struct ApplicationDetail {
     pub application: Application,
     /// Its keys, the newest first.
     pub keys: Vec<ApiKey>,
+    /// Whether others come behind the last.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// One key, less the key itself.
@@ -82,8 +88,20 @@ pub struct ApiKey {
 /// Keys of all applications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keys {
-    /// The newest first, at most [`crate::MAX_KEYS`].
+    /// The newest first.
     pub keys: Vec<ApiKey>,
+    /// Whether others come behind the last.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// The key behind which a list of keys goes on, whether it is still there or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// Its public id.
+    pub id: String,
 }
 
 /// A key to be made.
@@ -149,6 +167,9 @@ pub struct AuditEntry {
 pub struct Audit {
     /// The oldest first.
     pub entries: Vec<AuditEntry>,
+    /// Whether fewer were told than were asked for, since they would not have fit: ask for those after the last.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// What became of looking at the whole chain.
@@ -163,10 +184,10 @@ pub struct AuditReport {
 /// What may be asked of the store. An application is named by its name or id, a key by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// All applications.
-    Applications,
-    /// One with its keys.
-    Application(String),
+    /// The applications behind a name, or the first.
+    Applications(Option<String>),
+    /// One, with its keys behind a key, or the first.
+    Application(String, Option<Behind>),
     /// A new one.
     CreateApplication(NewApplication),
     /// None of its keys is good until it is resumed.
@@ -175,8 +196,8 @@ pub enum Ask {
     Resume(String),
     /// It is taken out; with keys that are not over only when this says so.
     DeleteApplication(String, bool),
-    /// Keys of all applications.
-    Keys,
+    /// Keys of all applications behind a key, or the first.
+    Keys(Option<Behind>),
     /// A new one for an application.
     CreateKey(String, NewKey),
     /// One that takes the place of another.

@@ -4,7 +4,7 @@ use http::request::Parts;
 use http::{Method, Uri};
 use hyper::body::Incoming;
 
-use crate::nouns::Ask;
+use crate::nouns::{Ask, Behind};
 use crate::server::read;
 use crate::types::Problem;
 
@@ -26,10 +26,12 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let name = |name: &&str| (*name).to_owned();
     let ask = match (segments.as_slice(), &parts.method) {
-        (["v1", "applications"], &Method::GET) => Ok(Ask::Applications),
+        (["v1", "applications"], &Method::GET) => text(&parts.uri, "behind").map(Ask::Applications),
         (["v1", "applications"], &Method::POST) => read(body).await.map(Ask::CreateApplication),
         (["v1", "applications"], _) => return Routed::OtherMethods("GET, POST"),
-        (["v1", "applications", which], &Method::GET) => Ok(Ask::Application(name(which))),
+        (["v1", "applications", which], &Method::GET) => {
+            behind(&parts.uri).map(|behind| Ask::Application(name(which), behind))
+        }
         (["v1", "applications", which], &Method::DELETE) => {
             Ok(Ask::DeleteApplication(name(which), query(&parts.uri, "keys") == Some("true")))
         }
@@ -40,7 +42,7 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
             read(body).await.map(|new| Ask::CreateKey(name(which), new))
         }
         (["v1", "applications", _, "suspend" | "resume" | "keys"], _) => return Routed::OtherMethods("POST"),
-        (["v1", "keys"], &Method::GET) => Ok(Ask::Keys),
+        (["v1", "keys"], &Method::GET) => behind(&parts.uri).map(Ask::Keys),
         (["v1", "keys"], _) => return Routed::OtherMethods("GET"),
         (["v1", "keys", which, "rotate"], &Method::POST) => {
             read(body).await.map(|rotation| Ask::RotateKey(name(which), rotation))
@@ -66,6 +68,20 @@ fn number(uri: &Uri, name: &str, default: u64) -> Result<u64, Problem> {
     match query(uri, name) {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| Problem::invalid(format!("`{name}` is not a number"))),
+    }
+}
+
+fn text(uri: &Uri, name: &str) -> Result<Option<String>, Problem> {
+    let wrong = || Problem::invalid(format!("`{name}` is not encoded as it has to be"));
+    query(uri, name).map(|text| decode(text).ok_or_else(wrong)).transpose()
+}
+
+/// The key behind which a list goes on: both of its parts, or none.
+fn behind(uri: &Uri) -> Result<Option<Behind>, Problem> {
+    match (text(uri, "behind")?, query(uri, "created")) {
+        (None, None) => Ok(None),
+        (Some(id), Some(_)) => Ok(Some(Behind { created: number(uri, "created", 0)?, id })),
+        _ => Err(Problem::invalid("`behind` and `created` belong together")),
     }
 }
 

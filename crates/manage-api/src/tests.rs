@@ -65,20 +65,33 @@ impl Handler for Fake {
                 changed: 1,
             };
             Ok(match ask {
-                Ask::Applications => Said::Applications(Applications { applications: vec![application] }),
-                Ask::Application(_) => Said::Detail(ApplicationDetail { application, keys: vec![key()] }),
+                Ask::Applications(behind) => Said::Applications(Applications {
+                    applications: vec![Application {
+                        name: format!("shop{}", behind.is_some()),
+                        ..application
+                    }],
+                    more: behind.is_none(),
+                }),
+                Ask::Application(_, behind) => {
+                    Said::Detail(ApplicationDetail { application, keys: vec![key()], more: behind.is_none() })
+                }
                 Ask::CreateApplication(new) if new.name.is_empty() => {
                     return Err(Problem::invalid("no name"));
                 }
                 Ask::CreateApplication(_) | Ask::Suspend(_) | Ask::Resume(_) | Ask::DeleteApplication(..) => {
                     Said::Application(application)
                 }
-                Ask::Keys => Said::Keys(Keys { keys: vec![key()] }),
+                Ask::Keys(behind) => Said::Keys(Keys { keys: vec![key()], more: behind.is_none() }),
                 Ask::CreateKey(..) | Ask::RotateKey(..) => {
                     Said::Created(CreatedKey { key: "yett_secret".into(), details: key() })
                 }
                 Ask::RevokeKey(_) => Said::Key(key()),
-                Ask::Audit(..) => Said::Audit(Audit { entries: Vec::new() }),
+                Ask::Audit(after, limit) => {
+                    let entry = |sequence| AuditEntry { sequence, ..entry() };
+                    let told = limit.min(2);
+                    let entries = (after + 1..=after + told).map(entry).collect();
+                    Said::Audit(Audit { entries, more: told < limit })
+                }
                 Ask::VerifyAudit => Said::Report(AuditReport { whole: true, entries: 3 }),
             })
         })
@@ -99,6 +112,19 @@ fn key() -> ApiKey {
         replaced_by: None,
         revoked: None,
         last_used: Some(2),
+    }
+}
+
+fn entry() -> AuditEntry {
+    let text = String::new;
+    AuditEntry {
+        sequence: 0,
+        at: 1,
+        actor: text(),
+        action: text(),
+        target: text(),
+        detail: text(),
+        hash: text(),
     }
 }
 
@@ -162,34 +188,44 @@ async fn what_is_asked_of_the_store_arrives_as_it_was_asked() {
     assert_eq!(client.create_application(&new).await.unwrap().name, "shop");
     let nameless = client.create_application(&NewApplication { name: String::new(), ..new }).await;
     assert!(matches!(nameless, Err(ClientError::Problem(problem)) if problem.status == 400));
-    assert_eq!(client.applications().await.unwrap().applications.len(), 1);
-    assert_eq!(client.application("a b/../é").await.unwrap().keys, [key()]);
+    // Lists are asked for as long as there is more.
+    let all = client.applications().await.unwrap();
+    assert_eq!((all.applications.len(), all.more), (2, false));
+    let all = client.application("a b/../é").await.unwrap();
+    assert_eq!((all.keys, all.more), (vec![key(), key()], false));
     assert_eq!(client.suspend("shop").await.unwrap().id, "app_1");
     assert_eq!(client.resume("shop").await.unwrap().id, "app_1");
     assert_eq!(client.delete_application("shop", true).await.unwrap().id, "app_1");
     assert_eq!(client.delete_application("shop", false).await.unwrap().id, "app_1");
-    assert_eq!(client.keys().await.unwrap().keys, [key()]);
+    assert_eq!(client.keys().await.unwrap(), Keys { keys: vec![key(), key()], more: false });
     let made = client.create_key("shop", &NewKey { ttl: Some(9), ..NewKey::default() }).await.unwrap();
     assert!(made.key == "yett_secret" && !format!("{made:?}").contains("yett_secret"));
     client.rotate_key("yett_abcdefghijkl_secret", &Rotation { overlap: 5 }).await.unwrap();
     client.revoke_key("abcdefghijkl").await.unwrap();
-    assert!(client.audit(4, 5).await.unwrap().entries.is_empty());
+    let changes = client.audit(4, 5).await.unwrap();
+    let numbers: Vec<u64> = changes.entries.iter().map(|entry| entry.sequence).collect();
+    assert_eq!((numbers, changes.more), (vec![5, 6, 7, 8, 9], false));
     assert!(client.verify_audit().await.unwrap().whole);
     let seen = house.fake.0.lock().unwrap().clone();
     let expected = [
         "CreateApplication(NewApplication { name: \"shop\", owner: \"me\" })",
         "CreateApplication(NewApplication { name: \"\", owner: \"me\" })",
-        "Applications",
-        "Application(\"a b/../é\")",
+        "Applications(None)",
+        "Applications(Some(\"shopfalse\"))",
+        "Application(\"a b/../é\", None)",
+        "Application(\"a b/../é\", Some(Behind { created: 1, id: \"abcdefghijkl\" }))",
         "Suspend(\"shop\")",
         "Resume(\"shop\")",
         "DeleteApplication(\"shop\", true)",
         "DeleteApplication(\"shop\", false)",
-        "Keys",
+        "Keys(None)",
+        "Keys(Some(Behind { created: 1, id: \"abcdefghijkl\" }))",
         "CreateKey(\"shop\", NewKey { label: \"\", scopes: [], ttl: Some(9) })",
         "RotateKey(\"abcdefghijkl\", Rotation { overlap: 5 })",
         "RevokeKey(\"abcdefghijkl\")",
         "Audit(4, 5)",
+        "Audit(6, 3)",
+        "Audit(8, 1)",
         "VerifyAudit",
     ];
     assert_eq!(seen, expected);
@@ -215,6 +251,9 @@ async fn what_is_not_a_call_of_ours_is_a_problem_document() {
         ("GET /v1/applications/a/b HTTP/1.1\r\nhost: y\r\n\r\n", "404"),
         ("PUT /v1/applications/a HTTP/1.1\r\nhost: y\r\ncontent-length: 0\r\n\r\n", "405"),
         ("GET /v1/keys/a/revoke HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
+        ("GET /v1/keys?behind=abcdefghijkl HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("GET /v1/applications/a?behind=b&created=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("GET /v1/applications?behind=%zz HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("GET /v1/audit?after=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("POST /v1/applications HTTP/1.1\r\nhost: y\r\ncontent-length: 14\r\n\r\n{\"name\":\"shop\"", "400"),
     ] {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::schema::Comparison;
-use crate::{Change, Changes, Effect, access, at, settings};
+use crate::{Change, Changes, Effect, access, at, binding, settings, websocket};
 
 /// Everything that the new one does differently, what lets more through first.
 #[must_use]
@@ -50,11 +50,17 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                 if word == "upstream" {
                     targets(&old["targets"], &new["targets"], &mut out);
                 }
+                if word == "issuer" {
+                    introspection(&old["introspection"], &new["introspection"], &mut out);
+                }
                 let rest = |value: &Json| {
                     let mut rest = value.clone();
                     if let Some(members) = rest.as_object_mut() {
                         members.retain(|key, _| {
-                            !matches!((word, key.as_str()), ("upstream", "targets") | ("listener", "bind"))
+                            !matches!(
+                                (word, key.as_str()),
+                                ("upstream", "targets") | ("listener", "bind") | ("issuer", "introspection")
+                            )
                         });
                     }
                     rest
@@ -87,6 +93,21 @@ fn listener(old: &Json, new: &Json, out: &mut Changes<'_>) {
         (false, true) => out.add(Effect::Weaker, "speaks clear text now"),
         (true, false) => out.add(Effect::Stricter, "speaks TLS now"),
         _ => {}
+    }
+}
+
+/// Who may ask its issuer takes tokens that cannot be read here; who asks about all knows which were withdrawn.
+fn introspection(old: &Json, new: &Json, out: &mut Changes<'_>) {
+    match (old.is_null(), new.is_null()) {
+        (true, true) => {}
+        (true, false) => out.add(Effect::Weaker, "is asked about tokens that cannot be read here"),
+        (false, true) if old["tokens"] == "all" => {
+            out.add(Effect::Weaker, "is not asked any more which tokens were withdrawn");
+        }
+        (false, true) => {
+            out.add(Effect::Stricter, "is not asked any more about tokens that cannot be read here");
+        }
+        (false, false) => settings::compare("introspection", old, new, out),
     }
 }
 
@@ -165,6 +186,8 @@ fn operation(old: &Json, new: &Json, out: &mut Changes<'_>) {
             if wants { "wants a client certificate now" } else { "wants no client certificate any more" };
         out.add(if wants { Effect::Stricter } else { Effect::Weaker }, what);
     }
+    websocket::compare(&old["websocket"], &new["websocket"], out);
+    binding::compare(&old["sender_constrained"], &new["sender_constrained"], out);
     // Who may call is said above; what it means for the controls that ask is no news.
     let told = ["authentication", "authorization", "admission", "options", "metadata", "forwarding"];
     for control in keys(&old["controls"], &new["controls"]) {

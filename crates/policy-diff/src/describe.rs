@@ -9,10 +9,12 @@ use diagnostics::without_userinfo;
 use engine::Mode;
 use engine::plan::OperationPlan;
 use serde_json::{Map, Value as Json, json};
-use spec::{Api, ContractSource, Node, OperationRef, Value};
+use spec::{Api, ContractSource, Dpop, Node, OperationRef, Value};
+
+use crate::{binding, websocket};
 
 /// Version of the description: two of different versions are not compared.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Keys of an API that are described with its operations.
 const APART: [&str; 3] = ["operations", "contract", "authentication"];
 /// Members of a schema that say nothing of what fits.
@@ -80,6 +82,11 @@ fn describe_api(compiled: &Compiled, api: &Api, assets: &contract::Assets) -> Js
         if !sections.contains(entry.key.as_str()) && !APART.contains(&entry.key.as_str()) {
             settings.insert(entry.key.clone(), plain(&entry.value));
         }
+    }
+    // Proofs are taken whether or not anything is said of them, so that what nobody wrote compares with what somebody does.
+    if api.dpop.is_none() {
+        let usual = Dpop::default();
+        settings.insert(String::from("dpop"), json!({ "window": usual.window.value, "nonce": usual.nonce }));
     }
     let raw = match &api.contract.value {
         ContractSource::File(file) => Raw::load(file.path(), assets),
@@ -155,6 +162,8 @@ fn describe_operation(
         "id": &*plan.id,
         "access": access(declared.map(|one| &one.security), unsecured, api),
         "certificate": plan.client_certificate,
+        "websocket": api.websocket_for(&reference).map(|websocket| websocket::describe(websocket)),
+        "sender_constrained": binding::describe(api, &reference, declared),
         "controls": controls,
         "settings": settings,
     })

@@ -8,11 +8,13 @@
 //! it is stopped.
 
 mod access;
+mod binding;
 mod compare;
 mod describe;
 mod rules;
 mod schema;
 mod settings;
+mod websocket;
 
 #[cfg(test)]
 mod tests;

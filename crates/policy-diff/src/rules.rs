@@ -35,6 +35,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["refuse", "inspect"],
     &["refuse", "serve"],
     &["required", "optional", "-"],
+    &["required", "off"],
+    &["dpop", "any", "-"],
+    &["mtls", "any", "-"],
+    &["all", "opaque"],
     &["rfc9068", "lenient"],
     &["1.3", "1.2"],
     &["-", "authenticated", "anonymous"],
@@ -63,6 +67,22 @@ pub(crate) fn kind(path: &str) -> Kind {
             _ => Kind::TrueIsStricter,
         };
     }
+    if below("websocket") {
+        return match last {
+            "message" | "frame" | "rate" | "burst" | "idle" | "lifetime" => Kind::MoreIsWeaker,
+            "origins" | "subprotocols" => Kind::Grants,
+            _ => Kind::Unknown,
+        };
+    }
+    if below("introspection") {
+        return match last {
+            "max_age" => Kind::MoreIsWeaker,
+            "audience" | "signed" => Kind::TrueIsStricter,
+            // How the gateway proves who it is, and how long it waits before it refuses.
+            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+            _ => Kind::Unknown,
+        };
+    }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
     if neutral.iter().any(|part| below(part)) {
@@ -79,10 +99,15 @@ pub(crate) fn kind(path: &str) -> Kind {
         | "fields" | "parts" | "files" | "filename" | "part" | "entries" | "size" | "leeway" | "max_age"
         | "inbound" | "outbound" | "arguments" | "burst" | "rate" | "head" | "head_timeout" | "idle"
         | "streams" => Kind::MoreIsWeaker,
+        "window" if below("dpop") => Kind::MoreIsWeaker,
         "paranoia" => Kind::MoreIsStricter,
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
+        "source" if below("authentication") => Kind::Grants,
+        "forward" if below("authentication") => Kind::TrueIsWeaker,
+        // Under another one, no key that was given out is known any more.
+        "key" if path == "store.key" => Kind::Neutral,
         "scopes" | "roles" if below("require") => Kind::Demands,
         "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
         "credentials" | "local" => Kind::TrueIsWeaker,

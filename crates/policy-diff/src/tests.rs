@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use crate::schema::Comparison;
-use crate::{Change, Changes, Effect, access, settings};
+use crate::{Change, Changes, Effect, access, binding, settings, websocket};
 use Effect::{Neutral, Stricter, Weaker};
 
 fn told(compare: impl FnOnce(&mut Changes<'_>)) -> Vec<Change> {
@@ -27,9 +27,18 @@ fn effects(changes: &[Change]) -> Vec<Effect> {
     changes.iter().map(|change| change.effect).collect()
 }
 
+/// Each setting goes the way that is said, and none when nothing changes.
+fn go<const N: usize>(cases: [(&str, Json, Json, Effect); N]) {
+    for (key, old, new, effect) in cases {
+        let changes = told(|out| settings::compare(key, &old, &new, out));
+        assert_eq!(effects(&changes), [effect], "{old} → {new}: {changes:?}");
+        assert_eq!(told(|out| settings::compare(key, &old, &old, out)), []);
+    }
+}
+
 #[test]
 fn settings_have_a_direction() {
-    for (key, old, new, effect) in [
+    go([
         ("validation", json!({ "request": "enforce" }), json!({ "request": "shadow" }), Weaker),
         ("validation", json!({ "request": "off" }), json!({ "request": "shadow" }), Stricter),
         (
@@ -71,10 +80,130 @@ fn settings_have_a_direction() {
         ("", json!({ "unheard_of": 1 }), json!({ "unheard_of": 2 }), Weaker),
         ("", json!({ "unsecured": "authenticated" }), json!({ "unsecured": "anonymous" }), Weaker),
         ("", json!({}), json!({ "unsecured": "authenticated" }), Weaker),
+    ]);
+}
+
+#[test]
+fn settings_of_credentials_have_a_direction() {
+    go([
+        ("", json!({ "dpop": { "nonce": "required" } }), json!({ "dpop": { "nonce": "off" } }), Weaker),
+        ("", json!({ "dpop": { "nonce": "off" } }), json!({ "dpop": { "nonce": "required" } }), Stricter),
+        ("", json!({ "dpop": { "window": "60s" } }), json!({ "dpop": { "window": "5m" } }), Weaker),
+        ("", json!({ "dpop": { "window": "60s" } }), json!({ "dpop": { "window": "10s" } }), Stricter),
+        ("authentication", json!({ "a": {} }), json!({ "a": { "sender_constrained": "any" } }), Stricter),
+        ("authentication", json!({ "a": { "sender_constrained": "dpop" } }), json!({ "a": {} }), Weaker),
+        (
+            "authentication",
+            json!({ "a": { "sender_constrained": "mtls" } }),
+            json!({ "a": { "sender_constrained": "any" } }),
+            Weaker,
+        ),
+        (
+            "authentication",
+            json!({ "a": { "sender_constrained": "mtls" } }),
+            json!({ "a": { "sender_constrained": "dpop" } }),
+            Weaker,
+        ),
+        ("authentication", json!({ "a": {} }), json!({ "a": { "source": "applications" } }), Weaker),
+        ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
+        (
+            "authentication",
+            json!({ "a": { "forward": true } }),
+            json!({ "a": { "forward": false } }),
+            Stricter,
+        ),
+        ("introspection", json!({ "tokens": "all" }), json!({ "tokens": "opaque" }), Weaker),
+        ("introspection", json!({ "tokens": "opaque" }), json!({ "tokens": "all" }), Stricter),
+        ("introspection", json!({ "max_age": "60s" }), json!({ "max_age": "10m" }), Weaker),
+        ("introspection", json!({ "max_age": "60s" }), json!({ "max_age": "1s" }), Stricter),
+        ("introspection", json!({ "audience": true }), json!({ "audience": false }), Weaker),
+        ("introspection", json!({ "audience": false }), json!({ "audience": true }), Stricter),
+        ("introspection", json!({ "signed": true }), json!({ "signed": false }), Weaker),
+        ("introspection", json!({ "signed": false }), json!({ "signed": true }), Stricter),
+        ("introspection", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
+        ("introspection", json!({ "client_secret": "env:A" }), json!({ "client_secret": "env:B" }), Neutral),
+        ("introspection", json!({ "deadline": "2s" }), json!({ "deadline": "5s" }), Neutral),
+        ("", json!({ "store": { "key": "env:A" } }), json!({ "store": { "key": "env:B" } }), Neutral),
+        ("", json!({ "store": { "url": "env:A" } }), json!({ "store": { "url": "env:B" } }), Weaker),
+    ]);
+}
+
+#[test]
+fn websockets_are_compared_by_what_holds_for_them() {
+    let usual = websocket::describe(&spec::WebSocket::default());
+    let with = |key: &str, value: Json| {
+        let mut changed = usual.clone();
+        changed[key] = value;
+        changed
+    };
+    for (key, less, more) in [
+        ("origins", json!([]), json!(["https://app.example.com"])),
+        ("subprotocols", json!(["a"]), json!(["a", "b"])),
+        ("message", json!("64KiB"), json!("2MiB")),
+        ("frame", json!("1KiB"), json!("2MiB")),
+        ("rate", json!("20/s"), json!("3000/s")),
+        ("burst", json!(20), json!(20_000)),
+        ("idle", json!("1m"), json!("10m")),
+        ("lifetime", json!("1h"), json!("2d")),
     ] {
-        let changes = told(|out| settings::compare(key, &old, &new, out));
-        assert_eq!(effects(&changes), [effect], "{old} → {new}: {changes:?}");
-        assert_eq!(told(|out| settings::compare(key, &old, &old, out)), []);
+        let (less, more) = (with(key, less), with(key, more));
+        for (old, new, effect) in [(&less, &more, Weaker), (&more, &less, Stricter)] {
+            let changes = told(|out| websocket::compare(old, new, out));
+            assert_eq!(effects(&changes), [effect], "{old} → {new}: {changes:?}");
+        }
+    }
+    for (old, new, expected) in [
+        (&Json::Null, &usual, vec![Weaker]),
+        (&usual, &Json::Null, vec![Stricter]),
+        (&usual, &usual, vec![]),
+        (&Json::Null, &Json::Null, vec![]),
+    ] {
+        assert_eq!(effects(&told(|out| websocket::compare(old, new, out))), expected, "{old} → {new}");
+    }
+}
+
+#[test]
+fn an_operations_own_demand_is_compared_with_what_held_without_it() {
+    let of = |own: Json, demanded: Json| json!({ "own": own, "demanded": { "oauth": demanded } });
+    let (none, dpop, any) = (Json::Null, json!("dpop"), json!("any"));
+    for (old, new, effect) in [
+        (of(none.clone(), none.clone()), of(any.clone(), any.clone()), vec![Stricter]),
+        (of(any.clone(), any.clone()), of(none.clone(), none.clone()), vec![Weaker]),
+        // It takes the place of what the scheme says.
+        (of(none.clone(), dpop.clone()), of(any.clone(), any.clone()), vec![Weaker]),
+        (of(any.clone(), any), of(none.clone(), dpop.clone()), vec![Stricter]),
+        (of(none.clone(), dpop.clone()), of(dpop.clone(), dpop.clone()), vec![]),
+        // What the scheme says is told with the API.
+        (of(none.clone(), dpop), of(none.clone(), none), vec![]),
+    ] {
+        let changes = told(|out| binding::compare(&old, &new, out));
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn an_issuer_that_is_asked_takes_more_tokens_and_withdraws_more() {
+    let with = |introspection: Json| {
+        let issuer = json!({ "url": "https://i.example", "introspection": introspection });
+        json!({ "issuers": { "i": issuer } })
+    };
+    let (none, opaque, all) = (
+        with(Json::Null),
+        with(json!({ "url": "https://i.example/ask", "tokens": "opaque", "audience": true })),
+        with(json!({ "url": "https://i.example/ask", "tokens": "all", "audience": true })),
+    );
+    for (old, new, effect) in [
+        (&none, &opaque, vec![Weaker]),
+        (&none, &all, vec![Weaker]),
+        (&opaque, &none, vec![Stricter]),
+        (&all, &none, vec![Weaker]),
+        (&all, &opaque, vec![Weaker]),
+        (&opaque, &all, vec![Stricter]),
+        (&all, &all, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
     }
 }
 
@@ -171,4 +300,48 @@ fn definitions_are_compared_once_and_circles_end() {
         comparison.compare(&uses, &uses, "body", out);
     });
     assert_eq!(changes, [Change { effect: Weaker, about: "x".into(), what: "A: maxLength 1 → 2".into() }]);
+}
+
+#[test]
+fn callers_objects_and_fields_have_a_direction() {
+    let bound = |binding: Json| json!({ "bindings": { "a": binding } });
+    let seen = |rule: Json| json!({ "answers": { "a": rule } });
+    let require = |require: Json| json!({ "require": require });
+    go([
+        ("authorization", require(json!({ "any": ["a"] })), require(json!({ "any": ["a", "b"] })), Weaker),
+        ("authorization", require(json!({ "any": ["a"] })), require(json!({})), Weaker),
+        ("authorization", require(json!({})), require(json!({ "any": ["a"] })), Stricter),
+        (
+            "authorization",
+            require(json!({ "claims": { "/x": ["a"] } })),
+            require(json!({ "claims": {} })),
+            Weaker,
+        ),
+        (
+            "authorization",
+            require(json!({ "claims": {} })),
+            require(json!({ "claims": { "/x": 3 } })),
+            Stricter,
+        ),
+        ("authorization", require(json!({ "max_age": "1h" })), require(json!({ "max_age": "2h" })), Weaker),
+        ("authorization", require(json!({})), require(json!({ "max_age": "2h" })), Stricter),
+        ("authorization", json!({ "roles_from": "a" }), json!({ "roles_from": "b" }), Weaker),
+        ("objects", json!({ "mode": "enforce" }), json!({ "mode": "shadow" }), Weaker),
+        ("objects", json!({ "refuse": "forbidden" }), json!({ "refuse": "not_found" }), Neutral),
+        ("objects", bound(json!({ "except": [] })), bound(json!({ "except": ["a"] })), Weaker),
+        ("objects", bound(json!({})), bound(json!({ "claim": "a" })), Stricter),
+        ("objects", bound(json!({ "claim": "a" })), bound(json!({ "claim": "b" })), Weaker),
+        ("objects", bound(json!({ "places": [1] })), bound(json!({ "places": [1, 2] })), Stricter),
+        ("views", seen(json!({ "to": ["a"] })), seen(json!({ "to": ["a", "b"] })), Weaker),
+        ("views", seen(json!({ "to": ["a"] })), seen(json!({})), Weaker),
+        ("views", seen(json!({ "at": ["/a"] })), seen(json!({ "at": [] })), Weaker),
+        ("views", seen(json!({ "asked_by": [] })), seen(json!({ "asked_by": ["sort"] })), Stricter),
+        ("views", seen(json!({ "otherwise": "remove" })), seen(json!({ "otherwise": "mask" })), Weaker),
+        (
+            "views",
+            json!({ "requests": { "a": { "by": ["b"] } } }),
+            json!({ "requests": { "a": { "by": [] } } }),
+            Stricter,
+        ),
+    ]);
 }

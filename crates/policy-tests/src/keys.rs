@@ -5,9 +5,7 @@ use std::fmt;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jose::Algorithm;
+use jose::{Algorithm, base64url_encode as encode};
 
 enum Pair {
     Rsa(rsa::KeyPair),
@@ -25,10 +23,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.algorithm.name())
     }
-}
-
-fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl Key {
@@ -69,7 +63,9 @@ impl Key {
                 };
                 format!(r#""kty":"EC","crv":"{curve}","x":"{}","y":"{}""#, encode(x), encode(y))
             }
-            Pair::Ed(pair) => format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, encode(pair.public_key())),
+            Pair::Ed(pair) => {
+                format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, encode(pair.public_key().as_ref()))
+            }
         };
         let name = self.algorithm.name();
         Some(format!(r#"{{{public},"kid":"{name}","alg":"{name}","use":"sig"}}"#))
@@ -79,8 +75,8 @@ impl Key {
     pub(crate) fn token(&self, typ: &str, payload: &str) -> Option<String> {
         let name = self.algorithm.name();
         let header = serde_json::json!({ "alg": name, "kid": name, "typ": typ }).to_string();
-        let input = format!("{}.{}", encode(header), encode(payload));
-        Some(format!("{input}.{}", encode(self.sign(input.as_bytes())?)))
+        let input = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+        Some(format!("{input}.{}", encode(&self.sign(input.as_bytes())?)))
     }
 
     fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {

@@ -3,19 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use engine::calendar;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// Whole seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub u64);
-
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar.
-fn days(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
 
 const LENGTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
@@ -43,7 +36,7 @@ impl FromStr for Moment {
         if !fits || hour > 23 || minute > 59 || second > 59 {
             return Err(());
         }
-        Ok(Self(days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second))
+        Ok(Self(calendar::days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second))
     }
 }
 

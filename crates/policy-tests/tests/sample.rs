@@ -225,6 +225,24 @@ fn what_is_generated_passes_on_what_it_came_from() {
 }
 
 #[test]
+fn what_is_refused_for_another_reason_is_not_let_through() {
+    let of = |document: &str| {
+        let written = generate(&subject(document, CONTRACT).unwrap(), 2).unwrap().remove(0);
+        println!("let through {:?}, refused {:?}", written.let_through, written.otherwise_refused);
+        written
+    };
+    // Fifty-one lines of an order are too many, and longer than this.
+    let small = of(&SAMPLE.replacen("    validation:", "    bodies: { max: 1KiB }\n    validation:", 1));
+    assert_eq!(small.let_through.get("too many items"), None);
+    assert!(small.otherwise_refused.contains_key("too many items"), "{:?}", small.otherwise_refused);
+    let usual = of(SAMPLE);
+    assert_eq!(usual.otherwise_refused.get("too many items"), None);
+    // What passes is still told.
+    let open = of(&SAMPLE.replacen("request: enforce", "request: shadow", 1));
+    assert!(open.let_through.contains_key("too many items"), "{:?}", open.let_through);
+}
+
+#[test]
 fn a_thousand_cases_are_a_thousand_verdicts() {
     let subject = subject(SAMPLE, CONTRACT).unwrap();
     let mut text = String::from("version: 1\ntests:\n");

@@ -13,7 +13,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{CONTRACT, SAMPLE, WHOLE, failed, run, subject, suite};
+use common::{CONTRACT, LIVE, SAMPLE, WHOLE, failed, run, subject, suite};
 use contract::Assets;
 use policy_diff::{Change, Effect};
 use policy_tests::Subject;
@@ -26,10 +26,12 @@ enum In {
     Sample,
     /// The configuration with everything.
     Whole,
+    /// The configuration with WebSockets and bound tokens, which no case can call.
+    Live,
     /// The contract, behind the sample's ten lines.
     Contract,
 }
-use In::{Contract, Sample, Whole};
+use In::{Contract, Live, Sample, Whole};
 
 /// What is weaker, where, what stands there, and what is put in its place.
 type Weakening = (&'static str, In, &'static str, &'static str);
@@ -488,6 +490,58 @@ const WEAKENINGS: &[Weakening] = &[
     ),
 ];
 
+/// What is weaker in the configuration whose operations no case can call: the difference alone has to tell.
+const UNCALLED: &[Weakening] = &[
+    (
+        "an operation becomes a WebSocket",
+        Live,
+        "      getCustomer:\n",
+        "      listOrders: { websocket: {} }\n      getCustomer:\n",
+    ),
+    (
+        "another origin may open one",
+        Live,
+        "[\"https://shop.example.com\"]",
+        "[\"https://shop.example.com\", \"*\"]",
+    ),
+    ("another subprotocol is spoken", Live, "subprotocols: [events]", "subprotocols: [events, admin]"),
+    ("messages may be longer", Live, "message: 64KiB", "message: 8MiB"),
+    ("messages have their usual length", Live, "          message: 64KiB\n", ""),
+    ("frames may be longer", Live, "frame: 16KiB", "frame: 32KiB"),
+    ("frames may be as long as messages", Live, "          frame: 16KiB\n", ""),
+    ("messages may come faster", Live, "rate: 20/s", "rate: 2000/s"),
+    ("messages come at their usual rate", Live, "          rate: 20/s\n", ""),
+    ("a WebSocket may be silent longer", Live, "idle: 1m", "idle: 1h"),
+    ("a WebSocket may last longer", Live, "lifetime: 1h", "lifetime: 7d"),
+    ("tokens need not be bound", Live, ", sender_constrained: dpop }\n    validation", " }\n    validation"),
+    (
+        "tokens may be bound to certificates",
+        Live,
+        "[shop], sender_constrained: dpop",
+        "[shop], sender_constrained: any",
+    ),
+    (
+        "an operation takes tokens that are bound to certificates",
+        Live,
+        "{ sender_constrained: dpop }\n",
+        "{ sender_constrained: any }\n",
+    ),
+    ("proofs may be older", Live, "window: 30s", "window: 5m"),
+    ("proofs need no nonce", Live, "nonce: required", "nonce: off"),
+    ("proofs are held to what is usual", Live, "    dpop: { window: 30s, nonce: required }\n", ""),
+    ("signed tokens are not asked about", Live, "tokens: all", "tokens: opaque"),
+    ("answers are remembered longer", Live, "max_age: 30s", "max_age: 10m"),
+    ("answers need not be signed", Live, "signed: true", "signed: false"),
+    (
+        "an answer needs no audience",
+        Live,
+        "      signed: true\n",
+        "      signed: true\n      audience: false\n",
+    ),
+    ("another place says which tokens are good", Live, "example.com/introspect", "example.com/other"),
+    ("applications are kept elsewhere", Live, "url: env:STORE", "url: env:OTHER"),
+];
+
 /// What makes it stricter, or the same: no alarm.
 const HARMLESS: &[Weakening] = &[
     ("the limit is halved", Sample, "rate: 60/min", "rate: 30/min"),
@@ -552,7 +606,30 @@ const HARMLESS: &[Weakening] = &[
         "      - { per: api, concurrency: 50 }\n      - { per: address, rate: 1000/s }\n",
     ),
     ("smaller bodies", Whole, "max: 64KiB", "max: 32KiB"),
+    ("shorter messages", Live, "message: 64KiB", "message: 32KiB"),
+    ("a WebSocket becomes a plain call", Live, WEBSOCKET, ""),
+    (
+        "what is usual is written out",
+        Live,
+        "lifetime: 1h\n      getCustomer:",
+        "lifetime: 1h\n      listOrders: { authentication: { sender_constrained: dpop } }\n      getCustomer:",
+    ),
+    ("younger proofs", Live, "window: 30s", "window: 10s"),
+    ("answers are remembered shorter", Live, "max_age: 30s", "max_age: 1s"),
+    ("keys are hashed with another key", Live, "url: env:STORE", "url: env:STORE, key: env:KEY"),
 ];
+
+/// All that makes an operation a WebSocket there.
+const WEBSOCKET: &str = "      getOrder:
+        websocket:
+          origins: [\"https://shop.example.com\"]
+          subprotocols: [events]
+          message: 64KiB
+          frame: 16KiB
+          rate: 20/s
+          idle: 1m
+          lifetime: 1h
+";
 
 fn assets(contract: &str) -> Assets {
     BTreeMap::from([(String::from("./openapi.yaml"), contract), (String::from("openapi.yaml"), contract)])
@@ -564,7 +641,8 @@ fn assets(contract: &str) -> Assets {
 /// The texts before and after.
 fn changed((what, place, from, to): Weakening) -> ((&'static str, &'static str), (String, String)) {
     let (document, contract) = match place {
-        In::Whole => (WHOLE, CONTRACT),
+        Whole => (WHOLE, CONTRACT),
+        Live => (LIVE, CONTRACT),
         _ => (SAMPLE, CONTRACT),
     };
     let text = if place == Contract { contract } else { document };
@@ -616,6 +694,15 @@ fn every_weakening_is_caught() {
     // keys it fetches, what it calls, how a browser is told to behave.
     assert!(by_cases * 2 >= WEAKENINGS.len(), "{by_cases} of {}", WEAKENINGS.len());
     assert!(by_difference * 10 >= WEAKENINGS.len() * 9, "{by_difference} of {}", WEAKENINGS.len());
+}
+
+#[test]
+fn what_no_case_can_call_is_told_by_the_difference() {
+    for weakening in UNCALLED {
+        let (changes, _) = difference(*weakening);
+        let weaker = changes.iter().filter(|change| change.effect == Effect::Weaker).count();
+        assert!(weaker > 0, "{}: {changes:#?}", weakening.0);
+    }
 }
 
 #[test]

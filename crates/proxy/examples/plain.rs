@@ -58,7 +58,7 @@ impl Cells for Nothing {
 }
 
 impl Replays for Nothing {
-    fn take(&self, _key: u128, _until: UnixTime, _now: UnixTime) -> Used {
+    fn take(&self, _use: (u128, u128), _until: UnixTime, _now: UnixTime) -> Used {
         Used::Unknown
     }
     fn key(&self, _parts: &[&[u8]]) -> u128 {
@@ -115,6 +115,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         tree.insert(&Template::parse("/*", true).ok()?, method.clone(), index).ok()?;
         operations.push(Arc::new(OperationPlan {
             api: "plain".into(),
+            names: Arc::default(),
             id: method.as_str().into(),
             method,
             template: "/*".into(),

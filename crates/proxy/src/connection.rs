@@ -56,7 +56,8 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
+    /// One that was just accepted.
+    pub(crate) fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
         let alarm = Alarm::new(Arc::clone(&core.clock));
         alarm.set_in(bounds::HEAD_TIME);
         Self {

@@ -6,15 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::bounds::{self, Bound};
 use engine::control::CoreContext;
 use engine::record::CoreRecorder;
-use engine::{Clock, CoreSnapshot, Snapshot, UnixTime};
+use engine::{BodyMode, Clock, CoreSnapshot, OperationPlan, Snapshot, UnixTime};
 
 use crate::addresses::Addresses;
 use crate::body::Budget;
 use crate::connection::Conn;
 use crate::ids::Ids;
-use crate::live::Registry;
+use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::CoreOffload;
 use crate::stream::{Stream, Who, Why};
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) streams: Table<Rc<Stream>>,
     /// Those without an end of their own, by whose they are.
     pub(crate) live: Registry,
+    /// Whose were ended, for calls that have no stream yet.
+    pub(crate) revocations: Revocations,
     pub(crate) pool: Pool,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
@@ -98,12 +101,28 @@ impl Core {
         self.pool.forget_unused();
     }
 
-    /// Ends all live streams of a principal.
+    /// Ends all live streams of a principal, and those that calls of before are yet to open.
     pub(crate) fn revoke(&self, who: &Who) {
         let now = self.clock.now();
+        if !self.revocations.add(who, now, self.longest()) {
+            self.recorder.bound(Bound::Revocations);
+        }
         for stream in self.live.of(who).into_iter().filter_map(|number| self.streams.get(number)) {
             stream.end_at(now, Why::Withdrawn);
         }
+    }
+
+    /// How long a call may be under way before its answer begins: what a body that is read first may take, and all tries.
+    fn longest(&self) -> Duration {
+        let of = |plan: &Arc<OperationPlan>| {
+            let tries = plan.upstream.as_ref().map(|upstream| upstream.deadlines.total).unwrap_or_default();
+            let body = match plan.request_mode {
+                BodyMode::Whole { limit } => Duration::from_secs(limit / bounds::BODY_RATE),
+                BodyMode::Pass { .. } => Duration::ZERO,
+            };
+            tries.saturating_add(body).saturating_add(bounds::BODY_GRACE)
+        };
+        self.current().snapshot().operations.iter().map(of).max().unwrap_or_default()
     }
 
     /// What a listener of a snapshot serves TLS with; `None` in clear text.

@@ -70,6 +70,10 @@ fn seconds(after: Duration) -> u64 {
 }
 
 fn own(flight: Flight, answer: OwnAnswer, close: bool) -> Response<AnswerBody> {
+    if would_switch(&flight, answer.status) {
+        let why = "a handshake was answered by a control, with a success that is no switch";
+        return refuse(flight, *Refusal::new(&codes::UPGRADE_REFUSED, why), close);
+    }
     let mut headers = HeaderMap::with_capacity(4 + answer.headers.len());
     for (name, value) in answer.headers {
         headers.append(name, value);
@@ -126,8 +130,14 @@ pub(crate) async fn answered(
     permitted: &Permitted,
     answer: Answer,
 ) -> Response<AnswerBody> {
-    if let (StatusCode::SWITCHING_PROTOCOLS, Some(opening)) = (answer.status, flight.opening.take()) {
-        return Box::pin(websocket::accepted(flight, permitted, answer, *opening)).await;
+    if let Some(opening) = flight.opening.take() {
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Box::pin(websocket::accepted(flight, permitted, answer, *opening)).await;
+        }
+        if would_switch(&flight, answer.status) {
+            let why = "a success that is no switch, as the answer to a handshake";
+            return failed(flight, Failure::new(&codes::UPSTREAM_PROTOCOL, why), true);
+        }
     }
     let plan = permitted.plan();
     let Answer { status, headers, body: mut incoming, lease } = answer;
@@ -163,6 +173,12 @@ pub(crate) async fn answered(
     };
     finish_head(&mut flight, status, &mut headers);
     respond(status, headers, AnswerBody::streamed(incoming, lease, flight, (sample, kind)))
+}
+
+/// Whether a client on HTTP/2 would take this for the answer that opens its WebSocket: any success is (RFC 8441 section 5).
+fn would_switch(flight: &Flight, status: StatusCode) -> bool {
+    let request = &flight.call.request;
+    request.version == http::Version::HTTP_2 && request.handshake.is_some() && status.is_success()
 }
 
 /// Nothing of an answer that was refused leaks.

@@ -103,12 +103,13 @@ impl Flight {
             let found = new.places.iter().position(|place| **place == *text);
             verdict.place = PlaceId(found.and_then(|at| u32::try_from(at).ok()).unwrap_or_default());
         }
-        let Some(plan) = &self.call.operation else { return true };
-        if let Some(like) = new.operation_like(plan) {
-            self.call.operation = Some(Arc::clone(like));
-            return true;
-        }
-        false
+        let call = &mut *self.call;
+        let Some(plan) = &call.operation else { return true };
+        let Some(like) = new.operation_like(plan) else { return false };
+        // A control may keep what was proven, and it is numbered as the old snapshot has it.
+        plan.names.translate(&like.names, &mut call.proofs);
+        call.operation = Some(Arc::clone(like));
+        true
     }
 }
 

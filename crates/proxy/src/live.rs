@@ -1,8 +1,10 @@
-//! Which answers are live streams, whose are open on a core, and how gRPC is told why one ends.
+//! Which answers are live streams, whose are open on a core, who was revoked lately, and how gRPC is told why one ends.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
+use engine::{Tick, bounds};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::stream::{Kind, Who, Why};
@@ -69,9 +71,101 @@ impl Registry {
     }
 }
 
+/// Whose rights ended lately: calls that were allowed before that, and whose streams are not open yet, open none.
+#[derive(Debug, Default)]
+pub(crate) struct Revocations(RefCell<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    /// The oldest first; at most [`bounds::REVOCATIONS`].
+    recent: VecDeque<(Who, Tick)>,
+    /// When the last one was made that was forgotten for want of room.
+    forgotten: Option<Tick>,
+}
+
+impl Revocations {
+    /// Remembers one; those that are older than `age` are forgotten, since no call is under way from before them. False when
+    /// another one had to be forgotten early.
+    pub(crate) fn add(&self, who: &Who, now: Tick, age: Duration) -> bool {
+        let Remembered { recent, forgotten } = &mut *self.0.borrow_mut();
+        while recent.pop_front_if(|(_, at)| at.after(age) < now).is_some() {}
+        if forgotten.is_some_and(|at| at.after(age) < now) {
+            *forgotten = None;
+        }
+        recent.retain(|(known, _)| known != who);
+        let room = recent.len() < bounds::REVOCATIONS;
+        if !room && let Some((_, at)) = recent.pop_front() {
+            *forgotten = Some(at);
+        }
+        recent.push_back((who.clone(), now));
+        room
+    }
+
+    /// Whether one of them was revoked since then, or may have been.
+    pub(crate) fn since(&self, began: Tick, all: &[Who]) -> bool {
+        // Nobody is known, or it has an end of its own.
+        if all.is_empty() {
+            return false;
+        }
+        let Remembered { recent, forgotten } = &*self.0.borrow();
+        let may = forgotten.is_some_and(|at| began <= at);
+        may || recent.iter().rev().take_while(|(_, at)| began <= *at).any(|(who, _)| all.contains(who))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AGE: Duration = Duration::from_secs(10);
+
+    const fn at(seconds: u64) -> Tick {
+        Tick(seconds * 1_000_000_000)
+    }
+
+    fn who(subject: &str) -> Who {
+        ("i".into(), subject.into())
+    }
+
+    #[test]
+    fn a_revocation_holds_for_calls_that_began_before_it_and_not_for_others() {
+        let revocations = Revocations::default();
+        assert!(!revocations.since(at(1), &[who("a")]));
+        assert!(revocations.add(&who("a"), at(5), AGE) && revocations.add(&who("b"), at(7), AGE));
+        for (began, whose, revoked) in [
+            (4, vec![who("a")], true),
+            (5, vec![who("other"), who("a")], true),
+            (6, vec![who("a")], false),
+            (6, vec![who("b")], true),
+            (8, vec![who("a"), who("b")], false),
+            (1, vec![who("other")], false),
+            (1, vec![("j".into(), "a".into())], false),
+            (1, vec![], false),
+        ] {
+            assert_eq!(revocations.since(at(began), &whose), revoked, "{began} {whose:?}");
+        }
+        // Once more, and the other one is forgotten by its age.
+        assert!(revocations.add(&who("a"), at(18), AGE));
+        assert!(revocations.since(at(17), &[who("a")]) && !revocations.since(at(1), &[who("b")]));
+        assert_eq!(revocations.0.borrow().recent.len(), 1);
+    }
+
+    #[test]
+    fn revocations_are_bounded_and_those_forgotten_early_let_nobody_through() {
+        let revocations = Revocations::default();
+        for number in 0..bounds::REVOCATIONS {
+            assert!(revocations.add(&who(&number.to_string()), at(5), AGE));
+        }
+        assert!(!revocations.since(at(4), &[who("other")]));
+        assert!(revocations.add(&who("7"), at(6), AGE), "it has its place already");
+        assert!(!revocations.add(&who("one more"), at(7), AGE));
+        assert_eq!(revocations.0.borrow().recent.len(), bounds::REVOCATIONS);
+        assert!(revocations.since(at(4), &[who("0")]) && revocations.since(at(4), &[who("other")]));
+        assert!(!revocations.since(at(4), &[]) && !revocations.since(at(6), &[who("other")]));
+        // All of it is over with its time.
+        assert!(revocations.add(&who("a"), at(30), AGE));
+        assert!(!revocations.since(at(4), &[who("0")]));
+    }
 
     #[test]
     fn streams_of_messages_are_live_and_files_are_not() {

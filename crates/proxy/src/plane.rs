@@ -28,7 +28,7 @@ use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
 use crate::listen::{self, Address, Door, SocketFile};
-use crate::live::Registry;
+use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
 use crate::stream::Who;
@@ -206,8 +206,9 @@ impl DataPlane {
         while swapped.recv().is_ok() {}
     }
 
-    /// Ends all live streams (events, messages, gRPC, WebSockets) that a subject of an issuer has open on any core, each by its
-    /// protocol's own close. Calls to come are for the controls to refuse. For a feed of revocations; does not block.
+    /// Ends all live streams (events, messages, gRPC, WebSockets) that a subject of an issuer has open on any core, or that an
+    /// API key of that id has opened, each by its protocol's own close; calls that began before open none. Calls to come are for
+    /// the controls to refuse. For a feed of revocations; does not block.
     pub fn revoke(&self, issuer: &str, subject: &str) {
         let who: Who = (issuer.into(), subject.into());
         for inbox in &self.inboxes {
@@ -338,6 +339,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         conns: Table::default(),
         streams: Table::default(),
         live: Registry::default(),
+        revocations: Revocations::default(),
         pool,
         service: seed.service,
         servers: std::cell::RefCell::default(),

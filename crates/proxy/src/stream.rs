@@ -4,8 +4,8 @@
 //! 4). It ends when for too long no byte of it moves, whichever side is at fault.
 //!
 //! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
-//! credential is taken no more, when its principal is revoked ([`crate::DataPlane::revoke`]), or when the controls that can be
-//! asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), or when
+//! the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use engine::{Call, Code, CoreSnapshot, Tick, codes};
+use engine::principal::CredentialKind;
+use engine::{Call, Code, CoreSnapshot, Principal, Tick, codes};
 
 use crate::alarm::Alarm;
 use crate::core::Core;
@@ -92,6 +93,7 @@ impl Stream {
         let live = kind != Kind::Finite;
         let ends = if live { expiry(&flight.call) } else { None };
         let who: Vec<Who> = if live { principals(&flight.call) } else { Vec::new() };
+        let began = flight.call.started;
         let stream = Rc::new(Self {
             idle,
             kind,
@@ -112,8 +114,22 @@ impl Stream {
         for who in &who {
             core.live.enter(who, number);
         }
+        let revoked = core.revocations.since(began, &who);
         *stream.who.borrow_mut() = who;
+        stream.catch_up(&core, revoked);
         stream
+    }
+
+    /// What a reload or a revocation did while the call was under way, and in no table.
+    fn catch_up(&self, core: &Core, revoked: bool) {
+        let current = core.current();
+        let pinned = |flight: &Flight| Rc::ptr_eq(&flight.pin, &current);
+        if !self.flight.borrow().as_ref().is_none_or(pinned) {
+            self.rebind(&current, core.drain);
+        }
+        if revoked {
+            self.end_at(core.clock.now(), Why::Withdrawn);
+        }
     }
 
     /// Takes the call out again.
@@ -291,10 +307,20 @@ fn expiry(call: &Call) -> Option<Tick> {
 fn principals(call: &Call) -> Vec<Who> {
     let mut all: Vec<Who> = Vec::with_capacity(call.proofs.len());
     for proof in &call.proofs {
-        let who = (Arc::clone(&proof.principal.issuer), Arc::clone(&proof.principal.subject));
-        if !all.contains(&who) {
-            all.push(who);
+        let principal = &proof.principal;
+        let subjects = [Some(Arc::clone(&principal.subject)), key_of(principal)];
+        for who in subjects.into_iter().flatten().map(|subject| (Arc::clone(&principal.issuer), subject)) {
+            if !all.contains(&who) {
+                all.push(who);
+            }
         }
     }
     all
+}
+
+/// The id of the API key that proved an application, which can be revoked without it. No application is called so.
+fn key_of(principal: &Principal) -> Option<Arc<str>> {
+    let key =
+        principal.claims.root().get("key").filter(|_| principal.credential == CredentialKind::ApiKey)?;
+    key.as_str().map(Arc::from)
 }

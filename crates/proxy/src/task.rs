@@ -15,9 +15,16 @@ use crate::core::Core;
 pub(crate) struct Task {
     ended: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// The one that it began last: hyper writes a stream that goes on as another protocol in a task of its own.
+    began: RefCell<Option<Rc<Task>>>,
 }
 
 impl Task {
+    /// The task that it began last.
+    pub(crate) fn began(&self) -> Option<Rc<Task>> {
+        self.began.borrow().clone()
+    }
+
     /// Drops what the task does.
     pub(crate) fn end(&self) {
         self.ended.set(true);
@@ -36,7 +43,11 @@ where
     F: Future<Output = ()> + 'static,
 {
     fn execute(&self, future: F) {
-        let running = Running { core: Rc::clone(&self.0), task: Rc::default(), future: Box::pin(future) };
+        let task = Rc::<Task>::default();
+        if let Some(running) = &*self.0.task.borrow() {
+            *running.began.borrow_mut() = Some(Rc::clone(&task));
+        }
+        let running = Running { core: Rc::clone(&self.0), task, future: Box::pin(future) };
         tokio::task::spawn_local(running);
     }
 }

@@ -38,7 +38,7 @@ pub use document::{
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
-pub use print::print;
+pub use print::{print, quoted};
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};
 pub use schema::schema;

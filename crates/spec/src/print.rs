@@ -102,8 +102,10 @@ fn scalar(node: &Node) -> String {
     }
 }
 
-/// A string that YAML reads back as the same string, by this and by older readers (`no`, `on` and numbers are quoted).
-fn quoted(text: &str) -> String {
+/// A string that YAML reads back as the same string wherever a scalar may stand, in flow style too, by this and by older
+/// readers (`no`, `on` and numbers are quoted).
+#[must_use]
+pub fn quoted(text: &str) -> String {
     const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "y", "n", "~", "off"];
     let lower = text.to_ascii_lowercase();
     // `off` is a mode, and reads as a string by YAML 1.2; quoting it would only puzzle.
@@ -111,8 +113,9 @@ fn quoted(text: &str) -> String {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+$~%()".contains(&byte);
     let first =
         text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_/.$".contains(&byte));
-    let number =
-        text.parse::<f64>().is_ok() || lower.starts_with("0x") || lower.starts_with("0o") || lower == ".nan";
+    let number = text.parse::<f64>().is_ok()
+        || [".nan", ".inf"].contains(&lower.as_str())
+        || ["0x", "0o"].iter().any(|radix| lower.starts_with(radix));
     let plain = first && !word && !number && text.bytes().all(safe) && !text.ends_with(':');
     if plain { text.to_owned() } else { serde_json::Value::String(text.to_owned()).to_string() }
 }

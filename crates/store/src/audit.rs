@@ -2,9 +2,9 @@
 
 use credentials::HashKey;
 
+use crate::Store;
 use crate::fault::StoreError;
 use crate::link::{Row, Value, Work};
-use crate::{Store, in_time};
 
 /// Rows that are read at one time.
 const BATCH: u64 = 1_000;
@@ -102,18 +102,18 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn audit(&self, after: u64, most: u64) -> Result<Vec<AuditRow>, StoreError> {
-        in_time(async { page(&mut self.link.read().await?, after, most.min(BATCH)).await }).await
+        self.in_time(async { page(&mut self.link.read().await?, after, most.min(BATCH)).await }).await
     }
 
-    /// Looks at every row of the chain.
+    /// Looks at every row of the chain, [`BATCH`] of them at a time: each of these has its time, however long the chain is.
     ///
     /// # Errors
     /// When the store cannot be read. A chain that is broken is an answer.
     pub async fn verify_audit(&self) -> Result<Verified, StoreError> {
-        let mut work = self.link.read().await?;
+        let mut work = self.in_time(self.link.read()).await?;
         let (mut last, mut before) = (0, String::new());
         loop {
-            let rows = page(&mut work, last, BATCH).await?;
+            let rows = self.in_time(page(&mut work, last, BATCH)).await?;
             for row in &rows {
                 if row.sequence != last + 1 || row.hash != row.seal(&self.key, &before) {
                     return Ok(Verified::Broken(last + 1));
@@ -125,7 +125,8 @@ impl Store {
                 break;
             }
         }
-        let head = work.rows("SELECT sequence, hash FROM yett_chain WHERE id = 1", []).await?;
+        let sql = "SELECT sequence, hash FROM yett_chain WHERE id = 1";
+        let head = self.in_time(work.rows(sql, [])).await?;
         let whole = match head.first() {
             Some(row) => row.number(0)? == last && row.text(1)? == before,
             None => false,

@@ -4,24 +4,15 @@ use std::time::Duration;
 
 use credentials::{NewKey, Presented};
 
-use crate::audit::{self, AuditRow};
 use crate::fault::StoreError;
-use crate::link::{Value, Work, damaged};
-use crate::read::{Contents, find_application, find_key, keys_of};
+use crate::link::{Value, damaged};
+use crate::read::{find_application, find_key, keys_of};
 use crate::records::{ApiKey, Application, KeyState, MAX_TTL, Status, check_name, check_scopes, check_text};
-use crate::{API_KEYS, APPLICATIONS, REMEMBERED, Store, in_time};
+use crate::transaction::{Change, Changed};
+use crate::{API_KEYS, APPLICATIONS, Store};
 
 /// Longest overlap of a key and the one that takes its place.
 const MAX_OVERLAP: Duration = Duration::from_secs(90 * 24 * 3600);
-
-/// What a change came to, and all that cores are to be handed since.
-#[derive(Debug)]
-pub struct Changed<T> {
-    /// What it came to.
-    pub value: T,
-    /// What holds now.
-    pub contents: Contents,
-}
 
 /// A key to be made.
 #[derive(Debug, Clone, Default)]
@@ -36,45 +27,7 @@ pub struct NewApiKey {
     pub ttl: Option<Duration>,
 }
 
-/// A transaction that holds the lock of the chain.
-struct Change {
-    work: Work,
-    sequence: u64,
-    before: String,
-    now: u64,
-}
-
 impl Store {
-    async fn begin(&self) -> Result<Change, StoreError> {
-        let mut work = self.link.write().await?;
-        let (sequence, before) = audit::lock(&mut work).await?;
-        Ok(Change { work, sequence, before, now: self.clock.unix().seconds() })
-    }
-
-    async fn finish<T>(
-        &self,
-        change: Change,
-        (actor, action, target): (&str, &str, &str),
-        detail: String,
-        value: T,
-    ) -> Result<Changed<T>, StoreError> {
-        let Change { mut work, sequence, before, now } = change;
-        let row = AuditRow {
-            sequence,
-            at: now,
-            actor: actor.to_owned(),
-            action: action.to_owned(),
-            target: target.to_owned(),
-            detail,
-            hash: String::new(),
-        };
-        audit::append(&mut work, &self.key, &before, row).await?;
-        // Read before it is kept: what takes effect is what is acknowledged, and nothing can fail between the two.
-        let contents = Contents::read(&mut work).await?;
-        work.commit().await?;
-        Ok(Changed { value, contents })
-    }
-
     fn draw(&self) -> NewKey {
         NewKey::draw(|bytes| self.clock.fill(bytes))
     }
@@ -91,7 +44,7 @@ impl Store {
     ) -> Result<Changed<Application>, StoreError> {
         check_name(name)?;
         check_text("owner", owner, false)?;
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let there = change.count("SELECT COUNT(*) FROM yett_applications WHERE name = $1", name).await?;
             if there > 0 {
@@ -137,7 +90,7 @@ impl Store {
         which: &str,
         status: Status,
     ) -> Result<Changed<Application>, StoreError> {
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let mut application = find_application(&mut change.work, which).await?;
             (application.status, application.changed) = (status, change.now);
@@ -164,10 +117,10 @@ impl Store {
         which: &str,
         with_keys: bool,
     ) -> Result<Changed<Application>, StoreError> {
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let application = find_application(&mut change.work, which).await?;
-            let keys = keys_of(&mut change.work, &application.id).await?;
+            let keys = keys_of(&mut change.work, &application.id, None, API_KEYS).await?;
             let dead = |key: &&ApiKey| {
                 key.revoked.is_some()
                     || key.expires.into_iter().chain(key.retires).min().is_some_and(|end| end <= change.now)
@@ -205,7 +158,7 @@ impl Store {
                 "a key is good for at least 1s and at most 10 years",
             )));
         }
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let application = find_application(&mut change.work, &new.application).await?;
             let expires = new.ttl.map(|ttl| change.now.saturating_add(ttl.as_secs().max(1)));
@@ -231,7 +184,7 @@ impl Store {
         if overlap > MAX_OVERLAP {
             return Err(StoreError::Invalid(String::from("two keys overlap for at most 90d")));
         }
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let old = find_key(&mut change.work, which).await?;
             let state = old.state(change.now);
@@ -269,7 +222,7 @@ impl Store {
     /// # Errors
     /// When there is no such key, or the store cannot keep it.
     pub async fn revoke_key(&self, actor: &str, which: &str) -> Result<Changed<ApiKey>, StoreError> {
-        in_time(async {
+        self.keep(async {
             let mut change = self.begin().await?;
             let mut key = find_key(&mut change.work, which).await?;
             let at = *key.revoked.get_or_insert(change.now);
@@ -324,21 +277,6 @@ impl Store {
             last_used: None,
         };
         Ok((key, new))
-    }
-}
-
-impl Change {
-    async fn count(&mut self, sql: &'static str, value: &str) -> Result<usize, StoreError> {
-        let rows = self.work.rows(sql, [Value::from(value)]).await?;
-        let count = rows.first().ok_or_else(damaged)?.number(0)?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
-    }
-
-    /// Takes out keys that have been over for long: unknown keys are refused as well.
-    async fn forget(&mut self) -> Result<(), StoreError> {
-        let sql = "DELETE FROM yett_api_keys WHERE revoked_at < $1 OR expires_at < $1 OR retires_at < $1";
-        let before = self.now.saturating_sub(REMEMBERED.as_secs());
-        self.work.execute(sql, [Value::from(before)]).await.map(drop)
     }
 }
 

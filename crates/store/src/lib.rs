@@ -23,6 +23,7 @@ mod records;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod used;
 
 use std::sync::Arc;
@@ -32,11 +33,12 @@ use credentials::HashKey;
 use engine::Clock;
 
 pub use audit::{AuditRow, Verified};
-pub use change::{Changed, NewApiKey};
+pub use change::NewApiKey;
 pub use fault::StoreError;
 pub use open::Place;
-pub use read::Contents;
+pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
+pub use transaction::Changed;
 
 use link::Link;
 
@@ -46,7 +48,7 @@ pub const APPLICATIONS: usize = 10_000;
 pub const API_KEYS: usize = 100_000;
 /// How long a key that is no good any more is still known by name: then it is forgotten, and unknown like any other.
 pub const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long one transaction may take.
+/// How long the work of one transaction may take, and then again keeping it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open store.
@@ -55,11 +57,22 @@ pub struct Store {
     link: Link,
     key: Arc<HashKey>,
     clock: Arc<dyn Clock>,
+    patience: Duration,
 }
 
-/// Ends what takes too long: a database that does not answer is one that is not there.
-async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, work).await {
+impl Store {
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        in_time(self.patience, work).await
+    }
+}
+
+/// Ends what takes too long: a database that does not answer is one that is not there. Never around what keeps a change
+/// ([`link::Work::commit`]): what became of that is not known.
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(patience, work).await {
         Ok(done) => done,
         Err(_) => Err(StoreError::Unavailable(String::from("it did not answer in time"))),
     }

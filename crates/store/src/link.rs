@@ -1,8 +1,11 @@
 //! Both databases as one: transactions that take a text of SQL with `$1` and values, and give rows.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool};
+use tokio::time::timeout;
 
 use crate::fault::StoreError;
 
@@ -127,11 +130,14 @@ impl Work {
         })
     }
 
-    /// Makes it lasting. An error here does not say that it is not.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+    /// Makes it lasting, within `patience`. An error here does not say that it is not, and neither does no answer.
+    pub(crate) async fn commit(self, patience: Duration) -> Result<(), StoreError> {
         let done = match self {
-            Self::Sqlite(work) => work.commit().await,
-            Self::Postgres(work) => work.commit().await,
+            Self::Sqlite(work) => timeout(patience, work.commit()).await,
+            Self::Postgres(work) => timeout(patience, work.commit()).await,
+        };
+        let Ok(done) = done else {
+            return Err(StoreError::Unknown(String::from("it did not answer in time")));
         };
         done.map_err(|error| match StoreError::from(error) {
             // The database itself says that it did not.

@@ -11,17 +11,20 @@ use std::time::Duration;
 
 use credentials::{Hash, HashKey};
 use engine::Clock;
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::timeout;
 
 use crate::fault::StoreError;
 use crate::link::{Link, Value, Work};
 use crate::schema::{META, STEPS};
-use crate::{Store, in_time};
+use crate::{PATIENCE, Store, in_time};
 
 /// How long a connection to the database may take, and how long one waits for another's lock.
 const WAIT: Duration = Duration::from_secs(5);
+/// How long a connection that is given back may take to say that it is there: less than somebody waits for one.
+const PROBE: Duration = Duration::from_secs(2);
 /// Open connections at one time: changes are serial, and besides them somebody looks.
 const CONNECTIONS: u32 = 3;
 
@@ -69,17 +72,18 @@ impl Store {
             Place::Sqlite(path) => sqlite(path).await?,
             Place::Postgres(url) => postgres(url).await?,
         };
-        let ready = in_time(prepare(&link, &key)).await;
-        if let Err(why) = ready {
+        let ready = async { in_time(PATIENCE, prepare(&link, &key)).await?.commit(PATIENCE).await };
+        if let Err(why) = ready.await {
             link.close().await;
             return Err(why);
         }
-        Ok(Self { link, key, clock })
+        Ok(Self { link, key, clock, patience: PATIENCE })
     }
 
-    /// Closes it: what was acknowledged is kept.
+    /// Closes it, within [`PATIENCE`]: what was acknowledged is kept.
     pub async fn close(&self) {
-        self.link.close().await;
+        // One that does not answer is left to itself.
+        let _ = timeout(self.patience, self.link.close()).await;
     }
 }
 
@@ -137,8 +141,20 @@ async fn postgres(url: &str) -> Result<Link, StoreError> {
         .application_name("yett")
         .options([("statement_timeout", "8000"), ("lock_timeout", "5000")])
         .disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(WAIT)
+        // The pool asks too, and would wait for the answer for ever: one that is silent would be a place less.
+        .after_release(|connection, _| Box::pin(is_there(connection)));
     Ok(Link::Postgres(pool.connect_with(options).await?))
+}
+
+/// Also ends what a transaction that was given up has left.
+async fn is_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match timeout(PROBE, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
+    }
 }
 
 /// Demands a connection that is encrypted, to a server that proves its name, unless it does not leave the machine.
@@ -164,7 +180,7 @@ fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectOptions, Sto
 }
 
 /// Takes the steps that are missing, and knows the key again.
-async fn prepare(link: &Link, key: &HashKey) -> Result<(), StoreError> {
+async fn prepare(link: &Link, key: &HashKey) -> Result<Work, StoreError> {
     let mut work = link.write().await?;
     work.execute(META, []).await?;
     let version = match meta(&mut work, "version").await? {
@@ -194,7 +210,7 @@ async fn prepare(link: &Link, key: &HashKey) -> Result<(), StoreError> {
             )));
         }
     }
-    work.commit().await
+    Ok(work)
 }
 
 async fn meta(work: &mut Work, name: &str) -> Result<Option<String>, StoreError> {

@@ -8,17 +8,51 @@ use credentials::{Entry, Hash, KeyId, NEVER, Table, Usage};
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
-use crate::{API_KEYS, Store, in_time};
+use crate::{API_KEYS, Store};
+
+/// The key behind which a list of keys goes on, whether it is still there or not: when it was made, and its id.
+pub type Behind<'a> = (u64, &'a str);
+
+/// Before every key.
+const NEWEST: Behind<'static> = (u64::MAX, "");
+
+fn count(most: usize) -> Value {
+    Value::from(u64::try_from(most).unwrap_or(u64::MAX))
+}
+
+/// The last change of a store. Two states of it are the same when number and seal are: where a backup was put back, or a replica
+/// that had fallen behind took over, another change comes under a number that was there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its number; 0 before the first.
+    pub sequence: u64,
+    /// Its seal over itself and all changes before, in hexadecimal digits; empty before the first.
+    pub seal: String,
+}
+
+impl Head {
+    pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
+        let rows = work.rows("SELECT sequence, hash FROM yett_chain WHERE id = 1", []).await?;
+        let row = rows.first().ok_or_else(damaged)?;
+        Ok(Self { sequence: row.number(0)?, seal: row.text(1)? })
+    }
+
+    /// Whether a table is of this state.
+    #[must_use]
+    pub fn is_of(&self, table: &Table) -> bool {
+        self.sequence == table.sequence() && self.seal == table.seal()
+    }
+}
 
 /// All that cores are handed, as it was at one moment.
 pub struct Contents {
-    sequence: u64,
+    head: Head,
     keys: Vec<(KeyId, Hash, ApiKey)>,
 }
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contents").field("sequence", &self.sequence).field("keys", &self.keys.len()).finish()
+        f.debug_struct("Contents").field("head", &self.head).field("keys", &self.keys.len()).finish()
     }
 }
 
@@ -26,12 +60,11 @@ impl Contents {
     /// Number of the last change that is in it.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.sequence
+        self.head.sequence
     }
 
     pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
-        let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
-        let sequence = head.first().ok_or_else(damaged)?.number(0)?;
+        let head = Head::read(work).await?;
         let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                    k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at, k.hash \
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application LIMIT $1";
@@ -45,7 +78,7 @@ impl Contents {
             Ok((key.id, Hash::from_hex(&row.text(12)?).ok_or_else(damaged)?, key))
         };
         let keys: Result<Vec<_>, StoreError> = rows.iter().map(key).collect();
-        Ok(Self { sequence, keys: keys? })
+        Ok(Self { head, keys: keys? })
     }
 }
 
@@ -55,20 +88,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn contents(&self) -> Result<Contents, StoreError> {
-        in_time(async { Contents::read(&mut self.link.read().await?).await }).await
+        self.in_time(async { Contents::read(&mut self.link.read().await?).await }).await
     }
 
-    /// Number of the last change, wherever it came from.
+    /// The last change, wherever it came from.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn sequence(&self) -> Result<u64, StoreError> {
-        in_time(async {
-            let mut work = self.link.read().await?;
-            let head = work.rows("SELECT sequence FROM yett_chain WHERE id = 1", []).await?;
-            head.first().ok_or_else(damaged)?.number(0)
-        })
-        .await
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        self.in_time(async { Head::read(&mut self.link.read().await?).await }).await
     }
 
     /// The table to be published. When keys were last used goes over from the table before.
@@ -105,45 +133,60 @@ impl Store {
             };
             keys.insert(id, entry);
         }
-        Table::new(Arc::clone(&self.key), contents.sequence, scopes, keys)
+        let Head { sequence, seal } = contents.head;
+        Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal)
     }
 
-    /// All applications, by name.
+    /// The applications behind a name, by name, at most so many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn applications(&self) -> Result<Vec<Application>, StoreError> {
-        let sql =
-            "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications ORDER BY name";
-        in_time(async {
-            self.link.read().await?.rows(sql, []).await?.iter().map(Application::read).collect()
+    pub async fn applications(
+        &self,
+        behind: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Application>, StoreError> {
+        let sql = "SELECT id, name, owner, status, created_at, changed_at FROM yett_applications \
+                   WHERE name > $1 ORDER BY name LIMIT $2";
+        let values = [Value::from(behind.unwrap_or_default()), count(most)];
+        self.in_time(async {
+            self.link.read().await?.rows(sql, values).await?.iter().map(Application::read).collect()
         })
         .await
     }
 
-    /// The newest keys of all applications, at most so many.
+    /// The keys of all applications behind one, the newest first, at most so many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn keys(&self, most: usize) -> Result<Vec<ApiKey>, StoreError> {
+    pub async fn keys(&self, behind: Option<Behind<'_>>, most: usize) -> Result<Vec<ApiKey>, StoreError> {
         let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                    k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
-                   ORDER BY k.created_at DESC, k.id LIMIT $1";
-        let most = Value::from(u64::try_from(most).unwrap_or(u64::MAX));
-        in_time(async { self.link.read().await?.rows(sql, [most]).await?.iter().map(ApiKey::read).collect() })
-            .await
+                   WHERE k.created_at < $1 OR (k.created_at = $1 AND k.id > $2) \
+                   ORDER BY k.created_at DESC, k.id LIMIT $3";
+        let (created, id) = behind.unwrap_or(NEWEST);
+        let values = [Value::from(created), Value::from(id), count(most)];
+        self.in_time(async {
+            self.link.read().await?.rows(sql, values).await?.iter().map(ApiKey::read).collect()
+        })
+        .await
     }
 
-    /// One application, by name or id, with its keys, the newest first.
+    /// One application, by name or id, with its keys behind one, the newest first, at most so many.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub async fn application(&self, which: &str) -> Result<(Application, Vec<ApiKey>), StoreError> {
-        in_time(async {
+    pub async fn application(
+        &self,
+        which: &str,
+        behind: Option<Behind<'_>>,
+        most: usize,
+    ) -> Result<(Application, Vec<ApiKey>), StoreError> {
+        self.in_time(async {
             let mut work = self.link.read().await?;
             let application = find_application(&mut work, which).await?;
-            let keys = keys_of(&mut work, &application.id).await?;
+            let keys = keys_of(&mut work, &application.id, behind, most).await?;
             Ok((application, keys))
         })
         .await
@@ -180,10 +223,18 @@ pub(crate) async fn find_key(work: &mut Work, which: &str) -> Result<ApiKey, Sto
     rows.first().map(ApiKey::read).transpose()?.ok_or_else(missing)
 }
 
-pub(crate) async fn keys_of(work: &mut Work, application: &str) -> Result<Vec<ApiKey>, StoreError> {
+pub(crate) async fn keys_of(
+    work: &mut Work,
+    application: &str,
+    behind: Option<Behind<'_>>,
+    most: usize,
+) -> Result<Vec<ApiKey>, StoreError> {
     let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at \
                FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application \
-               WHERE k.application = $1 ORDER BY k.created_at DESC, k.id";
-    work.rows(sql, [Value::from(application)]).await?.iter().map(ApiKey::read).collect()
+               WHERE k.application = $1 AND (k.created_at < $2 OR (k.created_at = $2 AND k.id > $3)) \
+               ORDER BY k.created_at DESC, k.id LIMIT $4";
+    let (created, id) = behind.unwrap_or(NEWEST);
+    let values = [Value::from(application), Value::from(created), Value::from(id), count(most)];
+    work.rows(sql, values).await?.iter().map(ApiKey::read).collect()
 }

@@ -1,5 +1,7 @@
 //! Every test runs on SQLite and on a real PostgreSQL.
 
+mod silence;
+
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +75,8 @@ everywhere!(
     a_store_is_known_again,
     changes_at_one_time_are_one_after_the_other,
     what_is_not_kept_leaves_no_trace,
+    another_history_under_the_same_number_is_seen,
+    lists_are_read_piece_by_piece,
 );
 
 fn new(application: &str, scopes: &[&str], ttl: Option<Duration>) -> NewApiKey {
@@ -107,7 +111,7 @@ async fn applications_and_keys_live_and_end(world: World) {
 
     // By name or id, by key or id.
     for which in ["shop", &app.id] {
-        let (found, keys) = store.application(which).await.unwrap();
+        let (found, keys) = store.application(which, None, 100).await.unwrap();
         assert_eq!((&found, keys.len()), (&app, 1));
     }
     let suspended = store.set_status(WHO, &app.id, Status::Suspended).await.unwrap();
@@ -125,7 +129,7 @@ async fn applications_and_keys_live_and_end(world: World) {
     assert_eq!(again.value.revoked, revoked.value.revoked);
     let deleted = store.delete_application(WHO, "shop", false).await.unwrap();
     assert_eq!(says(&store.table(deleted.contents, None), &secret, world.now()), "unknown");
-    assert!(store.applications().await.unwrap().is_empty());
+    assert!(store.applications(None, 10).await.unwrap().is_empty());
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(7));
 }
 
@@ -143,7 +147,7 @@ async fn rotation_overlaps_and_ends(world: World) {
     assert_eq!(verdicts(world.now()), ("good", "good"));
     assert_eq!(verdicts(world.now() + 3599), ("good", "good"));
     assert_eq!(verdicts(world.now() + 3600), ("over", "good"));
-    let (_, keys) = store.application("shop").await.unwrap();
+    let (_, keys) = store.application("shop", None, 100).await.unwrap();
     let states: Vec<KeyState> = keys.iter().map(|key| key.state(world.now())).collect();
     assert_eq!(states, [KeyState::Active, KeyState::Retiring]);
     assert_eq!(keys[1].state(world.now() + 3600), KeyState::Replaced);
@@ -207,7 +211,7 @@ async fn what_is_asked_wrong_changes_nothing(world: World) {
             Err(StoreError::Missing(_))
         ));
         assert!(matches!(store.delete_application(WHO, missing, true).await, Err(StoreError::Missing(_))));
-        assert!(matches!(store.application(missing).await, Err(StoreError::Missing(_))));
+        assert!(matches!(store.application(missing, None, 10).await, Err(StoreError::Missing(_))));
     }
     for missing in ["", "x", "000000000000", "yett_000000000000_secretsecretsecretsecretsecret000000"] {
         let refused = store.revoke_key(WHO, missing).await.unwrap_err();
@@ -217,11 +221,11 @@ async fn what_is_asked_wrong_changes_nothing(world: World) {
         );
         assert!(matches!(store.rotate_key(WHO, missing, DAY).await, Err(StoreError::Missing(_))));
     }
-    assert_eq!(store.sequence().await.unwrap(), 1);
+    assert_eq!(store.head().await.unwrap().sequence, 1);
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(1));
     // The valid twin of all of them.
     store.create_key(WHO, &new("shop", &["a"], Some(DAY))).await.unwrap();
-    assert_eq!(store.sequence().await.unwrap(), 2);
+    assert_eq!(store.head().await.unwrap().sequence, 2);
 }
 
 async fn the_chain_shows_what_was_touched(world: World) {
@@ -237,7 +241,7 @@ async fn the_chain_shows_what_was_touched(world: World) {
     let touch = async |sql| {
         let mut work = store.link.write().await.unwrap();
         work.execute(sql, []).await.unwrap();
-        work.commit().await.unwrap();
+        work.commit(PATIENCE).await.unwrap();
         store.verify_audit().await.unwrap()
     };
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
@@ -254,9 +258,9 @@ async fn the_table_is_what_the_store_says(world: World) {
     let first = one.create_key(WHO, &new("a", &["x", "y"], None)).await.unwrap();
     let second = two.create_key(WHO, &new("b", &["y", "z"], None)).await.unwrap();
     // What another process changed is there as well.
-    assert_eq!((second.contents.sequence(), one.sequence().await.unwrap()), (4, 4));
-    let listed = one.keys(10).await.unwrap();
-    assert_eq!((listed.len(), two.keys(1).await.unwrap().len()), (2, 1));
+    assert_eq!((second.contents.sequence(), one.head().await.unwrap().sequence), (4, 4));
+    let listed = one.keys(None, 10).await.unwrap();
+    assert_eq!((listed.len(), two.keys(None, 1).await.unwrap().len()), (2, 1));
     let table = one.table(one.contents().await.unwrap(), None);
     assert_eq!((table.len(), table.sequence()), (2, 4));
     let mut names: Vec<&str> = table.scopes().iter().map(AsRef::as_ref).collect();
@@ -280,6 +284,79 @@ async fn the_table_is_what_the_store_says(world: World) {
     assert!(!rows[0].text(0).unwrap().contains(secret));
 }
 
+async fn lists_are_read_piece_by_piece(world: World) {
+    let store = world.open().await;
+    for name in ["c", "a", "b"] {
+        store.create_application(WHO, name, "me").await.unwrap();
+    }
+    // Some of them in one second.
+    for number in 0..12 {
+        if number % 5 == 0 {
+            world.clock.advance(Duration::from_secs(1));
+        }
+        store.create_key(WHO, &new(["a", "b"][number % 2], &[], None)).await.unwrap();
+    }
+    let all = store.keys(None, 100).await.unwrap();
+    assert_eq!((all.len(), store.keys(None, 12).await.unwrap().len()), (12, 12));
+    let behind = |key: &ApiKey| (key.created, key.id.to_string());
+    let (mut keys, mut last) = (Vec::new(), None::<(u64, String)>);
+    while keys.len() < 12 {
+        let next = store.keys(last.as_ref().map(|(at, id)| (*at, &**id)), 5).await.unwrap();
+        assert_eq!(next.len(), (12 - keys.len()).min(5));
+        last = next.last().map(behind);
+        keys.extend(next);
+    }
+    assert_eq!(keys, all);
+    assert!(all.is_sorted_by_key(|key| std::cmp::Reverse(key.created)));
+    let of_a = all.iter().filter(|key| key.name == "a").cloned().collect::<Vec<_>>();
+    let (created, id) = behind(&of_a[3]);
+    let (application, keys) = store.application("a", Some((created, id.as_str())), 100).await.unwrap();
+    assert_eq!((&*application.name, keys), ("a", of_a[4..].to_vec()));
+    // Also where the one behind which it goes on is gone, and behind the last.
+    store.delete_application(WHO, "b", true).await.unwrap();
+    let (created, id) = behind(all.iter().find(|key| key.name == "b").unwrap());
+    let left = store.keys(Some((created, id.as_str())), 100).await.unwrap();
+    assert!(left.len() >= 5 && left.iter().all(|key| key.name == "a"), "{left:?}");
+    let (created, id) = behind(&of_a[5]);
+    assert!(store.keys(Some((created, id.as_str())), 100).await.unwrap().is_empty());
+    let names = async |behind, most| {
+        let some = store.applications(behind, most).await.unwrap();
+        some.into_iter().map(|application| application.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(None, 1).await, names(Some("a"), 9).await),
+        (vec![String::from("a")], vec![String::from("c")])
+    );
+}
+
+async fn another_history_under_the_same_number_is_seen(world: World) {
+    let store = world.open().await;
+    store.create_application(WHO, "a", "me").await.unwrap();
+    let one = store.create_key(WHO, &new("a", &[], None)).await.unwrap().value.1;
+    let two = store.create_key(WHO, &new("a", &[], None)).await.unwrap().value.1;
+    let revoked = store.revoke_key(WHO, one.id.as_str()).await.unwrap();
+    let table = store.table(revoked.contents, None);
+    let known = store.head().await.unwrap();
+    assert!(known.is_of(&table) && known.sequence == 4, "{known:?}");
+    // What was there before the last change comes back, as from a replica that had not seen it; then something else is changed.
+    let mut work = store.link.write().await.unwrap();
+    for sql in [
+        "UPDATE yett_api_keys SET revoked_at = NULL",
+        "DELETE FROM yett_audit WHERE sequence = 4",
+        "UPDATE yett_chain SET sequence = 3, hash = (SELECT hash FROM yett_audit WHERE sequence = 3)",
+    ] {
+        work.execute(sql, []).await.unwrap();
+    }
+    work.commit(PATIENCE).await.unwrap();
+    store.revoke_key(WHO, two.id.as_str()).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
+    let head = store.head().await.unwrap();
+    assert!(head.sequence == known.sequence && !head.is_of(&table), "{head:?}");
+    let table = store.table(store.contents().await.unwrap(), Some(&table));
+    assert!(head.is_of(&table));
+    assert_eq!((says(&table, &one, world.now()), says(&table, &two, world.now())), ("good", "revoked"));
+}
+
 async fn uses_are_written_in_one_go(world: World) {
     let store = world.open().await;
     store.create_application(WHO, "a", "me").await.unwrap();
@@ -296,11 +373,11 @@ async fn uses_are_written_in_one_go(world: World) {
     let next = store.table(store.contents().await.unwrap(), Some(&table));
     assert_eq!(store.write_uses(&next).await.unwrap(), 1);
     let last = async |id| {
-        let (_, keys) = store.application("a").await.unwrap();
+        let (_, keys) = store.application("a", None, 100).await.unwrap();
         keys.iter().find(|key| key.id == id).unwrap().last_used
     };
     assert_eq!((last(one).await, last(two.0).await), (Some(world.now() + 5), Some(world.now() + 7)));
-    assert_eq!(store.sequence().await.unwrap(), 3, "being used is no change");
+    assert_eq!(store.head().await.unwrap().sequence, 3, "being used is no change");
 }
 
 async fn a_store_is_known_again(world: World) {
@@ -315,7 +392,7 @@ async fn a_store_is_known_again(world: World) {
     assert_eq!(says(&table, &made.value.1, world.now()), "good");
     let mut work = store.link.write().await.unwrap();
     work.execute("UPDATE yett_meta SET value = '99' WHERE name = 'version'", []).await.unwrap();
-    work.commit().await.unwrap();
+    work.commit(PATIENCE).await.unwrap();
     store.close().await;
     let refused = world.try_open(1).await.unwrap_err();
     assert!(refused.to_string().contains("newer program"), "{refused}");
@@ -337,7 +414,7 @@ async fn changes_at_one_time_are_one_after_the_other(world: World) {
         done.unwrap();
     }
     assert_eq!(stores[0].verify_audit().await.unwrap(), Verified::Whole(41));
-    let (_, keys) = stores[1].application("shop").await.unwrap();
+    let (_, keys) = stores[1].application("shop", None, 100).await.unwrap();
     assert_eq!(keys.iter().filter(|key| key.state(world.now()) == KeyState::Revoked).count(), 20);
 }
 
@@ -348,7 +425,7 @@ async fn what_is_not_kept_leaves_no_trace(world: World) {
     let mut work = store.link.write().await.unwrap();
     work.execute("DELETE FROM yett_applications", []).await.unwrap();
     drop(work);
-    assert_eq!(store.applications().await.unwrap().len(), 1);
+    assert_eq!(store.applications(None, 10).await.unwrap().len(), 1);
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(1));
 }
 
@@ -382,7 +459,7 @@ async fn a_full_disk_is_said_and_changes_nothing() {
     let world = World { place: Place::Sqlite(dir.path().join("store.db")), clock: FakeClock::new() };
     let store = world.open().await;
     store.create_application(WHO, "shop", "me").await.unwrap();
-    let before = store.sequence().await.unwrap();
+    let before = store.head().await.unwrap().sequence;
     let Link::Sqlite(pool) = &store.link else { unreachable!() };
     // As if there were not a page more on the disk: for the one connection that writes as for the others.
     let mut held = Vec::new();
@@ -407,7 +484,7 @@ async fn a_full_disk_is_said_and_changes_nothing() {
     }
     let (kept, why) = refused.unwrap();
     assert!(matches!(why, StoreError::Full(_)) && why.to_string().contains("nothing was changed"), "{why}");
-    assert_eq!(store.sequence().await.unwrap(), before + kept);
+    assert_eq!(store.head().await.unwrap().sequence, before + kept);
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(before + kept));
 }
 
@@ -438,7 +515,7 @@ async fn a_server_that_goes_and_comes_back_is_used_again() {
     server.stop();
     let gone = store.create_key(WHO, &new("shop", &[], None)).await.unwrap_err();
     assert!(matches!(gone, StoreError::Unavailable(_)), "{gone}");
-    assert!(store.sequence().await.is_err());
+    assert!(store.head().await.is_err());
     server.resume();
     store.create_key(WHO, &new("shop", &[], None)).await.unwrap();
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(2));

@@ -2,9 +2,9 @@
 
 use credentials::Table;
 
+use crate::Store;
 use crate::fault::StoreError;
 use crate::link::Value;
-use crate::{Store, in_time};
 
 /// Keys of one transaction.
 const BATCH: usize = 1_000;
@@ -23,16 +23,16 @@ impl Store {
         // Rows are locked in one order, whoever else writes.
         news.sort_by_key(|(id, ..)| *id);
         for batch in news.chunks(BATCH) {
-            in_time(async {
+            let work = self.in_time(async {
                 let mut work = self.link.write().await?;
                 for (id, at, _) in batch {
                     let sql = "UPDATE yett_api_keys SET last_used_at = $1 \
                                WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)";
                     work.execute(sql, [Value::from(*at), Value::from(id.as_str())]).await?;
                 }
-                work.commit().await
-            })
-            .await?;
+                Ok(work)
+            });
+            work.await?.commit(self.patience).await?;
             batch.iter().for_each(|(_, at, usage)| usage.wrote(*at));
         }
         Ok(news.len())

@@ -29,6 +29,7 @@ fn snapshot(generation: u64) -> Snapshot {
 fn plan() -> Arc<OperationPlan> {
     Arc::new(OperationPlan {
         api: "orders".into(),
+        names: Arc::default(),
         id: "getOrder".into(),
         method: Method::GET,
         template: "/orders/{id}".into(),

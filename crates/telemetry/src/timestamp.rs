@@ -1,6 +1,6 @@
 //! Moments as RFC 3339 text in UTC with milliseconds.
 
-use engine::UnixTime;
+use engine::{UnixTime, calendar};
 
 /// A moment's text up to its seconds, kept while the second lasts.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Stamp {
 }
 
 fn to_seconds(out: &mut Vec<u8>, seconds: u64) {
-    let (year, month, day) = civil(seconds / 86_400);
+    let (year, month, day) = calendar::civil(seconds / 86_400);
     let within = seconds % 86_400;
     digits(out, year, 4);
     out.push(b'-');
@@ -46,20 +46,6 @@ fn digits(out: &mut Vec<u8>, value: u64, width: u32) {
         let digit = value / 10_u64.pow(place) % 10;
         out.push(b'0' + u8::try_from(digit).unwrap_or(0));
     }
-}
-
-/// Year, month and day of a count of days since 1970-01-01, in the proleptic Gregorian calendar: years that begin in
-/// March put the leap day last, and 146,097 days are four centuries.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

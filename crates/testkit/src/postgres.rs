@@ -82,7 +82,6 @@ impl Postgres {
     }
 
     /// What a statement answers, column by column with `|` between.
-    #[must_use]
     pub fn query(&self, name: &str, sql: &str) -> String {
         let done = Command::new(program("psql"))
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "yett", "-d", name, "-c", sql, "-h"])

@@ -181,15 +181,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// A second since 1970 as people write it, in UTC: `2026-01-31 08:05`.
 pub(crate) fn day(seconds: u64) -> String {
-    // Howard Hinnant's `civil_from_days`, for days from 1970 on: years begin in March, so that a leap day is the last.
-    let days = seconds / 86_400 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
+    let (year, month, day) = engine::calendar::civil(seconds / 86_400);
     let (hour, minute) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }

@@ -12,6 +12,8 @@
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
 mod common;
+#[path = "applications/streams.rs"]
+mod streams;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -331,6 +333,58 @@ fn what_is_changed_at_one_gateway_holds_at_the_other_soon() {
     assert_eq!(call(&first, &key), 401);
     assert!(soon(401), "it is looked for twice a second");
     two.good(&["changes", "verify"]);
+}
+
+#[test]
+fn another_change_under_a_number_that_is_known_is_in_effect_soon() {
+    let service = Service::start();
+    let server = Postgres::start();
+    let house = shared(&service, &server.database("restored"));
+    let gateway = Gateway::start(&house);
+    house.good(&["app", "create", "shop", "--owner", "me"]);
+    let make = || key(&house, &["create", "shop", "--scope", "notes:read"]);
+    let (first, second) = (make(), make());
+    house.good(&["key", "revoke", id(&first)]);
+    assert_eq!((call(&gateway, &first), call(&gateway, &second)), (401, 200));
+    // A replica that had not seen the last change takes over, and another one is made there: its number is the same.
+    server.query(
+        "restored",
+        &format!(
+            "UPDATE yett_api_keys SET revoked_at = CASE id WHEN '{}' THEN 1 END; \
+             UPDATE yett_audit SET target = '{0}', hash = repeat('5', 64) WHERE sequence = 4; \
+             UPDATE yett_chain SET hash = repeat('5', 64)",
+            id(&second)
+        ),
+    );
+    assert_eq!(server.query("restored", "SELECT sequence FROM yett_chain"), "4");
+    assert!(until(10, || (call(&gateway, &second) == 401).then_some(())).is_some(), "a revoked key is good");
+    assert_eq!(call(&gateway, &first), 200);
+}
+
+#[test]
+fn all_keys_are_listed_however_many_there_are() {
+    let service = Service::start();
+    let server = Postgres::start();
+    let house = shared(&service, &server.database("many"));
+    let gateway = Gateway::start(&house);
+    house.good(&["app", "create", "shop", "--owner", "me"]);
+    let oldest = key(&house, &["create", "shop", "--scope", "notes:read"]);
+    // More bytes than one answer may have, and more keys.
+    server.query(
+        "many",
+        "INSERT INTO yett_api_keys (id, application, label, hash, scopes, created_at) \
+         SELECT lpad(n::text, 12, '0'), a.id, repeat('l', 250), repeat('0', 64), repeat('s', 256), 3000000000 + n / 7 \
+         FROM yett_applications a, generate_series(1, 12000) n",
+    );
+    let shown = as_json(&house.good(&["app", "show", "shop", "--json"]));
+    let ids: Vec<_> =
+        shown["keys"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), ids[0], ids[12_000]), (12_001, "000000011998", id(&oldest)));
+    for arguments in [&["key", "list", "--json"][..], &["key", "list", "shop", "--json"]] {
+        assert_eq!(as_json(&house.good(arguments)), shown["keys"], "{arguments:?}");
+    }
+    house.good(&["key", "revoke", ids[12_000]]);
+    assert_eq!(call(&gateway, &oldest), 401);
 }
 
 #[test]

@@ -12,13 +12,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use common::{Gateway, House, call, text};
 use serde_json::{Value, json};
-use testkit::{Answer, Recorder};
+use testkit::{Answer, Peer, Recorder};
 
 const ES256: &str = "urn:yett:orders";
 const OPAQUE: &str = "urn:yett:orders:opaque";
@@ -29,25 +28,15 @@ fn peers(name: &str) -> PathBuf {
 
 /// A running provider; it is killed when dropped.
 struct Provider {
-    child: Child,
+    _peer: Peer,
     about: Value,
-    /// Kept open: a provider that cannot say something ends.
-    _said: BufReader<ChildStdout>,
 }
 
 impl Provider {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new("node")
-            .arg(peers("oidc-provider.mjs"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node starts; `make peers` installs what it runs");
-        let (mut line, mut said) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
-        said.read_line(&mut line).unwrap();
-        let about = serde_json::from_str(&line).expect("the provider says where it is; run `make peers`");
-        Self { child, about, _said: said }
+        let peer = Peer::start(Command::new("node").arg(peers("oidc-provider.mjs")).args(arguments));
+        let about = serde_json::from_str(&peer.about).expect("the provider says where it is");
+        Self { _peer: peer, about }
     }
 
     fn text(&self, name: &str) -> &str {
@@ -81,13 +70,6 @@ impl Provider {
             .output()
             .unwrap();
         assert!(output.status.success());
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -16,12 +16,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use diagnostics::{Diagnostics, Sources};
 use engine::Peer;
-use harness::{Gateway, Setup};
+use harness::{Gateway, Setup, now};
 use http::{HeaderMap, StatusCode};
 use policy_tests::document::Case;
 use policy_tests::generate::generate;
@@ -49,10 +48,6 @@ fn setup() -> Setup {
         contract: String::from(CONTRACT),
         ..Setup::default()
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 fn subject(document: &str) -> Subject {

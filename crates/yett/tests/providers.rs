@@ -12,15 +12,14 @@
 
 mod harness;
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use harness::{Gateway, Setup};
 use serde_json::{Value, json};
 use testkit::raw::exchange;
-use testkit::{Answer, Recorder, until, until_every};
+use testkit::{Answer, Peer, Recorder, until, until_every};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -28,23 +27,16 @@ fn root() -> PathBuf {
 
 /// A running provider; it is killed when dropped.
 struct Provider {
-    child: Child,
+    _peer: Peer,
     about: Value,
 }
 
 impl Provider {
     fn start(name: &str) -> Self {
-        let mut child = Command::new("node")
-            .arg(root().join("tests/peers/oidc-provider.mjs"))
-            .args(["--name", name])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node starts; `make peers` installs what it runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let about = serde_json::from_str(&line).expect("the provider says where it is; run `make peers`");
-        Self { child, about }
+        let script = root().join("tests/peers/oidc-provider.mjs");
+        let peer = Peer::start(Command::new("node").arg(script).args(["--name", name]));
+        let about = serde_json::from_str(&peer.about).expect("the provider says where it is");
+        Self { _peer: peer, about }
     }
 
     fn issuer(&self) -> &str {
@@ -68,13 +60,6 @@ impl Provider {
     fn control(&self, action: &str, wanted: &Value) -> Value {
         let url = format!("{}{action}", self.about["control"].as_str().unwrap());
         post(&url, "application/json", &wanted.to_string())
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -14,7 +14,6 @@ mod harness;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use harness::*;
 use serde_json::{Value, json};
@@ -61,10 +60,6 @@ impl Issuer {
     fn publish(&self, answer: Answer) {
         *self.keys.lock().unwrap() = answer;
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Good claims, each time another `jti`, so that no token was seen before.

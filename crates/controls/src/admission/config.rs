@@ -12,7 +12,7 @@ use super::open::Open;
 use super::{Admission, Allowance, Settings};
 use crate::meter;
 use crate::scope::{Compiled, GatewayScope, OperationScope, mode};
-use crate::security::{Access, access};
+use crate::security::{Access, Alternative, Where, access, key_scheme};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
 const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
@@ -159,26 +159,44 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
     controls
 }
 
-/// Compiles it for one operation: where anyone may call, a credential is not looked at, so calls with one count as
-/// calls without.
+/// Compiles it for one operation: where anyone may call, a credential that is not looked at is none, so calls with one count
+/// as calls without.
 pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    if !matches!(access(scope), Access::Open) {
-        return Vec::new();
-    }
-    let shared = scope.api.share("admission open", || {
+    let places = match access(scope) {
+        Access::Open => None,
+        Access::OneOf { alternatives, anonymous: true } => Some(places(scope, &alternatives)),
+        Access::OneOf { anonymous: false, .. } | Access::Authenticated | Access::Closed(_) => {
+            return Vec::new();
+        }
+    };
+    let shared = scope.api.share(&format!("admission open {places:?}"), || {
         // What is wrong with the section has been said.
         let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
         let mut controls = Vec::new();
+        // Without keys, `Authorization` alone is a credential, and it is looked at.
+        if places.is_some() && !read.keys {
+            return controls;
+        }
         for wanted in [Mode::Enforce, Mode::Shadow] {
             let (anonymous, failures) = read.in_mode(wanted);
             let suspects = failures.is_some() && wanted == Mode::Enforce;
             if anonymous.is_some() || suspects {
-                controls.push(compiled(Open::new(anonymous, read.keys), wanted, &read));
+                controls.push(compiled(Open::new(anonymous, read.keys, places.clone()), wanted, &read));
             }
         }
         controls
     });
     (*shared).clone()
+}
+
+/// Where the API keys of these alternatives are looked for.
+fn places(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Vec<Where> {
+    let mut places = Vec::new();
+    for need in alternatives.iter().flat_map(|alternative| &alternative.needs) {
+        let place = key_scheme(scope.api, need.scheme).map(|scheme| scheme.place);
+        places.extend(place.filter(|place| !places.contains(place)));
+    }
+    places
 }
 
 fn compiled(control: impl Control + 'static, mode: Mode, read: &Read) -> Compiled {

@@ -8,7 +8,8 @@
 //!
 //! Before any cryptography an address is asked how much of two allowances is left (an IPv6 address counts by its /64):
 //!
-//! - *anonymous*: each call without a credential takes a unit, and so does one whose credential nobody looks at ([`open`]);
+//! - *anonymous*: each call without a credential takes a unit, and so does one whose credential nobody looks at, where anyone may
+//!   call ([`open`]);
 //! - *failures*: each call that fails without a verified principal takes a unit. Asking takes none, so units come back at
 //!   their rate whatever is sent.
 //!

@@ -1,26 +1,41 @@
-//! Operations that anyone may call: nobody looks at a credential there, so that a made-up one must not get past the limit on
-//! anonymous calls, nor past the one on failing addresses.
+//! Operations that anyone may call: what nobody looks at there, because all is open or because it stands where no scheme of the
+//! operation has its credential, is no credential. A made-up one must not get past the limit on anonymous calls, nor past the
+//! one on failing addresses.
 
 use std::sync::Arc;
 
 use engine::call::too_many_failures;
 use engine::cells::Cells;
-use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
+use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
+use http::header::AUTHORIZATION;
 
 use super::{Allowance, presents_credential, too_many_anonymous};
+use crate::security::Where;
+use crate::security::find::{Found, find};
 
 /// The control.
 #[derive(Debug)]
 pub(super) struct Open {
     anonymous: Option<Allowance>,
     keys: bool,
+    read: Option<Vec<Where>>,
 }
 
 impl Open {
-    /// Counts under this allowance; `keys` says that API keys are credentials here.
+    /// Counts under this allowance. `keys` says that API keys are credentials here; `read`, where the operation's are looked
+    /// for, beside tokens, which stand in `Authorization`: `None` where nobody looks for any.
     #[must_use]
-    pub(super) fn new(anonymous: Option<Allowance>, keys: bool) -> Self {
-        Self { anonymous, keys }
+    pub(super) fn new(anonymous: Option<Allowance>, keys: bool, read: Option<Vec<Where>>) -> Self {
+        Self { anonymous, keys, read }
+    }
+
+    /// Whether a call counts as one without a credential, and was not counted as such before it was routed.
+    fn is_uncounted(&self, request: &Request) -> bool {
+        let is_read = |places: &Vec<Where>| {
+            request.headers.contains_key(AUTHORIZATION)
+                || places.iter().any(|place| find(request, place, false) != Found::Nothing)
+        };
+        !self.read.as_ref().is_some_and(is_read) && presents_credential(request, self.keys)
     }
 }
 
@@ -46,8 +61,7 @@ struct AtWork {
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        // A call without a credential was counted before it was routed.
-        if !presents_credential(&call.request, self.control.keys) {
+        if !self.control.is_uncounted(&call.request) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {

@@ -8,7 +8,9 @@ use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core, done};
 
 use super::open::Open;
-use super::{Admission, Allowance, Settings};
+use super::{Admission, Allowance, Settings, compile_open};
+use crate::scope::{Compiled, OperationKind, OperationScope};
+use crate::security::kit::{Setup, World};
 
 /// Peer, header fields; client and trust that are expected.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, bool);
@@ -29,7 +31,7 @@ fn with(trusted: Option<&[&str]>, anonymous: u32, failures: u32) -> Gate {
     let trusted = trusted.map(|all| all.iter().map(|range| range.parse().unwrap()).collect());
     let anonymous = Some(allowance("anonymous", anonymous));
     let failures = Some(allowance("failures", failures));
-    let open = Arc::new(Open::new(anonymous.clone(), false));
+    let open = Arc::new(Open::new(anonymous.clone(), false, None));
     let context = core(&clock, &Arc::new(MemoryCells::new()));
     let control =
         Arc::new(Admission::new(Settings { trusted, anonymous, failures, keys: false })).attach(&context);
@@ -202,4 +204,114 @@ fn in_shadow_nobody_is_moved_or_suspected() {
     let (call, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), JUNK[0]]);
     assert!(matches!(verdict, Verdict::Note(_)));
     assert_eq!((call.client.to_string().as_str(), call.suspect), ("10.0.0.1", None));
+}
+
+const OPTIONAL: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+issuers:
+  shop: { url: "https://idp.example.com/realms/shop" }
+admission: { anonymous: { rate: 1/s, burst: 1 } }
+apis:
+  orders:
+    contract: ./api.yaml
+    upstream: http://127.0.0.1:3000
+    authentication:
+      head: { source: applications }
+      cookie: { source: applications }
+      shop: { issuers: [shop], audience: orders }
+"#;
+
+const CONTRACT: &str = r#"
+openapi: 3.1.0
+info: { title: Orders, version: "1" }
+components:
+  securitySchemes:
+    head: { type: apiKey, in: header, name: X-Key }
+    cookie: { type: apiKey, in: cookie, name: key }
+    shop: { type: openIdConnect, openIdConnectUrl: "https://idp.example.com/realms/shop/.well-known/openid-configuration" }
+paths:
+  /keyed: { get: { operationId: keyed, security: [{}, { head: [] }, { shop: [] }], responses: { "200": { description: ok } } } }
+  /tokens: { get: { operationId: tokens, security: [{}, { shop: [] }], responses: { "200": { description: ok } } } }
+  /closed: { get: { operationId: closed, security: [{ head: [] }], responses: { "200": { description: ok } } } }
+"#;
+
+/// What stands before authentication on an operation.
+fn compiled(document: &str, id: &str) -> Vec<Compiled> {
+    let mut compiled = Vec::new();
+    Setup::new(document, CONTRACT).attach_and(&World::new(), 0, |api| {
+        let operation = api.contract.unwrap().operations.iter().find(|one| one.id == id).unwrap();
+        let scope = OperationScope {
+            api,
+            kind: OperationKind::Declared,
+            contract: Some(operation),
+            id,
+            method: &operation.method,
+            template: &operation.template,
+            params: &[],
+            siblings: &[],
+            websocket: false,
+            section: None,
+        };
+        compiled = compile_open(&scope, &mut diagnostics::Diagnostics::new());
+    });
+    compiled
+}
+
+#[test]
+fn what_only_looks_like_a_credential_is_counted_where_one_is_optional() {
+    let clock = FakeClock::new();
+    let context = core(&clock, &Arc::new(MemoryCells::new()));
+    let attached = |id| {
+        let compiled = compiled(OPTIONAL, id).pop().expect("it counts");
+        compiled.control.attach(&context)
+    };
+    let keyed = attached("keyed");
+    let speaks = |control: &dyn Attached, target: &str, fields: &[(&str, &str)], suspect| {
+        let mut builder = CallBuilder::get(target).clock(&clock);
+        for (name, value) in fields {
+            builder = builder.header(name, value);
+        }
+        let mut call = builder.build();
+        call.suspect = suspect;
+        match done(control.head(&mut call)) {
+            Verdict::Allow => "ok",
+            Verdict::Throttle(refusal) => refusal.code.name,
+            other => panic!("{other:?}"),
+        }
+    };
+    // Nobody looks there, whatever stands there.
+    let unread: [(&str, &[(&str, &str)]); 4] = [
+        ("/", &[("x-foo", "yett_")]),
+        ("/", &[("cookie", "key=yett_a")]),
+        ("/?x-key=yett_a", &[]),
+        ("/?a=b&c=yett_", &[("x-foo", "a")]),
+    ];
+    for (target, fields) in unread {
+        clock.advance(Duration::from_secs(1));
+        let said: Vec<_> = (0..10).map(|_| speaks(&*keyed, target, fields, None)).collect();
+        assert_eq!(said[0], "ok", "{target} {fields:?}");
+        assert!(said[1..].iter().all(|code| *code == "too_many_anonymous"), "{target} {fields:?}: {said:?}");
+        let wait = Some(Duration::from_secs(1));
+        assert_eq!(speaks(&*keyed, target, fields, wait), "too_many_failures", "{target} {fields:?}");
+    }
+    // Twins: what was counted before it was routed, and what is looked at, and refused when it is not good.
+    let read: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("x-foo", "yet")],
+        &[("x-key", "yett_a"), ("x-foo", "yett_")],
+        &[("authorization", "Bearer x")],
+    ];
+    for fields in read {
+        assert!((0..10).all(|_| speaks(&*keyed, "/", fields, None) == "ok"), "{fields:?}");
+    }
+    // Where only tokens are taken no key is looked at.
+    let tokens = attached("tokens");
+    clock.advance(Duration::from_secs(1));
+    let said: Vec<_> = (0..3).map(|_| speaks(&*tokens, "/", &[("x-key", "yett_a")], None)).collect();
+    assert_eq!(said, ["ok", "too_many_anonymous", "too_many_anonymous"]);
+    // Nothing stands where nobody is let in without a credential, nor where no keys are taken at all.
+    assert!(compiled(OPTIONAL, "closed").is_empty());
+    let keyless = OPTIONAL.lines().filter(|line| !line.contains("source:")).collect::<Vec<_>>().join("\n");
+    assert!(compiled(&keyless, "tokens").is_empty());
 }

@@ -118,9 +118,11 @@ fn groups_of(
     wanted.dedup();
     wanted.retain(|scheme| key_scheme(api, *scheme).is_none());
     let mut groups: Vec<Group> = Vec::new();
+    let mut asked = None;
     for scheme in wanted {
         let name = api.schemes.get(usize::from(scheme))?;
         let entry = if api.settings.authentication.contains_key(name) { name.as_str() } else { "*" };
+        asks_one(api, operation, entry, &mut asked, out);
         let verifier = verifier(api, entry, out)?;
         match groups.iter_mut().find(|group| Arc::ptr_eq(&group.verifier, &verifier)) {
             Some(group) => group.schemes.push(scheme),
@@ -144,10 +146,46 @@ fn group(
 /// A group for each entry of `authentication` that takes tokens, each good for any operation.
 fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagnostics) -> Option<Vec<Group>> {
     let entries = api.settings.authentication.iter().filter(|(_, settings)| !settings.issuers.is_empty());
+    let mut asked = None;
     let groups: Option<Vec<Group>> = entries
-        .map(|(entry, _)| Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME)))
+        .map(|(entry, _)| {
+            asks_one(api, operation, entry, &mut asked, out);
+            Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME))
+        })
         .collect();
     groups.filter(|groups| !groups.is_empty() || !key_schemes(api).is_empty())
+}
+
+/// Reports an issuer that would be asked beside another about the tokens of one operation. An opaque token does not say whose it
+/// is, so that each would be shown those of the other, and could use them.
+fn asks_one<'a>(
+    api: &ApiScope<'a>,
+    operation: &OperationRef<'_>,
+    entry: &str,
+    before: &mut Option<(&'a str, &'a str)>,
+    out: &mut Diagnostics,
+) {
+    let issuers = api.settings.authentication.get(entry).map(|settings| &settings.issuers);
+    for name in issuers.into_iter().flatten() {
+        let issuer = api.gateway.document.issuers.get(&name.value);
+        let Some(introspection) = issuer.and_then(|issuer| issuer.introspection.as_ref()) else { continue };
+        let (first, url) = *before.get_or_insert((&name.value, introspection.url.as_str()));
+        if url == introspection.url.as_str() {
+            continue;
+        }
+        // Once, whichever operations ask both, and in whichever order.
+        let both = [first.min(&name.value), first.max(&name.value)];
+        api.share(&format!("asked beside {both:?}"), || {
+            let operation = operation.id.unwrap_or(operation.template);
+            let message = format!(
+                "`{operation}` takes opaque tokens of two issuers with `introspection`, `{first}` and `{}`",
+                name.value
+            );
+            let help = "keep one among the schemes of an operation: an opaque token does not say whose it is, \
+                        and is not shown to another";
+            out.push(Diagnostic::error("conflict", message).at(name.span).help(help));
+        });
+    }
 }
 
 /// The verifier of an entry of `authentication`; made, and its problems reported, once.

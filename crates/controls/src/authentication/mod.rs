@@ -40,7 +40,7 @@ use spec::SenderConstrained;
 
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
-use apikey::{CoreKeys, Keys, Proven};
+use apikey::{CoreKeys, Keys, Places, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use config::{LOCAL_ISSUER, check_issuers, compile};
@@ -171,8 +171,9 @@ struct Found<'k> {
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         // Of a live stream that is asked about again: a proof of possession is good once, and what others vouch for they would have
-        // to be asked. Such a proof stands until it ends.
-        if call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
+        // to be asked. Such a proof stands until it ends, or the operation takes none.
+        let takes = matches!(self.control.rule, Rule::Schemes(_));
+        if takes && call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {
@@ -274,7 +275,7 @@ impl AtCore {
                 }
                 Some((Scheme::Bearer, _)) | None => Ok(None),
             };
-            return Looked::Done(self.settle(call, proofs, shown));
+            return Looked::Done(self.settle(call, (proofs, keys.places), shown));
         }
         let refusal = match (token, worst) {
             (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
@@ -376,7 +377,7 @@ impl AtCore {
     fn settle(
         &self,
         call: &mut Call,
-        proofs: SmallVec<[Proof; 1]>,
+        (proofs, places): (SmallVec<[Proof; 1]>, Places),
         shown: Result<Option<Option<HeaderValue>>, NotShown>,
     ) -> Verdict {
         match shown {
@@ -388,7 +389,7 @@ impl AtCore {
             }
         }
         call.proofs = proofs;
-        self.keys.iter().for_each(|keys| keys.strip(call));
+        self.keys.iter().for_each(|keys| keys.strip(call, places));
         Verdict::Allow
     }
 }

@@ -1,9 +1,9 @@
 //! Verifying one token for one set of issuers: choose the issuer, check signature and claims or ask, remember.
 //!
 //! The unverified `iss` chooses among the issuers of the scheme by exact comparison, and only that issuer's keys are
-//! ever tried: keys are not shared. What is no signed token is shown to the one issuer of the scheme that is asked about such,
-//! and to no other. Whom a token is bound to (`cnf`, RFC 7800) is part of what is remembered of it; whether who presents it is
-//! that holder is asked elsewhere, on every call.
+//! ever tried: keys are not shared. What is no signed token is shown to the one issuer that is asked about such, and to
+//! no other: no operation compiles whose schemes would ask two. Whom a token is bound to (`cnf`, RFC 7800) is part of what
+//! is remembered of it; whether who presents it is that holder is asked elsewhere, on every call.
 
 use std::cell::RefCell;
 use std::fmt::Write;

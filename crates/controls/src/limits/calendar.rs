@@ -1,6 +1,6 @@
 //! Windows of a quota: aligned to the calendar in UTC, so that "10000/month" starts anew on the first of each month.
 
-use engine::UnixTime;
+use engine::{UnixTime, calendar};
 use spec::{Rate, RateUnit};
 
 const DAY: u64 = 86_400;
@@ -54,26 +54,14 @@ impl Window {
 }
 
 /// Months from January 1970 to the month of a day, days counted from 1970-01-01.
-fn month_of(day: u64) -> u64 {
-    // A month has at least 28 and at most 31 days, so the guess is early, by a few months in a thousand years.
-    let mut month = day / 31;
-    while first_day(month + 1) <= day {
-        month += 1;
-    }
-    month
+const fn month_of(day: u64) -> u64 {
+    let (year, month, _) = calendar::civil(day);
+    (year - 1970) * 12 + month - 1
 }
 
-/// Day of the first of a month, both counted from January 1970 (Howard Hinnant, "chrono-compatible low-level date
-/// algorithms", `days_from_civil`).
-fn first_day(month: u64) -> u64 {
-    // Years from March, so that the leap day is the last.
-    let shifted = month + 10;
-    let year = 1969 + shifted / 12;
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * (shifted % 12) + 2) / 5;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    // Days from 0000-03-01 to 1970-01-01.
-    days - 719_468
+/// Day of the first of a month, both counted from January 1970.
+const fn first_day(month: u64) -> u64 {
+    calendar::days(1970 + month / 12, month % 12 + 1, 1)
 }
 
 #[cfg(test)]

@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diagnostics::{Diagnostics, Sources};
 use engine::call::BodyLength;
 use engine::keyed::Keyed;
@@ -23,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use jose::SigningKey;
 use state::MemoryReplays;
 use testkit::FakeClock;
+pub(crate) use testkit::mint::base64url as b64;
 
 pub(crate) use net::{FakeNet, Net, NoCells, Reply, Side};
 pub(crate) use samples::{CONTRACT, DOCUMENT};
@@ -34,11 +33,6 @@ use crate::scope::{ApiScope, Assets, Compiled, GatewayScope, OperationKind, Oper
 pub(crate) const NOW: u64 = testkit::clock::START;
 pub(crate) const SHOP: &str = "https://idp.example.com/realms/shop";
 pub(crate) const STAFF: &str = "https://login.example.org/v2.0";
-
-/// base64url of some bytes.
-pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
 
 /// Claims of a good token of `SHOP` for `orders`, with members replaced or added, or taken out when `value` is empty.
 pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
@@ -61,6 +55,22 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     let text: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", text.join(","))
 }
+
+/// The sections of the controls that are tried with it.
+const SECTIONS: [spec::SectionSpec; 2] = [
+    spec::SectionSpec {
+        name: "authorization",
+        top: false,
+        schema: crate::authorization::schema,
+        check: crate::authorization::check_section,
+    },
+    spec::SectionSpec {
+        name: "admission",
+        top: true,
+        schema: crate::admission::schema,
+        check: crate::admission::check_section,
+    },
+];
 
 /// A gateway's surroundings.
 pub(crate) struct World {
@@ -164,14 +174,8 @@ impl<'a> Setup<'a> {
         let mut found = Diagnostics::new();
         let mut sources = Sources::default();
         let file = sources.add("yett.yaml", self.document);
-        let section = spec::SectionSpec {
-            name: "authorization",
-            top: false,
-            schema: crate::authorization::schema,
-            check: crate::authorization::check_section,
-        };
         let node = spec::parse(self.document, file, &mut found).unwrap();
-        let resolved = spec::resolve(&node, None, &[section], &mut found);
+        let resolved = spec::resolve(&node, None, &SECTIONS, &mut found);
         let resolved = resolved.unwrap_or_else(|| panic!("{found:#?}"));
         let contract = self.contract.map(|text| {
             let assets = contract::Assets::from([("api.yaml".to_owned(), Arc::from(text.as_bytes()))]);

@@ -6,6 +6,7 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod challenge;
+pub mod find;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 use contract::{Requirement, Security, SecurityScheme};
 use engine::ScopeSet;
+pub use engine::principal::ANY_SCHEME;
+use engine::principal::Names;
 use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
@@ -25,9 +28,6 @@ use crate::scope::{ApiScope, OperationKind, OperationScope};
 pub use challenge::{Challenge, Scheme};
 pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
 pub use report::report;
-
-/// Number in [`engine::principal::Proof`] for operations that take a token of any of the API's issuers.
-pub const ANY_SCHEME: u16 = u16::MAX;
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
@@ -138,6 +138,12 @@ fn named_scopes(node: &Node, add: &mut impl FnMut(&str)) {
         }
     }
     node.items().iter().for_each(|item| named_scopes(item, add));
+}
+
+/// What the numbers in an API's proofs mean.
+pub fn names(api: &ApiScope<'_>) -> Arc<Names> {
+    let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+    api.share("security-names", || Names { schemes: boxed(api.schemes), scopes: boxed(&scope_names(api)) })
 }
 
 /// Who may call an operation. Says nothing of what is wrong: [`report`] does.

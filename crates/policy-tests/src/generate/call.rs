@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::raw::At;
+use engine::path::percent_encoded;
 use serde_json::Value as Json;
 use spec::{Spanned, Strings};
 
@@ -63,6 +64,7 @@ impl<'r> Declared<'r> {
 
     /// As `name=value` pairs, or as values alone where the place has the name.
     fn write(&self, value: &Json) -> Vec<(String, String)> {
+        let percent = |text: &str| percent_encoded(text.as_bytes());
         let encode: fn(&str) -> String = if self.place == "header" { str::to_owned } else { percent };
         let text = |value: &Json| encode(&plain(value));
         let name = if matches!(self.place, "query") { percent(self.name) } else { self.name.to_owned() };
@@ -103,19 +105,6 @@ fn plain(value: &Json) -> String {
         Json::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// Percent-encoded but for the unreserved characters of RFC 3986 section 2.3.
-pub(crate) fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// The content of a call.

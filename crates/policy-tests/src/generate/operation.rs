@@ -3,6 +3,7 @@
 use contract::raw::{At, RawOperation};
 use contract::{Operation, Security};
 use engine::BodyMode;
+use engine::path::percent_encoded;
 use serde_json::Value as Json;
 use spec::{Api, OperationRef, Strings};
 
@@ -176,13 +177,12 @@ fn content(media: &str, schema: Option<At<'_>>, extent: Extent) -> Content {
     if is_json(media) {
         return Content::Json(value);
     }
+    let percent = |text: &str| percent_encoded(text.as_bytes());
     let pairs = |value: &Json| {
         let scalar = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let members = value.as_object().into_iter().flatten();
         members
-            .map(|(name, value)| {
-                format!("{}={}", super::call::percent(name), super::call::percent(&scalar(value)))
-            })
+            .map(|(name, value)| format!("{}={}", percent(name), percent(&scalar(value))))
             .collect::<Vec<_>>()
             .join("&")
     };

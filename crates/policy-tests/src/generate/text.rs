@@ -4,23 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
-use spec::Strings;
+use spec::{Strings, quoted};
 
 use super::Kept;
 use crate::document::{Case, Credential, SignedBy};
 
 /// How a file begins that may be written over.
 pub const MARK: &str = "# Written by `yett test --generate`";
-
-/// A text, quoted where YAML would read something else.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+%".contains(&byte);
-    let word = text.bytes().all(plain)
-        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
-    let reserved = ["null", "true", "false", "yes", "no", "on", "off", "none"]
-        .contains(&text.to_ascii_lowercase().as_str());
-    if word && !reserved { text.to_owned() } else { Json::String(text.to_owned()).to_string() }
-}
 
 /// A value in flow style: JSON with spaces where a person wants them.
 fn flow(value: &Json) -> String {

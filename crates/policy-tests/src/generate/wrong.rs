@@ -216,3 +216,37 @@ fn put(body: &mut Json, pointer: &str, value: Option<Json>) {
         _ => {}
     }
 }
+
+/// What is wrong with a candidate, without the place.
+pub(super) fn kind(why: &str) -> String {
+    const KINDS: [&str; 24] = [
+        "is not declared",
+        "is missing",
+        "of another type",
+        "too small",
+        "too large",
+        "too short",
+        "too long",
+        "not of the pattern",
+        "a word that is not listed",
+        "with a fraction",
+        "no multiple",
+        "too few items",
+        "too many items",
+        "an item twice",
+        "is for reading only",
+        "an injection into SQL",
+        "a script",
+        "a path to a file",
+        "the scope",
+        "the role",
+        "is given twice",
+        "a method that",
+        "holds",
+        " no ",
+    ];
+    KINDS
+        .iter()
+        .find(|kind| why.contains(*kind))
+        .map_or_else(|| why.to_owned(), |kind| kind.trim().to_owned())
+}

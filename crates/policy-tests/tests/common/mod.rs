@@ -23,6 +23,8 @@ pub const CONTRACT: &str = include_str!("../../../../examples/orders/openapi.yam
 pub const SAMPLE: &str = include_str!("../../../../examples/orders/yett.yaml");
 /// The same with all that can be weakened.
 pub const WHOLE: &str = include_str!("whole.yaml");
+/// One with a WebSocket, tokens that are bound to keys, an issuer that is asked, and a store.
+pub const LIVE: &str = include_str!("live.yaml");
 
 /// What a document and a contract compile to.
 pub fn subject(document: &str, contract: &str) -> Result<Subject, String> {

@@ -1,6 +1,6 @@
 //! What is left of a body on the wire, by its framing.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::chunks::{Chunks, Piece};
 use super::grammar::{Fault, Framing};
@@ -51,6 +51,21 @@ impl Rest {
             Rest::Nothing => Some(0),
             Rest::Length(left) => Some(*left),
             Rest::Chunked(_) | Rest::Close | Rest::Failed => None,
+        }
+    }
+
+    /// Takes the whole body off the front of `inbox`; `None` when not all of it is there.
+    ///
+    /// # Errors
+    /// When the bytes break the grammar.
+    pub(crate) fn whole(mut self, inbox: &mut BytesMut) -> Result<Option<Bytes>, Fault> {
+        let mut body = BytesMut::new();
+        loop {
+            match self.next(inbox)? {
+                Piece::Data(data) => body.extend_from_slice(&data),
+                Piece::More => return Ok(None),
+                Piece::End(_) => return Ok(Some(body.freeze())),
+            }
         }
     }
 

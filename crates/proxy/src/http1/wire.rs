@@ -10,6 +10,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::listen::records::Records;
+
 /// Room for a read: most messages fit.
 const ROOM: usize = 4 * 1024;
 /// Room for a read of a long body.
@@ -29,7 +31,7 @@ pub(crate) enum Socket {
     /// A unix socket in clear text.
     Unix(UnixStream),
     /// TLS with a client.
-    Accepted(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    Accepted(Box<tokio_rustls::server::TlsStream<Records>>),
     /// TLS with an upstream.
     Connected(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     /// The memory of this process, where no socket is ([`crate::offline`]).
@@ -155,6 +157,7 @@ impl Wire {
         if self.outbox.is_empty() {
             self.outbox = Vec::new();
         }
+        self.room = ROOM;
     }
 
     /// What is to be written next, to be appended to.
@@ -205,12 +208,17 @@ impl Wire {
         while self.written < self.outbox.len() || !self.tail.is_empty() {
             let rest = self.outbox.get(self.written..).unwrap_or_default();
             let socket = Pin::new(&mut self.socket);
-            let count = ready!(match (rest.is_empty(), self.tail.is_empty()) {
+            let written = match (rest.is_empty(), self.tail.is_empty()) {
                 (_, true) => socket.poll_write(context, rest),
                 (true, false) => socket.poll_write(context, &self.tail),
                 (false, false) => socket
                     .poll_write_vectored(context, &[io::IoSlice::new(rest), io::IoSlice::new(&self.tail)]),
-            })?;
+            };
+            let Poll::Ready(count) = written else {
+                self.let_go_of_written();
+                return Poll::Pending;
+            };
+            let count = count?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -229,8 +237,83 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Takes what was written off the front of what waits. A socket that never takes all at once would keep it for ever while
+    /// more is appended. No byte is moved more often than two are written, and what is left is no more than half as much.
+    fn let_go_of_written(&mut self) {
+        let rest = self.outbox.len() - self.written;
+        if self.written > 0 && self.written >= rest / 2 {
+            self.outbox.drain(..self.written);
+            self.written = 0;
+            if self.outbox.capacity() > 4 * self.outbox.len().max(HIGH_WATER) {
+                self.outbox.shrink_to(HIGH_WATER);
+            }
+        }
+    }
+
     /// Tells the other side that nothing more will come.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes what is there, so many bytes at most.
+    fn take(from: &mut DuplexStream, most: usize, context: &mut Context<'_>) -> usize {
+        let mut space = vec![0; most];
+        let mut out = ReadBuf::new(&mut space);
+        let _ = Pin::new(from).poll_read(context, &mut out);
+        out.filled().len()
+    }
+
+    #[test]
+    fn what_was_written_takes_no_room_however_long_something_waits() {
+        let context = &mut Context::from_waker(Waker::noop());
+        let (near, mut far) = tokio::io::duplex(8 * 1024);
+        let mut wire = Wire::new(Socket::Memory(near), BytesMut::new());
+        let piece = Bytes::from(vec![7; 1024]);
+        let (mut pushed, mut taken) = (0, 0);
+        for _ in 0..10_000 {
+            while !wire.is_full() {
+                wire.push(piece.clone());
+                pushed += piece.len();
+            }
+            assert!(wire.poll_flush(context).is_pending(), "it is never empty");
+            taken += take(&mut far, 8 * 1024, context);
+        }
+        assert!(wire.outbox.capacity() <= 3 * HIGH_WATER, "{}", wire.outbox.capacity());
+        // All of it comes.
+        while !wire.is_flushed() {
+            let _ = wire.poll_flush(context);
+            taken += take(&mut far, 8 * 1024, context);
+        }
+        taken += take(&mut far, 8 * 1024, context);
+        assert_eq!(taken, pushed);
+    }
+
+    #[test]
+    fn a_long_piece_leaves_no_room_behind_while_short_ones_follow() {
+        let context = &mut Context::from_waker(Waker::noop());
+        let (near, mut far) = tokio::io::duplex(8 * 1024);
+        let mut wire = Wire::new(Socket::Memory(near), BytesMut::new());
+        let sent: Vec<u8> = (0..1_000_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+        wire.outbox().extend_from_slice(&sent);
+        let mut came = Vec::new();
+        while came.len() < sent.len() {
+            let _ = wire.poll_flush(context);
+            let mut space = vec![0; 8 * 1024];
+            let mut out = ReadBuf::new(&mut space);
+            let _ = Pin::new(&mut far).poll_read(context, &mut out);
+            came.extend_from_slice(out.filled());
+            while !wire.is_full() {
+                wire.push(Bytes::from_static(&[9; 1024]));
+            }
+        }
+        assert!(came.starts_with(&sent));
+        assert!(wire.outbox.capacity() <= 5 * HIGH_WATER, "{}", wire.outbox.capacity());
     }
 }

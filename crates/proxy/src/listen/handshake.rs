@@ -15,6 +15,7 @@ use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
 use super::hello::{self, NoHello};
+use super::records::Records;
 use super::standing::Standing;
 use crate::core::Core;
 use crate::tls::Server;
@@ -25,7 +26,7 @@ const TOO_MUCH: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
 
 /// A connection after its handshake.
 pub(crate) struct Secured {
-    pub(crate) stream: Box<TlsStream<TcpStream>>,
+    pub(crate) stream: Box<TlsStream<Records>>,
     pub(crate) facts: PeerFacts,
     /// Of the client's certificate, where the listener asks for one.
     pub(crate) standing: Option<Standing>,
@@ -62,7 +63,7 @@ async fn shake(
     server: &Arc<Server>,
     mut socket: TcpStream,
     mut bytes: BytesMut,
-) -> Result<(TlsStream<TcpStream>, ClientHello), NoHello> {
+) -> Result<(TlsStream<Records>, ClientHello), NoHello> {
     let hello = match hello::read(&mut socket, &mut bytes).await {
         Ok(hello) if bytes.len() == hello.length => hello,
         // A client says nothing more before it is answered: there is no early data here.
@@ -75,7 +76,7 @@ async fn shake(
     match feed(&bytes) {
         Ok(accepted) => {
             drop(bytes);
-            let start = StartHandshake::from_parts(accepted, socket);
+            let start = StartHandshake::from_parts(accepted, Records(socket));
             let stream = start.into_stream(Arc::clone(&server.config)).await;
             stream.map(|stream| (stream, hello)).map_err(|_| NoHello::Other)
         }
@@ -117,7 +118,7 @@ type Described = (PeerFacts, Option<Standing>);
 /// What the handshake told.
 fn describe(
     server: &Server,
-    stream: &TlsStream<TcpStream>,
+    stream: &TlsStream<Records>,
     hello: ClientHello,
 ) -> Result<Described, x509::Malformed> {
     let (_, session) = stream.get_ref();

@@ -2,7 +2,7 @@
 //!
 //! Each core has a socket of its own on the same address (`SO_REUSEPORT`), so that accepting needs no lock; the cores share
 //! a unix socket's queue. In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
-//! kept as it came (`hello`); the handshake, and the client's certificate (`handshake`). Whether that certificate is still
+//! kept as it came (`hello`); the handshake, and the client's certificate (`handshake`), over a socket of `records`. Whether that certificate is still
 //! good is asked again at each call (`standing`).
 
 mod bind;
@@ -10,6 +10,7 @@ pub(crate) mod handshake;
 mod hello;
 mod preamble;
 pub(crate) mod proxied;
+pub(crate) mod records;
 mod replay;
 pub(crate) mod standing;
 mod unix;

@@ -2,9 +2,12 @@
 //!
 //! Both were written by this gateway: a reader that takes nothing else suffices.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::io::{AsyncReadExt, DuplexStream};
+
+use crate::http1::grammar::Framing;
+use crate::http1::rest::Rest;
 
 /// Most fields of a head.
 const FIELDS: usize = engine::bounds::HEADERS + 64;
@@ -50,8 +53,8 @@ impl Answer {
                 continue;
             }
             let bodyless = to_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-            let body = if bodyless { Vec::new() } else { content(&headers, rest)?.0 };
-            return Some(Self { status, headers, body: body.into() });
+            let body = if bodyless { Bytes::new() } else { content(&headers, rest)?.0 };
+            return Some(Self { status, headers, body });
         }
     }
 
@@ -94,7 +97,7 @@ fn parse(bytes: &[u8]) -> Option<(Asked, usize)> {
     let (method, target) = (parsed.method?.to_owned(), parsed.path?.to_owned());
     let headers = collect(parsed.headers)?;
     let (body, taken) = content(&headers, bytes.get(end..)?)?;
-    Some((Asked { method, target, headers, body: body.into() }, end + taken))
+    Some((Asked { method, target, headers, body }, end + taken))
 }
 
 fn collect(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
@@ -107,39 +110,17 @@ fn collect(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
 }
 
 /// The content of a message and how many bytes it took; `None` when it is not whole.
-fn content(headers: &HeaderMap, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn content(headers: &HeaderMap, bytes: &[u8]) -> Option<(Bytes, usize)> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        return chunks(bytes);
+        let mut inbox = BytesMut::from(bytes);
+        let body = Rest::of_answer(Framing::Chunked).whole(&mut inbox).ok()??;
+        return Some((body, bytes.len() - inbox.len()));
     }
     let length = match headers.get(header::CONTENT_LENGTH) {
         Some(value) => value.to_str().ok()?.parse().ok()?,
         None => 0,
     };
-    Some((bytes.get(..length)?.to_vec(), length))
-}
-
-fn chunks(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let (mut body, mut at) = (Vec::new(), 0);
-    loop {
-        let httparse::Status::Complete((head, size)) = httparse::parse_chunk_size(bytes.get(at..)?).ok()?
-        else {
-            return None;
-        };
-        at += head;
-        let size = usize::try_from(size).ok()?;
-        if size == 0 {
-            // What follows, trailers and an empty line, is the end of what this gateway writes.
-            let rest = bytes.get(at..)?;
-            let end = if rest.starts_with(b"\r\n") {
-                2
-            } else {
-                rest.windows(4).position(|window| window == b"\r\n\r\n")? + 4
-            };
-            return Some((body, at + end));
-        }
-        body.extend_from_slice(bytes.get(at..at.checked_add(size)?)?);
-        at += size + 2;
-    }
+    Some((Bytes::copy_from_slice(bytes.get(..length)?), length))
 }
 
 #[cfg(test)]

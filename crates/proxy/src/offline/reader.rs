@@ -6,7 +6,6 @@ use engine::call::BodyLength;
 use engine::{Peer, Refusal, Request, codes};
 
 use crate::head;
-use crate::http1::chunks::Piece;
 use crate::http1::grammar::{Fault, Framing, find_end};
 use crate::http1::request::parse;
 use crate::http1::rest::Rest;
@@ -38,16 +37,10 @@ pub fn read(bytes: &Bytes, peer: &Peer) -> Result<Message, Box<Refusal>> {
         Framing::Empty | Framing::Close => BodyLength::Empty,
     };
     let request = head::read_of(head.parts, length, peer).map_err(|refused| refused.refusal)?;
-    let (mut rest, mut inbox) = (Rest::of_request(head.framing), BytesMut::from(bytes.slice(end..)));
-    let mut body = BytesMut::new();
-    loop {
-        match rest.next(&mut inbox).map_err(grammar)? {
-            Piece::Data(data) => body.extend_from_slice(&data),
-            Piece::More => return Err(incomplete("shorter than its head says")),
-            Piece::End(_) => break,
-        }
-    }
-    Ok(Message { request, body: body.freeze(), length: bytes.len() - inbox.len() })
+    let mut inbox = BytesMut::from(bytes.slice(end..));
+    let body = Rest::of_request(head.framing).whole(&mut inbox).map_err(grammar)?;
+    let body = body.ok_or_else(|| incomplete("shorter than its head says"))?;
+    Ok(Message { request, body, length: bytes.len() - inbox.len() })
 }
 
 #[cfg(test)]

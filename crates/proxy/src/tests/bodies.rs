@@ -55,7 +55,9 @@ fn bodies_over_the_bound_are_refused() {
         assert_eq!(world.call(&post("content-length: 6\r\n", "foobar")).status, 413);
         assert_eq!(world.call(&post(CHUNKED, "6\r\nfoobar\r\n0\r\n\r\n")).status, 413);
         assert_eq!(world.call(&post("content-length: 5\r\n", "fooba")).status, 200);
-        assert_eq!(world.tape.calls(3)[1].code, "body_too_large");
+        // Two cores may have served them: their records come in any order.
+        let records = world.tape.calls(3);
+        assert_eq!(records.iter().filter(|record| record.code == "body_too_large").count(), 2);
     }
     assert!(backend.requests().iter().all(|(_, body)| body == b"fooba"));
 }

@@ -14,7 +14,7 @@ use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
 use engine::keyed::Keyed;
 use engine::peer::PeerFacts;
 use engine::plan::{PlaceId, PlannedStep};
-use engine::principal::Proof;
+use engine::principal::{Names, Proof};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
@@ -73,7 +73,7 @@ impl Cells for Nothing {
 }
 
 impl Replays for Nothing {
-    fn take(&self, _key: u128, _until: UnixTime, _now: UnixTime) -> Used {
+    fn take(&self, _use: (u128, u128), _until: UnixTime, _now: UnixTime) -> Used {
         Used::Unknown
     }
     fn key(&self, _parts: &[&[u8]]) -> u128 {
@@ -180,11 +180,14 @@ impl CoreRecorder for Tape {
     }
 }
 
-/// A control that does what the field `x-toy` says, and objects to `bad` bodies and messages and `leak`ing answers. It takes
-/// `x-until` for a credential of the subject `s`, and is against everything once it is closed.
+/// A control that does what the field `x-toy` says, and objects to `bad` bodies and messages and `leak`ing answers. Over a
+/// message that begins with `hold` it never comes to an end. It takes `x-until` for a credential of the subject `s`, once, with
+/// the scopes of `x-scopes`, and is against everything once it is closed.
 #[derive(Debug)]
 pub(super) struct Toy {
     closed: bool,
+    names: Arc<Names>,
+    wanted: Option<&'static str>,
 }
 
 impl Control for Toy {
@@ -203,20 +206,36 @@ impl Control for Toy {
         }
     }
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(ToyAt { closed: self.closed })
+        Box::new(ToyAt(self))
     }
 }
 
 #[derive(Debug)]
-struct ToyAt {
-    closed: bool,
-}
+struct ToyAt(Arc<Toy>);
 
-/// What `x-until` proves: a subject up to a second since 1970.
-fn proof(call: &Call) -> Option<Proof> {
-    let until = call.request.headers.get("x-until")?.to_str().unwrap().parse().unwrap();
-    let principal = testkit::call::principal("i", "s", until);
-    Some(Proof { scheme: 0, principal, certificate: None })
+impl Toy {
+    /// What `x-until` proves: a subject up to a second since 1970.
+    fn proof(&self, call: &Call) -> Option<Proof> {
+        let field = |name| call.request.headers.get(name).map(|value| value.to_str().unwrap());
+        let until = field("x-until")?.parse().unwrap();
+        let mut principal = Arc::unwrap_or_clone(testkit::call::principal("i", "s", until));
+        let scopes = field("x-scopes").into_iter().flat_map(|names| names.split(' '));
+        scopes.filter_map(|name| self.bit(name)).for_each(|bit| principal.scopes.insert(bit));
+        let scheme = self.names.schemes.iter().position(|name| **name == *"toy").unwrap_or_default();
+        Some(Proof { scheme: scheme.try_into().unwrap(), principal: Arc::new(principal), certificate: None })
+    }
+
+    fn bit(&self, scope: &str) -> Option<usize> {
+        self.names.scopes.iter().position(|name| **name == *scope)
+    }
+
+    /// Whether a proof of its scheme has the scope that is wanted.
+    fn suffices(&self, call: &Call) -> bool {
+        let Some(wanted) = self.wanted else { return true };
+        let is_toy = |proof: &&Proof| *self.names.schemes[usize::from(proof.scheme)] == *"toy";
+        let mut proofs = call.proofs.iter().filter(is_toy);
+        proofs.any(|proof| proof.principal.scopes.contains(self.bit(wanted).unwrap()))
+    }
 }
 
 fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
@@ -226,8 +245,10 @@ fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
 impl Attached for ToyAt {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         call.answer_headers.push((http::HeaderName::from_static("x-limit"), HeaderValue::from_static("7")));
-        call.proofs.extend(proof(call));
-        if self.closed {
+        if call.proofs.is_empty() {
+            call.proofs.extend(self.0.proof(call));
+        }
+        if self.0.closed || !self.0.suffices(call) {
             return Step::Done(judge(true, &codes::INSUFFICIENT_SCOPE));
         }
         let toy = call.request.headers.get("x-toy").and_then(|value| value.to_str().ok());
@@ -256,6 +277,9 @@ impl Attached for ToyAt {
     }
     fn message<'c>(&'c self, _call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
         let bad = message.body.bytes().windows(3).any(|window| window == b"bad");
+        if message.body.bytes().starts_with(b"hold") {
+            return Step::Wait(Box::pin(std::future::pending()));
+        }
         Step::Wait(Box::pin(async move {
             tokio::task::yield_now().await;
             judge(bad, &codes::BODY_INVALID)
@@ -302,6 +326,10 @@ pub(super) struct Shape {
     pub(super) message_toy: bool,
     /// Whether the toy is against everything.
     pub(super) closed: bool,
+    /// Schemes and scopes, in their order.
+    pub(super) names: (&'static [&'static str], &'static [&'static str]),
+    /// The scope that the toy wants.
+    pub(super) wanted: Option<&'static str>,
 }
 
 impl Shape {
@@ -332,7 +360,14 @@ impl Shape {
             websocket: None,
             message_toy: false,
             closed: false,
+            names: (&["toy"], &[]),
+            wanted: None,
         }
+    }
+
+    fn names(&self) -> Arc<Names> {
+        let all = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        Arc::new(Names { schemes: all(self.names.0), scopes: all(self.names.1) })
     }
 
     fn plain(&self) -> Arc<Upstream> {
@@ -370,6 +405,7 @@ impl Shape {
         let reads = matches!(self.request, BodyMode::Whole { .. });
         OperationPlan {
             api: "orders".into(),
+            names: self.names(),
             id: format!("{}-{method}", self.operation).as_str().into(),
             method: method.clone(),
             template: "/v1/*".into(),
@@ -402,11 +438,26 @@ impl Shape {
             listeners: self.listeners(),
             routes: RouteTable::new(vec![mount]),
             operations,
-            controls: vec![Arc::new(Toy { closed: self.closed })],
+            controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()],
             live: live.enter(),
         })
+    }
+}
+
+/// What a gateway is given that has nothing beside it.
+pub(super) fn services(clock: Arc<dyn Clock>, tape: &Tape, live: &Live) -> Services {
+    Services {
+        clock,
+        cells: Arc::new(Nothing),
+        replays: Arc::new(Nothing),
+        fetch: Arc::new(Nothing),
+        side: Arc::new(Nothing),
+        keyed: Arc::default(),
+        recorder: Arc::new(tape.clone()),
+        live: live.clone(),
+        dying: Arc::new(|why| eprintln!("{why}")),
     }
 }
 
@@ -432,18 +483,9 @@ impl World {
 
     /// With this clock, and what starts work beside the cores.
     pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
-        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::<Keyed>::default());
-        let services = Services {
-            clock,
-            cells: Arc::new(Nothing),
-            replays: Arc::new(Nothing),
-            fetch: Arc::new(Nothing),
-            side,
-            keyed: Arc::clone(&keyed),
-            recorder: Arc::new(tape.clone()),
-            live: live.clone(),
-            dying: Arc::new(|why| eprintln!("{why}")),
-        };
+        let (tape, live) = (Tape::default(), Live::default());
+        let services = Services { side, ..services(clock, &tape, &live) };
+        let keyed = Arc::clone(&services.keyed);
         let settings =
             Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder: PathBuf::new() };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();

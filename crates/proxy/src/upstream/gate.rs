@@ -34,6 +34,14 @@ fn leave(count: &AtomicU32) {
 #[derive(Debug)]
 pub(crate) struct Permit(Arc<Gate>);
 
+#[cfg(test)]
+impl Permit {
+    /// Of a target that has no other connection.
+    pub(crate) fn alone() -> Self {
+        Arc::<Gate>::default().open(&Breakers { connections: 1, pending: 0, calls: None }, 1).unwrap()
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         leave(&self.0.open);

@@ -39,8 +39,8 @@ impl End<'_> {
     }
 }
 
-/// Ends both; those that are gone are not waited for.
-pub(super) async fn linger(ends: [(&mut Wire, bool); 2], alarm: &Alarm) {
+/// Ends both; those that are gone are not waited for. Which of them took all that was written to them, and its end.
+pub(super) async fn linger(ends: [(&mut Wire, bool); 2], alarm: &Alarm) -> [bool; 2] {
     let mut ends =
         ends.map(|(wire, gone)| End { over: gone || !wire.is_flushed(), wire, shut: false, dropped: 0 });
     alarm.set_in(TIME);
@@ -51,4 +51,5 @@ pub(super) async fn linger(ends: [(&mut Wire, bool); 2], alarm: &Alarm) {
         if ends.iter().all(|end| end.over) { Poll::Ready(()) } else { alarm.poll(context) }
     })
     .await;
+    ends.map(|end| end.shut)
 }

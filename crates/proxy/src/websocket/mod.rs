@@ -93,11 +93,16 @@ pub(crate) async fn accepted(
 pub(crate) fn switch(answer: Response<AnswerBody>, upgrade: OnUpgrade) -> Response<AnswerBody> {
     let (head, body) = answer.into_parts();
     let AnswerBody::Switched(tunnel) = body else { return Response::from_parts(head, body) };
+    let task = tunnel.task();
     tokio::task::spawn_local(async move {
         // When the client has gone, dropping the tunnel records the call.
         if let Ok(stream) = upgrade.await {
             let mut wire = Wire::new(Socket::Stream(Box::new(TokioIo::new(stream))), BytesMut::new());
-            tunnel.run(&mut wire).await;
+            let whole = tunnel.run(&mut wire).await;
+            // What writes the stream would wait for a window that is shut as long as the connection lives.
+            if !whole && let Some(writes) = task.and_then(|task| task.began()) {
+                writes.end();
+            }
         }
     });
     Response::from_parts(head, AnswerBody::nothing())

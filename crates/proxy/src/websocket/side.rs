@@ -21,6 +21,8 @@ pub(super) struct Side {
     heard: Tick,
     /// Whether anything came since that was noted.
     pub(super) moved: bool,
+    /// Since when it has taken nothing of what waits for it.
+    stuck: Option<Tick>,
     /// Whether it was asked whether it is still there, and nothing came since.
     asked: bool,
     /// Whether it has closed.
@@ -38,8 +40,8 @@ pub(super) enum Care {
     Until(Tick),
     /// It is to be asked.
     Ask,
-    /// It has not answered.
-    Lost,
+    /// It is not there any more, and how that shows.
+    Lost(&'static str),
 }
 
 impl Side {
@@ -50,6 +52,7 @@ impl Side {
             lease: body::Lease::new(&core.bodies),
             heard: now,
             moved: false,
+            stuck: None,
             asked: false,
             closed: false,
             told: false,
@@ -57,17 +60,33 @@ impl Side {
         }
     }
 
+    /// What became of the bytes that waited for it: whether it took some, and whether some are left. Who takes what had to wait
+    /// is there, though it may say nothing: it cannot see a ping that stands behind a long message.
+    pub(super) fn took(&mut self, some: bool, left: bool, now: impl FnOnce() -> Tick) {
+        self.moved |= some && self.stuck.is_some();
+        self.stuck = match self.stuck {
+            _ if !left => None,
+            Some(since) if !some => Some(since),
+            _ => Some(now()),
+        };
+    }
+
     /// Looks after it.
     pub(super) fn care(&mut self, now: Tick) -> Care {
         if std::mem::replace(&mut self.moved, false) {
             (self.heard, self.asked) = (now, false);
         }
+        // It may go on talking: what waits for it waits no longer than an answer would.
+        let given_up = self.stuck.map(|since| since.after(2 * bounds::WEBSOCKET_PING));
+        if given_up.is_some_and(|at| at <= now) {
+            return Care::Lost("took nothing of what was sent to it");
+        }
         let next = self.heard.after(bounds::WEBSOCKET_PING);
         if now < next {
-            return Care::Until(next);
+            return Care::Until(given_up.map_or(next, |at| at.min(next)));
         }
         if std::mem::replace(&mut self.asked, true) {
-            return Care::Lost;
+            return Care::Lost("said nothing, and did not answer a ping");
         }
         self.heard = now;
         Care::Ask

@@ -7,6 +7,7 @@
 //! A close of one end is passed to the other and answered with what that says (section 7.1). Everything else that ends a
 //! WebSocket is an [`Ending`]: both ends are told, and have [`bounds::WEBSOCKET_CLOSE`] to take it.
 
+mod checks;
 mod time;
 
 use std::rc::Rc;
@@ -14,17 +15,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use engine::Tick;
 use engine::bounds::{self, Bound};
-use engine::control::{Direction, Message};
-use engine::pipeline::Stop;
 use engine::websocket::Rules;
-use engine::{Body, LocalFuture, Tick};
 
 use super::ending::{Ending, Way};
 use super::frames::{Event, From, Limits, Opcode};
 use super::linger::linger;
 use super::side::{Masks, Side};
-use super::write::{write, write_head};
+use super::write::write;
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::flight::Flight;
@@ -32,15 +31,14 @@ use crate::http1::client::Connection;
 use crate::http1::wire::Wire;
 use crate::pace::Bucket;
 use crate::stream::{Kind, Stream};
+use crate::task::Task;
 use crate::upstream::Lease;
+use checks::Checking;
 
 /// Frames of one way before the other gets its turn.
 const TURN: usize = 64;
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;
-
-/// A message that controls look at.
-type Checked = (Flight, Bytes, Result<(), Stop>);
 
 /// A WebSocket: the call, the upstream's connection, and what is known of both ends.
 pub(crate) struct Tunnel {
@@ -63,7 +61,9 @@ pub(crate) struct Tunnel {
     /// When one end said something last that was not asked by us.
     said: Tick,
     lively: bool,
-    checking: Option<(Way, bool, LocalFuture<'static, Checked>)>,
+    /// Whether nothing was said since an end was asked: it holds no room that it has no need of.
+    rests: bool,
+    checking: Option<Checking>,
     /// When those that were told to close have to have done so.
     deadline: Option<Tick>,
     ending: Option<Ending>,
@@ -110,6 +110,7 @@ impl Tunnel {
             began: now,
             said: now,
             lively: false,
+            rests: false,
             checking: None,
             deadline: None,
             ending: None,
@@ -121,14 +122,20 @@ impl Tunnel {
         }
     }
 
-    /// Carries messages until the end of it; then both sockets are ended.
-    pub(crate) async fn run(mut self: Box<Self>, client: &mut Wire) {
+    /// The task of HTTP/2 that answers its call.
+    pub(crate) fn task(&self) -> Option<Rc<Task>> {
+        self.core.task.borrow().clone()
+    }
+
+    /// Carries messages until the end of it; then both sockets are ended. Whether all went that the client was to have.
+    pub(crate) async fn run(mut self: Box<Self>, client: &mut Wire) -> bool {
         self.reads = self.stream.read(reads_messages).unwrap_or_default();
         std::future::poll_fn(|context| self.poll(client, context)).await;
         self.record();
         let (gone, lost) = (self.client.gone, self.server.gone);
         let Self { upstream, alarm, .. } = &mut *self;
-        linger([(client, gone), (upstream.wire(), lost)], alarm).await;
+        let [whole, _] = linger([(client, gone), (upstream.wire(), lost)], alarm).await;
+        whole
     }
 
     /// Ends it before it began: the client said something before it was told that it may.
@@ -140,12 +147,15 @@ impl Tunnel {
 
     fn poll(&mut self, client: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
         self.stream.watch(context);
+        // Neither end may ever run dry: what became of its right to be there comes first.
+        self.heed(client);
         for _ in 0..TURNS {
             let checked = self.poll_check(client, context);
             let waited = self.checking.is_some();
             let up = self.turn(Way::Up, client, context);
             let down = self.turn(Way::Down, client, context);
             self.flush(client, context);
+            self.hold_less(client);
             if self.is_over(client) {
                 return Poll::Ready(());
             }
@@ -153,9 +163,15 @@ impl Tunnel {
             let begun = !waited && self.checking.is_some();
             let more = begun || goes_on(up, self.upstream.wire()) || goes_on(down, client);
             if !(checked || more || self.look(client, context)) {
+                if self.rests {
+                    client.park();
+                    self.upstream.wire().park();
+                }
                 return Poll::Pending;
             }
         }
+        // The same goes for what time does.
+        self.look(client, context);
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -177,15 +193,34 @@ impl Tunnel {
                 Err(ending) => self.end(ending, client),
             }
         }
-        let (from, to) = match way {
-            Way::Up => (&mut self.client, self.upstream.wire()),
-            Way::Down => (&mut self.server, &mut *client),
-        };
-        if !from.lease.resize(from.reader.held() + to.queued()) && self.ending.is_none() {
+        let from = if way == Way::Up { &mut self.client } else { &mut self.server };
+        // Nobody is heard who is not read.
+        from.moved |= turn == Turn::Full || self.checking.is_some();
+        if !self.hold(way, client) && self.ending.is_none() {
             self.core.recorder.bound(Bound::CoreBodies);
             self.end(Ending::no_room(), client);
         }
         turn
+    }
+
+    /// Holds of the core's room what of one way is here: a message that is not whole, one that a control looks at, and what
+    /// waits for the other end. False when there is not so much.
+    fn hold(&mut self, way: Way, client: &mut Wire) -> bool {
+        let (from, to) = match way {
+            Way::Up => (&mut self.client, self.upstream.wire()),
+            Way::Down => (&mut self.server, client),
+        };
+        let looked_at = self.checking.as_ref().filter(|checking| checking.way == way);
+        let looked_at = looked_at.map_or(0, |checking| checking.length);
+        from.lease.resize(from.reader.held() + to.queued() + looked_at)
+    }
+
+    /// Gives back what is held for bytes that have gone.
+    fn hold_less(&mut self, client: &mut Wire) {
+        for way in [Way::Up, Way::Down] {
+            // Where there is more, as by a close, the next turn says so.
+            let _ = self.hold(way, client);
+        }
     }
 
     /// What comes next from one end, or how its turn ends.
@@ -322,56 +357,6 @@ impl Tunnel {
         }
     }
 
-    /// Passes a message on.
-    fn pass(&mut self, way: Way, text: bool, payload: &Bytes, client: &mut Wire) {
-        let opcode = if text { Opcode::Text } else { Opcode::Binary };
-        let length = payload.len() as u64;
-        match way {
-            Way::Up => {
-                self.messages.0 += 1;
-                self.bytes.0 += length;
-                self.send(way, opcode, payload, client);
-            }
-            Way::Down => {
-                self.messages.1 += 1;
-                self.bytes.1 += length;
-                write_head(client.outbox(), opcode, payload.len(), None);
-                client.push(payload.clone());
-            }
-        }
-    }
-
-    /// Has controls look at a message.
-    fn check(&mut self, way: Way, text: bool, payload: Bytes, client: &mut Wire) {
-        let Some(mut flight) = self.stream.lend() else {
-            self.end(Ending::no_room(), client);
-            return;
-        };
-        let direction = if way == Way::Up { Direction::Up } else { Direction::Down };
-        let checked = async move {
-            let mut message = Message { direction, text, body: Body::new(payload) };
-            let (pipeline, call) = flight.pipeline();
-            let verdict = pipeline.message(call, &mut message).await;
-            (flight, message.body.bytes().clone(), verdict)
-        };
-        self.checking = Some((way, text, Box::pin(checked)));
-    }
-
-    /// Whether a message was looked at whole.
-    fn poll_check(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
-        let Some((way, text, checked)) = &mut self.checking else { return false };
-        let (way, text) = (*way, *text);
-        let Poll::Ready((flight, payload, verdict)) = checked.as_mut().poll(context) else { return false };
-        self.checking = None;
-        self.stream.bring_back(flight);
-        match verdict {
-            Ok(()) if self.ending.is_none() => self.pass(way, text, &payload, client),
-            Ok(()) => {}
-            Err(stop) => self.end(Ending::refused(stop), client),
-        }
-        true
-    }
-
     fn flush(&mut self, client: &mut Wire, context: &mut Context<'_>) {
         for way in [Way::Up, Way::Down] {
             let (to, wire) = match way {
@@ -381,7 +366,10 @@ impl Tunnel {
             if to.gone || wire.is_flushed() {
                 continue;
             }
-            if let Poll::Ready(Err(error)) = wire.poll_flush(context) {
+            wire.forget_written();
+            let flushed = wire.poll_flush(context);
+            to.took(wire.has_written(), flushed.is_pending(), || self.core.clock.now());
+            if let Poll::Ready(Err(error)) = flushed {
                 to.gone = true;
                 let lost = if way == Way::Up { Way::Down } else { Way::Up };
                 if !(to.closed || to.told) {
@@ -401,6 +389,8 @@ impl Tunnel {
 
     /// Ends the call.
     fn record(&mut self) {
+        // A control that still looks at a message has the call.
+        self.checking = None;
         let Some(mut flight) = self.stream.leave() else { return };
         flight.leave();
         let decision = &mut flight.call.decision;

@@ -1,5 +1,6 @@
 //! What is kept of calls, and the dangers that a document may accept by name.
 
+use crate::read::Spanned;
 use crate::units::{FileRef, ParseError, text_type};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,12 @@ pub struct Record {
     /// where the JSON access log goes
     pub access_log: AccessLog,
     /// what becomes of calls when the disk is full
-    pub on_full: OnFull,
+    pub on_full: Spanned<OnFull>,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { access_log: AccessLog::Stdout, on_full: OnFull::Serve }
+        Self { access_log: AccessLog::Stdout, on_full: Spanned::nowhere(OnFull::Serve) }
     }
 }
 

@@ -6,7 +6,7 @@ use diagnostics::{Diagnostic, Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Largest `message`, in bytes.
+/// Largest `message`, in bytes: so much of each side of a call may be held.
 const MOST: u64 = 64 * 1024 * 1024;
 
 /// What holds for the WebSockets of an operation; that it is there makes the operation one.

@@ -60,7 +60,7 @@ fn the_full_shape_keeps_what_it_says() {
         document.issuers["staff"].scopes_from.as_ref().map(|from| &from.value),
         Some(&ScopesFrom::Roles)
     );
-    assert_eq!(document.record.on_full, OnFull::Refuse);
+    assert_eq!(document.record.on_full.value, OnFull::Refuse);
     let orders = &document.apis["orders"];
     assert_eq!(orders.owner.as_deref(), Some("team@example.com"), "from the profile");
     assert_eq!(orders.operations.len(), 3);
@@ -218,4 +218,38 @@ fn secrets_in_clear_are_not_printed() {
         !printed.contains("HUSH") && printed.contains("said") && printed.contains("env:NAME"),
         "{printed}"
     );
+}
+
+#[test]
+fn texts_are_plain_where_they_read_back_and_quoted_elsewhere() {
+    for (text, expected) in [
+        ("json.a_b-c", "json.a_b-c"),
+        ("/a/b:c", "/a/b:c"),
+        ("off", "off"),
+        ("POST /a", "\"POST /a\""),
+        ("a\"b\n", "\"a\\\"b\\n\""),
+        ("No", "\"No\""),
+        ("1", "\"1\""),
+        ("1e3", "\"1e3\""),
+        ("0x1f", "\"0x1f\""),
+        (".inf", "\".inf\""),
+        ("", "\"\""),
+        ("a: b", "\"a: b\""),
+        ("a:", "\"a:\""),
+        ("a,b", "\"a,b\""),
+        ("-x", "\"-x\""),
+        ("é", "\"é\""),
+    ] {
+        assert_eq!(quoted(text), expected);
+        for (document, path) in [
+            (format!("a: {{ {expected}: [{expected}] }}\n"), ["a", text]),
+            (format!("a:\n  {expected}:\n    - {expected}\n"), ["a", text]),
+        ] {
+            let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
+            let file = sources.add("a.yaml", document.as_str());
+            let tree = parse(&document, file, &mut found).expect("a tree");
+            let items = tree.at(&path).map(|list| list.items()).unwrap_or_default();
+            assert_eq!(items.first().and_then(|item| item.as_str()), Some(text), "{document}");
+        }
+    }
 }

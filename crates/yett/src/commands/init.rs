@@ -110,13 +110,13 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
         text.push_str(&line);
         text.push('\n');
     };
-    line(format!("  {}:", scalar(written.name)));
-    line(format!("    contract: {}", scalar(written.contract)));
-    line(format!("    upstream: {}", scalar(arguments.upstream.as_str().trim_end_matches('/'))));
-    line(format!("    issuer: {}", scalar(written.issuer)));
+    line(format!("  {}:", spec::quoted(written.name)));
+    line(format!("    contract: {}", spec::quoted(written.contract)));
+    line(format!("    upstream: {}", spec::quoted(arguments.upstream.as_str().trim_end_matches('/'))));
+    line(format!("    issuer: {}", spec::quoted(written.issuer)));
     match &arguments.audience {
-        Some(audience) => line(format!("    audience: {}", scalar(audience))),
-        None if written.issuer != "local" => line(format!("    audience: {}", scalar(written.name))),
+        Some(audience) => line(format!("    audience: {}", spec::quoted(audience))),
+        None if written.issuer != "local" => line(format!("    audience: {}", spec::quoted(written.name))),
         None => {}
     }
     if written.unsecured {
@@ -138,7 +138,7 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
         line(format!("    operations: {{ {} }}", each.join(", ")));
     }
     if let Some(file) = written.accepted {
-        line(format!("    accept_unenforced: {}", scalar(&format!("file:{file}"))));
+        line(format!("    accept_unenforced: {}", spec::quoted(&format!("file:{file}"))));
     }
     text
 }
@@ -146,16 +146,6 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
 /// One entry of `operations` that lets bodies pass which nothing reads.
 fn opaque(selector: &str) -> String {
     format!("{}: {{ validation: {{ opaque: accept }} }}", quoted(selector))
-}
-
-/// A plain scalar where YAML reads it as the text that it is, a quoted one otherwise.
-fn scalar(text: &str) -> String {
-    let plain = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@%+~".contains(&byte))
-        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'.' || byte == b'/')
-        && !text.ends_with(':')
-        && !["true", "false", "null", "none"].contains(&text.to_ascii_lowercase().as_str());
-    if plain { text.to_owned() } else { quoted(text) }
 }
 
 /// JSON's quoting is YAML's too.
@@ -219,7 +209,7 @@ mod tests {
             ("-x", "\"-x\""),
             ("a:", "\"a:\""),
         ] {
-            assert_eq!(scalar(text), written);
+            assert_eq!(spec::quoted(text), written);
         }
     }
 }

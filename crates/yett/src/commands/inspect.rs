@@ -12,7 +12,7 @@ use super::{Outcome, Which};
 use crate::inspect::offline::Offline;
 use crate::inspect::requests::{self, Parts, Raw};
 use crate::inspect::tune::{Exclusion, Tuned, Tuner};
-use crate::inspect::{Named, RuleName, patch, show};
+use crate::inspect::{Named, RuleName, show};
 use crate::{load, render, terminal};
 
 /// Neither allowed nor refused: it could not be said.
@@ -182,9 +182,9 @@ fn show_tuned(tuned: &Tuned, good: usize) {
 
 fn said(part: &Named) -> String {
     match part {
-        Named::Parameter(name) => format!("the parameter {}", patch::quoted(name)),
-        Named::Header(name) => format!("the header field {}", patch::quoted(name)),
-        Named::Cookie(name) => format!("the cookie {}", patch::quoted(name)),
+        Named::Parameter(name) => format!("the parameter {}", spec::quoted(name)),
+        Named::Header(name) => format!("the header field {}", spec::quoted(name)),
+        Named::Cookie(name) => format!("the cookie {}", spec::quoted(name)),
         Named::Nothing => String::from("anything"),
     }
 }

@@ -160,17 +160,6 @@ fn lines(indent: &str, items: &[String]) -> String {
     items.iter().fold(String::new(), |text, item| text + indent + "- " + item + "\n")
 }
 
-/// A string as YAML reads it back, in quotes unless it is a plain word.
-pub(crate) fn quoted(text: &str) -> String {
-    const WORDS: [&str; 8] = ["true", "false", "null", "yes", "no", "on", "off", "y"];
-    let mut bytes = text.bytes();
-    let plain = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
-        && text != "n";
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,21 +217,5 @@ mod tests {
             "--- a.yaml\n+++ a.yaml\n@@ -1,6 +1,8 @@\n-a: { b: 1 }\n+a: { exclude: [{ x: 1 }], b: 1 }\n 1: {}\n 2: {}\n \
              3: {}\n c:\n+  exclude:\n+    - { x: 1 }\n   d: 1\n\\ No newline at end of file\n"
         );
-    }
-
-    #[test]
-    fn words_are_plain_and_all_else_is_quoted() {
-        for (text, expected) in [
-            ("json.a_b-c", "json.a_b-c"),
-            ("POST /a", "\"POST /a\""),
-            ("a\"b\n", "\"a\\\"b\\n\""),
-            ("No", "\"No\""),
-            ("1", "\"1\""),
-            ("", "\"\""),
-            ("a: b", "\"a: b\""),
-        ] {
-            assert_eq!(quoted(text), expected);
-            assert_eq!(tree(&format!("a: [{expected}]\n")).get("a").unwrap().items()[0].as_str(), Some(text));
-        }
     }
 }

@@ -10,10 +10,10 @@ use compile::{Compiled, Input, Kept};
 use diagnostics::{Diagnostics, Sources};
 use engine::OperationPlan;
 use engine::snapshot::Live;
-use spec::OperationRef;
+use spec::{OperationRef, quoted};
 
 use super::offline::{INSPECTION, Judged, Offline};
-use super::patch::{self, Patch, quoted};
+use super::patch::{self, Patch};
 use super::requests::Raw;
 use super::{Matched, Named, RuleName};
 use crate::load::Loaded;

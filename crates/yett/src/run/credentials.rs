@@ -1,9 +1,12 @@
 //! The store of applications and keys beside the running gateway: answers what operators ask of it, and hands cores what holds.
 //!
 //! A change and its publication are one step under one lock, so that what was acknowledged is in effect at every core of this
-//! process. What others change in a shared database is seen by looking at the number of the last change, twice a second. A store
-//! that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics say why.
+//! process. What others change in a shared database is seen by looking at the last change, its number and its seal, twice a
+//! second. A store that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics
+//! say why. Streams that are open end with the key that opened them, wherever it was ended.
 
+mod ends;
+mod lists;
 mod views;
 
 use std::sync::{Arc, Weak};
@@ -13,16 +16,18 @@ use controls::authentication::apikey;
 use credentials::{HashKey, Published};
 use engine::Clock;
 use engine::keyed::Keyed;
-use manage_api::{Applications, Ask, Audit, AuditReport, Keys, MAX_KEYS, Problem, Said};
-use parking_lot::Mutex;
-use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError, Verified};
+use manage_api::{Ask, Problem, Said};
+use parking_lot::{Mutex, RwLock};
+use proxy::DataPlane;
+use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::terminal;
-use views::{application, audit_entry, created, key, problem};
+use ends::Ends;
+use views::{application, created, key, problem};
 
-/// How often the number of the last change is looked at.
+/// How often the last change is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks between two times at which is written when keys were last used.
 const LOOKS_PER_WRITE: u32 = 40;
@@ -36,11 +41,16 @@ pub(super) struct Settings {
     pub(super) key: Zeroizing<Vec<u8>>,
 }
 
+/// The data plane while it runs.
+pub(super) type Plane = Arc<RwLock<Option<DataPlane>>>;
+
 /// The store at work.
 pub(super) struct Credentials {
     settings: Settings,
     store: Store,
     published: Arc<Published>,
+    plane: Plane,
+    ends: Mutex<Ends>,
     clock: Arc<dyn Clock>,
     side: Handle,
     /// Held while something is changed and published, or read and published.
@@ -76,7 +86,7 @@ impl Credentials {
         settings: Settings,
         place: &Place,
         clock: &Arc<dyn Clock>,
-        keyed: &Keyed,
+        (keyed, plane): (&Keyed, &Plane),
         side: &Handle,
     ) -> Result<Arc<Self>, String> {
         let hashing = HashKey::new(&settings.key)
@@ -93,6 +103,8 @@ impl Credentials {
             settings,
             store,
             published: apikey::published(keyed),
+            plane: Arc::clone(plane),
+            ends: Mutex::default(),
             clock: Arc::clone(clock),
             side: side.clone(),
             turn: tokio::sync::Mutex::new(()),
@@ -138,38 +150,6 @@ impl Credentials {
         done.await.unwrap_or_else(|error| Err(broke(error)))
     }
 
-    async fn serve(&self, actor: &str, ask: Ask) -> Result<Said, Problem> {
-        let now = self.clock.unix().seconds();
-        match ask {
-            Ask::Applications => {
-                let all = self.told(self.store.applications().await)?;
-                Ok(Said::Applications(Applications {
-                    applications: all.into_iter().map(application).collect(),
-                }))
-            }
-            Ask::Application(which) => {
-                let (one, keys) = self.told(self.store.application(&which).await)?;
-                Ok(Said::Detail(manage_api::ApplicationDetail {
-                    application: application(one),
-                    keys: keys.into_iter().map(|one| key(one, now)).collect(),
-                }))
-            }
-            Ask::Keys => {
-                let all = self.told(self.store.keys(MAX_KEYS).await)?;
-                Ok(Said::Keys(Keys { keys: all.into_iter().map(|one| key(one, now)).collect() }))
-            }
-            Ask::Audit(after, limit) => {
-                let rows = self.told(self.store.audit(after, limit).await)?;
-                Ok(Said::Audit(Audit { entries: rows.into_iter().map(audit_entry).collect() }))
-            }
-            Ask::VerifyAudit => Ok(Said::Report(match self.told(self.store.verify_audit().await)? {
-                Verified::Whole(entries) => AuditReport { whole: true, entries },
-                Verified::Broken(entries) => AuditReport { whole: false, entries },
-            })),
-            change => self.change(actor, change, now).await,
-        }
-    }
-
     /// What changes something: kept, then in effect, then acknowledged.
     async fn change(&self, actor: &str, ask: Ask, now: u64) -> Result<Said, Problem> {
         let _turn = self.turn.lock().await;
@@ -207,7 +187,11 @@ impl Credentials {
             Ask::RevokeKey(which) => {
                 Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
             }
-            Ask::Applications | Ask::Application(_) | Ask::Keys | Ask::Audit(..) | Ask::VerifyAudit => {
+            Ask::Applications(_)
+            | Ask::Application(..)
+            | Ask::Keys(_)
+            | Ask::Audit(..)
+            | Ask::VerifyAudit => {
                 Err(Problem::new(500, "internal", "a fault of this build", "it changes nothing"))
             }
         }
@@ -266,14 +250,26 @@ impl Credentials {
     fn publish(&self, contents: Contents) {
         let before = self.published.current();
         self.published.publish(self.store.table(contents, before.as_deref()));
+        self.end_streams();
+    }
+
+    /// Ends the streams of keys that are over.
+    fn end_streams(&self) {
+        let Some(table) = self.published.current() else { return };
+        let over = self.ends.lock().look(&table, self.clock.unix().seconds());
+        // It is only held against readers while it is drained, which ends all streams.
+        let Some(plane) = self.plane.try_read() else { return };
+        if let Some(plane) = &*plane {
+            over.iter().for_each(|one| plane.revoke(apikey::ISSUER, one.subject()));
+        }
     }
 
     /// Looks whether somebody else changed something.
     async fn look(&self) {
         let _turn = self.turn.lock().await;
-        let known = self.published.current().map(|table| table.sequence());
-        let seen = match self.store.sequence().await {
-            Ok(sequence) if Some(sequence) == known => Ok(None),
+        let known = self.published.current();
+        let seen = match self.store.head().await {
+            Ok(head) if known.is_some_and(|table| head.is_of(&table)) => Ok(None),
             Ok(_) => self.store.contents().await.map(Some),
             Err(why) => Err(why),
         };
@@ -284,6 +280,8 @@ impl Credentials {
             }
             Err(why) => self.ill(&why),
         }
+        // Overlaps end whether the store can be reached or not.
+        self.end_streams();
     }
 
     async fn write_uses(&self) {

@@ -1,5 +1,7 @@
 //! The gateway as one value: what serves, what it was compiled from, and what came of the last reload.
 
+mod applications;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,19 +16,18 @@ use engine::snapshot::Live;
 use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Services, Settings, TargetState};
-use store::Place;
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
-use zeroize::Zeroizing;
 
-use super::credentials::{Credentials, Settings as StoreSettings, State as StoreState};
+use super::credentials::{Credentials, Plane};
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
+use applications::open_store;
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -46,7 +47,7 @@ pub(super) struct Gateway {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) live: Live,
     pub(super) current: Mutex<Current>,
-    pub(super) plane: RwLock<Option<DataPlane>>,
+    pub(super) plane: Plane,
     pub(super) key: Mutex<Option<Arc<SigningKey>>>,
     /// One reload at a time; those who come meanwhile share the next one.
     pub(super) turn: tokio::sync::Mutex<u64>,
@@ -129,17 +130,13 @@ impl Gateway {
         };
         show(&compiled.warnings, &sources);
         let document = &compiled.resolved.document;
-        let destination = match &document.record.access_log {
-            spec::AccessLog::Stdout => Destination::Stdout,
-            spec::AccessLog::Off => Destination::Off,
-            spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
-        };
-        let telemetry = Telemetry::new(&destination, Arc::clone(&clock))
-            .map_err(|error| format!("the access log cannot be opened: {error}"))?;
-        let telemetry = Arc::new(telemetry);
+        let telemetry = telemetry(document, &options, &clock)?;
         let services = services(&clock, &live, &telemetry, side)?;
-        let store =
-            |_| open_store(document, &loaded, &data, (&clock, &services.keyed, side)).map(OnceLock::from);
+        let running = Plane::default();
+        let store = |_| {
+            open_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))
+                .map(OnceLock::from)
+        };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
         let settings = Settings {
             cores: options.cores,
@@ -149,10 +146,12 @@ impl Gateway {
         };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
+        let addresses = plane.addresses().to_vec();
+        *running.write() = Some(plane);
         let now = clock.unix().seconds();
         let loaded = Arc::new(loaded);
         Ok(Some(Self {
-            addresses: plane.addresses().to_vec(),
+            addresses,
             admin_bind: document.admin.bind.address(),
             current: Mutex::new(Current {
                 compiled,
@@ -161,7 +160,7 @@ impl Gateway {
                 since: now,
                 last_reload: None,
             }),
-            plane: RwLock::new(Some(plane)),
+            plane: running,
             key: Mutex::new(key),
             turn: tokio::sync::Mutex::new(0),
             asked: AtomicU64::new(0),
@@ -190,38 +189,6 @@ impl Gateway {
             credentials.close();
         }
         self.telemetry.flush();
-    }
-
-    /// The store of applications, where one is wanted.
-    pub(super) fn credentials(&self) -> Option<&Arc<Credentials>> {
-        self.credentials.get()
-    }
-
-    /// How it is.
-    pub(super) fn store_state(&self) -> Option<StoreState> {
-        self.credentials.get().map(|credentials| credentials.state())
-    }
-
-    /// Opens the store when a document wants one and none is open. Blocks.
-    ///
-    /// # Errors
-    /// Why it cannot be opened, or that the one that is open is another one.
-    pub(super) fn want_store(&self, document: &spec::Document, loaded: &Loaded) -> Result<(), String> {
-        match self.credentials.get() {
-            _ if !document.wants_store() => Ok(()),
-            Some(open) => match store_settings(document, loaded, &self.data, &*self.clock)? {
-                (settings, _) if open.is(&settings) => Ok(()),
-                _ => Err(String::from(
-                    "the store of applications is another one: put it back, or restart `yett run`",
-                )),
-            },
-            None => {
-                let opened =
-                    open_store(document, loaded, &self.data, (&self.clock, &self.keyed, &self.side))?;
-                let _ = self.credentials.set(opened);
-                Ok(())
-            }
-        }
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -315,41 +282,19 @@ fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, Stri
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
 }
 
-/// Where the store is, and what it is opened with.
-fn store_settings(
+/// What calls are told to: the access log of a document, and metrics.
+fn telemetry(
     document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    clock: &dyn Clock,
-) -> Result<(StoreSettings, Place), String> {
-    let written = document.store.as_ref();
-    let secret = |reference: &spec::SecretRef| {
-        let found = loaded.assets.get(&compile::secret_key(reference));
-        found.ok_or_else(|| format!("the secret `{reference}` is not there"))
+    options: &Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Telemetry>, String> {
+    let destination = match &document.record.access_log {
+        spec::AccessLog::Stdout => Destination::Stdout,
+        spec::AccessLog::Off => Destination::Off,
+        spec::AccessLog::File(file) => Destination::File(load::folder(&options.config).join(file.path())),
     };
-    let url = written.and_then(|store| store.url.as_ref()).map(|url| secret(url)).transpose()?;
-    let url = url.map(|bytes| {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the URL of the store is not UTF-8")?;
-        Ok::<_, &str>(Zeroizing::new(text.to_owned()))
-    });
-    let url = url.transpose()?;
-    let file = data.join("store.db");
-    let key = match written.and_then(|store| store.key.as_ref()) {
-        Some(key) => Zeroizing::new(secret(key)?.to_vec()),
-        None => data::hash_key(data, &file, clock)?,
-    };
-    let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
-    Ok((StoreSettings { url, key }, place))
-}
-
-fn open_store(
-    document: &spec::Document,
-    loaded: &Loaded,
-    data: &Path,
-    (clock, keyed, side): (&Arc<dyn Clock>, &Keyed, &Handle),
-) -> Result<Arc<Credentials>, String> {
-    let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, keyed, side)
+    let telemetry = Telemetry::new(&destination, Arc::clone(clock));
+    telemetry.map(Arc::new).map_err(|error| format!("the access log cannot be opened: {error}"))
 }
 
 /// Compiles what was loaded.

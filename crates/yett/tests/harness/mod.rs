@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,6 +33,11 @@ pub use cases::*;
 
 /// The contract of most tests.
 pub const CONTRACT: &str = include_str!("openapi.yaml");
+
+/// The time of day, in seconds since 1970: that of the real binary.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
 
 /// What a gateway is started with.
 #[derive(Debug, Clone)]

@@ -7,7 +7,6 @@
 //!
 //! Where a call passes, its key is taken out before anything later reads the call, unless the scheme says `forward`.
 
-mod find;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +24,8 @@ use http::header::{AUTHORIZATION, COOKIE};
 use smallvec::SmallVec;
 use tape::Tape;
 
+use crate::security::find::{Found, cookies_without, find, query_without};
 use crate::security::{ANY_SCHEME, Challenge, KeyScheme, Where};
-use find::{Found, cookies_without, find, query_without};
 
 /// Who vouches for applications: the store of this gateway.
 pub const ISSUER: &str = "yett:applications";
@@ -116,6 +115,27 @@ pub struct Proven {
     pub proofs: SmallVec<[Proof; 1]>,
     /// Whether `Authorization` held one, so that there is no token in it.
     pub in_authorization: bool,
+    /// Where they stood.
+    pub places: Places,
+}
+
+/// The places of a call that hold a key, so that nobody has to look for them again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Places(u64);
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        self.0 |= bit(place).unwrap_or_default();
+    }
+
+    /// Whether a place holds a key; `None` of the places past those that there are bits for.
+    fn contain(self, place: usize) -> Option<bool> {
+        bit(place).map(|bit| self.0 & bit != 0)
+    }
+}
+
+fn bit(place: usize) -> Option<u64> {
+    1_u64.checked_shl(u32::try_from(place).ok()?)
 }
 
 impl CoreKeys {
@@ -133,7 +153,7 @@ impl CoreKeys {
     pub fn look(&self, call: &Call, challenge: &Challenge) -> Result<Proven, Box<Refusal>> {
         let mut proven = Proven::default();
         let mut before: Option<&Group> = None;
-        for group in &self.keys.groups {
+        for (place, group) in self.keys.groups.iter().enumerate() {
             let scheme =
                 if self.keys.any { ANY_SCHEME } else { group.schemes.first().copied().unwrap_or_default() };
             let invalid = |detail: &str, public| {
@@ -162,6 +182,7 @@ impl CoreKeys {
             };
             proven.proofs.extend(schemes.iter().map(proof));
             proven.in_authorization |= group.is_in_authorization();
+            proven.places.insert(place);
         }
         Ok(proven)
     }
@@ -248,10 +269,11 @@ impl CoreKeys {
         Some(principal)
     }
 
-    /// Takes the keys out of a call that passes.
-    pub fn strip(&self, call: &mut Call) {
-        for group in self.keys.groups.iter().filter(|group| !group.forward) {
-            if find(&call.request, &group.place, self.keys.tokens) == Found::Nothing {
+    /// Takes the keys out of a call that passes, from the places where [`Self::look`] found them.
+    pub fn strip(&self, call: &mut Call, places: Places) {
+        for (place, group) in self.keys.groups.iter().enumerate().filter(|(_, group)| !group.forward) {
+            let look = || find(&call.request, &group.place, self.keys.tokens) != Found::Nothing;
+            if !places.contain(place).unwrap_or_else(look) {
                 continue;
             }
             match &group.place {

@@ -155,8 +155,9 @@ impl CoreProofs {
         // To the end of the last second in which its date is still good.
         let until = claims.issued.saturating_add(self.rule.window.as_secs()).saturating_add(1);
         let until = UnixTime(until.saturating_mul(1_000_000_000).saturating_sub(1));
+        let holder = self.replays.key(&[b"dpop", key]);
         let used = self.replays.key(&[b"dpop", key, claims.id.as_bytes()]);
-        match self.replays.take(used, until, now) {
+        match self.replays.take((holder, used), until, now) {
             Used::First => Ok(fresh),
             Used::Before => Err(wrong("the proof was used before")),
             Used::Unknown => Err(NotShown::Unchecked),

@@ -1,8 +1,10 @@
 //! How a token may be presented, and what else is refused (RFC 6750 section 2, THREATS row 13).
 
 use super::super::bearer::{Presented, presented};
-use crate::security::Scheme;
 use crate::security::kit::{call, ready};
+use crate::security::{ANY_SCHEME, Scheme};
+use engine::Principal;
+use engine::principal::{CredentialKind, Proof};
 use proptest::prelude::*;
 use testkit::FakeClock;
 
@@ -79,5 +81,17 @@ proptest! {
                 prop_assert!(!query.contains("access_token"));
             }
         }
+    }
+}
+
+#[test]
+fn what_was_proven_stands_in_a_live_stream_unless_nobody_may_call() {
+    let (_world, gateway) = ready();
+    for (operation, code) in [("silentAuthenticated", "ok"), ("open", "ok"), ("key", "unsecured_operation")] {
+        let mut call = call(&gateway.clock, "/v1/x", &[]);
+        let principal = testkit::call::principal("yett:applications", "app", u64::MAX);
+        let principal = Principal { credential: CredentialKind::ApiKey, ..Principal::clone(&principal) };
+        call.proofs.push(Proof { scheme: ANY_SCHEME, principal: principal.into(), certificate: None });
+        assert_eq!(gateway.end(operation, call).code(), code, "{operation}");
     }
 }

@@ -344,6 +344,54 @@ fn only_what_is_no_signed_token_is_shown_and_to_its_issuer_alone() {
 }
 
 #[test]
+fn no_operation_asks_two_issuers() {
+    let asked = |issuer: &str| {
+        format!(
+            ", introspection: {{ url: \"{issuer}/introspect\", client_id: gateway, client_secret: \"env:SECRET\" }} }}"
+        )
+    };
+    let two = DOCUMENT
+        .replace("realms/shop\" }", &format!("realms/shop\"{}", asked(SHOP)))
+        .replace("[\"orders:read\"] } }", &format!("[\"orders:read\"] }}{}", asked(STAFF)));
+    let with = |document: &str, authentication: &str, contract: &str| {
+        let start = document.find("      shop: { issuers").unwrap();
+        let end = document.find("    unsecured:").unwrap();
+        let document = format!("{}{authentication}{}", &document[..start], &document[end..]);
+        let mut setup = Setup::new(&document, contract);
+        setup.assets.insert("env:SECRET".into(), Arc::from(&b"secret"[..]));
+        setup.attach(&World::new(), 0)
+    };
+    let conflicts = |gateway: &Gateway| {
+        let found = gateway.found.iter().filter(|found| found.message.contains("two issuers"));
+        let places = found.map(|found| (found.code, found.span.is_some(), found.message.clone()));
+        places.collect::<Vec<_>>()
+    };
+    let apart =
+        "      shop: { issuers: [shop], audience: orders }\n      other: { issuers: [staff], audience: x }\n";
+    let said = conflicts(&with(&two, apart, CONTRACT));
+    assert_eq!(said.len(), 1, "{said:#?}");
+    let (code, placed, message) = &said[0];
+    assert_eq!((*code, *placed), ("conflict", true));
+    assert!(message.contains("`shop`") && message.contains("`staff`"), "{message}");
+    // Twins: schemes that no operation takes together; two schemes of one issuer; an issuer beside it whose tokens are read here.
+    let without = |paths: &[&str]| {
+        let kept = CONTRACT.lines().filter(|line| !paths.iter().any(|path| line.contains(path)));
+        kept.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(conflicts(&with(&two, apart, &without(&["/and:", "/or:", "/silent2:"]))), []);
+    assert_eq!(
+        conflicts(&with(&two, apart, &without(&["/and:", "/or:"]))).len(),
+        1,
+        "whoever any scheme proves"
+    );
+    let same =
+        "      shop: { issuers: [shop], audience: orders }\n      other: { issuers: [shop], audience: x }\n";
+    assert_eq!(conflicts(&with(&two, same, CONTRACT)), []);
+    let one = DOCUMENT.replace("realms/shop\" }", &format!("realms/shop\"{}", asked(SHOP)));
+    assert_eq!(conflicts(&with(&one, apart, CONTRACT)), []);
+}
+
+#[test]
 fn who_is_proven_by_what_is_told() {
     let world = World::new();
     let mut asker = Asker::new(&world, "");

@@ -120,6 +120,33 @@ fn a_reload_takes_what_is_open_along_or_ends_it() {
 }
 
 #[test]
+fn what_was_proven_is_read_by_its_names_after_a_reload() {
+    let (backend, met) = echo();
+    let mut shape = shape(&backend, rules());
+    shape.names = (&["toy"], &["orders:read", "orders:write"]);
+    shape.wanted = Some("orders:read");
+    let world = World::start(&shape);
+    let publish = |shape: &_| world.plane.as_ref().unwrap().publish(&Shape::snapshot(shape, &world.live));
+    let fields = format!("x-until: {}\r\nx-scopes: orders:read\r\n", world.unix() + 1_000);
+    let mut end = End::open(&world, &fields);
+    // A scope and a scheme that come before in the order of their names: the proof is what it was.
+    shape.names = (&["key", "toy"], &["orders:list", "orders:read", "orders:write"]);
+    publish(&shape);
+    end.send(Opcode::Text, b"hello");
+    assert_eq!(end.text(), "hello");
+    shape.names = (&["toy"], &["orders:read"]);
+    publish(&shape);
+    end.send(Opcode::Text, b"hello");
+    assert_eq!(end.text(), "hello");
+    // One that has the number of what the proof has, which the proof lacks.
+    shape.names = (&["toy"], &["orders:admin", "orders:read"]);
+    shape.wanted = Some("orders:admin");
+    publish(&shape);
+    assert_eq!((end.closed(), closed_with(&met)), (Some(1008), 1008));
+    assert_eq!(world.tape.calls(1)[0].code, "stream_withdrawn");
+}
+
+#[test]
 fn a_credential_that_ends_and_a_principal_that_is_revoked_end_what_they_opened() {
     let (backend, met) = echo();
     let world = World::start(&shape(&backend, rules()));

@@ -107,9 +107,11 @@ impl End {
 
 /// The end of an upstream's connection that has a handshake answered.
 pub(super) fn answered(backend: &Backend, mut client: Client, more: &str) -> Option<End> {
-    if !backend.take(&mut client) {
-        return None;
-    }
+    backend.take(&mut client).then(|| answer(backend, client, more)).flatten()
+}
+
+/// The same, of a handshake that was read.
+pub(super) fn answer(backend: &Backend, mut client: Client, more: &str) -> Option<End> {
     let head = backend.requests().last().unwrap().0.clone();
     let key = field(&head, "sec-websocket-key")?;
     client.send(format!(

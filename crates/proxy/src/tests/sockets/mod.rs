@@ -1,6 +1,10 @@
 //! WebSockets in front of upstreams of our own, frame by frame (THREATS rows 3, 25, 37, 42).
 
+mod bench;
+mod between;
+mod busy;
 mod endings;
+mod held;
 mod kit;
 mod opening;
 mod over_two;

@@ -168,3 +168,66 @@ fn a_stream_that_is_reset_closes_the_other_end() {
     });
     assert_eq!(world.tape.calls(3).iter().filter(|call| call.aborted).count(), 1);
 }
+
+#[test]
+fn a_success_that_is_no_switch_opens_nothing_on_a_stream() {
+    // On HTTP/2 any 2xx would tell the client that it may speak frames (RFC 8441 section 5).
+    let answers = [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "", 502),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "", 502),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno", "", 403),
+        ("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n", "", 302),
+        (OK, "answer", 400),
+    ];
+    for (answer, toy, status) in answers {
+        let backend = Backend::answering(answer);
+        let world = World::start(&shape(&backend, rules()));
+        block(async {
+            let mut client = connect(&world).await;
+            let fields = [("sec-websocket-version", "13"), ("x-toy", toy)];
+            let (response, _send) = client.send_request(ask("websocket", &fields), false).unwrap();
+            assert_eq!(response.await.unwrap().status(), status, "{answer} {toy}");
+        });
+        let call = world.tape.calls(2).pop().unwrap();
+        let code = match status {
+            502 => "upstream_protocol",
+            400 => "upgrade_refused",
+            _ => "",
+        };
+        assert_eq!((call.status, call.code), (status, code), "{answer} {toy}");
+        // On HTTP/1 nothing but a 101 switches.
+        let reply = world.call(&format!("{ASK}x-toy: {toy}\r\n\r\n"));
+        let as_it_is: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        assert_eq!(reply.status, as_it_is, "{answer} {toy}");
+    }
+}
+
+#[test]
+fn a_stream_whose_window_stays_shut_is_reset_and_its_connection_goes_on() {
+    let backend = Backend::start(|backend, _, client| {
+        let mut end = super::kit::answered(backend, client, "").unwrap();
+        end.send(Opcode::Binary, &[7; 1_000]);
+        assert_eq!(end.closed(), Some(1001));
+        end.close(1001);
+    });
+    let idle = std::time::Duration::from_millis(300);
+    let world = World::start(&shape(&backend, engine::websocket::Rules { idle, ..rules() }));
+    block(async {
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0);
+        let socket = dial(world.address).await;
+        let (mut client, connection) = builder.handshake::<_, Bytes>(socket).await.unwrap();
+        tokio::spawn(connection);
+        std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+        let (response, _) = client.send_request(crate::tests::two::get("http://a/v1/a"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 426);
+        let fields = [("sec-websocket-version", "13")];
+        let (response, _send) = client.send_request(ask("websocket", &fields), false).unwrap();
+        let mut receive = response.await.unwrap().into_body();
+        let end = tokio::time::timeout(crate::tests::world::PATIENCE, receive.data()).await;
+        assert!(matches!(end, Ok(Some(Err(error))) if error.is_reset()));
+        std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+        let (response, _) = client.send_request(crate::tests::two::get("http://a/v1/a"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 426, "the connection goes on");
+    });
+}

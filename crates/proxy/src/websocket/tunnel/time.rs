@@ -22,13 +22,24 @@ enum Due {
 }
 
 impl Tunnel {
+    /// Goes by the rules of a snapshot that came meanwhile, and ends what is not allowed any more. Before anything is read, so
+    /// that no message passes by a right that was withdrawn.
+    pub(super) fn heed(&mut self, client: &mut Wire) {
+        let now = self.core.clock.now();
+        self.renew(now);
+        if self.deadline.is_none()
+            && let Some(why) = self.stream.due(now)
+        {
+            self.end(Ending::because(why), client);
+        }
+    }
+
     /// Looks after what time does; true when something is to be done by it.
     pub(super) fn look(&mut self, client: &mut Wire, context: &mut Context<'_>) -> bool {
         let now = self.core.clock.now();
         if std::mem::replace(&mut self.lively, false) {
-            self.said = now;
+            (self.said, self.rests) = (now, false);
         }
-        self.renew(now);
         match self.due(now) {
             Ok(next) => {
                 self.alarm.set(next);
@@ -36,6 +47,7 @@ impl Tunnel {
             }
             Err(Due::Ask(way)) => {
                 let token = self.token;
+                self.rests = true;
                 self.send(way, Opcode::Ping, &token, client);
                 true
             }
@@ -54,16 +66,16 @@ impl Tunnel {
     fn renew(&mut self, now: Tick) {
         let rules = |call: &engine::Call| {
             let rules = call.operation.as_ref().and_then(|plan| plan.websocket.as_ref());
-            rules
-                .filter(|rules| !Arc::ptr_eq(rules, &self.rules))
-                .map(|rules| (Arc::clone(rules), reads_messages(call)))
+            let others = rules.filter(|rules| !Arc::ptr_eq(rules, &self.rules)).map(Arc::clone);
+            (others, reads_messages(call))
         };
-        if let Some(Some((rules, reads))) = self.stream.read(rules) {
-            if rules.flow != self.rules.flow {
-                self.flow = Bucket::of(rules.flow, now);
-            }
-            (self.rules, self.reads) = (rules, reads);
+        let Some((rules, reads)) = self.stream.read(rules) else { return };
+        self.reads = reads;
+        let Some(rules) = rules else { return };
+        if rules.flow != self.rules.flow {
+            self.flow = Bucket::of(rules.flow, now);
         }
+        self.rules = rules;
     }
 
     /// What is due now, or when something will be.
@@ -87,9 +99,9 @@ impl Tunnel {
             match side.care(now) {
                 Care::Until(at) => next = next.min(at),
                 Care::Ask => return Err(Due::Ask(if way == Way::Up { Way::Down } else { Way::Up })),
-                Care::Lost => {
+                Care::Lost(how) => {
                     side.gone = true;
-                    return Err(Due::End(Ending::gone(way, "said nothing, and did not answer a ping")));
+                    return Err(Due::End(Ending::gone(way, how)));
                 }
             }
         }

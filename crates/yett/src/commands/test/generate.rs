@@ -58,9 +58,14 @@ fn tell(path: &Path, written: &Written) {
     for (id, why) in &written.without_good_call {
         terminal::out(render::printable(&format!("  no good call of {id} could be made: {why}")));
     }
-    if !written.let_through.is_empty() {
-        let kinds = written.let_through.iter().map(|(kind, count)| format!("{kind} ({count})"));
-        let kinds = kinds.collect::<Vec<_>>().join(", ");
-        terminal::out(render::printable(&format!("  let through, since nothing forbids it: {kinds}")));
+    for (what, counts) in [
+        ("let through, since nothing forbids it", &written.let_through),
+        ("refused for another reason, so that it shows nothing", &written.otherwise_refused),
+    ] {
+        if !counts.is_empty() {
+            let kinds = counts.iter().map(|(kind, count)| format!("{kind} ({count})"));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            terminal::out(render::printable(&format!("  {what}: {kinds}")));
+        }
     }
 }

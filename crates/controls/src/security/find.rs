@@ -1,4 +1,5 @@
-//! Finding the API key of a call: in the place that the contract's scheme names, once, and read in one way only.
+//! Finding the API key of a call: in the place that the contract's scheme names, once, and read in one way only, by whoever
+//! verifies it and by whoever asks whether somebody does.
 //!
 //! What is found is raw: a key has letters, digits and `_` only, so nothing has to be decoded to read one, and what would have
 //! to be is none.
@@ -7,11 +8,11 @@ use credentials::PREFIX;
 use engine::Request;
 use http::header::{AUTHORIZATION, COOKIE};
 
-use crate::security::Where;
+use super::Where;
 
 /// What stands in a place.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found<'r> {
+pub enum Found<'r> {
     /// Nothing.
     Nothing,
     /// One value, which may be anything.
@@ -32,7 +33,8 @@ impl<'r> Found<'r> {
 
 /// Looks into a place. `tokens` says that bearer tokens are taken as well, so that a bearer credential is only a key when it
 /// begins as one.
-pub(super) fn find<'r>(request: &'r Request, place: &Where, tokens: bool) -> Found<'r> {
+#[must_use]
+pub fn find<'r>(request: &'r Request, place: &Where, tokens: bool) -> Found<'r> {
     match place {
         Where::Header(name) => {
             let found = Found::of(request.headers.get_all(name).iter().map(http::HeaderValue::as_bytes));
@@ -118,7 +120,8 @@ fn split(field: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The query without the pairs of a name.
-pub(super) fn query_without(query: &str, name: &str) -> String {
+#[must_use]
+pub fn query_without(query: &str, name: &str) -> String {
     let mut kept = String::with_capacity(query.len());
     for pair in query.split('&').filter(|pair| value_of(pair, name).is_none()) {
         if !kept.is_empty() {
@@ -130,7 +133,8 @@ pub(super) fn query_without(query: &str, name: &str) -> String {
 }
 
 /// A `Cookie` field without the cookies of a name; `None` when nothing is left.
-pub(super) fn cookies_without(field: &[u8], name: &str) -> Option<Vec<u8>> {
+#[must_use]
+pub fn cookies_without(field: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut kept = Vec::with_capacity(field.len());
     for piece in field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
         if piece.is_empty() || cookie(piece, name).is_some() {
