@@ -129,7 +129,10 @@ fn the_added_rule() {
     assert_eq!(gateway.bearer("shadowed", &token("[\"admin\"]", "")).code(), "insufficient_scope");
 }
 
-/// Operations of [`CONTRACT`] with rules of their own.
+/// An operation, claims of a token, and what is missing from it.
+type Rights<'a> = (&'a str, Vec<(&'a str, &'a str)>, Option<String>);
+
+/// Operations of the kit's contract with rules of their own.
 const RULES: &str = r#"
 version: 1
 listen: http://127.0.0.1:8080
@@ -166,7 +169,7 @@ fn roles_and_claims_of_many_kinds() {
     };
     let none = String::from("none of the alternatives holds");
     // (operation, claims, what is missing)
-    let cases: Vec<(&str, Vec<(&str, &str)>, Option<String>)> = vec![
+    let cases: Vec<Rights<'_>> = vec![
         ("required", good.to_vec(), None),
         ("required", but("realm_access", r#"{"roles":"clerk x"}"#), None),
         ("required", but("resource_access", r#"{"orders/x":{"roles":["clerk"]}}"#), None),

@@ -126,7 +126,7 @@ fn one_principal_has_to_carry_all_of_it() {
     assert!(callers.include(&call(&[role.clone(), both])));
     assert!(!callers.include(&call(&[role.clone(), claim])));
     assert!(!callers.include(&call(&[])));
-    assert!(!Callers::default().include(&call(&[role.clone()])), "no description means nobody");
+    assert!(!Callers::default().include(&call(std::slice::from_ref(&role))), "no description means nobody");
     let missing = wanted.missing(&role, &Roles::Principal);
     assert_eq!((missing.scopes.len(), missing.roles.len(), missing.claims), (0, 0, vec!["dept"]));
     let scoped = Traits::new(vec![(3, "a".into())], Vec::new());
