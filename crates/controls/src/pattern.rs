@@ -38,6 +38,16 @@ fn step(written: &str) -> Option<Box<str>> {
     Some(out.into())
 }
 
+/// Sections that name places in bodies.
+const NAMING: [&str; 2] = ["objects", "views"];
+
+/// Whether a section of an API names places in bodies, so that its contract is asked whether it has them.
+#[must_use]
+pub fn named(api: &spec::Api) -> bool {
+    let of_operations = api.operations.iter().map(|settings| &settings.sections);
+    of_operations.chain([&api.sections]).flatten().any(|(name, _)| NAMING.contains(&name.as_str()))
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
