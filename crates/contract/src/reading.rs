@@ -120,6 +120,9 @@ pub fn is_alias(name: &str, written: &str) -> bool {
         }
     }
     let rest = other.get(there..).unwrap_or_default();
+    // What closes the name itself, as the bracket of `a[b]`.
+    let end = name.trim_start_matches(edge).get(own.len()..).unwrap_or_default();
+    let rest = rest.strip_prefix(end).unwrap_or(rest);
     rest.chars().all(edge) || rest.starts_with(['[', '.'])
 }
 

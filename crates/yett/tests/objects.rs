@@ -327,6 +327,11 @@ const QUERIES: &[Pair] = &[
         get_form("/search?filter[customer_id]=cus_1"),
     ),
     (
+        "through a filter with an operator",
+        get_form("/search?filter[customer_id][$ne]=cus_1"),
+        get_form("/search?filter[customer_id]=cus_1"),
+    ),
+    (
         "through a filter given twice",
         get_form("/search?filter[customer_id]=cus_1&filter[customer_id]=cus_9"),
         get_form("/search?filter[customer_id]=cus_1"),

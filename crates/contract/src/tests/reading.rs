@@ -23,7 +23,7 @@ paths:
         - { name: many, in: query, schema: { type: array, items: { type: string } } }
         - { name: piped, in: query, style: pipeDelimited, explode: false, schema: { type: array, items: { type: string } } }
         - { name: either, in: query, explode: false, schema: { type: [string, array], items: { type: string } } }
-        - { name: filter, in: query, style: deepObject, explode: true, schema: { type: object, properties: { a: { type: string }, b: { type: string } } } }
+        - { name: filter, in: query, style: deepObject, explode: true, schema: { type: object, additionalProperties: false, properties: { a: { type: string }, b: { type: string } } } }
         - { name: doc, in: query, content: { application/json: { schema: { type: object } } } }
         - { name: X-Id, in: header, schema: { type: string } }
         - { name: X-Ids, in: header, schema: { type: array, items: { type: string } } }
@@ -186,6 +186,7 @@ fn other_spellings_of_a_name() {
         ("customer_id", "customerid", false),
         ("filter[id]", "filter[status]", false),
         ("filter[id]", "filter[id][]", true),
+        ("filter[id]", "filter[id][gt]", true),
         ("filter[id]", "filter.id", true),
         ("x-id", "x-id-name", false),
     ] {

@@ -253,7 +253,7 @@ fn wrong_rules_are_told() {
         let node = spec::parse(section, file, &mut found).unwrap();
         super::check_section(&node, &mut found);
         let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
-        assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{section}: {found:#?}");
+        assert_eq!(codes.first().copied(), code, "{section}: {found:#?}");
     }
 }
 
