@@ -46,6 +46,8 @@ def receive(stream):
 
 def connect(proxy, tls):
     stream = socket.create_connection(("127.0.0.1", proxy.tls if tls else proxy.plain), timeout=10)
+    # Else the request waits for the other end to acknowledge the end of the handshake, which it puts off.
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls:
         stream = TLS.wrap_socket(stream, server_hostname="localhost")
     call(stream)

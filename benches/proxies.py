@@ -127,7 +127,7 @@ listeners:
   plain: {{ bind: "127.0.0.1:{plain}" }}
   tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "file:{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
-record: {{ access_log: "file:{dir}/access.log" }}
+record: {{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}
 admission: {{ anonymous: {{ mode: off }}, failures: {{ mode: off }} }}
 upstreams:
   up: {{ targets: [{{ url: "http://{upstream}" }}] }}

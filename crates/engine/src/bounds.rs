@@ -78,6 +78,15 @@ pub const DETAIL_BYTES: usize = 512;
 pub const REVOCATIONS: usize = 4_096;
 /// Lines waiting to be written to the access log per core; more are counted as lost.
 pub const LOG_QUEUE: usize = 4_096;
+/// Records of decisions that wait for the store, per core; more are dropped and counted.
+pub const DECISION_QUEUE: usize = 4_096;
+/// What the records that wait may hold per core, in bytes; more are dropped and counted.
+pub const DECISION_QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// Longest record of a decision before what controls say in it is left out, in bytes.
+pub const DECISION_BYTES: usize = 16 * 1024;
+/// Records of decisions that are written in one transaction; there are four of these a second, so that a flood of refusals costs
+/// no more than that.
+pub const DECISION_BATCH: usize = 1_000;
 
 /// How long a client may take to send a complete head, from its first byte to its last: bytes buy no more time, so that this is
 /// the lowest rate too.
@@ -133,6 +142,8 @@ pub enum Bound {
     OffloadQueue,
     /// [`LOG_QUEUE`].
     LogQueue,
+    /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
+    DecisionQueue,
     /// [`LIVE_SNAPSHOTS`].
     Snapshots,
     /// [`CELLS`].
@@ -176,7 +187,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 27] = [
+    pub const ALL: [Bound; 28] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -185,6 +196,7 @@ impl Bound {
         Bound::Body,
         Bound::OffloadQueue,
         Bound::LogQueue,
+        Bound::DecisionQueue,
         Bound::Snapshots,
         Bound::Cells,
         Bound::HeadTime,
@@ -218,6 +230,7 @@ impl Bound {
             Bound::Body => "body",
             Bound::OffloadQueue => "offload_queue",
             Bound::LogQueue => "log_queue",
+            Bound::DecisionQueue => "decision_queue",
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",

@@ -65,6 +65,25 @@ pub fn bounded(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
+/// Whether a character moves the cursor, ends a line, turns the direction of text or is not seen at all (Unicode TR 36,
+/// section 2): none of these is shown or kept of what others wrote.
+#[must_use]
+pub fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The beginning of `text`, at most `bytes` bytes of it, with U+FFFD in the place of each hidden character: what is kept of it
+/// to be searched and shown, wherever that may be.
+#[must_use]
+pub fn inert(text: &str, bytes: usize) -> Box<str> {
+    let text = bounded(text, bytes);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.into();
+    }
+    text.chars().map(|char| if is_hidden(char) { '\u{fffd}' } else { char }).collect::<String>().into()
+}
+
 /// Lower-case hexadecimal digits of a number of 128 bits.
 #[must_use]
 pub fn hex128(value: u128) -> [u8; 32] {
@@ -125,6 +144,20 @@ mod tests {
             push_number(&mut out, u64::MAX);
             assert_eq!(String::from_utf8(out).unwrap(), format!("{text}{}", u64::MAX));
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_short_and_inert() {
+        for (text, kept) in [
+            ("alice", "alice"),
+            ("\0a\u{1b}[31m\n", "\u{fffd}a\u{fffd}[31m\u{fffd}"),
+            ("x\u{202e}y\u{200b}\u{9b}", "x\u{fffd}y\u{fffd}\u{fffd}"),
+            ("支払い", "支払い"),
+        ] {
+            assert_eq!(&*inert(text, 64), kept);
+            assert_eq!(inert(kept, 64), inert(text, 64), "what is kept stays as it is");
+        }
+        assert_eq!(inert(&"é".repeat(1 << 20), 7).len(), 6);
     }
 
     #[test]

@@ -84,6 +84,12 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("inspect.rs", &["compile", "diagnostics", "load", "spec"]),
         // Writes what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
+        // The time of day, for how long ago something was.
+        ("events.rs", &["clock", "engine", "manage_api", "spec"]),
+        // Tries a call that was not made with what was read, without a network.
+        ("explain/before.rs", &["diagnostics", "engine", "load", "manage_api"]),
+        ("explain/mod.rs", &[]),
+        ("explain/story.rs", &["manage_api"]),
         // Compares descriptions: of files, or of the gateway that runs, as it describes itself.
         ("diff.rs", &["diagnostics", "load"]),
         // The only command that asks the network: for the contract that it was given by URL.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::decisions::{Begin, EventFilter, Events, Explained, page_path};
 use crate::nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Audit, AuditReport, CreatedKey, Keys,
     NewApplication, NewKey, Rotation,
@@ -221,6 +222,27 @@ impl Client {
     /// [`ClientError`].
     pub async fn verify_audit(&self) -> Result<AuditReport, ClientError> {
         self.call(Method::POST, "/v1/audit/verify", Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// The decision of a call.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn decision(&self, id: &str) -> Result<Explained, ClientError> {
+        self.call(Method::GET, &format!("/v1/decisions/{}", encode(id)), Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// A page of at most `most` decisions.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn decisions(
+        &self,
+        filter: &EventFilter,
+        begin: Begin,
+        most: usize,
+    ) -> Result<Events, ClientError> {
+        self.call(Method::GET, &page_path(filter, begin, most), Bytes::new(), MAX_ANSWER).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

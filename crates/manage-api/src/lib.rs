@@ -17,12 +17,15 @@
 //! | `POST /v1/keys/ID/revoke` | [`ApiKey`] |
 //! | `GET /v1/audit[?after=N&limit=N]` | [`Audit`] |
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
+//! | `GET /v1/decisions/ID` | [`Explained`] |
+//! | `GET /v1/decisions[?limit=N&before=N or after=N&principal=…]` | [`Events`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
 //! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`]. Lists come in answers that fit ([`page()`]), each of which
 //! says whether there is more.
 
 mod client;
+mod decisions;
 mod nouns;
 mod page;
 mod routes;
@@ -34,6 +37,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use client::{Client, ClientError};
+pub use decisions::{
+    AskDecisions, Begin, Event, EventFilter, Events, Explained, Record, SaidDecisions, Verdict,
+};
 pub use nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, Behind,
     CreatedKey, Keys, NewApplication, NewKey, Rotation, Said,
@@ -58,6 +64,8 @@ pub const CONNECTIONS: usize = 16;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest life of a token of the local issuer.
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// Decisions of one page: in short, whatever is in them, as many fit into [`MAX_ANSWER`].
+pub const MAX_DECISIONS: usize = 200;
 /// Most entries of a list in one answer.
 pub const MAX_PAGE: usize = 1_000;
 /// Bytes of entries after which an answer is full: with any entry more, it is within [`MAX_ANSWER`].

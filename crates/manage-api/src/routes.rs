@@ -4,6 +4,7 @@ use http::request::Parts;
 use http::{Method, Uri};
 use hyper::body::Incoming;
 
+use crate::decisions::{AskDecisions, page_asked};
 use crate::nouns::{Ask, Behind};
 use crate::server::read;
 use crate::types::Problem;
@@ -16,6 +17,8 @@ pub(crate) enum Routed {
     OtherMethods(&'static str),
     /// This.
     Ask(Result<Ask, Problem>),
+    /// This, of decisions.
+    Decisions(Result<AskDecisions, Problem>),
 }
 
 /// Reads a call, its body included where it has one.
@@ -54,12 +57,15 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
         (["v1", "audit"], _) => return Routed::OtherMethods("GET"),
         (["v1", "audit", "verify"], &Method::POST) => Ok(Ask::VerifyAudit),
         (["v1", "audit", "verify"], _) => return Routed::OtherMethods("POST"),
+        (["v1", "decisions"], &Method::GET) => return Routed::Decisions(page_asked(&parts.uri)),
+        (["v1", "decisions", id], &Method::GET) => return Routed::Decisions(Ok(AskDecisions::One(name(id)))),
+        (["v1", "decisions"] | ["v1", "decisions", _], _) => return Routed::OtherMethods("GET"),
         _ => return Routed::Elsewhere,
     };
     Routed::Ask(ask)
 }
 
-fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
+pub(crate) fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
     let pairs = uri.query().unwrap_or_default().split('&');
     pairs.filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
 }
@@ -86,7 +92,7 @@ fn behind(uri: &Uri) -> Result<Option<Behind>, Problem> {
 }
 
 /// A segment of a path (RFC 3986 section 2.1).
-fn decode(segment: &str) -> Option<String> {
+pub(crate) fn decode(segment: &str) -> Option<String> {
     let mut out = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::decisions::{AskDecisions, SaidDecisions};
 use crate::nouns::{Ask, Said};
 use crate::routes::{Routed, route};
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
@@ -39,6 +40,11 @@ pub trait Handler: Send + Sync + fmt::Debug {
     /// # Errors
     /// That there is no store, or why it says no.
     fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>>;
+    /// Asks the store of decisions for something.
+    ///
+    /// # Errors
+    /// That nothing is kept, that there is no such decision, or why the store says no.
+    fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>>;
 }
 
 /// Serves the control API until the future is dropped.
@@ -107,6 +113,16 @@ async fn ask(parts: &Parts, body: Incoming, handler: &dyn Handler, actor: String
         Routed::Elsewhere => {
             let detail = format!("no `{}` here", parts.uri.path());
             return refuse(&Problem::new(404, "not_found", "there is no such thing", detail));
+        }
+        Routed::Decisions(asked) => {
+            let said = match asked {
+                Ok(asked) => handler.decisions(asked).await,
+                Err(problem) => Err(problem),
+            };
+            return match said {
+                Ok(said) => json(StatusCode::OK, "application/json", &said),
+                Err(problem) => refuse(&problem),
+            };
         }
         Routed::Ask(ask) => ask,
     };

@@ -96,6 +96,29 @@ impl Handler for Fake {
             })
         })
     }
+
+    fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().push(format!("{ask:?}"));
+            match ask {
+                AskDecisions::One(id) if id == "nothing" => {
+                    Err(Problem::new(404, "not_found", "there is no such thing", "no decision"))
+                }
+                AskDecisions::One(id) => Ok(SaidDecisions::One(Box::new(explained(&id)))),
+                AskDecisions::Page(..) => Ok(SaidDecisions::Page(Events {
+                    events: vec![explained("a").event],
+                    next: Some(3),
+                    lost: 1,
+                })),
+            }
+        })
+    }
+}
+
+fn explained(id: &str) -> Explained {
+    let event = Event { id: id.into(), code: "rate_limited".into(), ..Event::default() };
+    let verdict = Verdict { control: "limits".into(), ..Verdict::default() };
+    Explained { event, record: Record { verdicts: vec![verdict], ..Record::default() } }
 }
 
 fn key() -> ApiKey {
@@ -232,6 +255,21 @@ async fn what_is_asked_of_the_store_arrives_as_it_was_asked() {
 }
 
 #[tokio::test]
+async fn decisions_are_asked_for_one_by_one_and_by_pages() {
+    let house = House::new();
+    let client = Client::new(&house.socket());
+    assert_eq!(client.decision("ab/é").await.unwrap(), explained("ab/é"));
+    assert!(
+        matches!(client.decision("nothing").await, Err(ClientError::Problem(problem)) if problem.status == 404)
+    );
+    let filter = EventFilter { principal: Some("a b".into()), ..EventFilter::default() };
+    let page = client.decisions(&filter, Begin::After(7), 9).await.unwrap();
+    assert_eq!((page.events.len(), page.next, page.lost), (1, Some(3), 1));
+    let asked = AskDecisions::Page(Box::new(filter), Begin::After(7), 9);
+    assert_eq!(house.fake.0.lock().unwrap().last().unwrap(), &format!("{asked:?}"));
+}
+
+#[tokio::test]
 async fn what_is_not_a_call_of_ours_is_a_problem_document() {
     let house = House::new();
     let huge = format!(
@@ -255,6 +293,8 @@ async fn what_is_not_a_call_of_ours_is_a_problem_document() {
         ("GET /v1/applications/a?behind=b&created=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("GET /v1/applications?behind=%zz HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("GET /v1/audit?after=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("GET /v1/decisions?subject=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("DELETE /v1/decisions/a HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
         ("POST /v1/applications HTTP/1.1\r\nhost: y\r\ncontent-length: 14\r\n\r\n{\"name\":\"shop\"", "400"),
     ] {
         let answer = house.raw(request.as_bytes()).await;

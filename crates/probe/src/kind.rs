@@ -133,7 +133,8 @@ impl Kind {
         )
     }
 
-    /// Whether it is UTF-8 throughout.
+    /// Whether it is read as text: UTF-8 throughout, but for RTF and PostScript, which are known by how they begin and hold what
+    /// they like after that.
     #[must_use]
     pub const fn is_text(self) -> bool {
         matches!(

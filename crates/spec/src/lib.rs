@@ -29,11 +29,11 @@ mod unused;
 pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
-    ClientCertificate, ContractSource, Danger, Deadlines, Demand, Document, Dpop, HealthCheck, HttpVersion,
-    Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce,
-    OnFull, OperationAuthentication, OperationRef, OperationSettings, Pool, Record, ScopesFrom, Selector,
-    SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket,
-    is_name,
+    ClientCertificate, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop, HealthCheck,
+    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp,
+    ListenerTls, Nonce, OnFull, OperationAuthentication, OperationRef, OperationSettings, Pool, Record,
+    ScopesFrom, Selector, SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream,
+    UpstreamTls, WebSocket, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

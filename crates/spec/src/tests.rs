@@ -160,5 +160,5 @@ apis:
 environments:
   prod: { profiles: { standard: { validation: { response: enforce } } }, data: /prod }
   test: { listeners: { public: { bind: 127.0.0.1:0 } } }
-record: { access_log: file:access.log, on_full: refuse }
+record: { access_log: file:access.log, on_full: refuse, decisions: { sample: 0%, keep: 7d, size: 1GiB } }
 ";

@@ -12,9 +12,12 @@
 //! - each change leaves one row in the chain, sealed with that key over the row before it: a row that is changed, moved or left
 //!   out shows ([`Store::verify_audit`]);
 //! - migrations are in this crate; a store of a newer version is refused.
+//!
+//! Beside them, and apart from the chain, decisions are kept ([`DecisionStore`]): written in batches, bounded, the oldest removed.
 
 mod audit;
 mod change;
+mod decisions;
 mod fault;
 mod link;
 mod open;
@@ -34,6 +37,7 @@ use engine::Clock;
 
 pub use audit::{AuditRow, Verified};
 pub use change::NewApiKey;
+pub use decisions::{DecisionStore, Filter, Held, Page, Position, Retention, Stored, Written};
 pub use fault::StoreError;
 pub use open::Place;
 pub use read::{Behind, Contents, Head};

@@ -109,6 +109,15 @@ impl Work {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<u64, StoreError> {
+        self.execute_all(sql, values.into()).await
+    }
+
+    /// The same with any number of values.
+    pub(crate) async fn execute_all(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         Ok(match self {
             Self::Sqlite(work) => bound!(sql, values).execute(&mut **work).await?.rows_affected(),
             Self::Postgres(work) => bound!(sql, values).execute(&mut **work).await?.rows_affected(),

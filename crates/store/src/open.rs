@@ -68,10 +68,7 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, is of a newer version, is not a store, or belongs to another key.
     pub async fn open(place: &Place, key: Arc<HashKey>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let link = match place {
-            Place::Sqlite(path) => sqlite(path).await?,
-            Place::Postgres(url) => postgres(url).await?,
-        };
+        let link = connect(place).await?;
         let ready = async { in_time(PATIENCE, prepare(&link, &key)).await?.commit(PATIENCE).await };
         if let Err(why) = ready.await {
             link.close().await;
@@ -84,6 +81,14 @@ impl Store {
     pub async fn close(&self) {
         // One that does not answer is left to itself.
         let _ = timeout(self.patience, self.link.close()).await;
+    }
+}
+
+/// Connects to the database of a place.
+pub(crate) async fn connect(place: &Place) -> Result<Link, StoreError> {
+    match place {
+        Place::Sqlite(path) => sqlite(path).await,
+        Place::Postgres(url) => postgres(url).await,
     }
 }
 
@@ -182,23 +187,7 @@ fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectOptions, Sto
 /// Takes the steps that are missing, and knows the key again.
 async fn prepare(link: &Link, key: &HashKey) -> Result<Work, StoreError> {
     let mut work = link.write().await?;
-    work.execute(META, []).await?;
-    let version = match meta(&mut work, "version").await? {
-        None => 0,
-        Some(text) => text.parse::<usize>().map_err(|_| crate::link::damaged())?,
-    };
-    if version > STEPS.len() {
-        return Err(StoreError::Unfit(format!(
-            "the store has version {version} and this program knows {}: run the newer program again",
-            STEPS.len()
-        )));
-    }
-    for statement in STEPS.iter().skip(version).copied().flatten().copied() {
-        work.execute(statement, []).await?;
-    }
-    if version < STEPS.len() {
-        set(&mut work, "version", &STEPS.len().to_string()).await?;
-    }
+    take_steps(&mut work, "version", STEPS).await?;
     let own = key.fingerprint();
     match meta(&mut work, "key").await? {
         None => set(&mut work, "key", &own.to_hex()).await?,
@@ -211,6 +200,34 @@ async fn prepare(link: &Link, key: &HashKey) -> Result<Work, StoreError> {
         }
     }
     Ok(work)
+}
+
+/// Takes the steps that are missing of the tables whose version is under this name.
+pub(crate) async fn take_steps(
+    work: &mut Work,
+    name: &'static str,
+    steps: &'static [&'static [&'static str]],
+) -> Result<(), StoreError> {
+    work.execute(META, []).await?;
+    let version = match meta(work, name).await? {
+        None => 0,
+        Some(text) => text.parse::<usize>().map_err(|_| crate::link::damaged())?,
+    };
+    if version > steps.len() {
+        return Err(StoreError::Unfit(format!(
+            "the store has version {version} and this program knows {}: run the newer program again",
+            steps.len()
+        )));
+    }
+    for step in steps.iter().skip(version) {
+        for statement in *step {
+            work.execute(statement, []).await?;
+        }
+    }
+    if version < steps.len() {
+        set(work, name, &steps.len().to_string()).await?;
+    }
+    Ok(())
 }
 
 async fn meta(work: &mut Work, name: &str) -> Result<Option<String>, StoreError> {

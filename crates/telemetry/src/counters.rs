@@ -88,7 +88,8 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn call(&mut self, snapshot: &Snapshot, call: &Call) {
+    /// Counts a call; says whether a control in shadow would have ended it.
+    pub(crate) fn call(&mut self, snapshot: &Snapshot, call: &Call) -> bool {
         if self.generation != snapshot.generation {
             self.generation = snapshot.generation;
             self.cool();
@@ -103,7 +104,9 @@ impl Counters {
                 calls.count(decision.status, code, 1);
             }
         }
+        let mut shadowed = false;
         for verdict in decision.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Allow) {
+            shadowed |= verdict.mode == Mode::Shadow && verdict.outcome.stops();
             // The data plane counts the bodies that it cut off; one that said its length was refused by a control.
             if verdict.code == Some(&codes::BODY_TOO_LARGE) {
                 self.bound(Bound::Body);
@@ -119,6 +122,7 @@ impl Counters {
         self.bytes_out += decision.bytes_out;
         self.messages.0 += decision.messages.0;
         self.messages.1 += decision.messages.1;
+        shadowed
     }
 
     pub(crate) fn bound(&mut self, bound: Bound) {

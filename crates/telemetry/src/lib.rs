@@ -1,4 +1,4 @@
-//! What is told of calls: the access log and the metrics.
+//! What is told of calls: the access log, the metrics, and the records of decisions on their way to a store.
 //!
 //! Each core writes into memory of its own behind a lock that nobody else wants but a scrape and the log's writer, so a
 //! call pays for formatting one line and adding a few numbers. Nothing here blocks a call or fails it: a log that cannot
@@ -9,6 +9,7 @@
 
 mod access_log;
 mod counters;
+mod decisions;
 mod exposition;
 mod line;
 mod timestamp;
@@ -22,6 +23,7 @@ use engine::{Call, Clock, Snapshot};
 use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
+pub use decisions::{DecisionQueue, Lost};
 pub use exposition::{Kind, Sample};
 
 use counters::Counters;
@@ -31,6 +33,7 @@ use timestamp::Stamp;
 #[derive(Debug)]
 pub struct Telemetry {
     log: Option<AccessLog>,
+    decisions: Arc<DecisionQueue>,
     cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
 }
 
@@ -44,7 +47,13 @@ impl Telemetry {
             Destination::Off => None,
             other => Some(AccessLog::open(other, clock)?),
         };
-        Ok(Self { log, cores: Mutex::default() })
+        Ok(Self { log, decisions: Arc::default(), cores: Mutex::default() })
+    }
+
+    /// The records of decisions that wait for a store. Nothing is kept until it is told to.
+    #[must_use]
+    pub fn decisions(&self) -> &Arc<DecisionQueue> {
+        &self.decisions
     }
 
     /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
@@ -82,7 +91,12 @@ impl Recorder for Telemetry {
     fn core(&self, _index: usize) -> Box<dyn CoreRecorder> {
         let counters = Arc::new(Mutex::new(Counters::default()));
         self.cores.lock().push(Arc::clone(&counters));
-        Box::new(Core { counters, stamp: RefCell::default(), log: self.log.as_ref().map(AccessLog::buffer) })
+        Box::new(Core {
+            counters,
+            stamp: RefCell::default(),
+            log: self.log.as_ref().map(AccessLog::buffer),
+            decisions: self.decisions.core(),
+        })
     }
 }
 
@@ -92,16 +106,22 @@ struct Core {
     counters: Arc<Mutex<Counters>>,
     stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
+    decisions: decisions::Keeper,
 }
 
 impl CoreRecorder for Core {
     fn call(&self, snapshot: &Snapshot, call: &Call) {
         let mut counters = self.counters.lock();
-        counters.call(snapshot, call);
+        let shadowed = counters.call(snapshot, call);
         if let Some(log) = &self.log
             && !log.append(|out| line::write(out, &mut self.stamp.borrow_mut(), snapshot, call))
         {
             counters.bound(Bound::LogQueue);
+        }
+        if let Some(kept) = self.decisions.wants(&call.decision, shadowed)
+            && !self.decisions.keep(kept, &mut self.stamp.borrow_mut(), snapshot, call)
+        {
+            counters.bound(Bound::DecisionQueue);
         }
     }
 

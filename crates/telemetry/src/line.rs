@@ -2,22 +2,78 @@
 //!
 //! What callers sent is bounded and escaped so that no reader of the log can be steered by it; queries, bodies,
 //! credentials and header values are not in it (invariant 12).
+//!
+//! A record for the store of decisions ([`document`]) is the same object with every verdict, those that allowed among them, and
+//! with what the call was judged by.
 
 use std::time::Duration;
 
 use engine::call::Call;
 use engine::decision::{Recorded, VERSION};
+use engine::evidence::{Kept, TEXT};
 use engine::plan::Mode;
+use engine::principal::CredentialKind;
 use engine::text::{bounded, push_address, push_json, push_number as number};
-use engine::{Snapshot, decision::Decision};
+use engine::{Snapshot, bounds, decision::Decision};
 
 use crate::timestamp::Stamp;
 
-/// Longest path, user agent, subject in a line, in bytes.
-const TEXT: usize = 256;
+/// Which verdicts are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdicts {
+    /// Those that end the call, or would, or say something.
+    Telling,
+    /// Every one.
+    All,
+}
 
 /// Appends the line of a call with its line feed.
 pub(crate) fn write(out: &mut Vec<u8>, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) {
+    push_call(out, stamp, call);
+    if call.decision.verdicts.iter().any(|verdict| verdict.outcome.stops() || verdict.detail.is_some()) {
+        push_verdicts(out, snapshot, &call.decision, Verdicts::Telling);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends the whole record of a decision.
+pub(crate) fn document(
+    out: &mut Vec<u8>,
+    stamp: &mut Stamp,
+    snapshot: &Snapshot,
+    call: &Call,
+    (kept, control): (Kept, &str),
+) {
+    push_call(out, stamp, call);
+    text(out, "kept", kept.name());
+    if !control.is_empty() {
+        text(out, "control", control);
+    }
+    if let Some(plan) = &call.operation {
+        text(out, "template", &plan.template);
+    }
+    if let Some(principal) = call.principal() {
+        let kind = match principal.credential {
+            CredentialKind::Jwt => "jwt",
+            CredentialKind::Introspected => "introspected",
+            CredentialKind::ApiKey => "api_key",
+        };
+        text(out, "credential", kind);
+    }
+    key(out, "generation");
+    number(out, snapshot.generation);
+    out.extend_from_slice(b",\"digest\":\"");
+    for half in snapshot.digest.chunks(16) {
+        let half = <[u8; 16]>::try_from(half).map_or(0, u128::from_be_bytes);
+        out.extend_from_slice(&engine::text::hex128(half));
+    }
+    out.push(b'"');
+    push_verdicts(out, snapshot, &call.decision, Verdicts::All);
+    out.push(b'}');
+}
+
+/// What is said of a call, but for the verdicts and the end of the object.
+fn push_call(out: &mut Vec<u8>, stamp: &mut Stamp, call: &Call) {
     let decision = &call.decision;
     out.extend_from_slice(b"{\"time\":\"");
     stamp.push(out, call.at);
@@ -31,10 +87,6 @@ pub(crate) fn write(out: &mut Vec<u8>, stamp: &mut Stamp, snapshot: &Snapshot, c
     push_request(out, call);
     push_outcome(out, decision);
     push_principal(out, call);
-    if decision.verdicts.iter().any(|verdict| verdict.outcome.stops() || verdict.detail.is_some()) {
-        push_verdicts(out, snapshot, decision);
-    }
-    out.extend_from_slice(b"}\n");
 }
 
 fn push_request(out: &mut Vec<u8>, call: &Call) {
@@ -104,20 +156,25 @@ fn push_principal(out: &mut Vec<u8>, call: &Call) {
     }
 }
 
-fn push_verdicts(out: &mut Vec<u8>, snapshot: &Snapshot, decision: &Decision) {
+fn push_verdicts(out: &mut Vec<u8>, snapshot: &Snapshot, decision: &Decision, which: Verdicts) {
+    let start = out.len();
     out.extend_from_slice(b",\"verdicts\":[");
-    let telling =
-        decision.verdicts.iter().filter(|verdict| verdict.outcome.stops() || verdict.detail.is_some());
-    for (index, verdict) in telling.enumerate() {
+    let told = decision
+        .verdicts
+        .iter()
+        .filter(|verdict| which == Verdicts::All || verdict.outcome.stops() || verdict.detail.is_some());
+    for (index, verdict) in told.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push_verdict(out, snapshot, verdict);
+        // A stream has any number of messages that something is said of.
+        let room = which == Verdicts::Telling || out.len() - start < bounds::DECISION_BYTES;
+        push_verdict(out, snapshot, verdict, room);
     }
     out.push(b']');
 }
 
-fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded) {
+fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded, detailed: bool) {
     out.extend_from_slice(b"{\"control\":");
     push_json(out, verdict.control);
     text(out, "stage", verdict.stage.name());
@@ -132,7 +189,7 @@ fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded) {
     if !place.is_empty() {
         text(out, "place", place);
     }
-    if let Some(detail) = &verdict.detail {
+    if let Some(detail) = verdict.detail.as_ref().filter(|_| detailed) {
         // Bounded when it was recorded.
         key(out, "detail");
         push_json(out, detail);

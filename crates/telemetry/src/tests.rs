@@ -6,7 +6,7 @@ use engine::call::{BodyLength, CallId, Peer, Request};
 use engine::plan::{BodyMode, Mode, OperationPlan, PlaceId, ResponseMode, Stage};
 use engine::route::RouteTable;
 use engine::snapshot::Live;
-use engine::{Decision, Outcome, Recorded, codes};
+use engine::{Decision, Outcome, Recorded, bounds, codes};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use testkit::FakeClock;
 
@@ -233,4 +233,128 @@ fn a_log_that_nobody_reads_stops_its_writer_only() {
     }
     drop(telemetry);
     let _ = std::io::Read::read(&mut reader, &mut [0; 16]);
+}
+
+/// Records that a queue holds, over all cores.
+fn taken(queue: &DecisionQueue) -> Vec<engine::Evidence> {
+    queue.take().into_iter().flatten().collect()
+}
+
+fn shadowed(plan: &Arc<OperationPlan>) -> Call {
+    let mut call = refused(plan);
+    (call.decision.status, call.decision.code, call.decision.fault) = (200, None, None);
+    call.decision.verdicts[0].mode = Mode::Shadow;
+    call
+}
+
+#[test]
+fn what_ended_or_would_have_is_kept_and_a_share_of_the_rest() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (queue, plan) = (telemetry.decisions(), plan());
+    let core = telemetry.core(0);
+    let four = || {
+        let mut failed = refused(&plan);
+        failed.decision.verdicts.clear();
+        failed.decision.code = Some(&codes::UPSTREAM_TIMEOUT);
+        for call in [call("a", &plan), refused(&plan), shadowed(&plan), failed] {
+            core.call(&snapshot(1), &call);
+        }
+        taken(queue)
+            .iter()
+            .map(|record| (record.kept.name(), &*record.control == "limits"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(four(), [], "nobody asked for any");
+    let (refused, shadowed, failed) = (("refused", true), ("shadowed", true), ("failed", false));
+    queue.want(Some(0));
+    assert_eq!(four(), [refused, shadowed, failed]);
+    queue.want(Some(500_000));
+    assert_eq!(four(), [refused, shadowed, failed]);
+    assert_eq!(four(), [("passed", false), refused, shadowed, failed], "every other");
+    queue.want(None);
+    assert_eq!(four(), []);
+}
+
+#[test]
+fn a_record_has_all_verdicts_and_no_secret_and_is_inert() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (queue, plan) = (telemetry.decisions(), plan());
+    queue.want(Some(0));
+    let mut call = refused(&plan);
+    let allowed = Recorded {
+        outcome: Outcome::Allow,
+        code: None,
+        detail: None,
+        control: "cors",
+        ..call.decision.verdicts[0].clone()
+    };
+    call.decision.verdicts.insert(0, allowed);
+    let hostile = "\u{1b}]0;x\u{7}\u{202e}\r\n\u{0}".to_owned() + &"é".repeat(1 << 20);
+    call.decision.verdicts[1].detail = Some(hostile.clone().into());
+    call.request = Request::refused(
+        Method::GET,
+        Version::HTTP_11,
+        (&hostile, &hostile),
+        HeaderMap::new(),
+        BodyLength::Empty,
+    );
+    telemetry.core(0).call(&snapshot(7), &call);
+    let record = taken(queue).remove(0);
+    assert_eq!(
+        (&*record.code, &*record.address, record.status, record.at),
+        ("rate_limited", "192.0.2.7", 429, 1_767_225_600_000)
+    );
+    assert_eq!((&*record.api, &*record.operation, record.micros), ("orders", "getOrder", 120));
+    let is_inert = |text: &str| !text.contains(engine::text::is_hidden);
+    assert!(is_inert(&record.path) && record.path.len() < 3 * 256, "{}", record.path);
+    assert!(is_inert(&record.document), "the document's hidden characters are escaped");
+    let document: serde_json::Value = serde_json::from_str(&record.document).unwrap();
+    let outcomes: Vec<_> =
+        document["verdicts"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(outcomes, ["allow", "throttle"]);
+    assert_eq!((&document["generation"], &document["kept"]), (&7.into(), &"refused".into()));
+    assert_eq!(document["digest"].as_str().unwrap().len(), 64);
+    assert!(!record.document.contains("secret"));
+}
+
+#[test]
+fn a_record_of_a_long_stream_is_bounded() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (queue, plan) = (telemetry.decisions(), plan());
+    queue.want(Some(0));
+    let mut call = refused(&plan);
+    let said = Recorded {
+        detail: Some("\u{1b}".repeat(bounds::DETAIL_BYTES).into()),
+        ..call.decision.verdicts[0].clone()
+    };
+    call.decision.verdicts = vec![said; bounds::VIOLATIONS];
+    telemetry.core(0).call(&snapshot(1), &call);
+    let record = taken(queue).remove(0);
+    assert!(record.document.len() < 2 * bounds::DECISION_BYTES, "{}", record.document.len());
+    let document: serde_json::Value = serde_json::from_str(&record.document).unwrap();
+    assert_eq!(document["verdicts"].as_array().unwrap().len(), bounds::VIOLATIONS);
+}
+
+#[test]
+fn a_full_queue_drops_what_comes_and_says_why() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (queue, plan) = (telemetry.decisions(), plan());
+    queue.want(Some(0));
+    let core = telemetry.core(0);
+    let call = refused(&plan);
+    for _ in 0..=bounds::DECISION_QUEUE {
+        core.call(&snapshot(1), &call);
+    }
+    queue.full_because(Lost::Unavailable);
+    core.call(&snapshot(1), &call);
+    assert_eq!(queue.waiting(), bounds::DECISION_QUEUE);
+    let lost = |why| queue.lost().into_iter().find(|(known, _)| *known == why).unwrap().1;
+    assert_eq!((lost(Lost::Queue), lost(Lost::Unavailable), lost(Lost::Full)), (1, 1, 0));
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"decision_queue\"} 2\n"));
+    assert_eq!(taken(queue).len(), bounds::DECISION_QUEUE);
+    core.call(&snapshot(1), &call);
+    assert_eq!(queue.waiting(), 1, "there is room again");
+    // Another core is not concerned by it.
+    telemetry.core(1).call(&snapshot(1), &call);
+    assert_eq!(queue.waiting(), 2);
 }

@@ -6,7 +6,9 @@
 mod clock;
 mod commands;
 mod inspect;
+mod layout;
 mod load;
+mod pages;
 mod render;
 mod run;
 mod terminal;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use diagnostics::{Diagnostic, Diagnostics, FileId, Severity, Sources, Span, without_userinfo};
+use engine::text::is_hidden;
 use manage_api::DiagnosticView;
 
 /// Bytes of a source line that are shown.
@@ -172,11 +173,7 @@ fn floor(text: &str, at: usize) -> usize {
 /// A text within one line: a terminal must not be steered by what a contract says, nor a line be made to look like one of
 /// ours. Without passwords in URLs, control characters, line ends, and what turns or hides text (Unicode TR 36, section 2).
 pub(crate) fn printable(text: &str) -> String {
-    let hidden = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    without_userinfo(text).chars().map(|char| if hidden(char) { '\u{fffd}' } else { char }).collect()
+    without_userinfo(text).chars().map(|char| if is_hidden(char) { '\u{fffd}' } else { char }).collect()
 }
 
 /// A second since 1970 as people write it, in UTC: `2026-01-31 08:05`.
@@ -184,6 +181,11 @@ pub(crate) fn day(seconds: u64) -> String {
     let (year, month, day) = engine::calendar::civil(seconds / 86_400);
     let (hour, minute) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
+/// A millisecond since 1970 as people write it, in UTC: `2026-01-31 08:05:09.123`.
+pub(crate) fn moment(millis: u64) -> String {
+    format!("{}:{:02}.{:03}", day(millis / 1_000), millis / 1_000 % 60, millis % 1_000)
 }
 
 /// Most operations named in one line.

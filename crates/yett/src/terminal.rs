@@ -12,6 +12,11 @@ pub(crate) fn out(line: impl Display) {
     let _ = writeln!(stdout().lock(), "{line}");
 }
 
+/// A line of a result that has no end; `false` when its reader went away.
+pub(crate) fn is_out(line: impl Display) -> bool {
+    writeln!(stdout().lock(), "{line}").is_ok()
+}
+
 /// A line beside the result.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(stderr().lock(), "{line}");

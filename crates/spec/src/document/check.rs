@@ -31,6 +31,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
             out.push(diagnostic.at(upstream.span).help("write `url: http://127.0.0.1:3000`"));
         }
     }
+    super::record::check(&document.record, out);
     for api in document.apis.values() {
         check_api(document, tree, api, out);
     }

@@ -30,7 +30,7 @@ pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
 };
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
-pub use record::{AccessLog, Danger, OnFull, Record};
+pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;

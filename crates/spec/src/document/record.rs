@@ -1,7 +1,8 @@
 //! What is kept of calls, and the dangers that a document may accept by name.
 
 use crate::read::Spanned;
-use crate::units::{FileRef, ParseError, text_type};
+use crate::units::{Duration, FileRef, ParseError, Percent, Size, text_type};
+use diagnostics::{Diagnostic, Diagnostics};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,11 +16,63 @@ pub struct Record {
     pub access_log: AccessLog,
     /// what becomes of calls when the disk is full
     pub on_full: Spanned<OnFull>,
+    /// which decisions are kept, to be asked for by `yett explain` and `yett events`
+    pub decisions: Decisions,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { access_log: AccessLog::Stdout, on_full: Spanned::nowhere(OnFull::Serve) }
+        Self {
+            access_log: AccessLog::Stdout,
+            on_full: Spanned::nowhere(OnFull::Serve),
+            decisions: Decisions::default(),
+        }
+    }
+}
+
+/// Which decisions are kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Decisions {
+    /// whether refusals, refusals of controls in shadow and faults are kept at all
+    pub enabled: bool,
+    /// how many of the calls that nothing was said against are kept beside them
+    pub sample: Percent,
+    /// how old a decision gets, at least `1m`; the oldest are removed
+    pub keep: Spanned<Duration>,
+    /// how much all of them take, at least `1MiB`; the oldest are removed
+    pub size: Spanned<Size>,
+}
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sample: Percent::new(1),
+            keep: Spanned::nowhere(Duration::from_secs(30 * 24 * 3600)),
+            size: Spanned::nowhere(Size::from_bytes(256 * 1024 * 1024)),
+        }
+    }
+}
+
+/// Reports what is wrong with it.
+pub(super) fn check(record: &Record, out: &mut Diagnostics) {
+    let Decisions { keep, size, .. } = &record.decisions;
+    if keep.value < Duration::from_secs(60) {
+        let message = format!("decisions are kept for `{}`, which is too short to ask for one", keep.value);
+        out.push(
+            Diagnostic::error("invalid-value", message)
+                .at(keep.span)
+                .help("write at least `1m`, or `enabled: false` to keep none"),
+        );
+    }
+    if size.value < Size::from_bytes(1024 * 1024) {
+        let message = format!("`{}` is too little to keep decisions in", size.value);
+        out.push(
+            Diagnostic::error("invalid-value", message)
+                .at(size.span)
+                .help("write at least `1MiB`, or `enabled: false` to keep none"),
+        );
     }
 }
 

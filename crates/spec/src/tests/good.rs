@@ -104,6 +104,7 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/environments/prod/profiles/standard",
         "/environments/test/listeners/public",
         "/record",
+        "/record/decisions",
     ];
     for place in places {
         let mut document = json(&tree(FULL));

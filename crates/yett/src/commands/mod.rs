@@ -6,6 +6,8 @@ mod check;
 mod completions;
 mod config;
 mod diff;
+mod events;
+mod explain;
 mod init;
 mod inspect;
 mod key;
@@ -59,6 +61,10 @@ enum Command {
     Key(key::Arguments),
     /// Show who changed applications and keys
     Changes(changes::Arguments),
+    /// Say why a running gateway decided a call as it did
+    Explain(explain::Arguments),
+    /// Show what a running gateway refused, would have refused, and failed at
+    Events(events::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -86,6 +92,8 @@ impl Cli {
             Command::App(arguments) => app::run(arguments),
             Command::Key(arguments) => key::run(arguments),
             Command::Changes(arguments) => changes::run(arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Events(arguments) => events::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

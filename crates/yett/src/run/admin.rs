@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::credentials::State as StoreState;
+use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
 use super::targets;
 
@@ -84,7 +85,7 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
 }
 
 /// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
-/// a store that cannot be used and a revocation list that is out of date, so that nobody's certificate is taken, are details.
+/// a store that cannot be used, decisions that are lost, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -97,6 +98,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let stale = lists.iter().any(|(_, until)| *until <= now);
     let store = gateway.store_state();
     let storeless = store.as_ref().is_some_and(|store| store.fault.is_some());
+    let decisions = gateway.decisions().state();
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -105,13 +107,14 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale || storeless,
+        "degraded": failed || fault.is_some() || keyless || stale || storeless || decisions.fault.is_some(),
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
         "access_log": { "ok": fault.is_none(), "fault": fault },
         "issuers": issuers,
         "store": store.map(|store| store_detail(&store)),
+        "decisions": decisions_detail(&decisions),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -138,6 +141,52 @@ fn issuer_detail(issuer: &IssuerState, now: u64) -> Value {
 /// The store of applications: whether it can be changed, and what holds while it cannot.
 fn store_detail(store: &StoreState) -> Value {
     json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "sequence": store.sequence })
+}
+
+/// The store of decisions: whether what is decided is kept, and what was lost of it.
+fn decisions_detail(told: &Decisions) -> Value {
+    let lost: u64 = told.lost.iter().map(|(_, count)| count).sum();
+    json!({
+        "ok": told.fault.is_none(),
+        "enabled": told.enabled,
+        "fault": told.fault,
+        "written": told.written,
+        "waiting": told.waiting,
+        "lost": lost,
+    })
+}
+
+fn decision_samples(told: &Decisions) -> Vec<Sample> {
+    let one = |name, help, kind, value: f64| Sample { name, help, kind, labels: Vec::new(), value };
+    let mut all = vec![
+        one(
+            "yett_decisions_written_total",
+            "Decisions that were written to their store.",
+            Kind::Counter,
+            told.written as f64,
+        ),
+        one("yett_decisions_waiting", "Decisions that wait to be written.", Kind::Gauge, told.waiting as f64),
+        one(
+            "yett_decisions_bytes",
+            "Bytes that the decisions of the store take.",
+            Kind::Gauge,
+            told.bytes as f64,
+        ),
+        one(
+            "yett_decisions_up",
+            "Whether decisions are kept without loss.",
+            Kind::Gauge,
+            f64::from(u8::from(told.fault.is_none())),
+        ),
+    ];
+    all.extend(told.lost.iter().map(|(why, count)| Sample {
+        name: "yett_decisions_lost_total",
+        help: "Decisions that were not written, by why.",
+        kind: Kind::Counter,
+        labels: vec![("reason", why.name().to_owned())],
+        value: *count as f64,
+    }));
+    all
 }
 
 fn store_samples(gateway: &Gateway) -> Vec<Sample> {
@@ -222,6 +271,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     }
     all.extend(issuer_samples(gateway));
     all.extend(store_samples(gateway));
+    all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {
         name: "yett_revocation_lists_until_seconds",

@@ -312,7 +312,7 @@ async fn keep(credentials: Weak<Credentials>) {
 }
 
 /// An error as a clause, without what is said to who asked for a change.
-fn plain(why: &StoreError) -> String {
+pub(super) fn plain(why: &StoreError) -> String {
     match why {
         StoreError::Unavailable(why) | StoreError::Full(why) | StoreError::Unknown(why) => why.clone(),
         other => other.to_string(),

@@ -22,12 +22,13 @@ use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
+use super::decisions::Decisions;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::open_store;
+use applications::{keep_decisions, open_store};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -55,6 +56,7 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
     credentials: OnceLock<Arc<Credentials>>,
+    decisions: Arc<Decisions>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -138,6 +140,7 @@ impl Gateway {
                 .map(OnceLock::from)
         };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let settings = Settings {
             cores: options.cores,
             workers: options.cores,
@@ -166,6 +169,7 @@ impl Gateway {
             asked: AtomicU64::new(0),
             counts: Counts::default(),
             credentials,
+            decisions,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -188,7 +192,13 @@ impl Gateway {
         if let Some(credentials) = self.credentials.get() {
             credentials.close();
         }
+        self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// The store of decisions.
+    pub(super) fn decisions(&self) -> &Arc<Decisions> {
+        &self.decisions
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -6,6 +6,7 @@
 mod admin;
 mod credentials;
 mod data;
+mod decisions;
 mod descriptors;
 mod gateway;
 mod mint;

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use compile::Compiled;
 use diagnostics::{Diagnostic, Diagnostics, Sources};
 use manage_api::{
-    Ask, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Said, Status, Token,
-    TokenRequest,
+    Ask, AskDecisions, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Said,
+    SaidDecisions, Status, Token, TokenRequest,
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
@@ -69,6 +69,10 @@ impl Handler for Control {
                 None => Err(no_store()),
             }
         })
+    }
+
+    fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>> {
+        Box::pin(Arc::clone(self.0.decisions()).ask(ask))
     }
 }
 
@@ -207,6 +211,12 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     if before.record.access_log != after.record.access_log {
         report(String::from("the access log goes elsewhere"), after.span);
     }
+    let url = |document: &spec::Document| {
+        document.store.as_ref().and_then(|store| store.url.as_ref()).map(|url| url.value.clone())
+    };
+    if url(before) != url(after) {
+        report(String::from("decisions are kept in another place"), after.span);
+    }
     if before.data != after.data {
         report(String::from("the data directory is another one"), after.span);
     }
@@ -224,6 +234,7 @@ fn publish(gateway: &Gateway, compiled: Compiled, loaded: Arc<Loaded>, sources: 
     if let Some(plane) = gateway.plane.read().as_ref() {
         plane.publish(&compiled.snapshot);
     }
+    gateway.decisions().apply(&compiled.resolved.document);
     let warnings = compiled.warnings.clone();
     let old = {
         let mut current = gateway.current.lock();

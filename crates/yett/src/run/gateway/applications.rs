@@ -1,4 +1,4 @@
-//! The store of applications: where it is, and that it is opened once one is wanted.
+//! The stores: where they are, and that the one of applications is opened once one is wanted.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::sync::Arc;
 use engine::Clock;
 use engine::keyed::Keyed;
 use store::Place;
+use telemetry::Telemetry;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::super::credentials::{Credentials, Plane, Settings, State};
 use super::super::data;
+use super::super::decisions::Decisions;
 use super::Gateway;
 use crate::load::Loaded;
 
@@ -59,24 +61,42 @@ fn store_settings(
     data: &Path,
     clock: &dyn Clock,
 ) -> Result<(Settings, Place), String> {
-    let written = document.store.as_ref();
-    let secret = |reference: &spec::SecretRef| {
-        let found = loaded.assets.get(&compile::secret_key(reference));
-        found.ok_or_else(|| format!("the secret `{reference}` is not there"))
-    };
-    let url = written.and_then(|store| store.url.as_ref()).map(|url| secret(url)).transpose()?;
-    let url = url.map(|bytes| {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the URL of the store is not UTF-8")?;
-        Ok::<_, &str>(Zeroizing::new(text.to_owned()))
-    });
-    let url = url.transpose()?;
+    let url = store_url(document, loaded)?;
     let file = data.join("store.db");
-    let key = match written.and_then(|store| store.key.as_ref()) {
-        Some(key) => Zeroizing::new(secret(key)?.to_vec()),
+    let key = match document.store.as_ref().and_then(|store| store.key.as_ref()) {
+        Some(key) => Zeroizing::new(secret(loaded, key)?.to_vec()),
         None => data::hash_key(data, &file, clock)?,
     };
     let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
     Ok((Settings { url, key }, place))
+}
+
+/// Begins to keep decisions: in the database that the document names, else in a file of their own.
+pub(super) fn keep_decisions(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    (telemetry, clock, side): (&Telemetry, &Arc<dyn Clock>, &Handle),
+) -> Result<Arc<Decisions>, String> {
+    let file = || Place::Sqlite(data.join("decisions.db"));
+    let place = store_url(document, loaded)?.map_or_else(file, |url| Place::Postgres(url.to_string()));
+    Ok(Decisions::start(telemetry.decisions(), place, clock, side, document))
+}
+
+/// The URL of the database that the document names.
+fn store_url(document: &spec::Document, loaded: &Loaded) -> Result<Option<Zeroizing<String>>, String> {
+    let written = document.store.as_ref().and_then(|store| store.url.as_ref());
+    let url = written.map(|url| {
+        let text = std::str::from_utf8(secret(loaded, url)?);
+        let text = text.map_err(|_| String::from("the URL of the store is not UTF-8"))?;
+        Ok::<_, String>(Zeroizing::new(text.to_owned()))
+    });
+    url.transpose()
+}
+
+fn secret<'l>(loaded: &'l Loaded, reference: &spec::SecretRef) -> Result<&'l [u8], String> {
+    let found = loaded.assets.get(&compile::secret_key(reference));
+    found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
 }
 
 /// Opens the store of a document. Blocks.

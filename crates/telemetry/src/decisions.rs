@@ -1,0 +1,244 @@
+//! Records of decisions on their way to a store: each core appends to a queue of its own, whoever writes them empties all.
+//!
+//! Kept is what somebody may ask about: each call that ended with a code, or would have by a control in shadow, and every so
+//! many of the rest. A call that is not kept pays for looking at that. A queue that is full drops what comes and counts it under the
+//! reason for which it is full, and the call knows nothing of it (invariant 15).
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use engine::codes::Blame;
+use engine::evidence::TEXT;
+use engine::text::{inert, push_address};
+use engine::{Call, Decision, Evidence, Kept, Outcome, Snapshot, bounds};
+use parking_lot::Mutex;
+
+use crate::line;
+use crate::timestamp::Stamp;
+
+/// A whole, of which [`DecisionQueue::want`] says how much of the rest is kept.
+const WHOLE: u32 = 1_000_000;
+/// Says that nothing is kept.
+const NOTHING: u32 = u32::MAX;
+
+/// Why a record was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// More came than can be written.
+    Queue,
+    /// The store cannot be used, and the queue filled up meanwhile.
+    Unavailable,
+    /// The store's disk is full, and the queue filled up meanwhile.
+    Full,
+    /// The store does not take this record.
+    Rejected,
+}
+
+impl Lost {
+    /// All, in the order of their metric series.
+    pub const ALL: [Lost; 4] = [Lost::Queue, Lost::Unavailable, Lost::Full, Lost::Rejected];
+
+    /// Its name as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lost::Queue => "queue",
+            Lost::Unavailable => "unavailable",
+            Lost::Full => "disk_full",
+            Lost::Rejected => "rejected",
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Lost::Queue => 0,
+            Lost::Unavailable => 1,
+            Lost::Full => 2,
+            Lost::Rejected => 3,
+        }
+    }
+}
+
+/// The queues of all cores.
+#[derive(Debug)]
+pub struct DecisionQueue {
+    queues: Mutex<Vec<Arc<Mutex<Queue>>>>,
+    shared: Arc<Shared>,
+}
+
+impl Default for DecisionQueue {
+    fn default() -> Self {
+        let shared =
+            Shared { sample: AtomicU32::new(NOTHING), full: AtomicU8::new(0), lost: Default::default() };
+        Self { queues: Mutex::default(), shared: Arc::new(shared) }
+    }
+}
+
+/// What cores read of it, and write when they lose something.
+#[derive(Debug)]
+struct Shared {
+    /// How many of a million calls of the rest are kept, or [`NOTHING`].
+    sample: AtomicU32,
+    /// Number of the reason for which a queue that is full is full.
+    full: AtomicU8,
+    lost: [AtomicU64; Lost::ALL.len()],
+}
+
+impl Shared {
+    fn lose(&self, number: u8, count: u64) {
+        if let Some(lost) = self.lost.get(usize::from(number)) {
+            lost.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    records: VecDeque<Evidence>,
+    bytes: usize,
+}
+
+impl DecisionQueue {
+    /// Says what is kept from now on: nothing, or what ended otherwise than well and so many of a million of the rest.
+    pub fn want(&self, sample: Option<u32>) {
+        let sample = sample.map_or(NOTHING, |sample| sample.min(WHOLE));
+        self.shared.sample.store(sample, Ordering::Relaxed);
+    }
+
+    /// Takes all that wait, the oldest of each core first.
+    #[must_use]
+    pub fn take(&self) -> Vec<VecDeque<Evidence>> {
+        let queues: Vec<_> = self.queues.lock().iter().map(Arc::clone).collect();
+        let taken = queues.iter().map(|queue| std::mem::take(&mut *queue.lock()).records);
+        taken.filter(|records| !records.is_empty()).collect()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queues.lock().iter().map(|queue| queue.lock().records.len()).sum()
+    }
+
+    /// Says why queues are full from now on, should they be.
+    pub fn full_because(&self, why: Lost) {
+        self.shared.full.store(why.number(), Ordering::Relaxed);
+    }
+
+    /// Counts records that were taken and are lost all the same.
+    pub fn lose(&self, why: Lost, count: u64) {
+        self.shared.lose(why.number(), count);
+    }
+
+    /// Records lost so far, by reason.
+    #[must_use]
+    pub fn lost(&self) -> [(Lost, u64); Lost::ALL.len()] {
+        Lost::ALL.map(|why| {
+            let count = self.shared.lost.get(usize::from(why.number()));
+            (why, count.map_or(0, |count| count.load(Ordering::Relaxed)))
+        })
+    }
+
+    /// A new core's end.
+    pub(crate) fn core(&self) -> Keeper {
+        let queue = Arc::<Mutex<Queue>>::default();
+        self.queues.lock().push(Arc::clone(&queue));
+        Keeper { queue, shared: Arc::clone(&self.shared), credit: Cell::new(0) }
+    }
+}
+
+/// One core's end of its queue.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    queue: Arc<Mutex<Queue>>,
+    shared: Arc<Shared>,
+    /// Millionths of a record that the sample is owed.
+    credit: Cell<u32>,
+}
+
+impl Keeper {
+    /// Whether a decision is kept, and why.
+    pub(crate) fn wants(&self, decision: &Decision, shadowed: bool) -> Option<Kept> {
+        let sample = self.shared.sample.load(Ordering::Relaxed);
+        if sample == NOTHING {
+            return None;
+        }
+        match decision.code {
+            Some(code) => Some(match (code.blame, ended_by(decision)) {
+                // A control that ended it and works as it should: an upstream's answer is refused for what the upstream did.
+                (Blame::Client, _) | (Blame::Upstream, Some(_)) => Kept::Refused,
+                _ => Kept::Failed,
+            }),
+            None if shadowed => Some(Kept::Shadowed),
+            None => self.is_of_the_sample(sample).then_some(Kept::Passed),
+        }
+    }
+
+    fn is_of_the_sample(&self, sample: u32) -> bool {
+        let credit = self.credit.get() + sample;
+        let taken = credit >= WHOLE;
+        self.credit.set(if taken { credit - WHOLE } else { credit });
+        taken
+    }
+
+    /// Makes the record and queues it; `false` when there was no room and it is lost.
+    pub(crate) fn keep(&self, kept: Kept, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) -> bool {
+        let is_full = |queue: &Queue| {
+            queue.records.len() >= bounds::DECISION_QUEUE || queue.bytes >= bounds::DECISION_QUEUE_BYTES
+        };
+        // Looked at before anything is made of it: a flood costs no more than this.
+        if is_full(&self.queue.lock()) {
+            self.shared.lose(self.shared.full.load(Ordering::Relaxed), 1);
+            return false;
+        }
+        let record = record(kept, stamp, snapshot, call);
+        let mut queue = self.queue.lock();
+        queue.bytes += record.bytes();
+        queue.records.push_back(record);
+        true
+    }
+}
+
+/// The control that ended a call, when one did.
+fn ended_by(decision: &Decision) -> Option<&'static str> {
+    decision.refusal().filter(|verdict| verdict.outcome != Outcome::Answer).map(|verdict| verdict.control)
+}
+
+fn record(kept: Kept, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) -> Evidence {
+    let decision = &call.decision;
+    let shadowed = || decision.shadowed().next().map(|verdict| verdict.control);
+    let control = match kept {
+        Kept::Refused | Kept::Failed => ended_by(decision),
+        Kept::Shadowed => shadowed(),
+        Kept::Passed => None,
+    };
+    let control = control.unwrap_or_default();
+    let mut document = Vec::with_capacity(1_024);
+    line::document(&mut document, stamp, snapshot, call, (kept, control));
+    let mut address = Vec::with_capacity(40);
+    push_address(&mut address, call.client);
+    let text = |text: &str| inert(text, TEXT);
+    let plan = call.operation.as_deref();
+    let principal = call.principal();
+    Evidence {
+        id: call.id,
+        at: call.at.0 / 1_000_000,
+        kept,
+        status: decision.status,
+        code: decision.code.map_or("", |code| code.name).into(),
+        control: control.into(),
+        method: text(call.request.method.as_str()),
+        path: text(call.request.path()),
+        api: text(plan.map_or("", |plan| &plan.api)),
+        operation: text(plan.map_or("", |plan| &plan.id)),
+        address: String::from_utf8_lossy(&address).into(),
+        issuer: text(principal.map_or("", |principal| &principal.issuer)),
+        subject: text(principal.map_or("", |principal| &principal.subject)),
+        application: text(
+            principal.and_then(|principal| principal.application.as_deref()).unwrap_or_default(),
+        ),
+        micros: u64::try_from(decision.timings.total.as_micros()).unwrap_or(u64::MAX),
+        document: String::from_utf8(document).unwrap_or_default().into(),
+    }
+}
