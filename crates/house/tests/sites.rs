@@ -257,6 +257,7 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
         ("crates/yett/src/run/credentials.rs", "authentication", "hands it the table of API keys"),
         ("crates/yett/src/run/credentials.rs", "views", "a module of its own: what commands are shown"),
+        ("crates/yett/src/run/decisions.rs", "views", "a module of its own: what commands are shown"),
         ("crates/detect/src/lib.rs", "views", "a module of its own: a value in all its encodings"),
     ];
     let controls = controls();
