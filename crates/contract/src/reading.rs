@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 use tape::{Bounds, Tape};
 
+use crate::alias::{has_alias, hides, is_alias};
 use crate::body::MediaRules;
 use crate::media::{ContentType, MediaKind};
 use crate::parameter::Parameter;
@@ -15,8 +16,8 @@ use crate::percent;
 use crate::query::{self, Pair};
 use crate::request::{ParameterInput, RequestRules, joined};
 use crate::response::ResponseRules;
-use crate::shape::{Raw, Shape};
-use crate::style::{self, Wrong};
+use crate::shape::Raw;
+use crate::style::{self, Style, Wrong};
 use crate::violation::Place;
 
 /// What a call says under a parameter's name.
@@ -31,20 +32,15 @@ pub enum Reading {
     Unreadable,
 }
 
-/// Whether values of some kind have a property, by their schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Carries {
-    /// The schema leaves it no place.
-    No,
-    /// It may be there, undeclared.
-    Open,
-    /// The schema declares it.
-    Yes,
-}
-
 impl Parameter {
     fn is_greedy(&self) -> bool {
         self.explode && self.shape.fields.is_some()
+    }
+
+    /// Properties that are written as pairs under their own names.
+    fn pairs_of_its_own(&self) -> impl Iterator<Item = &str> {
+        let fields = self.shape.fields.as_ref().filter(|_| self.explode && self.style == Style::Form);
+        fields.into_iter().flat_map(|fields| fields.named.keys()).map(String::as_str)
     }
 
     fn fitting(&self, readings: Result<Vec<Raw>, Wrong>) -> Reading {
@@ -98,36 +94,8 @@ fn non_empty(tapes: Vec<Tape>) -> Reading {
     if tapes.is_empty() { Reading::Unreadable } else { Reading::Values(tapes) }
 }
 
-/// Whether some services read a field, a cookie, a parameter or a form's field of this name as `name`: in another case, with other
-/// signs between its words or about it, or with brackets or a dot after it for what is in it.
-#[must_use]
-pub fn is_alias(name: &str, written: &str) -> bool {
-    let fold = |text: &str, at: usize| {
-        let char = text.get(at..).and_then(|rest| rest.chars().next())?;
-        let lower = char.to_lowercase().next().filter(|_| char.is_alphanumeric());
-        Some((lower.unwrap_or('_'), at + char.len_utf8()))
-    };
-    if name == written {
-        return false;
-    }
-    let edge = |c: char| !c.is_alphanumeric();
-    let (own, other) = (name.trim_matches(edge), written.trim_start_matches(edge));
-    let (mut at, mut there) = (0, 0);
-    while let Some((wanted, next)) = fold(own, at) {
-        match fold(other, there) {
-            Some((found, beyond)) if found == wanted => (at, there) = (next, beyond),
-            _ => return false,
-        }
-    }
-    let rest = other.get(there..).unwrap_or_default();
-    // What closes the name itself, as the bracket of `a[b]`.
-    let end = name.trim_start_matches(edge).get(own.len()..).unwrap_or_default();
-    let rest = rest.strip_prefix(end).unwrap_or(rest);
-    rest.chars().all(edge) || rest.starts_with(['[', '.'])
-}
-
 impl RequestRules {
-    fn declared(&self, place: Place) -> &[Parameter] {
+    pub(crate) fn declared(&self, place: Place) -> &[Parameter] {
         match place {
             Place::Path => &self.path,
             Place::Query => &self.query,
@@ -137,7 +105,7 @@ impl RequestRules {
         }
     }
 
-    fn find(&self, place: Place, name: &str) -> Option<&Parameter> {
+    pub(crate) fn find(&self, place: Place, name: &str) -> Option<&Parameter> {
         self.declared(place).iter().find(|parameter| parameter.name == name)
     }
 
@@ -189,10 +157,12 @@ impl RequestRules {
         }
         let reading = parameter.read_pairs(&pairs, &mut used);
         let mut left = pairs.iter().zip(&used).filter(|(_, used)| !**used);
-        if left.any(|(pair, _)| self.is_other(name, &pair.name)) {
-            return Reading::Unreadable;
-        }
-        reading
+        let is_own = |written: &str| {
+            written == name
+                || self.is_other(name, written)
+                || parameter.pairs_of_its_own().any(|property| self.is_other(property, written))
+        };
+        if left.any(|(pair, _)| is_own(&pair.name)) { Reading::Unreadable } else { reading }
     }
 
     /// Whether a pair is another spelling of a name, and not a parameter that the contract declares beside it.
@@ -254,16 +224,12 @@ fn texts(all: impl IntoIterator<Item = String>) -> Reading {
     if tapes.is_empty() { Reading::Absent } else { Reading::Values(tapes) }
 }
 
-fn has_alias(name: &str, headers: &HeaderMap) -> bool {
-    headers.keys().any(|written| is_alias(name, written.as_str()))
-}
-
 fn read_cookie(parameter: Option<&Parameter>, name: &str, headers: &HeaderMap) -> Reading {
     let mut own: Vec<&str> = Vec::new();
     for field in headers.get_all(COOKIE) {
         let Ok(text) = std::str::from_utf8(field.as_bytes()) else { return Reading::Unreadable };
         for (written, value) in query::cookies(text) {
-            if is_alias(name, written) || own.len() > 1 {
+            if is_alias(name, written) || own.len() > 1 || hides(name, value) {
                 return Reading::Unreadable;
             }
             if written == name {
@@ -282,45 +248,7 @@ fn read_cookie(parameter: Option<&Parameter>, name: &str, headers: &HeaderMap) -
     }
 }
 
-impl Shape {
-    /// By the steps of a pointer; `None` is any item or member. A name is found in any case.
-    fn carries(&self, steps: &[Option<&str>]) -> Carries {
-        let Some((step, rest)) = steps.split_first() else { return Carries::Yes };
-        if self.is_any() {
-            return Carries::Open;
-        }
-        let of = |shape: &Shape| shape.carries(rest);
-        let undeclared = |shape: &Shape| of(shape).min(Carries::Open);
-        let fields = self.fields.as_ref();
-        let named = fields.into_iter().flat_map(|fields| &fields.named);
-        let others = fields.and_then(|fields| fields.rest.as_deref());
-        let items = self.items.as_deref();
-        let found = match step {
-            None => {
-                named.map(|(_, shape)| of(shape)).chain(items.map(of)).chain(others.map(undeclared)).max()
-            }
-            Some(name) => {
-                let same =
-                    named.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, shape)| of(shape));
-                let item = items.filter(|_| name.bytes().all(|byte| byte.is_ascii_digit())).map(of);
-                same.chain(item).chain(others.map(undeclared)).max()
-            }
-        };
-        found.unwrap_or(Carries::No)
-    }
-}
-
 impl MediaRules {
-    /// Whether a body of this kind has a value where the steps of a pointer lead; `None` is any item or member. What nothing
-    /// here reads has no places.
-    #[must_use]
-    pub fn carries(&self, steps: &[Option<&str>]) -> Carries {
-        match self.kind {
-            Some(MediaKind::Text | MediaKind::Binary) => Carries::No,
-            _ => self.shape.carries(steps),
-        }
-    }
-
     /// The object that the fields of a form or the parts of multipart stand for; nothing for other kinds.
     ///
     /// # Errors

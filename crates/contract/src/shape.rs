@@ -174,7 +174,7 @@ impl Shape {
             }
         }
         let rest = match map.get("additionalProperties") {
-            Some(Value::Bool(false)) => None,
+            Some(Value::Bool(false)) if !map.contains_key("patternProperties") => None,
             Some(Value::Object(_)) => Some(Self::inner(lowering, &spot.join("additionalProperties"), left)),
             _ => Some(Shape::free()),
         };

@@ -67,6 +67,9 @@ impl Import<'_> {
             let free = kind == MediaKind::Json && self.options.lean;
             let shape = if free { Shape::free() } else { Shape::of(&self.lowering, &schema) };
             (checker, shape)
+        } else if has_schema && !self.options.lean {
+            // What is not read may have places all the same.
+            (Checker::free(), Shape::of(&self.lowering, &schema))
         } else {
             (Checker::free(), Shape::free())
         };

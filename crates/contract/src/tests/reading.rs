@@ -25,6 +25,7 @@ paths:
         - { name: either, in: query, explode: false, schema: { type: [string, array], items: { type: string } } }
         - { name: filter, in: query, style: deepObject, explode: true, schema: { type: object, additionalProperties: false, properties: { a: { type: string }, b: { type: string } } } }
         - { name: doc, in: query, content: { application/json: { schema: { type: object } } } }
+        - { name: page, in: query, schema: { type: object, additionalProperties: false, properties: { tenant: { type: string } } } }
         - { name: X-Id, in: header, schema: { type: string } }
         - { name: X-Ids, in: header, schema: { type: array, items: { type: string } } }
         - { name: who, in: cookie, schema: { type: string } }
@@ -106,6 +107,15 @@ fn parameters_are_read_as_they_are_validated() {
         ("filter", "filter[a]=x&Filter[a]=z", "unreadable"),
         ("filter", "filter[a]=x&filter[a]=z", "unreadable"),
         ("filter", "filter[b]=y", r#"{"b":"y"}"#),
+        // The name by itself is no spelling of the style, and some services read it as JSON or as `a:x`.
+        ("filter", "filter=a:x", "unreadable"),
+        ("filter", "filter[a]=x&filter=%7B%22a%22:%22y%22%7D", "unreadable"),
+        ("filter", "filter[and][0][a]=x", "unreadable"),
+        // An object whose properties are parameters: those have other spellings too.
+        ("page", "tenant=t&one=x", r#"{"tenant":"t"}"#),
+        ("page", "tenant=t&Tenant=u", "unreadable"),
+        ("page", "tenant[]=u", "unreadable"),
+        ("page", "page=tenant,u", "unreadable"),
         ("doc", "doc=%7B%22a%22:1%7D", r#"{"a":1}"#),
         ("doc", "doc=1&doc=2", "unreadable"),
         // Not declared: text, each by itself.
@@ -132,6 +142,10 @@ fn fields_and_cookies_are_read_as_they_are_validated() {
         (Place::Cookie, "who", &[("cookie", "who=me; Who=you")], "unreadable"),
         (Place::Cookie, "who", &[("cookie", "who=\"me\"")], "unreadable"),
         (Place::Cookie, "more", &[("cookie", "more=x")], "\"x\""),
+        // Old servers part cookies at commas as well (RFC 2965 section 3.4).
+        (Place::Cookie, "who", &[("cookie", "a=1,who=you")], "unreadable"),
+        (Place::Cookie, "who", &[("cookie", "a=1, Who = you")], "unreadable"),
+        (Place::Cookie, "who", &[("cookie", "who=me; a=who,b=you")], "\"me\""),
     ] {
         assert_eq!(read(place, name, "a/1", "", fields), expected, "{fields:?}");
     }
@@ -160,6 +174,14 @@ fn schemas_say_what_a_body_carries() {
     ] {
         assert_eq!(json.carries(steps), expected, "{steps:?}");
     }
+    let pointer = |steps: &crate::Steps<'_>| -> String {
+        steps.iter().map(|step| format!("/{}", step.unwrap_or("*"))).collect()
+    };
+    let places: Vec<String> = json.places("ID").iter().map(pointer).collect();
+    assert_eq!(places, ["/id", "/list/*/id", "/map/*/id"]);
+    let filters = operation.request.places(Place::Query, "a").filter(|(_, places)| !places.is_empty());
+    let filters: Vec<(&str, String)> = filters.map(|(name, places)| (name, pointer(&places[0]))).collect();
+    assert_eq!(filters, [("filter", "/a".to_owned())]);
     assert_eq!(form.carries(&[Some("other")]), Carries::Open);
     let read = |text: &str| form.read_fields(text.as_bytes(), Some("application/x-www-form-urlencoded"));
     assert_eq!(read("id=a%20b").unwrap().unwrap().root().get("id").unwrap().as_str().unwrap(), "a b");
@@ -180,6 +202,8 @@ fn other_spellings_of_a_name() {
         ("id", " id", true),
         ("id", "id.x", true),
         ("id", "_id", true),
+        ("status", "\u{17f}tatus", true),
+        ("kind", "\u{212a}ind", true),
         ("id", "ids", false),
         ("id", "idx[]", false),
         ("customer_id", "customer-id", true),
@@ -191,5 +215,36 @@ fn other_spellings_of_a_name() {
         ("x-id", "x-id-name", false),
     ] {
         assert_eq!(is_alias(name, written), alias, "{name} {written}");
+    }
+}
+
+/// Kinds that nothing here reads, and properties whose names are only described.
+#[test]
+fn what_a_schema_leaves_open_may_be_there() {
+    let contract = |types: &str| {
+        format!(
+            "openapi: 3.1.0\ninfo: {{ title: t, version: '1' }}\npaths:\n  /t:\n    post:\n      security: []\n      \
+             requestBody: {{ content: {{ {types} }} }}\n      responses: {{ '200': {{ description: ok }} }}\n"
+        )
+    };
+    let open = "application/json: { schema: { type: object, additionalProperties: false, patternProperties: { '^x': {} } } }";
+    let object = "{ type: object, additionalProperties: false, properties: { id: { type: string } } }";
+    let thing = format!("application/x-json: {{ schema: {object} }}");
+    let text = format!("text/plain: {{ schema: {object} }}");
+    let bytes = "application/octet-stream: { schema: { type: string, format: binary } }";
+    for (types, name, expected) in [
+        (open, "x_id", Carries::Open),
+        (thing.as_str(), "id", Carries::Yes),
+        (thing.as_str(), "other", Carries::No),
+        (text.as_str(), "id", Carries::Yes),
+        (bytes, "id", Carries::No),
+        ("text/plain: { schema: { type: string } }", "id", Carries::No),
+        ("'*/*': {}", "id", Carries::Open),
+    ] {
+        let pointer = "/paths/~1t/post/requestBody/content/application~1x-json/schema";
+        let accept_unenforced = [pointer.to_owned()].into();
+        let options = crate::Options { accept_unenforced, ..crate::Options::default() };
+        let api = super::import_with(&contract(types), &options);
+        assert_eq!(api.operations[0].request.media()[0].carries(&[Some(name)]), expected, "{types} {name}");
     }
 }

@@ -1,0 +1,113 @@
+//! What schemas say of where values have a property, for controls that are told of places and have to know whether there are such.
+
+use crate::body::MediaRules;
+use crate::media::MediaKind;
+use crate::request::RequestRules;
+use crate::shape::Shape;
+use crate::violation::Place;
+
+/// Most places of one name that are told of one schema.
+pub const MAX_PLACES: usize = 64;
+
+/// Whether values of some kind have a property, by their schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Carries {
+    /// The schema leaves it no place.
+    No,
+    /// It may be there, undeclared.
+    Open,
+    /// The schema declares it.
+    Yes,
+}
+
+/// The steps of a pointer; `None` for any item or member.
+pub type Steps<'s> = Vec<Option<&'s str>>;
+
+impl Shape {
+    /// By the steps of a pointer; `None` is any item or member. A name is found in any case.
+    fn carries(&self, steps: &[Option<&str>]) -> Carries {
+        let Some((step, rest)) = steps.split_first() else { return Carries::Yes };
+        if self.is_any() {
+            return Carries::Open;
+        }
+        let of = |shape: &Shape| shape.carries(rest);
+        let undeclared = |shape: &Shape| of(shape).min(Carries::Open);
+        let fields = self.fields.as_ref();
+        let named = fields.into_iter().flat_map(|fields| &fields.named);
+        let others = fields.and_then(|fields| fields.rest.as_deref());
+        let items = self.items.as_deref();
+        let found = match step {
+            None => {
+                named.map(|(_, shape)| of(shape)).chain(items.map(of)).chain(others.map(undeclared)).max()
+            }
+            Some(name) => {
+                let same =
+                    named.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, shape)| of(shape));
+                let item = items.filter(|_| name.bytes().all(|byte| byte.is_ascii_digit())).map(of);
+                same.chain(item).chain(others.map(undeclared)).max()
+            }
+        };
+        found.unwrap_or(Carries::No)
+    }
+
+    /// Where values have a property of this name, as the steps of pointers; at most [`MAX_PLACES`]. As deep as the shape.
+    fn places<'s>(&'s self, name: &str, at: &mut Steps<'s>, out: &mut Vec<Steps<'s>>) {
+        let fields = self.fields.as_ref();
+        for (known, shape) in fields.into_iter().flat_map(|fields| &fields.named) {
+            at.push(Some(known));
+            if known.eq_ignore_ascii_case(name) && out.len() < MAX_PLACES {
+                out.push(at.clone());
+            }
+            shape.places(name, at, out);
+            at.pop();
+        }
+        let others = fields.and_then(|fields| fields.rest.as_deref());
+        for inner in self.items.as_deref().into_iter().chain(others) {
+            at.push(None);
+            inner.places(name, at, out);
+            at.pop();
+        }
+    }
+}
+
+impl RequestRules {
+    /// Whether values of such a parameter have one where the steps of a pointer lead; of one that is not declared they may.
+    #[must_use]
+    pub fn carries(&self, place: Place, name: &str, steps: &[Option<&str>]) -> Carries {
+        self.find(place, name).map_or(Carries::Open, |parameter| parameter.shape.carries(steps))
+    }
+
+    /// Parameters of a part of the call, and where their values have a property of this name. The name of a header field is in lower
+    /// case.
+    pub fn places<'s>(
+        &'s self,
+        place: Place,
+        name: &'s str,
+    ) -> impl Iterator<Item = (&'s str, Vec<Steps<'s>>)> {
+        self.declared(place).iter().map(move |parameter| {
+            let mut out = Vec::new();
+            parameter.shape.places(name, &mut Vec::new(), &mut out);
+            (parameter.name.as_str(), out)
+        })
+    }
+}
+
+impl MediaRules {
+    /// Whether a body of this kind has a value where the steps of a pointer lead; `None` is any item or member. Text and bytes
+    /// have no places, unless their schema has.
+    #[must_use]
+    pub fn carries(&self, steps: &[Option<&str>]) -> Carries {
+        match self.kind {
+            Some(MediaKind::Text | MediaKind::Binary) if !self.shape.is_compound() => Carries::No,
+            _ => self.shape.carries(steps),
+        }
+    }
+
+    /// Where bodies of this kind have a property of this name; at most [`MAX_PLACES`], and no deeper than schemas are looked into.
+    #[must_use]
+    pub fn places<'s>(&'s self, name: &str) -> Vec<Steps<'s>> {
+        let mut out = Vec::new();
+        self.shape.places(name, &mut Vec::new(), &mut out);
+        out
+    }
+}
