@@ -86,13 +86,26 @@ fn at<'a, 'p>(
     tell(with, touch);
 }
 
+fn is_index(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a body that is not said to be a patch is one all the same: a list of operations.
+pub(crate) fn looks_like_one(root: Node<'_>) -> bool {
+    let is_operation = |item: Node<'_>| ["op", "path"].iter().all(|name| item.get(name).is_some());
+    root.kind() == Kind::Array && !root.is_empty() && root.items().any(is_operation)
+}
+
 fn fits(token: &str, step: &Step) -> bool {
     match step {
         Step::Any => true,
-        Step::Item => token == "-" || token.bytes().all(|byte| byte.is_ascii_digit()),
-        Step::Name(name) => {
-            same_name(name, token) || (token == "-" && name.bytes().all(|byte| byte.is_ascii_digit()))
+        Step::Item => token == "-" || is_index(token),
+        Step::Name(name) if is_index(name) => {
+            // Some readers take leading zeros, which RFC 6901 forbids.
+            let same = |token: &str| token.trim_start_matches('0') == name.trim_start_matches('0');
+            token == "-" || (is_index(token) && same(token))
         }
+        Step::Name(name) => same_name(name, token),
     }
 }
 
@@ -132,6 +145,7 @@ mod tests {
             (r#"[{"op":"move","from":"/a/0/b","path":"/x"}]"#, "w:other r:other"),
             (r#"[{"op":"copy","from":"/x","path":"/a/0/b"}]"#, "w:other"),
             (r#"[{"op":"add","path":"/x","value":1},{"op":"add","path":"/a/0/c","value":1}]"#, ""),
+            (r#"[{"op":"replace","path":"/a/00/b","value":1}]"#, "w:value"),
             (r#"[{"op":"add","path":"/~","value":1}]"#, "w:malformed"),
             (r#"[{"op":"add","path":"/a/0/b"}]"#, "w:malformed"),
             (r#"[{"op":"frob","path":"/x","value":1}]"#, "w:malformed"),
@@ -141,6 +155,17 @@ mod tests {
             (r#"{"op":"add"}"#, "w:malformed"),
         ] {
             assert_eq!(said("/a/*/b", patch), expected, "{patch}");
+        }
+        for (pattern, path, touched) in [
+            ("/a/1", "/a/01", true),
+            ("/a/1", "/a/-", true),
+            ("/a/1", "/a/11", false),
+            ("/a/-", "/a/-", true),
+            ("/a/-", "/a/x", false),
+            ("/a/-", "/a/", false),
+        ] {
+            let patch = format!(r#"[{{"op":"add","path":"{path}","value":1}}]"#);
+            assert_eq!(!said(pattern, &patch).is_empty(), touched, "{pattern} {path}");
         }
     }
 }

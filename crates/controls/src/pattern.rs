@@ -153,8 +153,10 @@ pub(crate) fn is_name(name: &str, written: tape::Name<'_>) -> bool {
     }
 }
 
-/// The same of a name that is read already. Letters count as one that some reader folds together (`K` and the Kelvin sign).
+/// The same of a name that is read already. Letters count as one that some reader folds together (`K` and the Kelvin sign), and
+/// a name ends at a NUL, as it does for readers in C.
 pub(crate) fn same_name(name: &str, written: &str) -> bool {
+    let written = written.split('\0').next().unwrap_or_default();
     let fold = |text: &str| -> String { text.to_uppercase().to_lowercase() };
     name.eq_ignore_ascii_case(written)
         || (!(name.is_ascii() && written.is_ascii()) && fold(name) == fold(written))
@@ -228,6 +230,8 @@ mod tests {
             ("/a", r#"{"A":1,"b":2}"#, "1"),
             ("/a", r#"{"a":1,"A":2,"\u0041b":3,"\u0061b":4}"#, "1 2"),
             ("/kelvin", "{\"\u{212a}elvin\":1}", "1"),
+            // Readers in C end a name at a NUL.
+            ("/a", r#"{"a\u0000b":1,"\u0000a":2}"#, "1"),
             ("/a", r#"{"b":1}"#, "absent"),
             ("/a", "null", "absent"),
             ("/a", "[1]", "misplaced"),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use contract::{BodyMatch, ContentType, MediaKind};
 use engine::Call;
-use http::HeaderMap;
+use engine::call::BodyLength;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
 use tape::Tape;
 
 use crate::coding::is_encoded;
+use crate::patch;
 
 /// What a body is.
 pub(crate) enum Content {
@@ -19,12 +21,19 @@ pub(crate) enum Content {
     Json(Arc<Tape>),
     /// JSON that says what to change (RFC 6902).
     Patch(Arc<Tape>),
+    /// JSON that is not said to be such, and that a service may take for it.
+    Both(Arc<Tape>),
     /// Fields of a form or parts of multipart.
     Fields(Tape),
     /// Bytes or text, in which a contract has no places.
     Flat,
     /// Something that cannot be read here, or in more than one way.
     Unread,
+}
+
+/// Whether a call brings one, by its head.
+pub(crate) fn comes(call: &Call) -> bool {
+    !matches!(call.request.length, BodyLength::Empty | BodyLength::Known(0))
 }
 
 /// Reads the body of a call to an operation.
@@ -45,6 +54,9 @@ pub(crate) fn read(operation: Option<&contract::Operation>, call: &mut Call) -> 
     match (media.map_or(actual.kind(), |media| media.kind(Some(&text))), media) {
         (MediaKind::Json, _) => match call.body.json(&tape::Bounds::default()) {
             Ok(tape) if actual.essence == "application/json-patch+json" => Content::Patch(Arc::clone(tape)),
+            Ok(tape) if call.request.method == Method::PATCH && patch::looks_like_one(tape.root()) => {
+                Content::Both(Arc::clone(tape))
+            }
             Ok(tape) => Content::Json(Arc::clone(tape)),
             Err(_) => Content::Unread,
         },

@@ -291,6 +291,7 @@ fn the_service_is_asked_for_a_whole_answer_without_conditions() {
             .header("repr-digest", "sha-256=:AAAA:")
             .header("expires", "Thu, 01 Jan 2037 00:00:00 GMT")
             .header("cdn-cache-control", "max-age=600")
+            .header("x-accel-expires", "600")
             .header("cache-control", "public, max-age=600, s-maxage=600"),
     );
     let asked = "Range: bytes=0-9\r\nIf-Range: \"r1\"\r\nIf-None-Match: \"r1\"\r\nIf-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT\r\nIf-Match: \"r1\"\r\nAccept-Encoding: gzip\r\n";
@@ -301,8 +302,8 @@ fn the_service_is_asked_for_a_whole_answer_without_conditions() {
         let sent = shop.recorder.last();
         assert!(names.iter().all(|name| sent.head.get(name).is_none()), "{:?}", sent.head);
         assert_eq!(sent.head.get("accept-encoding"), Some("identity"));
-        for gone in ["etag", "last-modified", "accept-ranges", "repr-digest", "expires", "cdn-cache-control"]
-        {
+        let other_caches = ["expires", "cdn-cache-control", "x-accel-expires"];
+        for gone in ["etag", "last-modified", "accept-ranges", "repr-digest"].iter().chain(&other_caches) {
             assert_eq!(reply.head.get(gone), None, "{method} {gone}");
         }
         assert_eq!(reply.head.get("cache-control"), Some("private"));
@@ -323,6 +324,23 @@ fn the_service_is_asked_for_a_whole_answer_without_conditions() {
     );
     assert_eq!(shop.gateway.call(send("PATCH", "/orders/ord_000001", &fields, patch)).status, 200);
     assert_eq!(shop.recorder.last().head.get("if-match"), Some("\"r1\""));
+}
+
+/// A digest after the body is of the whole as well (RFC 9530 section 6.6).
+#[test]
+fn what_follows_the_body_ends_here() {
+    let shop = Shop::open();
+    let whole = order().to_string();
+    let trailers = "Repr-Digest: sha-256=:AAAA:\r\nX-Updated: 2026-01-02T00:00:00Z\r\n";
+    let body = format!("{:x}\r\n{whole}\r\n0\r\n{trailers}\r\n", whole.len());
+    let chunked = Answer::json(200, body).header("transfer-encoding", "chunked");
+    shop.say(chunked.header("trailer", "Repr-Digest, X-Updated"));
+    for (who, expected) in [(CLERK, view(&["updated_at"], true)), (ADMIN, order())] {
+        let reply = shop.ask(who, "GET", "/orders/ord_000001", "TE: trailers\r\n");
+        assert_eq!(json_of(&reply), expected);
+        assert_eq!(reply.head.get("content-length"), Some(&*reply.body.len().to_string()));
+        assert_eq!((reply.head.get("trailer"), reply.head.get("transfer-encoding")), (None, None));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned};
 
-use super::{Binding, Objects, Place, Refuse};
+use super::{Binding, Objects, Place, Refuse, unguarded};
 use crate::callers::config::{CallerSection, callers};
 use crate::callers::{ClaimPath, Roles};
 use crate::pattern::{Pattern, Step};
@@ -97,7 +97,7 @@ pub enum Part {
 }
 
 impl Part {
-    const fn place(self) -> contract::Place {
+    pub(super) const fn place(self) -> contract::Place {
         match self {
             Self::Path => contract::Place::Path,
             Self::Query => contract::Place::Query,
@@ -166,12 +166,13 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(section) = shared.as_ref().as_ref().filter(|section| section.mode != Mode::Off) else {
         return Vec::new();
     };
+    unguarded::report(scope, section, out);
     let roles = Roles::of(scope);
     let bindings = section.bindings.iter().map(|(name, binding)| Binding {
         name: name.as_str().into(),
         claim: binding.claim.clone(),
         except: callers(scope.api, &binding.except, &roles),
-        places: binding.places.iter().filter_map(|place| of_operation(scope, place)).collect(),
+        places: binding.places.iter().flat_map(|place| of_operation(scope, place)).collect(),
     });
     let bindings: Vec<Binding> = bindings.filter(|binding| !binding.places.is_empty()).collect();
     if bindings.is_empty() {
@@ -201,9 +202,15 @@ fn open(scope: &OperationScope<'_>, bindings: &[Binding], node: &spec::Node, out
     }
 }
 
-/// A place as one operation has it; `None` when it has not. Parameters that it does not declare are looked at all the same, since
+/// A place as one operation has it; none when it has not. Parameters that it does not declare are looked at all the same, since
 /// what is undeclared may be let through: they need not be there.
-fn of_operation(scope: &OperationScope<'_>, place: &PlaceSection) -> Option<Place> {
+fn of_operation(scope: &OperationScope<'_>, place: &PlaceSection) -> impl Iterator<Item = Place> {
+    let request = scope.contract.map(|contract| &contract.request);
+    let also = request.and_then(|request| written_out(request, place)).and_then(|place| one(scope, &place));
+    one(scope, place).into_iter().chain(also)
+}
+
+fn one(scope: &OperationScope<'_>, place: &PlaceSection) -> Option<Place> {
     let part = place.part.place();
     let name = place.name.clone().unwrap_or_default();
     let name = if place.part == Part::Header { name.to_ascii_lowercase() } else { name };
@@ -214,16 +221,28 @@ fn of_operation(scope: &OperationScope<'_>, place: &PlaceSection) -> Option<Plac
         (Part::Body, None) if matches!(scope.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE") => {
             Carries::Open
         }
-        (Part::Query | Part::Header | Part::Cookie, Some(contract))
-            if !contract.request.declares(part, &name) =>
-        {
-            Carries::Open
+        (Part::Query | Part::Header | Part::Cookie, Some(contract)) => {
+            contract.request.carries(part, &name, &place.pointer.as_ref().map(steps).unwrap_or_default())
         }
         _ => Carries::Yes,
     };
     let (declared, possible) = (carries == Carries::Yes, carries != Carries::No);
     let required = declared && place.absent == OnAbsent::Refuse;
     Some(Place { part, name: name.into(), pointer: place.pointer.clone(), required, declared, possible })
+}
+
+/// The parameter by which a contract declares `name[a][b]` (or `name.a.b`) for `/a/b` in `name`, where it has no `name`.
+fn written_out(request: &contract::RequestRules, place: &PlaceSection) -> Option<PlaceSection> {
+    let (name, pointer) = (place.name.as_ref()?, place.pointer.as_ref()?);
+    let declares = |name: &String| request.declares(contract::Place::Query, name);
+    if place.part != Part::Query || declares(name) {
+        return None;
+    }
+    let steps: Vec<&str> = pointer.steps().iter().map(Step::name).collect::<Option<_>>()?;
+    let brackets: String = steps.iter().map(|step| format!("[{step}]")).collect();
+    let dots: String = steps.iter().map(|step| format!(".{step}")).collect();
+    let name = [brackets, dots].iter().map(|rest| format!("{name}{rest}")).find(declares);
+    name.map(|name| PlaceSection { name: Some(name), pointer: None, ..place.clone() })
 }
 
 fn carried(request: &contract::RequestRules, place: &PlaceSection) -> Carries {
@@ -242,11 +261,16 @@ fn check_places(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut 
     for (name, binding) in &section.bindings {
         for place in &binding.places {
             let named = place.name.as_deref().unwrap_or_default();
+            let steps = place.pointer.as_ref().map(steps).unwrap_or_default();
+            let declares = |request: &contract::RequestRules, name: &str| {
+                let part = place.part.place();
+                request.declares(part, name) && request.carries(part, name, &steps) != Carries::No
+            };
             let has = |operation: &Arc<contract::Operation>| match place.part {
                 Part::Path => operation.template.contains(&format!("{{{named}}}")),
                 Part::Body => carried(&operation.request, place) != Carries::No,
-                Part::Header => operation.request.declares(place.part.place(), &named.to_ascii_lowercase()),
-                _ => operation.request.declares(place.part.place(), named),
+                Part::Header => declares(&operation.request, &named.to_ascii_lowercase()),
+                _ => declares(&operation.request, named) || written_out(&operation.request, place).is_some(),
             };
             if !api.operations.iter().any(has) {
                 let message = format!("no operation of the contract has this place of the binding `{name}`");

@@ -14,12 +14,12 @@
 mod config;
 #[cfg(test)]
 mod tests;
+mod unguarded;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use contract::{ParameterInput, Reading};
-use engine::call::BodyLength;
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use smallvec::SmallVec;
@@ -113,13 +113,13 @@ impl Objects {
         let path: SmallVec<[(&str, &str); 4]> = names.zip(call.params()).collect();
         let input =
             ParameterInput { path: &path, query: call.request.query(), headers: &call.request.headers };
-        let bare = matches!(call.request.length, BodyLength::Empty | BodyLength::Known(0));
+        let comes = read_body::comes(call);
         for binding in self.bindings.iter().filter(|binding| !binding.except.include(call)) {
             let owned = Owned::of(binding, call);
             for place in &binding.places {
                 let checked = match place.part {
                     // A body where none is declared is read by no check of the contract.
-                    contract::Place::Body if !bare && !self.takes_body() => Err(Why::Undecidable),
+                    contract::Place::Body if comes && !self.takes_body() => Err(Why::Undecidable),
                     contract::Place::Body => continue,
                     part => check_reading(place, &owned, &self.read(part, &place.name, &input)),
                 };
@@ -251,21 +251,24 @@ fn check_place(place: &Place, owned: &Owned<'_>, body: &Content) -> Checked {
     match (body, &place.pointer) {
         (Content::Empty, _) => absent(place, Err(Why::Absent)),
         (Content::Unread, _) => Err(Why::Undecidable),
-        // Bytes and plain text have no places, unless the same operation has them in another form.
+        // Bytes and plain text have no places, unless the same operation has them in another form: then they may be that.
         (Content::Flat, _) => {
-            if place.declared {
+            if place.possible {
                 Err(Why::Undecidable)
             } else {
                 Ok(())
             }
         }
         (Content::Patch(tape), Some(pattern)) => check_patch(pattern, owned, tape),
+        (Content::Both(tape), Some(pattern)) => {
+            check_value(place, owned, tape.root()).and(check_patch(pattern, owned, tape))
+        }
         (Content::Fields(tape), Some(pattern)) if read_body::has_alias(tape, pattern) => {
             Err(Why::Undecidable)
         }
         (Content::Json(tape), _) => check_value(place, owned, tape.root()),
         (Content::Fields(tape), _) => check_value(place, owned, tape.root()),
-        (Content::Patch(_), None) => Err(Why::Undecidable),
+        (Content::Patch(_) | Content::Both(_), None) => Err(Why::Undecidable),
     }
 }
 

@@ -43,6 +43,21 @@ paths:
           application/json: { schema: { type: object, properties: { id: { type: string } } } }
           text/plain: { schema: { type: string } }
       responses: { "200": { description: ok } }
+  /replace/{customer_id}:
+    put:
+      operationId: replace
+      parameters:
+        - { name: customer_id, in: path, required: true, schema: { type: string } }
+        - { name: where, in: query, style: deepObject, schema: { type: object, properties: { customer_id: { type: string } } } }
+        - { name: Customer_ID, in: header, schema: { type: string } }
+      requestBody: { content: { application/json: { schema: { type: object, properties: { customer_id: { type: string }, orders: { type: array, items: { type: object, properties: { Customer_Id: { type: string } } } } } } } } }
+      responses: { "200": { description: ok } }
+  /any: { post: { operationId: any, requestBody: { content: { "*/*": {} } }, responses: { "200": { description: ok } } } }
+  /words: { post: { operationId: words, requestBody: { content: { text/plain: { schema: { type: string } } } }, responses: { "200": { description: ok } } } }
+  /deep: { get: { operationId: deep, parameters: [{ name: filter, in: query, style: deepObject, schema: { type: object, additionalProperties: false, properties: { id: { type: string } } } }], responses: { "200": { description: ok } } } }
+  /other: { get: { operationId: other, parameters: [{ name: filter, in: query, style: deepObject, schema: { type: object, additionalProperties: false, properties: { status: { type: string } } } }], responses: { "200": { description: ok } } } }
+  /flat: { get: { operationId: flat, parameters: [{ name: "filter[id]", in: query, schema: { type: string } }, { name: "filter[status]", in: query, schema: { type: string } }], responses: { "200": { description: ok } } } }
+  /patch: { patch: { operationId: patch, requestBody: { content: { application/json: { schema: { type: array, items: { type: object } } } } }, responses: { "200": { description: ok } } } }
   /tags: { post: { operationId: tags, requestBody: { content: { application/json: { schema: { type: array, items: { type: string } } } } }, responses: { "200": { description: ok } } } }
 "#;
 
@@ -57,8 +72,10 @@ fn compiled(section: &str, operation: &str, kind: OperationKind) -> (Vec<Compile
     Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| {
         let contract = api.contract.unwrap();
         let operation = contract.operations.iter().find(|one| one.id == operation).unwrap();
-        let params: Vec<Box<str>> =
-            if operation.template.contains('{') { vec!["id".into()] } else { Vec::new() };
+        let params: Vec<Box<str>> = match operation.template.split_once('{') {
+            Some((_, name)) => vec![name.trim_end_matches('}').into()],
+            None => Vec::new(),
+        };
         let scope = OperationScope {
             api,
             kind,
@@ -92,6 +109,7 @@ fn wrong_bindings_are_told() {
         (section("{ in: path, name: other }"), "one", "objects"),
         (section("{ in: query, name: other }"), "list", "objects"),
         (section("{ in: header, name: id }"), "list", "objects"),
+        (section("{ in: query, name: filter, pointer: /a/b }"), "deep", "objects"),
         (section("{ in: body, pointer: /a/b/c, name: x }"), "body", "objects"),
         (section("{ in: body }"), "body", "objects"),
         (section("{ in: query }"), "list", "objects"),
@@ -108,6 +126,33 @@ fn wrong_bindings_are_told() {
         let (_, codes) = compiled(&section(place), "one", OperationKind::Declared);
         assert_eq!(codes, Vec::<&str>::new(), "{place}");
     }
+}
+
+/// A name that is bound in one place and stands in others too.
+#[test]
+fn what_no_place_guards_is_told() {
+    let told = |places: &str, operation: &str| {
+        let (_, codes) = compiled(&section(places), operation, OperationKind::Declared);
+        codes
+    };
+    let (path, body, batch) = (
+        "{ in: path, name: customer_id }",
+        "{ in: body, pointer: /customer_id }",
+        "{ in: body, pointer: /orders/*/customer_id }",
+    );
+    let (filter, header) =
+        ("{ in: query, name: where, pointer: /customer_id }", "{ in: header, name: Customer_Id }");
+    let warned = ["objects-unguarded"];
+    assert_eq!(told(path, "replace"), warned);
+    assert_eq!(told(&format!("{path}, {body}"), "replace"), warned);
+    assert_eq!(told(&format!("{path}, {body}, {batch}"), "replace"), warned);
+    assert_eq!(told(&format!("{path}, {body}, {batch}, {filter}"), "replace"), warned);
+    let all = format!("{path}, {body}, {batch}, {filter}, {header}");
+    assert_eq!(told(&all, "replace"), Vec::<&str>::new());
+    assert_eq!(told(&all.replace("/*/", "/-/"), "replace"), Vec::<&str>::new());
+    assert_eq!(told(&all.replace("/orders/*", "/orders/0"), "replace"), warned, "one of many");
+    // Without a name of its own an id may be anything's.
+    assert_eq!(told(PATH, "body"), Vec::<&str>::new());
 }
 
 #[test]
@@ -197,6 +242,31 @@ fn what_is_absent_is_refused_where_it_is_declared() {
         let mut call = caller(CallBuilder::get(target), claims, &[]);
         assert_eq!(code(attached(place, operation).head(&mut call)), expected, "{place} {target}");
     }
+    // A parameter that stands in the contract as it is written is the place too.
+    let filter = "{ in: query, name: filter, pointer: /id }";
+    let pass = "{ in: query, name: filter, pointer: /id, absent: pass }";
+    for (place, operation, target, expected) in [
+        (filter, "deep", "/deep?filter[id]=c1", "ok"),
+        (filter, "deep", "/deep?filter[id]=c2", REFUSED),
+        (filter, "deep", "/deep", REFUSED),
+        (filter, "flat", "/flat?filter[id]=c1&filter[status]=x", "ok"),
+        (filter, "flat", "/flat?filter[id]=c2", REFUSED),
+        (filter, "flat", "/flat?filter[status]=x", REFUSED),
+        (pass, "flat", "/flat?filter[status]=x", "ok"),
+        (filter, "other", "/other?filter[status]=x", "ok"),
+        (filter, "other", "/other?filter[id]=c2", REFUSED),
+        (filter, "plain", "/plain?filter[id]=c2", REFUSED),
+        (pass, "flat", "/flat?filter[ID]=c2", REFUSED),
+        (pass, "flat", "/flat?filter=id:c2", REFUSED),
+    ] {
+        let mut call = caller(CallBuilder::get(target), claims, &[]);
+        assert_eq!(code(attached(place, operation).head(&mut call)), expected, "{place} {target}");
+    }
+}
+
+#[test]
+fn bodies_are_read_as_what_they_may_be() {
+    let claims = r#"{"ids":"c1"}"#;
     let pass = "{ in: body, pointer: /id, absent: pass }";
     let json = "application/json";
     for (place, operation, media, body, expected) in [
@@ -211,6 +281,11 @@ fn what_is_absent_is_refused_where_it_is_declared() {
         (pass, "body", json, "", "ok"),
         (pass, "body", json, r#"{"id":"c2"}"#, REFUSED),
         (pass, "body", json, "{", REFUSED),
+        // A range takes text, in which a service may find JSON; where only text is declared there is no such place.
+        (BODY, "any", json, r#"{"id":"c1"}"#, "ok"),
+        (BODY, "any", "text/plain", r#"{"id":"c2"}"#, REFUSED),
+        (BODY, "any", "application/x-json", r#"{"id":"c2"}"#, REFUSED),
+        (BODY, "words", "text/plain", r#"{"id":"c2"}"#, "ok"),
         // A schema without such a place: a list is no object that lost its id.
         (BODY, "tags", json, r#"["c2"]"#, "ok"),
         (BODY, "tags", json, r#"{"id":"c2"}"#, REFUSED),
@@ -218,5 +293,17 @@ fn what_is_absent_is_refused_where_it_is_declared() {
         let target = format!("/{operation}");
         let mut call = caller(CallBuilder::new(Method::POST, &target).body(media, body), claims, &[]);
         assert_eq!(code(attached(place, operation).body(&mut call)), expected, "{place} {media} {body}");
+    }
+    // Some services take a patch for what it is, whatever it is called.
+    for (body, expected) in [
+        (r#"[{"op":"replace","path":"/id","value":"c1"}]"#, "ok"),
+        (r#"[{"op":"replace","path":"/id","value":"c2"}]"#, REFUSED),
+        (r#"[{"op":"add","path":"/name","value":"c2"}]"#, "ok"),
+        (r#"[{"name":"c2"}]"#, "ok"),
+        ("[]", "ok"),
+    ] {
+        let call = CallBuilder::new(Method::PATCH, "/patch").body(json, body);
+        let mut call = caller(call, claims, &[]);
+        assert_eq!(code(attached(BODY, "patch").body(&mut call)), expected, "{body}");
     }
 }

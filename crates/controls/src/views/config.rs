@@ -6,6 +6,7 @@ use std::sync::Arc;
 use contract::{Carries, MediaRules};
 use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
 use engine::Control;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned};
@@ -15,7 +16,8 @@ use super::{Bodies, Hide, Rule, Rules, Views};
 use crate::callers::Roles;
 use crate::callers::config::{CallerSection, callers};
 use crate::pattern::{Pattern, Step};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope, mode};
+use crate::security::{Where, key_schemes};
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -135,24 +137,47 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         Rule { questions, ..rule(name, &one.at, &one.to, hide) }
     });
     let requests = section.requests.iter().map(|(name, one)| rule(name, &one.at, &one.by, Hide::Remove));
-    let rules = Rules { answers: answers.collect(), requests: requests.collect() };
+    let rules = Rules { answers: answers.collect(), requests: requests.collect(), vary: vary(scope.api) };
     if rules.answers.is_empty() && rules.requests.is_empty() {
         return Vec::new();
     }
     let mode = mode(section.mode);
-    let bodies = match scope.contract.map(|contract| &contract.request) {
+    let operation = scope.contract.map(Arc::clone);
+    let control: Arc<dyn Control> =
+        Arc::new(Views::new(rules, operation, bodies(scope), mode == engine::Mode::Enforce));
+    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+}
+
+/// Which bodies an operation may have.
+fn bodies(scope: &OperationScope<'_>) -> Bodies {
+    match scope.contract.map(|contract| &contract.request) {
         _ if scope.websocket => Bodies::None,
         None => Bodies::Any,
         Some(request) if !request.has_body() => Bodies::None,
+        // A patch may be called plain JSON.
+        Some(_) if scope.method == http::Method::PATCH => Bodies::Any,
         Some(request) => match request.body(Some("application/json-patch+json")) {
             contract::BodyMatch::Media(_) => Bodies::Any,
             _ => Bodies::Plain,
         },
-    };
-    let operation = scope.contract.map(Arc::clone);
-    let control: Arc<dyn Control> =
-        Arc::new(Views::new(rules, operation, bodies, mode == engine::Mode::Enforce));
-    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+    }
+}
+
+/// The fields of a call by which callers are known, for `Vary`.
+pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
+    let mut names = vec![AUTHORIZATION];
+    for scheme in key_schemes(api) {
+        let name = match scheme.place {
+            Where::Header(name) => name,
+            Where::Cookie(_) => COOKIE,
+            Where::Authorization(_) | Where::Query(_) => AUTHORIZATION,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
 }
 
 /// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere.

@@ -16,6 +16,7 @@
 mod config;
 mod private;
 mod question;
+mod set;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -31,13 +32,11 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
-use tape::Tape;
 
 use crate::callers::Callers;
 use crate::coding::is_encoded;
-use crate::patch::{self, Touch, Use};
-use crate::pattern::{self, Found, Pattern};
-use crate::read_body::{self, Content};
+use crate::pattern::Pattern;
+use crate::read_body;
 use question::Question;
 
 pub use config::{AnswerSection, Otherwise, RequestSection, ViewsSection, check_section, compile, schema};
@@ -75,6 +74,8 @@ struct Rule {
 struct Rules {
     answers: Vec<Rule>,
     requests: Vec<Rule>,
+    /// The fields by which callers are known.
+    vary: HeaderValue,
 }
 
 /// The control, for one operation.
@@ -131,6 +132,14 @@ impl Views {
                 );
             }
         }
+        if self.bodies == Bodies::None
+            && read_body::comes(call)
+            && let Some(rule) = against(&self.rules.requests, call).first()
+        {
+            // Nothing here reads a body where none is declared; the service may.
+            let public = "may set what this caller may not: the contract declares none";
+            return refusal(rule, ("body", ""), public);
+        }
         if self.enforced && !hidden.is_empty() {
             Self::ask(call);
         }
@@ -155,7 +164,7 @@ impl Views {
         let hidden = !against(&self.rules.answers, call).is_empty();
         let method = &call.request.method;
         let Response { status, headers, .. } = &mut call.response;
-        private::keep(headers);
+        private::keep(headers, &self.rules.vary);
         if !hidden {
             return Verdict::Allow;
         }
@@ -197,81 +206,6 @@ impl Views {
         }
         Verdict::Note(format!("hidden: {}", names.join(", ")).into())
     }
-
-    fn check_body(&self, call: &mut Call) -> Verdict {
-        let may_not = against(&self.rules.requests, call);
-        let hidden = against(&self.rules.answers, call);
-        if may_not.is_empty() && hidden.is_empty() {
-            return Verdict::Allow;
-        }
-        let body = read_body::read(self.operation.as_deref(), call);
-        for rule in &may_not {
-            for pattern in &rule.at {
-                if self.sets(&body, pattern) {
-                    return refusal(rule, ("body", pattern.as_str()), "may not be set by this caller");
-                }
-            }
-        }
-        let Content::Patch(tape) = &body else { return Verdict::Allow };
-        for rule in &hidden {
-            for pattern in &rule.at {
-                if tells(tape, pattern) {
-                    return refusal(rule, ("body", pattern.as_str()), "may not be read by this caller");
-                }
-            }
-        }
-        Verdict::Allow
-    }
-
-    /// Whether a body sets a field, or may do so in a way that cannot be read here.
-    fn sets(&self, body: &Content, pattern: &Pattern) -> bool {
-        match body {
-            Content::Empty | Content::Flat => false,
-            Content::Unread => true,
-            Content::Json(tape) => self.has(tape, pattern),
-            Content::Fields(tape) => read_body::has_alias(tape, pattern) || self.has(tape, pattern),
-            Content::Patch(tape) => {
-                let mut sets = false;
-                patch::touches(tape.root(), pattern, &mut |with, touch| match touch {
-                    Touch::Malformed => sets = true,
-                    Touch::Value(_) | Touch::Other => sets |= with == Use::Write,
-                    Touch::Above(node, rest) => pattern::walk(rest, node, &mut |found| {
-                        sets |= with == Use::Write && !matches!(found, Found::Absent);
-                    }),
-                });
-                sets
-            }
-        }
-    }
-
-    fn has(&self, tape: &Tape, pattern: &Pattern) -> bool {
-        let mut has = false;
-        pattern.walk(tape.root(), &mut |found| {
-            has |= match found {
-                Found::Value(_) => true,
-                Found::Absent => false,
-                Found::Misplaced => self.possible(pattern),
-            };
-        });
-        has
-    }
-
-    /// Whether a body of the operation may have such a place at all: where it may not, a value of another kind is none.
-    fn possible(&self, pattern: &Pattern) -> bool {
-        let steps: Vec<Option<&str>> = pattern.steps().iter().map(pattern::Step::name).collect();
-        self.operation.as_ref().is_none_or(|operation| {
-            operation.request.media().iter().any(|media| media.carries(&steps) != contract::Carries::No)
-        })
-    }
-}
-
-/// Whether a patch tells of a field, by testing it or by copying it to where it can be seen.
-fn tells(tape: &Tape, pattern: &Pattern) -> bool {
-    let mut tells = false;
-    patch::touches(tape.root(), pattern, &mut |with, touch| {
-        tells |= with == Use::Read || matches!(touch, Touch::Malformed);
-    });
-    tells
 }
 
 fn refusal(rule: &Rule, (place, pointer): (&'static str, &str), public: &str) -> Verdict {
@@ -309,8 +243,9 @@ impl Control for Views {
     fn needs(&self) -> Needs {
         let answers = !self.rules.answers.is_empty();
         Needs {
-            head: answers
-                && (self.enforced || self.rules.answers.iter().any(|rule| !rule.questions.is_empty())),
+            head: (answers
+                && (self.enforced || self.rules.answers.iter().any(|rule| !rule.questions.is_empty())))
+                || (self.bodies == Bodies::None && !self.rules.requests.is_empty()),
             body: match self.bodies {
                 Bodies::None => false,
                 Bodies::Plain => !self.rules.requests.is_empty(),

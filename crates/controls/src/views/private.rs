@@ -3,10 +3,10 @@
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, VARY,
 };
+use smallvec::SmallVec;
 
-/// What tells shared caches of other ways (RFC 9213, and what some networks read).
-const SHARED: [HeaderName; 3] =
-    [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("surrogate-control"), EXPIRES];
+/// What tells caches otherwise, or only some of them: networks, and nginx, which takes it before `Cache-Control`.
+const OTHERWISE: [&str; 3] = ["surrogate-control", "edge-control", "x-accel-expires"];
 
 /// What describes the whole as the upstream has it: validators (RFC 9110 section 8.8), ranges, digests (RFC 9530, RFC 1864).
 const OF_THE_WHOLE: [HeaderName; 7] = [
@@ -19,9 +19,9 @@ const OF_THE_WHOLE: [HeaderName; 7] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// Keeps the answer out of caches that others are served from (RFC 9111 section 5.2.2.7), and says that it depends on who asks. Of
-/// what the upstream says only what forbids more is kept.
-pub(super) fn keep(headers: &mut HeaderMap) {
+/// Keeps the answer out of caches that others are served from (RFC 9111 section 5.2.2.7), and says by which fields it depends on who
+/// asks. Of what the upstream says only what forbids more is kept.
+pub(super) fn keep(headers: &mut HeaderMap, vary: &HeaderValue) {
     let says = |word: &str| {
         let words = headers.get_all(CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());
         words.flat_map(|field| field.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
@@ -31,11 +31,18 @@ pub(super) fn keep(headers: &mut HeaderMap) {
         (false, true) => "private, no-cache",
         (false, false) => "private",
     };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-    for name in &SHARED {
+    let otherwise: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| is_otherwise(name)).cloned().collect();
+    for name in &otherwise {
         headers.remove(name);
     }
-    headers.append(VARY, HeaderValue::from_static("authorization"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
+    headers.append(VARY, vary.clone());
+}
+
+/// A field for some caches (RFC 9213: `CDN-Cache-Control` and names that end so), or a time.
+fn is_otherwise(name: &HeaderName) -> bool {
+    *name == EXPIRES || name.as_str().ends_with("-cache-control") || OTHERWISE.contains(&name.as_str())
 }
 
 /// Removes what describes the whole.

@@ -20,17 +20,41 @@ impl Question {
     /// Whether a query asks so, under this name or one that some services read as it. What cannot be read may.
     pub(super) fn is_asked(&self, query: &str) -> bool {
         let Ok(pairs) = contract::pairs(query) else { return true };
-        pairs.iter().any(|pair| {
-            let named = *pair.name == *self.name || contract::is_alias(&self.name, &pair.name);
-            named && self.word.as_ref().is_none_or(|word| has_word(&pair.value, word))
+        pairs.iter().any(|pair| match &self.word {
+            None => is_named(&self.name, &pair.name) || self.is_within(&pair.name, &pair.value),
+            // The word is in the value, as in `sort=-total,id`, or in the name, as in `sort[total]=asc`.
+            Some(word) => {
+                let rest = || pair.name.split_once(['[', '.']).map_or("", |(_, rest)| rest);
+                is_named(&self.name, &pair.name) && (has_word(&pair.value, word) || has_word(rest(), word))
+            }
         })
+    }
+
+    /// Of `filter[total]`: whether a pair of `filter` says `total` somewhere else in its name, or in its value where the name says
+    /// nothing (`filter[and][0][total]=5`, `filter=total:5`).
+    fn is_within(&self, name: &str, value: &str) -> bool {
+        let Some((own, inner)) = self.name.split_once(['[', '.']) else { return false };
+        let word = words(inner).next_back().unwrap_or_default();
+        if word.is_empty() || !is_named(own, name) {
+            return false;
+        }
+        let rest = name.split_once(['[', '.']).map_or("", |(_, rest)| rest);
+        let silent = words(rest).all(|one| one.bytes().all(|byte| byte.is_ascii_digit()));
+        has_word(rest, word) || (silent && has_word(value, word))
     }
 }
 
-/// Whether a word stands in a value such as `-total,id`.
-fn has_word(value: &str, word: &str) -> bool {
-    let edge = |c: char| !c.is_alphanumeric() && c != '_';
-    value.split(edge).any(|one| one.eq_ignore_ascii_case(word))
+fn is_named(name: &str, written: &str) -> bool {
+    name == written || contract::is_alias(name, written)
+}
+
+/// Whether a word stands in a text such as `-total,id`.
+fn has_word(text: &str, word: &str) -> bool {
+    words(text).any(|one| one.eq_ignore_ascii_case(word))
+}
+
+fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -45,13 +69,29 @@ mod tests {
             ("sort=total", "sort=id,-TOTAL", true),
             ("sort=total", "Sort[]=total", true),
             ("sort=total", "s%6Frt=t%6Ftal", true),
+            ("sort=total", "sort[total]=asc", true),
+            ("sort=total", "sort.total=asc", true),
+            ("sort=total", "sort[0][field]=total", true),
+            ("sort=total", "sort=%7B%22total%22:1%7D", true),
+            ("sort=total", "sort[id]=asc", false),
             ("sort=total", "sort=total_price", false),
             ("sort=total", "sort=id", false),
             ("sort=total", "other=total", false),
             ("filter[total]", "filter[total]=5", true),
             ("filter[total]", "filter.total=5", true),
             ("filter[total]", "filter[total][gt]=5", true),
+            ("filter[total]", "filter[and][0][Total]=5", true),
+            ("filter[total]", "Filter%5Btotal%5D=5", true),
+            ("filter[total]", "filter=total:5", true),
+            ("filter[total]", "filter=%7B%22total%22:5%7D", true),
+            ("filter[total]", "filter[]=total:5", true),
+            ("filter[total]", "filter=status:paid", false),
+            ("filter[total]", "filters[total]=5", false),
             ("filter[total]", "filter[status]=total", false),
+            ("filter[a][total]", "filter[total][a]=5", true),
+            ("total", "total=5", true),
+            ("total", "total[gt]=5", true),
+            ("total", "totals=5", false),
             ("filter[total]", "%ff", true),
             ("filter[total]", "", false),
         ] {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use diagnostics::{Diagnostics, Sources};
+use engine::call::BodyLength;
 use engine::{Attached, Call, Control, Principal, Step, Verdict};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use state::MemoryCells;
 use tape::{Bounds, Tape};
 use testkit::{CallBuilder, FakeClock, core};
 
-use super::{Against, Bodies, Hide, Rule, Rules, Views, private, write};
+use super::{Against, AtWork, Bodies, Hide, Rule, Rules, Views, private, write};
 use crate::callers::{Callers, Roles, Traits};
 use crate::pattern::Pattern;
 
@@ -23,6 +24,10 @@ fn rule(name: &str, at: &[&str], role: &str, hide: Hide) -> Rule {
         hide,
         questions: Box::default(),
     }
+}
+
+fn of(answers: Vec<Rule>, requests: Vec<Rule>) -> Rules {
+    Rules { answers, requests, vary: HeaderValue::from_static("authorization") }
 }
 
 fn view(rules: &[Rule], json: &str) -> Option<(String, Vec<u32>)> {
@@ -134,7 +139,7 @@ fn caller(call: CallBuilder, roles: &[&str]) -> Call {
 }
 
 fn attached(answers: Vec<Rule>, requests: Vec<Rule>) -> Box<dyn Attached> {
-    let views = Views::new(Rules { answers, requests }, None, Bodies::Any, true);
+    let views = Views::new(of(answers, requests), None, Bodies::Any, true);
     Arc::new(views).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
 
@@ -166,6 +171,7 @@ fn fields_are_set_by_those_who_may() {
         (merge, r#"{"status":null}"#, REFUSED),
         (merge, r#"{"lines":null}"#, "ok"),
         ("text/plain", "status=paid", REFUSED),
+        (json, r#"{"status\u0000":1}"#, REFUSED),
         ("application/xml", "<status/>", REFUSED),
         (patch, r#"[{"op":"add","path":"/note","value":1}]"#, "ok"),
         (patch, r#"[{"op":"replace","path":"/status","value":1}]"#, REFUSED),
@@ -183,6 +189,75 @@ fn fields_are_set_by_those_who_may() {
         let call = || CallBuilder::new(Method::POST, "/x").body(media, body);
         assert_eq!(code(control.body(&mut caller(call(), &["guest"]))), expected, "{media} {body}");
         assert_eq!(code(control.body(&mut caller(call(), &["clerk"]))), "ok", "{media} {body}");
+    }
+}
+
+/// Some services take a patch for what it is, whatever it is called.
+#[test]
+fn a_patch_by_another_name_is_one() {
+    let secret = || vec![rule("secret", &["/secret"], "clerk", Hide::Remove)];
+    let (seen, set) = (attached(secret(), Vec::new()), attached(Vec::new(), secret()));
+    for (body, reads, writes) in [
+        (r#"[{"op":"test","path":"/secret","value":1}]"#, true, false),
+        (r#"[{"op":"replace","path":"/secret","value":1}]"#, false, true),
+        (r#"[{"op":"replace","path":"/note","value":1}]"#, false, false),
+        (r#"[{"op":"replace","path":"note","value":1}]"#, true, true),
+    ] {
+        let call = || {
+            let call = CallBuilder::new(Method::PATCH, "/x").body("application/json", body);
+            caller(call, &["guest"])
+        };
+        let expected = |refused: bool| if refused { "property_forbidden" } else { "ok" };
+        assert_eq!(code(seen.body(&mut call())), expected(reads), "{body}");
+        let patch =
+            r#"{ content: { application/json: { schema: { type: array, items: { type: object } } } } }"#;
+        let control =
+            Views::new(of(Vec::new(), secret()), Some(operation("patch", patch)), Bodies::Any, true);
+        assert_eq!(code(AtWork(Arc::new(control)).body(&mut call())), expected(writes), "{body}");
+        let may = CallBuilder::new(Method::PATCH, "/x").body("application/json", body);
+        assert_eq!(code(set.body(&mut caller(may, &["clerk"]))), "ok", "{body}");
+    }
+}
+
+fn operation(method: &str, body: &str) -> Arc<contract::Operation> {
+    let text = format!(
+        "openapi: 3.1.0\ninfo: {{ title: t, version: '1' }}\npaths:\n  /x:\n    {method}:\n      security: []\n      \
+         requestBody: {body}\n      responses: {{ '200': {{ description: ok }} }}\n"
+    );
+    let assets = contract::Assets::from([("api.yaml".to_owned(), Arc::from(text.as_bytes()))]);
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
+    let api = contract::import("api.yaml", &assets, &mut sources, &contract::Options::default(), &mut found);
+    Arc::clone(&api.unwrap_or_else(|| panic!("{found:#?}")).operations[0])
+}
+
+#[test]
+fn bodies_that_are_not_described_set_nothing() {
+    let rules = || of(Vec::new(), vec![rule("status", &["/status"], "clerk", Hide::Remove)]);
+    let refused = |refused: bool| if refused { "property_forbidden" } else { "ok" };
+    // Where no body is declared nothing here reads one.
+    let control = AtWork(Arc::new(Views::new(rules(), None, Bodies::None, true)));
+    for (length, who, is_refused) in [
+        (BodyLength::Known(9), "guest", true),
+        (BodyLength::Unknown, "guest", true),
+        (BodyLength::Known(0), "guest", false),
+        (BodyLength::Empty, "guest", false),
+        (BodyLength::Known(9), "clerk", false),
+    ] {
+        let call = CallBuilder::new(Method::POST, "/x").length(length);
+        assert_eq!(code(control.head(&mut caller(call, &[who]))), refused(is_refused), "{length:?} {who}");
+    }
+    // A range takes text, in which a service may find JSON; where only text is declared there is no such field.
+    let json = r#"{"status":1}"#;
+    for (types, media, body, is_refused) in [
+        ("'*/*': {}", "text/plain", json, true),
+        ("'*/*': {}", "application/x-json", json, true),
+        ("'*/*': {}", "application/json", r#"{"note":1}"#, false),
+        ("text/plain: { schema: { type: string } }", "text/plain", json, false),
+    ] {
+        let operation = operation("post", &format!("{{ content: {{ {types} }} }}"));
+        let control = AtWork(Arc::new(Views::new(rules(), Some(operation), Bodies::Plain, true)));
+        let call = CallBuilder::new(Method::POST, "/x").body(media, body);
+        assert_eq!(code(control.body(&mut caller(call, &["guest"]))), refused(is_refused), "{types} {media}");
     }
 }
 
@@ -211,12 +286,17 @@ fn headers_are_for_one_caller() {
         ("cache-control", "NO-STORE"),
         ("vary", "accept"),
         ("surrogate-control", "max-age=5"),
+        ("cdn-cache-control", "max-age=5"),
+        ("vendor-cdn-cache-control", "max-age=5"),
+        ("x-accel-expires", "5"),
+        ("edge-control", "cache-maxage=5m"),
+        ("pragma", "x"),
         ("etag", "\"1\""),
         ("digest", "x"),
     ] {
         headers.append(name, value.parse().unwrap());
     }
-    private::keep(&mut headers);
+    private::keep(&mut headers, &"authorization, x-key".parse().unwrap());
     private::forget(&mut headers);
     let all: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
@@ -224,15 +304,48 @@ fn headers_are_for_one_caller() {
     sorted.sort_unstable();
     assert_eq!(
         sorted,
-        [("cache-control", "private, no-store"), ("vary", "accept"), ("vary", "authorization")]
+        [
+            ("cache-control", "private, no-store"),
+            ("pragma", "x"),
+            ("vary", "accept"),
+            ("vary", "authorization, x-key")
+        ]
     );
+}
+
+#[test]
+fn answers_vary_by_where_credentials_are() {
+    use crate::security::kit::{Setup, World};
+    const DOCUMENT: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+apis:
+  t:
+    contract: ./api.yaml
+    upstream: http://127.0.0.1:3000
+    authentication: { a: { source: applications }, b: { source: applications }, c: { source: applications } }
+"#;
+    const CONTRACT: &str = r#"
+openapi: 3.1.0
+info: { title: t, version: "1" }
+security: [{ a: [] }, { b: [] }, { c: [] }]
+components:
+  securitySchemes:
+    a: { type: apiKey, in: header, name: X-Key }
+    b: { type: apiKey, in: cookie, name: key }
+    c: { type: apiKey, in: query, name: key }
+paths: { /x: { get: { operationId: x, responses: { "200": { description: ok } } } } }
+"#;
+    let mut vary = None;
+    Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| vary = Some(super::config::vary(api)));
+    assert_eq!(vary.unwrap(), "authorization, x-key, cookie");
 }
 
 #[test]
 fn needs_are_what_the_rules_want() {
     let rules = |answers: bool, requests: bool| {
-        let of = |on: bool| if on { vec![rule("r", &["/a"], "x", Hide::Remove)] } else { Vec::new() };
-        Rules { answers: of(answers), requests: of(requests) }
+        let some = |on: bool| if on { vec![rule("r", &["/a"], "x", Hide::Remove)] } else { Vec::new() };
+        of(some(answers), some(requests))
     };
     let needs = |rules, bodies, enforced| {
         let needs = Views::new(rules, None, bodies, enforced).needs();
@@ -242,6 +355,7 @@ fn needs_are_what_the_rules_want() {
     assert_eq!(needs(rules(true, false), Bodies::Any, true), [true, true, true, true]);
     assert_eq!(needs(rules(true, false), Bodies::None, false), [false, false, false, true]);
     assert_eq!(needs(rules(false, true), Bodies::Plain, true), [false, true, false, false]);
+    assert_eq!(needs(rules(false, true), Bodies::None, false), [true, false, false, false]);
 }
 
 #[test]
