@@ -105,7 +105,7 @@ impl MediaRules {
 
     /// Where bodies of this kind have a property of this name; at most [`MAX_PLACES`], and no deeper than schemas are looked into.
     #[must_use]
-    pub fn places<'s>(&'s self, name: &str) -> Vec<Steps<'s>> {
+    pub fn places(&self, name: &str) -> Vec<Steps<'_>> {
         let mut out = Vec::new();
         self.shape.places(name, &mut Vec::new(), &mut out);
         out
