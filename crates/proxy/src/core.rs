@@ -41,7 +41,9 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// Sockets of clients that are open, handshakes included.
     pub(crate) sockets: Cell<usize>,
-    /// The same by address.
+    /// Whether the gateway ends: a connection carries one call more at most.
+    pub(crate) ending: Cell<bool>,
+    /// Sockets by address.
     pub(crate) addresses: Rc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.

@@ -15,6 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use manage_api::ReloadOutcome;
+use proxy::Passed;
 use serde_json::{Map, Value, json};
 use telemetry::{Kind, Sample};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +24,7 @@ use tokio::sync::Semaphore;
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::targets;
+use super::{service, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -31,8 +32,8 @@ const CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the socket.
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub(super) async fn bind(passed: &Passed, address: SocketAddr) -> Result<TcpListener, String> {
+    service::listen(passed, address).await.map_err(|error| {
         format!(
             "the admin listener cannot be opened on {address}: {error}; write another `admin: {{ bind: … }}`"
         )

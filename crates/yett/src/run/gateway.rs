@@ -17,7 +17,7 @@ use engine::{Clock, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
-use proxy::{Address, DataPlane, Services, Settings, TargetState};
+use proxy::{Address, DataPlane, Passed, Services, Settings, TargetState};
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
@@ -111,7 +111,7 @@ impl Gateway {
     }
 
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
-    pub(super) fn start(options: Options, side: &Handle) -> Result<Option<Self>, String> {
+    pub(super) fn start(options: Options, passed: &Passed, side: &Handle) -> Result<Option<Self>, String> {
         let spinner = terminal::spin("compiling");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let _ = clock.now();
@@ -146,6 +146,7 @@ impl Gateway {
             workers: options.cores,
             drain: bounds::DRAIN_TIME,
             folder: load::folder(&options.config),
+            passed: passed.clone(),
         };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;

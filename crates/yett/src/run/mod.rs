@@ -11,6 +11,7 @@ mod descriptors;
 mod gateway;
 mod mint;
 mod reload;
+mod service;
 mod side;
 mod targets;
 mod watch;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use manage_api::Handler;
+use proxy::Passed;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::socket;
@@ -51,16 +53,19 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     if let Some(note) = descriptors::raise() {
         terminal::say(note);
     }
+    let passed = service::sockets()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("side")
         .enable_all()
         .build()
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;
-    let Some(gateway) = Gateway::start(options, runtime.handle())? else { return Ok(Stopped::NotStarted) };
+    let Some(gateway) = Gateway::start(options, &passed, runtime.handle())? else {
+        return Ok(Stopped::NotStarted);
+    };
     let gateway = Arc::new(gateway);
     // Before anybody is told that it runs: a signal that nobody listens for ends the process.
-    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway).await?)) });
+    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed).await?)) });
     let (signals, watcher) = match started {
         Ok(started) => started,
         Err(why) => {
@@ -68,7 +73,9 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
             return Err(why);
         }
     };
+    service::tell("READY=1");
     runtime.block_on(until_told(&gateway, signals));
+    service::tell("STOPPING=1");
     drop(watcher);
     terminal::say("draining: calls in flight may end, new ones are not taken");
     gateway.stop();
@@ -78,11 +85,12 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
 }
 
 /// Opens the ways in for operators and says where everything is.
-async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
+async fn open(gateway: &Arc<Gateway>, passed: &Passed) -> Result<watch::Watch, String> {
     let path = socket(gateway.data());
     let control = manage_api::bind(&path)
         .map_err(|error| format!("the control socket `{}` cannot be opened: {error}", path.display()))?;
-    let admin = admin::bind(gateway.admin_bind()).await?;
+    let admin = admin::bind(passed, gateway.admin_bind()).await?;
+    service::all_taken(passed)?;
     gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
     tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
