@@ -1,5 +1,7 @@
 //! What schemas say of where values have a property, for controls that are told of places and have to know whether there are such.
 
+use tape::Kind;
+
 use crate::body::MediaRules;
 use crate::media::MediaKind;
 use crate::request::RequestRules;
@@ -48,6 +50,32 @@ impl Shape {
             }
         };
         found.unwrap_or(Carries::No)
+    }
+
+    /// What may stand where the steps lead.
+    fn reach<'s>(&'s self, steps: &[Option<&str>], out: &mut Vec<&'s Shape>) {
+        let Some((step, rest)) = steps.split_first() else { return out.push(self) };
+        if self.is_any() {
+            return out.push(self);
+        }
+        let fields = self.fields.as_ref();
+        let named = fields.into_iter().flat_map(|fields| &fields.named);
+        let same = named.filter(|(known, _)| step.is_some_and(|name| known.eq_ignore_ascii_case(name)));
+        let mut found = false;
+        for (_, shape) in same {
+            found = true;
+            shape.reach(rest, out);
+        }
+        let other =
+            if step.is_none() { self.items.as_deref() } else { fields.and_then(|one| one.rest.as_deref()) };
+        if let Some(shape) = other.filter(|_| !found) {
+            shape.reach(rest, out);
+        }
+    }
+
+    /// Whether a value of this kind is one that the schema names.
+    fn names(&self, kind: Kind) -> bool {
+        !self.is_any() && (kind == Kind::Null || self.has_kind(kind))
     }
 
     /// Where values have a property of this name, as the steps of pointers; at most [`MAX_PLACES`]. As deep as the shape.
@@ -101,6 +129,16 @@ impl MediaRules {
             Some(MediaKind::Text | MediaKind::Binary) if !self.shape.is_compound() => Carries::No,
             _ => self.shape.carries(steps),
         }
+    }
+
+    /// Whether a value of this kind where `at` leads (`None` is an item) is another than the schema has there, which may have a place where
+    /// `rest` leads on from there: a reader may find that place elsewhere.
+    #[must_use]
+    pub fn is_misplaced(&self, at: &[Option<&str>], kind: Kind, rest: &[Option<&str>]) -> bool {
+        let mut shapes = Vec::new();
+        self.shape.reach(at, &mut shapes);
+        shapes.iter().any(|shape| shape.carries(rest) != Carries::No)
+            && !shapes.iter().any(|shape| shape.names(kind))
     }
 
     /// Where bodies of this kind have a property of this name; at most [`MAX_PLACES`], and no deeper than schemas are looked into.

@@ -60,7 +60,7 @@ pub use model::{
     Stats, Undeclared, Unenforced,
 };
 pub use multipart::{MAX_PARTS, Part, parse as parse_multipart};
-pub use query::{Fault as PairsFault, MAX_PAIRS, Pair, pairs};
+pub use query::{Fault as PairsFault, MAX_PAIRS, MAX_READ_PAIRS, Pair, pairs};
 pub use reading::{Reading, Unreadable, undeclared};
 pub use request::{ParameterInput, RequestRules, Stripped};
 pub use response::ResponseRules;

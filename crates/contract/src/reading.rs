@@ -139,6 +139,10 @@ impl RequestRules {
     }
 
     fn read_query(&self, parameter: Option<&Parameter>, name: &str, raw: &str) -> Reading {
+        // What stands behind so many a service may never see.
+        if query::is_long(raw) {
+            return Reading::Unreadable;
+        }
         let Ok(pairs) = query::pairs(raw) else { return Reading::Unreadable };
         if pairs.is_empty() {
             return Reading::Absent;
@@ -191,6 +195,7 @@ pub fn undeclared(place: Place, name: &str, input: &ParameterInput<'_>) -> Readi
                 None => Reading::Unreadable,
             },
         },
+        Place::Query if input.query.is_some_and(query::is_long) => Reading::Unreadable,
         Place::Query => match query::pairs(input.query.unwrap_or_default()) {
             Err(_) => Reading::Unreadable,
             Ok(pairs) if pairs.iter().any(|pair| is_alias(name, &pair.name)) => Reading::Unreadable,
@@ -226,8 +231,13 @@ fn texts(all: impl IntoIterator<Item = String>) -> Reading {
 
 fn read_cookie(parameter: Option<&Parameter>, name: &str, headers: &HeaderMap) -> Reading {
     let mut own: Vec<&str> = Vec::new();
+    let mut pieces = 0;
     for field in headers.get_all(COOKIE) {
         let Ok(text) = std::str::from_utf8(field.as_bytes()) else { return Reading::Unreadable };
+        pieces += text.split(';').count();
+        if pieces > query::MAX_READ_PAIRS {
+            return Reading::Unreadable;
+        }
         for (written, value) in query::cookies(text) {
             if is_alias(name, written) || own.len() > 1 || hides(name, value) {
                 return Reading::Unreadable;
@@ -256,6 +266,7 @@ impl MediaRules {
     pub fn read_fields(&self, bytes: &[u8], content_type: Option<&str>) -> Result<Option<Tape>, Unreadable> {
         let actual = content_type.and_then(ContentType::parse);
         let tape = match self.kind(content_type) {
+            MediaKind::Form if query::is_long(bytes) => return Err(Unreadable),
             MediaKind::Form => self.read_form(bytes),
             MediaKind::Multipart => self.read_multipart(bytes, actual.as_ref()),
             _ => return Ok(None),

@@ -94,6 +94,18 @@ impl Shape {
         self.items.is_some() || self.fields.is_some()
     }
 
+    /// Whether the schema names this type.
+    pub(crate) fn has_kind(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::String => self.string,
+            Kind::Number => self.number,
+            Kind::Bool => self.boolean,
+            Kind::Null => self.null,
+            Kind::Array => self.items.is_some(),
+            Kind::Object => self.fields.is_some(),
+        }
+    }
+
     fn read(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
         if left.depth == 0 || left.schemas == 0 {
             return;

@@ -8,8 +8,10 @@ use crate::pattern::{Pattern, Step, same_name, steps};
 pub(crate) enum Touch<'a, 'p> {
     /// Puts a value there, or compares it with what is there (`test`).
     Value(Node<'a>),
-    /// Puts a value above, in which these steps lead to the place.
+    /// Puts a value above, in which these steps lead to the place, instead of what was there.
     Above(Node<'a>, &'p [Step]),
+    /// The same of a value that is added at the end of a list, so that nothing goes.
+    Appended(Node<'a>, &'p [Step]),
     /// Removes it or what it is in, moves or copies it to or from there, or changes something within it.
     Other,
     /// Cannot be read.
@@ -48,6 +50,12 @@ pub(crate) fn touches<'a, 'p>(
         };
         let value = operation.get("value");
         match (&*kind, value, text("from")) {
+            ("add", Some(value), _) if path.ends_with("/-") => {
+                at(&path, pattern, Use::Write, Some(value), &mut |with, touch| match touch {
+                    Touch::Above(value, rest) => tell(with, Touch::Appended(value, rest)),
+                    touch => tell(with, touch),
+                });
+            }
             ("add" | "replace", Some(value), _) => at(&path, pattern, Use::Write, Some(value), tell),
             ("test", Some(value), _) => at(&path, pattern, Use::Read, Some(value), tell),
             ("remove", _, _) => at(&path, pattern, Use::Write, None, tell),
@@ -123,6 +131,7 @@ mod tests {
             let touch = match touch {
                 Touch::Value(_) => String::from("value"),
                 Touch::Above(_, rest) => format!("above{}", rest.len()),
+                Touch::Appended(_, rest) => format!("appended{}", rest.len()),
                 Touch::Other => String::from("other"),
                 Touch::Malformed => String::from("malformed"),
             };
@@ -138,6 +147,8 @@ mod tests {
             (r#"[{"op":"add","path":"/A/-/B","value":1}]"#, "w:value"),
             (r#"[{"op":"test","path":"/a/0/b","value":1}]"#, "r:value"),
             (r#"[{"op":"replace","path":"/a","value":[]}]"#, "w:above2"),
+            (r#"[{"op":"add","path":"/a/-","value":{}}]"#, "w:appended1"),
+            (r#"[{"op":"replace","path":"/a/-","value":{}}]"#, "w:above1"),
             (r#"[{"op":"replace","path":"","value":{}}]"#, "w:above3"),
             (r#"[{"op":"remove","path":"/a/0"}]"#, "w:other"),
             (r#"[{"op":"replace","path":"/a/0/b/c","value":1}]"#, "w:other"),

@@ -81,7 +81,7 @@ pub struct Pattern {
 pub(crate) enum Found<'a> {
     /// A value stands there.
     Value(Node<'a>),
-    /// Nothing, or on the way there `null`.
+    /// Nothing, or on the way there `null` or what has no items or members.
     Absent,
     /// On the way there is a value that has no such step: readers may make of it what they like.
     Misplaced,
@@ -123,6 +123,9 @@ pub(crate) fn walk<'a>(steps: &[Step], node: Node<'a>, tell: &mut dyn FnMut(Foun
     let Some((step, rest)) = steps.split_first() else { return tell(Found::Value(node)) };
     match (step, node.kind()) {
         (_, Kind::Null) => tell(Found::Absent),
+        (Step::Any | Step::Item, Kind::Array) | (Step::Any, Kind::Object) if node.is_empty() => {
+            tell(Found::Absent);
+        }
         (Step::Any | Step::Item, Kind::Array) => node.items().for_each(|item| walk(rest, item, tell)),
         (Step::Any, Kind::Object) => node.members().for_each(|(_, member)| walk(rest, member, tell)),
         (Step::Name(name), Kind::Object) => {
@@ -243,7 +246,10 @@ mod tests {
             ("/a/*/b", r#"{"a":{"x":{"b":1}}}"#, "1"),
             ("/a/-/b", r#"{"a":{"x":{"b":1}}}"#, "misplaced"),
             ("/a/-/b", r#"{"a":[{"b":1},{"b":2}]}"#, "1 2"),
-            ("/a/*", r#"{"a":[]}"#, ""),
+            // A list of nothing is nothing, as is an object of nothing.
+            ("/a/*", r#"{"a":[]}"#, "absent"),
+            ("/a/-/b", r#"{"a":[]}"#, "absent"),
+            ("/a/*/b", r#"{"a":{}}"#, "absent"),
             ("/a/1", r#"{"a":[1,2]}"#, "2"),
             ("/a/1", r#"{"a":{"1":3}}"#, "3"),
             ("/a~1b/~0c", r#"{"a/b":{"~c":1}}"#, "1"),

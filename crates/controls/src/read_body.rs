@@ -21,6 +21,8 @@ pub(crate) enum Content {
     Json(Arc<Tape>),
     /// JSON that says what to change (RFC 6902).
     Patch(Arc<Tape>),
+    /// JSON of which only what it has is changed (RFC 7396).
+    Merge(Arc<Tape>),
     /// JSON that is not said to be such, and that a service may take for it.
     Both(Arc<Tape>),
     /// Fields of a form or parts of multipart.
@@ -56,6 +58,13 @@ pub(crate) fn read(operation: Option<&contract::Operation>, call: &mut Call) -> 
             Ok(tape) if actual.essence == "application/json-patch+json" => Content::Patch(Arc::clone(tape)),
             Ok(tape) if call.request.method == Method::PATCH && patch::looks_like_one(tape.root()) => {
                 Content::Both(Arc::clone(tape))
+            }
+            // Most services take plain JSON by PATCH for a merge patch.
+            Ok(tape)
+                if call.request.method == Method::PATCH
+                    || actual.essence == "application/merge-patch+json" =>
+            {
+                Content::Merge(Arc::clone(tape))
             }
             Ok(tape) => Content::Json(Arc::clone(tape)),
             Err(_) => Content::Unread,

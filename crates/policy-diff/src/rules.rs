@@ -59,6 +59,8 @@ pub(crate) fn kind(path: &str) -> Kind {
         // A binding that is new is stricter; that another claim has fewer objects in it is not known.
         "claim" if below("bindings") => return Kind::MoreIsStricter,
         "refuse" if below("objects") => return Kind::Neutral,
+        "undeclared" if below("bindings") || below("views") => return Kind::Neutral,
+        "by_issue" => return Kind::TrueIsWeaker,
         _ => {}
     }
     if below("hsts") {

@@ -232,6 +232,13 @@ macro_rules! parts {
     };
 }
 
+/// A text ten times.
+macro_rules! ten {
+    ($($text:tt)*) => {
+        concat!($($text)*, $($text)*, $($text)*, $($text)*, $($text)*, $($text)*, $($text)*, $($text)*, $($text)*, $($text)*)
+    };
+}
+
 const OWN: Form = get_form("/customers/cus_1");
 const GOOD_PUT: Form = put(r#"{"customer_id":"cus_1"}"#);
 const GOOD_BATCH: Form = batch(r#"{"orders":[{"customer_id":"cus_1"},{"customer_id":"cus_2"}]}"#);
@@ -425,6 +432,30 @@ const QUERIES: &[Pair] = &[
         get_form("/search?cu%C5%BFtomer_id=cus_9"),
         get_form("/search?customer_id=cus_1"),
     ),
+    (
+        "behind more pieces than a service reads",
+        get_form(concat!("/search?", ten!(ten!(ten!("&"))), "customer_id=cus_1")),
+        get_form(concat!("/search?", ten!("&"), "customer_id=cus_1")),
+    ),
+    (
+        "behind more values than a service reads",
+        get_form(concat!("/search?", ten!(ten!(ten!("ids=cus_1&"))), "customer_id=cus_1")),
+        get_form(concat!("/search?", ten!("ids=cus_1&"), "customer_id=cus_1")),
+    ),
+    (
+        "a filter in a filter beside mine",
+        get_form("/search?filter[or][0][customer_id]=cus_9&filter[customer_id]=cus_1"),
+        get_form("/search?filter[customer_id]=cus_1&filter[status]=x"),
+    ),
+    (
+        "JSON in JSON beside mine",
+        get_form(
+            "/search?doc=%7B%22customer_id%22:%22cus_1%22,%22or%22:[%7B%22customer_id%22:%22cus_9%22%7D]%7D",
+        ),
+        get_form(
+            "/search?doc=%7B%22customer_id%22:%22cus_1%22,%22or%22:[%7B%22customer_id%22:%22cus_2%22%7D]%7D",
+        ),
+    ),
     ("a property of the query", get_form("/list?owner=cus_9"), get_form("/list?owner=cus_1")),
     ("a property in another case", get_form("/list?owner=cus_1&Owner=cus_9"), get_form("/list?owner=cus_1")),
     ("a property with brackets", get_form("/list?owner[]=cus_9"), get_form("/list?owner=cus_1")),
@@ -524,6 +555,11 @@ const BODIES: &[Pair] = &[
     ("a comment", put(r#"{"customer_id":"cus_1",/*"*/"customer_id":"cus_9"}"#), GOOD_PUT),
     ("single quotes", put("{'customer_id':'cus_9'}"), GOOD_PUT),
     ("an array around it", put(r#"[{"customer_id":"cus_9"}]"#), GOOD_PUT),
+    (
+        "an id where nothing declares one",
+        put(r#"{"customer_id":"cus_1","where":{"or":[{"customer_id":"cus_9"}]}}"#),
+        put(r#"{"customer_id":"cus_1","where":{"or":[{"customer_id":"cus_2"}]}}"#),
+    ),
     ("a number that is no id of mine", put(r#"{"customer_id":1}"#), GOOD_PUT),
     (
         "a batch with another's",
@@ -640,6 +676,11 @@ const BODIES: &[Pair] = &[
 
 /// Forms of forms, parts and patches.
 const OTHERS: &[Pair] = &[
+    (
+        "a form's field behind more than a service reads",
+        urlencoded(concat!(ten!(ten!(ten!("&"))), "customer_id=cus_1&name=x")),
+        urlencoded(concat!(ten!("&"), "customer_id=cus_1&name=x")),
+    ),
     ("another's id in a form", urlencoded("customer_id=cus_9&name=x"), GOOD_FORM),
     ("a form's field given twice", urlencoded("customer_id=cus_1&customer_id=cus_9"), GOOD_FORM),
     ("a form's field with brackets", urlencoded("customer_id=cus_1&customer_id[]=cus_9"), GOOD_FORM),
@@ -688,6 +729,11 @@ const OTHERS: &[Pair] = &[
         "a patch of the whole",
         patch(r#"[{"op":"replace","path":"","value":{"customer_id":"cus_9"}}]"#),
         patch(r#"[{"op":"replace","path":"","value":{"customer_id":"cus_1"}}]"#),
+    ),
+    (
+        "a patch of the whole that leaves the id out",
+        patch(r#"[{"op":"replace","path":"","value":{"name":"x"}}]"#),
+        patch(r#"[{"op":"replace","path":"","value":{"name":"x","customer_id":"cus_1"}}]"#),
     ),
     (
         "a patch with an escaped path",

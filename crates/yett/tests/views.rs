@@ -42,7 +42,12 @@ const CLERK: &[&str] = &["--role", "clerk"];
 const ADMIN: &[&str] = &["--role", "admin"];
 
 impl Shop {
+    /// With nothing but `views` between the service's answer and the caller.
     fn open() -> Self {
+        Self::with(|document| document.replace("response: enforce", "response: shadow"))
+    }
+
+    fn as_written() -> Self {
         Self::with(|document| document)
     }
 
@@ -123,7 +128,7 @@ fn json_of(reply: &Reply) -> Value {
 
 #[test]
 fn one_get_has_three_views() {
-    let shop = Shop::open();
+    let shop = Shop::as_written();
     let views = [
         (CUSTOMER, view(&["note", "created_at", "discount_percent", "updated_at"], false)),
         (CLERK, view(&["updated_at"], true)),
@@ -149,6 +154,18 @@ fn one_get_has_three_views() {
         verdicts.iter().find(|one| one["control"] == "views" && one["stage"] == "response_body").unwrap();
     assert_eq!(told["detail"], "hidden: `addresses` (1), `history` (1)");
     assert!(!line.to_string().contains("Castle"), "{line}");
+}
+
+/// Without validation of answers pointers may find nothing where the field is all the same.
+#[test]
+fn who_hides_fields_of_answers_that_nothing_validates_is_told() {
+    for (shop, warned) in [(Shop::as_written(), false), (Shop::open(), true)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yett"));
+        let output = command.arg("check").current_dir(shop.gateway.path("")).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.contains("views-unvalidated"), warned, "{said}");
+    }
 }
 
 #[test]
@@ -204,6 +221,7 @@ fn customers_reach_their_own_objects() {
 #[test]
 fn discounts_are_not_for_everybody_to_give() {
     let shop = Shop::open();
+    shop.say(Answer::json(201, order().to_string()));
     let order = |line: &str| {
         let address =
             r#"{"line1":"1 Castle Street","city":"Edinburgh","postal_code":"EH1 2ND","country":"GB"}"#;
@@ -226,7 +244,7 @@ fn discounts_are_not_for_everybody_to_give() {
         assert_eq!(shop.recorder.count() - before, usize::from(allowed), "{line}");
         assert_eq!(
             shop.send(CLERK, "POST", "/orders", "application/json", &order(line)).status,
-            200,
+            201,
             "{line}"
         );
     }
@@ -316,14 +334,62 @@ fn the_service_is_asked_for_a_whole_answer_without_conditions() {
         assert_eq!(reply.head.get("etag"), Some("\"r1\""));
         assert_eq!(reply.head.get("cache-control"), Some("private"), "no cache may serve it to others");
     }
-    // What guards a change of what others have written stays.
+    // Whether a change is made on a condition tells of what is hidden: who sees all may ask for that.
     let patch = r#"{"note":"x"}"#;
-    let token = shop.token(CLERK);
-    let fields = format!(
-        "Authorization: Bearer {token}\r\nConnection: close\r\nContent-Type: application/merge-patch+json\r\nIf-Match: \"r1\"\r\n"
-    );
-    assert_eq!(shop.gateway.call(send("PATCH", "/orders/ord_000001", &fields, patch)).status, 200);
-    assert_eq!(shop.recorder.last().head.get("if-match"), Some("\"r1\""));
+    for (who, condition, status) in [(CLERK, "\"r1\"", 403), (CLERK, "*", 200), (ADMIN, "\"r1\"", 200)] {
+        let token = shop.token(who);
+        let before = shop.recorder.count();
+        let fields = format!(
+            "Authorization: Bearer {token}\r\nConnection: close\r\nContent-Type: application/merge-patch+json\r\nIf-Match: {condition}\r\n"
+        );
+        let reply = shop.gateway.call(send("PATCH", "/orders/ord_000001", &fields, patch));
+        assert_eq!(reply.status, status, "{who:?} {condition}: {}", reply.text());
+        assert_eq!(shop.recorder.count() - before, usize::from(status == 200));
+        if status == 200 {
+            assert_eq!(shop.recorder.last().head.get("if-match"), Some(condition));
+        }
+    }
+}
+
+/// Pointers are for what the contract says: another answer is withheld from who may not see all.
+#[test]
+fn answers_of_another_shape_are_withheld() {
+    let shop = Shop::open();
+    let typed = |status: u16, media: &str, body: Value| {
+        let mut answer = Answer::json(status, body.to_string());
+        answer.headers = vec![("content-type".to_owned(), media.to_owned())];
+        answer
+    };
+    for (what, answer) in [
+        (
+            "another media type",
+            typed(200, "application/hal+json", json!({ "_embedded": { "order": order() } })),
+        ),
+        (
+            "a patch",
+            typed(200, "application/json-patch+json", json!([{ "op": "add", "path": "", "value": order() }])),
+        ),
+        ("another status", typed(203, "application/json", order())),
+        ("an error that repeats it", typed(409, "application/json", json!({ "current": order() }))),
+        ("a list of it", typed(200, "application/json", json!([order()]))),
+        (
+            "a list where there is one",
+            typed(200, "application/json", json!({ "ship_to": [order()["ship_to"]] })),
+        ),
+        ("a status without content", typed(205, "application/json", order())),
+    ] {
+        shop.say(answer);
+        let reply = shop.get(CLERK, "/orders/ord_000001");
+        assert_eq!((reply.status, reply.code().as_deref()), (502, Some("answer_unreadable")), "{what}");
+        let reply = shop.get(ADMIN, "/orders/ord_000001");
+        assert!(reply.status != 502 && reply.text().contains("Castle"), "{what}: {}", reply.text());
+    }
+    shop.say(typed(
+        409,
+        "application/problem+json",
+        json!({ "type": "x", "title": "x", "status": 409, "note": "n" }),
+    ));
+    assert_eq!(shop.get(CLERK, "/orders/ord_000001").status, 409);
 }
 
 /// A digest after the body is of the whole as well (RFC 9530 section 6.6).

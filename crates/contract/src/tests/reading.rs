@@ -192,6 +192,35 @@ fn schemas_say_what_a_body_carries() {
     assert_eq!(answers, [Carries::Yes]);
 }
 
+/// Many services read no more than the first 1000 pieces of a query (qs, Node, PHP, Django), empty ones among them: what they may not
+/// see is not taken for what they read.
+#[test]
+fn what_stands_behind_many_pieces_is_not_read() {
+    let query = |name: &str, query: &str| read(Place::Query, name, "a/1", query, &[]);
+    let most = crate::MAX_READ_PAIRS;
+    let empty = |count: usize| format!("{}one=a", "&".repeat(count));
+    let others = |count: usize| format!("{}one=a", "many=b&".repeat(count));
+    for build in [empty, others] {
+        assert_eq!(query("one", &build(most - 1)), "\"a\"");
+        assert_eq!(query("one", &build(most)), "unreadable");
+        let headers = HeaderMap::new();
+        let text = build(most);
+        let input = ParameterInput { path: &[], query: Some(&text), headers: &headers };
+        assert_eq!(said(undeclared(Place::Query, "one", &input)), "unreadable");
+    }
+    assert_eq!(query("one", &"&".repeat(most)), "unreadable");
+    let cookies = |count: usize| format!("{}who=a", "x=y; ".repeat(count));
+    let cookie = |text: &str| read(Place::Cookie, "who", "a/1", "", &[("cookie", text)]);
+    assert_eq!(cookie(&cookies(most - 1)), "\"a\"");
+    assert_eq!(cookie(&cookies(most)), "unreadable");
+    let operation = Arc::clone(&import(CONTRACT).operations[0]);
+    let kind = "application/x-www-form-urlencoded";
+    let crate::BodyMatch::Media(form) = operation.request.body(Some(kind)) else { panic!("no form") };
+    let form =
+        |count: usize| form.read_fields(format!("{}id=a", "&".repeat(count)).as_bytes(), Some(kind)).is_ok();
+    assert!(form(most - 1) && !form(most));
+}
+
 #[test]
 fn other_spellings_of_a_name() {
     for (name, written, alias) in [

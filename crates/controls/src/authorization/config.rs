@@ -43,9 +43,12 @@ pub struct Required {
     /// and one of these: a role, or `roles`, `scopes` and `claims`
     #[serde(default)]
     pub any: Option<Vec<CallerSection>>,
-    /// longest time since the user logged in (`auth_time`, else `iat`)
+    /// longest time since the user logged in (`auth_time`)
     #[serde(default)]
     pub max_age: Option<Duration>,
+    /// whether a token without `auth_time` counts from when it was issued (`iat`), which a refresh makes new
+    #[serde(default)]
+    pub by_issue: bool,
 }
 
 /// Whether the added rule counts. There is no `off`: leave the rule out.
@@ -98,12 +101,13 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         api.share(&scope.section_key("authorization"), || spec::read::<AuthorizationSection>(node, out));
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
-    let Required { scopes, roles, claims, any, max_age } = &section.require;
+    let Required { scopes, roles, claims, any, max_age, by_issue } = &section.require;
     let asked = Asked {
         all: traits(api, scopes, roles, claims),
         any: any.as_ref().map(|any| each(api, any)),
         roles: Roles::of(scope),
         max_age: max_age.map(Duration::get),
+        by_issue: *by_issue,
     };
     if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() {
         return None;

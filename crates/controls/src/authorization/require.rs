@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Attached, Call, Control, CoreContext, Needs, Principal, Step, Verdict};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Principal, Step, Verdict};
 
 use crate::callers::{Missing, Roles, Traits};
 use crate::security::{Challenge, Scheme};
@@ -20,6 +20,8 @@ pub struct Asked {
     pub roles: Roles,
     /// How long ago the user may have logged in.
     pub max_age: Option<Duration>,
+    /// Whether a token that does not say when counts from when it was issued.
+    pub by_issue: bool,
 }
 
 /// The rule, as compiled.
@@ -45,7 +47,7 @@ impl Require {
         any.is_none_or(|any| any.iter().any(|one| one.hold(principal, &self.asked.roles)))
     }
 
-    fn decide(&self, call: &Call) -> Verdict {
+    fn decide(&self, call: &Call, now: u64) -> Verdict {
         let Some(first) = call.proofs.first() else {
             return Verdict::Refuse(
                 self.challenge.missing("the operation requires more of its callers", None),
@@ -56,7 +58,7 @@ impl Require {
             return Verdict::Refuse(self.refuse((first.scheme, presented), &first.principal));
         };
         match self.asked.max_age {
-            Some(most) if !is_fresh(&proof.principal, call.at.seconds(), most) => {
+            Some(most) if !is_fresh(&proof.principal, now, most, self.asked.by_issue) => {
                 Verdict::StepUp(self.challenge.stale((proof.scheme, presented), most))
             }
             _ => Verdict::Allow,
@@ -85,11 +87,11 @@ impl Require {
     }
 }
 
-/// Whether the user logged in (`auth_time`, OpenID Connect Core section 2) no longer ago than `most`; without that, whether the
-/// token is no older (`iat`). Who says neither is not fresh.
-fn is_fresh(principal: &Principal, now: u64, most: Duration) -> bool {
+/// Whether the user logged in (`auth_time`, OpenID Connect Core section 2) no longer ago than `most`. A token's own age (`iat`) says
+/// nothing of that, since a refresh makes it new, and counts only where that is wanted. Who does not say is not fresh.
+fn is_fresh(principal: &Principal, now: u64, most: Duration, by_issue: bool) -> bool {
     let claims = principal.claims.root();
-    let claim = claims.get("auth_time").or_else(|| claims.get("iat"));
+    let claim = claims.get("auth_time").or_else(|| claims.get("iat").filter(|_| by_issue));
     let since = claim.and_then(tape::Node::as_number).and_then(|number| number.as_f64());
     // A fraction of a second is younger than its whole one.
     since.is_some_and(|since| now as f64 - since <= most.as_secs_f64())
@@ -104,16 +106,21 @@ impl Control for Require {
         Needs { head: true, recheck: true, ..Needs::default() }
     }
 
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtCore(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(AtCore { rule: self, clock: Arc::clone(&core.clock) })
     }
 }
 
 #[derive(Debug)]
-struct AtCore(Arc<Require>);
+struct AtCore {
+    rule: Arc<Require>,
+    clock: Arc<dyn Clock>,
+}
 
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.decide(call))
+        // Not when the call began: a stream is asked again long after.
+        let now = if self.rule.asked.max_age.is_some() { self.clock.unix().seconds() } else { 0 };
+        Step::Done(self.rule.decide(call, now))
     }
 }

@@ -150,6 +150,7 @@ apis:
       read: { authorization: { require: { any: [boss, { roles: [clerk], scopes: "orders:audit" }, { claims: { department: audit } }] } } }
       either: { authorization: { roles_from: groups, require: { roles: clerk } } }
       shadowed: { authorization: { require: { max_age: 10m } } }
+      silentAuthenticated: { authorization: { require: { max_age: 10m, by_issue: true } } }
 "#;
 
 #[test]
@@ -222,8 +223,8 @@ fn logins_have_to_be_fresh() {
         (vec![("auth_time", stale.as_str()), ("iat", fresh.as_str())], "login_stale"),
         (vec![("auth_time", "\"now\"")], "login_stale"),
         (vec![("auth_time", "null")], "login_stale"),
-        (vec![("iat", fresh.as_str())], "ok"),
-        (vec![("iat", stale.as_str())], "login_stale"),
+        // A refresh makes a new token of an old login.
+        (vec![("iat", fresh.as_str())], "login_stale"),
         (vec![("iat", "")], "login_stale"),
     ] {
         let ended = gateway.bearer("shadowed", &world.token(&changes));
@@ -233,6 +234,25 @@ fn logins_have_to_be_fresh() {
             assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
             assert!(challenge.ends_with("max_age=\"600\""), "{challenge}");
         }
+    }
+}
+
+#[test]
+fn tokens_count_from_their_issue_where_that_is_said() {
+    use crate::security::kit::{CONTRACT, Setup, World};
+    let world = World::new();
+    let gateway = Setup::new(RULES, CONTRACT).attach(&world, 0);
+    world.side.run();
+    let (fresh, stale) = ((NOW - 600).to_string(), (NOW - 601).to_string());
+    for (changes, code) in [
+        (vec![("iat", fresh.as_str())], "ok"),
+        (vec![("iat", stale.as_str())], "login_stale"),
+        (vec![("iat", "")], "login_stale"),
+        (vec![("auth_time", stale.as_str()), ("iat", fresh.as_str())], "login_stale"),
+        (vec![("auth_time", fresh.as_str()), ("iat", stale.as_str())], "ok"),
+    ] {
+        let ended = gateway.bearer("silentAuthenticated", &world.token(&changes));
+        assert_eq!(ended.code(), code, "{changes:?}");
     }
 }
 

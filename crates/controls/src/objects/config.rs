@@ -78,6 +78,9 @@ pub struct PlaceSection {
     /// a call without an id here, or with `null`
     #[serde(default)]
     pub absent: OnAbsent,
+    /// that no operation declares the place is known: schemas only leave it room
+    #[serde(default)]
+    pub undeclared: bool,
 }
 
 /// A part of a call, as OpenAPI names it.
@@ -227,8 +230,17 @@ fn one(scope: &OperationScope<'_>, place: &PlaceSection) -> Option<Place> {
         _ => Carries::Yes,
     };
     let (declared, possible) = (carries == Carries::Yes, carries != Carries::No);
-    let required = declared && place.absent == OnAbsent::Refuse;
-    Some(Place { part, name: name.into(), pointer: place.pointer.clone(), required, declared, possible })
+    let passes = place.absent == OnAbsent::Pass;
+    let required = declared && !passes;
+    Some(Place {
+        part,
+        name: name.into(),
+        pointer: place.pointer.clone(),
+        required,
+        passes,
+        declared,
+        possible,
+    })
 }
 
 /// The parameter by which a contract declares `name[a][b]` (or `name.a.b`) for `/a/b` in `name`, where it has no `name`.
@@ -262,21 +274,34 @@ fn check_places(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut 
         for place in &binding.places {
             let named = place.name.as_deref().unwrap_or_default();
             let steps = place.pointer.as_ref().map(steps).unwrap_or_default();
-            let declares = |request: &contract::RequestRules, name: &str| {
-                let part = place.part.place();
-                request.declares(part, name) && request.carries(part, name, &steps) != Carries::No
+            let part = place.part.place();
+            let declared = |request: &contract::RequestRules, name: &str| {
+                if request.declares(part, name) { request.carries(part, name, &steps) } else { Carries::No }
             };
             let has = |operation: &Arc<contract::Operation>| match place.part {
-                Part::Path => operation.template.contains(&format!("{{{named}}}")),
-                Part::Body => carried(&operation.request, place) != Carries::No,
-                Part::Header => declares(&operation.request, &named.to_ascii_lowercase()),
-                _ => declares(&operation.request, named) || written_out(&operation.request, place).is_some(),
+                Part::Path if operation.template.contains(&format!("{{{named}}}")) => Carries::Yes,
+                Part::Path => Carries::No,
+                Part::Body => carried(&operation.request, place),
+                Part::Header => declared(&operation.request, &named.to_ascii_lowercase()),
+                _ if written_out(&operation.request, place).is_some() => Carries::Yes,
+                _ => declared(&operation.request, named),
             };
-            if !api.operations.iter().any(has) {
-                let message = format!("no operation of the contract has this place of the binding `{name}`");
-                let help = "compare it with the contract: it guards nothing";
-                out.push(Diagnostic::error("objects", message).at(place.span).help(help));
-            }
+            let found = match api.operations.iter().map(has).max().unwrap_or(Carries::No) {
+                Carries::No => {
+                    let message =
+                        format!("no operation of the contract has this place of the binding `{name}`");
+                    Diagnostic::error("objects", message)
+                        .help("compare it with the contract: it guards nothing")
+                }
+                Carries::Open if !place.undeclared => {
+                    let message =
+                        format!("no operation of the contract declares this place of the binding `{name}`");
+                    let help = "compare it with the contract, whose schemas only leave it room; where it is right, write `undeclared: true`";
+                    Diagnostic::warning("objects", message).help(help)
+                }
+                Carries::Open | Carries::Yes => continue,
+            };
+            out.push(found.at(place.span));
         }
     }
 }

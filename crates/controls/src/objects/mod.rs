@@ -6,12 +6,15 @@
 //!
 //! Values are read by the contract's own readers ([`contract::RequestRules::read`]) and off the tape that validation read, so that no
 //! second decoder sees another id. What cannot be decided is refused: a value that does not fit the contract, a parameter that is there
-//! twice or under a name that some services read as this one, an object where an id should be, a body that nothing here reads. So is a
+//! twice or under a name that some services read as this one, an object where an id should be, a body that nothing here reads. An id under
+//! its own name where nothing declares one counts like one in its place, since filters may be nested. So is a
 //! call without an id where the operation declares one (a list without its filter), unless the place says `absent: pass`.
 //!
 //! The decision names the binding and the place, never the id.
 
 mod config;
+mod elsewhere;
+mod patches;
 #[cfg(test)]
 mod tests;
 mod unguarded;
@@ -19,16 +22,16 @@ mod unguarded;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use contract::{ParameterInput, Reading};
+use contract::{Carries, ParameterInput, Reading};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use smallvec::SmallVec;
-use tape::{Kind, Node, Tape};
+use tape::{Kind, Node};
 
 use crate::callers::{Callers, ClaimPath, scalar};
-use crate::patch::{self, Touch};
-use crate::pattern::{self, Found, Pattern};
+use crate::pattern::{Found, Pattern};
 use crate::read_body::{self, Content};
+use patches::check_patch;
 
 pub use config::{
     BindingSection, ObjectsSection, OnAbsent, Part, PlaceSection, RefuseAs, check_section, compile, schema,
@@ -43,6 +46,8 @@ struct Place {
     pointer: Option<Pattern>,
     /// Whether there has to be an id.
     required: bool,
+    /// Whether an id may be taken away by a patch.
+    passes: bool,
     /// Whether the contract declares it.
     declared: bool,
     /// Whether the contract leaves it any room.
@@ -121,7 +126,7 @@ impl Objects {
                     // A body where none is declared is read by no check of the contract.
                     contract::Place::Body if comes && !self.takes_body() => Err(Why::Undecidable),
                     contract::Place::Body => continue,
-                    part => check_reading(place, &owned, &self.read(part, &place.name, &input)),
+                    part => self.check_parameter(place, &owned, &self.read(part, &place.name, &input)),
                 };
                 if let Err(why) = checked {
                     return self.refusal(binding, place, why);
@@ -138,6 +143,31 @@ impl Objects {
         }
     }
 
+    fn check_parameter(&self, place: &Place, owned: &Owned<'_>, reading: &Reading) -> Checked {
+        check_reading(place, owned, reading)?;
+        let Reading::Values(tapes) = reading else { return Ok(()) };
+        let search = |root| elsewhere::check((place, self.places()), owned, root, &|_| false);
+        tapes.iter().try_for_each(|tape| search(tape.root()))
+    }
+
+    /// In a body what the contract declares elsewhere is known to who wrote the binding (`objects-unguarded`).
+    fn check_elsewhere(&self, place: &Place, owned: &Owned<'_>, body: &Content) -> Checked {
+        let root = match body {
+            Content::Json(tape) | Content::Merge(tape) | Content::Both(tape) => tape.root(),
+            Content::Fields(tape) => tape.root(),
+            Content::Empty | Content::Patch(_) | Content::Flat | Content::Unread => return Ok(()),
+        };
+        let declares = |at: &[Option<&str>]| {
+            let media = self.operation.iter().flat_map(|operation| operation.request.media());
+            media.into_iter().any(|media| media.carries(at) == Carries::Yes)
+        };
+        elsewhere::check((place, self.places()), owned, root, &declares)
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.bindings.iter().flat_map(|binding| &binding.places)
+    }
+
     fn check_body(&self, call: &mut Call) -> Verdict {
         if self.bindings.iter().all(|binding| binding.except.include(call)) {
             return Verdict::Allow;
@@ -147,7 +177,8 @@ impl Objects {
         for binding in self.bindings.iter().filter(|binding| !binding.except.include(call)) {
             let owned = Owned::of(binding, call);
             for place in binding.places.iter().filter(|place| place.part == contract::Place::Body) {
-                if let Err(why) = check_place(place, &owned, &body) {
+                let checked = check_place(place, &owned, &body);
+                if let Err(why) = checked.and_then(|()| self.check_elsewhere(place, &owned, &body)) {
                     return self.refusal(binding, place, why);
                 }
             }
@@ -259,41 +290,17 @@ fn check_place(place: &Place, owned: &Owned<'_>, body: &Content) -> Checked {
                 Ok(())
             }
         }
-        (Content::Patch(tape), Some(pattern)) => check_patch(pattern, owned, tape),
+        (Content::Patch(tape), Some(pattern)) => check_patch(place, pattern, owned, tape),
         (Content::Both(tape), Some(pattern)) => {
-            check_value(place, owned, tape.root()).and(check_patch(pattern, owned, tape))
+            check_value(place, owned, tape.root()).and(check_patch(place, pattern, owned, tape))
         }
         (Content::Fields(tape), Some(pattern)) if read_body::has_alias(tape, pattern) => {
             Err(Why::Undecidable)
         }
-        (Content::Json(tape), _) => check_value(place, owned, tape.root()),
+        (Content::Json(tape) | Content::Merge(tape), _) => check_value(place, owned, tape.root()),
         (Content::Fields(tape), _) => check_value(place, owned, tape.root()),
         (Content::Patch(_) | Content::Both(_), None) => Err(Why::Undecidable),
     }
-}
-
-/// Values that a patch puts where an id stands, or asks whether they are there. What it removes or brings from elsewhere is not known.
-fn check_patch(pattern: &Pattern, owned: &Owned<'_>, tape: &Tape) -> Checked {
-    let mut checked = Ok(());
-    patch::touches(tape.root(), pattern, &mut |_, touch| {
-        let this = match touch {
-            Touch::Value(node) => owned.check(node),
-            Touch::Above(node, rest) => {
-                let mut within = Ok(());
-                pattern::walk(rest, node, &mut |found| {
-                    within = within.and(match found {
-                        Found::Value(node) => owned.check(node),
-                        Found::Absent => Ok(()),
-                        Found::Misplaced => Err(Why::Undecidable),
-                    });
-                });
-                within
-            }
-            Touch::Other | Touch::Malformed => Err(Why::Undecidable),
-        };
-        checked = checked.and(this);
-    });
-    checked
 }
 
 impl Control for Objects {

@@ -58,6 +58,10 @@ paths:
   /other: { get: { operationId: other, parameters: [{ name: filter, in: query, style: deepObject, schema: { type: object, additionalProperties: false, properties: { status: { type: string } } } }], responses: { "200": { description: ok } } } }
   /flat: { get: { operationId: flat, parameters: [{ name: "filter[id]", in: query, schema: { type: string } }, { name: "filter[status]", in: query, schema: { type: string } }], responses: { "200": { description: ok } } } }
   /patch: { patch: { operationId: patch, requestBody: { content: { application/json: { schema: { type: array, items: { type: object } } } } }, responses: { "200": { description: ok } } } }
+  /many: { post: { operationId: many, requestBody: { content: { application/json: { schema: { type: object, properties: { ids: { type: array, items: { type: string } } } } } } }, responses: { "200": { description: ok } } } }
+  /orders: { post: { operationId: orders, requestBody: { content: { application/json: { schema: { type: object, properties: { customer_id: { type: string }, billed: { type: object, properties: { customer_id: { type: string } } } } } } } }, responses: { "200": { description: ok } } } }
+  /search: { get: { operationId: search, parameters: [{ name: doc, in: query, content: { application/json: { schema: { type: object, properties: { customer_id: { type: string } } } } } }, { name: find, in: query, style: deepObject, schema: { type: object, properties: { customer_id: { type: string } } } }], responses: { "200": { description: ok } } } }
+  /json-patch: { patch: { operationId: jsonPatch, requestBody: { content: { application/json-patch+json: { schema: { type: array, items: { type: object } } } } }, responses: { "200": { description: ok } } } }
   /tags: { post: { operationId: tags, requestBody: { content: { application/json: { schema: { type: array, items: { type: string } } } } }, responses: { "200": { description: ok } } } }
 "#;
 
@@ -125,6 +129,20 @@ fn wrong_bindings_are_told() {
     for place in [PATH, QUERY, BODY, "{ in: body, pointer: /id, absent: pass }"] {
         let (_, codes) = compiled(&section(place), "one", OperationKind::Declared);
         assert_eq!(codes, Vec::<&str>::new(), "{place}");
+    }
+}
+
+#[test]
+fn places_that_nothing_declares_are_told() {
+    for (place, codes) in [
+        ("{ in: body, pointer: /idd }", &["objects"][..]),
+        ("{ in: body, pointer: /idd, undeclared: true }", &[]),
+        ("{ in: query, name: doc, pointer: /customer }", &["objects"]),
+        ("{ in: query, name: doc, pointer: /customer, undeclared: true }", &[]),
+        // What no schema leaves room is wrong whatever is said.
+        ("{ in: query, name: filter, pointer: /a, undeclared: true }", &["objects"]),
+    ] {
+        assert_eq!(compiled(&section(place), "body", OperationKind::Declared).1, codes, "{place}");
     }
 }
 
@@ -306,4 +324,94 @@ fn bodies_are_read_as_what_they_may_be() {
         let mut call = caller(call, claims, &[]);
         assert_eq!(code(attached(BODY, "patch").body(&mut call)), expected, "{body}");
     }
+}
+
+#[test]
+fn a_list_of_no_ids_names_no_object() {
+    let claims = r#"{"ids":"c1"}"#;
+    let (refuse, pass) = ("{ in: body, pointer: /ids/* }", "{ in: body, pointer: /ids/*, absent: pass }");
+    for (place, body, expected) in [
+        (refuse, r#"{"ids":[]}"#, REFUSED),
+        (refuse, r#"{"ids":["c1"]}"#, "ok"),
+        (refuse, r#"{"ids":["c1","c2"]}"#, REFUSED),
+        (pass, r#"{"ids":[]}"#, "ok"),
+    ] {
+        let call = CallBuilder::new(Method::POST, "/many").body("application/json", body);
+        let mut call = caller(call, claims, &[]);
+        assert_eq!(code(attached(place, "many").body(&mut call)), expected, "{place} {body}");
+    }
+}
+
+/// What takes the place of the whole takes the id away where it has none.
+#[test]
+fn patches_from_above_keep_the_id() {
+    let claims = r#"{"ids":"c1"}"#;
+    let (refuse, pass) =
+        ("{ in: body, pointer: /customer_id }", "{ in: body, pointer: /customer_id, absent: pass }");
+    let (lines, batch) = (
+        "{ in: body, pointer: /lines/*/id, undeclared: true }",
+        "{ in: body, pointer: /lines/*/id, absent: pass, undeclared: true }",
+    );
+    for (place, body, expected) in [
+        (refuse, r#"[{"op":"replace","path":"","value":{"name":"x"}}]"#, REFUSED),
+        (refuse, r#"[{"op":"add","path":"","value":null}]"#, REFUSED),
+        (refuse, r#"[{"op":"replace","path":"","value":{"customer_id":"c1"}}]"#, "ok"),
+        (refuse, r#"[{"op":"replace","path":"","value":{"customer_id":"c2"}}]"#, REFUSED),
+        (pass, r#"[{"op":"replace","path":"","value":{"name":"x"}}]"#, "ok"),
+        (lines, r#"[{"op":"replace","path":"/lines","value":[]}]"#, REFUSED),
+        (lines, r#"[{"op":"replace","path":"/lines/0","value":{}}]"#, REFUSED),
+        (lines, r#"[{"op":"replace","path":"/lines","value":[{"id":"c1"}]}]"#, "ok"),
+        (batch, r#"[{"op":"replace","path":"/lines","value":[]}]"#, "ok"),
+        // What is asked is not changed.
+        (refuse, r#"[{"op":"test","path":"","value":{"name":"x"}}]"#, "ok"),
+    ] {
+        let call = CallBuilder::new(Method::PATCH, "/json-patch").body("application/json-patch+json", body);
+        let mut call = caller(call, claims, &[]);
+        assert_eq!(code(attached(place, "jsonPatch").body(&mut call)), expected, "{place} {body}");
+    }
+}
+
+/// An id under its own name where nothing declares it is one that a service may go by.
+#[test]
+fn ids_elsewhere_in_a_value_are_the_caller_s_own_too() {
+    let claims = r#"{"ids":["c1","c2"]}"#;
+    let (doc, filter) = (
+        "{ in: query, name: doc, pointer: /customer_id }",
+        "{ in: query, name: find, pointer: /customer_id }",
+    );
+    for (place, target, expected) in [
+        (doc, r#"doc={"customer_id":"c1","or":[{"customer_id":"c9"}]}"#, REFUSED),
+        (doc, r#"doc={"customer_id":"c1","or":[{"Customer\u005fId":"c9"}]}"#, REFUSED),
+        (doc, r#"doc={"customer_id":"c1","or":[{"customer_id":{"ne":"c1"}}]}"#, REFUSED),
+        (doc, r#"doc={"customer_id":"c1","or.customer_id":"c9"}"#, REFUSED),
+        (doc, r#"doc={"customer_id":"c1","or":[{"customer_id":"c2"}]}"#, "ok"),
+        (doc, r#"doc={"customer_id":"c1","or":[{"status":"c9"}]}"#, "ok"),
+        (filter, "find[customer_id]=c1&find[or][0][customer_id]=c9", REFUSED),
+        (filter, "find[or][customer_id]=c9&find[customer_id]=c1", REFUSED),
+        (filter, "find[customer_id]=c1&find[status]=x", "ok"),
+    ] {
+        let encoded = target.replace('"', "%22").replace('{', "%7B").replace('}', "%7D").replace('\\', "%5C");
+        let mut call = caller(CallBuilder::get(&format!("/search?{encoded}")), claims, &[]);
+        let both = format!("{place}, {}", if place == doc { filter } else { doc });
+        let both = both.replace(" }", ", absent: pass }");
+        assert_eq!(code(attached(&both, "search").head(&mut call)), expected, "{target}");
+    }
+    let (body, billed) =
+        ("{ in: body, pointer: /customer_id }", "{ in: body, pointer: /billed/customer_id, absent: pass }");
+    let places = format!("{body}, {billed}");
+    for (body, expected) in [
+        (r#"{"customer_id":"c1","where":{"customer_id":"c9"}}"#, REFUSED),
+        (r#"{"customer_id":"c1","where":[[{"customer_id":["c1","c9"]}]]}"#, REFUSED),
+        (r#"{"customer_id":"c1","where":{"customer_id":"c2"}}"#, "ok"),
+        (r#"{"customer_id":"c1","billed":{"customer_id":null}}"#, "ok"),
+        (r#"{"customer_id":"c1","billed":{"customer_id":"c9"}}"#, REFUSED),
+    ] {
+        let call = CallBuilder::new(Method::POST, "/orders").body("application/json", body);
+        let mut call = caller(call, claims, &[]);
+        assert_eq!(code(attached(&places, "orders").body(&mut call)), expected, "{body}");
+    }
+    // What only says `id` may be of anything in a body.
+    let call =
+        CallBuilder::new(Method::POST, "/body").body("application/json", r#"{"id":"c1","line":{"id":"c9"}}"#);
+    assert_eq!(code(attached(BODY, "body").body(&mut caller(call, claims, &[]))), "ok");
 }

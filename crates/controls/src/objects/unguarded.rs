@@ -5,11 +5,9 @@ use contract::RequestRules;
 use diagnostics::{Diagnostic, Diagnostics};
 
 use super::config::{BindingSection, ObjectsSection, Part, PlaceSection};
+use super::elsewhere::PLAIN;
 use crate::pattern::{Pattern, Step, same_name};
 use crate::scope::OperationScope;
-
-/// Names that do not say what they are of.
-const PLAIN: [&str; 2] = ["id", "ids"];
 
 const PARTS: [Part; 4] = [Part::Path, Part::Query, Part::Header, Part::Cookie];
 

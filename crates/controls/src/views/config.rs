@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use contract::{Carries, MediaRules};
+use contract::Carries;
 use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
 use engine::Control;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
@@ -55,6 +55,9 @@ pub struct AnswerSection {
     /// parameters of the query that ask by the field, which the others may not: `filter[total]`, or `sort=total` for one word of a value
     #[serde(default)]
     pub asked_by: Vec<String>,
+    /// that no answer declares the fields is known: schemas only leave them room
+    #[serde(default)]
+    pub undeclared: bool,
 }
 
 /// What callers see who may not see a field.
@@ -79,6 +82,9 @@ pub struct RequestSection {
     /// callers who may set them: a role, or `roles`, `scopes` and `claims`
     #[serde(default)]
     pub by: Vec<CallerSection>,
+    /// that no body declares the fields is known: schemas only leave them room
+    #[serde(default)]
+    pub undeclared: bool,
 }
 
 /// The section's schema.
@@ -115,11 +121,19 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             check_places(api, &section, out);
             check_questions(api, &section, out);
         }
+        check_validation(scope, &section, node, out);
         Some(section)
     });
     let Some(section) = shared.as_ref().as_ref().filter(|section| section.mode != Mode::Off) else {
         return Vec::new();
     };
+    if scope.websocket && !section.answers.is_empty() {
+        let message =
+            format!("`{}` is a WebSocket, whose messages are not read: nothing of them is hidden", scope.id);
+        let help = "write `answers` for the other operations, or `views: { mode: off }` for this one";
+        out.push(Diagnostic::error("views", message).at(node.span).help(help));
+        return Vec::new();
+    }
     let roles = Roles::of(scope);
     let rule = |name: &str, at: &[Pattern], who: &[CallerSection], hide: Hide| Rule {
         name: name.into(),
@@ -180,29 +194,64 @@ pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
     HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
 }
 
-/// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere.
+/// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere. One that its
+/// schemas only leave room may be.
 fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnostics) {
-    let mut check = |name: &str, at: &[Pattern], span: Span, bodies: bool| {
+    let mut check = |name: &str, at: &[Pattern], (span, undeclared): (Span, bool), bodies: bool| {
         for pattern in at {
-            let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
-            let has = |media: &MediaRules| media.carries(&steps) != Carries::No;
-            let found = api.operations.iter().any(|operation| {
-                if bodies {
-                    operation.request.media().iter().any(has)
-                } else {
-                    operation.responses.media_of_all().any(has)
+            let what = if bodies { "body" } else { "answer" };
+            let place = pattern.as_str();
+            let found = match carried(api, pattern, bodies) {
+                Carries::No => {
+                    let message = format!("the contract has `{place}` of `{name}` in no {what}");
+                    let help = "compare it with the contract: there it guards nothing";
+                    Diagnostic::error("views", message).help(help)
                 }
-            });
-            if !found {
-                let what = if bodies { "body" } else { "answer" };
-                let message = format!("the contract has `{}` of `{name}` in no {what}", pattern.as_str());
-                let help = "compare it with the contract: there it guards nothing";
-                out.push(Diagnostic::error("views", message).at(span).help(help));
-            }
+                Carries::Open if !undeclared => {
+                    let message = format!("the contract declares `{place}` of `{name}` in no {what}");
+                    let help = "compare it with the contract, whose schemas only leave it room; where it is right, write `undeclared: true`";
+                    Diagnostic::warning("views", message).help(help)
+                }
+                Carries::Open | Carries::Yes => continue,
+            };
+            out.push(found.at(span));
         }
     };
-    section.answers.iter().for_each(|(name, rule)| check(name, &rule.at, rule.span, false));
-    section.requests.iter().for_each(|(name, rule)| check(name, &rule.at, rule.span, true));
+    for (name, rule) in &section.answers {
+        check(name, &rule.at, (rule.span, rule.undeclared), false);
+    }
+    for (name, rule) in &section.requests {
+        check(name, &rule.at, (rule.span, rule.undeclared), true);
+    }
+}
+
+/// What bodies or answers of all operations have of a field.
+fn carried(api: &contract::Api, pattern: &Pattern, bodies: bool) -> Carries {
+    let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
+    let of = |operation: &Arc<contract::Operation>| {
+        if bodies {
+            operation.request.media().iter().map(|media| media.carries(&steps)).max()
+        } else {
+            operation.responses.media_of_all().map(|media| media.carries(&steps)).max()
+        }
+    };
+    api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
+}
+
+/// In an answer of another shape than the contract's a field may stand where no pointer leads, unless such answers are withheld.
+fn check_validation(
+    scope: &OperationScope<'_>,
+    section: &ViewsSection,
+    node: &spec::Node,
+    out: &mut Diagnostics,
+) {
+    let hides = section.mode == Mode::Enforce && !section.answers.is_empty();
+    if !hides || scope.contract.is_none() || crate::validation::withholds(scope) {
+        return;
+    }
+    let message = "fields of answers are hidden by where the contract has them, and answers of another shape are not withheld";
+    let help = "write `validation: { response: enforce }` beside it";
+    out.push(Diagnostic::warning("views-unvalidated", message).at(node.span).help(help));
 }
 
 /// The same for parameters by which a field is asked for.

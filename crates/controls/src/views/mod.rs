@@ -23,12 +23,12 @@ mod write;
 
 use std::sync::Arc;
 
-use contract::{ContentType, MediaKind};
+use contract::{BodyMatch, ContentType, MediaKind};
 use engine::verdict::{Refusal, Violation};
-use engine::{Attached, Call, Control, CoreContext, Needs, Response, Step, Verdict, codes};
+use engine::{Attached, Call, Control, CoreContext, Needs, Request, Response, Step, Verdict, codes};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
@@ -104,6 +104,33 @@ fn against<'r>(rules: &'r [Rule], call: &Call) -> Against<'r> {
     rules.iter().filter(|rule| !rule.callers.include(call)).collect()
 }
 
+/// The first question by what is hidden that a query asks, and its rule.
+fn asked<'r>(hidden: &Against<'r>, query: &str) -> Option<(&'r Rule, &'r Question)> {
+    let mut all = hidden.iter().flat_map(|rule| rule.questions.iter().map(|question| (*rule, question)));
+    if query.is_empty() {
+        return None;
+    }
+    match contract::pairs(query) {
+        Ok(pairs) => all.find(|(_, question)| question.is_asked(&pairs)),
+        // What cannot be read may ask anything.
+        Err(_) => all.next(),
+    }
+}
+
+/// A condition of a change that compares what is there (RFC 9110 section 13.1); `*` asks only whether there is anything.
+fn condition(call: &Call) -> Option<HeaderName> {
+    let Request { method, headers, .. } = &call.request;
+    if *method == Method::GET || *method == Method::HEAD {
+        return None;
+    }
+    let compares = |name: &HeaderName| {
+        let is_date = *name == IF_MODIFIED_SINCE || *name == IF_UNMODIFIED_SINCE;
+        let mut fields = headers.get_all(name).iter();
+        fields.any(|field| is_date || field.as_bytes().trim_ascii() != b"*")
+    };
+    [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE].into_iter().find(compares)
+}
+
 /// Whether answers of this status have no content (RFC 9110 sections 15.3.5, 15.4.5 and 9.3.2).
 fn is_bare(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 205 | 304)
@@ -123,14 +150,14 @@ impl Views {
     fn check_head(&self, call: &mut Call) -> Verdict {
         let hidden = against(&self.rules.answers, call);
         let query = call.request.query().unwrap_or_default();
-        for rule in &hidden {
-            if let Some(question) = rule.questions.iter().find(|question| question.is_asked(query)) {
-                return refusal(
-                    rule,
-                    ("query", &*question.name),
-                    "asks by a field that is hidden from this caller",
-                );
-            }
+        if let Some((rule, question)) = asked(&hidden, query) {
+            let public = "asks by a field that is hidden from this caller";
+            return refusal(rule, ("query", &*question.name), public);
+        }
+        if let Some((rule, name)) = hidden.first().zip(condition(call)) {
+            // Whether it holds tells of the whole, of which this caller has no validator.
+            let public = "makes a change conditional on what is hidden from this caller";
+            return refusal(rule, ("header", name.as_str()), public);
         }
         if self.bodies == Bodies::None
             && read_body::comes(call)
@@ -149,7 +176,6 @@ impl Views {
     fn ask(call: &mut Call) {
         let headers = &mut call.request.headers;
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        // Of a change a condition guards what others have written: it stays.
         if call.request.method == Method::GET || call.request.method == Method::HEAD {
             for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
                 headers.remove(name);
@@ -174,7 +200,8 @@ impl Views {
         }
         let empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
         // Said before a stream without an end is waited for.
-        let unreadable = if is_bare(method, *status) || empty { None } else { unreadable(&call.response) };
+        let unreadable =
+            if is_bare(method, *status) || empty { None } else { self.unreadable(&call.response) };
         let part = call.response.status == StatusCode::PARTIAL_CONTENT
             || call.response.headers.contains_key(CONTENT_RANGE);
         match unreadable.or(part.then_some("it is a part of the whole")) {
@@ -185,26 +212,59 @@ impl Views {
 
     fn check_response_body(&self, call: &mut Call) -> Verdict {
         let against = against(&self.rules.answers, call);
-        if against.is_empty()
-            || call.response.body.bytes().is_empty()
-            || is_bare(&call.request.method, call.response.status)
-        {
+        // By its bytes: a status that is to have no content may have some.
+        if against.is_empty() || call.response.body.bytes().is_empty() {
             return Verdict::Allow;
         }
         let response = &mut call.response;
-        if let Some(why) = unreadable(response) {
+        if let Some(why) = self.unreadable(response) {
             return withhold(why);
         }
         let Ok(tape) = response.body.json(&INSIDE).map(Arc::clone) else {
             return withhold("it is not JSON that can be read in one way");
         };
-        let Some(view) = write::view(&tape, &against) else { return Verdict::Allow };
+        let media = self.media(response);
+        let is_misplaced = |at: &[Option<&str>], kind: tape::Kind, rest: &[Option<&str>]| {
+            media.is_none_or(|media| media.is_misplaced(at, kind, rest))
+        };
+        let view = match write::view(&tape, &against, &is_misplaced) {
+            Ok(Some(view)) => view,
+            Ok(None) => return Verdict::Allow,
+            Err(write::Misplaced) => return withhold("it has another shape than the contract says"),
+        };
         let hidden = against.iter().zip(&view.counts).filter(|(_, count)| **count > 0);
         let names: Vec<String> = hidden.map(|(rule, count)| format!("`{}` ({count})", rule.name)).collect();
         if self.enforced {
             response.body.replace(view.bytes.into());
         }
         Verdict::Note(format!("hidden: {}", names.join(", ")).into())
+    }
+
+    /// What the contract says of such an answer.
+    fn media(&self, response: &Response) -> Option<&contract::MediaRules> {
+        let text = read_body::content_type(&response.headers);
+        match self.operation.as_ref()?.responses.media(response.status, text) {
+            BodyMatch::Media(media) => Some(media),
+            _ => None,
+        }
+    }
+
+    /// Why an answer cannot be read, by its head. Pointers are for answers of the contract: in others fields stand elsewhere.
+    fn unreadable(&self, response: &Response) -> Option<&'static str> {
+        if is_encoded(&response.headers) {
+            return Some("it is in a content coding");
+        }
+        let Some(text) = read_body::content_type(&response.headers) else {
+            return Some("it has no one media type");
+        };
+        match ContentType::parse(text) {
+            Some(actual) if actual.essence == "application/json-patch+json" => Some("it is a patch"),
+            Some(actual) if actual.kind() == MediaKind::Json && actual.is_utf8() => {
+                let undeclared = self.operation.is_some() && self.media(response).is_none();
+                undeclared.then_some("the contract has none of this status and media type")
+            }
+            _ => Some("it is not JSON"),
+        }
     }
 }
 
@@ -214,20 +274,6 @@ fn refusal(rule: &Rule, (place, pointer): (&'static str, &str), public: &str) ->
     let violation = Violation { place, pointer: pointer.to_owned(), message: public.to_owned() };
     refusal.violations.push(violation);
     Verdict::Refuse(refusal)
-}
-
-/// Why an answer cannot be read, by its head.
-fn unreadable(response: &Response) -> Option<&'static str> {
-    if is_encoded(&response.headers) {
-        return Some("it is in a content coding");
-    }
-    let Some(text) = read_body::content_type(&response.headers) else {
-        return Some("it has no one media type");
-    };
-    match ContentType::parse(text) {
-        Some(actual) if actual.kind() == MediaKind::Json && actual.is_utf8() => None,
-        _ => Some("it is not JSON"),
-    }
 }
 
 fn withhold(why: &str) -> Verdict {

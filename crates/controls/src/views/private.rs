@@ -19,6 +19,22 @@ const OF_THE_WHOLE: [HeaderName; 7] = [
     HeaderName::from_static("content-md5"),
 ];
 
+/// The same by other names: of stores of objects, of servers of artifacts, of signatures (RFC 9421), which are of digests.
+const ALSO: [&str; 9] = [
+    "x-goog-hash",
+    "x-etag",
+    "x-content-digest",
+    "x-content-md5",
+    "x-amz-content-sha256",
+    "x-ms-content-crc64",
+    "x-ms-blob-content-md5",
+    "signature",
+    "signature-input",
+];
+
+/// How names begin that are of one algorithm each.
+const FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
+
 /// Keeps the answer out of caches that others are served from (RFC 9111 section 5.2.2.7), and says by which fields it depends on who
 /// asks. Of what the upstream says only what forbids more is kept.
 pub(super) fn keep(headers: &mut HeaderMap, vary: &HeaderValue) {
@@ -48,6 +64,14 @@ fn is_otherwise(name: &HeaderName) -> bool {
 /// Removes what describes the whole.
 pub(super) fn forget(headers: &mut HeaderMap) {
     for name in &OF_THE_WHOLE {
+        headers.remove(name);
+    }
+    for name in ALSO {
+        headers.remove(name);
+    }
+    let begins = |name: &&HeaderName| FAMILIES.iter().any(|family| name.as_str().starts_with(family));
+    let others: SmallVec<[HeaderName; 4]> = headers.keys().filter(begins).cloned().collect();
+    for name in &others {
         headers.remove(name);
     }
 }

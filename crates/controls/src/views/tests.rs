@@ -33,7 +33,7 @@ fn of(answers: Vec<Rule>, requests: Vec<Rule>) -> Rules {
 fn view(rules: &[Rule], json: &str) -> Option<(String, Vec<u32>)> {
     let tape = Tape::parse(json.to_owned().into(), &Bounds::default()).unwrap();
     let against: Against<'_> = rules.iter().collect();
-    let view = write::view(&tape, &against)?;
+    let view = write::view(&tape, &against, &|_, _, _| false).unwrap()?;
     Some((String::from_utf8(view.bytes).unwrap(), view.counts.to_vec()))
 }
 
@@ -169,7 +169,13 @@ fn fields_are_set_by_those_who_may() {
         (json, r#"{"status":1,"status":2}"#, REFUSED),
         (json, "", "ok"),
         (merge, r#"{"status":null}"#, REFUSED),
-        (merge, r#"{"lines":null}"#, "ok"),
+        // What takes the place of a list or an object takes away what was in it (RFC 7396).
+        (merge, r#"{"lines":null}"#, REFUSED),
+        (merge, r#"{"lines":[{"n":1}]}"#, REFUSED),
+        (merge, r#"{"lines":"x"}"#, REFUSED),
+        (merge, "null", REFUSED),
+        (merge, r#"{"note":null,"other":[1]}"#, "ok"),
+        (json, r#"{"lines":null}"#, "ok"),
         ("text/plain", "status=paid", REFUSED),
         (json, r#"{"status\u0000":1}"#, REFUSED),
         ("application/xml", "<status/>", REFUSED),
@@ -177,6 +183,12 @@ fn fields_are_set_by_those_who_may() {
         (patch, r#"[{"op":"replace","path":"/status","value":1}]"#, REFUSED),
         (patch, r#"[{"op":"add","path":"/lines/-","value":{"discount":1}}]"#, REFUSED),
         (patch, r#"[{"op":"add","path":"/lines/-","value":{"n":1}}]"#, "ok"),
+        (patch, r#"[{"op":"replace","path":"/lines/0","value":{"n":1}}]"#, REFUSED),
+        (patch, r#"[{"op":"replace","path":"/lines","value":[]}]"#, REFUSED),
+        (patch, r#"[{"op":"replace","path":"/lines","value":null}]"#, REFUSED),
+        (patch, r#"[{"op":"add","path":"","value":{}}]"#, REFUSED),
+        (patch, r#"[{"op":"replace","path":"/note","value":{}}]"#, "ok"),
+        (patch, r#"[{"op":"test","path":"/lines","value":[]}]"#, "ok"),
         (patch, r#"[{"op":"remove","path":"/lines/0"}]"#, REFUSED),
         (patch, r#"[{"op":"move","from":"/a","path":"/status"}]"#, REFUSED),
         (patch, r#"[{"op":"test","path":"/status","value":1}]"#, "ok"),
@@ -224,6 +236,10 @@ fn operation(method: &str, body: &str) -> Arc<contract::Operation> {
         "openapi: 3.1.0\ninfo: {{ title: t, version: '1' }}\npaths:\n  /x:\n    {method}:\n      security: []\n      \
          requestBody: {body}\n      responses: {{ '200': {{ description: ok }} }}\n"
     );
+    imported(&text)
+}
+
+fn imported(text: &str) -> Arc<contract::Operation> {
     let assets = contract::Assets::from([("api.yaml".to_owned(), Arc::from(text.as_bytes()))]);
     let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
     let api = contract::import("api.yaml", &assets, &mut sources, &contract::Options::default(), &mut found);
@@ -261,6 +277,124 @@ fn bodies_that_are_not_described_set_nothing() {
     }
 }
 
+/// PATCH with plain JSON is a merge patch to most services.
+#[test]
+fn plain_json_by_patch_takes_the_place_of_what_was_there() {
+    let control = attached(Vec::new(), vec![rule("limit", &["/limits/max"], "clerk", Hide::Remove)]);
+    for (method, body, refused) in [
+        (Method::PATCH, r#"{"limits":null}"#, true),
+        (Method::PATCH, r#"{"limits":[]}"#, true),
+        (Method::PATCH, r#"{"limits":{"min":null}}"#, false),
+        (Method::PATCH, r#"{"limits":{"max":null}}"#, true),
+        (Method::PATCH, r#"{"name":null}"#, false),
+        (Method::PUT, r#"{"limits":null}"#, false),
+    ] {
+        let call = CallBuilder::new(method.clone(), "/x").body("application/json", body);
+        let expected = if refused { "property_forbidden" } else { "ok" };
+        assert_eq!(code(control.body(&mut caller(call, &["guest"]))), expected, "{method} {body}");
+    }
+}
+
+fn answering(responses: &str) -> Arc<contract::Operation> {
+    let text = format!(
+        "openapi: 3.1.0\ninfo: {{ title: t, version: '1' }}\npaths:\n  /x:\n    get:\n      security: []\n      responses: {responses}\n"
+    );
+    imported(&text)
+}
+
+/// What a clerk's rule leaves a guest of an answer: the head's verdict and the body's, and what goes out.
+fn answered(
+    operation: Option<&Arc<contract::Operation>>,
+    at: &[&str],
+    (status, media, body): (u16, &str, &str),
+) -> String {
+    let rules = of(vec![rule("secret", at, "clerk", Hide::Remove)], Vec::new());
+    let control = AtWork(Arc::new(Views::new(rules, operation.map(Arc::clone), Bodies::None, true)));
+    let mut call = caller(CallBuilder::get("/x"), &["guest"]);
+    call.response.status = http::StatusCode::from_u16(status).unwrap();
+    if !media.is_empty() {
+        call.response.headers.insert(http::header::CONTENT_TYPE, media.parse().unwrap());
+    }
+    call.response.body = engine::Body::new(body.to_owned().into());
+    for said in [code(control.response_head(&mut call)), code(control.response_body(&mut call))] {
+        if said != "ok" {
+            return said.to_owned();
+        }
+    }
+    String::from_utf8(call.response.body.bytes().to_vec()).unwrap()
+}
+
+/// In an answer of a shape that the contract does not have, pointers find nothing: it is withheld.
+#[test]
+fn answers_of_another_shape_are_withheld() {
+    const WITHHELD: &str = "answer_unreadable";
+    let json = "application/json";
+    let shape = "{ type: object, properties: { id: { type: string }, secret: { type: string }, in: { oneOf: [{ type: string }, { type: object, properties: { secret: { type: string } } }] }, \
+                 list: { type: array, items: { type: object, properties: { secret: { type: string } } } }, map: { type: object, additionalProperties: { type: object, properties: { secret: { type: string } } } }, \
+                 names: { type: array, items: { type: string } } } }";
+    let operation = answering(&format!(
+        "{{ '200': {{ description: ok, content: {{ {json}: {{ schema: {shape} }} }} }}, '409': {{ description: no, content: {{ application/problem+json: {{ schema: {{ type: object }} }} }} }}, \
+         '226': {{ description: patch, content: {{ application/json-patch+json: {{ schema: {{ type: array }} }} }} }} }}"
+    ));
+    let at = ["/secret", "/in/secret", "/list/*/secret", "/map/*/secret"];
+    let whole = r#"{"id":"a","secret":"s"}"#;
+    for (answer, expected) in [
+        ((200, json, whole), r#"{"id":"a"}"#),
+        // Another media type has another shape, and another status is another answer.
+        ((200, "application/hal+json", r#"{"_embedded":{"x":{"secret":"s"}}}"#), WITHHELD),
+        ((200, "application/vnd.api+json", r#"{"data":{"attributes":{"secret":"s"}}}"#), WITHHELD),
+        ((226, "application/json-patch+json", r#"[{"op":"add","path":"/secret","value":"s"}]"#), WITHHELD),
+        ((201, json, whole), WITHHELD),
+        ((409, json, r#"{"current":{"secret":"s"}}"#), WITHHELD),
+        ((409, "application/problem+json", r#"{"title":"x","secret":"s"}"#), r#"{"title":"x"}"#),
+        // Values of another kind on the way to a field.
+        ((200, json, r#"[{"id":"a","secret":"s"}]"#), WITHHELD),
+        ((200, json, r#""secret""#), WITHHELD),
+        ((200, json, r#"{"list":[[{"secret":"s"}]]}"#), WITHHELD),
+        ((200, json, r#"{"list":["{\"secret\":1}"]}"#), WITHHELD),
+        ((200, json, r#"{"list":[{"secret":"s"},null]}"#), r#"{"list":[{},null]}"#),
+        ((200, json, r#"{"map":[{"secret":"s"}]}"#), r#"{"map":[{}]}"#),
+        ((200, json, r#"{"map":{"a":{"secret":"s"},"b":5}}"#), WITHHELD),
+        ((200, json, r#"{"map":{"a":{"secret":"s","n":1}}}"#), r#"{"map":{"a":{"n":1}}}"#),
+        ((200, json, r#"{"in":null,"list":[],"names":["x"]}"#), r#"{"in":null,"list":[],"names":["x"]}"#),
+        // Where the contract has a text beside the object, it is one.
+        ((200, json, r#"{"in":"x"}"#), r#"{"in":"x"}"#),
+        ((200, json, r#"{"in":5}"#), WITHHELD),
+        // A status that is to have no content, and has some.
+        ((205, json, whole), WITHHELD),
+        ((205, "", ""), ""),
+        ((200, json, ""), ""),
+    ] {
+        assert_eq!(answered(Some(&operation), &at, answer), expected, "{answer:?}");
+    }
+    // Without a contract nothing says what there is beside.
+    assert_eq!(answered(None, &["/secret"], (205, json, whole)), r#"{"id":"a"}"#);
+    assert_eq!(answered(None, &["/secret"], (200, json, r#"[{"secret":"s"}]"#)), WITHHELD);
+    assert_eq!(answered(None, &["/*/secret"], (200, json, r#"[{"secret":"s"}]"#)), "[{}]");
+    assert_eq!(answered(None, &["/secret"], (200, "application/json-patch+json", "[]")), WITHHELD);
+}
+
+/// A condition on a change tells whether a guess at what is hidden was right.
+#[test]
+fn changes_are_not_made_on_conditions_that_tell() {
+    let control = attached(vec![rule("secret", &["/secret"], "clerk", Hide::Remove)], Vec::new());
+    for (field, value, refused) in [
+        ("if-match", "\"r1\"", true),
+        ("if-match", "*, \"r1\"", true),
+        ("if-none-match", "\"r1\"", true),
+        ("if-unmodified-since", "Thu, 01 Jan 2026 00:00:00 GMT", true),
+        ("if-modified-since", "Thu, 01 Jan 2026 00:00:00 GMT", true),
+        ("if-match", "*", false),
+        ("if-none-match", " * ", false),
+        ("x-other", "\"r1\"", false),
+    ] {
+        let call = || CallBuilder::new(Method::PATCH, "/x").header(field, value);
+        let expected = if refused { "property_forbidden" } else { "ok" };
+        assert_eq!(code(control.head(&mut caller(call(), &["guest"]))), expected, "{field}: {value}");
+        assert_eq!(code(control.head(&mut caller(call(), &["clerk"]))), "ok", "{field}: {value}");
+    }
+}
+
 #[test]
 fn who_may_not_see_a_field_may_not_ask_by_it() {
     let questions = ["sort=total", "filter[total]"].map(super::question::Question::parse);
@@ -271,6 +405,7 @@ fn who_may_not_see_a_field_may_not_ask_by_it() {
         ("/x?sort=id&filter[status]=paid", "ok"),
         ("/x?sort=-total", "property_forbidden"),
         ("/x?filter[total]=5", "property_forbidden"),
+        ("/x?%ff", "property_forbidden"),
     ] {
         let call = || CallBuilder::get(target);
         assert_eq!(code(control.head(&mut caller(call(), &["guest"]))), expected, "{target}");
@@ -293,6 +428,13 @@ fn headers_are_for_one_caller() {
         ("pragma", "x"),
         ("etag", "\"1\""),
         ("digest", "x"),
+        ("x-goog-hash", "crc32c=AAAA"),
+        ("x-amz-checksum-sha256", "x"),
+        ("x-checksum-sha256", "x"),
+        ("x-etag", "1"),
+        ("x-ms-blob-content-md5", "x"),
+        ("signature", "sig=:AAAA:"),
+        ("signature-input", "sig=()"),
     ] {
         headers.append(name, value.parse().unwrap());
     }
@@ -376,5 +518,65 @@ fn wrong_sections_are_told() {
         super::check_section(&node, &mut found);
         let said: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
         assert_eq!(said, codes, "{section}: {found:#?}");
+    }
+}
+
+/// Codes of what is wrong with a section, for one operation of an API.
+fn told(section: &str, websocket: bool) -> Vec<&'static str> {
+    use crate::scope::{OperationKind, OperationScope};
+    use crate::security::kit::{Setup, World};
+    const DOCUMENT: &str = "version: 1\nlisten: http://127.0.0.1:8080\napis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000 } }\n";
+    const CONTRACT: &str = r#"
+openapi: 3.1.0
+info: { title: t, version: "1" }
+paths:
+  /x:
+    post:
+      operationId: x
+      security: []
+      requestBody: { content: { application/json: { schema: { type: object, properties: { a: { type: string } } } } } }
+      responses: { "200": { description: ok, content: { application/json: { schema: { type: object, properties: { a: { type: string }, closed: { type: object, additionalProperties: false } } } } } } }
+"#;
+    let mut found = Diagnostics::new();
+    let mut sources = Sources::default();
+    let file = sources.add("section.yaml", section);
+    let node = spec::parse(section, file, &mut found).unwrap();
+    Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| {
+        let operation = &api.contract.unwrap().operations[0];
+        let scope = OperationScope {
+            api,
+            kind: OperationKind::Declared,
+            contract: Some(operation),
+            id: &operation.id,
+            method: &operation.method,
+            template: &operation.template,
+            params: &[],
+            siblings: &[],
+            websocket,
+            section: Some(&node),
+        };
+        drop(super::compile(&scope, &mut found));
+    });
+    found.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+#[test]
+fn fields_that_nothing_hides_are_told() {
+    for (section, websocket, codes) in [
+        // Answers of another shape, in which pointers find nothing, are not withheld.
+        ("answers: { r: { at: [/a] } }", false, &["views-unvalidated"][..]),
+        ("mode: shadow\nanswers: { r: { at: [/a] } }", false, &[]),
+        ("requests: { r: { at: [/a] } }", false, &[]),
+        // What schemas only leave room may be misspelled.
+        ("mode: shadow\nanswers: { r: { at: [/aa] } }", false, &["views"]),
+        ("mode: shadow\nanswers: { r: { at: [/aa], undeclared: true } }", false, &[]),
+        ("requests: { r: { at: [/aa] } }", false, &["views"]),
+        ("requests: { r: { at: [/aa], undeclared: true } }", false, &[]),
+        ("mode: shadow\nanswers: { r: { at: [/closed/a], undeclared: true } }", false, &["views"]),
+        // Messages of a WebSocket are not read.
+        ("mode: shadow\nanswers: { r: { at: [/a] } }", true, &["views"]),
+        ("requests: { r: { at: [/a] } }", true, &[]),
+    ] {
+        assert_eq!(told(section, websocket), codes, "{section} {websocket}");
     }
 }

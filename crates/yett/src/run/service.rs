@@ -93,7 +93,7 @@ mod tests {
         let name = format!("yett-notify-{}", std::process::id());
         let abstract_name = UnixAddress::from_abstract_name(&name).unwrap();
         let cases = [
-            (UnixDatagram::bind(&path).unwrap(), path.clone()),
+            (UnixDatagram::bind(&path).unwrap(), path),
             (UnixDatagram::bind_addr(&abstract_name).unwrap(), format!("@{name}").into()),
         ];
         for (manager, path) in cases {
