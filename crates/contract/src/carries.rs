@@ -141,6 +141,21 @@ impl MediaRules {
             && !shapes.iter().any(|shape| shape.names(kind))
     }
 
+    /// The same as [`MediaRules::carries`], where a property of the values of a mapping (`additionalProperties`) is declared too: it need not
+    /// be there, but its name is known.
+    #[must_use]
+    pub fn knows(&self, steps: &[Option<&str>]) -> Carries {
+        let carries = self.carries(steps);
+        let Some(Some(leaf)) = steps.last().filter(|_| carries == Carries::Open) else { return carries };
+        let fits = |(wanted, step): (&Option<&str>, &Option<&str>)| match (wanted, step) {
+            (Some(name), Some(known)) => known.eq_ignore_ascii_case(name),
+            _ => true,
+        };
+        let mut places = self.places(leaf).into_iter();
+        let is_known = places.any(|place| place.len() == steps.len() && steps.iter().zip(&place).all(fits));
+        if is_known { Carries::Yes } else { carries }
+    }
+
     /// Where bodies of this kind have a property of this name; at most [`MAX_PLACES`], and no deeper than schemas are looked into.
     #[must_use]
     pub fn places(&self, name: &str) -> Vec<Steps<'_>> {

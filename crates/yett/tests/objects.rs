@@ -439,7 +439,7 @@ const QUERIES: &[Pair] = &[
     ),
     (
         "behind more values than a service reads",
-        get_form(concat!("/search?", ten!(ten!(ten!("ids=cus_1&"))), "customer_id=cus_1")),
+        get_form(concat!("/search?", ten!(ten!("ids=cus_1&ids=cus_1&ids=cus_2&")), "customer_id=cus_1")),
         get_form(concat!("/search?", ten!("ids=cus_1&"), "customer_id=cus_1")),
     ),
     (

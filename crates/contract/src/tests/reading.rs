@@ -174,6 +174,15 @@ fn schemas_say_what_a_body_carries() {
     ] {
         assert_eq!(json.carries(steps), expected, "{steps:?}");
     }
+    for (steps, expected) in [
+        (&[Some("map"), None, Some("id")][..], Carries::Yes),
+        (&[Some("map"), Some("x"), Some("ID")], Carries::Yes),
+        (&[Some("map"), None, Some("other")], Carries::No),
+        (&[Some("list"), None, Some("id")], Carries::Yes),
+        (&[Some("list"), None, Some("other")], Carries::Open),
+    ] {
+        assert_eq!(json.knows(steps), expected, "{steps:?}");
+    }
     let pointer = |steps: &crate::Steps<'_>| -> String {
         steps.iter().map(|step| format!("/{}", step.unwrap_or("*"))).collect()
     };

@@ -281,7 +281,10 @@ fn check_places(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut 
             let has = |operation: &Arc<contract::Operation>| match place.part {
                 Part::Path if operation.template.contains(&format!("{{{named}}}")) => Carries::Yes,
                 Part::Path => Carries::No,
-                Part::Body => carried(&operation.request, place),
+                Part::Body => {
+                    let media = operation.request.media().iter();
+                    media.map(|media| media.knows(&steps)).max().unwrap_or(Carries::No)
+                }
                 Part::Header => declared(&operation.request, &named.to_ascii_lowercase()),
                 _ if written_out(&operation.request, place).is_some() => Carries::Yes,
                 _ => declared(&operation.request, named),

@@ -230,9 +230,9 @@ fn carried(api: &contract::Api, pattern: &Pattern, bodies: bool) -> Carries {
     let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
     let of = |operation: &Arc<contract::Operation>| {
         if bodies {
-            operation.request.media().iter().map(|media| media.carries(&steps)).max()
+            operation.request.media().iter().map(|media| media.knows(&steps)).max()
         } else {
-            operation.responses.media_of_all().map(|media| media.carries(&steps)).max()
+            operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
         }
     };
     api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)

@@ -4,6 +4,9 @@
 //! set them (refused). Answers are read whole, within the engine's bound, before the client gets a byte, and are written anew in one walk
 //! of the tape that validation has read, or that is made here.
 //!
+//! Pointers are for answers of the contract: one of a status or media type that it does not declare, or with a value of another kind on the
+//! way to a field, is withheld from who may not see all.
+//!
 //! What was hidden must not come out another way. For who may not see all: the upstream is asked for a whole answer without a content
 //! coding and without conditions (`Range`, `If-None-Match` and the like are left out of a GET, since a part could not be read and a 304
 //! tells whether a guess was right); an answer that is a part, is encoded, or is not JSON is withheld; validators and digests, which are
@@ -11,7 +14,8 @@
 //! (`Cache-Control: private`, RFC 9111 section 5.2.2.7). Answers that say no are answers too. Filters and orders by a hidden field are
 //! refused where the rule names them.
 //!
-//! A merge patch is a body like another; of a JSON Patch the paths count, and what it copies or tests where a field is hidden.
+//! A field is set by what takes the place of the whole that it is in as well: by a JSON Patch from above, and by what is no object in a
+//! merge patch. Of a JSON Patch the paths count, and what it copies or tests where a field is hidden.
 
 mod config;
 mod private;

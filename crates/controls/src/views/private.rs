@@ -42,7 +42,9 @@ pub(super) fn keep(headers: &mut HeaderMap, vary: &HeaderValue) {
         let words = headers.get_all(CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());
         words.flat_map(|field| field.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
     };
-    let value = match (says("no-store"), says("no-cache")) {
+    // Of what makes caches ask again the strongest is kept, since how long an answer is fresh is not said any more.
+    let asks_again = ["no-cache", "must-revalidate", "max-age=0"].into_iter().any(says);
+    let value = match (says("no-store"), asks_again) {
         (true, _) => "private, no-store",
         (false, true) => "private, no-cache",
         (false, false) => "private",
