@@ -12,7 +12,6 @@ use spec::Mode;
 
 use super::{Settings, Validation};
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
-use crate::security::operation_ref;
 
 /// How calls and answers are held to the contract.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -234,15 +233,6 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         body_limit: None,
         span: span.or(operation.span),
     }]
-}
-
-/// Whether an operation's answers are withheld when they are not what its contract says.
-pub(crate) fn withholds(scope: &OperationScope<'_>) -> bool {
-    let tags: Vec<&str> = scope.contract.iter().flat_map(|one| &one.tags).map(String::as_str).collect();
-    let section = scope.api.settings.section_for("validation", &operation_ref(scope, &tags));
-    // What is wrong with it is said by its own compilation.
-    let read = section.and_then(|node| spec::read::<ValidationSection>(&node, &mut Diagnostics::new()));
-    read.unwrap_or_default().response == Mode::Enforce
 }
 
 /// The contract is imported once for the API, with one answer to what is undeclared.

@@ -27,8 +27,6 @@ pub use config::{
     Opaque, UndeclaredSection, ValidationSection, Word, check_section, compile, schema, undeclared,
 };
 
-pub(crate) use config::withholds;
-
 /// What a section comes to for one operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {

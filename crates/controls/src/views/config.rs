@@ -17,7 +17,7 @@ use crate::callers::Roles;
 use crate::callers::config::{CallerSection, callers};
 use crate::pattern::{Pattern, Step};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope, mode};
-use crate::security::{Where, key_schemes};
+use crate::security::{Where, key_schemes, operation_ref};
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -238,6 +238,14 @@ fn carried(api: &contract::Api, pattern: &Pattern, bodies: bool) -> Carries {
     api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
 }
 
+/// Whether answers that are not what the contract says are withheld.
+fn withholds(scope: &OperationScope<'_>) -> bool {
+    let tags: Vec<&str> = scope.contract.iter().flat_map(|one| &one.tags).map(String::as_str).collect();
+    let section = scope.api.settings.section_for("validation", &operation_ref(scope, &tags));
+    let response = section.as_ref().and_then(|node| node.get("response"));
+    response.is_some_and(|mode| mode.as_str() == Some("enforce"))
+}
+
 /// In an answer of another shape than the contract's a field may stand where no pointer leads, unless such answers are withheld.
 fn check_validation(
     scope: &OperationScope<'_>,
@@ -246,7 +254,7 @@ fn check_validation(
     out: &mut Diagnostics,
 ) {
     let hides = section.mode == Mode::Enforce && !section.answers.is_empty();
-    if !hides || scope.contract.is_none() || crate::validation::withholds(scope) {
+    if !hides || scope.contract.is_none() || withholds(scope) {
         return;
     }
     let message = "fields of answers are hidden by where the contract has them, and answers of another shape are not withheld";

@@ -572,7 +572,6 @@ fn fields_that_nothing_hides_are_told() {
         ("mode: shadow\nanswers: { r: { at: [/aa], undeclared: true } }", false, &[]),
         ("requests: { r: { at: [/aa] } }", false, &["views"]),
         ("requests: { r: { at: [/aa], undeclared: true } }", false, &[]),
-        ("mode: shadow\nanswers: { r: { at: [/closed/a], undeclared: true } }", false, &["views"]),
         // Messages of a WebSocket are not read.
         ("mode: shadow\nanswers: { r: { at: [/a] } }", true, &["views"]),
         ("requests: { r: { at: [/a] } }", true, &[]),
