@@ -31,6 +31,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["refuse", "strip", "report", "allow"],
     &["refuse", "mask", "tag", "ignore"],
     &["refuse", "accept"],
+    &["remove", "mask"],
     &["refuse", "inspect"],
     &["refuse", "serve"],
     &["required", "optional", "-"],
@@ -50,6 +51,21 @@ pub(crate) const RANKS: &[&[&str]] = &[
 pub(crate) fn kind(path: &str) -> Kind {
     let last = path.rsplit('.').next().unwrap_or_default();
     let below = |part: &str| path.split('.').any(|one| one == part);
+    // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
+    let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
+    if callers || below("require") && (last == "any" || below("claims")) {
+        return Kind::GrantsOrAll;
+    }
+    match last {
+        "places" if below("bindings") => return Kind::Demands,
+        "at" | "asked_by" if below("views") => return Kind::Demands,
+        // A binding that is new is stricter; that another claim has fewer objects in it is not known.
+        "claim" if below("bindings") => return Kind::MoreIsStricter,
+        "refuse" if below("objects") => return Kind::Neutral,
+        "undeclared" if below("bindings") || below("views") => return Kind::Neutral,
+        "by_issue" => return Kind::TrueIsWeaker,
+        _ => {}
+    }
     if below("hsts") {
         return match last {
             "max_age" => Kind::MoreIsStricter,
