@@ -88,16 +88,8 @@ pub(crate) fn kind(path: &str) -> Kind {
             _ => Kind::Unknown,
         };
     }
-    // What is revoked passes no more: who may say less of it, or is heard less, lets more through.
     if path.starts_with("revocation.") {
-        return match last {
-            "issuers" | "audience" | "secret" | "url" => Kind::Demands,
-            "rate" | "max_age" => Kind::MoreIsStricter,
-            "any" | "api_key" => Kind::TrueIsStricter,
-            "every" => Kind::MoreIsWeaker,
-            "bind" | "wait" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
+        return of_revocation(last);
     }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
@@ -127,6 +119,18 @@ pub(crate) fn kind(path: &str) -> Kind {
         "scopes" | "roles" if below("require") => Kind::Demands,
         "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
         "credentials" | "local" => Kind::TrueIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// What is revoked passes no more: who may say less of it, or is heard less, lets more through.
+fn of_revocation(last: &str) -> Kind {
+    match last {
+        "issuers" | "audience" | "secret" | "url" => Kind::Demands,
+        "rate" | "max_age" => Kind::MoreIsStricter,
+        "any" | "api_key" => Kind::TrueIsStricter,
+        "every" => Kind::MoreIsWeaker,
+        "bind" | "wait" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }
