@@ -279,6 +279,11 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/yett/src/run/revoke.rs", "authentication", "names the issuers whose tokens are revoked"),
         ("crates/yett/src/run/feeds/mod.rs", "authentication", "verifies with the keys of its issuers"),
         ("crates/compile/src/revocation.rs", "authentication", "looks whether such keys can be used"),
+        (
+            "crates/yett/src/run/credentials/revocations.rs",
+            "views",
+            "a module of its own: what commands are shown",
+        ),
         ("crates/yett/src/run/credentials.rs", "views", "a module of its own: what commands are shown"),
         ("crates/yett/src/run/decisions.rs", "views", "a module of its own: what commands are shown"),
         ("crates/detect/src/lib.rs", "views", "a module of its own: a value in all its encodings"),
