@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Grants,
     /// The same, and without the key everything passes.
     GrantsOrAll,
+    /// Each entry is one more who is believed; without the key it is the only one there is.
+    Believes,
     /// Each entry is one more demand.
     Demands,
     /// `true` lets more through.
@@ -63,7 +65,10 @@ pub(crate) fn kind(path: &str) -> Kind {
         "claim" if below("bindings") => return Kind::MoreIsStricter,
         "refuse" if below("objects") => return Kind::Neutral,
         "undeclared" if below("bindings") || below("views") => return Kind::Neutral,
+        "shown_at" if below("views") => return Kind::Neutral,
         "by_issue" => return Kind::TrueIsWeaker,
+        "roles_issuer" => return Kind::Believes,
+        "issuer" if below("require") || below("bindings") => return Kind::Believes,
         _ => {}
     }
     if below("hsts") {
@@ -90,6 +95,13 @@ pub(crate) fn kind(path: &str) -> Kind {
     }
     if path.starts_with("revocation.") {
         return of_revocation(last);
+    }
+    if below("networks") {
+        return match last {
+            "allow" => Kind::GrantsOrAll,
+            "deny" => Kind::Demands,
+            _ => Kind::Unknown,
+        };
     }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
