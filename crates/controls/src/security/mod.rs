@@ -26,7 +26,7 @@ use spec::{Node, OperationRef, Unsecured};
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
 pub use challenge::{Challenge, Scheme};
-pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
+pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use report::report;
 
 /// Sections that ask for scopes beside what the contract asks for.
