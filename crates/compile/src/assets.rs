@@ -121,8 +121,13 @@ pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostic
                 Diagnostic::error("secret-missing", format!("the environment variable `{name}` is not set"))
                     .help(format!("set `{name}` where `yett` is started"))
             }
-            _ => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
-                .help("paths are relative to the document that names them"),
+            kind => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
+                .help(match kind {
+                    NeededKind::Rules => {
+                        "write `builtin`, or `file:` and the folder of the rules, relative to this document"
+                    }
+                    _ => "paths are relative to the document that names them",
+                }),
         };
         out.push(diagnostic.at(needed.span));
     }

@@ -87,6 +87,22 @@ pub struct PlaceSection {
     pub undeclared: bool,
 }
 
+impl PlaceSection {
+    /// As a person says it; `None` where it is not whole.
+    fn said(&self) -> Option<String> {
+        let within =
+            self.pointer.as_ref().map_or_else(String::new, |pointer| format!(" at `{}`", pointer.as_str()));
+        let name = || self.name.as_ref().map(|name| format!("`{name}`"));
+        Some(match self.part {
+            Part::Path => format!("the parameter {} in its path", name()?),
+            Part::Query => format!("the parameter {} in its query{within}", name()?),
+            Part::Header => format!("the header field {}{within}", name()?),
+            Part::Cookie => format!("the cookie {}{within}", name()?),
+            Part::Body => format!("a body with `{}`", self.pointer.as_ref()?.as_str()),
+        })
+    }
+}
+
 /// A part of a call, as OpenAPI names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -308,10 +324,12 @@ fn check_places(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut 
             };
             let found = match api.operations.iter().map(has).max().unwrap_or(Carries::No) {
                 Carries::No => {
+                    // Without either it was told of already.
+                    let Some(what) = place.said() else { continue };
                     let message =
-                        format!("no operation of the contract has this place of the binding `{name}`");
+                        format!("no operation of the contract has {what}, as the binding `{name}` says");
                     Diagnostic::error("objects", message)
-                        .help("compare it with the contract: it guards nothing")
+                        .help("compare the name with the contract: as it is, it guards nothing")
                 }
                 Carries::Open if !place.undeclared => {
                     let message =

@@ -28,7 +28,7 @@ use crate::scope::{ApiScope, OperationKind, OperationScope};
 
 pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
-pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
+pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use report::report;
 
 /// Sections that ask for scopes beside what the contract asks for.

@@ -345,7 +345,7 @@ pub(super) fn compile_loaded(
 pub(super) fn show(found: &Diagnostics, sources: &Sources) {
     let text = render::human(found, sources, terminal::color());
     if !text.is_empty() {
-        terminal::say(text.trim_end());
+        terminal::rendered(&text);
     }
 }
 
