@@ -64,12 +64,12 @@ where
         .map_err(|error| exchange_failed(&error))?;
     // Ends with the exchange: dropping `sender` lets it go.
     let driver = tokio::spawn(connection);
-    let max_bytes = request.max_bytes;
+    let (max_bytes, head_only) = (request.max_bytes, request.head_only);
     let result = async {
         let answer =
             sender.send_request(build(target, request)?).await.map_err(|error| exchange_failed(&error))?;
         let (head, body) = answer.into_parts();
-        let body = collect(body, max_bytes).await?;
+        let body = if head_only { Bytes::new() } else { collect(body, max_bytes).await? };
         Ok(FetchResponse { status: head.status, headers: head.headers, body })
     }
     .await;

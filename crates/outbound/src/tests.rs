@@ -66,7 +66,10 @@ async fn size_and_time_are_bounded() {
     request.max_bytes = 8;
     assert_eq!(client.fetch(request.clone()).await.unwrap_err(), FetchError::TooLarge);
     request.max_bytes = 9;
-    client.fetch(request).await.unwrap();
+    client.fetch(request.clone()).await.unwrap();
+    (request.max_bytes, request.head_only) = (0, true);
+    let head = client.fetch(request).await.unwrap();
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}/", listener.local_addr().unwrap());
