@@ -1,4 +1,5 @@
-//! Records of decisions on their way to a store: each core appends to a queue of its own, whoever writes them empties all.
+//! Records of decisions on their way to a store, and to those who are told of them: each core appends to queues of its own, whoever
+//! writes them empties all. One record is made of a call and stands in both queues, so that neither way waits for the other.
 //!
 //! Kept is what somebody may ask about: each call that ended with a code, or would have by a control in shadow, and every so
 //! many of the rest. A call that is not kept pays for looking at that. A queue that is full drops what comes and counts it under the
@@ -64,15 +65,33 @@ impl Lost {
 /// The queues of all cores.
 #[derive(Debug)]
 pub struct DecisionQueue {
+    room: Room,
     queues: Mutex<Vec<Arc<Mutex<Queue>>>>,
     shared: Arc<Shared>,
 }
 
-impl Default for DecisionQueue {
-    fn default() -> Self {
+/// What a core's queue may hold: records, and their bytes.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl DecisionQueue {
+    /// The way to the store.
+    pub(crate) fn of_store() -> Self {
+        Self::with_room(Room { records: bounds::DECISION_QUEUE, bytes: bounds::DECISION_QUEUE_BYTES })
+    }
+
+    /// The way to those who are told.
+    pub(crate) fn of_events() -> Self {
+        Self::with_room(Room { records: bounds::EVENT_QUEUE, bytes: bounds::EVENT_QUEUE_BYTES })
+    }
+
+    fn with_room(room: Room) -> Self {
         let shared =
             Shared { sample: AtomicU32::new(NOTHING), full: AtomicU8::new(0), lost: Default::default() };
-        Self { queues: Mutex::default(), shared: Arc::new(shared) }
+        Self { room, queues: Mutex::default(), shared: Arc::new(shared) }
     }
 }
 
@@ -96,7 +115,7 @@ impl Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    records: VecDeque<Evidence>,
+    records: VecDeque<Arc<Evidence>>,
     bytes: usize,
 }
 
@@ -109,7 +128,7 @@ impl DecisionQueue {
 
     /// Takes all that wait, the oldest of each core first.
     #[must_use]
-    pub fn take(&self) -> Vec<VecDeque<Evidence>> {
+    pub fn take(&self) -> Vec<VecDeque<Arc<Evidence>>> {
         let queues: Vec<_> = self.queues.lock().iter().map(Arc::clone).collect();
         let taken = queues.iter().map(|queue| std::mem::take(&mut *queue.lock()).records);
         taken.filter(|records| !records.is_empty()).collect()
@@ -144,13 +163,14 @@ impl DecisionQueue {
     pub(crate) fn core(&self) -> Keeper {
         let queue = Arc::<Mutex<Queue>>::default();
         self.queues.lock().push(Arc::clone(&queue));
-        Keeper { queue, shared: Arc::clone(&self.shared), credit: Cell::new(0) }
+        Keeper { room: self.room, queue, shared: Arc::clone(&self.shared), credit: Cell::new(0) }
     }
 }
 
 /// One core's end of its queue.
 #[derive(Debug)]
 pub(crate) struct Keeper {
+    room: Room,
     queue: Arc<Mutex<Queue>>,
     shared: Arc<Shared>,
     /// Millionths of a record that the sample is owed.
@@ -159,7 +179,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Whether a decision is kept, and why.
-    pub(crate) fn wants(&self, decision: &Decision, shadowed: bool) -> Option<Kept> {
+    fn wants(&self, decision: &Decision, shadowed: bool) -> Option<Kept> {
         let sample = self.shared.sample.load(Ordering::Relaxed);
         if sample == NOTHING {
             return None;
@@ -182,21 +202,62 @@ impl Keeper {
         taken
     }
 
-    /// Makes the record and queues it; `false` when there was no room and it is lost.
-    pub(crate) fn keep(&self, kept: Kept, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) -> bool {
-        let is_full = |queue: &Queue| {
-            queue.records.len() >= bounds::DECISION_QUEUE || queue.bytes >= bounds::DECISION_QUEUE_BYTES
-        };
-        // Looked at before anything is made of it: a flood costs no more than this.
-        if is_full(&self.queue.lock()) {
+    /// Whether there is room; when there is none, a record is lost. Looked at before anything is made of it: a flood costs no
+    /// more than this.
+    fn has_room(&self) -> bool {
+        let queue = self.queue.lock();
+        let has_room = queue.records.len() < self.room.records && queue.bytes < self.room.bytes;
+        if !has_room {
             self.shared.lose(self.shared.full.load(Ordering::Relaxed), 1);
-            return false;
         }
-        let record = record(kept, stamp, snapshot, call);
+        has_room
+    }
+
+    fn push(&self, record: Arc<Evidence>) {
         let mut queue = self.queue.lock();
         queue.bytes += record.bytes();
         queue.records.push_back(record);
-        true
+    }
+}
+
+/// One core's ends of both queues.
+#[derive(Debug)]
+pub(crate) struct Keepers {
+    pub(crate) store: Keeper,
+    pub(crate) events: Keeper,
+}
+
+/// Queues that had no room for a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) store: bool,
+    pub(crate) events: bool,
+}
+
+impl Keepers {
+    /// Makes the record of a call and queues it, where somebody wants it and there is room.
+    pub(crate) fn keep(
+        &self,
+        stamp: &mut Stamp,
+        snapshot: &Snapshot,
+        call: &Call,
+        shadowed: bool,
+    ) -> Dropped {
+        let kept = self.store.wants(&call.decision, shadowed);
+        let told = self.events.wants(&call.decision, shadowed);
+        let Some(why) = kept.or(told) else { return Dropped::default() };
+        let store = kept.is_some() && self.store.has_room();
+        let events = told.is_some() && self.events.has_room();
+        if store || events {
+            let record = Arc::new(record(why, stamp, snapshot, call));
+            if events {
+                self.events.push(Arc::clone(&record));
+            }
+            if store {
+                self.store.push(record);
+            }
+        }
+        Dropped { store: kept.is_some() && !store, events: told.is_some() && !events }
     }
 }
 

@@ -27,6 +27,7 @@ pub use decisions::{DecisionQueue, Lost};
 pub use exposition::{Kind, Sample};
 
 use counters::Counters;
+use decisions::Keepers;
 use timestamp::Stamp;
 
 /// All recorders of a process.
@@ -34,6 +35,7 @@ use timestamp::Stamp;
 pub struct Telemetry {
     log: Option<AccessLog>,
     decisions: Arc<DecisionQueue>,
+    events: Arc<DecisionQueue>,
     cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
 }
 
@@ -47,13 +49,31 @@ impl Telemetry {
             Destination::Off => None,
             other => Some(AccessLog::open(other, clock)?),
         };
-        Ok(Self { log, decisions: Arc::default(), cores: Mutex::default() })
+        let (decisions, events) = (DecisionQueue::of_store(), DecisionQueue::of_events());
+        Ok(Self { log, decisions: Arc::new(decisions), events: Arc::new(events), cores: Mutex::default() })
     }
 
     /// The records of decisions that wait for a store. Nothing is kept until it is told to.
     #[must_use]
     pub fn decisions(&self) -> &Arc<DecisionQueue> {
         &self.decisions
+    }
+
+    /// The same records, as they wait for those who are told of them. Nothing waits until somebody is.
+    #[must_use]
+    pub fn events(&self) -> &Arc<DecisionQueue> {
+        &self.events
+    }
+
+    /// Calls so far by API and operation, over all cores; those of no operation are not among them.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Arc<str>, Arc<str>, u64)> {
+        let mut total = Counters::default();
+        for core in self.cores.lock().iter() {
+            total.add(&core.lock());
+        }
+        let sum = |calls: &counters::Calls| calls.by_outcome.iter().map(|(_, count)| count).sum();
+        total.calls.iter().map(|((api, id), calls)| (Arc::clone(api), Arc::clone(id), sum(calls))).collect()
     }
 
     /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
@@ -95,7 +115,7 @@ impl Recorder for Telemetry {
             counters,
             stamp: RefCell::default(),
             log: self.log.as_ref().map(AccessLog::buffer),
-            decisions: self.decisions.core(),
+            keepers: Keepers { store: self.decisions.core(), events: self.events.core() },
         })
     }
 }
@@ -106,7 +126,7 @@ struct Core {
     counters: Arc<Mutex<Counters>>,
     stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
-    decisions: decisions::Keeper,
+    keepers: Keepers,
 }
 
 impl CoreRecorder for Core {
@@ -118,10 +138,12 @@ impl CoreRecorder for Core {
         {
             counters.bound(Bound::LogQueue);
         }
-        if let Some(kept) = self.decisions.wants(&call.decision, shadowed)
-            && !self.decisions.keep(kept, &mut self.stamp.borrow_mut(), snapshot, call)
-        {
+        let dropped = self.keepers.keep(&mut self.stamp.borrow_mut(), snapshot, call, shadowed);
+        if dropped.store {
             counters.bound(Bound::DecisionQueue);
+        }
+        if dropped.events {
+            counters.bound(Bound::EventQueue);
         }
     }
 

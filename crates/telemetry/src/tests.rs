@@ -115,6 +115,7 @@ fn numbers_add_up_over_cores_and_reloads() {
     two.call(&snapshot(2), &refused(&plan()));
     two.bound(Bound::Body);
     two.connection(ConnectionEvent::Opened);
+    assert_eq!(telemetry.calls(), [(Arc::from("orders"), Arc::from("getOrder"), 3)]);
     let text = telemetry.render(&[Sample {
         name: "yett_generation",
         help: "Running generation.",
@@ -236,7 +237,7 @@ fn a_log_that_nobody_reads_stops_its_writer_only() {
 }
 
 /// Records that a queue holds, over all cores.
-fn taken(queue: &DecisionQueue) -> Vec<engine::Evidence> {
+fn taken(queue: &DecisionQueue) -> Vec<Arc<engine::Evidence>> {
     queue.take().into_iter().flatten().collect()
 }
 
@@ -273,6 +274,30 @@ fn what_ended_or_would_have_is_kept_and_a_share_of_the_rest() {
     assert_eq!(four(), [("passed", false), refused, shadowed, failed], "every other");
     queue.want(None);
     assert_eq!(four(), []);
+}
+
+#[test]
+fn who_is_told_and_the_store_have_the_same_record_and_do_not_wait_for_each_other() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (store, events, plan) = (telemetry.decisions(), telemetry.events(), plan());
+    let core = telemetry.core(0);
+    events.want(Some(0));
+    for call in [call("a", &plan), refused(&plan), shadowed(&plan)] {
+        core.call(&snapshot(1), &call);
+    }
+    assert_eq!((store.waiting(), taken(events).len()), (0, 2), "nothing is kept, and what matters is told");
+    store.want(Some(1_000_000));
+    core.call(&snapshot(1), &refused(&plan));
+    core.call(&snapshot(1), &call("a", &plan));
+    let (kept, told) = (taken(store), taken(events));
+    assert_eq!((kept.len(), told.len()), (2, 1), "the sample is for the store");
+    assert!(Arc::ptr_eq(&kept[0], &told[0]), "made once");
+    for _ in 0..=bounds::EVENT_QUEUE {
+        core.call(&snapshot(1), &refused(&plan));
+        let _ = store.take();
+    }
+    assert_eq!((store.lost()[0].1, events.lost()[0].1, events.waiting()), (0, 1, bounds::EVENT_QUEUE));
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"event_queue\"} 1\n"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ const STUBBORN: u32 = 3;
 /// What the writer has in hand.
 #[derive(Default)]
 pub(super) struct Work {
-    pub(super) held: VecDeque<Evidence>,
+    pub(super) held: VecDeque<Arc<Evidence>>,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
     later: Option<Tick>,
