@@ -14,6 +14,7 @@
 //! - migrations are in this crate; a store of a newer version is refused.
 //!
 //! Beside them, and apart from the chain, decisions are kept ([`DecisionStore`]): written in batches, bounded, the oldest removed.
+//! What has to be told to others waits in a file of its own until it was ([`Spool`]).
 
 mod audit;
 mod change;
@@ -24,6 +25,7 @@ mod open;
 mod read;
 mod records;
 mod schema;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -42,6 +44,7 @@ pub use fault::StoreError;
 pub use open::Place;
 pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
+pub use spool::{Dead, Ending, NewNotice, Notice, Owed, Spool};
 pub use transaction::Changed;
 
 use link::Link;
