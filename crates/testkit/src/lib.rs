@@ -24,6 +24,7 @@ pub mod peer;
 pub mod postgres;
 pub mod raw;
 pub mod recorder;
+pub mod webhook;
 pub mod wire;
 
 pub use call::CallBuilder;
