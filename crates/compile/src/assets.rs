@@ -166,6 +166,10 @@ fn named_by(document: &Document) -> Vec<Needed> {
     for secret in document.store.iter().flat_map(|store| store.url.iter().chain(&store.key)) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
     }
+    let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
+    for secret in sinks.flat_map(|sink| std::iter::once(&sink.secret).chain(&sink.previous_secret)) {
+        add(&secret_key(secret), secret_kind(secret), secret.span);
+    }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks
             && let FileOrUrl::File(file) = &jwks.value

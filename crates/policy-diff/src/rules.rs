@@ -69,8 +69,18 @@ pub(crate) fn kind(path: &str) -> Kind {
             _ => Kind::Unknown,
         };
     }
-    let neutral =
-        ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
+    let neutral = [
+        "deadlines",
+        "pool",
+        "outliers",
+        "slow_start",
+        "retries",
+        "health",
+        "breakers",
+        "balance",
+        "record",
+        "notify",
+    ];
     if neutral.iter().any(|part| below(part)) {
         return Kind::Neutral;
     }

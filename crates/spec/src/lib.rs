@@ -28,12 +28,13 @@ mod unused;
 
 pub use dangers::dangers;
 pub use document::{
-    AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
-    ClientCertificate, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop, HealthCheck,
-    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp,
-    ListenerTls, Nonce, OnFull, OperationAuthentication, OperationRef, OperationSettings, Pool, Record,
-    ScopesFrom, Selector, SenderConstrained, Store, Target, TlsVersion, TypRule, Unsecured, Upstream,
-    UpstreamTls, WebSocket, is_name,
+    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Authentication, CertificateKey,
+    ClientAuthentication, ClientCertificate, ContractSource, Counted, Danger, Deadlines, Decisions, Demand,
+    Document, Dpop, EventOutcome, GroupBy, HealthCheck, HttpVersion, Introspected, Introspection, Issuer,
+    IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce, Notify, OnFull,
+    OperationAuthentication, OperationRef, OperationSettings, Pool, Record, Redelivery, ScopesFrom, Selector,
+    SenderConstrained, Severity, Sink, Store, Target, Tell, TlsVersion, TypRule, Unsecured, Upstream,
+    UpstreamTls, Wanted, WebSocket, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -3,6 +3,7 @@
 //! The names of things (listeners, issuers, upstreams, APIs) are the keys of maps; references between them have been
 //! checked when a [`Document`] comes without errors.
 
+mod alert;
 mod api;
 mod check;
 mod check_possession;
@@ -12,6 +13,7 @@ pub use check::is_name;
 pub(crate) use check_upstream::is_secret_field;
 mod issuer;
 mod listener;
+mod notify;
 mod possession;
 mod record;
 mod selector;
@@ -21,6 +23,7 @@ mod transport;
 mod upstream;
 mod websocket;
 
+pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use issuer::{
@@ -29,6 +32,7 @@ pub use issuer::{
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
 };
+pub use notify::{EventOutcome, Notify, Redelivery, Severity, Sink, Tell, Wanted};
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use selector::{OperationRef, Selector};
@@ -91,6 +95,8 @@ pub struct Document {
     pub record: Record,
     /// Where applications and their keys are kept, when something is said of it.
     pub store: Option<Spanned<Store>>,
+    /// Who is told of what happens to calls, when somebody is.
+    pub notify: Option<Notify>,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -130,6 +136,9 @@ pub(crate) struct Top {
     /// where applications and their keys are kept; without it in the data directory, when an API asks for them
     #[serde(default)]
     store: Option<Spanned<Store>>,
+    /// who is told of what happens to calls
+    #[serde(default)]
+    notify: Option<Notify>,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -178,6 +187,7 @@ impl Document {
             apis,
             record: top.record,
             store: top.store,
+            notify: top.notify,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,
