@@ -101,6 +101,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         // Who makes the client: the path of the socket, and its runtime. `Command` is its own enumeration.
         ("mod.rs", &["Command", "compile", "load", "manage_api", "spec", "tokio", "run"]),
         ("key.rs", &["Command", "manage_api", "spec"]),
+        ("notices.rs", &["Command", "manage_api"]),
         ("order.rs", &["controls"]),
         ("reload.rs", &["manage_api"]),
         // Starts the gateway in this process.

@@ -170,6 +170,8 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/upstream/probe.rs:run", asked),
             ("crates/yett/src/run/credentials.rs:keep", asked),
             ("crates/yett/src/run/decisions.rs:keep", asked),
+            ("crates/yett/src/run/notices/mod.rs:keep", asked),
+            ("crates/yett/src/run/notices/deliver.rs:turn", asked),
             ("crates/yett/src/commands/events.rs:follow", "shows what comes as it comes"),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),

@@ -11,6 +11,7 @@ mod explain;
 mod init;
 mod inspect;
 mod key;
+mod notices;
 mod order;
 mod reload;
 mod run;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Show what a running gateway refused, would have refused, and failed at
     Events(events::Arguments),
+    /// Show whom a running gateway tells of what happens, and what it gave up telling
+    Notify(notices::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -94,6 +97,7 @@ impl Cli {
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
+            Command::Notify(arguments) => notices::run(arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

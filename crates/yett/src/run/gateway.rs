@@ -23,12 +23,13 @@ use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
 use super::decisions::Decisions;
+use super::notices::Notices;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::{keep_decisions, open_store};
+use applications::{keep_decisions, open_store, tell};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -55,8 +56,9 @@ pub(super) struct Gateway {
     pub(super) asked: AtomicU64,
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
-    credentials: OnceLock<Arc<Credentials>>,
+    credentials: Arc<OnceLock<Arc<Credentials>>>,
     decisions: Arc<Decisions>,
+    notices: Arc<Notices>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -140,7 +142,9 @@ impl Gateway {
                 .map(OnceLock::from)
         };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let credentials = Arc::new(credentials);
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
+        let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let settings = Settings {
             cores: options.cores,
             workers: options.cores,
@@ -170,6 +174,7 @@ impl Gateway {
             counts: Counts::default(),
             credentials,
             decisions,
+            notices,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -192,8 +197,14 @@ impl Gateway {
         if let Some(credentials) = self.credentials.get() {
             credentials.close();
         }
+        self.notices.close();
         self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// Those who are told.
+    pub(super) fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     /// The store of decisions.

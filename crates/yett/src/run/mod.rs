@@ -10,6 +10,7 @@ mod decisions;
 mod descriptors;
 mod gateway;
 mod mint;
+mod notices;
 mod reload;
 mod side;
 mod targets;
