@@ -3,7 +3,6 @@
 Python's standard library only. Everything listens on and is sent to 127.0.0.1.
 """
 import asyncio
-import ctypes
 import datetime
 import http.client
 import json
@@ -22,14 +21,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = pathlib.Path(os.environ.get("YETT_PEERS", ROOT / ".peers"))
-# Memory is judged by pages of 4 KiB: the allocator asks for huge ones, and each of those that the kernel gives or takes
-# moves the resident memory of a small process by a twentieth.
-PR_SET_THP_DISABLE = 41
-
-
-def small_pages():
-    """For a child that is about to be: no huge pages, and none for what it starts."""
-    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def say(text):
@@ -77,8 +68,7 @@ class Process:
         self.log, self.name = log, name
         with open(log, "wb") as out:
             self.popen = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
-                preexec_fn=small_pages)
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd)
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -139,6 +129,16 @@ class Gateway:
         self.admin = self.process.wait_for(r"^admin on http://(\S+)")[1]
         self.listeners = dict(re.findall(r"^listening on \w+://(\S+) \((\S+)\)$", self.process.text(), re.M))
         self.listeners = {name: address for address, name in self.listeners.items()}
+
+    def settle(self, seconds=30):
+        """Waits until it opens nothing more: its stores open beside the listeners, and are no leak."""
+        end, steady, last = time.monotonic() + seconds, 0, 0
+        while steady < 20:
+            if time.monotonic() > end:
+                raise SystemExit("the gateway goes on opening descriptors without a call")
+            time.sleep(0.1)
+            count = self.process.descriptors()
+            steady, last = steady + 1 if count == last else 0, count
 
     def address(self, name=None):
         text = self.listeners[name] if name else next(iter(self.listeners.values()))

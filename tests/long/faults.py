@@ -304,6 +304,7 @@ async def main(flags):
         config.write_text(document(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{nowhere}", flags.deadlines))
         gateway = await asyncio.to_thread(Gateway, workspace, bins, config)
         load = Load(gateway.address(), flags.count, TOTAL / 1000 * flags.deadlines + PATIENCE)
+        await asyncio.to_thread(gateway.settle)
         before, samples, begun, said = gateway.process.descriptors(), [], time.monotonic(), 0
         tasks = [asyncio.create_task(load.client()) for _ in range(flags.clients)]
         while not all(task.done() for task in tasks) and gateway.process.alive():

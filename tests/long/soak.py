@@ -150,6 +150,7 @@ async def main(flags):
         writer = gateway.token("bob", "orders:read", "orders:write")
         load = Load(gateway.address(), calls(reader, writer))
         upstream = int(url.rstrip("/").rsplit(":", 1)[1])
+        await asyncio.to_thread(gateway.settle)
         before = gateway.process.descriptors()
         tasks = [asyncio.create_task(load.client(number, 0.002)) for number in range(flags.clients)]
         # IDLE_TIME of engine::bounds is 75 s and no configuration makes it less.

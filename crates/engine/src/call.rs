@@ -82,6 +82,7 @@ impl Request {
     ///
     /// # Errors
     /// When the target has no canonical form; with what is kept of the head.
+    #[inline]
     pub fn new(
         method: Method,
         version: Version,
@@ -287,6 +288,7 @@ pub struct Call {
 impl Call {
     /// A call whose head is complete, before any control spoke.
     #[must_use]
+    #[inline]
     pub fn new(id: CallId, (started, at): (Tick, UnixTime), peer: Peer, request: Request) -> Self {
         let span_id = u64::try_from(id.0 & u128::from(u64::MAX)).unwrap_or(1).max(1);
         let current = TraceParent { trace_id: id.0.max(1), span_id, flags: 1 };

@@ -175,6 +175,7 @@ fn tests_do_not_sleep() {
             ("crates/yett/src/commands/events.rs:follow", "shows what comes as it comes"),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
+            ("crates/proxy/src/plane.rs:park", "tells idle connections so; decides nothing of a call"),
             ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
             ("crates/proxy/src/plane.rs:drain", looks),
             ("crates/proxy/src/plane.rs:publish", looks),

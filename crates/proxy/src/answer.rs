@@ -39,6 +39,8 @@ pub(crate) enum AnswerBody {
 pub(crate) struct Known {
     bytes: Bytes,
     call: Option<Held>,
+    /// Checked when the client has it.
+    sample: Option<Sample>,
     /// The client took nothing for too long.
     late: bool,
 }
@@ -78,16 +80,30 @@ pub(crate) struct Sample {
 
 impl AnswerBody {
     /// A body that is known whole; the call is over once it is handed over.
-    pub(crate) fn known(bytes: Bytes, mut flight: Flight) -> Self {
+    pub(crate) fn known(bytes: Bytes, flight: Flight) -> Self {
+        Self::checked(bytes, flight, None)
+    }
+
+    /// The same, from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
+    pub(crate) fn at_hand(bytes: Bytes, flight: Flight, sample: Option<usize>) -> Self {
+        let sample = sample.map(|limit| {
+            let mut sample = Sample::new(limit);
+            sample.add(&bytes);
+            sample
+        });
+        Self::checked(bytes, flight, sample)
+    }
+
+    fn checked(bytes: Bytes, mut flight: Flight, sample: Option<Sample>) -> Self {
         flight.call.decision.bytes_out = bytes.len() as u64;
         let two = flight.call.request.version == http::Version::HTTP_2;
         let call = if two && !bytes.is_empty() { Held::stream(flight) } else { Held::Here(Box::new(flight)) };
-        AnswerBody::Known(Known { bytes, call: Some(call), late: false })
+        AnswerBody::Known(Known { bytes, call: Some(call), sample, late: false })
     }
 
     /// None, of an answer whose call goes on elsewhere.
     pub(crate) fn nothing() -> Self {
-        AnswerBody::Known(Known { bytes: Bytes::new(), call: None, late: false })
+        AnswerBody::Known(Known { bytes: Bytes::new(), call: None, sample: None, late: false })
     }
 
     /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
@@ -98,8 +114,7 @@ impl AnswerBody {
         (sample, kind): (Option<usize>, Kind),
     ) -> Self {
         let (idle, grpc) = (idle(&flight), is_grpc(&flight));
-        let sample =
-            sample.map(|limit| Sample { first: Bytes::new(), rest: BytesMut::new(), length: 0, limit });
+        let sample = sample.map(Sample::new);
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
@@ -217,6 +232,9 @@ impl Drop for Known {
             if !self.bytes.is_empty() || self.late {
                 flight.call.decision.aborted = true;
                 flight.call.decision.bytes_out = 0;
+            } else if let Some(sample) = self.sample.take() {
+                flight.leave();
+                sample.check(flight);
             }
         }
     }
@@ -302,6 +320,11 @@ impl Drop for Streamed {
 }
 
 impl Sample {
+    /// Of so many bytes at most.
+    fn new(limit: usize) -> Self {
+        Self { first: Bytes::new(), rest: BytesMut::new(), length: 0, limit }
+    }
+
     fn add(&mut self, data: &Bytes) {
         self.length = self.length.saturating_add(data.len());
         if self.length > self.limit {

@@ -33,7 +33,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for a first read: most first requests fit.
 const FIRST_READ: usize = 4 * 1024;
 /// A connection that is idle for so long is parked.
-const PARK_TIME: Duration = Duration::from_secs(1);
+const PARK_TIME: Duration = Duration::from_millis(200);
 
 /// What is known of a connection while it is open.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use crate::forward::Answer;
 use crate::hops;
 use crate::incoming::Incoming;
 use crate::live;
+use crate::stream::Kind;
 use crate::websocket;
 
 /// Names the call on every answer.
@@ -172,6 +173,13 @@ pub(crate) async fn answered(
         None => std::mem::take(&mut flight.call.response.headers),
     };
     finish_head(&mut flight, status, &mut headers);
+    // Most answers are short, and there when their head is: nothing is on its way that would have to be looked after.
+    if kind == Kind::Finite
+        && let Some(bytes) = incoming.at_hand()
+    {
+        lease.give_back(&mut incoming);
+        return respond(status, headers, AnswerBody::at_hand(bytes, flight, sample));
+    }
     respond(status, headers, AnswerBody::streamed(incoming, lease, flight, (sample, kind)))
 }
 

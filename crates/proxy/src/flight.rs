@@ -44,8 +44,10 @@ pub(crate) struct Flight {
 impl Flight {
     /// A call whose head is there.
     pub(crate) fn new(core: Rc<Core>, conn: Rc<Conn>, started: Tick, request: Request) -> Self {
-        let mut call =
-            Box::new(Call::new(core.ids.call(), (started, core.unix()), conn.peer.clone(), request));
+        // The box first: a call is made where it stays, for it is large.
+        let room = Box::new_uninit();
+        let new = Call::new(core.ids.call(), (started, core.unix()), conn.peer.clone(), request);
+        let mut call = Box::write(room, new);
         call.trace.link = traceparent(&call.request.headers);
         let two = call.request.version == http::Version::HTTP_2;
         Self {

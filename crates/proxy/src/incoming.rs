@@ -32,6 +32,14 @@ pub(crate) enum Incoming {
 }
 
 impl Incoming {
+    /// The whole body of an answer over HTTP/1, when its length was said and all of it is there already.
+    pub(crate) fn at_hand(&mut self) -> Option<Bytes> {
+        match self {
+            Incoming::Answer(body) => body.at_hand(),
+            Incoming::Request(_) | Incoming::Two(_) | Incoming::Nothing => None,
+        }
+    }
+
     /// The connection to the upstream that the body came on, when it may carry another call.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         match self {

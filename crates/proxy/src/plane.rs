@@ -38,6 +38,8 @@ use crate::upstream::Pool;
 
 /// How often a core looks after what is idle.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often it looks for connections to park: what all hold that came meanwhile is held at once.
+const PARK: Duration = Duration::from_millis(200);
 /// Stack of a core's thread in bytes; memory only where it is used. Values nested to the deepest are judged by recursion.
 const STACK: usize = 16 << 20;
 /// How often a full house of snapshots is looked at again.
@@ -291,6 +293,7 @@ async fn serve(start: Start) {
     let _ = start.ready.send(Ok(()));
     drop(start.ready);
     tokio::task::spawn_local(sweep(Rc::clone(&core)));
+    tokio::task::spawn_local(park(Rc::clone(&core)));
     loop {
         match start.inbox.next().await {
             Command::Swap(snapshot, done) => {
@@ -350,14 +353,21 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
     }
 }
 
+async fn park(core: Rc<Core>) {
+    loop {
+        tokio::time::sleep(PARK).await;
+        let now = core.clock.now();
+        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
+            core.recorder.connection(ConnectionEvent::Parked);
+        }
+    }
+}
+
 async fn sweep(core: Rc<Core>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         let now = core.clock.now();
         core.pool.sweep(now);
-        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
-            core.recorder.connection(ConnectionEvent::Parked);
-        }
         for stream in core.streams.all() {
             stream.sweep(now);
         }

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+// Without huge pages (a feature of it): the kernel fills up what a parked connection gave back.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

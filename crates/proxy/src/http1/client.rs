@@ -318,6 +318,20 @@ impl AnswerBody {
         self.0
     }
 
+    /// The whole body, when its length was said and all of it is there already.
+    pub(crate) fn at_hand(&mut self) -> Option<Bytes> {
+        let inner = &mut *self.0.as_mut()?.0;
+        let length = inner.rest.exact().filter(|_| matches!(inner.sending, Sending::Whole))?;
+        if length > inner.wire.inbox.len() as u64 {
+            return None;
+        }
+        match inner.rest.next(&mut inner.wire.inbox) {
+            Ok(Piece::Data(bytes)) => Some(bytes),
+            Ok(Piece::End(None)) => Some(Bytes::new()),
+            _ => None,
+        }
+    }
+
     /// The connection, when it may carry another call: both messages are over, and nothing was said unasked.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         let mut connection = self.0.take()?;

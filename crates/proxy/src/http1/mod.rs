@@ -10,6 +10,7 @@
 //! | `encode` | messages to bytes |
 //! | `wire` | a socket and its two buffers |
 //! | `server` | a client's connection: one call after another |
+//! | `delivery` | an answer on its way to the client |
 //! | `client` | an upstream's connection: one call at a time |
 //! | `body` | a request's body, read off the client's connection as it is asked for |
 
@@ -17,6 +18,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod chunks;
 pub(crate) mod client;
+mod delivery;
 pub(crate) mod encode;
 pub(crate) mod grammar;
 pub(crate) mod request;

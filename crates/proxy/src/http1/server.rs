@@ -3,19 +3,19 @@
 //! After any doubt about where a message ends the connection ends too: a head that is refused is answered once, and nothing
 //! that follows it is read as a message (THREATS rows 1 and 2).
 
-use std::pin::Pin;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use engine::bounds::Bound;
 use http::response::Parts;
-use http::{Method, Response, StatusCode, Version, header};
-use http_body::{Body, Frame};
+use http::{Method, Version, header};
 
 use super::body::Line;
-use super::encode::{self, Ends};
+use super::delivery::Delivery;
+use super::encode;
 use super::grammar::{Fault, find_end};
 use super::request::{self, Head, Wishes};
 use super::wire::{Socket, Wire};
@@ -34,61 +34,75 @@ const LINGER_BYTES: usize = 1024 * 1024;
 /// Serves a socket of which `first` was read already, until it ends.
 pub(crate) async fn serve(core: Rc<Core>, conn: Rc<Conn>, socket: Socket, first: BytesMut) {
     let line = Line::new(Wire::new(socket, first), Rc::clone(&conn));
-    let mut room = Room::default();
     conn.may_park();
     loop {
-        line.wire.borrow_mut().relax();
-        let mut searched = 0;
-        let next = std::future::poll_fn(|context| {
-            conn.watch(context);
-            let next = poll_next(&core, &line, &mut searched, context);
-            if next.is_pending() && conn.is_parked() {
-                line.wire.borrow_mut().park();
-                room.park();
-            }
-            next
+        let next = next(&core, &line, |line| {
+            line.wire.borrow_mut().park();
+            Poll::Pending
         });
-        let head = match next.await {
-            Next::Head(head) => Ok(*head),
-            Next::Refused(fault) => Err(fault),
+        let turn = match next.await {
             Next::End => break,
+            // In a box that an idle connection does not hold.
+            next => Box::pin(carry(&core, &line, next)).await,
         };
-        let (manner, head) = begin(&line, head);
-        room.begin(exchange(Rc::clone(&core), Rc::clone(&conn), head));
-        if !call(&core, &line, &mut room, manner).await {
-            break;
+        match turn {
+            Turn::Idle => {}
+            Turn::Over => break,
+            Turn::Switched(head, tunnel) => {
+                Box::pin(switch(&core, &line, &head, tunnel)).await;
+                break;
+            }
         }
     }
     end(&line).await;
 }
 
-/// Room for the work on a call, used for one after another, and not held while there is none.
-struct Room<F>(Option<Pin<Box<Option<F>>>>);
-
-impl<F> Default for Room<F> {
-    fn default() -> Self {
-        Self(None)
-    }
+/// How a connection stands after some calls.
+enum Turn {
+    /// Nothing came for a while.
+    Idle,
+    /// No other call may follow.
+    Over,
+    /// It goes on as something else, with this head.
+    Switched(Box<Parts>, Box<Tunnel>),
 }
 
-impl<F: Future> Room<F> {
-    fn begin(&mut self, work: F) {
-        self.0.get_or_insert_with(|| Box::pin(None)).as_mut().set(Some(work));
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
-        let work = self.0.as_mut().and_then(|room| room.as_mut().as_pin_mut());
-        work.map_or(Poll::Pending, |work| work.poll(context))
-    }
-
-    fn end(&mut self) {
-        if let Some(room) = &mut self.0 {
-            room.as_mut().set(None);
+/// Answers one call after another, until none came for a while.
+///
+/// The work on a call is made where it is done, and not moved there: it is large.
+async fn carry(core: &Rc<Core>, line: &Rc<Line>, mut coming: Next) -> Turn {
+    loop {
+        let head = match coming {
+            Next::Head(head) => Ok(*head),
+            Next::Refused(fault) => Err(fault),
+            Next::Idle => return Turn::Idle,
+            Next::End => return Turn::Over,
+        };
+        let (manner, head) = begin(line, head);
+        let answer = {
+            let mut work = pin!(exchange(Rc::clone(core), Rc::clone(&line.conn), head));
+            let answer = std::future::poll_fn(|context| {
+                line.conn.watch(context);
+                match work.as_mut().poll(context) {
+                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                    Poll::Pending if line.is_gone(context) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+            answer.await
+        };
+        let Some(answer) = answer else { return Turn::Over };
+        if matches!(answer.body(), AnswerBody::Switched(_)) {
+            let (head, body) = answer.into_parts();
+            return match body {
+                AnswerBody::Switched(tunnel) => Turn::Switched(Box::new(head), tunnel),
+                _ => Turn::Over,
+            };
         }
-    }
-
-    fn park(&mut self) {
-        self.0 = None;
+        if !Delivery::begin(core, line, answer, manner).run().await {
+            return Turn::Over;
+        }
+        coming = next(core, line, |_| Poll::Ready(Next::Idle)).await;
     }
 }
 
@@ -96,7 +110,23 @@ impl<F: Future> Room<F> {
 enum Next {
     Head(Box<Head>),
     Refused(Fault),
+    /// Nothing for a while.
+    Idle,
     End,
+}
+
+/// Waits for what comes next. `idle` says what becomes of a connection that is to hold no more than it must.
+async fn next(core: &Core, line: &Line, idle: impl Fn(&Line) -> Poll<Next>) -> Next {
+    line.wire.borrow_mut().relax();
+    let mut searched = 0;
+    let next = std::future::poll_fn(|context| {
+        line.conn.watch(context);
+        match poll_next(core, line, &mut searched, context) {
+            Poll::Pending if line.conn.is_parked() => idle(line),
+            next => next,
+        }
+    });
+    next.await
 }
 
 fn poll_next(core: &Core, line: &Line, searched: &mut usize, context: &mut Context<'_>) -> Poll<Next> {
@@ -132,10 +162,10 @@ fn poll_next(core: &Core, line: &Line, searched: &mut usize, context: &mut Conte
 
 /// What of a head decides how its answer is written.
 #[derive(Debug, Clone, Copy)]
-struct Manner {
-    wishes: Wishes,
-    one_zero: bool,
-    head: bool,
+pub(super) struct Manner {
+    pub(super) wishes: Wishes,
+    pub(super) one_zero: bool,
+    pub(super) head: bool,
 }
 
 impl Manner {
@@ -177,33 +207,6 @@ fn begin(
     }
 }
 
-/// Answers the call that has begun; whether another one may follow.
-async fn call<F>(core: &Core, line: &Line, room: &mut Room<F>, manner: Manner) -> bool
-where
-    F: Future<Output = Response<AnswerBody>>,
-{
-    let answer = std::future::poll_fn(|context| {
-        line.conn.watch(context);
-        match room.poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if line.is_gone(context) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    });
-    let answer = answer.await;
-    room.end();
-    let Some(answer) = answer else { return false };
-    if !matches!(answer.body(), AnswerBody::Switched(_)) {
-        return Delivery::begin(core, line, answer, manner).run().await;
-    }
-    room.park();
-    let (head, body) = answer.into_parts();
-    if let AnswerBody::Switched(tunnel) = body {
-        Box::pin(switch(core, line, &head, tunnel)).await;
-    }
-    false
-}
-
 /// Goes on as a WebSocket, which has the connection to its end.
 #[allow(
     clippy::await_holding_refcell_ref,
@@ -224,136 +227,6 @@ async fn switch(core: &Core, line: &Line, head: &Parts, tunnel: Box<Tunnel>) {
     }
     out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
     tunnel.run(wire).await;
-}
-
-/// An answer on its way to the client.
-struct Delivery<'a> {
-    line: &'a Line,
-    body: AnswerBody,
-    ends: Ends,
-    stays: bool,
-    trailers: bool,
-    over: bool,
-}
-
-impl<'a> Delivery<'a> {
-    /// Queues the head.
-    fn begin(core: &Core, line: &'a Line, answer: Response<AnswerBody>, manner: Manner) -> Self {
-        let (head, body) = answer.into_parts();
-        let bodyless = manner.head
-            || head.status.is_informational()
-            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let ends = match body.size_hint().exact() {
-            _ if bodyless => Ends::Silently,
-            Some(length) => Ends::After(length),
-            None if manner.one_zero => Ends::Closing,
-            None => Ends::Chunked,
-        };
-        let stays = manner.wishes.keep_alive
-            && ends != Ends::Closing
-            && line.is_read()
-            && !line.conn.is_closing()
-            && !head.headers.contains_key(header::CONNECTION);
-        let wire = &mut *line.wire.borrow_mut();
-        let out = wire.outbox();
-        encode::answer_head(out, head.status, &head.headers, bodyless);
-        ends.write(out);
-        if !head.headers.contains_key(header::DATE) {
-            encode::pair(out, b"date", &core.date());
-        }
-        match (stays, manner.one_zero) {
-            (false, _) => out.extend_from_slice(b"connection: close\r\n"),
-            (true, true) => out.extend_from_slice(b"connection: keep-alive\r\n"),
-            (true, false) => {}
-        }
-        out.extend_from_slice(b"\r\n");
-        Self { line, body, ends, stays, trailers: manner.wishes.trailers, over: bodyless }
-    }
-
-    /// Writes all of it; whether another call may follow.
-    async fn run(mut self) -> bool {
-        let whole = std::future::poll_fn(|context| {
-            self.line.conn.watch(context);
-            self.poll(context)
-        });
-        whole.await && self.stays
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        loop {
-            let more = !self.over && !self.line.wire.borrow().is_full();
-            let frame = if more { Pin::new(&mut self.body).poll_frame(context) } else { Poll::Pending };
-            if let Poll::Ready(frame) = frame {
-                let went = match frame {
-                    Some(Ok(frame)) => self.queue(frame),
-                    Some(Err(_)) => false,
-                    None => self.finish(),
-                };
-                if !went {
-                    // What is queued still goes: the client sees an answer that is not whole.
-                    (self.over, self.stays) = (true, false);
-                }
-                continue;
-            }
-            let flushed = self.line.wire.borrow_mut().poll_flush(context);
-            match flushed {
-                Poll::Ready(Ok(())) if self.over => return Poll::Ready(true),
-                Poll::Ready(Ok(())) if !more => continue,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Pending if self.is_stuck(context) => return Poll::Ready(false),
-                Poll::Pending => {}
-            }
-            return if self.line.is_gone(context) { Poll::Ready(false) } else { Poll::Pending };
-        }
-    }
-
-    /// Whether the client takes nothing for too long.
-    fn is_stuck(&mut self, context: &mut Context<'_>) -> bool {
-        let wire = &mut *self.line.wire.borrow_mut();
-        if wire.has_written() {
-            wire.forget_written();
-            self.body.moved();
-        }
-        self.body.is_overdue(context) || self.line.conn.is_idle_for_long(context)
-    }
-
-    /// Queues what the body gave; false when it is longer than the head said.
-    fn queue(&mut self, frame: Frame<Bytes>) -> bool {
-        let wire = &mut *self.line.wire.borrow_mut();
-        match frame.into_data() {
-            Ok(data) => match &mut self.ends {
-                Ends::Silently => return false,
-                Ends::After(left) => {
-                    let Some(rest) = left.checked_sub(data.len() as u64) else { return false };
-                    *left = rest;
-                    wire.push(data);
-                    self.over = rest == 0;
-                }
-                Ends::Chunked => encode::chunk(wire, data),
-                Ends::Closing => wire.push(data),
-            },
-            Err(frame) => {
-                if let (Ends::Chunked, true, Ok(trailers)) = (self.ends, self.trailers, frame.into_trailers())
-                {
-                    encode::trailers(wire.outbox(), &trailers);
-                    self.over = true;
-                }
-            }
-        }
-        true
-    }
-
-    /// The body is over; false when it was shorter than the head said.
-    fn finish(&mut self) -> bool {
-        self.over = true;
-        match self.ends {
-            Ends::After(1..) => return false,
-            Ends::Chunked => self.line.wire.borrow_mut().outbox().extend_from_slice(encode::LAST_CHUNK),
-            _ => {}
-        }
-        true
-    }
 }
 
 /// Ends the connection so that the client sees all that was said.

@@ -1,5 +1,7 @@
 //! Bodies in both directions (THREATS rows 7, 21, 24, 44, 48).
 
+use std::sync::atomic::Ordering;
+
 use engine::bounds::Bound;
 use engine::{BodyMode, Mode, ResponseMode};
 
@@ -168,4 +170,44 @@ fn in_shadow_a_copy_is_checked_and_the_answer_goes() {
     assert_eq!(world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n").text(), " leak ");
     assert_eq!(world.tape.calls(1)[0].verdicts, 3);
     assert_eq!(world.tape.bounds(), [Bound::Unsampled]);
+}
+
+/// One that is there when its head is goes a shorter way: nobody may see by which.
+#[test]
+fn a_short_answer_is_the_same_in_one_piece_and_in_two() {
+    let answers = [
+        ("HTTP/1.1 200 OK\r\netag: x\r\ncontent-length: 5\r\n\r\n", "hello"),
+        ("HTTP/1.1 500 Oh\r\ncontent-length: 1\r\n\r\n", "x"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\n", "hello"),
+    ];
+    for (head, body) in answers {
+        let seen = [true, false].map(|whole| {
+            let (go, wait) = std::sync::mpsc::sync_channel::<()>(2);
+            let wait = std::sync::Mutex::new(wait);
+            let backend = Backend::start(move |backend, _, mut client| {
+                while backend.take(&mut client) {
+                    if whole {
+                        client.send(format!("{head}{body}"));
+                    } else {
+                        client.send(head);
+                        let _ = wait.lock().unwrap().recv();
+                        client.send(body);
+                    }
+                }
+            });
+            let world = World::start(&Shape::to(backend.address));
+            let mut client = world.connect();
+            let replies = [(); 2].map(|()| {
+                client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+                let head = client.head();
+                go.try_send(()).unwrap();
+                (head.replace(|byte: char| byte.is_ascii_hexdigit(), "0"), client.exactly(body.len()))
+            });
+            let calls = world.tape.calls(2).into_iter().map(|call| (call.status, call.aborted, call.bytes));
+            (replies, calls.collect::<Vec<_>>(), backend.connections.load(Ordering::SeqCst))
+        });
+        assert_eq!(seen[0], seen[1], "{head}");
+        assert_eq!(seen[0].0[1].1, body.as_bytes());
+        assert_eq!(seen[0].2, if head.contains("close") { 2 } else { 1 }, "{head}");
+    }
 }
