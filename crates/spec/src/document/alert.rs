@@ -1,6 +1,7 @@
 //! Rules over what happens to calls, of which somebody is told when they begin to hold.
 
 use super::notify::{Notify, Severity, Wanted};
+use crate::node::Node;
 use crate::read::Spanned;
 use crate::units::{Duration, Percent, Rate};
 use diagnostics::{Diagnostic, Diagnostics};
@@ -103,7 +104,7 @@ pub enum Counted {
 }
 
 /// Reports what is wrong with the alerts.
-pub(super) fn check(notify: &Notify, out: &mut Diagnostics) {
+pub(super) fn check(notify: &Notify, tree: &Node, out: &mut Diagnostics) {
     if let Some(first) = notify.alerts.values().next().filter(|_| notify.alerts.len() > ALERTS) {
         let message = format!("{} alerts are too many", notify.alerts.len());
         let help = format!("write at most {ALERTS}: one can tell groups apart by `by`");
@@ -115,7 +116,10 @@ pub(super) fn check(notify: &Notify, out: &mut Diagnostics) {
         out.push(Diagnostic::error("missing-key", message).at(first.span).help(help));
     }
     for (name, alert) in &notify.alerts {
-        kinds(name, alert, out);
+        // What is there and cannot be read was reported as that.
+        let is_written = |key: &str| tree.at(&["notify", "alerts", name.as_str(), key]).is_some();
+        let written = ["rate", "share", "absent"].iter().filter(|key| is_written(key)).count();
+        kinds((name, written), alert, out);
         bounds(alert, out);
         for sink in &alert.sinks {
             if !notify.sinks.contains_key(&sink.value) {
@@ -131,12 +135,11 @@ pub(super) fn check(notify: &Notify, out: &mut Diagnostics) {
 }
 
 /// One kind of rule, with the keys that mean something to it.
-fn kinds(name: &str, alert: &Spanned<Alert>, out: &mut Diagnostics) {
+fn kinds((name, written): (&str, usize), alert: &Spanned<Alert>, out: &mut Diagnostics) {
     let mut report = |message: String, help: &str| {
         out.push(Diagnostic::error("conflict", message).at(alert.span).help(help));
     };
-    let written = [alert.rate.is_some(), alert.share.is_some(), alert.absent.is_some()];
-    match written.iter().filter(|is| **is).count() {
+    match written {
         1 => {}
         0 => report(
             format!("the alert `{name}` says nothing of when it holds"),

@@ -187,7 +187,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     for (name, sink) in &notify.sinks {
         check_sink(name, sink, out);
     }
-    alert::check(notify, out);
+    alert::check(notify, tree, out);
 }
 
 impl Notify {

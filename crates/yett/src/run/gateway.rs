@@ -29,7 +29,7 @@ use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::{keep_decisions, open_store, tell};
+use applications::{keep_decisions, tell, wanted_store};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -137,12 +137,7 @@ impl Gateway {
         let telemetry = telemetry(document, &options, &clock)?;
         let services = services(&clock, &live, &telemetry, side)?;
         let running = Plane::default();
-        let store = |_| {
-            open_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))
-                .map(OnceLock::from)
-        };
-        let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
-        let credentials = Arc::new(credentials);
+        let credentials = wanted_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let settings = Settings {

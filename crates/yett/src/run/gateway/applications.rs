@@ -113,8 +113,22 @@ fn secret<'l>(loaded: &'l Loaded, reference: &spec::SecretRef) -> Result<&'l [u8
     found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
 }
 
+/// The store of applications, open where a document wants one. Blocks.
+pub(super) fn wanted_store(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    services: (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
+) -> Result<Arc<OnceLock<Arc<Credentials>>>, String> {
+    let store = OnceLock::new();
+    if document.wants_store() {
+        let _ = store.set(open_store(document, loaded, data, services)?);
+    }
+    Ok(Arc::new(store))
+}
+
 /// Opens the store of a document. Blocks.
-pub(super) fn open_store(
+fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,

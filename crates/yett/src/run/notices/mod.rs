@@ -130,7 +130,7 @@ impl Notices {
             *self.source.lock() = Arc::from(&*notify.source.value);
         }
         let is_told = !wanted.is_empty();
-        self.watch.lock().apply(document, &*self.services.clock);
+        self.watch.lock().apply(document, &self.telemetry, &*self.services.clock);
         let mut new = Vec::new();
         {
             let mut sinks = self.sinks.lock();

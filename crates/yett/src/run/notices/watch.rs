@@ -37,12 +37,18 @@ pub(super) struct Told {
 
 impl Watch {
     /// Watches from now on what another document says.
-    pub(super) fn apply(&mut self, document: &spec::Document, clock: &dyn Clock) {
+    pub(super) fn apply(&mut self, document: &spec::Document, telemetry: &Telemetry, clock: &dyn Clock) {
+        let knew_calls = self.alerts.wants_calls();
         let rules = document.notify.iter().flat_map(|notify| &notify.alerts);
         let rules = rules.map(|(name, alert)| rule(name, alert, document)).collect();
         let alerts = Alerts::new(rules, unix(clock));
         let before = std::mem::replace(&mut self.alerts, alerts);
         self.alerts.take_over(before);
+        if self.alerts.wants_calls() && !knew_calls {
+            // What there was before a rule asked for it belongs to no window.
+            let calls = telemetry.calls().into_iter();
+            self.seen = calls.map(|(api, operation, count)| ((api, operation), count)).collect();
+        }
         let owned = document.apis.iter().filter_map(|(name, api)| Some((name.clone(), api.owner.clone()?)));
         self.owners = owned.collect();
     }
@@ -68,12 +74,9 @@ impl Watch {
         }
         let at = unix(clock);
         if self.alerts.wants_calls() {
-            let is_first = self.looked.is_none();
             for (api, operation, count) in telemetry.calls() {
                 let seen = self.seen.insert((Arc::clone(&api), Arc::clone(&operation)), count);
-                // What there was before somebody looked belongs to no window.
-                let before = seen.unwrap_or(if is_first { count } else { 0 });
-                self.alerts.calls(&api, &operation, count.saturating_sub(before), at);
+                self.alerts.calls(&api, &operation, count.saturating_sub(seen.unwrap_or(0)), at);
             }
         }
         self.looked = Some(now);
