@@ -25,20 +25,33 @@ import proxies
 from proxies import LOAD_CORE
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Row, request file, proxies measured, and what is promised: (ours, theirs, at most).
-Row = collections.namedtuple("Row", "name title requests order tls fresh subjects targets")
+# Row, request file, how it is sent, proxies measured, and what is promised: (ours, theirs, at most).
+Row = collections.namedtuple("Row", "name title requests order how fresh subjects targets")
+# How a row is sent: calls in clear text, over TLS, over HTTP/2 and TLS, or handshakes alone (by key exchange, at the listener of this name).
+Handshakes = collections.namedtuple("Handshakes", "group listener")
+PLAIN, TLS, TWO = "plain", "tls", "two"
+# Streams that are open at one time on a connection of HTTP/2.
+STREAMS = 4
 ROWS = [
-    Row("get", "plain GET", "get", None, False, False, ["yett", "nginx", "envoy"],
+    Row("get", "plain GET", "get", None, PLAIN, False, ["yett", "nginx", "envoy"],
         [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
-    Row("post", "plain POST, 1 KiB", "post", None, False, False, ["yett", "nginx", "envoy"],
+    Row("post", "plain POST, 1 KiB", "post", None, PLAIN, False, ["yett", "nginx", "envoy"],
         [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
-    Row("tls", "TLS keep-alive GET", "get", None, True, False, ["yett", "nginx", "envoy"],
+    Row("tls", "TLS keep-alive GET", "get", None, TLS, False, ["yett", "nginx", "envoy"],
         [("yett", "nginx", 0.90)]),
-    Row("jwt", "JWT + scopes + limits + validation, POST 1 KiB, Zipf", "zipf", "zipf-order", False, False,
+    Row("two", "HTTP/2 GET, TLS, 4 streams a connection", "get", None, TWO, False, ["yett", "nginx", "envoy"],
+        [("yett", "nginx", None), ("yett", "envoy", None)]),
+    Row("jwt", "JWT + scopes + limits + validation, POST 1 KiB, Zipf", "zipf", "zipf-order", PLAIN, False,
         ["yett-jwt", "envoy", "envoy-jwt-cache"],
         [("yett-jwt", "envoy", 0.60), ("yett-jwt", "envoy-jwt-cache", 0.45)]),
-    Row("cold", "the same, each token used once", "cold", None, False, True, ["yett-cold", "envoy-cold"],
+    Row("cold", "the same, each token used once", "cold", None, PLAIN, True, ["yett-cold", "envoy-cold"],
         [("yett-cold", "envoy-cold", 0.45)]),
+    Row("handshake", "full handshake, TLS 1.3, X25519, ECDSA P-256", None, None, Handshakes("x25519", "tls"), False,
+        ["yett", "nginx", "envoy"], [("yett", "nginx", 0.65), ("yett", "envoy", None)]),
+    Row("handshake-rsa", "full handshake, TLS 1.3, X25519, RSA 2048", None, None, Handshakes("x25519", "rsa"), False,
+        ["yett", "nginx", "envoy"], [("yett", "nginx", 0.80), ("yett", "envoy", None)]),
+    Row("handshake-pq", "full handshake, TLS 1.3, X25519MLKEM768, ECDSA P-256", None, None,
+        Handshakes("x25519mlkem768", "tls"), False, ["yett"], []),
 ]
 
 
@@ -75,7 +88,7 @@ class Bench:
         flags, directory = self.flags, self.directory
         signer = material.Signer()
         (directory / "jwks.json").write_text(signer.jwks())
-        material.certificate(directory)
+        material.certificates(directory)
         body = material.order_body()
         needed = {row.requests for row in self.rows}
         material.write_requests(directory / "get", [material.get("/orders/ord_000001")])
@@ -132,8 +145,10 @@ class Bench:
 
     def calls(self, row, proxy, seconds):
         """Sends the row's calls to the proxy; the number of answers, all of which have to be 200."""
-        if row.tls:
-            return self.calls_tls(proxy, seconds)
+        if row.how in (TLS, TWO):
+            return self.calls_tls(row, proxy, seconds)
+        if isinstance(row.how, Handshakes):
+            return self.handshakes(row, proxy, seconds)
         command = ["taskset", "-c", LOAD_CORE, self.load, "call", "--target", f"127.0.0.1:{proxy.plain}",
                    "--requests", str(self.directory / row.requests), "--connections", str(self.flags.connections)]
         if row.order:
@@ -148,16 +163,25 @@ class Bench:
             raise RuntimeError(f"{row.name}, {proxy.name}: not every call passed: {result['statuses']}")
         return result
 
-    def calls_tls(self, proxy, seconds):
-        command = ["taskset", "-c", LOAD_CORE, "h2load", "--h1", "-c", str(self.flags.connections), "-t", "1",
+    def calls_tls(self, row, proxy, seconds):
+        version = ["--h1"] if row.how == TLS else ["-m", str(STREAMS)]
+        command = ["taskset", "-c", LOAD_CORE, "h2load", *version, "-c", str(self.flags.connections), "-t", "1",
                    "-D", str(max(1, round(seconds))), f"https://127.0.0.1:{proxy.tls}/orders/ord_000001"]
         text = output(*command)
         counted = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", text)
         statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
         if not counted or not statuses or any(int(count) for count in (*counted.groups()[1:], *statuses.groups()[1:])):
-            raise RuntimeError(f"tls, {proxy.name}: not every call passed:\n{text[-1500:]}")
+            raise RuntimeError(f"{row.name}, {proxy.name}: not every call passed:\n{text[-1500:]}")
         rate = re.search(r"finished in ([\d.]+)s", text)
         return {"calls": int(counted[1]), "seconds": float(rate[1]), "p50_us": None, "p99_us": None}
+
+    def handshakes(self, row, proxy, seconds):
+        command = ["taskset", "-c", LOAD_CORE, self.load, "handshake", "--target", f"127.0.0.1:{getattr(proxy, row.how.listener)}",
+                   "--group", row.how.group, "--connections", str(self.flags.connections), "--seconds", str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{row.name}, {proxy.name}: {done.stderr.strip()}")
+        return json.loads(done.stdout) | {"p50_us": None, "p99_us": None}
 
     def measure(self, row, proxy):
         if row.fresh:
@@ -184,7 +208,7 @@ class Bench:
         finally:
             # All of them append, so that an emptied file stays small and none of them notices.
             log = proxy.directory / "access.log"
-            if proxy.process and not row.fresh and log.stat().st_size == 0:
+            if proxy.process and not row.fresh and row.requests and log.stat().st_size == 0:
                 raise RuntimeError(f"{row.name}, {proxy.name}: the access log stayed empty")
             log.write_bytes(b"")
             if row.fresh:
@@ -293,7 +317,7 @@ def cpus():
 
 
 def table(result):
-    lines = ["", f"CPU time per call, median of {result['rounds']} rounds (least – greatest), microseconds"]
+    lines = ["", f"CPU time per call or handshake, median of {result['rounds']} rounds (least – greatest), microseconds"]
     for row in result["rows"]:
         lines.append(f"\n{row['title']}")
         for name, figures in row["proxies"].items():
@@ -323,7 +347,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=10_000, help="distinct tokens of the Zipf row")
     parser.add_argument("--cold", type=int, default=10_000, help="calls, and tokens, of the row without a hit")
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections whose memory is measured")
-    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, jwt, cold, idle")
+    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, two, jwt, cold, handshake, idle")
     parser.add_argument("--out", default=str(ROOT / "docs/evidence/bench.json"))
     parser.add_argument("--yett", default=str(ROOT / "target/release/yett"))
     parser.add_argument("--load", default=str(ROOT / "target/release/load"))

@@ -51,9 +51,13 @@ class Signer:
         return f"{signed}.{base64url(signature)}"
 
 
-def certificate(directory):
-    """Writes cert.pem and key.pem (ECDSA P-256, self-signed) for the TLS rows."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificates(directory):
+    """Writes cert.pem and key.pem (ECDSA P-256), rsa-cert.pem and rsa-key.pem (RSA 2048), self-signed, for the TLS rows."""
+    certificate(directory, "", ec.generate_private_key(ec.SECP256R1()))
+    certificate(directory, "rsa-", rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+
+def certificate(directory, prefix, key):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
     made = (
@@ -64,12 +68,12 @@ def certificate(directory):
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST), x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    (directory / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (directory / f"{prefix}cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (directory / "key.pem").touch(mode=0o600)
-    (directory / "key.pem").write_bytes(secret)
+    (directory / f"{prefix}key.pem").touch(mode=0o600)
+    (directory / f"{prefix}key.pem").write_bytes(secret)
 
 
 def order_body():

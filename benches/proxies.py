@@ -31,13 +31,18 @@ http {{
   fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   upstream up {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
   server {{
-    listen {plain}; listen {tls} ssl;
+    listen {plain}; listen {tls} ssl http2;
     ssl_certificate {shared}/cert.pem; ssl_certificate_key {shared}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
     location / {{
       proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Request-Id $request_id;
       proxy_connect_timeout 2s; proxy_read_timeout 15s; proxy_send_timeout 15s;
     }}
+  }}
+  server {{
+    listen {rsa} ssl;
+    ssl_certificate {shared}/rsa-cert.pem; ssl_certificate_key {shared}/rsa-key.pem; ssl_protocols TLSv1.2 TLSv1.3;
+    location / {{ return 404; }}
   }}
 }}
 """
@@ -49,7 +54,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def envoy(directory, shared, upstream, plain, tls, jwt=None, jwks=None, issuer=None, audience=None):
+def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, issuer=None, audience=None):
     """Envoy's bootstrap. `jwt` is None, "cache" or "no-cache"; with it come RBAC on the scope and a local rate limit."""
     filters = []
     extension = "type.googleapis.com/envoy.extensions.filters"
@@ -98,10 +103,11 @@ def envoy(directory, shared, upstream, plain, tls, jwt=None, jwks=None, issuer=N
             {"name": "plain", "match": {"prefix": "/"}, "route": {"cluster": "up", "timeout": "15s"}}]}]},
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-    tls_context = {"name": "tls", "typed_config": {
+    tls_context = lambda prefix: {"name": "tls", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {"alpn_protocols": ["http/1.1"], "tls_certificates": [{
-            "certificate_chain": {"filename": f"{shared}/cert.pem"}, "private_key": {"filename": f"{shared}/key.pem"}}]}}}
+        "common_tls_context": {"alpn_protocols": ["h2", "http/1.1"], "tls_certificates": [{
+            "certificate_chain": {"filename": f"{shared}/{prefix}cert.pem"},
+            "private_key": {"filename": f"{shared}/{prefix}key.pem"}}]}}}
     address = lambda port: {"socket_address": {"address": "127.0.0.1", "port_value": int(port)}}
     listener = lambda name, port, chain: {"name": name, "address": address(port), "filter_chains": [chain]}
     host, port = upstream.split(":")
@@ -109,7 +115,8 @@ def envoy(directory, shared, upstream, plain, tls, jwt=None, jwks=None, issuer=N
         "node": {"id": "bench", "cluster": "bench"},
         "static_resources": {
             "listeners": [
-                listener("plain", plain, chain), listener("tls", tls, {**chain, "transport_socket": tls_context})],
+                listener("plain", plain, chain), listener("tls", tls, {**chain, "transport_socket": tls_context("")}),
+                listener("rsa", rsa, {**chain, "transport_socket": tls_context("rsa-")})],
             "clusters": [{
                 "name": "up", "type": "STATIC", "connect_timeout": "2s",
                 "load_assignment": {"cluster_name": "up", "endpoints": [{"lb_endpoints": [
@@ -126,6 +133,7 @@ version: 1
 listeners:
   plain: {{ bind: "127.0.0.1:{plain}" }}
   tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "file:{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
+  rsa: {{ bind: "127.0.0.1:{rsa}", tls: {{ certificate: "file:{shared}/rsa-cert.pem", key: "file:{shared}/rsa-key.pem" }} }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
 record: {{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}
 admission: {{ anonymous: {{ mode: off }}, failures: {{ mode: off }} }}
@@ -177,9 +185,9 @@ class Proxy:
         self.directory = self.files["directory"] / self.name
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
-        self.plain, self.tls, self.admin = free_port(), free_port(), free_port()
+        self.plain, self.tls, self.rsa, self.admin = (free_port() for _ in range(4))
         path, text = self.config(self)
-        self.ports = [port for port in (self.plain, self.tls) if str(port) in text]
+        self.ports = [port for port in (self.plain, self.tls, self.rsa) if str(port) in text]
         path = self.directory / path
         path.write_text(text)
         log = open(self.directory / "output.log", "wb")
@@ -244,12 +252,13 @@ def make(files, upstream, signer_jwks, issuer, audience, tools):
     """Every proxy of the benchmark, by name; not started yet."""
     shared = files["directory"]
     common = lambda p: {
-        "dir": p.directory, "shared": shared, "upstream": upstream, "plain": p.plain, "tls": p.tls, "admin": p.admin,
+        "dir": p.directory, "shared": shared, "upstream": upstream, "plain": p.plain, "tls": p.tls, "rsa": p.rsa,
+        "admin": p.admin,
     }
     nginx = lambda p: ("nginx.conf", NGINX.format(**common(p) | {
-        "plain": f"127.0.0.1:{p.plain}", "tls": f"127.0.0.1:{p.tls}"}))
+        "plain": f"127.0.0.1:{p.plain}", "tls": f"127.0.0.1:{p.tls}", "rsa": f"127.0.0.1:{p.rsa}"}))
     boot = lambda jwt: lambda p: ("envoy.json", envoy(
-        p.directory, shared, upstream, p.plain, p.tls, jwt, signer_jwks, issuer, audience))
+        p.directory, shared, upstream, p.plain, p.tls, p.rsa, jwt, signer_jwks, issuer, audience))
     yett = lambda text: lambda p: ("yett.yaml", text.format(**common(p), issuer=issuer, audience=audience,
                                                            contract=tools["contract"]))
     run_nginx = [tools["nginx"], "-c", "{config}", "-e", "{dir}/error.log", "-p", "{dir}"]

@@ -102,7 +102,7 @@ async fn connection(plan: Rc<Plan>) -> std::io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a load generator is a client, not a part of the gateway")]
-async fn connect(target: &str) -> std::io::Result<TcpStream> {
+pub(crate) async fn connect(target: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(target).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

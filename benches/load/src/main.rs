@@ -1,10 +1,12 @@
 //! `load`: both ends of a benchmark, as cheap per call as they can be, so that the proxy between them is what is measured.
 //!
 //! `load call` sends prepared requests over keep-alive connections and prints one JSON line with what came back;
+//! `load handshake` opens TLS connections and closes them again;
 //! `load serve` answers every request with the same bytes. Both run on one thread, speak only what the benchmarks need
 //! of HTTP/1.1 (RFC 9112: keep-alive, Content-Length) and stop at anything else with an error rather than a wrong count.
 
 mod call;
+mod handshake;
 mod message;
 mod serve;
 
@@ -12,7 +14,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: load serve --listen ADDRESS [--bytes 256] | load call --target ADDRESS --requests FILE \
-                     [--order FILE] [--connections 32] [--seconds 2.5]";
+                     [--order FILE] [--connections 32] [--seconds 2.5] | load handshake --target ADDRESS \
+                     --group x25519|x25519mlkem768 [--connections 32] [--seconds 2.5]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -43,6 +46,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<(), String> {
             local.block_on(&runtime, serve::serve(flags.text("--listen")?, flags.number("--bytes", 256)?))
         }
         Some("call") => local.block_on(&runtime, call::call(&flags)),
+        Some("handshake") => local.block_on(&runtime, handshake::handshake(&flags)),
         _ => Err(USAGE.to_owned()),
     }
 }

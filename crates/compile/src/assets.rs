@@ -170,6 +170,16 @@ fn named_by(document: &Document) -> Vec<Needed> {
     for secret in sinks.flat_map(|sink| std::iter::once(&sink.secret).chain(&sink.previous_secret)) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
     }
+    let revocation = document.revocation.as_ref();
+    let clients =
+        revocation.iter().flat_map(|one| one.clients.values()).filter_map(|one| one.secret.as_ref());
+    let senders =
+        revocation.iter().flat_map(|one| one.transmitters.values()).filter_map(|one| one.secret.as_ref());
+    let polls = revocation.iter().flat_map(|one| one.transmitters.values());
+    let polls = polls.filter_map(|one| one.poll.as_ref()?.secret.as_ref());
+    for secret in clients.chain(senders).chain(polls) {
+        add(&secret_key(secret), secret_kind(secret), secret.span);
+    }
     for issuer in document.issuers.values() {
         if let Some(jwks) = &issuer.jwks
             && let FileOrUrl::File(file) = &jwks.value

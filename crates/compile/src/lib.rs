@@ -20,6 +20,7 @@ mod notify;
 mod operations;
 mod places;
 mod plan;
+mod revocation;
 mod selectors;
 mod unsupported;
 mod upstreams;
@@ -147,6 +148,7 @@ fn build(
     unsupported::check(document, out);
     spec::dangers(document, out);
     assets::check(document, input, out);
+    revocation::check(document, input.assets, out);
     let contracts =
         contracts::import_all(document, input, previous.map(|kept| &kept.contracts), sources, out);
     // After the contracts, whose files have to get the numbers that they had before.

@@ -32,6 +32,12 @@ impl Hash {
         Some(Self(out))
     }
 
+    /// As bytes.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// As hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {

@@ -1,4 +1,4 @@
-//! What an API key is: its form, how it is kept, and the table of those that are good.
+//! What an API key is: its form, how it is kept, and the table of those that are good; and which tokens of others are not ([`Revoked`]).
 //!
 //! A key is `yett_` + id + `_` + secret + checksum, 51 letters and digits of one length, so that a scanner of leaked secrets
 //! finds it by the expression [`PATTERN`] and a misspelled one is told from a wrong one before anything is computed. The id is
@@ -12,10 +12,12 @@
 
 mod hash;
 mod key;
+mod revoked;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use hash::{HASH_KEY_BYTES, Hash, HashKey, HashKeyError};
 pub use key::{ID_LENGTH, KeyId, LENGTH, Malformed, NewKey, PATTERN, PREFIX, Presented, public_id};
+pub use revoked::{Digest, Kind, Revoked, Rule, Token, token_digest};
 pub use table::{Checked, Entry, Held, Made, NEVER, Published, Table, Usage};

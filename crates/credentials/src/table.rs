@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::hash::{Hash, HashKey};
 use crate::key::{KeyId, Presented};
+use crate::revoked::Revoked;
 
 /// The second at which a key ends that does not.
 pub const NEVER: u64 = u64::MAX;
@@ -94,27 +95,60 @@ pub enum Checked<'t> {
     Suspended(&'t Entry),
 }
 
+/// Keys, and the names of their scopes by number.
+#[derive(Debug)]
+struct Keys {
+    all: HashMap<KeyId, Entry>,
+    scopes: Vec<Box<str>>,
+}
+
 /// All keys at one moment.
 #[derive(Debug)]
 pub struct Table {
-    keys: HashMap<KeyId, Entry>,
-    scopes: Vec<Box<str>>,
+    keys: Arc<Keys>,
     key: Arc<HashKey>,
     sequence: u64,
     seal: Box<str>,
+    revoked: Revoked,
 }
 
 impl Table {
     /// A table of these keys; `sequence` is the number of the last change that is in it.
     #[must_use]
     pub fn new(key: Arc<HashKey>, sequence: u64, scopes: Vec<Box<str>>, keys: HashMap<KeyId, Entry>) -> Self {
-        Self { keys, scopes, key, sequence, seal: Box::default() }
+        let keys = Arc::new(Keys { all: keys, scopes });
+        Self { keys, key, sequence, seal: Box::default(), revoked: Revoked::default() }
+    }
+
+    /// The same keys, as they are after a later change that was none of theirs.
+    #[must_use]
+    pub fn after(&self, sequence: u64, seal: &str) -> Self {
+        let (keys, key) = (Arc::clone(&self.keys), Arc::clone(&self.key));
+        Self { keys, key, sequence, seal: seal.into(), revoked: self.revoked.clone() }
+    }
+
+    /// Whether it has the keys of another one, by what both were made of.
+    #[must_use]
+    pub fn has_keys_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys)
     }
 
     /// The same, with the seal of that change: a number alone comes again where a backup was put back.
     #[must_use]
     pub fn sealed(self, seal: &str) -> Self {
         Self { seal: seal.into(), ..self }
+    }
+
+    /// The same, with what was revoked of the tokens of others.
+    #[must_use]
+    pub fn revoking(self, revoked: Revoked) -> Self {
+        Self { revoked, ..self }
+    }
+
+    /// What was revoked of the tokens of others.
+    #[must_use]
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
     }
 
     /// Number of the last change of the store that is in it.
@@ -132,36 +166,36 @@ impl Table {
     /// Names of all scopes that a key has, by number.
     #[must_use]
     pub fn scopes(&self) -> &[Box<str>] {
-        &self.scopes
+        &self.keys.scopes
     }
 
     /// How many keys there are, those that are no good any more included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.all.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.all.is_empty()
     }
 
     /// The key of an id.
     #[must_use]
     pub fn get(&self, id: &KeyId) -> Option<&Entry> {
-        self.keys.get(id)
+        self.keys.all.get(id)
     }
 
     /// All keys.
     pub fn iter(&self) -> impl Iterator<Item = (&KeyId, &Entry)> {
-        self.keys.iter()
+        self.keys.all.iter()
     }
 
     /// What a key comes to at a second. Nothing is said of a key to who has only its id: first it has to be the right one.
     #[must_use]
     pub fn check(&self, key: &Presented<'_>, now: u64) -> Checked<'_> {
-        let Some(entry) = self.keys.get(&key.id) else { return Checked::Unknown };
+        let Some(entry) = self.keys.all.get(&key.id) else { return Checked::Unknown };
         if !self.key.is(key, &entry.hash) {
             return Checked::Wrong;
         }

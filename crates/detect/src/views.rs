@@ -69,8 +69,13 @@ impl Looker {
     }
 
     fn view(&mut self, value: &[u8], place: Place, view: View, depth: Depth) {
+        self.keeping(value, |looker| looker.read(value, place, view, depth));
+    }
+
+    /// Keeps the piece of `value` in which something was found while it was looked at.
+    fn keeping(&mut self, value: &[u8], look: impl FnOnce(&mut Self)) {
         let known = self.best;
-        self.read(value, place, view, depth);
+        look(self);
         let (Some((kept, piece)), Some(best)) = (&mut self.piece, self.best) else { return };
         // What was found in a view inside of this one was kept there.
         if known != Some(best) && *kept != Some(best) {
@@ -80,12 +85,21 @@ impl Looker {
 
     #[inline]
     fn read(&mut self, value: &[u8], place: Place, view: View, depth: Depth) {
+        let Some(mask) = self.survey(value, place, view, depth) else { return };
+        if mask & (PERCENT | AMPERSAND | BACKSLASH | HIGH) != 0 {
+            self.undo(value, mask, (place, view), depth);
+        }
+    }
+
+    /// Looks at a value as it stands, and into what it is as a whole; which bytes are in it, while there is more to find.
+    #[inline]
+    fn survey(&mut self, value: &[u8], place: Place, view: View, depth: Depth) -> Option<u16> {
         if self.is_sure() || value.is_empty() {
-            return;
+            return None;
         }
         let Some(left) = self.left.checked_sub(value.len()) else {
             self.offer(evasion("unfolds", value), view);
-            return;
+            return None;
         };
         self.left = left;
         let mask = bytes::mask(value);
@@ -95,9 +109,7 @@ impl Looker {
             self.windows(value, &|window| Text::new(window, mask, place, view, json));
         }
         self.open(value, mask, (place, view), depth);
-        if mask & (PERCENT | AMPERSAND | BACKSLASH | HIGH) != 0 {
-            self.undo(value, mask, (place, view), depth);
-        }
+        Some(mask)
     }
 
     fn windows<'a>(&mut self, value: &'a [u8], text: &dyn Fn(&'a [u8]) -> Text<'a>) {
@@ -132,6 +144,17 @@ impl Looker {
                 continue;
             }
             if let Some(decoded) = undo(&undone) {
+                if let Cow::Owned(between) = &undone
+                    && coding != Coding::Percent
+                    && depth.rounds > 0
+                {
+                    // Two codings are undone at once, and what is between them may be what is meant: the second hides what the first
+                    // has shown, as the bytes of a UTF-16 text are no NULs any more.
+                    let depth = Depth { rounds: depth.rounds - 1, ..depth };
+                    self.keeping(between, |looker| {
+                        let _ = looker.survey(between, place, view, depth);
+                    });
+                }
                 undone = Cow::Owned(decoded);
                 view = view.with(coding);
             }

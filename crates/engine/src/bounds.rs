@@ -76,6 +76,11 @@ pub const DETAIL_BYTES: usize = 512;
 /// Revocations remembered per core for calls that began before them and have no stream yet. Of those calls that began before one
 /// that was forgotten for want of room, none opens a live stream for anybody who is known.
 pub const REVOCATIONS: usize = 4_096;
+/// Entries of the denylist: revoked tokens, subjects, sessions, applications and issuers. When it is full, revoking is refused and
+/// says so.
+pub const DENIED: usize = 100_000;
+/// Security events that are remembered until they would not be taken any more, so that each takes effect once.
+pub const EVENTS: usize = 65_536;
 /// Lines waiting to be written to the access log per core; more are counted as lost.
 pub const LOG_QUEUE: usize = 4_096;
 /// Records of decisions that wait for the store, per core; more are dropped and counted.

@@ -95,6 +95,8 @@ codes! {
     TOKEN_INVALID = "token_invalid", 401, Client, "the access token is not valid";
     /// The token was valid once.
     TOKEN_EXPIRED = "token_expired", 401, Client, "the access token has expired";
+    /// The token was valid until it was revoked, or all tokens of its subject, session, application or issuer were.
+    TOKEN_REVOKED = "token_revoked", 401, Client, "the access token was revoked";
     /// The proof of possession that came with the token is not good (RFC 9449 section 4.3).
     PROOF_INVALID = "proof_invalid", 401, Client, "the proof of possession is not valid";
     /// The proof of possession lacks a nonce of ours that is still good (RFC 9449 section 9).

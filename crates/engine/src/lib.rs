@@ -36,6 +36,7 @@ pub mod trace;
 pub mod upstream;
 pub mod verdict;
 pub mod websocket;
+pub mod withdrawn;
 
 pub use call::{Body, Call, CallId, Request, Response};
 pub use clock::{Clock, Tick, UnixTime};
@@ -48,6 +49,7 @@ pub use plan::{BodyMode, Mode, OperationPlan, PlannedStep, ResponseMode, Stage};
 pub use principal::{Principal, ScopeSet};
 pub use snapshot::{CoreSnapshot, Snapshot};
 pub use verdict::{Answer, Refusal, Verdict};
+pub use withdrawn::Withdrawn;
 
 /// A boxed future that may cross threads, as the side runtime wants it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -114,6 +114,21 @@ impl Binding {
     }
 }
 
+/// What a token can be known by again once it was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// SHA-256 of the token; of a signed one without its signature, which whoever holds it could write in another way.
+    pub digest: [u8; 32],
+    /// `jti`.
+    pub id: Option<Box<str>>,
+    /// `sid`: the session at the issuer that it came from.
+    pub session: Option<Box<str>>,
+    /// `azp`, where it is another than [`Principal::application`].
+    pub party: Option<Box<str>>,
+    /// `iat`, in seconds since 1970, rounded down.
+    pub issued: Option<u64>,
+}
+
 /// Who a credential proves. Keyed by (issuer, subject), never by a subject alone (invariant 13).
 #[derive(Debug, Clone)]
 pub struct Principal {
@@ -137,6 +152,8 @@ pub struct Principal {
     pub credential: CredentialKind,
     /// Whom the credential is bound to. What is bound has to be shown on every call, remembered or not.
     pub binding: Binding,
+    /// What the token can be known by again; `None` where nothing can be revoked, and of API keys.
+    pub marks: Option<Box<Marks>>,
 }
 
 /// A credential that was verified for one security scheme of the contract.
@@ -188,6 +205,7 @@ mod tests {
             taken_until: 7,
             credential: CredentialKind::ApiKey,
             binding: Binding::default(),
+            marks: None,
         });
         let proof = |scheme| Proof { scheme, principal: Arc::clone(&principal), certificate: None };
         let proofs: SmallVec<[Proof; 1]> = [0, 1, ANY_SCHEME].into_iter().map(proof).collect();

@@ -22,6 +22,7 @@ mod content;
 mod contracts;
 mod detectors;
 mod documents;
+mod events;
 mod http1;
 mod json;
 mod parameters;
@@ -36,13 +37,14 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
     ("contracts", contracts::run),
     ("detectors", detectors::run),
     ("documents", documents::run),
+    ("events", events::run),
     ("http1", http1::run),
     ("json", json::run),
     ("parameters", parameters::run),

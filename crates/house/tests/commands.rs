@@ -104,6 +104,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("notices.rs", &["Command", "manage_api"]),
         ("order.rs", &["controls"]),
         ("reload.rs", &["manage_api"]),
+        ("revocations.rs", &["Command", "manage_api"]),
+        ("revoke.rs", &["Command", "manage_api", "spec"]),
         // Starts the gateway in this process.
         ("run.rs", &["run"]),
         ("schema.rs", &["compile", "spec"]),

@@ -85,10 +85,12 @@ fn only_the_clock_reads_the_time() {
             ("crates/proxy/examples/plain.rs:unix", own),
             ("crates/proxy/examples/plain.rs:main", own),
             ("crates/yett/tests/harness/mod.rs:now", "tokens for the real binary, which has the time of day"),
+            ("crates/yett/tests/applications/revocations.rs:now", "the same"),
             ("examples/orders/src/time.rs:now", "the sample is a service of its own, without our engine"),
             ("crates/policy-tests/examples/measure.rs:main", measures),
             ("crates/contract/examples/contracts.rs:now", measures),
             ("crates/contract/examples/contracts.rs:main", measures),
+            ("benches/load/src/handshake.rs:handshake", measures),
             ("benches/load/src/call.rs:call", measures),
             ("benches/load/src/call.rs:take", measures),
             ("benches/load/src/call.rs:connection", measures),
@@ -172,6 +174,9 @@ fn tests_do_not_sleep() {
             ("crates/yett/src/run/decisions.rs:keep", asked),
             ("crates/yett/src/run/notices/mod.rs:keep", asked),
             ("crates/yett/src/run/notices/deliver.rs:turn", asked),
+            ("crates/yett/src/run/feeds/poll.rs:keep", asked),
+            ("crates/yett/src/run/feeds/poll.rs:run", asked),
+            ("crates/yett/src/run/feeds/poll.rs:once", asked),
             ("crates/yett/src/commands/events.rs:follow", "shows what comes as it comes"),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
@@ -186,11 +191,20 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/listen/mod.rs:accept", spent),
             ("crates/manage-api/src/server.rs:serve", spent),
             ("crates/yett/src/run/admin.rs:serve", spent),
+            ("crates/yett/src/run/feeds/mod.rs:serve", spent),
             ("examples/orders/src/main.rs:accept", spent),
             ("crates/testkit/src/clock.rs:until_every", looks),
             ("crates/proxy/src/tests/world.rs:calls", looks),
             ("crates/proxy/src/tests/world.rs:event", looks),
             ("crates/testkit/src/recorder.rs:write", "an upstream that is slow on purpose"),
+            (
+                "crates/testkit/src/transmitter.rs:answer",
+                "holds a question back until there is something to say",
+            ),
+            (
+                "crates/yett/tests/applications/revocations.rs:watch",
+                "measures how late the machine wakes it up",
+            ),
         ],
     );
 }
@@ -259,6 +273,14 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
         ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),
         ("crates/yett/src/run/credentials.rs", "authentication", "hands it the table of API keys"),
+        (
+            "crates/yett/src/run/credentials/revocations.rs",
+            "authentication",
+            "hands the data plane its denylist",
+        ),
+        ("crates/yett/src/run/revoke.rs", "authentication", "names the issuers whose tokens are revoked"),
+        ("crates/yett/src/run/feeds/mod.rs", "authentication", "verifies with the keys of its issuers"),
+        ("crates/compile/src/revocation.rs", "authentication", "looks whether such keys can be used"),
     ];
     let controls = controls();
     let mut found = BTreeSet::new();

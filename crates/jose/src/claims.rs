@@ -155,7 +155,7 @@ pub fn validate_answer<'t>(
 
 /// A claim that must be a string when it is there: not empty, bounded, without control characters, since it ends in
 /// headers, keys and logs.
-fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault> {
+pub(crate) fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault> {
     let Some(node) = payload.get(name) else { return Ok(None) };
     let text = node.as_str().ok_or(Fault::ClaimMalformed)?;
     if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
@@ -165,7 +165,7 @@ fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault
 }
 
 /// `aud`: a string, or an array of strings and nothing else (RFC 7519 section 4.1.3).
-fn audience(payload: Node<'_>, expected: &[String]) -> Result<(), Fault> {
+pub(crate) fn audience(payload: Node<'_>, expected: &[String]) -> Result<(), Fault> {
     let aud = payload.get("aud").ok_or(Fault::AudienceMissing)?;
     let names = match (aud.as_str(), aud.kind()) {
         (Some(one), _) => vec![one],

@@ -1,8 +1,8 @@
 //! Signed tokens and proofs of possession: strict JWS, JWT and JWK for the gateway and for its local issuer.
 //!
 //! Follows RFC 7515 (JWS, compact serialization only), RFC 7517 (JWK), RFC 7518 (algorithms, asymmetric signatures
-//! only), RFC 7519 (JWT), RFC 7638 (thumbprints), RFC 8037 (Ed25519), RFC 8725 (best practice), RFC 9068 (access tokens) and
-//! RFC 9449 (proofs of possession, [`Proof`]).
+//! only), RFC 7519 (JWT), RFC 7638 (thumbprints), RFC 8037 (Ed25519), RFC 8417 (security events, [`SecurityEvent`]), RFC 8725 (best
+//! practice), RFC 9068 (access tokens) and RFC 9449 (proofs of possession, [`Proof`]).
 //!
 //! The way of a token has three steps, and each needs what the one before gave:
 //! 1. [`parse`] reads bounded, strict text and no key. What it yields can only be used to choose an issuer.
@@ -19,6 +19,7 @@
 mod algorithm;
 mod base64url;
 mod claims;
+mod events;
 mod fault;
 mod header;
 mod jwk;
@@ -32,6 +33,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
 pub use claims::{Claims, Expectations, TypPolicy, validate, validate_answer, words};
+pub use events::{EVENT_TYPE, EventExpectations, SecurityEvent, validate_event};
 pub use fault::Fault;
 pub use header::{Header, LastHeader};
 pub use keys::{JwksError, KeySet, MAX_JWKS_BYTES, MAX_KEYS};

@@ -1,6 +1,7 @@
 //! Vectors of the standards, hostile tables with their valid twins, and properties.
 
 mod claims;
+mod events;
 mod hostile;
 mod mint;
 mod proofs;

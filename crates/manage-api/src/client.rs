@@ -18,6 +18,7 @@ use crate::nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Audit, AuditReport, CreatedKey, Keys,
     NewApplication, NewKey, Rotation,
 };
+use crate::revocations::{NewRevocation, Revocation, Revocations};
 use crate::routes::encode;
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
 use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
@@ -200,6 +201,38 @@ impl Client {
     pub async fn revoke_key(&self, key: &str) -> Result<ApiKey, ClientError> {
         let path = format!("/v1/keys/{}/revoke", encode(public_id(key)));
         self.call(Method::POST, &path, Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// All that is revoked of the tokens of others, however many answers that takes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revocations(&self) -> Result<Revocations, ClientError> {
+        let mut all: Revocations = self.get("/v1/revocations").await?;
+        while let (true, Some(last)) = (all.more, all.revocations.last()) {
+            let place = format!("behind={}&created={}", encode(&last.id), last.created);
+            let next: Revocations = self.get(&format!("/v1/revocations?{place}")).await?;
+            all.more = next.more && !next.revocations.is_empty();
+            all.revocations.extend(next.revocations);
+        }
+        Ok(all)
+    }
+
+    /// Revokes tokens of others: once this returned, no call passes with them.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke(&self, new: &NewRevocation) -> Result<Revocation, ClientError> {
+        self.send("/v1/revocations", new).await
+    }
+
+    /// Takes a revocation back.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn undo_revocation(&self, id: &str) -> Result<Revocation, ClientError> {
+        let path = format!("/v1/revocations/{}", encode(id));
+        self.call(Method::DELETE, &path, Bytes::new(), MAX_ANSWER).await
     }
 
     /// The changes after a number, the oldest first, at most `limit`, however many answers that takes.

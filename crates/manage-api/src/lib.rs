@@ -15,6 +15,9 @@
 //! | `GET /v1/keys[?behind=ID&created=N]` | [`Keys`] |
 //! | `POST /v1/keys/ID/rotate` with [`Rotation`] | [`CreatedKey`] |
 //! | `POST /v1/keys/ID/revoke` | [`ApiKey`] |
+//! | `GET /v1/revocations[?behind=ID&created=N]` | [`Revocations`] |
+//! | `POST /v1/revocations` with [`NewRevocation`] | [`Revocation`] |
+//! | `DELETE /v1/revocations/ID` | [`Revocation`] |
 //! | `GET /v1/audit[?after=N&limit=N]` | [`Audit`] |
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
 //! | `GET /v1/decisions/ID` | [`Explained`] |
@@ -32,6 +35,7 @@ mod decisions;
 mod notices;
 mod nouns;
 mod page;
+mod revocations;
 mod routes;
 mod server;
 mod socket;
@@ -50,6 +54,7 @@ pub use nouns::{
     CreatedKey, Keys, NewApplication, NewKey, Rotation, Said,
 };
 pub use page::page;
+pub use revocations::{Issued, NewRevocation, Revocation, Revocations};
 pub use server::{Handler, serve};
 pub use socket::bind;
 pub use types::{

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::revocations::{NewRevocation, Revocation, Revocations};
+
 /// Who calls with keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Application {
@@ -204,6 +206,12 @@ pub enum Ask {
     RotateKey(String, Rotation),
     /// It is not good any more.
     RevokeKey(String),
+    /// What is revoked of the tokens of others, behind one, or the first.
+    Revocations(Option<Behind>),
+    /// One more is revoked.
+    Revoke(NewRevocation),
+    /// One is taken back, by its id.
+    UndoRevocation(String),
     /// The changes after a number, at most so many.
     Audit(u64, u64),
     /// Whether the chain of changes is whole.
@@ -214,7 +222,7 @@ impl Ask {
     /// Whether something new is made.
     #[must_use]
     pub fn creates(&self) -> bool {
-        matches!(self, Ask::CreateApplication(_) | Ask::CreateKey(..) | Ask::RotateKey(..))
+        matches!(self, Ask::CreateApplication(_) | Ask::CreateKey(..) | Ask::RotateKey(..) | Ask::Revoke(_))
     }
 }
 
@@ -234,6 +242,10 @@ pub enum Said {
     Created(CreatedKey),
     /// To [`Ask::RevokeKey`].
     Key(ApiKey),
+    /// To [`Ask::Revocations`].
+    Revocations(Revocations),
+    /// To [`Ask::Revoke`] and [`Ask::UndoRevocation`].
+    Revocation(Revocation),
     /// To [`Ask::Audit`].
     Audit(Audit),
     /// To [`Ask::VerifyAudit`].

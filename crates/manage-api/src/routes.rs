@@ -55,6 +55,11 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
         }
         (["v1", "keys", which, "revoke"], &Method::POST) => Ok(Ask::RevokeKey(name(which))),
         (["v1", "keys", _, "rotate" | "revoke"], _) => return Routed::OtherMethods("POST"),
+        (["v1", "revocations"], &Method::GET) => behind(&parts.uri).map(Ask::Revocations),
+        (["v1", "revocations"], &Method::POST) => read(body).await.map(Ask::Revoke),
+        (["v1", "revocations"], _) => return Routed::OtherMethods("GET, POST"),
+        (["v1", "revocations", which], &Method::DELETE) => Ok(Ask::UndoRevocation(name(which))),
+        (["v1", "revocations", _], _) => return Routed::OtherMethods("DELETE"),
         (["v1", "audit"], &Method::GET) => number(&parts.uri, "after", 0)
             .and_then(|after| Ok(Ask::Audit(after, number(&parts.uri, "limit", 100)?))),
         (["v1", "audit"], _) => return Routed::OtherMethods("GET"),

@@ -86,6 +86,10 @@ impl Handler for Fake {
                     Said::Created(CreatedKey { key: "yett_secret".into(), details: key() })
                 }
                 Ask::RevokeKey(_) => Said::Key(key()),
+                Ask::Revocations(behind) => {
+                    Said::Revocations(Revocations { revocations: vec![revocation()], more: behind.is_none() })
+                }
+                Ask::Revoke(_) | Ask::UndoRevocation(_) => Said::Revocation(revocation()),
                 Ask::Audit(after, limit) => {
                     let entry = |sequence| AuditEntry { sequence, ..entry() };
                     let told = limit.min(2);
@@ -153,6 +157,19 @@ fn key() -> ApiKey {
         replaced_by: None,
         revoked: None,
         last_used: Some(2),
+    }
+}
+
+fn revocation() -> Revocation {
+    Revocation {
+        id: "rev_abcdefghijkl".into(),
+        kind: "session".into(),
+        issuer: "https://idp".into(),
+        value: "s1".into(),
+        before: None,
+        reason: String::new(),
+        created: 1,
+        expires: 2,
     }
 }
 

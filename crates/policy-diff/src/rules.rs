@@ -41,6 +41,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["rfc9068", "lenient"],
     &["1.3", "1.2"],
     &["-", "authenticated", "anonymous"],
+    // What an opaque subject of an event means.
+    &["subject", "refused", "-"],
+    &["session", "refused", "-"],
 ];
 
 /// The kind of a key, by its path in dots. The first line that fits counts.
@@ -66,6 +69,17 @@ pub(crate) fn kind(path: &str) -> Kind {
             "audience" | "signed" => Kind::TrueIsStricter,
             // How the gateway proves who it is, and how long it waits before it refuses.
             "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+            _ => Kind::Unknown,
+        };
+    }
+    // What is revoked passes no more: who may say less of it, or is heard less, lets more through.
+    if path.starts_with("revocation.") {
+        return match last {
+            "issuers" | "audience" | "secret" | "url" => Kind::Demands,
+            "rate" | "max_age" => Kind::MoreIsStricter,
+            "any" | "api_key" => Kind::TrueIsStricter,
+            "every" => Kind::MoreIsWeaker,
+            "bind" | "wait" => Kind::Neutral,
             _ => Kind::Unknown,
         };
     }

@@ -84,6 +84,51 @@ fn settings_have_a_direction() {
 }
 
 #[test]
+fn who_may_revoke_has_a_direction() {
+    let client = |settings: Json| json!({ "clients": { "shop": settings } });
+    let sender = |settings: Json| json!({ "transmitters": { "corp": settings } });
+    go([
+        ("revocation", client(json!({ "issuers": ["a"] })), client(json!({ "issuers": [] })), Weaker),
+        (
+            "revocation",
+            client(json!({ "issuers": ["a"] })),
+            client(json!({ "issuers": ["a", "b"] })),
+            Stricter,
+        ),
+        ("revocation", json!({}), client(json!({ "secret": "env:A" })), Stricter),
+        ("revocation", client(json!({ "secret": "env:A" })), json!({}), Weaker),
+        ("revocation", client(json!({ "api_key": true })), json!({}), Weaker),
+        ("revocation", client(json!({ "any": false })), client(json!({ "any": true })), Stricter),
+        ("revocation", client(json!({ "any": true })), client(json!({ "any": false })), Weaker),
+        ("revocation", json!({ "rate": "600/min" }), json!({ "rate": "6/min" }), Weaker),
+        ("revocation", json!({ "bind": "127.0.0.1:1" }), json!({ "bind": "127.0.0.1:2" }), Neutral),
+        ("revocation", json!({}), sender(json!({ "audience": "x" })), Stricter),
+        ("revocation", sender(json!({ "audience": "x" })), json!({}), Weaker),
+        ("revocation", sender(json!({ "max_age": "1d" })), sender(json!({ "max_age": "1m" })), Weaker),
+        (
+            "revocation",
+            sender(json!({ "opaque": "session" })),
+            sender(json!({ "opaque": "refused" })),
+            Weaker,
+        ),
+        ("revocation", sender(json!({})), sender(json!({ "opaque": "subject" })), Stricter),
+        (
+            "revocation",
+            sender(json!({ "opaque": "subject" })),
+            sender(json!({ "opaque": "session" })),
+            Weaker,
+        ),
+        ("revocation", sender(json!({ "poll": { "url": "https://a" } })), sender(json!({})), Weaker),
+        (
+            "revocation",
+            sender(json!({ "poll": { "every": "1s" } })),
+            sender(json!({ "poll": { "every": "1h" } })),
+            Weaker,
+        ),
+    ]);
+}
+
+#[test]
 fn settings_of_credentials_have_a_direction() {
     go([
         ("", json!({ "dpop": { "nonce": "required" } }), json!({ "dpop": { "nonce": "off" } }), Weaker),

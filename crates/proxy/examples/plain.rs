@@ -172,8 +172,13 @@ fn main() -> std::io::Result<()> {
         dying: Arc::new(|why| eprintln!("{why}")),
     };
     let cores = rest.first().and_then(|cores| cores.parse().ok()).unwrap_or(1);
-    let settings =
-        Settings { cores, workers: 1, drain: Duration::from_secs(5), folder: std::path::PathBuf::new() };
+    let settings = Settings {
+        cores,
+        workers: 1,
+        drain: Duration::from_secs(5),
+        folder: std::path::PathBuf::new(),
+        passed: proxy::Passed::default(),
+    };
     let plane = DataPlane::start(&Arc::new(first), &settings, &services)?;
     println!("{:?}", plane.addresses());
     loop {

@@ -39,8 +39,8 @@ pub(crate) enum AnswerBody {
 pub(crate) struct Known {
     bytes: Bytes,
     call: Option<Held>,
-    /// Checked when the client has it.
-    sample: Option<Sample>,
+    /// Checked when the client has it. In a box: an answer is handed on by value, and few are checked.
+    sample: Option<Box<Sample>>,
     /// The client took nothing for too long.
     late: bool,
 }
@@ -89,12 +89,12 @@ impl AnswerBody {
         let sample = sample.map(|limit| {
             let mut sample = Sample::new(limit);
             sample.add(&bytes);
-            sample
+            Box::new(sample)
         });
         Self::checked(bytes, flight, sample)
     }
 
-    fn checked(bytes: Bytes, mut flight: Flight, sample: Option<Sample>) -> Self {
+    fn checked(bytes: Bytes, mut flight: Flight, sample: Option<Box<Sample>>) -> Self {
         flight.call.decision.bytes_out = bytes.len() as u64;
         let two = flight.call.request.version == http::Version::HTTP_2;
         let call = if two && !bytes.is_empty() { Held::stream(flight) } else { Held::Here(Box::new(flight)) };

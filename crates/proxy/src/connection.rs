@@ -35,6 +35,10 @@ const FIRST_READ: usize = 4 * 1024;
 /// A connection that is idle for so long is parked.
 const PARK_TIME: Duration = Duration::from_millis(200);
 
+/// How long a connection that has not called yet may still begin its first call when the gateway ends: its client has
+/// connected to be served, and cannot know.
+pub(crate) const FIRST_CALL: Duration = Duration::from_secs(1);
+
 /// What is known of a connection while it is open.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -44,6 +48,8 @@ pub(crate) struct Conn {
     pub(crate) standing: Option<Standing>,
     malformed: Cell<bool>,
     active: Cell<u32>,
+    /// Whether any call has begun on it.
+    used: Cell<bool>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
     /// Whether its client takes hardly anything of an answer at once.
@@ -59,15 +65,16 @@ impl Conn {
     /// One that was just accepted.
     pub(crate) fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
         let alarm = Alarm::new(Arc::clone(&core.clock));
-        alarm.set_in(bounds::HEAD_TIME);
+        alarm.set_in(if core.ending.get() { FIRST_CALL } else { bounds::HEAD_TIME });
         Self {
             peer,
             alarm,
             standing,
             malformed: Cell::new(false),
             active: Cell::new(0),
+            used: Cell::new(false),
             head_open: Cell::new(false),
-            closing: Cell::new(false),
+            closing: Cell::new(core.ending.get()),
             narrow: Cell::new(false),
             parks: Cell::new(false),
             parked: Cell::new(false),
@@ -78,6 +85,7 @@ impl Conn {
     /// A call begins.
     pub(crate) fn begin(&self) {
         self.active.set(self.active.get() + 1);
+        self.used.set(true);
         self.parked.set(false);
         self.alarm.clear();
     }
@@ -142,15 +150,23 @@ impl Conn {
         self.parked.get()
     }
 
-    /// Ends the connection after the calls that it carries.
+    /// Ends the connection after the calls that it carries; one that has carried none may still begin one.
     pub(crate) fn close(&self) {
         self.closing.set(true);
+        if !self.used.get() && !self.head_open.get() {
+            self.alarm.set_in(FIRST_CALL);
+        }
         self.wake();
     }
 
     /// Whether it ends after its calls.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Whether it ends, and waits for no call.
+    pub(crate) fn is_done(&self) -> bool {
+        self.closing.get() && self.used.get()
     }
 
     /// Polls its task.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::bounds::{self, Bound};
 use engine::control::CoreContext;
 use engine::record::CoreRecorder;
-use engine::{BodyMode, Clock, CoreSnapshot, OperationPlan, Snapshot, UnixTime};
+use engine::{BodyMode, Clock, CoreSnapshot, OperationPlan, Snapshot, UnixTime, Withdrawn};
 
 use crate::addresses::Addresses;
 use crate::body::Budget;
@@ -41,7 +41,9 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// Sockets of clients that are open, handshakes included.
     pub(crate) sockets: Cell<usize>,
-    /// The same by address.
+    /// Whether the gateway ends: a connection carries one call more at most.
+    pub(crate) ending: Cell<bool>,
+    /// Sockets by address.
     pub(crate) addresses: Rc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
@@ -50,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) live: Registry,
     /// Whose were ended, for calls that have no stream yet.
     pub(crate) revocations: Revocations,
+    /// What was revoked of the credentials of others, where anything was.
+    pub(crate) withdrawn: RefCell<Option<Arc<dyn Withdrawn>>>,
     pub(crate) pool: Pool,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
@@ -110,6 +114,15 @@ impl Core {
         for stream in self.live.of(who).into_iter().filter_map(|number| self.streams.get(number)) {
             stream.end_at(now, Why::Withdrawn);
         }
+    }
+
+    /// Ends all live streams whose credential was revoked; those that open from now on are asked about when they do.
+    pub(crate) fn withdraw(&self, withdrawn: Arc<dyn Withdrawn>) {
+        let now = (self.clock.now(), self.clock.unix().seconds());
+        for stream in self.streams.all() {
+            stream.review(&*withdrawn, now);
+        }
+        *self.withdrawn.borrow_mut() = Some(withdrawn);
     }
 
     /// How long a call may be under way before its answer begins: what a body that is read first may take, and all tries.

@@ -45,14 +45,16 @@ pub(crate) fn read_of(mut parts: Parts, length: BodyLength, peer: &Peer) -> Resu
         join_crumbs(&mut parts.headers);
     }
     let made = Request::new(parts.method, parts.version, parts.uri, host, parts.headers, length);
-    made.map(|mut request| {
-        request.handshake = handshake;
-        request
-    })
-    .map_err(|(why, request)| {
-        let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
-        Box::new(Refused { request: *request, refusal })
-    })
+    match made {
+        Ok(mut request) => {
+            request.handshake = handshake;
+            Ok(request)
+        }
+        Err((why, request)) => {
+            let refusal = Refusal::new(&codes::PATH_NOT_CANONICAL, why.to_string()).public(why.to_string());
+            Err(Box::new(Refused { request: *request, refusal }))
+        }
+    }
 }
 
 /// Makes one field of the crumbs in which HTTP/2 sends a cookie (RFC 9113 section 8.2.3): HTTP/1 has it once.

@@ -55,6 +55,6 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
-pub use listen::Address;
+pub use listen::{Address, Passed};
 pub use plane::{DataPlane, Services, Settings};
 pub use upstream::{Counts, TargetState, target_states};

@@ -19,15 +19,16 @@ use engine::keyed::Keyed;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::Replays;
 use engine::snapshot::Live;
-use engine::{Clock, CoreSnapshot, Snapshot};
+use engine::{Clock, CoreSnapshot, Snapshot, Withdrawn};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 
 use crate::addresses::Addresses;
 use crate::body::Budget;
+use crate::connection::FIRST_CALL;
 use crate::core::Core;
 use crate::ids::Ids;
-use crate::listen::{self, Address, Door, SocketFile};
+use crate::listen::{self, Address, Door, Passed, SocketFile};
 use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub drain: Duration,
     /// Where relative paths of unix sockets begin.
     pub folder: PathBuf,
+    /// Sockets that are open already; those that listeners are bound to are taken out.
+    pub passed: Passed,
 }
 
 /// What the data plane is given from outside.
@@ -91,6 +94,7 @@ enum Command {
     Swap(Arc<Snapshot>, SyncSender<()>),
     Note(Bound),
     Revoke(Who),
+    Withdraw(Arc<dyn Withdrawn>),
     Drain,
 }
 
@@ -143,7 +147,8 @@ impl DataPlane {
     pub fn start(first: &Arc<Snapshot>, settings: &Settings, services: &Services) -> io::Result<Self> {
         let cores = settings.cores.max(1);
         let tls = Arc::new(Tls::new(Arc::clone(&services.clock)));
-        let (addresses, sockets, files) = listen::open_all(first, &tls, &settings.folder, cores)?;
+        let (addresses, sockets, files) =
+            listen::open_all(first, &tls, (&settings.folder, &settings.passed), cores)?;
         let queue = offload::start(settings.workers)?;
         let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
         let (ready, started) = sync_channel(cores);
@@ -218,6 +223,15 @@ impl DataPlane {
         }
     }
 
+    /// Ends all live streams whose credential was revoked, on any core, each by its protocol's own close, and from now on each one
+    /// that opens with such a credential: also for calls that began before. What was handed over before counts no more. Does not
+    /// block.
+    pub fn withdraw(&self, withdrawn: &Arc<dyn Withdrawn>) {
+        for inbox in &self.inboxes {
+            inbox.send(Command::Withdraw(Arc::clone(withdrawn)));
+        }
+    }
+
     /// Stops accepting, lets calls in flight end within [`Settings::drain`], and ends the threads. Blocks.
     pub fn drain(self) {
         for inbox in &self.inboxes {
@@ -282,7 +296,9 @@ async fn serve(start: Start) {
     for (number, socket) in (0_u16..).zip(start.sockets) {
         match socket.accepting() {
             Ok(socket) => {
-                accepting.push(tokio::task::spawn_local(listen::accept(Rc::clone(&core), number, socket)));
+                let end = Rc::new(Notify::new());
+                let all = listen::accept(Rc::clone(&core), number, socket, Rc::clone(&end));
+                accepting.push((end, tokio::task::spawn_local(all)));
             }
             Err(error) => {
                 let _ = start.ready.send(Err(error));
@@ -302,11 +318,15 @@ async fn serve(start: Start) {
             }
             Command::Note(bound) => core.recorder.bound(bound),
             Command::Revoke(who) => core.revoke(&who),
+            Command::Withdraw(withdrawn) => core.withdraw(withdrawn),
             Command::Drain => break,
         }
     }
-    for task in accepting {
-        task.abort();
+    core.ending.set(true);
+    for (end, task) in accepting {
+        end.notify_one();
+        // It has nothing to wait for any more, and closes its socket.
+        let _ = task.await;
     }
     drain(&core, time).await;
 }
@@ -338,11 +358,13 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
         sockets: std::cell::Cell::new(0),
+        ending: std::cell::Cell::new(false),
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),
         streams: Table::default(),
         live: Registry::default(),
         revocations: Revocations::default(),
+        withdrawn: std::cell::RefCell::default(),
         pool,
         service: seed.service,
         servers: std::cell::RefCell::default(),
@@ -375,9 +397,10 @@ async fn sweep(core: Rc<Core>) {
 }
 
 async fn drain(core: &Core, time: Duration) {
-    let end = core.clock.now().after(time);
+    let began = core.clock.now();
+    let (end, first) = (began.after(time), began.after(FIRST_CALL));
     loop {
-        // Connections may still come out of their handshake.
+        // Connections may still come out of their handshake, or not have said anything yet.
         for conn in core.conns.all() {
             if !conn.is_closing() {
                 conn.close();
@@ -386,10 +409,9 @@ async fn drain(core: &Core, time: Duration) {
         for stream in core.streams.all() {
             stream.drain();
         }
-        if core.conns.len() == 0 && core.sampling.get() == 0 {
-            return;
-        }
-        if core.clock.now() >= end {
+        let now = core.clock.now();
+        let coming = core.sockets.get() > 0 && now < first;
+        if now >= end || (core.conns.len() == 0 && core.sampling.get() == 0 && !coming) {
             return;
         }
         tokio::time::sleep(CROWD).await;

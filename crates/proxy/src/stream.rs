@@ -4,8 +4,8 @@
 //! 4). It ends when for too long no byte of it moves, whichever side is at fault.
 //!
 //! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
-//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), or when
-//! the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), when the
+//! token that let it in was ([`crate::DataPlane::withdraw`]), or when the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,7 +14,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use engine::principal::CredentialKind;
-use engine::{Call, Code, CoreSnapshot, Principal, Tick, codes};
+use engine::{Call, Code, CoreSnapshot, Principal, Tick, Withdrawn, codes};
+use smallvec::SmallVec;
 
 use crate::alarm::Alarm;
 use crate::core::Core;
@@ -82,6 +83,8 @@ pub(crate) struct Stream {
     missed: RefCell<Option<Rc<CoreSnapshot>>>,
     /// Whom it was entered for.
     who: RefCell<Vec<Who>>,
+    /// Who was let in, while it is live: whatever becomes of the call, that was proven when it began.
+    principals: SmallVec<[Arc<Principal>; 1]>,
     /// What carries it on HTTP/2.
     task: Option<Rc<Task>>,
 }
@@ -94,6 +97,8 @@ impl Stream {
         let ends = if live { expiry(&flight.call) } else { None };
         let who: Vec<Who> = if live { principals(&flight.call) } else { Vec::new() };
         let began = flight.call.started;
+        let proofs = flight.call.proofs.iter().filter(|_| live);
+        let principals = proofs.map(|proof| Arc::clone(&proof.principal)).collect();
         let stream = Rc::new(Self {
             idle,
             kind,
@@ -107,6 +112,7 @@ impl Stream {
             waker: RefCell::new(None),
             number: Cell::new(None),
             who: RefCell::new(Vec::new()),
+            principals,
             core: Rc::clone(&core),
         });
         let number = core.streams.insert(Rc::clone(&stream));
@@ -114,7 +120,7 @@ impl Stream {
         for who in &who {
             core.live.enter(who, number);
         }
-        let revoked = core.revocations.since(began, &who);
+        let revoked = core.revocations.since(began, &who) || stream.is_withdrawn(&core);
         *stream.who.borrow_mut() = who;
         stream.catch_up(&core, revoked);
         stream
@@ -129,6 +135,20 @@ impl Stream {
         }
         if revoked {
             self.end_at(core.clock.now(), Why::Withdrawn);
+        }
+    }
+
+    fn is_withdrawn(&self, core: &Core) -> bool {
+        core.withdrawn.borrow().as_ref().is_some_and(|withdrawn| {
+            let now = core.clock.unix().seconds();
+            self.principals.iter().any(|principal| withdrawn.is(principal, now))
+        })
+    }
+
+    /// Ends when what it was let in with is among what was revoked.
+    pub(crate) fn review(&self, withdrawn: &dyn Withdrawn, now: (Tick, u64)) {
+        if self.principals.iter().any(|principal| withdrawn.is(principal, now.1)) {
+            self.end_at(now.0, Why::Withdrawn);
         }
     }
 

@@ -31,10 +31,10 @@ pub use document::{
     AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Authentication, CertificateKey,
     ClientAuthentication, ClientCertificate, ContractSource, Counted, Danger, Deadlines, Decisions, Demand,
     Document, Dpop, EventOutcome, GroupBy, HealthCheck, HttpVersion, Introspected, Introspection, Issuer,
-    IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce, Notify, OnFull,
-    OperationAuthentication, OperationRef, OperationSettings, Pool, Record, Redelivery, ScopesFrom, Selector,
-    SenderConstrained, Severity, Sink, Store, Target, Tell, TlsVersion, TypRule, Unsecured, Upstream,
-    UpstreamTls, Wanted, WebSocket, is_name,
+    IssuerKeys, KeySource, Listener, ListenerHttp, ListenerTls, Nonce, Notify, OnFull, Opaque,
+    OperationAuthentication, OperationRef, OperationSettings, Poll, Pool, Record, Redelivery, Revocation,
+    RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, Sink, Store, Target, Tell,
+    TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Wanted, WebSocket, is_name,
 };
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};

@@ -1,6 +1,6 @@
 //! The chain of changes: each row is sealed over the row before it, with the key that is not in the store.
 
-use credentials::HashKey;
+use credentials::{HashKey, Table};
 
 use crate::Store;
 use crate::fault::StoreError;
@@ -88,6 +88,30 @@ pub(crate) async fn append(
         Value::from(row.hash),
     ];
     work.execute(sql, values).await.map(drop)
+}
+
+/// Whether all changes behind the one that a table is of are of one kind, and at most so many. Not so where another history has come
+/// in the place of the one that the table is of.
+pub(crate) async fn only(
+    work: &mut Work,
+    table: &Table,
+    action: &str,
+    most: u64,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT sequence, hash, action FROM yett_audit WHERE sequence >= $1 ORDER BY sequence LIMIT $2";
+    let rows = work.rows(sql, [Value::from(table.sequence()), Value::from(most.saturating_add(2))]).await?;
+    let Some((first, rest)) = rows.split_first() else { return Ok(false) };
+    if first.number(0)? != table.sequence() || first.text(1)? != table.seal() {
+        return Ok(false);
+    }
+    let mut last = table.sequence();
+    for row in rest {
+        last += 1;
+        if row.number(0)? != last || row.text(2)? != action {
+            return Ok(false);
+        }
+    }
+    Ok(last - table.sequence() <= most)
 }
 
 async fn page(work: &mut Work, after: u64, most: u64) -> Result<Vec<AuditRow>, StoreError> {

@@ -22,6 +22,14 @@ pub enum StoreError {
     Unknown(String),
 }
 
+impl StoreError {
+    /// Whether it says something of the store, and not of what was asked.
+    #[must_use]
+    pub const fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Unfit(_) | Self::Unknown(_))
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

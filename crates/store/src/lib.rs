@@ -1,4 +1,5 @@
-//! What operators keep in a database: applications, their API keys, and a chain of who changed what. The only SQL of the house.
+//! What operators keep in a database: applications, their API keys, what was revoked of the tokens of others, and a chain of who
+//! changed what. The only SQL of the house.
 //!
 //! One text of SQL serves SQLite (a file in the data directory) and PostgreSQL (by URL): `link` is all that knows which of the
 //! two it is. Every change is one transaction that takes the lock of the audit chain first, so changes are serial wherever they
@@ -19,11 +20,13 @@
 mod audit;
 mod change;
 mod decisions;
+mod denied;
 mod fault;
 mod link;
 mod open;
 mod read;
 mod records;
+mod revocations;
 mod schema;
 mod spool;
 #[cfg(test)]
@@ -44,6 +47,7 @@ pub use fault::StoreError;
 pub use open::Place;
 pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
+pub use revocations::{NewRevocation, Once, Revocation};
 pub use spool::{Dead, Ending, NewNotice, Notice, Owed, Spool};
 pub use transaction::Changed;
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 use credentials::{Hash, HashKey};
 use engine::Clock;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
@@ -103,7 +105,10 @@ async fn sqlite(path: &Path) -> Result<Link, StoreError> {
         .busy_timeout(WAIT)
         .foreign_keys(true)
         .disable_statement_logging();
-    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(WAIT)
+        .after_release(|connection, _| Box::pin(is_free(connection)));
     let pool = pool.connect_with(options).await.map_err(|error| {
         let why = StoreError::from(error);
         StoreError::Unavailable(format!("`{}`: {}", path.display(), reason(&why)))
@@ -152,6 +157,14 @@ async fn postgres(url: &str) -> Result<Link, StoreError> {
         // The pool asks too, and would wait for the answer for ever: one that is silent would be a place less.
         .after_release(|connection, _| Box::pin(is_there(connection)));
     Ok(Link::Postgres(pool.connect_with(options).await?))
+}
+
+/// A transaction that the database ended by itself, as on a full disk, cannot be rolled back, and its connection would begin no
+/// other.
+async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Behind what was said before.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Also ends what a transaction that was given up has left.

@@ -3,20 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use credentials::{Entry, Hash, KeyId, NEVER, Table, Usage};
+use credentials::{Entry, Hash, KeyId, NEVER, Revoked, Table, Usage};
 
+use crate::audit;
+use crate::denied::Denied;
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
 use crate::records::{ApiKey, Application, Short, Status};
+use crate::revocations::REVOKED;
 use crate::{API_KEYS, Store};
 
 /// The key behind which a list of keys goes on, whether it is still there or not: when it was made, and its id.
 pub type Behind<'a> = (u64, &'a str);
 
+/// Most changes of which only what is newer is read.
+const NEWER: u64 = 1_000;
+
 /// Before every key.
 const NEWEST: Behind<'static> = (u64::MAX, "");
 
-fn count(most: usize) -> Value {
+pub(crate) fn count(most: usize) -> Value {
     Value::from(u64::try_from(most).unwrap_or(u64::MAX))
 }
 
@@ -47,12 +53,20 @@ impl Head {
 /// All that cores are handed, as it was at one moment.
 pub struct Contents {
     head: Head,
-    keys: Vec<(KeyId, Hash, ApiKey)>,
+    /// The keys; or the table that has them, beside which `denied` is what is newer.
+    keys: Result<Vec<Made>, Arc<Table>>,
+    denied: Denied,
 }
+
+/// A key as it is kept.
+type Made = (KeyId, Hash, ApiKey);
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contents").field("head", &self.head).field("keys", &self.keys.len()).finish()
+        let keys = self.keys.as_ref().map_or_else(|table| table.len(), Vec::len);
+        let mut shown = f.debug_struct("Contents");
+        shown.field("head", &self.head).field("keys", &keys).field("whole", &self.is_whole());
+        shown.field("denied", &self.denied.len()).finish()
     }
 }
 
@@ -63,8 +77,21 @@ impl Contents {
         self.head.sequence
     }
 
-    pub(crate) async fn read(work: &mut Work) -> Result<Self, StoreError> {
+    /// Whether it was read whole, and not only what is newer than what was known.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.keys.is_ok()
+    }
+
+    /// What is newer than a table, where nothing else has changed than what is revoked, and not much of it; else all.
+    pub(crate) async fn read(work: &mut Work, known: Option<&Arc<Table>>) -> Result<Self, StoreError> {
         let head = Head::read(work).await?;
+        if let Some(table) = known
+            && audit::only(work, table, REVOKED, NEWER).await?
+        {
+            let denied = Denied::newer(work, table.sequence()).await?;
+            return Ok(Self { head, keys: Err(Arc::clone(table)), denied });
+        }
         let sql = "SELECT k.id, k.application, a.name, a.status, k.label, k.scopes, k.created_at, k.expires_at, \
                    k.retires_at, k.replaced_by, k.revoked_at, k.last_used_at, k.hash \
                    FROM yett_api_keys k JOIN yett_applications a ON a.id = k.application LIMIT $1";
@@ -78,17 +105,17 @@ impl Contents {
             Ok((key.id, Hash::from_hex(&row.text(12)?).ok_or_else(damaged)?, key))
         };
         let keys: Result<Vec<_>, StoreError> = rows.iter().map(key).collect();
-        Ok(Self { head, keys: keys? })
+        Ok(Self { head, keys: Ok(keys?), denied: Denied::read(work).await? })
     }
 }
 
 impl Store {
-    /// All that cores are handed.
+    /// All that cores are handed: beside a table that is known, where there is one, only what is newer when that is enough.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn contents(&self) -> Result<Contents, StoreError> {
-        self.in_time(async { Contents::read(&mut self.link.read().await?).await }).await
+    pub async fn contents(&self, known: Option<&Arc<Table>>) -> Result<Contents, StoreError> {
+        self.in_time(async { Contents::read(&mut self.link.read().await?, known).await }).await
     }
 
     /// The last change, wherever it came from.
@@ -102,11 +129,26 @@ impl Store {
     /// The table to be published. When keys were last used goes over from the table before.
     #[must_use]
     pub fn table(&self, contents: Contents, before: Option<&Table>) -> Table {
+        let Contents { head, keys, denied } = contents;
+        let now = self.clock.unix().seconds();
+        match keys {
+            Ok(keys) => {
+                let table = self.table_of(keys, before, head.sequence);
+                table.sealed(&head.seal).revoking(denied.beside(&Revoked::default(), now))
+            }
+            Err(known) => {
+                let revoked = denied.beside(known.revoked(), now);
+                known.after(head.sequence, &head.seal).revoking(revoked)
+            }
+        }
+    }
+
+    fn table_of(&self, made: Vec<Made>, before: Option<&Table>, sequence: u64) -> Table {
         let mut scopes: Vec<Box<str>> = Vec::new();
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut names: HashMap<String, (Arc<str>, Arc<str>)> = HashMap::new();
-        let mut keys = HashMap::with_capacity(contents.keys.len());
-        for (id, hash, key) in contents.keys {
+        let mut keys = HashMap::with_capacity(made.len());
+        for (id, hash, key) in made {
             let mut number = |scope: String| {
                 let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
                 *numbers.entry(scope).or_insert_with_key(|scope| {
@@ -133,8 +175,7 @@ impl Store {
             };
             keys.insert(id, entry);
         }
-        let Head { sequence, seal } = contents.head;
-        Table::new(Arc::clone(&self.key), sequence, scopes, keys).sealed(&seal)
+        Table::new(Arc::clone(&self.key), sequence, scopes, keys)
     }
 
     /// The applications behind a name, by name, at most so many.

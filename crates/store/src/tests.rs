@@ -1,7 +1,9 @@
 //! Every test runs on SQLite and on a real PostgreSQL.
 
+mod revocations;
 mod silence;
 
+use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,12 @@ use testkit::{FakeClock, Postgres};
 
 use crate::link::Value;
 use crate::*;
+use revocations::{
+    a_full_denylist_refuses_and_says_so, a_store_of_before_takes_the_step,
+    an_event_takes_effect_once_wherever_it_comes, what_cannot_be_revoked_is_said_and_changes_nothing,
+    what_is_newer_is_read_and_all_after_a_gap, what_is_revoked_is_so_until_it_is_undone_or_forgotten,
+    what_is_revoked_once_more_is_so_for_the_longer_and_the_wider,
+};
 
 const WHO: &str = "unix:0";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -77,6 +85,13 @@ everywhere!(
     what_is_not_kept_leaves_no_trace,
     another_history_under_the_same_number_is_seen,
     lists_are_read_piece_by_piece,
+    what_is_revoked_is_so_until_it_is_undone_or_forgotten,
+    what_is_revoked_once_more_is_so_for_the_longer_and_the_wider,
+    what_cannot_be_revoked_is_said_and_changes_nothing,
+    a_full_denylist_refuses_and_says_so,
+    a_store_of_before_takes_the_step,
+    what_is_newer_is_read_and_all_after_a_gap,
+    an_event_takes_effect_once_wherever_it_comes,
 );
 
 fn new(application: &str, scopes: &[&str], ttl: Option<Duration>) -> NewApiKey {
@@ -261,7 +276,7 @@ async fn the_table_is_what_the_store_says(world: World) {
     assert_eq!((second.contents.sequence(), one.head().await.unwrap().sequence), (4, 4));
     let listed = one.keys(None, 10).await.unwrap();
     assert_eq!((listed.len(), two.keys(None, 1).await.unwrap().len()), (2, 1));
-    let table = one.table(one.contents().await.unwrap(), None);
+    let table = one.table(one.contents(None).await.unwrap(), None);
     assert_eq!((table.len(), table.sequence()), (2, 4));
     let mut names: Vec<&str> = table.scopes().iter().map(AsRef::as_ref).collect();
     names.sort_unstable();
@@ -352,7 +367,7 @@ async fn another_history_under_the_same_number_is_seen(world: World) {
     assert_eq!(store.verify_audit().await.unwrap(), Verified::Whole(4));
     let head = store.head().await.unwrap();
     assert!(head.sequence == known.sequence && !head.is_of(&table), "{head:?}");
-    let table = store.table(store.contents().await.unwrap(), Some(&table));
+    let table = store.table(store.contents(None).await.unwrap(), Some(&table));
     assert!(head.is_of(&table));
     assert_eq!((says(&table, &one, world.now()), says(&table, &two, world.now())), ("good", "revoked"));
 }
@@ -370,7 +385,7 @@ async fn uses_are_written_in_one_go(world: World) {
     assert_eq!(store.write_uses(&table).await.unwrap(), 0, "the store knows");
     // Uses that are not written yet go over to the next table; those of others are never undone.
     table.get(&two.0).unwrap().usage.mark(world.now() + 7);
-    let next = store.table(store.contents().await.unwrap(), Some(&table));
+    let next = store.table(store.contents(None).await.unwrap(), Some(&table));
     assert_eq!(store.write_uses(&next).await.unwrap(), 1);
     let last = async |id| {
         let (_, keys) = store.application("a", None, 100).await.unwrap();
@@ -388,7 +403,7 @@ async fn a_store_is_known_again(world: World) {
     let refused = world.try_open(2).await.unwrap_err();
     assert!(refused.to_string().contains("another key"), "{refused}");
     let store = world.open().await;
-    let table = store.table(store.contents().await.unwrap(), None);
+    let table = store.table(store.contents(None).await.unwrap(), None);
     assert_eq!(says(&table, &made.value.1, world.now()), "good");
     let mut work = store.link.write().await.unwrap();
     work.execute("UPDATE yett_meta SET value = '99' WHERE name = 'version'", []).await.unwrap();

@@ -1,5 +1,9 @@
 //! How a change is made: one transaction that takes the lock of the chain, does its work in time, and is kept.
 
+use std::sync::Arc;
+
+use credentials::Table;
+
 use crate::audit::{self, AuditRow};
 use crate::fault::StoreError;
 use crate::link::{Value, Work, damaged};
@@ -19,8 +23,10 @@ pub struct Changed<T> {
 pub(crate) struct Change {
     pub(crate) work: Work,
     pub(crate) now: u64,
-    sequence: u64,
+    /// Its number.
+    pub(crate) sequence: u64,
     before: String,
+    known: Option<Arc<Table>>,
 }
 
 /// A change with all of its work done: there is only left to keep it.
@@ -33,7 +39,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Change, StoreError> {
         let mut work = self.link.write().await?;
         let (sequence, before) = audit::lock(&mut work).await?;
-        Ok(Change { work, sequence, before, now: self.clock.unix().seconds() })
+        Ok(Change { work, sequence, before, now: self.clock.unix().seconds(), known: None })
     }
 
     /// Writes the row of a change.
@@ -44,7 +50,7 @@ impl Store {
         detail: String,
         value: T,
     ) -> Result<Ready<T>, StoreError> {
-        let Change { mut work, sequence, before, now } = change;
+        let Change { mut work, sequence, before, now, known } = change;
         let row = AuditRow {
             sequence,
             at: now,
@@ -56,7 +62,7 @@ impl Store {
         };
         audit::append(&mut work, &self.key, &before, row).await?;
         // Read before it is kept: what takes effect is what is acknowledged, and nothing can fail between the two.
-        let contents = Contents::read(&mut work).await?;
+        let contents = Contents::read(&mut work, known.as_ref()).await?;
         Ok(Ready { work, changed: Changed { value, contents } })
     }
 
@@ -69,9 +75,23 @@ impl Store {
         work.commit(self.patience).await?;
         Ok(changed)
     }
+
+    /// The same of a change that may turn out to be none, and then leaves no trace.
+    pub(crate) async fn keep_any<T>(
+        &self,
+        change: impl Future<Output = Result<Option<Ready<T>>, StoreError>>,
+    ) -> Result<Option<Changed<T>>, StoreError> {
+        let Some(ready) = self.in_time(change).await? else { return Ok(None) };
+        self.keep(async { Ok(ready) }).await.map(Some)
+    }
 }
 
 impl Change {
+    /// Hands over, of what a table knows, only what is newer, where that can be told.
+    pub(crate) fn since(self, known: Option<&Arc<Table>>) -> Self {
+        Self { known: known.map(Arc::clone), ..self }
+    }
+
     pub(crate) async fn count(&mut self, sql: &'static str, value: &str) -> Result<usize, StoreError> {
         let rows = self.work.rows(sql, [Value::from(value)]).await?;
         let count = rows.first().ok_or_else(damaged)?.number(0)?;

@@ -169,5 +169,6 @@ pub fn principal(issuer: &str, subject: &str, until: u64) -> Arc<Principal> {
         taken_until: until,
         credential: CredentialKind::Jwt,
         binding: engine::principal::Binding::default(),
+        marks: None,
     })
 }

@@ -24,6 +24,7 @@ pub mod peer;
 pub mod postgres;
 pub mod raw;
 pub mod recorder;
+pub mod transmitter;
 pub mod webhook;
 pub mod wire;
 
@@ -37,3 +38,4 @@ pub use peer::Peer;
 pub use postgres::Postgres;
 pub use raw::{RawClient, Reply};
 pub use recorder::{Answer, Fault, Recorded, Recorder};
+pub use transmitter::Transmitter;

@@ -253,6 +253,7 @@ mod tests {
             taken_until: until,
             credential: CredentialKind::Jwt,
             binding: engine::principal::Binding::default(),
+            marks: None,
         };
         Hit { principal: Arc::new(principal), issuer: 0, generation: 1, from: 0, until }
     }

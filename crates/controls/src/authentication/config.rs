@@ -28,7 +28,7 @@ use crate::security::{
 pub const LOCAL_ISSUER: &str = "urn:yett:local";
 
 /// A key set without keys.
-const EMPTY: &str = "{\"keys\":[]}";
+pub(super) const EMPTY: &str = "{\"keys\":[]}";
 
 /// Reports what is wrong with the issuers that an API takes tokens of, whether an operation asks for them or not.
 pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
@@ -72,7 +72,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
-        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs }).with_keys(keys)
+        Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
+            .with_keys(keys)
+            .with_revocations(api.gateway.document.wants_store())
     });
     vec![Compiled::enforced(control, span(api, scope))]
 }
@@ -200,7 +202,11 @@ fn verifier(api: &ApiScope<'_>, entry: &str, out: &mut Diagnostics) -> Option<Ar
             issuer_rule(api, &name.value, issuer, audiences, out)
         };
         let rules: Option<Vec<IssuerRule>> = settings.issuers.iter().map(rule).collect();
-        rules.filter(|rules| !rules.is_empty()).map(|rules| Arc::new(Verifier::new(rules)))
+        rules.filter(|rules| !rules.is_empty()).map(|rules| {
+            let verifier = Verifier::new(rules);
+            let revocable = api.gateway.document.wants_store();
+            Arc::new(if revocable { verifier.revocable() } else { verifier })
+        })
     });
     (*shared).clone()
 }
@@ -262,22 +268,34 @@ fn issuer_rule(
 /// How an issuer is asked about tokens; read, and reported, once for all schemes that take the issuer.
 fn asked(api: &ApiScope<'_>, name: &str, iss: &str, issuer: &Issuer, out: &mut Diagnostics) -> Option<Asked> {
     let settings = issuer.introspection.as_ref()?;
-    let secret = |kept: &Option<Spanned<spec::SecretRef>>| api.gateway.secret(kept.as_ref()?).cloned();
-    let client = match settings.client_authentication {
-        ClientAuthentication::ClientSecretBasic => Client::Basic(secret(&settings.client_secret)?),
-        ClientAuthentication::ClientSecretPost => Client::Post(secret(&settings.client_secret)?),
-        ClientAuthentication::PrivateKeyJwt => {
-            let Some(key) = private_key(&secret(&settings.client_key)?) else {
-                let message = format!("the `client_key` of the issuer `{name}` cannot be used");
-                let help = "write a P-256 private key in PKCS #8 and PEM, as `openssl genpkey -algorithm EC \
-                            -pkeyopt ec_paramgen_curve:P-256` makes";
-                out.push(Diagnostic::error("invalid-keys", message).at(settings.span).help(help));
-                return None;
-            };
-            Client::Key(Box::new(key))
-        }
+    let secret = |kept: &spec::SecretRef| api.gateway.secret(kept).cloned();
+    let Some(endpoint) = endpoint(settings, iss, secret)? else {
+        let message = format!("the `client_key` of the issuer `{name}` cannot be used");
+        let help = "write a P-256 private key in PKCS #8 and PEM, as `openssl genpkey -algorithm EC \
+                    -pkeyopt ec_paramgen_curve:P-256` makes";
+        out.push(Diagnostic::error("invalid-keys", message).at(settings.span).help(help));
+        return None;
     };
-    let endpoint = Endpoint {
+    let all = settings.tokens == Introspected::All;
+    Some(Asked { endpoint: Arc::new(endpoint), all, needs_audience: settings.audience })
+}
+
+/// The introspection endpoint of an issuer; `None` where a secret is missing, and within it where the key cannot be used.
+pub(super) fn endpoint(
+    settings: &spec::Introspection,
+    iss: &str,
+    secret: impl Fn(&spec::SecretRef) -> Option<Arc<[u8]>>,
+) -> Option<Option<Endpoint>> {
+    let kept = |reference: &Option<Spanned<spec::SecretRef>>| secret(reference.as_ref()?);
+    let client = match settings.client_authentication {
+        ClientAuthentication::ClientSecretBasic => Client::Basic(kept(&settings.client_secret)?),
+        ClientAuthentication::ClientSecretPost => Client::Post(kept(&settings.client_secret)?),
+        ClientAuthentication::PrivateKeyJwt => match private_key(&kept(&settings.client_key)?) {
+            Some(key) => Client::Key(Box::new(key)),
+            None => return Some(None),
+        },
+    };
+    Some(Some(Endpoint {
         issuer: iss.into(),
         url: settings.url.as_str().to_owned(),
         client_id: settings.client_id.clone(),
@@ -285,9 +303,7 @@ fn asked(api: &ApiScope<'_>, name: &str, iss: &str, issuer: &Issuer, out: &mut D
         max_age: settings.max_age.get(),
         deadline: settings.deadline.get(),
         signed: settings.signed,
-    };
-    let all = settings.tokens == Introspected::All;
-    Some(Asked { endpoint: Arc::new(endpoint), all, needs_audience: settings.audience })
+    }))
 }
 
 /// A key set by which no token is good.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use engine::principal::{Binding, CredentialKind};
+use engine::principal::{Binding, CredentialKind, Marks};
 use engine::{Principal, ScopeSet};
 use jose::{Claims, Expectations, Fault};
 use tape::Tape;
 
 use super::possession::binding;
+use super::revoked::marks;
 use super::verifier::{Asked, IssuerRule};
 use super::why::Why;
 
@@ -18,14 +19,23 @@ pub(super) struct Facts {
     scopes: ScopeSet,
     roles: Arc<[Box<str>]>,
     binding: Binding,
+    marks: Option<Box<Marks>>,
     /// First second at which it counts.
     pub(super) starts: u64,
     /// First second at which it does not any more.
     pub(super) expires: u64,
 }
 
+/// The token itself, where it can be revoked.
+pub(super) type Revocable<'t> = Option<&'t str>;
+
 impl Facts {
-    fn of(claims: &Claims<'_>, subject: Arc<str>, rule: &IssuerRule) -> Result<Self, Why> {
+    fn of(
+        token: Revocable<'_>,
+        claims: &Claims<'_>,
+        subject: Arc<str>,
+        rule: &IssuerRule,
+    ) -> Result<Self, Why> {
         let binding = match claims.confirmation() {
             None => Binding::default(),
             Some(cnf) => binding(cnf).ok_or(Why::BoundToNobody)?,
@@ -37,6 +47,7 @@ impl Facts {
             scopes,
             roles,
             binding,
+            marks: token.map(|token| marks(token, claims)),
             starts: claims.not_before.into_iter().chain(claims.issued).max().unwrap_or(0),
             expires: claims.expires,
         })
@@ -59,6 +70,7 @@ impl Facts {
             taken_until: self.expires.saturating_add(rule.leeway.as_secs()),
             credential,
             binding: self.binding,
+            marks: self.marks.clone(),
         })
     }
 }
@@ -75,15 +87,25 @@ fn expectations(rule: &IssuerRule, now: u64) -> Expectations<'_> {
 }
 
 /// What a signed token says.
-pub(super) fn read(verified: &jose::Verified<'_>, rule: &IssuerRule, now: u64) -> Result<Facts, Why> {
+pub(super) fn read(
+    token: Revocable<'_>,
+    verified: &jose::Verified<'_>,
+    rule: &IssuerRule,
+    now: u64,
+) -> Result<Facts, Why> {
     let claims = jose::validate(verified, &expectations(rule, now))?;
     let subject = claims.subject.as_deref().ok_or(Why::NoSubject)?.into();
-    Facts::of(&claims, subject, rule)
+    Facts::of(token, &claims, subject, rule)
 }
 
 /// What an issuer told of an active token. Where it names no subject, the client is the one: told apart from a user of the
 /// same name, whom it might have as well (RFC 9700 section 4.15).
-pub(super) fn told(claims: &Tape, rule: &IssuerRule, asked: &Asked, now: u64) -> Result<Facts, Why> {
+pub(super) fn told(
+    token: Revocable<'_>,
+    claims: &Tape,
+    rule: &IssuerRule,
+    (asked, now): (&Asked, u64),
+) -> Result<Facts, Why> {
     let claims = jose::validate_answer(claims.root(), &expectations(rule, now), asked.needs_audience)?;
     if now >= claims.expires {
         return Err(Fault::Expired.into());
@@ -93,7 +115,7 @@ pub(super) fn told(claims: &Tape, rule: &IssuerRule, asked: &Asked, now: u64) ->
         (None, Some(client)) => format!("client:{client}").into(),
         (None, None) => return Err(Why::NoSubject),
     };
-    let facts = Facts::of(&claims, subject, rule)?;
+    let facts = Facts::of(token, &claims, subject, rule)?;
     let kind = claims.payload.get("token_type").and_then(tape::Node::as_str);
     if facts.binding.key.is_none() && kind.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")) {
         return Err(Why::BoundToNobody);

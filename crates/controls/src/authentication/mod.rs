@@ -18,8 +18,10 @@ pub mod cache;
 mod config;
 mod facts;
 pub mod introspection;
+pub mod issued;
 pub mod keys;
 pub mod possession;
+pub mod revoked;
 pub mod scopes;
 pub mod verifier;
 mod why;
@@ -48,6 +50,7 @@ use introspection::Flight;
 use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, held};
+use revoked::CoreRevoked;
 use verifier::{Checked, CoreVerifier, Verifier, Why};
 use why::{refuse as refuse_token, refuse_proof};
 
@@ -71,6 +74,8 @@ pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
     keys: Option<Arc<Keys>>,
+    /// Whether tokens can be revoked here.
+    revocations: bool,
 }
 
 #[derive(Debug)]
@@ -97,19 +102,25 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why), keys: None }
+        Self { challenge, rule: Rule::Closed(why), keys: None, revocations: false }
     }
 
     /// Asks for one of the alternatives.
     #[must_use]
     pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
-        Self { challenge, rule: Rule::Schemes(schemes), keys: None }
+        Self { challenge, rule: Rule::Schemes(schemes), keys: None, revocations: false }
     }
 
     /// Takes API keys as well.
     #[must_use]
     pub fn with_keys(self, keys: Option<Keys>) -> Self {
         Self { keys: keys.map(Arc::new), ..self }
+    }
+
+    /// Asks the denylist of the gateway's store about tokens, where it has one.
+    #[must_use]
+    pub fn with_revocations(self, revocations: bool) -> Self {
+        Self { revocations, ..self }
     }
 }
 
@@ -129,7 +140,8 @@ impl Control for Authentication {
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
-        Box::new(AtCore { control: self, verifiers, proofs, keys, clock: Arc::clone(&core.clock) })
+        let revoked = self.revocations.then(|| CoreRevoked::attach(core));
+        Box::new(AtCore { control: self, verifiers, proofs, keys, revoked, clock: Arc::clone(&core.clock) })
     }
 }
 
@@ -139,6 +151,7 @@ struct AtCore {
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
+    revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
 }
 
@@ -174,7 +187,7 @@ impl Attached for AtCore {
         // to be asked. Such a proof stands until it ends, or the operation takes none.
         let takes = matches!(self.control.rule, Rule::Schemes(_));
         if takes && call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
-            return Step::Done(Verdict::Allow);
+            return Step::Done(self.stands(call));
         }
         if let Some(wait) = call.suspect {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
@@ -207,6 +220,30 @@ impl AtCore {
             Waiting::Keys(source, seen) => source.attempts() != *seen || source.ask(self.clock.now()),
             Waiting::Answer(_) => true,
         }
+    }
+
+    /// Whether what was proven before, and cannot be proven again by itself, goes on.
+    fn stands(&self, call: &Call) -> Verdict {
+        let Some(why) = call.proofs.iter().find_map(|proof| self.revoked(&proof.principal)) else {
+            return Verdict::Allow;
+        };
+        Verdict::Refuse(refuse_token(&self.control.challenge, Scheme::presented(&call.request), why))
+    }
+
+    fn revoked(&self, principal: &Principal) -> Option<Why> {
+        self.revoked.as_ref()?.find(principal, &*self.clock).map(Why::Revoked)
+    }
+
+    /// Whether whoever presents a token is whom it is bound to, and it was not revoked.
+    fn usable(
+        &self,
+        call: &Call,
+        scheme: Scheme,
+        principal: &Principal,
+        demand: Option<SenderConstrained>,
+    ) -> Result<(), Why> {
+        held(call, scheme, &principal.binding, demand)?;
+        self.revoked(principal).map_or(Ok(()), Err)
     }
 
     async fn wait_and_look<'c>(&'c self, call: &'c mut Call, first: Waiting<'c>) -> Verdict {
@@ -336,7 +373,7 @@ impl AtCore {
                 },
             };
             let why = match checked {
-                Checked::Proven(principal) => match held(call, scheme, &principal.binding, group.demand) {
+                Checked::Proven(principal) => match self.usable(call, scheme, &principal, group.demand) {
                     Ok(()) => {
                         let shown = call.peer.certificate();
                         found.proofs.extend(group.schemes.iter().map(|scheme| Proof {

@@ -8,4 +8,5 @@ mod presenting;
 mod proofs;
 mod proving;
 mod remembering;
+mod revoking;
 mod telling;

@@ -72,6 +72,7 @@ pub struct Asked {
 pub struct Verifier {
     rules: Vec<IssuerRule>,
     settings: String,
+    revocable: bool,
 }
 
 impl Verifier {
@@ -96,7 +97,20 @@ impl Verifier {
                 rule.asked.as_ref().map(|asked| (asked.endpoint.settings(), asked.all, asked.needs_audience))
             );
         }
-        Self { rules, settings }
+        Self { rules, settings, revocable: false }
+    }
+
+    /// Notes of each token what it can be known by again when it is revoked.
+    #[must_use]
+    pub fn revocable(mut self) -> Self {
+        // What was remembered before has no such notes.
+        self.settings.push_str("revocable");
+        self.revocable = true;
+        self
+    }
+
+    fn to_revoke<'t>(&self, token: &'t str) -> Option<&'t str> {
+        self.revocable.then_some(token)
     }
 
     /// The issuers that it takes, in their order.
@@ -262,7 +276,7 @@ impl CoreVerifier {
             }
             Err(fault) => return Checked::Refused(fault.into()),
         };
-        let facts = match read(&verified, rule, seconds) {
+        let facts = match read(self.verifier.to_revoke(token), &verified, rule, seconds) {
             Ok(facts) => facts,
             Err(why) => return Checked::Refused(why),
         };
@@ -298,7 +312,8 @@ impl CoreVerifier {
             Known::Answer(Answer::None(why)) => Checked::Refused(unavailable(&why)),
             Known::Answer(Answer::Inactive) => Checked::Refused(Why::Inactive),
             Known::Answer(Answer::Active(claims, at)) => {
-                let facts = match told(&claims, rule, asked, seconds) {
+                let revocable = self.verifier.to_revoke(token);
+                let facts = match told(revocable, &claims, rule, (asked, seconds)) {
                     Ok(facts) => facts,
                     Err(why) => return Checked::Refused(why),
                 };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use credentials::Kind;
 use engine::codes;
 use engine::verdict::Refusal;
 use jose::Fault;
@@ -33,6 +34,8 @@ pub enum Why {
     Unconstrained,
     /// It has no `sub`.
     NoSubject,
+    /// It was revoked, and by what.
+    Revoked(Kind),
     /// Nothing can be said of it now, and why; when to come back.
     Unavailable(Box<str>, Duration),
 }
@@ -98,6 +101,10 @@ pub(super) fn refuse(challenge: &Challenge, scheme: Scheme, why: Why) -> Box<Ref
             "a token that is bound to its holder is required",
         ),
         Why::NoSubject => invalid("the token has no `sub`", "the token names no subject"),
+        Why::Revoked(kind) => {
+            let detail = format!("revoked by {}", kind.name());
+            challenge.invalid(scheme, &codes::TOKEN_REVOKED, detail, "the token was revoked")
+        }
         Why::Unavailable(detail, after) => Challenge::unavailable(detail, after),
     }
 }

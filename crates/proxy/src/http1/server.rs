@@ -143,7 +143,7 @@ fn poll_next(core: &Core, line: &Line, searched: &mut usize, context: &mut Conte
                 Err(fault) => return Poll::Ready(Next::Refused(fault)),
             }
             conn.head_open(true);
-        } else if conn.is_closing() {
+        } else if conn.is_done() {
             return Poll::Ready(Next::End);
         }
         match wire.poll_fill(context) {

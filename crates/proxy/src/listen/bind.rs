@@ -10,10 +10,11 @@ use engine::Snapshot;
 use engine::snapshot::Bind;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Accepting, SocketFile, unix};
+use super::{Accepting, Passed, SocketFile, unix};
 use crate::tls::Tls;
 
-const BACKLOG: i32 = 1024;
+/// How many connections wait to be accepted, at most.
+pub(super) const BACKLOG: i32 = 1024;
 
 /// Where a listener is, once it is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,27 +74,42 @@ impl Door {
 /// A listener with a handle for each core.
 pub(crate) type Opened = (Address, Vec<Door>, Option<SocketFile>);
 
-/// Opens a listener for so many cores; a relative path of a socket begins in `folder`.
+/// Opens a listener for so many cores, unless it was passed; a relative path of a socket begins in the folder.
 ///
 /// # Errors
 /// When the text is no address, the address is in use or not ours, or the path is taken.
-pub(crate) fn open(bind: &Bind, folder: &Path, cores: usize) -> io::Result<Opened> {
+pub(crate) fn open(bind: &Bind, (folder, passed): (&Path, &Passed), cores: usize) -> io::Result<Opened> {
     match bind {
         Bind::Tcp(text) => {
-            let (address, sockets) = tcp(text, cores)?;
+            let address = parse(text)?;
+            if let Some(socket) = passed.tcp(address) {
+                let doors = for_each(cores, || socket.try_clone().map(Door::Tcp))?;
+                return Ok((Address::Tcp(address), doors, None));
+            }
+            let (address, sockets) = tcp(address, cores)?;
             Ok((Address::Tcp(address), sockets.into_iter().map(Door::Tcp).collect(), None))
         }
         Bind::Unix { path, mode } => {
             let path = folder.join(path);
-            let (socket, file) = unix::bind(&path, *mode)?;
-            let mut doors = Vec::with_capacity(cores);
-            for _ in 1..cores {
-                doors.push(Door::Unix(socket.try_clone()?));
-            }
-            doors.push(Door::Unix(socket));
-            Ok((Address::Unix(path), doors, Some(file)))
+            let (socket, file) = match passed.unix(&path) {
+                // Its file is whose it was.
+                Some(socket) => (socket, None),
+                None => unix::bind(&path, *mode).map(|(socket, file)| (socket, Some(file)))?,
+            };
+            let doors = for_each(cores, || socket.try_clone().map(Door::Unix))?;
+            Ok((Address::Unix(path), doors, file))
         }
     }
+}
+
+fn for_each(cores: usize, handle: impl Fn() -> io::Result<Door>) -> io::Result<Vec<Door>> {
+    (0..cores.max(1)).map(|_| handle()).collect()
+}
+
+fn parse(text: &str) -> io::Result<SocketAddr> {
+    text.parse().map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("`{text}` is not an address with a port"))
+    })
 }
 
 /// All listeners by name, what each core accepts on, and the files that go with the plane.
@@ -103,7 +119,12 @@ pub(crate) type AllOpened = (Vec<(String, Address)>, Vec<Vec<Door>>, Vec<SocketF
 ///
 /// # Errors
 /// When one cannot be opened, or what it would serve TLS with cannot be used.
-pub(crate) fn open_all(first: &Snapshot, tls: &Tls, folder: &Path, cores: usize) -> io::Result<AllOpened> {
+pub(crate) fn open_all(
+    first: &Snapshot,
+    tls: &Tls,
+    from: (&Path, &Passed),
+    cores: usize,
+) -> io::Result<AllOpened> {
     let (mut addresses, mut files) = (Vec::with_capacity(first.listeners.len()), Vec::new());
     let mut doors: Vec<Vec<Door>> = (0..cores).map(|_| Vec::new()).collect();
     for listener in &first.listeners {
@@ -113,7 +134,7 @@ pub(crate) fn open_all(first: &Snapshot, tls: &Tls, folder: &Path, cores: usize)
         };
         let failed = |why: io::Error| io::Error::new(why.kind(), format!("`{place}`: {why}"));
         tls.server(listener).map_err(failed)?;
-        let (address, own, file) = open(&listener.bind, folder, cores).map_err(failed)?;
+        let (address, own, file) = open(&listener.bind, from, cores).map_err(failed)?;
         addresses.push((listener.name.to_string(), address));
         files.extend(file);
         for (slot, door) in doors.iter_mut().zip(own) {
@@ -124,10 +145,7 @@ pub(crate) fn open_all(first: &Snapshot, tls: &Tls, folder: &Path, cores: usize)
 }
 
 /// One socket per core, all on one port.
-fn tcp(bind: &str, cores: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    let mut address: SocketAddr = bind.parse().map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("`{bind}` is not an address with a port"))
-    })?;
+fn tcp(mut address: SocketAddr, cores: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     // With SO_REUSEPORT a second process of the same user would silently take half of the connections.
     drop(socket(address, false)?);
     let mut sockets = Vec::with_capacity(cores);

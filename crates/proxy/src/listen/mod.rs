@@ -1,13 +1,14 @@
 //! Sockets that clients connect to, and what is found out of a connection before its first call.
 //!
 //! Each core has a socket of its own on the same address (`SO_REUSEPORT`), so that accepting needs no lock; the cores share
-//! a unix socket's queue. In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
+//! the queue of a unix socket, and of one that was opened for us (`passed`). In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
 //! kept as it came (`hello`); the handshake, and the client's certificate (`handshake`), over a socket of `records`. Whether that certificate is still
 //! good is asked again at each call (`standing`).
 
 mod bind;
 pub(crate) mod handshake;
 mod hello;
+mod passed;
 mod preamble;
 pub(crate) mod proxied;
 pub(crate) mod records;
@@ -21,11 +22,13 @@ use std::time::Duration;
 
 use engine::bounds::{self, Bound};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 
 pub use bind::Address;
 #[cfg(test)]
 pub(crate) use bind::open;
 pub(crate) use bind::{Door, open_all};
+pub use passed::Passed;
 pub(crate) use replay::Replay;
 pub(crate) use unix::SocketFile;
 
@@ -64,12 +67,30 @@ impl Accepting {
     }
 }
 
-/// Accepts for ever.
-pub(crate) async fn accept(core: Rc<Core>, listener: u16, socket: Accepting) {
-    loop {
-        if socket.next(&core, listener).await.is_err() {
-            tokio::time::sleep(BACK_OFF).await;
+/// Accepts until it is told to end, and then whoever stands in the queue: the system has told them that they are connected.
+pub(crate) async fn accept(core: Rc<Core>, listener: u16, socket: Accepting, end: Rc<Notify>) {
+    let all = async {
+        loop {
+            if socket.next(&core, listener).await.is_err() {
+                tokio::time::sleep(BACK_OFF).await;
+            }
         }
+    };
+    tokio::select! {
+        () = all => {}
+        () = end.notified() => {}
+    }
+    let queued = async {
+        for _ in 0..bind::BACKLOG {
+            if socket.next(&core, listener).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = tokio::task::unconstrained(queued) => {}
+        () = std::future::ready(()) => {}
     }
 }
 

@@ -129,11 +129,33 @@ fn a_drain_lets_calls_end_and_then_there_is_nobody() {
     assert_eq!(world.live.count(), 0);
 }
 
+/// Whoever has connected before the end was told wants to be served.
+#[test]
+fn a_drain_leaves_time_for_the_first_call_of_a_connection_and_no_more() {
+    let backend = Backend::answering(OK);
+    let mut world = World::start(&Shape::to(backend.address));
+    // The second one is known to be accepted when the first call on it is answered.
+    let (mut silent, mut used, mut late) = (world.connect(), world.connect(), world.connect());
+    used.send(GET);
+    assert_eq!(used.reply().status, 200);
+    let plane = world.plane.take().unwrap();
+    let end = std::thread::spawn(move || plane.drain());
+    assert_eq!(used.rest(), b"");
+    late.send(GET);
+    let reply = late.reply();
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.field("connection"), Some("close"));
+    assert_eq!(late.rest(), b"");
+    assert_eq!(silent.rest(), b"", "it is closed when its time is over");
+    end.join().unwrap();
+}
+
 #[test]
 fn an_address_in_use_is_an_error_and_leaves_nothing_behind() {
     let backend = Backend::answering(OK);
     let first = World::start(&Shape::to(backend.address));
-    let open = |text: &str| crate::listen::open(&Bind::Tcp(text.into()), std::path::Path::new(""), 2);
+    let from = (std::path::Path::new(""), &crate::Passed::default());
+    let open = |text: &str| crate::listen::open(&Bind::Tcp(text.into()), from, 2);
     assert!(open(&first.address.to_string()).is_err());
     assert!(open("localhost").is_err());
 }

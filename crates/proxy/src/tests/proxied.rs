@@ -14,6 +14,7 @@ use rustls::StreamOwned;
 
 use super::pki::{Authority, Serves, TlsClient};
 use super::world::{Backend, OK, PATIENCE, Shape, World};
+use crate::Passed;
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 const ONE: &str = "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";
@@ -168,7 +169,7 @@ fn a_unix_socket_has_its_permissions_and_goes_at_the_end() {
     assert_eq!((process.uid, process.pid), (owner.uid(), i32::try_from(std::process::id()).ok()));
 
     // A second one finds it taken and leaves it alone.
-    let again = crate::listen::open(shape.bind.as_ref().unwrap(), Path::new(""), 1);
+    let again = crate::listen::open(shape.bind.as_ref().unwrap(), (Path::new(""), &Passed::default()), 1);
     assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     assert!(call_unix(&path).starts_with("HTTP/1.1 200"));
     world.plane.take().unwrap().drain();
@@ -182,7 +183,11 @@ fn a_path_that_is_taken_by_something_else_is_left_alone() {
     let path = folder.path().join("precious");
     std::fs::write(&path, "precious").unwrap();
     let open = |path: &Path| {
-        crate::listen::open(&Bind::Unix { path: path.to_owned(), mode: 0o600 }, Path::new(""), 1)
+        crate::listen::open(
+            &Bind::Unix { path: path.to_owned(), mode: 0o600 },
+            (Path::new(""), &Passed::default()),
+            1,
+        )
     };
     assert_eq!(open(&path).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");

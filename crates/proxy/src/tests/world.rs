@@ -28,7 +28,7 @@ use engine::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::{DataPlane, Services, Settings};
+use crate::{DataPlane, Passed, Services, Settings};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -486,8 +486,8 @@ impl World {
         let (tape, live) = (Tape::default(), Live::default());
         let services = Services { side, ..services(clock, &tape, &live) };
         let keyed = Arc::clone(&services.keyed);
-        let settings =
-            Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder: PathBuf::new() };
+        let (folder, passed) = (PathBuf::new(), Passed::default());
+        let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder, passed };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let address = plane.addresses()[0].1.tcp().unwrap_or(local);

@@ -22,6 +22,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     names(tree, out);
     listeners(document, tree, out);
     issuers(document, out);
+    super::revocation::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
         if upstream.targets.is_empty()

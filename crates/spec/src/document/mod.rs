@@ -16,6 +16,7 @@ mod listener;
 mod notify;
 mod possession;
 mod record;
+mod revocation;
 mod selector;
 mod source;
 mod store;
@@ -35,6 +36,7 @@ pub use listener::{
 pub use notify::{EventOutcome, Notify, Redelivery, Severity, Sink, Tell, Wanted};
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
+pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
@@ -97,6 +99,8 @@ pub struct Document {
     pub store: Option<Spanned<Store>>,
     /// Who is told of what happens to calls, when somebody is.
     pub notify: Option<Notify>,
+    /// Where others say what is revoked, when they may.
+    pub revocation: Option<Spanned<Revocation>>,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -139,6 +143,9 @@ pub(crate) struct Top {
     /// who is told of what happens to calls
     #[serde(default)]
     notify: Option<Notify>,
+    /// where others say what is revoked: applications, and issuers by events
+    #[serde(default)]
+    revocation: Option<Spanned<Revocation>>,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -188,6 +195,7 @@ impl Document {
             record: top.record,
             store: top.store,
             notify: top.notify,
+            revocation: top.revocation,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

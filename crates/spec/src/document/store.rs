@@ -18,10 +18,10 @@ pub struct Store {
 }
 
 impl Document {
-    /// Whether the store is to be opened: an API takes keys of applications, or `store` is written.
+    /// Whether the store is to be opened: an API takes keys of applications, `store` is written, or others may revoke tokens.
     #[must_use]
     pub fn wants_store(&self) -> bool {
         let mut schemes = self.apis.values().flat_map(|api| api.authentication.values());
-        self.store.is_some() || schemes.any(|scheme| scheme.source.is_some())
+        self.store.is_some() || self.revocation.is_some() || schemes.any(|scheme| scheme.source.is_some())
     }
 }

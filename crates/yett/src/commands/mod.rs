@@ -14,6 +14,8 @@ mod key;
 mod notices;
 mod order;
 mod reload;
+mod revocations;
+mod revoke;
 mod run;
 mod schema;
 mod status;
@@ -60,6 +62,10 @@ enum Command {
     App(app::Arguments),
     /// Make, show, rotate and revoke API keys of a running gateway's applications
     Key(key::Arguments),
+    /// Have a running gateway take tokens no more: one, or all of a subject, a session, an application or an issuer
+    Revoke(revoke::Arguments),
+    /// Show what is revoked, and take it back
+    Revocations(revocations::Arguments),
     /// Show who changed applications and keys
     Changes(changes::Arguments),
     /// Say why a running gateway decided a call as it did
@@ -94,6 +100,8 @@ impl Cli {
             Command::Token(arguments) => token::run(arguments),
             Command::App(arguments) => app::run(arguments),
             Command::Key(arguments) => key::run(arguments),
+            Command::Revoke(arguments) => revoke::run(arguments),
+            Command::Revocations(arguments) => revocations::run(arguments),
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),

@@ -15,6 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use manage_api::ReloadOutcome;
+use proxy::Passed;
 use serde_json::{Map, Value, json};
 use telemetry::{Kind, Sample};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +24,7 @@ use tokio::sync::Semaphore;
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::{notices, targets};
+use super::{notices, service, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -31,8 +32,8 @@ const CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the socket.
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub(super) async fn bind(passed: &Passed, address: SocketAddr) -> Result<TcpListener, String> {
+    service::listen(passed, address).await.map_err(|error| {
         format!(
             "the admin listener cannot be opened on {address}: {error}; write another `admin: {{ bind: … }}`"
         )
@@ -143,7 +144,8 @@ fn issuer_detail(issuer: &IssuerState, now: u64) -> Value {
 
 /// The store of applications: whether it can be changed, and what holds while it cannot.
 fn store_detail(store: &StoreState) -> Value {
-    json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "sequence": store.sequence })
+    json!({ "ok": store.fault.is_none(), "fault": store.fault, "keys": store.keys, "revocations": store.revocations,
+            "sequence": store.sequence })
 }
 
 /// The store of decisions: whether what is decided is kept, and what was lost of it.
@@ -199,12 +201,44 @@ fn store_samples(gateway: &Gateway) -> Vec<Sample> {
     vec![
         gauge("yett_store_up", "Whether the store of applications can be used.", up),
         gauge("yett_api_keys", "API keys that are known, those that are over included.", store.keys as f64),
+        gauge("yett_revocations", "Entries of the denylist of tokens.", store.revocations as f64),
         gauge(
             "yett_store_sequence",
             "Number of the last change of the store in effect.",
             store.sequence as f64,
         ),
     ]
+}
+
+/// How asking for security events goes, one series per transmitter that is asked.
+fn poll_samples(gateway: &Gateway) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for (name, state) in gateway.feeds.polls() {
+        for (metric, help, kind, value) in [
+            (
+                "yett_event_polls_failures",
+                "Times in a row that a transmitter could not be asked for security events.",
+                Kind::Gauge,
+                f64::from(state.failures),
+            ),
+            (
+                "yett_event_polls_refused_total",
+                "Security events that were asked for and refused.",
+                Kind::Counter,
+                state.refused as f64,
+            ),
+            (
+                "yett_event_polls_taken_total",
+                "Security events that were asked for and taken.",
+                Kind::Counter,
+                state.taken as f64,
+            ),
+        ] {
+            all.push(Sample { name: metric, help, kind, labels: vec![("issuer", name.clone())], value });
+        }
+    }
+    all.sort_by_key(|sample| sample.name);
+    all
 }
 
 /// The same as metrics, one series per issuer of the document.
@@ -274,6 +308,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     }
     all.extend(issuer_samples(gateway));
     all.extend(store_samples(gateway));
+    all.extend(poll_samples(gateway));
     all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(notices::samples(&gateway.notices().state()));
     all.extend(targets::samples(gateway));

@@ -1,12 +1,13 @@
 //! The store of applications and keys beside the running gateway: answers what operators ask of it, and hands cores what holds.
 //!
 //! A change and its publication are one step under one lock, so that what was acknowledged is in effect at every core of this
-//! process. What others change in a shared database is seen by looking at the last change, its number and its seal, twice a
+//! process. What others change in a shared database is seen by looking at the last change, its number and its seal, ten times a
 //! second. A store that is gone changes nothing for calls: the last table serves, changes are refused, and readiness and metrics
 //! say why. Streams that are open end with the key that opened them, wherever it was ended.
 
 mod ends;
 mod lists;
+mod revocations;
 mod views;
 
 use std::sync::{Arc, Weak};
@@ -21,16 +22,18 @@ use parking_lot::{Mutex, RwLock};
 use proxy::DataPlane;
 use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::terminal;
 use ends::Ends;
-use views::{application, created, key, problem};
+use views::{application, created, key, problem, revocation};
 
-/// How often the last change is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the last change is looked at: one row of an index. What another gateway has changed is in effect here after this long
+/// and one reading of what is new.
+const LOOK: Duration = Duration::from_millis(100);
 /// Looks between two times at which is written when keys were last used.
-const LOOKS_PER_WRITE: u32 = 40;
+const LOOKS_PER_WRITE: u32 = 200;
 
 /// Where a store is and what its hashes are made with, as the document says.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub(super) struct State {
     pub(super) fault: Option<String>,
     /// Keys that cores know.
     pub(super) keys: usize,
+    /// What is revoked of the tokens of others.
+    pub(super) revocations: usize,
     /// Number of the last change that is in effect.
     pub(super) sequence: u64,
 }
@@ -93,7 +98,7 @@ impl Credentials {
             .map_err(|why| format!("the key that API keys are hashed with cannot be used: {why}"))?;
         let opened = side.block_on(async {
             let store = Store::open(place, Arc::new(hashing), Arc::clone(clock)).await?;
-            let contents = store.contents().await?;
+            let contents = store.contents(None).await?;
             Ok::<_, StoreError>((store, contents))
         });
         let (store, contents) = opened.map_err(|why| {
@@ -126,6 +131,7 @@ impl Credentials {
         State {
             fault: self.fault.lock().as_ref().map(|fault| fault.why.clone()),
             keys: table.as_ref().map_or(0, |table| table.len()),
+            revocations: table.as_ref().map_or(0, |table| table.revoked().len()),
             sequence: table.map_or(0, |table| table.sequence()),
         }
     }
@@ -187,7 +193,12 @@ impl Credentials {
             Ask::RevokeKey(which) => {
                 Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
             }
-            Ask::Applications(_)
+            Ask::UndoRevocation(id) => {
+                Ok(Said::Revocation(revocation(self.took(store.undo_revocation(actor, &id).await)?)))
+            }
+            Ask::Revoke(_)
+            | Ask::Revocations(_)
+            | Ask::Applications(_)
             | Ask::Application(..)
             | Ask::Keys(_)
             | Ask::Audit(..)
@@ -213,13 +224,7 @@ impl Credentials {
                 Ok(value)
             }
             Err(why) => {
-                if matches!(
-                    why,
-                    StoreError::Unavailable(_)
-                        | StoreError::Full(_)
-                        | StoreError::Unfit(_)
-                        | StoreError::Unknown(_)
-                ) {
+                if why.is_of_the_store() {
                     self.ill(&why);
                 }
                 Err(problem(&why))
@@ -250,6 +255,7 @@ impl Credentials {
     fn publish(&self, contents: Contents) {
         let before = self.published.current();
         self.published.publish(self.store.table(contents, before.as_deref()));
+        self.withdraw(before.as_deref());
         self.end_streams();
     }
 
@@ -269,8 +275,8 @@ impl Credentials {
         let _turn = self.turn.lock().await;
         let known = self.published.current();
         let seen = match self.store.head().await {
-            Ok(head) if known.is_some_and(|table| head.is_of(&table)) => Ok(None),
-            Ok(_) => self.store.contents().await.map(Some),
+            Ok(head) if known.as_ref().is_some_and(|table| head.is_of(table)) => Ok(None),
+            Ok(_) => self.store.contents(known.as_ref()).await.map(Some),
             Err(why) => Err(why),
         };
         match seen {
@@ -297,6 +303,7 @@ impl Credentials {
 /// Looks after the store as long as there is one.
 async fn keep(credentials: Weak<Credentials>) {
     let mut looks = 0_u32;
+    let mut writing: Option<JoinHandle<()>> = None;
     loop {
         let Some(clock) = credentials.upgrade().map(|credentials| Arc::clone(&credentials.clock)) else {
             return;
@@ -305,8 +312,9 @@ async fn keep(credentials: Weak<Credentials>) {
         let Some(credentials) = credentials.upgrade() else { return };
         credentials.look().await;
         looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(LOOKS_PER_WRITE) {
-            credentials.write_uses().await;
+        // Beside the looks: what others have revoked does not wait for it.
+        if looks.is_multiple_of(LOOKS_PER_WRITE) && writing.as_ref().is_none_or(JoinHandle::is_finished) {
+            writing = Some(tokio::spawn(async move { credentials.write_uses().await }));
         }
     }
 }

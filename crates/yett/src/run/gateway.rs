@@ -13,16 +13,17 @@ use controls::authentication::{CacheCounts, IssuerState, TokenCache, issuer_stat
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
 use engine::snapshot::Live;
-use engine::{Clock, bounds};
+use engine::{Clock, CoreContext, bounds};
 use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
-use proxy::{Address, DataPlane, Services, Settings, TargetState};
+use proxy::{Address, DataPlane, Passed, Services, Settings, TargetState};
 use telemetry::{Destination, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
 use super::decisions::Decisions;
+use super::feeds::Feeds;
 use super::notices::Notices;
 use super::side::Side;
 use super::{Options, data};
@@ -57,6 +58,8 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
     credentials: Arc<OnceLock<Arc<Credentials>>>,
+    /// Where others say what is revoked.
+    pub(super) feeds: Feeds,
     decisions: Arc<Decisions>,
     notices: Arc<Notices>,
     side: Handle,
@@ -113,7 +116,7 @@ impl Gateway {
     }
 
     /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
-    pub(super) fn start(options: Options, side: &Handle) -> Result<Option<Self>, String> {
+    pub(super) fn start(options: Options, passed: &Passed, side: &Handle) -> Result<Option<Self>, String> {
         let spinner = terminal::spin("compiling");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let _ = clock.now();
@@ -140,13 +143,7 @@ impl Gateway {
         let credentials = wanted_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
-        let settings = Settings {
-            cores: options.cores,
-            workers: options.cores,
-            drain: bounds::DRAIN_TIME,
-            folder: load::folder(&options.config),
-        };
-        let plane = DataPlane::start(&compiled.snapshot, &settings, &services)
+        let plane = DataPlane::start(&compiled.snapshot, &settings(&options, passed), &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let addresses = plane.addresses().to_vec();
         *running.write() = Some(plane);
@@ -168,6 +165,7 @@ impl Gateway {
             asked: AtomicU64::new(0),
             counts: Counts::default(),
             credentials,
+            feeds: Feeds::new(context(&services)),
             decisions,
             notices,
             side: side.clone(),
@@ -221,6 +219,13 @@ impl Gateway {
 
     pub(super) fn admin_bind(&self) -> SocketAddr {
         self.admin_bind
+    }
+
+    /// Where others say what is revoked, when they may.
+    pub(super) fn feed_bind(&self) -> Option<SocketAddr> {
+        let current = self.current.lock();
+        let revocation = current.compiled.resolved.document.revocation.as_ref();
+        revocation.map(|revocation| revocation.bind.address())
     }
 
     pub(super) fn set_admin(&self, address: SocketAddr) {
@@ -343,6 +348,29 @@ pub(super) fn show(found: &Diagnostics, sources: &Sources) {
     let text = render::human(found, sources, terminal::color());
     if !text.is_empty() {
         terminal::say(text.trim_end());
+    }
+}
+
+fn settings(options: &Options, passed: &Passed) -> Settings {
+    Settings {
+        cores: options.cores,
+        workers: options.cores,
+        drain: bounds::DRAIN_TIME,
+        folder: load::folder(&options.config),
+        passed: passed.clone(),
+    }
+}
+
+/// What is done outside of a core is done with the same.
+fn context(services: &Services) -> CoreContext {
+    CoreContext {
+        core: usize::MAX,
+        clock: Arc::clone(&services.clock),
+        cells: Arc::clone(&services.cells),
+        replays: Arc::clone(&services.replays),
+        fetch: Arc::clone(&services.fetch),
+        side: Arc::clone(&services.side),
+        keyed: Arc::clone(&services.keyed),
     }
 }
 

@@ -8,10 +8,13 @@ mod credentials;
 mod data;
 mod decisions;
 mod descriptors;
+mod feeds;
 mod gateway;
 mod mint;
 mod notices;
 mod reload;
+mod revoke;
+mod service;
 mod side;
 mod targets;
 mod watch;
@@ -20,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use manage_api::Handler;
+use proxy::Passed;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::socket;
@@ -52,16 +56,19 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     if let Some(note) = descriptors::raise() {
         terminal::say(note);
     }
+    let passed = service::sockets()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("side")
         .enable_all()
         .build()
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;
-    let Some(gateway) = Gateway::start(options, runtime.handle())? else { return Ok(Stopped::NotStarted) };
+    let Some(gateway) = Gateway::start(options, &passed, runtime.handle())? else {
+        return Ok(Stopped::NotStarted);
+    };
     let gateway = Arc::new(gateway);
     // Before anybody is told that it runs: a signal that nobody listens for ends the process.
-    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway).await?)) });
+    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed).await?)) });
     let (signals, watcher) = match started {
         Ok(started) => started,
         Err(why) => {
@@ -69,7 +76,9 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
             return Err(why);
         }
     };
+    service::tell("READY=1");
     runtime.block_on(until_told(&gateway, signals));
+    service::tell("STOPPING=1");
     drop(watcher);
     terminal::say("draining: calls in flight may end, new ones are not taken");
     gateway.stop();
@@ -79,18 +88,35 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
 }
 
 /// Opens the ways in for operators and says where everything is.
-async fn open(gateway: &Arc<Gateway>) -> Result<watch::Watch, String> {
+async fn open(gateway: &Arc<Gateway>, passed: &Passed) -> Result<watch::Watch, String> {
     let path = socket(gateway.data());
     let control = manage_api::bind(&path)
         .map_err(|error| format!("the control socket `{}` cannot be opened: {error}", path.display()))?;
-    let admin = admin::bind(gateway.admin_bind()).await?;
+    let admin = admin::bind(passed, gateway.admin_bind()).await?;
     gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
     tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
+    let feed = match gateway.feed_bind() {
+        Some(address) => Some(feeds::bind(passed, address).await?),
+        None => None,
+    };
+    let feed_address = feed
+        .as_ref()
+        .map(tokio::net::TcpListener::local_addr)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    service::all_taken(passed)?;
+    if let Some(feed) = feed {
+        tokio::spawn(feeds::serve(feed, Arc::clone(gateway)));
+    }
+    tokio::spawn(feeds::keep(Arc::downgrade(gateway)));
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
     tokio::spawn(manage_api::serve(control, handler));
     let watch = watch::start(gateway);
     for listener in gateway.listeners() {
         terminal::say(format_args!("listening on {} ({})", listener.url, listener.name));
+    }
+    if let Some(address) = feed_address {
+        terminal::say(format_args!("revocations on http://{address}"));
     }
     terminal::say(format_args!("admin on http://{}", gateway.admin_address()));
     Ok(watch)

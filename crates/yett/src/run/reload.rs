@@ -12,7 +12,7 @@ use manage_api::{
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
-use super::{data, mint};
+use super::{data, mint, revoke};
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
 
@@ -62,13 +62,17 @@ impl Handler for Control {
     }
 
     fn ask(&self, actor: String, ask: Ask) -> BoxFuture<'_, Result<Said, Problem>> {
-        let credentials = self.0.credentials().map(Arc::clone);
-        Box::pin(async move {
-            match credentials {
-                Some(credentials) => credentials.ask(actor, ask).await,
-                None => Err(no_store()),
-            }
-        })
+        let Some(credentials) = self.0.credentials().map(Arc::clone) else {
+            return Box::pin(async { Err(no_store()) });
+        };
+        if let Ask::Revoke(new) = ask {
+            let new = {
+                let current = self.0.current.lock();
+                revoke::resolve(new, &current.compiled.resolved.document, self.0.clock.unix().seconds())
+            };
+            return Box::pin(async move { credentials.revoke(actor, new?).await });
+        }
+        Box::pin(credentials.ask(actor, ask))
     }
 
     fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>> {
@@ -212,6 +216,10 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     }
     if before.admin.bind.value != after.admin.bind.value {
         report(String::from("the admin listener has moved"), after.admin.bind.span);
+    }
+    let bind = |document: &spec::Document| document.revocation.as_ref().map(|one| one.bind.value);
+    if bind(before) != bind(after) {
+        report(String::from("the listener of `revocation` has moved"), after.span);
     }
     if before.record.access_log != after.record.access_log {
         report(String::from("the access log goes elsewhere"), after.span);

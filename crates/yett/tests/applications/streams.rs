@@ -16,7 +16,7 @@ paths: { /chat: { get: { operationId: chat, responses: { "101": { description: o
 "##;
 
 /// A service that accepts every WebSocket once `let_in` lets it, and then answers every frame.
-fn sockets(let_in: Arc<Mutex<()>>) -> Service {
+pub(super) fn sockets(let_in: Arc<Mutex<()>>) -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -74,15 +74,20 @@ fn frame(reader: &mut impl Read) -> Option<(u8, Vec<u8>)> {
 }
 
 /// A WebSocket of a client.
-struct Socket(BufReader<TcpStream>);
+pub(super) struct Socket(BufReader<TcpStream>);
 
 impl Socket {
-    /// Asks for one.
+    /// Asks for one with an API key.
     fn ask(gateway: &Gateway, key: &str) -> Self {
+        Self::ask_with(gateway, &format!("x-key: {key}"))
+    }
+
+    /// Asks for one with a header field.
+    pub(super) fn ask_with(gateway: &Gateway, field: &str) -> Self {
         let mut stream = TcpStream::connect(&gateway.url).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let request = format!(
-            "GET /chat HTTP/1.1\r\nhost: x\r\nx-key: {key}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+            "GET /chat HTTP/1.1\r\nhost: x\r\n{field}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
@@ -96,7 +101,7 @@ impl Socket {
     }
 
     /// It was accepted.
-    fn is_open(&mut self) {
+    pub(super) fn is_open(&mut self) {
         let mut first = String::new();
         self.0.read_line(&mut first).unwrap();
         assert!(first.starts_with("HTTP/1.1 101 "), "{first}");
@@ -107,8 +112,15 @@ impl Socket {
         }
     }
 
+    /// With which status it was answered.
+    pub(super) fn status(&mut self) -> u16 {
+        let mut first = String::new();
+        self.0.read_line(&mut first).unwrap();
+        first.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// With which code it is closed; waits for that.
-    fn closed(&mut self) -> u16 {
+    pub(super) fn closed(&mut self) -> u16 {
         let mut frame = [0; 4];
         self.0.read_exact(&mut frame).expect("it goes on");
         assert_eq!(frame[0], 0x88, "a close, whole");
@@ -116,7 +128,7 @@ impl Socket {
     }
 
     /// It goes on: a ping is answered, as RFC 6455 section 5.5.3 has it, and nothing came before.
-    fn goes_on(&mut self) {
+    pub(super) fn goes_on(&mut self) {
         self.0.get_mut().write_all(&[0x89, 0x81, 0, 0, 0, 0, b'x']).unwrap();
         let mut frame = [0; 3];
         self.0.read_exact(&mut frame).unwrap();

@@ -108,6 +108,8 @@ pub struct Gateway {
     pub admin: String,
     /// Address of the listener with TLS, where there is one.
     pub secure: String,
+    /// Where others say what is revoked, where they may.
+    pub feeds: String,
 }
 
 impl Gateway {
@@ -145,8 +147,14 @@ impl Gateway {
                 }
             }
         });
-        let mut gateway =
-            Self { child, lines, url: String::new(), admin: String::new(), secure: String::new() };
+        let mut gateway = Self {
+            child,
+            lines,
+            url: String::new(),
+            admin: String::new(),
+            secure: String::new(),
+            feeds: String::new(),
+        };
         let address = |line: &str, scheme: &str| {
             let (_, rest) = line.split_once(scheme)?;
             rest.split([' ', '/']).next().map(str::to_owned)
@@ -155,6 +163,8 @@ impl Gateway {
             let line = gateway.line(" on http");
             if let Some(admin) = line.contains("admin on ").then(|| address(&line, "http://")).flatten() {
                 gateway.admin = admin;
+            } else if line.contains("revocations on ") {
+                gateway.feeds = address(&line, "http://").unwrap();
             } else if let Some(secure) = address(&line, "https://") {
                 gateway.secure = secure;
             } else if gateway.url.is_empty() {

@@ -147,7 +147,13 @@ impl Plane {
             live: live.clone(),
             dying: Arc::new(|why| eprintln!("{why}")),
         };
-        let settings = Settings { cores: 1, workers: 1, drain: Duration::from_secs(5), folder: "".into() };
+        let settings = Settings {
+            cores: 1,
+            workers: 1,
+            drain: Duration::from_secs(5),
+            folder: "".into(),
+            passed: proxy::Passed::default(),
+        };
         let plane = DataPlane::start(&compiled.snapshot, &settings, &services).unwrap();
         let address = plane.addresses()[0].1.tcp().unwrap();
         Self { plane: Some(plane), address, notes }

@@ -264,6 +264,7 @@ impl CoreKeys {
             taken_until: entry.until,
             credential: CredentialKind::ApiKey,
             binding: engine::principal::Binding::default(),
+            marks: None,
         });
         known.insert(id, Arc::clone(&principal));
         Some(principal)

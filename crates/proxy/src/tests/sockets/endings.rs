@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use engine::{Principal, Withdrawn};
+
 use super::kit::{End, answered, closed_with, echo, rules, shape};
 use crate::tests::two::{block, dial};
 use crate::tests::world::{Backend, PATIENCE, Shape, World};
@@ -144,6 +146,48 @@ fn what_was_proven_is_read_by_its_names_after_a_reload() {
     publish(&shape);
     assert_eq!((end.closed(), closed_with(&met)), (Some(1008), 1008));
     assert_eq!(world.tape.calls(1)[0].code, "stream_withdrawn");
+}
+
+/// Whoever is called so is to end.
+#[derive(Debug)]
+struct Gone(&'static str);
+
+impl Withdrawn for Gone {
+    fn is(&self, principal: &Principal, now: u64) -> bool {
+        now > 0 && &*principal.issuer == "i" && &*principal.subject == self.0
+    }
+}
+
+#[test]
+fn a_credential_that_is_withdrawn_ends_what_it_opened_and_opens_nothing_more() {
+    let (backend, met) = echo();
+    let shape = shape(&backend, rules());
+    let world = World::start(&shape);
+    let until = format!("x-until: {}\r\n", world.unix() + 1_000);
+    let mut open = End::open(&world, &until);
+    let mut anonymous = End::open(&world, "");
+    let plane = world.plane.as_ref().unwrap();
+    let withdraw = |who| plane.withdraw(&(Arc::new(Gone(who)) as Arc<dyn Withdrawn>));
+    withdraw("other");
+    let goes_on = |end: &mut End| {
+        end.send(Opcode::Text, b"hello");
+        assert_eq!(end.text(), "hello");
+    };
+    goes_on(&mut open);
+    withdraw("s");
+    assert_eq!((open.closed(), closed_with(&met)), (Some(1008), 1008));
+    assert_eq!(world.tape.calls(1)[0].code, "stream_withdrawn");
+    goes_on(&mut anonymous);
+    // The controls of this world let everybody in, as one does that was asked just before.
+    let mut late = End::open(&world, &until);
+    assert_eq!((late.closed(), closed_with(&met)), (Some(1008), 1008));
+    // What is handed over last counts.
+    withdraw("other");
+    // Whoever publishes after it comes after it.
+    plane.publish(&shape.snapshot(&world.live));
+    let mut again = End::open(&world, &until);
+    goes_on(&mut again);
+    goes_on(&mut anonymous);
 }
 
 #[test]

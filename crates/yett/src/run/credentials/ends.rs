@@ -45,7 +45,7 @@ impl Ends {
     /// Whose streams are to end, by the table that counts at a second. Costs next to nothing while nothing has changed.
     pub(super) fn look(&mut self, table: &Arc<Table>, now: u64) -> Vec<Over> {
         self.over.retain(|(_, until)| now < *until);
-        if self.next <= now || !self.seen.as_ref().is_some_and(|(seen, _)| Arc::ptr_eq(seen, table)) {
+        if self.next <= now || !self.seen.as_ref().is_some_and(|(seen, _)| seen.has_keys_of(table)) {
             self.compare(table, now);
         }
         let all = self.over.iter().map(|(over, _)| over.clone()).collect();

@@ -1,12 +1,13 @@
 //! What is asked and changes nothing: lists, piece by piece, and whether the chain is whole.
 
 use manage_api::{
-    ApplicationDetail, Applications, Ask, Audit, AuditReport, Behind, Keys, MAX_PAGE, Problem, Said, page,
+    ApplicationDetail, Applications, Ask, Audit, AuditReport, Behind, Keys, MAX_PAGE, Problem, Revocations,
+    Said, page,
 };
 use store::Verified;
 
 use super::Credentials;
-use super::views::{application, audit_entry, key};
+use super::views::{application, audit_entry, key, revocation};
 
 /// What is read for one answer: one more than fits says whether there is more.
 const READ: usize = MAX_PAGE + 1;
@@ -40,6 +41,11 @@ impl Credentials {
                 Verified::Whole(entries) => AuditReport { whole: true, entries },
                 Verified::Broken(entries) => AuditReport { whole: false, entries },
             })),
+            Ask::Revocations(behind) => {
+                let all = self.told(self.store.revocations(behind.as_ref().map(place), READ).await)?;
+                let (revocations, more) = page(all.into_iter().map(revocation));
+                Ok(Said::Revocations(Revocations { revocations, more }))
+            }
             change => self.change(actor, change, now).await,
         }
     }

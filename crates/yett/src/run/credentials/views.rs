@@ -1,7 +1,7 @@
 //! What the store says, as the control API says it.
 
 use credentials::NewKey;
-use manage_api::{ApiKey, Application, AuditEntry, CreatedKey, Problem, Said};
+use manage_api::{ApiKey, Application, AuditEntry, CreatedKey, Problem, Revocation, Said};
 use store::{AuditRow, StoreError};
 
 pub(super) fn application(one: store::Application) -> Application {
@@ -34,6 +34,19 @@ pub(super) fn key(one: store::ApiKey, now: u64) -> ApiKey {
 
 pub(super) fn created((one, secret): (store::ApiKey, NewKey), now: u64) -> Said {
     Said::Created(CreatedKey { key: secret.reveal().to_owned(), details: key(one, now) })
+}
+
+pub(super) fn revocation(one: store::Revocation) -> Revocation {
+    Revocation {
+        id: one.id,
+        kind: one.kind.name().to_owned(),
+        issuer: one.issuer,
+        value: one.value,
+        before: one.before,
+        reason: one.reason,
+        created: one.created,
+        expires: one.expires,
+    }
 }
 
 pub(super) fn audit_entry(row: AuditRow) -> AuditEntry {
