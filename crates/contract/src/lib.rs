@@ -11,7 +11,9 @@
 //! How it is used: a loader asks [`references`] which files a document needs, [`import`] makes an [`Api`] of them, and the
 //! validation control asks [`RequestRules`] and [`ResponseRules`].
 
+mod alias;
 mod body;
+mod carries;
 mod checker;
 mod compiled;
 mod documents;
@@ -31,6 +33,7 @@ mod percent;
 mod pointer;
 mod query;
 pub mod raw;
+mod reading;
 mod request;
 mod response;
 mod rewrite;
@@ -46,7 +49,9 @@ mod violation;
 mod work;
 mod yaml;
 
+pub use alias::is_alias;
 pub use body::{BodyInput, BodyMatch, MediaRules, Rewritten};
+pub use carries::{Carries, MAX_PLACES, Steps};
 pub use import::import;
 pub use load::{Assets, MAX_FILE, references};
 pub use media::{ContentType, MediaKind};
@@ -55,7 +60,8 @@ pub use model::{
     Stats, Undeclared, Unenforced,
 };
 pub use multipart::{MAX_PARTS, Part, parse as parse_multipart};
-pub use query::{Fault as PairsFault, MAX_PAIRS, Pair, pairs};
+pub use query::{Fault as PairsFault, MAX_PAIRS, MAX_READ_PAIRS, Pair, pairs};
+pub use reading::{Reading, Unreadable, undeclared};
 pub use request::{ParameterInput, RequestRules, Stripped};
 pub use response::ResponseRules;
 pub use swagger::convert_swagger;

@@ -7,6 +7,15 @@ use crate::percent;
 /// Pairs of one query, of one form and of all cookies of a call; more are refused.
 pub const MAX_PAIRS: usize = 1024;
 
+/// Pieces of one query or form, and cookies of a call, empty ones among them, up to which a value is read that something is decided by.
+/// Well below 1000, where many services stop reading without a word (qs and Node's `querystring`, PHP's `max_input_vars`).
+pub const MAX_READ_PAIRS: usize = 256;
+
+/// Whether a text has more pieces than are read alike everywhere.
+pub(crate) fn is_long(text: impl AsRef<[u8]>) -> bool {
+    text.as_ref().iter().filter(|byte| **byte == b'&').count() >= MAX_READ_PAIRS
+}
+
 /// One `name=value`.
 #[derive(Debug, Clone)]
 pub struct Pair<'a> {

@@ -9,6 +9,7 @@ use crate::body::{self, BodyMatch, MediaRules};
 use crate::model::{OnUndeclared, Undeclared};
 use crate::parameter::Parameter;
 use crate::query;
+use crate::style::Wrong;
 use crate::violation::{Place, Violations};
 
 /// What the head of a request carries.
@@ -304,26 +305,31 @@ impl RequestRules {
     }
 }
 
-/// Header fields of requests and answers: a scalar is one field, a list may be several.
+/// Header fields of requests and answers.
 pub(crate) fn check_headers(parameters: &[Parameter], headers: &HeaderMap, out: &mut Violations) {
     for parameter in parameters {
-        let mut joined: Option<String> = None;
-        let mut wrong = None;
-        for field in headers.get_all(parameter.name.as_str()) {
-            match std::str::from_utf8(field.as_bytes()) {
-                Ok(text) if parameter.shape.is_compound() => {
-                    let text: Vec<&str> = text.split(',').map(str::trim).collect();
-                    let text = text.join(",");
-                    joined = Some(joined.map_or_else(|| text.clone(), |before| format!("{before},{text}")));
-                }
-                Ok(text) if joined.is_none() => joined = Some(text.trim().to_owned()),
-                Ok(_) => wrong = Some(("duplicate", "must be given once")),
-                Err(_) => wrong = Some(("encoding", "must be UTF-8")),
-            }
-        }
-        match wrong {
-            Some((keyword, message)) => out.push(Place::Header, &parameter.name, keyword, message),
-            None => parameter.check_header(joined.as_deref(), out),
+        match joined(parameter, headers) {
+            Err((keyword, message)) => out.push(Place::Header, &parameter.name, keyword, message),
+            Ok(joined) => parameter.check_header(joined.as_deref(), out),
         }
     }
+}
+
+/// The text of a header field: a scalar is one field, a list may be several.
+pub(crate) fn joined(parameter: &Parameter, headers: &HeaderMap) -> Result<Option<String>, Wrong> {
+    let mut joined: Option<String> = None;
+    let mut wrong = None;
+    for field in headers.get_all(parameter.name.as_str()) {
+        match std::str::from_utf8(field.as_bytes()) {
+            Ok(text) if parameter.shape.is_compound() => {
+                let text: Vec<&str> = text.split(',').map(str::trim).collect();
+                let text = text.join(",");
+                joined = Some(joined.map_or_else(|| text.clone(), |before| format!("{before},{text}")));
+            }
+            Ok(text) if joined.is_none() => joined = Some(text.trim().to_owned()),
+            Ok(_) => wrong = Some(("duplicate", "must be given once")),
+            Err(_) => wrong = Some(("encoding", "must be UTF-8")),
+        }
+    }
+    wrong.map_or(Ok(joined), Err)
 }

@@ -76,6 +76,11 @@ impl Shape {
         Self { any: true, ..Self::default() }
     }
 
+    /// Whether it says nothing of what values are.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
     pub(crate) fn is_scalar(&self) -> bool {
         self.any || self.string || self.number || self.boolean || self.null
     }
@@ -87,6 +92,18 @@ impl Shape {
 
     pub(crate) fn is_compound(&self) -> bool {
         self.items.is_some() || self.fields.is_some()
+    }
+
+    /// Whether the schema names this type.
+    pub(crate) fn has_kind(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::String => self.string,
+            Kind::Number => self.number,
+            Kind::Bool => self.boolean,
+            Kind::Null => self.null,
+            Kind::Array => self.items.is_some(),
+            Kind::Object => self.fields.is_some(),
+        }
     }
 
     fn read(&mut self, lowering: &Lowering<'_>, spot: &Spot, left: &mut Budget) {
@@ -169,7 +186,7 @@ impl Shape {
             }
         }
         let rest = match map.get("additionalProperties") {
-            Some(Value::Bool(false)) => None,
+            Some(Value::Bool(false)) if !map.contains_key("patternProperties") => None,
             Some(Value::Object(_)) => Some(Self::inner(lowering, &spot.join("additionalProperties"), left)),
             _ => Some(Shape::free()),
         };

@@ -16,16 +16,22 @@ pub mod inspection;
 pub mod leaks;
 pub mod limits;
 pub mod metadata;
+pub mod objects;
 pub mod options;
 pub mod uploads;
 pub mod validation;
+pub mod views;
 
 // What several controls need lies beside them.
 pub mod accepted;
 pub mod address;
+pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod patch;
+pub mod pattern;
+mod read_body;
 mod rewrite;
 pub mod scope;
 pub mod security;
@@ -120,6 +126,18 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(validation::compile),
     },
     Entry {
+        name: "objects",
+        section: section(objects::schema, objects::check_section),
+        gateway: None,
+        operation: Some(objects::compile),
+    },
+    Entry {
+        name: "views",
+        section: section(views::schema, views::check_section),
+        gateway: None,
+        operation: Some(views::compile),
+    },
+    Entry {
         name: "content",
         section: section(content::schema, content::check_section),
         gateway: None,
@@ -207,6 +225,16 @@ pub static ORDER: &[Place] = &[
     ),
     place("validation", Stage::Head, "only callers who may call at all learn what the contract wants"),
     place(
+        "objects",
+        Stage::Head,
+        "on parameters that fit the contract, less what is stripped; whose they are is known before anything is inspected",
+    ),
+    place(
+        "views",
+        Stage::Head,
+        "as objects: refuses questions by what is hidden, and asks the upstream for an answer that is whole and can be read",
+    ),
+    place(
         "inspection",
         Stage::Head,
         "costs most of all, so after whatever refuses for less; on the head as it goes upstream, less what is stripped",
@@ -226,6 +254,16 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::Body,
         "on the tape that bodies made; what is undeclared is gone before anything later reads",
+    ),
+    place(
+        "objects",
+        Stage::Body,
+        "on the tape that validation has read, without what it stripped; a search in it costs less than what follows",
+    ),
+    place(
+        "views",
+        Stage::Body,
+        "as objects: what a caller may not set is looked for in what fits the contract",
     ),
     place(
         "content",
@@ -258,6 +296,11 @@ pub static ORDER: &[Place] = &[
         "reads the upstream's own fields, before those that ours replace",
     ),
     place(
+        "views",
+        Stage::ResponseHead,
+        "after the contract's own headers were checked, since it removes validators of what is hidden",
+    ),
+    place(
         "cors",
         Stage::ResponseHead,
         "removes what the upstream says of origins, after the contract's own headers were checked",
@@ -276,6 +319,11 @@ pub static ORDER: &[Place] = &[
         "validation",
         Stage::ResponseBody,
         "costs less than inspection, and what it withholds leaks nothing",
+    ),
+    place(
+        "views",
+        Stage::ResponseBody,
+        "after validation, which reads the answer as it came; what is not shown need not be looked through for leaks",
     ),
     place(
         "leaks",

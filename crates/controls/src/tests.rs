@@ -40,14 +40,21 @@ fn order_is_a_security_property() {
         ("authorization", "limits"),
         ("limits", "validation"),
         ("validation", "inspection"),
+        ("validation", "objects"),
+        ("objects", "views"),
+        ("views", "inspection"),
         ("inspection", "forwarding"),
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
     }
     assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
     assert!(at("validation", Stage::Body) < at("content", Stage::Body));
+    assert!(at("validation", Stage::Body) < at("objects", Stage::Body));
+    assert!(at("objects", Stage::Body) < at("content", Stage::Body));
     assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
     assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
+    assert!(at("validation", Stage::ResponseBody) < at("views", Stage::ResponseBody));
+    assert!(at("validation", Stage::ResponseHead) < at("views", Stage::ResponseHead));
     let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
     assert_eq!(last, Some(head("forwarding")));
 }

@@ -139,21 +139,17 @@ impl Looker {
             (BACKSLASH | PERCENT, Coding::Escapes, decode::escapes),
         ];
         let mut undone: Cow<'_, [u8]> = Cow::Borrowed(value);
+        let mut between = depth.rounds > 0;
         for (wanted, coding, undo) in ORDER {
             if mask & wanted == 0 {
                 continue;
             }
             if let Some(decoded) = undo(&undone) {
-                if let Cow::Owned(between) = &undone
+                if let Cow::Owned(text) = &undone
                     && coding != Coding::Percent
-                    && depth.rounds > 0
+                    && std::mem::take(&mut between)
                 {
-                    // Two codings are undone at once, and what is between them may be what is meant: the second hides what the first
-                    // has shown, as the bytes of a UTF-16 text are no NULs any more.
-                    let depth = Depth { rounds: depth.rounds - 1, ..depth };
-                    self.keeping(between, |looker| {
-                        let _ = looker.survey(between, place, view, depth);
-                    });
+                    self.between(text, (place, view), depth);
                 }
                 undone = Cow::Owned(decoded);
                 view = view.with(coding);
@@ -166,6 +162,17 @@ impl Looker {
             return;
         }
         self.view(&undone, place, view, Depth { rounds: depth.rounds - 1, ..depth });
+    }
+
+    /// Looks at what percent escapes stood for before another coding is undone in the same round, which may hide what they have
+    /// shown: bytes of a UTF-16 text are no NULs any more. A value that has no room left for that is not to blame for it.
+    fn between(&mut self, text: &[u8], (place, view): (Place, View), depth: Depth) {
+        if text.len() > self.left / 2 {
+            return;
+        }
+        self.keeping(text, |looker| {
+            let _ = looker.survey(text, place, view, Depth { rounds: depth.rounds - 1, ..depth });
+        });
     }
 
     /// Opens what is something else as a whole.

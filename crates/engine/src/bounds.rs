@@ -97,6 +97,9 @@ pub const DECISION_BYTES: usize = 16 * 1024;
 /// Records of decisions that are written in one transaction; there are four of these a second, so that a flood of refusals costs
 /// no more than that.
 pub const DECISION_BATCH: usize = 1_000;
+/// Counts of what controls in shadow said that wait for the store, per core; calls that would need more are not counted, which is
+/// counted.
+pub const SHADOW_COUNTS: usize = 16_384;
 
 /// How long a client may take to send a complete head, from its first byte to its last: bytes buy no more time, so that this is
 /// the lowest rate too.
@@ -156,6 +159,8 @@ pub enum Bound {
     DecisionQueue,
     /// [`EVENT_QUEUE`] or [`EVENT_QUEUE_BYTES`].
     EventQueue,
+    /// [`SHADOW_COUNTS`].
+    ShadowCounts,
     /// [`LIVE_SNAPSHOTS`].
     Snapshots,
     /// [`CELLS`].
@@ -199,7 +204,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 29] = [
+    pub const ALL: [Bound; 30] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -210,6 +215,7 @@ impl Bound {
         Bound::LogQueue,
         Bound::DecisionQueue,
         Bound::EventQueue,
+        Bound::ShadowCounts,
         Bound::Snapshots,
         Bound::Cells,
         Bound::HeadTime,
@@ -245,6 +251,7 @@ impl Bound {
             Bound::LogQueue => "log_queue",
             Bound::DecisionQueue => "decision_queue",
             Bound::EventQueue => "event_queue",
+            Bound::ShadowCounts => "shadow_counts",
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",

@@ -115,6 +115,16 @@ codes! {
     ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
     /// The credential is valid but lacks scopes.
     INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the credential lacks a required scope";
+    /// The caller lacks a role or a claim that the configuration requires beside the contract's scopes.
+    PRIVILEGE_MISSING = "privilege_missing", 403, Client, "the caller lacks a role or claim that is required here";
+    /// The user logged in longer ago than the configuration allows (RFC 9470).
+    LOGIN_STALE = "login_stale", 401, Client, "a fresher login is required here";
+    /// An id in the call belongs to somebody else, or it cannot be told whose it is.
+    OBJECT_FORBIDDEN = "object_forbidden", 403, Client, "the call names an object that is not the caller's";
+    /// The same, where callers are not to know that there is such an object.
+    OBJECT_NOT_FOUND = "object_not_found", 404, Client, "there is no such object";
+    /// The call sets a field that this caller may not set, or asks by one that is hidden from this caller.
+    PROPERTY_FORBIDDEN = "property_forbidden", 403, Client, "the call sets, reads or asks by a field that this caller may not";
     /// The contract says nothing of security and the configuration does not either.
     UNSECURED_OPERATION = "unsecured_operation", 403, Client, "this operation is not open";
     /// More calls than the rate allows.
@@ -161,6 +171,8 @@ codes! {
     PAYLOAD_REFUSED = "payload_refused", 403, Client, "the call was refused by inspection";
     /// Inspection takes the answer for a leak.
     ANSWER_REFUSED = "answer_refused", 502, Upstream, "the service's answer was withheld";
+    /// Fields of the answer are hidden from this caller, and the answer is of a kind in which they cannot be found.
+    ANSWER_UNREADABLE = "answer_unreadable", 502, Upstream, "the service's answer could not be read";
     /// No connection to the upstream could be made.
     UPSTREAM_UNREACHABLE = "upstream_unreachable", 502, Upstream, "the service is not reachable";
     /// The upstream closed or reset before its answer was whole.

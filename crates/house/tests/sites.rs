@@ -180,9 +180,9 @@ fn tests_do_not_sleep() {
             ("crates/yett/src/commands/events.rs:follow", "shows what comes as it comes"),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
-            ("crates/proxy/src/plane.rs:park", "tells idle connections so; decides nothing of a call"),
-            ("crates/proxy/src/plane.rs:sweep", "tidies up from time to time; decides nothing of a call"),
-            ("crates/proxy/src/plane.rs:drain", looks),
+            ("crates/proxy/src/upkeep.rs:park", "tells idle connections so; decides nothing of a call"),
+            ("crates/proxy/src/upkeep.rs:sweep", "tidies up from time to time; decides nothing of a call"),
+            ("crates/proxy/src/upkeep.rs:drain", looks),
             ("crates/proxy/src/plane.rs:publish", looks),
             (
                 "crates/telemetry/src/access_log.rs:open",
@@ -190,8 +190,7 @@ fn tests_do_not_sleep() {
             ),
             ("crates/proxy/src/listen/mod.rs:accept", spent),
             ("crates/manage-api/src/server.rs:serve", spent),
-            ("crates/yett/src/run/admin.rs:serve", spent),
-            ("crates/yett/src/run/feeds/mod.rs:serve", spent),
+            ("crates/yett/src/run/service.rs:serve", spent),
             ("examples/orders/src/main.rs:accept", spent),
             ("crates/testkit/src/clock.rs:until_every", looks),
             ("crates/proxy/src/tests/world.rs:calls", looks),
@@ -281,6 +280,14 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/yett/src/run/revoke.rs", "authentication", "names the issuers whose tokens are revoked"),
         ("crates/yett/src/run/feeds/mod.rs", "authentication", "verifies with the keys of its issuers"),
         ("crates/compile/src/revocation.rs", "authentication", "looks whether such keys can be used"),
+        (
+            "crates/yett/src/run/credentials/revocations.rs",
+            "views",
+            "a module of its own: what commands are shown",
+        ),
+        ("crates/yett/src/run/credentials.rs", "views", "a module of its own: what commands are shown"),
+        ("crates/yett/src/run/decisions.rs", "views", "a module of its own: what commands are shown"),
+        ("crates/detect/src/lib.rs", "views", "a module of its own: a value in all its encodings"),
     ];
     let controls = controls();
     let mut found = BTreeSet::new();

@@ -69,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "policy-tests",
         &["compile", "contract", "controls", "diagnostics", "engine", "jose", "proxy", "spec", "state"],
     ),
+    ("policy-audit", &["compile", "contract", "diagnostics", "policy-diff", "spec"]),
     ("policy-diff", &["compile", "contract", "diagnostics", "engine", "spec"]),
 ];
 

@@ -20,6 +20,7 @@ use crate::nouns::{
 };
 use crate::revocations::{NewRevocation, Revocation, Revocations};
 use crate::routes::encode;
+use crate::shadow::{AskShadow, ShadowReport, shadow_path};
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
 use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
@@ -302,6 +303,14 @@ impl Client {
     /// [`ClientError`].
     pub async fn retry_dead(&self, retry: &Retry) -> Result<Retried, ClientError> {
         self.send("/v1/notices/retry", retry).await
+    }
+
+    /// What controls in shadow would have refused.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn shadow(&self, ask: &AskShadow) -> Result<ShadowReport, ClientError> {
+        self.get(&shadow_path(ask)).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

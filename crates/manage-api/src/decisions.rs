@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::MAX_DECISIONS;
 use crate::routes::{decode, encode, query};
+use crate::shadow::{AskShadow, ShadowReport};
 use crate::types::Problem;
 
 /// One decision, in short. A text that there is none of is empty; texts have no hidden characters.
@@ -203,6 +204,8 @@ pub enum AskDecisions {
     One(String),
     /// A page of at most so many.
     Page(Box<EventFilter>, Begin, usize),
+    /// What controls in shadow would have refused.
+    Shadow(Box<AskShadow>),
 }
 
 /// What is said of them.
@@ -213,6 +216,8 @@ pub enum SaidDecisions {
     One(Box<Explained>),
     /// To [`AskDecisions::Page`].
     Page(Events),
+    /// To [`AskDecisions::Shadow`].
+    Shadow(Box<ShadowReport>),
 }
 
 /// Names of the texts of a filter in a query.

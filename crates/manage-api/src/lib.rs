@@ -25,6 +25,7 @@
 //! | `GET /v1/notices` | [`Sinks`] |
 //! | `GET /v1/notices/dead[?sink=NAME&after=N]` | [`DeadLetters`] |
 //! | `POST /v1/notices/retry` with [`Retry`] | [`Retried`] |
+//! | `GET /v1/shadow[?since=N&control=NAME&api=NAME&operation=NAME&by=…]` | [`ShadowReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
 //! bounded: [`MAX_REQUEST`], [`MAX_ANSWER`], [`CONNECTIONS`], [`PATIENCE`]. Lists come in answers that fit ([`page()`]), each of which
@@ -38,6 +39,7 @@ mod page;
 mod revocations;
 mod routes;
 mod server;
+mod shadow;
 mod socket;
 mod types;
 
@@ -56,6 +58,7 @@ pub use nouns::{
 pub use page::page;
 pub use revocations::{Issued, NewRevocation, Revocation, Revocations};
 pub use server::{Handler, serve};
+pub use shadow::{AskShadow, By, InShadow, Looked, RecordsRead, RefusedBy, ShadowReport, WouldRefuse};
 pub use socket::bind;
 pub use types::{
     ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token,

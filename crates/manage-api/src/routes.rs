@@ -8,6 +8,7 @@ use crate::decisions::{AskDecisions, page_asked};
 use crate::notices::{AskNotices, dead_asked};
 use crate::nouns::{Ask, Behind};
 use crate::server::read;
+use crate::shadow::shadow_asked;
 use crate::types::Problem;
 
 /// What a path may be asked, by method.
@@ -67,8 +68,12 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
         (["v1", "audit", "verify"], _) => return Routed::OtherMethods("POST"),
         (["v1", "decisions"], &Method::GET) => return Routed::Decisions(page_asked(&parts.uri)),
         (["v1", "decisions", id], &Method::GET) => return Routed::Decisions(Ok(AskDecisions::One(name(id)))),
-        (["v1", "decisions"] | ["v1", "decisions", _], _) => return Routed::OtherMethods("GET"),
         (["v1", "notices", ..], _) => return notices(&segments, parts, body).await,
+        (["v1", "shadow"], &Method::GET) => {
+            let asked = shadow_asked(&parts.uri).map(Box::new);
+            return Routed::Decisions(asked.map(AskDecisions::Shadow));
+        }
+        (["v1", "decisions" | "shadow"] | ["v1", "decisions", _], _) => return Routed::OtherMethods("GET"),
         _ => return Routed::Elsewhere,
     };
     Routed::Ask(ask)

@@ -132,6 +132,9 @@ impl Handler for Fake {
                     next: Some(3),
                     lost: 1,
                 })),
+                AskDecisions::Shadow(_) => {
+                    Ok(SaidDecisions::Shadow(Box::new(ShadowReport { until: 9, ..ShadowReport::default() })))
+                }
             }
         })
     }
@@ -318,6 +321,16 @@ async fn those_who_are_told_are_asked_for() {
 }
 
 #[tokio::test]
+async fn what_controls_in_shadow_would_do_is_asked_for() {
+    let house = House::new();
+    let client = Client::new(&house.socket());
+    let ask = AskShadow { control: Some("a b".into()), by: Some(By::Address), ..AskShadow::default() };
+    assert_eq!(client.shadow(&ask).await.unwrap().until, 9);
+    let asked = AskDecisions::Shadow(Box::new(ask));
+    assert_eq!(house.fake.0.lock().unwrap().last().unwrap(), &format!("{asked:?}"));
+}
+
+#[tokio::test]
 async fn what_is_not_a_call_of_ours_is_a_problem_document() {
     let house = House::new();
     let huge = format!(
@@ -342,6 +355,8 @@ async fn what_is_not_a_call_of_ours_is_a_problem_document() {
         ("GET /v1/applications?behind=%zz HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("GET /v1/audit?after=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("GET /v1/decisions?subject=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("GET /v1/shadow?by=name HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("POST /v1/shadow HTTP/1.1\r\nhost: y\r\ncontent-length: 0\r\n\r\n", "405"),
         ("DELETE /v1/decisions/a HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
         ("DELETE /v1/notices HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
         ("GET /v1/notices/retry HTTP/1.1\r\nhost: y\r\n\r\n", "405"),

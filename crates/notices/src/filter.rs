@@ -80,7 +80,7 @@ mod tests {
             Filter { codes: list("x"), ..all.clone() },
             Filter { controls: list("x"), ..all.clone() },
             Filter { apis: list("x"), ..all.clone() },
-            Filter { operations: list("x"), ..all.clone() },
+            Filter { operations: list("x"), ..all },
         ] {
             assert!(!less.wants(&refused), "{less:?}");
         }

@@ -31,6 +31,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["refuse", "strip", "report", "allow"],
     &["refuse", "mask", "tag", "ignore"],
     &["refuse", "accept"],
+    &["remove", "mask"],
     &["refuse", "inspect"],
     &["refuse", "serve"],
     &["required", "optional", "-"],
@@ -50,6 +51,21 @@ pub(crate) const RANKS: &[&[&str]] = &[
 pub(crate) fn kind(path: &str) -> Kind {
     let last = path.rsplit('.').next().unwrap_or_default();
     let below = |part: &str| path.split('.').any(|one| one == part);
+    // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
+    let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
+    if callers || below("require") && (last == "any" || below("claims")) {
+        return Kind::GrantsOrAll;
+    }
+    match last {
+        "places" if below("bindings") => return Kind::Demands,
+        "at" | "asked_by" if below("views") => return Kind::Demands,
+        // A binding that is new is stricter; that another claim has fewer objects in it is not known.
+        "claim" if below("bindings") => return Kind::MoreIsStricter,
+        "refuse" if below("objects") => return Kind::Neutral,
+        "undeclared" if below("bindings") || below("views") => return Kind::Neutral,
+        "by_issue" => return Kind::TrueIsWeaker,
+        _ => {}
+    }
     if below("hsts") {
         return match last {
             "max_age" => Kind::MoreIsStricter,
@@ -64,37 +80,16 @@ pub(crate) fn kind(path: &str) -> Kind {
         };
     }
     if below("introspection") {
-        return match last {
-            "max_age" => Kind::MoreIsWeaker,
-            "audience" | "signed" => Kind::TrueIsStricter,
-            // How the gateway proves who it is, and how long it waits before it refuses.
-            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
+        return of_introspection(last);
     }
-    // What is revoked passes no more: who may say less of it, or is heard less, lets more through.
     if path.starts_with("revocation.") {
-        return match last {
-            "issuers" | "audience" | "secret" | "url" => Kind::Demands,
-            "rate" | "max_age" => Kind::MoreIsStricter,
-            "any" | "api_key" => Kind::TrueIsStricter,
-            "every" => Kind::MoreIsWeaker,
-            "bind" | "wait" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
+        return of_revocation(last);
     }
-    let neutral = [
-        "deadlines",
-        "pool",
-        "outliers",
-        "slow_start",
-        "retries",
-        "health",
-        "breakers",
-        "balance",
-        "record",
-        "notify",
-    ];
+    if path.starts_with("notify.") {
+        return of_notify(last);
+    }
+    let neutral =
+        ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
     if neutral.iter().any(|part| below(part)) {
         return Kind::Neutral;
     }
@@ -121,6 +116,36 @@ pub(crate) fn kind(path: &str) -> Kind {
         "scopes" | "roles" if below("require") => Kind::Demands,
         "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
         "credentials" | "local" => Kind::TrueIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+fn of_introspection(last: &str) -> Kind {
+    match last {
+        "max_age" => Kind::MoreIsWeaker,
+        "audience" | "signed" => Kind::TrueIsStricter,
+        // How the gateway proves who it is, and how long it waits before it refuses.
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.
+fn of_notify(last: &str) -> Kind {
+    match last {
+        "allow_private" | "allow_cleartext" => Kind::TrueIsWeaker,
+        _ => Kind::Neutral,
+    }
+}
+
+/// What is revoked passes no more: who may say less of it, or is heard less, lets more through.
+fn of_revocation(last: &str) -> Kind {
+    match last {
+        "issuers" | "audience" | "secret" | "url" => Kind::Demands,
+        "rate" | "max_age" => Kind::MoreIsStricter,
+        "any" | "api_key" => Kind::TrueIsStricter,
+        "every" => Kind::MoreIsWeaker,
+        "bind" | "wait" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }

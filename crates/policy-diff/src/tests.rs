@@ -84,6 +84,22 @@ fn settings_have_a_direction() {
 }
 
 #[test]
+fn who_is_told_changes_nothing_but_the_way_there() {
+    let sink = |settings: Json| json!({ "sinks": { "soc": settings } });
+    go([
+        ("notify", json!({}), sink(json!({ "url": "https://a/x" })), Neutral),
+        ("notify", sink(json!({ "deadline": "1s" })), sink(json!({ "deadline": "9s" })), Neutral),
+        ("notify", sink(json!({ "allow_private": false })), sink(json!({ "allow_private": true })), Weaker),
+        (
+            "notify",
+            sink(json!({ "allow_cleartext": true })),
+            sink(json!({ "allow_cleartext": false })),
+            Stricter,
+        ),
+    ]);
+}
+
+#[test]
 fn who_may_revoke_has_a_direction() {
     let client = |settings: Json| json!({ "clients": { "shop": settings } });
     let sender = |settings: Json| json!({ "transmitters": { "corp": settings } });
@@ -345,4 +361,48 @@ fn definitions_are_compared_once_and_circles_end() {
         comparison.compare(&uses, &uses, "body", out);
     });
     assert_eq!(changes, [Change { effect: Weaker, about: "x".into(), what: "A: maxLength 1 → 2".into() }]);
+}
+
+#[test]
+fn callers_objects_and_fields_have_a_direction() {
+    let bound = |binding: Json| json!({ "bindings": { "a": binding } });
+    let seen = |rule: Json| json!({ "answers": { "a": rule } });
+    let require = |require: Json| json!({ "require": require });
+    go([
+        ("authorization", require(json!({ "any": ["a"] })), require(json!({ "any": ["a", "b"] })), Weaker),
+        ("authorization", require(json!({ "any": ["a"] })), require(json!({})), Weaker),
+        ("authorization", require(json!({})), require(json!({ "any": ["a"] })), Stricter),
+        (
+            "authorization",
+            require(json!({ "claims": { "/x": ["a"] } })),
+            require(json!({ "claims": {} })),
+            Weaker,
+        ),
+        (
+            "authorization",
+            require(json!({ "claims": {} })),
+            require(json!({ "claims": { "/x": 3 } })),
+            Stricter,
+        ),
+        ("authorization", require(json!({ "max_age": "1h" })), require(json!({ "max_age": "2h" })), Weaker),
+        ("authorization", require(json!({})), require(json!({ "max_age": "2h" })), Stricter),
+        ("authorization", json!({ "roles_from": "a" }), json!({ "roles_from": "b" }), Weaker),
+        ("objects", json!({ "mode": "enforce" }), json!({ "mode": "shadow" }), Weaker),
+        ("objects", json!({ "refuse": "forbidden" }), json!({ "refuse": "not_found" }), Neutral),
+        ("objects", bound(json!({ "except": [] })), bound(json!({ "except": ["a"] })), Weaker),
+        ("objects", bound(json!({})), bound(json!({ "claim": "a" })), Stricter),
+        ("objects", bound(json!({ "claim": "a" })), bound(json!({ "claim": "b" })), Weaker),
+        ("objects", bound(json!({ "places": [1] })), bound(json!({ "places": [1, 2] })), Stricter),
+        ("views", seen(json!({ "to": ["a"] })), seen(json!({ "to": ["a", "b"] })), Weaker),
+        ("views", seen(json!({ "to": ["a"] })), seen(json!({})), Weaker),
+        ("views", seen(json!({ "at": ["/a"] })), seen(json!({ "at": [] })), Weaker),
+        ("views", seen(json!({ "asked_by": [] })), seen(json!({ "asked_by": ["sort"] })), Stricter),
+        ("views", seen(json!({ "otherwise": "remove" })), seen(json!({ "otherwise": "mask" })), Weaker),
+        (
+            "views",
+            json!({ "requests": { "a": { "by": ["b"] } } }),
+            json!({ "requests": { "a": { "by": [] } } }),
+            Stricter,
+        ),
+    ]);
 }

@@ -123,6 +123,7 @@ fn claims(
         ("sub", json!(credential.subject.as_deref().unwrap_or("alice"))),
         ("client_id", json!(credential.application.as_deref().unwrap_or("tests"))),
         ("iat", json!(issued)),
+        ("auth_time", json!(issued)),
         ("exp", json!(expires)),
         ("jti", json!("00000000000000000000000000000001")),
     ];

@@ -43,12 +43,14 @@ mod offload;
 mod outgoing;
 mod pace;
 pub mod plane;
+mod sample;
 mod stream;
 mod table;
 mod task;
 mod through;
 mod tls;
 mod tries;
+mod upkeep;
 mod upstream;
 mod websocket;
 

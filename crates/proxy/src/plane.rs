@@ -16,7 +16,7 @@ use engine::cells::Cells;
 use engine::control::CoreContext;
 use engine::fetch::{Fetch, Spawn};
 use engine::keyed::Keyed;
-use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
+use engine::record::{CoreRecorder, Recorder};
 use engine::replay::Replays;
 use engine::snapshot::Live;
 use engine::{Clock, CoreSnapshot, Snapshot, Withdrawn};
@@ -25,7 +25,6 @@ use tokio::sync::Notify;
 
 use crate::addresses::Addresses;
 use crate::body::Budget;
-use crate::connection::FIRST_CALL;
 use crate::core::Core;
 use crate::ids::Ids;
 use crate::listen::{self, Address, Door, Passed, SocketFile};
@@ -35,12 +34,9 @@ use crate::offload::{self, CoreOffload, Queue};
 use crate::stream::Who;
 use crate::table::Table;
 use crate::tls::Tls;
+use crate::upkeep;
 use crate::upstream::Pool;
 
-/// How often a core looks after what is idle.
-const SWEEP: Duration = Duration::from_secs(1);
-/// How often it looks for connections to park: what all hold that came meanwhile is held at once.
-const PARK: Duration = Duration::from_millis(200);
 /// Stack of a core's thread in bytes; memory only where it is used. Values nested to the deepest are judged by recursion.
 const STACK: usize = 16 << 20;
 /// How often a full house of snapshots is looked at again.
@@ -308,8 +304,8 @@ async fn serve(start: Start) {
     }
     let _ = start.ready.send(Ok(()));
     drop(start.ready);
-    tokio::task::spawn_local(sweep(Rc::clone(&core)));
-    tokio::task::spawn_local(park(Rc::clone(&core)));
+    tokio::task::spawn_local(upkeep::sweep(Rc::clone(&core)));
+    tokio::task::spawn_local(upkeep::park(Rc::clone(&core)));
     loop {
         match start.inbox.next().await {
             Command::Swap(snapshot, done) => {
@@ -328,7 +324,7 @@ async fn serve(start: Start) {
         // It has nothing to wait for any more, and closes its socket.
         let _ = task.await;
     }
-    drain(&core, time).await;
+    upkeep::drain(&core, time).await;
 }
 
 /// Makes a core to which nothing has happened yet.
@@ -372,48 +368,5 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         date: std::cell::Cell::new((0, [b' '; 29])),
         drain: seed.drain,
         context,
-    }
-}
-
-async fn park(core: Rc<Core>) {
-    loop {
-        tokio::time::sleep(PARK).await;
-        let now = core.clock.now();
-        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
-            core.recorder.connection(ConnectionEvent::Parked);
-        }
-    }
-}
-
-async fn sweep(core: Rc<Core>) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        let now = core.clock.now();
-        core.pool.sweep(now);
-        for stream in core.streams.all() {
-            stream.sweep(now);
-        }
-    }
-}
-
-async fn drain(core: &Core, time: Duration) {
-    let began = core.clock.now();
-    let (end, first) = (began.after(time), began.after(FIRST_CALL));
-    loop {
-        // Connections may still come out of their handshake, or not have said anything yet.
-        for conn in core.conns.all() {
-            if !conn.is_closing() {
-                conn.close();
-            }
-        }
-        for stream in core.streams.all() {
-            stream.drain();
-        }
-        let now = core.clock.now();
-        let coming = core.sockets.get() > 0 && now < first;
-        if now >= end || (core.conns.len() == 0 && core.sampling.get() == 0 && !coming) {
-            return;
-        }
-        tokio::time::sleep(CROWD).await;
     }
 }

@@ -14,9 +14,11 @@ use diagnostics::Diagnostics;
 mod dangers;
 mod defaults;
 pub mod document;
+mod edit;
 mod merge;
 mod node;
 mod parse;
+mod patch;
 mod print;
 pub mod read;
 mod resolve;
@@ -36,9 +38,11 @@ pub use document::{
     RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, Sink, Store, Target, Tell,
     TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Wanted, WebSocket, is_name,
 };
+pub use edit::Edits;
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
+pub use patch::Patch;
 pub use print::{print, quoted};
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};

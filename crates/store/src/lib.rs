@@ -42,7 +42,10 @@ use engine::Clock;
 
 pub use audit::{AuditRow, Verified};
 pub use change::NewApiKey;
-pub use decisions::{DecisionStore, Filter, Held, Page, Position, Retention, Stored, Written};
+pub use decisions::{
+    CountBatch, Counted, CountedSince, DecisionStore, FOLDED, Filter, Held, Page, Position, Retention,
+    Stored, Written,
+};
 pub use fault::StoreError;
 pub use open::Place;
 pub use read::{Behind, Contents, Head};

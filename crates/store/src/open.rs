@@ -104,6 +104,8 @@ async fn sqlite(path: &Path) -> Result<Link, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(WAIT)
         .foreign_keys(true)
+        // In KiB, of each connection; the system keeps the file in memory as well.
+        .pragma("cache_size", "-512")
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)

@@ -1,6 +1,6 @@
 //! Compact re-serialization, so that what was checked is what is sent.
 
-use crate::cell::Tag;
+use crate::cell::{Cell, Tag};
 use crate::{Tape, text};
 
 /// Appends the value at `index`. Iterative: the stack of open containers lives on the heap.
@@ -20,14 +20,7 @@ pub(crate) fn write(tape: &Tape, index: u32, out: &mut Vec<u8>) {
             Tag::False => out.extend_from_slice(b"false"),
             Tag::True => out.extend_from_slice(b"true"),
             Tag::Number => out.extend_from_slice(tape.text(cell).as_bytes()),
-            Tag::String | Tag::Name if cell.escaped => {
-                text::write(&text::unescape(tape.text(cell), true), out);
-            }
-            Tag::String | Tag::Name => {
-                out.push(b'"');
-                out.extend_from_slice(tape.text(cell).as_bytes());
-                out.push(b'"');
-            }
+            Tag::String | Tag::Name => write_text(tape, cell, out),
             Tag::Array => open_with(&mut open, &mut comma, out, (cell.end, b']'), b'['),
             Tag::Object => open_with(&mut open, &mut comma, out, (cell.end, b'}'), b'{'),
         }
@@ -40,6 +33,17 @@ pub(crate) fn write(tape: &Tape, index: u32, out: &mut Vec<u8>) {
             out.push(closing);
             comma = true;
         }
+    }
+}
+
+/// Appends a string or a name, in quotes.
+pub(crate) fn write_text(tape: &Tape, cell: Cell, out: &mut Vec<u8>) {
+    if cell.escaped {
+        text::write(&text::unescape(tape.text(cell), true), out);
+    } else {
+        out.push(b'"');
+        out.extend_from_slice(tape.text(cell).as_bytes());
+        out.push(b'"');
     }
 }
 

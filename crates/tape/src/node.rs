@@ -321,6 +321,11 @@ impl<'a> Name<'a> {
         text::unescape(self.tape.text(self.cell), self.cell.escaped)
     }
 
+    /// Appends it in quotes, as [`Tape::write_canonical`] does.
+    pub fn write_canonical(self, out: &mut Vec<u8>) {
+        canonical::write_text(self.tape, self.cell, out);
+    }
+
     /// Its bytes, UTF-8; none when it is written with escapes.
     #[must_use]
     pub fn plain(self) -> Option<&'a [u8]> {

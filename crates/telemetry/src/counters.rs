@@ -51,6 +51,10 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
+    fn sum(&self) -> u64 {
+        self.by_outcome.iter().map(|(_, count)| count).sum()
+    }
+
     fn count(&mut self, status: u16, code: &'static str, by: u64) {
         let key = if self.by_outcome.len() >= STATUSES { (0, code) } else { (status, code) };
         // Codes are constants: where they lie tells the usual one without a comparison of texts.
@@ -67,6 +71,15 @@ impl Calls {
 
 /// What control, outcome and mode of a verdict are counted under.
 pub(crate) type VerdictKey = (&'static str, Outcome, Mode, &'static str);
+
+/// What controls in shadow had to do with a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Shadow {
+    /// One looked at it.
+    pub(crate) looked: bool,
+    /// One would have ended it.
+    pub(crate) ended: bool,
+}
 
 /// Numbers of one core.
 #[derive(Debug, Default)]
@@ -88,8 +101,8 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts a call; says whether a control in shadow would have ended it.
-    pub(crate) fn call(&mut self, snapshot: &Snapshot, call: &Call) -> bool {
+    /// Counts a call; says what controls in shadow had to do with it.
+    pub(crate) fn call(&mut self, snapshot: &Snapshot, call: &Call) -> Shadow {
         if self.generation != snapshot.generation {
             self.generation = snapshot.generation;
             self.cool();
@@ -104,9 +117,13 @@ impl Counters {
                 calls.count(decision.status, code, 1);
             }
         }
-        let mut shadowed = false;
-        for verdict in decision.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Allow) {
-            shadowed |= verdict.mode == Mode::Shadow && verdict.outcome.stops();
+        let mut shadow = Shadow::default();
+        for verdict in &decision.verdicts {
+            shadow.looked |= verdict.mode == Mode::Shadow;
+            if verdict.outcome == Outcome::Allow {
+                continue;
+            }
+            shadow.ended |= verdict.mode == Mode::Shadow && verdict.outcome.stops();
             // The data plane counts the bodies that it cut off; one that said its length was refused by a control.
             if verdict.code == Some(&codes::BODY_TOO_LARGE) {
                 self.bound(Bound::Body);
@@ -122,7 +139,7 @@ impl Counters {
         self.bytes_out += decision.bytes_out;
         self.messages.0 += decision.messages.0;
         self.messages.1 += decision.messages.1;
-        shadowed
+        shadow
     }
 
     pub(crate) fn bound(&mut self, bound: Bound) {
@@ -158,6 +175,17 @@ impl Counters {
         match self.verdicts.iter_mut().find(|(known, _)| *known == key) {
             Some((_, count)) => *count += by,
             None => self.verdicts.push((key, by)),
+        }
+    }
+
+    /// Adds how many calls there were by operation; those of none under empty names.
+    pub(crate) fn add_calls(&self, all: &mut BTreeMap<OperationKey, u64>) {
+        let nowhere = || (Arc::from(""), Arc::from(""));
+        let hot =
+            self.hot.values().map(|(plan, calls)| ((Arc::clone(&plan.api), Arc::clone(&plan.id)), calls));
+        let cold = self.calls.iter().map(|(key, calls)| (key.clone(), calls));
+        for (key, calls) in hot.chain(cold).chain([(nowhere(), &self.unrouted)]) {
+            *all.entry(key).or_default() += calls.sum();
         }
     }
 

@@ -8,13 +8,16 @@
 //! path, an address or a subject.
 
 mod access_log;
+mod consumers;
 mod counters;
-mod decisions;
 mod exposition;
 mod line;
+mod records;
+mod shadow;
 mod timestamp;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::bounds::Bound;
@@ -23,19 +26,21 @@ use engine::{Call, Clock, Snapshot};
 use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
-pub use decisions::{DecisionQueue, Lost};
 pub use exposition::{Kind, Sample};
+pub use records::{Lost, RecordQueue};
+pub use shadow::ShadowCounts;
 
+use consumers::Consumers;
 use counters::Counters;
-use decisions::Keepers;
 use timestamp::Stamp;
 
 /// All recorders of a process.
 #[derive(Debug)]
 pub struct Telemetry {
     log: Option<AccessLog>,
-    decisions: Arc<DecisionQueue>,
-    events: Arc<DecisionQueue>,
+    decisions: Arc<RecordQueue>,
+    shadow: Arc<ShadowCounts>,
+    events: Arc<RecordQueue>,
     cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
 }
 
@@ -49,31 +54,42 @@ impl Telemetry {
             Destination::Off => None,
             other => Some(AccessLog::open(other, clock)?),
         };
-        let (decisions, events) = (DecisionQueue::of_store(), DecisionQueue::of_events());
-        Ok(Self { log, decisions: Arc::new(decisions), events: Arc::new(events), cores: Mutex::default() })
+        let (decisions, events) = (RecordQueue::of_store(), RecordQueue::of_events());
+        Ok(Self {
+            log,
+            decisions: Arc::new(decisions),
+            shadow: Arc::default(),
+            events: Arc::new(events),
+            cores: Mutex::default(),
+        })
     }
 
     /// The records of decisions that wait for a store. Nothing is kept until it is told to.
     #[must_use]
-    pub fn decisions(&self) -> &Arc<DecisionQueue> {
+    pub fn decisions(&self) -> &Arc<RecordQueue> {
         &self.decisions
+    }
+
+    /// The counts of what controls in shadow said. Nothing is counted while no decisions are kept.
+    #[must_use]
+    pub fn shadow(&self) -> &Arc<ShadowCounts> {
+        &self.shadow
     }
 
     /// The same records, as they wait for those who are told of them. Nothing waits until somebody is.
     #[must_use]
-    pub fn events(&self) -> &Arc<DecisionQueue> {
+    pub fn events(&self) -> &Arc<RecordQueue> {
         &self.events
     }
 
-    /// Calls so far by API and operation, over all cores; those of no operation are not among them.
+    /// Calls so far by API and operation, over all cores; those of no operation under empty names.
     #[must_use]
     pub fn calls(&self) -> Vec<(Arc<str>, Arc<str>, u64)> {
-        let mut total = Counters::default();
+        let mut all = BTreeMap::new();
         for core in self.cores.lock().iter() {
-            total.add(&core.lock());
+            core.lock().add_calls(&mut all);
         }
-        let sum = |calls: &counters::Calls| calls.by_outcome.iter().map(|(_, count)| count).sum();
-        total.calls.iter().map(|((api, id), calls)| (Arc::clone(api), Arc::clone(id), sum(calls))).collect()
+        all.into_iter().map(|((api, id), calls)| (api, id, calls)).collect()
     }
 
     /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
@@ -115,7 +131,11 @@ impl Recorder for Telemetry {
             counters,
             stamp: RefCell::default(),
             log: self.log.as_ref().map(AccessLog::buffer),
-            keepers: Keepers { store: self.decisions.core(), events: self.events.core() },
+            consumers: Consumers {
+                store: self.decisions.core(),
+                tally: self.shadow.core(),
+                events: self.events.core(),
+            },
         })
     }
 }
@@ -126,24 +146,27 @@ struct Core {
     counters: Arc<Mutex<Counters>>,
     stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
-    keepers: Keepers,
+    consumers: Consumers,
 }
 
 impl CoreRecorder for Core {
     fn call(&self, snapshot: &Snapshot, call: &Call) {
         let mut counters = self.counters.lock();
-        let shadowed = counters.call(snapshot, call);
+        let shadow = counters.call(snapshot, call);
         if let Some(log) = &self.log
             && !log.append(|out| line::write(out, &mut self.stamp.borrow_mut(), snapshot, call))
         {
             counters.bound(Bound::LogQueue);
         }
-        let dropped = self.keepers.keep(&mut self.stamp.borrow_mut(), snapshot, call, shadowed);
-        if dropped.store {
-            counters.bound(Bound::DecisionQueue);
-        }
-        if dropped.events {
-            counters.bound(Bound::EventQueue);
+        let full = self.consumers.hand_on(&mut self.stamp.borrow_mut(), snapshot, call, shadow);
+        for (is_full, bound) in [
+            (full.store, Bound::DecisionQueue),
+            (full.tally, Bound::ShadowCounts),
+            (full.events, Bound::EventQueue),
+        ] {
+            if is_full {
+                counters.bound(bound);
+            }
         }
     }
 

@@ -115,7 +115,8 @@ fn numbers_add_up_over_cores_and_reloads() {
     two.call(&snapshot(2), &refused(&plan()));
     two.bound(Bound::Body);
     two.connection(ConnectionEvent::Opened);
-    assert_eq!(telemetry.calls(), [(Arc::from("orders"), Arc::from("getOrder"), 3)]);
+    let name = Arc::<str>::from;
+    assert_eq!(telemetry.calls(), [(name(""), name(""), 0), (name("orders"), name("getOrder"), 3)]);
     let text = telemetry.render(&[Sample {
         name: "yett_generation",
         help: "Running generation.",
@@ -237,7 +238,7 @@ fn a_log_that_nobody_reads_stops_its_writer_only() {
 }
 
 /// Records that a queue holds, over all cores.
-fn taken(queue: &DecisionQueue) -> Vec<Arc<engine::Evidence>> {
+fn taken(queue: &RecordQueue) -> Vec<Arc<engine::Evidence>> {
     queue.take().into_iter().flatten().collect()
 }
 
@@ -382,4 +383,108 @@ fn a_full_queue_drops_what_comes_and_says_why() {
     // Another core is not concerned by it.
     telemetry.core(1).call(&snapshot(1), &call);
     assert_eq!(queue.waiting(), 2);
+}
+
+fn looked_at(verdicts: &[(&'static str, Stage, Mode, Option<&'static codes::Code>)], status: u16) -> Call {
+    let mut call = call("x", &plan());
+    call.decision.status = status;
+    call.decision.verdicts.extend(verdicts.iter().map(|(control, stage, mode, code)| Recorded {
+        control,
+        stage: *stage,
+        mode: *mode,
+        outcome: if code.is_some() { Outcome::Refuse } else { Outcome::Allow },
+        code: *code,
+        place: PlaceId(1),
+        cost: 0,
+        detail: None,
+    }));
+    call
+}
+
+#[test]
+fn every_call_that_a_control_in_shadow_looked_at_counts_once() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let queue = telemetry.decisions();
+    let core = telemetry.core(0);
+    let (invalid, param) = (&codes::BODY_INVALID, &codes::PARAMETER_INVALID);
+    let (head, body, answer) = (Stage::Head, Stage::Body, Stage::ResponseBody);
+    let calls = [
+        // Two reasons on one side are one refusal, for the first of them.
+        looked_at(
+            &[
+                ("validation", head, Mode::Shadow, Some(param)),
+                ("validation", body, Mode::Shadow, Some(invalid)),
+                ("validation", answer, Mode::Shadow, None),
+            ],
+            200,
+        ),
+        looked_at(&[("validation", head, Mode::Shadow, None), ("validation", body, Mode::Shadow, None)], 304),
+        // The service did not answer well: not a good call.
+        looked_at(&[("validation", body, Mode::Shadow, Some(invalid))], 404),
+        // Nothing in shadow.
+        looked_at(&[("validation", body, Mode::Enforce, None)], 200),
+    ];
+    calls.iter().for_each(|call| core.call(&snapshot(1), call));
+    assert!(telemetry.shadow().take().is_empty(), "nothing is kept");
+    queue.want(Some(0));
+    calls.iter().for_each(|call| core.call(&snapshot(1), call));
+    // One that is enforced ended it: looked at, and not good.
+    let mut ended = refused(&plan());
+    ended.decision.verdicts.extend(looked_at(&[("cors", head, Mode::Shadow, None)], 200).decision.verdicts);
+    core.call(&snapshot(1), &ended);
+    let mut counts: Vec<_> = telemetry
+        .shadow()
+        .take()
+        .into_iter()
+        .map(|one| (one.control.into_owned(), one.part.name(), one.code.into_owned(), one.calls, one.good))
+        .collect();
+    counts.sort();
+    let row = |control: &str, part, code: &str, calls, good| (control.into(), part, code.into(), calls, good);
+    assert_eq!(
+        summed(counts),
+        [
+            row("cors", "request", "", 1, 0),
+            row("validation", "answer", "", 1, 1),
+            row("validation", "request", "", 3, 2),
+            row("validation", "request", "body_invalid", 1, 0),
+            row("validation", "request", "parameter_invalid", 1, 1),
+        ]
+    );
+    assert_eq!((telemetry.shadow().take().len(), telemetry.shadow().uncounted()), (0, 0));
+}
+
+type Row = (String, &'static str, String, u64, u64);
+
+/// Counts of several plans of one name together, as a store adds them.
+fn summed(counts: Vec<Row>) -> Vec<Row> {
+    let mut all: Vec<Row> = Vec::new();
+    for one in counts {
+        match all.last_mut().filter(|last| (&last.0, last.1, &last.2) == (&one.0, one.1, &one.2)) {
+            Some(last) => (last.3, last.4) = (last.3 + one.3, last.4 + one.4),
+            None => all.push(one),
+        }
+    }
+    all
+}
+
+#[test]
+fn counts_are_by_the_minute_and_bounded() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let queue = telemetry.decisions();
+    queue.want(Some(0));
+    let core = telemetry.core(0);
+    let mut call = looked_at(&[("cors", Stage::Head, Mode::Shadow, None)], 200);
+    let begin = call.at.0;
+    let minute = |number: u64| engine::UnixTime(begin + number * 60_000_000_000);
+    for number in 0..bounds::SHADOW_COUNTS as u64 + 2 {
+        call.at = minute(number);
+        core.call(&snapshot(1), &call);
+    }
+    assert_eq!(telemetry.shadow().uncounted(), 2);
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"shadow_counts\"} 2\n"));
+    let counts = telemetry.shadow().take();
+    assert_eq!(counts.len(), bounds::SHADOW_COUNTS);
+    assert_eq!((counts[0].at, counts[1].at), (begin / 1_000_000, begin / 1_000_000 + 60_000));
+    core.call(&snapshot(1), &call);
+    assert_eq!(telemetry.shadow().take().len(), 1, "there is room again");
 }

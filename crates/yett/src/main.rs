@@ -5,12 +5,15 @@
 
 mod clock;
 mod commands;
+mod in_shadow;
 mod inspect;
 mod layout;
 mod load;
 mod pages;
 mod render;
+mod rewrite;
 mod run;
+mod switch;
 mod terminal;
 
 use std::process::ExitCode;

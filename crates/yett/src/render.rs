@@ -176,6 +176,11 @@ pub(crate) fn printable(text: &str) -> String {
     without_userinfo(text).chars().map(|char| if is_hidden(char) { '\u{fffd}' } else { char }).collect()
 }
 
+/// The same of several lines, which stay lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// A second since 1970 as people write it, in UTC: `2026-01-31 08:05`.
 pub(crate) fn day(seconds: u64) -> String {
     let (year, month, day) = engine::calendar::civil(seconds / 86_400);

@@ -2,7 +2,7 @@
 //! progress only where somebody looks.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +20,21 @@ pub(crate) fn is_out(line: impl Display) -> bool {
 /// A line beside the result.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Asks the person at the terminal, who says yes or not.
+///
+/// # Errors
+/// When nobody is there to be asked.
+pub(crate) fn agrees(question: &str) -> Result<bool, String> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Err(format!("{question} Nobody is there to be asked: say `--yes`, or `--dry-run`"));
+    }
+    let _ = write!(stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    // A line is as long as a person types; whoever pipes something in was told above.
+    let _ = stdin().lock().take(64).read_line(&mut answer);
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Whether standard error is a terminal that wants color (<https://no-color.org>).

@@ -64,9 +64,12 @@ impl Import<'_> {
         let (checker, shape) = if has_schema && reads {
             let (checker, _) = Checker::new(&mut self.lowering, &schema, side, undeclared);
             // A tape needs no types to be read by; text does.
-            let shape =
-                if kind == MediaKind::Json { Shape::free() } else { Shape::of(&self.lowering, &schema) };
+            let free = kind == MediaKind::Json && self.options.lean;
+            let shape = if free { Shape::free() } else { Shape::of(&self.lowering, &schema) };
             (checker, shape)
+        } else if has_schema && !self.options.lean {
+            // What is not read may have places all the same.
+            (Checker::free(), Shape::of(&self.lowering, &schema))
         } else {
             (Checker::free(), Shape::free())
         };

@@ -6,6 +6,7 @@ mod documents;
 mod formats;
 mod objects;
 mod parameters;
+mod reading;
 mod references;
 mod schemas;
 mod security;

@@ -6,24 +6,29 @@ use diagnostics::{Diagnostic, Diagnostics};
 use engine::Mode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Node, Strings};
+use spec::{Duration, Node, Strings};
 
-use super::{Authorization, Require};
+use super::{Asked, Authorization, Require};
+use crate::callers::Roles;
+use crate::callers::config::{CallerSection, ClaimPaths, ClaimsSection, each, traits};
 use crate::scope::{Compiled, OperationKind, OperationScope};
-use crate::security::{Access, Challenge, access, bit, scope_names};
+use crate::security::{Access, Challenge, access};
 
 /// what a caller needs beside what the contract asks for
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct AuthorizationSection {
-    /// scopes and roles that the caller must carry, all of them
+    /// what the caller must carry, all of it
     #[serde(default)]
     pub require: Required,
+    /// claims that hold roles, for every control that asks for them; without the key those that the issuer's settings name
+    #[serde(default)]
+    pub roles_from: Option<ClaimPaths>,
     /// whether a call that lacks them is refused, or only recorded as such; the contract's own scopes always count
     #[serde(default)]
     pub mode: RuleMode,
 }
 
-/// scopes and roles
+/// scopes, roles and claims
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Required {
     /// scopes, of the contract or of the issuer's own
@@ -32,6 +37,18 @@ pub struct Required {
     /// roles, as the issuer names them
     #[serde(default)]
     pub roles: Strings,
+    /// claims, and the values of which each must have one
+    #[serde(default)]
+    pub claims: ClaimsSection,
+    /// and one of these: a role, or `roles`, `scopes` and `claims`
+    #[serde(default)]
+    pub any: Option<Vec<CallerSection>>,
+    /// longest time since the user logged in (`auth_time`)
+    #[serde(default)]
+    pub max_age: Option<Duration>,
+    /// whether a token without `auth_time` counts from when it was issued (`iat`), which a refresh makes new
+    #[serde(default)]
+    pub by_issue: bool,
 }
 
 /// Whether the added rule counts. There is no `off`: leave the rule out.
@@ -84,8 +101,15 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         api.share(&scope.section_key("authorization"), || spec::read::<AuthorizationSection>(node, out));
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
-    let Required { scopes, roles } = &section.require;
-    if scopes.0.is_empty() && roles.0.is_empty() {
+    let Required { scopes, roles, claims, any, max_age, by_issue } = &section.require;
+    let asked = Asked {
+        all: traits(api, scopes, roles, claims),
+        any: any.as_ref().map(|any| each(api, any)),
+        roles: Roles::of(scope),
+        max_age: max_age.map(Duration::get),
+        by_issue: *by_issue,
+    };
+    if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() {
         return None;
     }
     if *access == Access::Open {
@@ -94,15 +118,9 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         out.push(Diagnostic::error("require-without-security", message).at(node.span).help(help));
         return None;
     }
-    let names = scope_names(api);
     let challenge = Challenge::for_access(api, access);
-    let key = format!("authorization require {scopes:?} {roles:?} {challenge:?}");
-    let control: Arc<Require> = api.share(&key, || {
-        // A scope without a number can be carried by no token: one number past all others refuses.
-        let scope = |name: &String| (bit(&names, name).unwrap_or(names.len()), name.as_str().into());
-        let roles = roles.0.iter().map(|role| role.as_str().into()).collect();
-        Require::new(challenge, scopes.0.iter().map(scope).collect(), roles)
-    });
+    let key = format!("authorization require {asked:?} {challenge:?}");
+    let control: Arc<Require> = api.share(&key, || Require::new(challenge, asked));
     let mode = match section.mode {
         RuleMode::Shadow => Mode::Shadow,
         RuleMode::Enforce => Mode::Enforce,

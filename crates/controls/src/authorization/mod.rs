@@ -5,7 +5,8 @@
 //! when the document was compiled. A refusal is 403 with `insufficient_scope` and the scopes that are missing from the
 //! alternative that lacks the fewest (RFC 6750 section 3.1).
 //!
-//! [`Require`] is the operator's own rule on top: it can only make an operation stricter, and may be in shadow.
+//! [`Require`] is the operator's own rule on top (roles, claims, how fresh the login is): it can only make an operation stricter, and
+//! may be in shadow.
 
 mod config;
 mod require;
@@ -22,7 +23,7 @@ use http::header::AUTHORIZATION;
 use crate::security::{Alternative, Challenge, Need, Scheme};
 
 pub use config::{AuthorizationSection, check_section, compile, schema};
-pub use require::Require;
+pub use require::{Asked, Require};
 
 /// The control, as compiled for the operations of one API with the same `security`.
 #[derive(Debug)]

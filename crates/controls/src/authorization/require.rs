@@ -1,54 +1,100 @@
-//! The operator's own rule: scopes and roles that a caller needs beside what the contract asks for. All of them.
+//! The operator's own rule: what a caller needs beside what the contract asks for. One of the call's principals has to carry all of
+//! what is asked for and, where there are alternatives, one of them whole.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::{Attached, Call, Control, CoreContext, Needs, Principal, ScopeSet, Step, Verdict};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Principal, Step, Verdict};
 
+use crate::callers::{Missing, Roles, Traits};
 use crate::security::{Challenge, Scheme};
 
-/// Scopes and roles of which the caller must carry every one.
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// All of this.
+    pub all: Traits,
+    /// And one of these, where alternatives are listed.
+    pub any: Option<Vec<Traits>>,
+    /// Where roles are.
+    pub roles: Roles,
+    /// How long ago the user may have logged in.
+    pub max_age: Option<Duration>,
+    /// Whether a token that does not say when counts from when it was issued.
+    pub by_issue: bool,
+}
+
+/// The rule, as compiled.
 #[derive(Debug)]
 pub struct Require {
     challenge: Challenge,
-    scopes: Vec<(usize, Box<str>)>,
-    set: ScopeSet,
-    roles: Vec<Box<str>>,
+    asked: Asked,
 }
 
 impl Require {
-    /// Asks for all of these scopes (number and name) and roles.
+    /// Asks for this.
     #[must_use]
-    pub fn new(challenge: Challenge, scopes: Vec<(usize, Box<str>)>, roles: Vec<Box<str>>) -> Self {
-        let mut set = ScopeSet::default();
-        scopes.iter().for_each(|(bit, _)| set.insert(*bit));
-        Self { challenge, scopes, set, roles }
+    pub fn new(challenge: Challenge, asked: Asked) -> Self {
+        Self { challenge, asked }
     }
 
     fn satisfied(&self, principal: &Principal) -> bool {
-        principal.scopes.contains_all(&self.set)
-            && self.roles.iter().all(|role| principal.roles.contains(role))
+        self.asked.all.hold(principal, &self.asked.roles) && self.has_one(principal)
     }
 
-    fn decide(&self, call: &Call) -> Verdict {
-        let Some(proof) = call.proofs.first() else {
-            return Verdict::Refuse(self.challenge.missing("the operation requires scopes or roles", None));
+    fn has_one(&self, principal: &Principal) -> bool {
+        let any = self.asked.any.as_ref();
+        any.is_none_or(|any| any.iter().any(|one| one.hold(principal, &self.asked.roles)))
+    }
+
+    fn decide(&self, call: &Call, now: u64) -> Verdict {
+        let Some(first) = call.proofs.first() else {
+            return Verdict::Refuse(
+                self.challenge.missing("the operation requires more of its callers", None),
+            );
         };
-        let principal = &proof.principal;
-        if self.satisfied(principal) {
-            return Verdict::Allow;
+        let presented = Scheme::presented(&call.request);
+        let Some(proof) = call.proofs.iter().find(|proof| self.satisfied(&proof.principal)) else {
+            return Verdict::Refuse(self.refuse((first.scheme, presented), &first.principal));
+        };
+        match self.asked.max_age {
+            Some(most) if !is_fresh(&proof.principal, now, most, self.asked.by_issue) => {
+                Verdict::StepUp(self.challenge.stale((proof.scheme, presented), most))
+            }
+            _ => Verdict::Allow,
         }
-        let lacking = self.scopes.iter().filter(|(bit, _)| !principal.scopes.contains(*bit));
-        let scopes: Vec<&str> = lacking.map(|(_, name)| &**name).collect();
-        let roles = self.roles.iter().filter(|role| !principal.roles.contains(role)).map(|role| &**role);
-        let roles: Vec<&str> = roles.collect();
+    }
+
+    fn refuse(&self, by: (u16, Scheme), principal: &Principal) -> Box<engine::verdict::Refusal> {
+        let Asked { all, roles, .. } = &self.asked;
+        let Missing { scopes, roles: lacking, claims } = all.missing(principal, roles);
         let list = |what: &str, names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             (!names.is_empty()).then(|| format!("missing {what}: {}", names.join(", ")))
         };
-        let said: Vec<String> = list("scopes", &scopes).into_iter().chain(list("roles", &roles)).collect();
-        let presented = Scheme::presented(&call.request);
-        Verdict::Refuse(self.challenge.insufficient((proof.scheme, presented), &scopes, said.join("; ")))
+        let none = !self.has_one(principal);
+        let said: Vec<String> = [list("scopes", &scopes), list("roles", &lacking), list("claims", &claims)]
+            .into_iter()
+            .flatten()
+            .chain(none.then(|| String::from("none of the alternatives holds")))
+            .collect();
+        let said = said.join("; ");
+        if scopes.is_empty() {
+            self.challenge.lacking(said)
+        } else {
+            self.challenge.insufficient(by, &scopes, said)
+        }
     }
+}
+
+/// Whether the user logged in (`auth_time`, OpenID Connect Core section 2) no longer ago than `most`. A token's own age (`iat`) says
+/// nothing of that, since a refresh makes it new, and counts only where that is wanted. Who does not say is not fresh.
+fn is_fresh(principal: &Principal, now: u64, most: Duration, by_issue: bool) -> bool {
+    let claims = principal.claims.root();
+    let claim = claims.get("auth_time").or_else(|| claims.get("iat").filter(|_| by_issue));
+    let since = claim.and_then(tape::Node::as_number).and_then(|number| number.as_f64());
+    // A fraction of a second is younger than its whole one.
+    since.is_some_and(|since| now as f64 - since <= most.as_secs_f64())
 }
 
 impl Control for Require {
@@ -60,16 +106,21 @@ impl Control for Require {
         Needs { head: true, recheck: true, ..Needs::default() }
     }
 
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtCore(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(AtCore { rule: self, clock: Arc::clone(&core.clock) })
     }
 }
 
 #[derive(Debug)]
-struct AtCore(Arc<Require>);
+struct AtCore {
+    rule: Arc<Require>,
+    clock: Arc<dyn Clock>,
+}
 
 impl Attached for AtCore {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.decide(call))
+        // Not when the call began: a stream is asked again long after.
+        let now = if self.rule.asked.max_age.is_some() { self.clock.unix().seconds() } else { 0 };
+        Step::Done(self.rule.decide(call, now))
     }
 }

@@ -119,10 +119,162 @@ fn the_added_rule() {
         "insufficient_scope"
     );
 
+    // A role is no scope: a token with more scopes would not help.
+    let ended = gateway.bearer("required", &token("[\"x\"]", all));
+    assert_eq!((ended.code(), ended.challenge().as_str()), ("privilege_missing", ""));
+
     let shadowed = gateway.bearer("shadowed", &token("[]", "orders:read"));
-    assert_eq!((shadowed.code(), shadowed.shadowed), ("ok", vec!["insufficient_scope"]));
+    assert_eq!((shadowed.code(), shadowed.shadowed), ("ok", vec!["privilege_missing"]));
     assert!(gateway.bearer("shadowed", &token("[\"admin\"]", "orders:read")).shadowed.is_empty());
     assert_eq!(gateway.bearer("shadowed", &token("[\"admin\"]", "")).code(), "insufficient_scope");
+}
+
+/// An operation, claims of a token, and what is missing from it.
+type Rights<'a> = (&'a str, Vec<(&'a str, &'a str)>, Option<String>);
+
+/// Operations of the kit's contract with rules of their own.
+const RULES: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+issuers: { shop: { url: "https://idp.example.com/realms/shop" } }
+apis:
+  orders:
+    contract: ./api.yaml
+    upstream: http://127.0.0.1:3000
+    accept_unenforced: ["/paths/~1key/get/security"]
+    authentication: { shop: { issuers: [shop], audience: orders }, both: { issuers: [shop], audience: orders }, other: { issuers: [shop], audience: other } }
+    unsecured: authenticated
+    authorization: { roles_from: [/realm_access/roles, /resource_access/orders~1x/roles] }
+    operations:
+      required: { authorization: { require: { roles: [clerk], claims: { department: [sales, support], /org/level: 3, verified: true } } } }
+      read: { authorization: { require: { any: [boss, { roles: [clerk], scopes: "orders:audit" }, { claims: { department: audit } }] } } }
+      either: { authorization: { roles_from: groups, require: { roles: clerk } } }
+      shadowed: { authorization: { require: { max_age: 10m } } }
+      silentAuthenticated: { authorization: { require: { max_age: 10m, by_issue: true } } }
+"#;
+
+#[test]
+fn roles_and_claims_of_many_kinds() {
+    use crate::security::kit::{CONTRACT, Setup, World};
+    let world = World::new();
+    let gateway = Setup::new(RULES, CONTRACT).attach(&world, 0);
+    assert!(!gateway.found.has_errors(), "{:#?}", gateway.found);
+    world.side.run();
+    let clerk = ("realm_access", r#"{"roles":["clerk"]}"#);
+    let good = [clerk, ("department", "\"support\""), ("org", r#"{"level":3}"#), ("verified", "true")];
+    let but = |name: &'static str, value: &'static str| {
+        let mut changed = good.to_vec();
+        changed.retain(|(known, _)| *known != name);
+        changed.push((name, value));
+        changed
+    };
+    let none = String::from("none of the alternatives holds");
+    // (operation, claims, what is missing)
+    let cases: Vec<Rights<'_>> = vec![
+        ("required", good.to_vec(), None),
+        ("required", but("realm_access", r#"{"roles":"clerk x"}"#), None),
+        ("required", but("resource_access", r#"{"orders/x":{"roles":["clerk"]}}"#), None),
+        ("required", but("department", r#"["x","sales"]"#), None),
+        ("required", but("org", r#"{"level":"3"}"#), None),
+        ("required", but("realm_access", r#"{"roles":["Clerk"]}"#), Some("missing roles: `clerk`".into())),
+        ("required", but("realm_access", r#"{"roles":{"clerk":1}}"#), Some("missing roles: `clerk`".into())),
+        // The usual place of roles does not count when others are named.
+        (
+            "required",
+            [&but("realm_access", "{}")[..], &[("roles", "[\"clerk\"]")]].concat(),
+            Some("missing roles: `clerk`".into()),
+        ),
+        ("required", but("department", "\"Sales\""), Some("missing claims: `department`".into())),
+        ("required", but("department", "{\"sales\":true}"), Some("missing claims: `department`".into())),
+        ("required", but("org", r#"{"level":3.0}"#), Some("missing claims: `/org/level`".into())),
+        ("required", but("org", r#"{"level":4}"#), Some("missing claims: `/org/level`".into())),
+        ("required", but("verified", "false"), Some("missing claims: `verified`".into())),
+        ("required", but("verified", "null"), Some("missing claims: `verified`".into())),
+        ("read", vec![("realm_access", r#"{"roles":["boss"]}"#)], None),
+        ("read", vec![clerk, ("scope", "\"orders:read orders:audit\"")], None),
+        ("read", vec![("department", "\"audit\"")], None),
+        ("read", vec![clerk], Some(none.clone())),
+        ("read", vec![("scope", "\"orders:read orders:audit\"")], Some(none.clone())),
+        ("read", vec![("department", "\"sales\"")], Some(none)),
+        ("either", vec![("groups", "[\"clerk\"]")], None),
+        ("either", vec![clerk], Some("missing roles: `clerk`".into())),
+    ];
+    for (operation, changes, missing) in cases {
+        let ended = gateway.bearer(operation, &world.token(&changes));
+        let public = ended.refusal.as_ref().and_then(|refusal| refusal.public.as_deref());
+        assert_eq!(public, missing.as_deref(), "{operation} {changes:?}");
+        assert_eq!(ended.code(), if missing.is_some() { "privilege_missing" } else { "ok" });
+    }
+}
+
+#[test]
+fn logins_have_to_be_fresh() {
+    use crate::security::kit::{CONTRACT, Setup, World};
+    let world = World::new();
+    let gateway = Setup::new(RULES, CONTRACT).attach(&world, 0);
+    world.side.run();
+    let ago = |seconds: u64| (NOW - seconds).to_string();
+    let (fresh, stale, future) = (ago(600), ago(601), (NOW + 5).to_string());
+    for (changes, code) in [
+        (vec![("auth_time", fresh.as_str())], "ok"),
+        (vec![("auth_time", future.as_str())], "ok"),
+        (vec![("auth_time", stale.as_str())], "login_stale"),
+        // A token that was made anew does not make the login fresh.
+        (vec![("auth_time", stale.as_str()), ("iat", fresh.as_str())], "login_stale"),
+        (vec![("auth_time", "\"now\"")], "login_stale"),
+        (vec![("auth_time", "null")], "login_stale"),
+        // A refresh makes a new token of an old login.
+        (vec![("iat", fresh.as_str())], "login_stale"),
+        (vec![("iat", "")], "login_stale"),
+    ] {
+        let ended = gateway.bearer("shadowed", &world.token(&changes));
+        assert_eq!(ended.code(), code, "{changes:?}");
+        if code == "login_stale" {
+            let challenge = ended.challenge();
+            assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+            assert!(challenge.ends_with("max_age=\"600\""), "{challenge}");
+        }
+    }
+}
+
+#[test]
+fn tokens_count_from_their_issue_where_that_is_said() {
+    use crate::security::kit::{CONTRACT, Setup, World};
+    let world = World::new();
+    let gateway = Setup::new(RULES, CONTRACT).attach(&world, 0);
+    world.side.run();
+    let (fresh, stale) = ((NOW - 600).to_string(), (NOW - 601).to_string());
+    for (changes, code) in [
+        (vec![("iat", fresh.as_str())], "ok"),
+        (vec![("iat", stale.as_str())], "login_stale"),
+        (vec![("iat", "")], "login_stale"),
+        (vec![("auth_time", stale.as_str()), ("iat", fresh.as_str())], "login_stale"),
+        (vec![("auth_time", fresh.as_str()), ("iat", stale.as_str())], "ok"),
+    ] {
+        let ended = gateway.bearer("silentAuthenticated", &world.token(&changes));
+        assert_eq!(ended.code(), code, "{changes:?}");
+    }
+}
+
+#[test]
+fn wrong_rules_are_told() {
+    for (section, code) in [
+        ("require: { claims: { realm_access.roles: x } }", Some("invalid-value")),
+        ("require: { any: [{}] }", Some("invalid-value")),
+        ("require: { any: [\"\"] }", Some("invalid-value")),
+        ("require: { any: [{ role: x }] }", Some("unknown-key")),
+        ("require: { max_age: 5 }", Some("invalid-value")),
+        ("roles_from: a.b", Some("invalid-value")),
+        ("roles_from: [/a/b, groups]", None),
+        ("require: { any: [x, { roles: y, claims: { z: [1, true, a] } }], max_age: 5m }", None),
+    ] {
+        let (mut sources, mut found) = (diagnostics::Sources::default(), diagnostics::Diagnostics::new());
+        let file = sources.add("x.yaml", section);
+        let node = spec::parse(section, file, &mut found).unwrap();
+        super::check_section(&node, &mut found);
+        let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes.first().copied(), code, "{section}: {found:#?}");
+    }
 }
 
 #[test]

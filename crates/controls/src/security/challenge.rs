@@ -241,6 +241,29 @@ impl Challenge {
         Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone()).public(public).header(name, value)
     }
 
+    /// 403: the caller lacks something that is no scope, so that no other scope would help.
+    #[must_use]
+    pub fn lacking(&self, public: String) -> Box<Refusal> {
+        Refusal::new(&codes::PRIVILEGE_MISSING, public.clone()).public(public)
+    }
+
+    /// 401 `insufficient_user_authentication` (RFC 9470 section 3): the user has to log in again.
+    #[must_use]
+    pub fn stale(&self, (scheme, presented): (u16, Scheme), most: Duration) -> Box<Refusal> {
+        const WHY: &str = "the login is too long ago";
+        let error = ("insufficient_user_authentication", WHY);
+        let (name, value) = match self.keys.iter().find(|(number, _)| *number == scheme) {
+            Some((_, own)) => (WWW_AUTHENTICATE, header(&with_error(own, error.0, error.1, ""))),
+            None => self.error(presented, error, ""),
+        };
+        let seconds = most.as_secs();
+        let text = value.to_str().map(|text| format!("{text}, max_age=\"{seconds}\""));
+        let value = text.map_or(value, |text| header(&text));
+        Refusal::new(&codes::LOGIN_STALE, format!("{WHY}: `max_age` is {seconds} s"))
+            .public(WHY)
+            .header(name, value)
+    }
+
     /// 503: nothing can be verified now.
     #[must_use]
     pub fn unavailable(detail: impl Into<Box<str>>, after: Duration) -> Box<Refusal> {

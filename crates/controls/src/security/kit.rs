@@ -330,8 +330,10 @@ impl Gateway {
                 }
             };
             match verdict {
-                Verdict::Refuse(found) if *mode == Mode::Shadow => shadowed.push(found.code.name),
-                Verdict::Refuse(found) => {
+                Verdict::Refuse(found) | Verdict::StepUp(found) if *mode == Mode::Shadow => {
+                    shadowed.push(found.code.name);
+                }
+                Verdict::Refuse(found) | Verdict::StepUp(found) => {
                     refusal = Some(found);
                     break;
                 }

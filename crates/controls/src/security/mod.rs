@@ -21,13 +21,16 @@ use contract::{Requirement, Security, SecurityScheme};
 use engine::ScopeSet;
 pub use engine::principal::ANY_SCHEME;
 use engine::principal::Names;
-use spec::{OperationRef, Unsecured};
+use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
 pub use challenge::{Challenge, Scheme};
 pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
 pub use report::report;
+
+/// Sections that ask for scopes beside what the contract asks for.
+const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
 
 /// Who may call an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,16 +119,25 @@ pub fn scope_names(api: &ApiScope<'_>) -> Arc<Vec<String>> {
         }
         let sections = api.settings.operations.iter().map(|settings| &settings.sections);
         for (name, node) in sections.chain([&api.settings.sections]).flatten() {
-            let required = (name == "authorization").then(|| node.at(&["require", "scopes"])).flatten();
-            let Some(required) = required else { continue };
-            required
-                .as_str()
-                .into_iter()
-                .chain(required.items().iter().filter_map(|item| item.as_str()))
-                .for_each(&mut add);
+            if ASK_FOR_SCOPES.contains(&name.as_str()) {
+                named_scopes(node, &mut add);
+            }
         }
         names
     })
+}
+
+/// Every word under a key `scopes`, at any depth of a section.
+fn named_scopes(node: &Node, add: &mut impl FnMut(&str)) {
+    for entry in node.entries() {
+        if entry.key == "scopes" {
+            let items = entry.value.items().iter().filter_map(Node::as_str);
+            entry.value.as_str().into_iter().chain(items).for_each(&mut *add);
+        } else {
+            named_scopes(&entry.value, add);
+        }
+    }
+    node.items().iter().for_each(|item| named_scopes(item, add));
 }
 
 /// What the numbers in an API's proofs mean.

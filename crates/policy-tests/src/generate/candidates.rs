@@ -22,6 +22,8 @@ pub(crate) struct Candidate<'r> {
 const NOBODY: &[&str] = &["credential_missing"];
 const BAD_TOKEN: &[&str] = &["token_invalid", "token_expired"];
 const SCOPE: &[&str] = &["insufficient_scope"];
+const PRIVILEGE: &[&str] =
+    &["privilege_missing", "object_forbidden", "object_not_found", "property_forbidden"];
 const PARAMETER: &[&str] = &["parameter_invalid", "path_not_canonical", "operation_unknown"];
 const BODY: &[&str] = &["body_invalid", "body_malformed", "body_out_of_bounds"];
 const ATTACK: &[&str] = &["payload_refused"];
@@ -105,7 +107,11 @@ fn credentials<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
     }
     for (number, role) in good.roles.0.iter().enumerate() {
         let lacking = other(&|one| drop(one.roles.0.remove(number)));
-        add(&format!("without the role {role}"), lacking, SCOPE, None);
+        add(&format!("without the role {role}"), lacking, PRIVILEGE, None);
+    }
+    for claim in good.claims.keys() {
+        let lacking = other(&|one| drop(one.claims.remove(claim)));
+        add(&format!("without the claim {claim}"), lacking, PRIVILEGE, None);
     }
     for scope in known.scopes_of_api.iter().filter(|scope| !good.scopes.0.contains(scope)) {
         let only = other(&|one| one.scopes = Strings(vec![scope.clone()]));

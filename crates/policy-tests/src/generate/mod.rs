@@ -9,6 +9,7 @@ mod call;
 mod candidates;
 mod operation;
 mod pattern;
+mod rights;
 mod sample;
 mod text;
 mod wrong;

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use spec::{Api, OperationRef, Strings};
 
 use super::call::{Call, Content, Declared};
+use super::rights;
 use super::sample::{self, Extent, Way, Wish};
 use crate::Subject;
 use crate::document::Credential;
@@ -51,7 +52,7 @@ fn scopes_of(operation: &Operation, authenticated: bool) -> Option<Vec<String>> 
     }
 }
 
-fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
+pub(super) fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
     let Some(node) = section.and_then(|section| section.at(path)) else { return Vec::new() };
     let one = node.as_str().map(str::to_owned).into_iter();
     one.chain(node.items().iter().filter_map(|item| item.as_str().map(str::to_owned))).collect()
@@ -77,10 +78,13 @@ impl<'r> Known<'r> {
         let authenticated =
             api.unsecured_for(&reference).is_some_and(|word| word.value == spec::Unsecured::Authenticated);
         let required = api.section_for("authorization", &reference);
-        let credential = scopes_of(operation, authenticated).map(|mut scopes| {
-            scopes.extend(words(required.as_ref(), &["require", "scopes"]));
-            let roles = Strings(words(required.as_ref(), &["require", "roles"]));
-            Credential { scopes: Strings(scopes), roles, ..Credential::default() }
+        let credential = scopes_of(operation, authenticated).map(|scopes| {
+            let mut credential = Credential { scopes: Strings(scopes), ..Credential::default() };
+            for section in ["objects", "views"] {
+                rights::add_exempt(api.section_for(section, &reference).as_ref(), &mut credential);
+            }
+            rights::add(required.as_ref(), &mut credential);
+            credential
         });
         let declared: Vec<Declared<'r>> = raw.parameters.iter().filter_map(|at| Declared::of(*at)).collect();
         let body = raw.at.get("requestBody").and_then(At::resolve);

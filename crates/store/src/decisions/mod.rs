@@ -9,6 +9,7 @@
 //! What it promises: what [`DecisionStore::write`] returned from is there after a kill and after a power cut; what it holds is bounded
 //! by age and by bytes, and removing costs a bounded piece of work per batch.
 
+mod counts;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::link::Link;
 use crate::open::{Place, connect, take_steps};
 use crate::{PATIENCE, in_time};
 
+pub use counts::{CountBatch, Counted, CountedSince, FOLDED};
 pub use read::{Filter, Held, Page, Position, Stored};
 pub use write::Written;
 
@@ -29,16 +31,26 @@ const VERSION: &str = "decisions";
 
 /// The tables, as steps from one version to the next; types and rules are those of [`crate::schema`]. `at` is in milliseconds
 /// since 1970; a text that there is none of is empty.
-const STEPS: &[&[&str]] = &[&[
-    // One row: the number of the last record, and the bytes that all hold.
-    "CREATE TABLE yett_decision_head (id BIGINT PRIMARY KEY, sequence BIGINT NOT NULL, bytes BIGINT NOT NULL)",
-    "INSERT INTO yett_decision_head (id, sequence, bytes) VALUES (1, 0, 0)",
-    "CREATE TABLE yett_decisions (sequence BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, at BIGINT NOT NULL, \
+const STEPS: &[&[&str]] = &[
+    &[
+        // One row: the number of the last record, and the bytes that all hold.
+        "CREATE TABLE yett_decision_head (id BIGINT PRIMARY KEY, sequence BIGINT NOT NULL, bytes BIGINT NOT NULL)",
+        "INSERT INTO yett_decision_head (id, sequence, bytes) VALUES (1, 0, 0)",
+        "CREATE TABLE yett_decisions (sequence BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, at BIGINT NOT NULL, \
      kept TEXT NOT NULL, status BIGINT NOT NULL, code TEXT NOT NULL, control TEXT NOT NULL, method TEXT NOT NULL, \
      path TEXT NOT NULL, api TEXT NOT NULL, operation TEXT NOT NULL, address TEXT NOT NULL, issuer TEXT NOT NULL, \
      subject TEXT NOT NULL, application TEXT NOT NULL, micros BIGINT NOT NULL, bytes BIGINT NOT NULL, \
      document TEXT NOT NULL)",
-]];
+    ],
+    &[
+        // What controls in shadow said of all calls: `code` is empty in the row of those that were looked at.
+        "CREATE TABLE yett_shadow_counts (at BIGINT NOT NULL, api TEXT NOT NULL, operation TEXT NOT NULL, \
+         control TEXT NOT NULL, part TEXT NOT NULL, code TEXT NOT NULL, calls BIGINT NOT NULL, good BIGINT NOT NULL, \
+         PRIMARY KEY (at, api, operation, control, part, code))",
+        // Which batches of counts are in it.
+        "CREATE TABLE yett_shadow_batches (id TEXT PRIMARY KEY, at BIGINT NOT NULL)",
+    ],
+];
 
 /// How much is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,7 @@ macro_rules! matching {
 }
 const NEWEST_FIRST: &str = concat!(columns!(), matching!(), " ORDER BY sequence DESC LIMIT $15");
 const OLDEST_FIRST: &str = concat!(columns!(), matching!(), " ORDER BY sequence LIMIT $15");
+const WHOLE: &str = concat!(columns!(), ", document", matching!(), " ORDER BY sequence DESC LIMIT $15");
 const BY_ID: &str = concat!(columns!(), ", document FROM yett_decisions WHERE id = $1");
 
 /// What decisions have to say to be found; what is not asked for is `None`.
@@ -180,9 +181,7 @@ impl DecisionStore {
         in_time(PATIENCE, async {
             let rows = self.link.read().await?.rows(BY_ID, [Value::from(id.to_string())]).await?;
             let Some(row) = rows.first() else { return Ok(None) };
-            let mut found = Stored::read(row)?;
-            found.evidence.document = row.text(16)?.into();
-            Ok(Some(found))
+            with_document(row).map(Some)
         })
         .await
     }
@@ -220,6 +219,25 @@ impl DecisionStore {
         .await
     }
 
+    /// A page of at most `most` decisions with their documents, back from before a number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn whole(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, StoreError> {
+        in_time(PATIENCE, async {
+            let mut work = self.link.read().await?;
+            let (first, last) = bounds(&mut work).await?;
+            let before = before.min(last + 1);
+            let after = before.saturating_sub(1 + LOOKED_AT);
+            let rows = work.rows(WHOLE, filter.values(after, before, most as u64)).await?;
+            let decisions: Vec<Stored> = rows.iter().map(with_document).collect::<Result<_, _>>()?;
+            let cut = decisions.last().filter(|_| decisions.len() == most).map(|last| last.sequence);
+            let next = cut.or(Some(after + 1)).filter(|next| *next > first);
+            Ok(Page { decisions, next })
+        })
+        .await
+    }
+
     /// How much there is.
     ///
     /// # Errors
@@ -235,6 +253,12 @@ impl DecisionStore {
         })
         .await
     }
+}
+
+fn with_document(row: &Row) -> Result<Stored, StoreError> {
+    let mut found = Stored::read(row)?;
+    found.evidence.document = row.text(16)?.into();
+    Ok(found)
 }
 
 /// The numbers of the oldest record that is there, and of the last that was written.

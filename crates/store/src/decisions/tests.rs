@@ -39,6 +39,9 @@ everywhere!(
     a_batch_written_again_is_there_once,
     who_follows_misses_nothing_of_several_writers,
     hostile_texts_are_values,
+    counts_are_sums_and_each_batch_counts_once,
+    counts_are_folded_to_hours_and_end,
+    decisions_come_with_their_documents,
 );
 
 fn record(number: u128) -> Evidence {
@@ -247,4 +250,99 @@ async fn it_may_share_a_file_with_another_version_of_nothing_else() {
     store.close().await;
     let said = DecisionStore::open(&place).await.unwrap_err().to_string();
     assert!(said.contains("version 99"), "{said}");
+}
+
+fn count(at: u64, control: &'static str, code: &'static str, calls: u64, good: u64) -> engine::ShadowCount {
+    engine::ShadowCount {
+        at,
+        api: "notes".into(),
+        operation: "addNote".into(),
+        control: control.into(),
+        part: engine::Part::Request,
+        code: code.into(),
+        calls,
+        good,
+    }
+}
+
+async fn counts_are_sums_and_each_batch_counts_once(place: Place) {
+    let store = DecisionStore::open(&place).await.unwrap();
+    let minute = NOW - NOW % 60_000;
+    let mut counts: Vec<_> =
+        (0..70).map(|number| count(minute + number * 60_000, "limits", "", 2, 1)).collect();
+    // Two cores in one minute, and what was refused.
+    counts.push(count(minute, "limits", "", 10, 9));
+    counts.push(count(minute, "limits", "rate_limited", 3, 2));
+    counts.push(count(minute, "cors", "", 5, 5));
+    let batch = CountBatch { id: 7, counts };
+    store.count(&batch, NOW).await.unwrap();
+    store.count(&batch, NOW).await.unwrap();
+    store.count(&CountBatch { id: 8, counts: vec![count(minute, "cors", "", 1, 0)] }, NOW).await.unwrap();
+    let sums = |found: &CountedSince| -> Vec<(String, String, u64, u64)> {
+        let row = |one: &Counted| {
+            (one.sum.control.to_string(), one.sum.code.to_string(), one.sum.calls, one.sum.good)
+        };
+        found.sums.iter().map(row).collect()
+    };
+    let row = |control: &str, code: &str, calls, good| (control.to_owned(), code.to_owned(), calls, good);
+    let all = store.counted(&Filter::default(), NOW, NOW).await.unwrap();
+    assert_eq!(
+        sums(&all),
+        [row("limits", "", 150, 79), row("cors", "", 6, 5), row("limits", "rate_limited", 3, 2)]
+    );
+    assert_eq!((all.since, all.more, all.sums[0].sum.at), (minute, false, minute));
+    assert_eq!(all.sums[0].last, minute + 69 * 60_000);
+    let text = |text: &str| Some(text.to_owned());
+    for (filter, rows) in [
+        (Filter { control: text("cors"), ..Filter::default() }, 1),
+        (Filter { api: text("notes"), operation: text("addNote"), ..Filter::default() }, 3),
+        (Filter { operation: text("getNote"), ..Filter::default() }, 0),
+        (Filter { control: text("' OR 1=1 --"), ..Filter::default() }, 0),
+    ] {
+        assert_eq!(store.counted(&filter, NOW, NOW).await.unwrap().sums.len(), rows, "{filter:?}");
+    }
+    // Without the first minute.
+    let later = store.counted(&Filter::default(), minute + 60_000, NOW + 60_000).await.unwrap();
+    assert_eq!(sums(&later), [row("limits", "", 138, 69)]);
+}
+
+async fn counts_are_folded_to_hours_and_end(place: Place) {
+    let store = DecisionStore::open(&place).await.unwrap();
+    let hour = NOW - NOW % 3_600_000;
+    // Four hours, a call in each minute.
+    let counts = (0..240).map(|number| count(hour + number * 60_000, "limits", "", 1, 1)).collect();
+    store.count(&CountBatch { id: 1, counts }, hour).await.unwrap();
+    let now = hour + 4 * 3_600_000;
+    let calls = async |since: u64, now: u64| {
+        let found = store.counted(&Filter::default(), since, now).await.unwrap();
+        found.sums.iter().map(|one| one.sum.calls).sum::<u64>()
+    };
+    assert_eq!(calls(0, now).await, 240);
+    // Folded twice is folded once; what is written late comes to its hour.
+    store.fold_counts(DAY, now).await.unwrap();
+    let late = CountBatch { id: 2, counts: vec![count(hour + 5 * 60_000, "limits", "", 1, 1)] };
+    store.count(&late, now).await.unwrap();
+    store.fold_counts(DAY, now).await.unwrap();
+    assert_eq!(calls(0, now).await, 241);
+    // The last two hours stand by the minute, the ones before as hours.
+    assert_eq!(calls(hour + 150 * 60_000, hour + 151 * 60_000).await, 90);
+    assert_eq!(calls(hour + 90 * 60_000, now).await, 180, "from the hour on that the moment is in");
+    store.fold_counts(Duration::from_secs(3_600), now).await.unwrap();
+    assert_eq!(calls(0, now).await, 60);
+    store.fold_counts(Duration::ZERO, now + 1).await.unwrap();
+    assert_eq!(calls(0, now).await, 0);
+}
+
+async fn decisions_come_with_their_documents(place: Place) {
+    let store = DecisionStore::open(&place).await.unwrap();
+    let shadowed = |number| Evidence { kept: Kept::Shadowed, ..record(number) };
+    let mut all = records(1..=9);
+    (all[4], all[7]) = (Arc::new(shadowed(5)), Arc::new(shadowed(8)));
+    store.write(&all, ALL, NOW).await.unwrap();
+    let filter = Filter { kept: Some(Kept::Shadowed), ..Filter::default() };
+    let page = store.whole(&filter, u64::MAX, 1).await.unwrap();
+    assert_eq!(page.decisions, [Stored { sequence: 8, evidence: shadowed(8) }]);
+    let page = store.whole(&filter, page.next.unwrap(), 9).await.unwrap();
+    assert_eq!(page.decisions, [Stored { sequence: 5, evidence: shadowed(5) }]);
+    assert_eq!(page.next, None);
 }

@@ -15,6 +15,8 @@ const TOGETHER: usize = 32;
 const COLUMNS: usize = 18;
 /// Records that are removed with one batch at most: more than come with one, so that it catches up when less is to be held.
 const REMOVED: u64 = 4_000;
+/// Records that are looked at together when it is found out which these are.
+const LOOKED_AT: u64 = 100;
 
 static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert(TOGETHER));
 static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert(1));
@@ -140,23 +142,27 @@ async fn remove(
     let age = u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX);
     let before = now.saturating_sub(age);
     let is_over = |held: u64, at: u64| held > retention.bytes || at < before;
-    let oldest = "SELECT sequence, at, bytes FROM yett_decisions ORDER BY sequence LIMIT $1";
-    let first = work.rows(oldest, [Value::from(1_u64)]).await?;
-    let is_due = match first.first() {
-        None => false,
-        Some(row) => is_over(held, row.number(1)?),
-    };
-    let mut removed = 0;
-    if is_due {
-        let mut cut = 0;
-        for row in work.rows(oldest, [Value::from(REMOVED)]).await? {
+    let (mut cut, mut removed) = (0, 0);
+    'all: while removed < REMOVED {
+        let oldest =
+            "SELECT sequence, at, bytes FROM yett_decisions WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+        // In small pieces: a row as the driver has it takes two KiB. Mostly the first stays, and nothing more is asked.
+        let many = if removed == 0 { 1 } else { LOOKED_AT };
+        let rows = work.rows(oldest, [Value::from(cut), Value::from(many)]).await?;
+        let last = (rows.len() as u64) < many;
+        for row in rows {
             if !is_over(held, row.number(1)?) {
-                break;
+                break 'all;
             }
             cut = row.number(0)?;
             held = held.saturating_sub(row.number(2)?);
             removed += 1;
         }
+        if last {
+            break;
+        }
+    }
+    if removed > 0 {
         work.execute("DELETE FROM yett_decisions WHERE sequence <= $1", [Value::from(cut)]).await?;
         set_bytes(work, held).await?;
     }

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Err(why) => return Err(why),
     };
     let mut sources = Sources::default();
-    let result = compile_once(&loaded, which.env.as_deref(), &mut sources);
+    let result = compile_once(&loaded, &loaded.text, which.env.as_deref(), &mut sources);
     drop(spinner);
     let (diagnostics, apis) = match &result {
         Ok(compiled) => (&compiled.warnings, compiled.apis.as_slice()),
@@ -58,15 +58,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(code)
 }
 
-/// Compiles for looking only: nothing serves it.
+/// Compiles a text in the place of the document that was loaded, or that itself, for looking only: nothing serves it.
 pub(crate) fn compile_once(
     loaded: &Loaded,
+    text: &str,
     environment: Option<&str>,
     sources: &mut Sources,
 ) -> Result<Compiled, Diagnostics> {
     let input = Input {
         path: &loaded.name,
-        text: &loaded.text,
+        text,
         assets: &loaded.assets,
         unreadable: &loaded.unreadable,
         references: &loaded.references,

@@ -10,6 +10,7 @@ use policy_tests::{Files, Subject};
 use serde_json::{Value, json};
 
 use super::{Outcome, Running, Which};
+use crate::load::Loaded;
 use crate::{load, render, terminal};
 
 /// Most operations that are named for one change.
@@ -63,13 +64,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 /// What a configuration does. Keys and secrets that are not here have stand-ins: nothing is told of them.
 fn of_file(path: &Path, arguments: &Arguments) -> Result<Value, String> {
     let loaded = load::load(path, arguments.env.as_deref(), None)?;
+    behavior(&loaded, &loaded.text, arguments.env.as_deref())
+}
+
+/// What a text does in the place of the document that was loaded, or that itself.
+pub(super) fn behavior(loaded: &Loaded, text: &str, environment: Option<&str>) -> Result<Value, String> {
     let files = Files {
         name: &loaded.name,
-        text: &loaded.text,
+        text,
         assets: &loaded.assets,
         unreadable: &loaded.unreadable,
         references: &loaded.references,
-        environment: arguments.env.as_deref(),
+        environment,
     };
     let mut sources = Sources::default();
     match Subject::compile(&files, &mut sources) {
@@ -87,7 +93,7 @@ fn of_running(config: &Path, arguments: &Arguments) -> Result<Value, String> {
     running.ask(|client| async move { client.behavior().await })
 }
 
-fn show(changes: &[Change]) {
+pub(super) fn show(changes: &[Change]) {
     if changes.is_empty() {
         return terminal::out("both do the same");
     }

@@ -73,7 +73,7 @@ pub(super) struct Arguments {
 
 /// A moment, or how long ago it was.
 #[derive(Debug, Clone, Copy)]
-enum When {
+pub(super) enum When {
     At(Moment),
     Ago(Duration),
 }
@@ -96,7 +96,7 @@ impl FromStr for When {
 
 impl When {
     /// In milliseconds since 1970.
-    fn millis(self) -> u64 {
+    pub(super) fn millis(self) -> u64 {
         match self {
             When::At(moment) => moment.0.saturating_mul(1_000),
             When::Ago(ago) => {

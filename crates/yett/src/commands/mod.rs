@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod app;
+mod audit;
 mod changes;
 mod check;
 mod completions;
@@ -13,11 +14,14 @@ mod inspect;
 mod key;
 mod notices;
 mod order;
+mod promote;
 mod reload;
 mod revocations;
 mod revoke;
+mod rewriting;
 mod run;
 mod schema;
+mod shadow;
 mod status;
 mod test;
 mod token;
@@ -48,6 +52,8 @@ enum Command {
     Init(init::Arguments),
     /// Say everything that is wrong with a configuration; needs no network
     Check(check::Arguments),
+    /// Say what a configuration and its contracts leave open, and what to do first; needs no network
+    Audit(audit::Arguments),
     /// Say what the inspection makes of a request, and tune its exclusions; needs no network
     Inspect(inspect::Arguments),
     /// Try the policies of a configuration by the cases beside it; needs no network
@@ -74,6 +80,10 @@ enum Command {
     Events(events::Arguments),
     /// Show whom a running gateway tells of what happens, and what it gave up telling
     Notify(notices::Arguments),
+    /// Report what controls in shadow would have refused, and how many good calls of it
+    Shadow(shadow::Arguments),
+    /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
+    Promote(promote::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -93,6 +103,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Audit(arguments) => audit::run(&arguments),
             Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
@@ -106,6 +117,8 @@ impl Cli {
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
             Command::Notify(arguments) => notices::run(arguments),
+            Command::Shadow(arguments) => shadow::run(&arguments),
+            Command::Promote(arguments) => promote::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

@@ -1,7 +1,6 @@
 //! Exclusions written into a document as its author wrote it: as little as possible is put in, and nothing else is touched.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use spec::{Node, Origin, Value};
 
@@ -67,81 +66,20 @@ impl Patch {
 
     /// The document with all items.
     pub(crate) fn apply(&self, text: &str) -> String {
-        let mut out = text.to_owned();
-        for (place, items) in self.0.iter().rev() {
-            out.insert_str(place.at, &inserted(&place.style, items));
-        }
-        out
+        self.changes().apply(text)
     }
 
     /// The change as a unified diff, as `patch` and `git apply` read it.
     pub(crate) fn diff(&self, name: &str, text: &str) -> String {
-        let edits = self.edits(text);
-        let lines: Vec<&str> = text.split_inclusive('\n').collect();
-        let mut out = format!("--- {name}\n+++ {name}\n");
-        let mut numbers = edits.keys().copied().peekable();
-        let mut added = 0;
-        while let Some(first) = numbers.next() {
-            let mut last = first;
-            while let Some(next) = numbers.next_if(|next| *next <= last + 2 * CONTEXT) {
-                last = next;
-            }
-            let (from, to) = (first.saturating_sub(CONTEXT), (last + CONTEXT + 1).min(lines.len()));
-            let here = |number: &usize| (from..to).contains(number);
-            let more: usize =
-                edits.iter().filter(|(number, _)| here(number)).map(|(_, edit)| edit.before.len()).sum();
-            let length = to - from;
-            let _ = writeln!(out, "@@ -{},{length} +{},{} @@", from + 1, from + added + 1, length + more);
-            added += more;
-            for (number, line) in lines.iter().enumerate().take(to).skip(from) {
-                let edit = edits.get(&number);
-                edit.iter().flat_map(|edit| &edit.before).for_each(|new| sign('+', new, &mut out));
-                match edit.and_then(|edit| edit.instead.as_deref()) {
-                    Some(new) => {
-                        sign('-', line, &mut out);
-                        sign('+', new, &mut out);
-                    }
-                    None => sign(' ', line, &mut out),
-                }
-            }
-        }
-        out
+        self.changes().diff(name, text)
     }
 
-    /// What becomes of each line that changes.
-    fn edits(&self, text: &str) -> BTreeMap<usize, Edit> {
-        let mut edits: BTreeMap<usize, Edit> = BTreeMap::new();
-        for (place, items) in self.0.iter().rev() {
-            let before = text.get(..place.at).unwrap_or_default();
-            let (number, start) = (before.matches('\n').count(), before.rfind('\n').map_or(0, |end| end + 1));
-            let edit = edits.entry(number).or_default();
-            let new = inserted(&place.style, items);
-            if matches!(place.style, Style::BlockList(_) | Style::BlockMap(_)) {
-                edit.before.extend(new.split_inclusive('\n').map(str::to_owned));
-                continue;
-            }
-            let line = text.get(start..).unwrap_or_default().split_inclusive('\n').next().unwrap_or_default();
-            edit.instead.get_or_insert_with(|| line.to_owned()).insert_str(place.at - start, &new);
+    fn changes(&self) -> spec::Patch {
+        let mut changes = spec::Patch::default();
+        for (place, items) in &self.0 {
+            changes.put(place.at, place.at, &inserted(&place.style, items));
         }
-        edits
-    }
-}
-
-/// Lines around a change.
-const CONTEXT: usize = 3;
-
-#[derive(Debug, Default)]
-struct Edit {
-    /// New lines before it.
-    before: Vec<String>,
-    /// What the line becomes.
-    instead: Option<String>,
-}
-
-fn sign(sign: char, line: &str, out: &mut String) {
-    let _ = write!(out, "{sign}{line}");
-    if !line.ends_with('\n') {
-        out.push_str("\n\\ No newline at end of file\n");
+        changes
     }
 }
 

@@ -19,7 +19,6 @@ use proxy::Passed;
 use serde_json::{Map, Value, json};
 use telemetry::{Kind, Sample};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
@@ -42,20 +41,7 @@ pub(super) async fn bind(passed: &Passed, address: SocketAddr) -> Result<TcpList
 
 /// Serves until dropped.
 pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let gateway = Arc::clone(&gateway);
-                tokio::spawn(async move {
-                    connection(stream, gateway).await;
-                    drop(permit);
-                });
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    service::serve(listener, CONNECTIONS, |stream| connection(stream, Arc::clone(&gateway))).await;
 }
 
 async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {

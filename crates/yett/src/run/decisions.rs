@@ -4,6 +4,8 @@
 //! Nothing of it is on the way of a call. A store that is gone, or whose disk is full, is tried again from time to time; meanwhile
 //! the queues fill up and then drop what comes, which metrics count by reason and readiness tells.
 
+mod counts;
+mod shadow;
 mod views;
 mod writer;
 
@@ -15,7 +17,7 @@ use engine::{CallId, Clock, Tick};
 use manage_api::{AskDecisions, Begin, Events, Problem, SaidDecisions};
 use parking_lot::Mutex;
 use store::{DecisionStore, Place, Position, Retention, StoreError};
-use telemetry::{DecisionQueue, Lost};
+use telemetry::{Lost, RecordQueue, ShadowCounts, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::plain;
@@ -50,7 +52,9 @@ impl Settings {
 
 /// The store at work.
 pub(super) struct Decisions {
-    queue: Arc<DecisionQueue>,
+    queue: Arc<RecordQueue>,
+    /// What controls in shadow said, which lies in the same store.
+    counts: Arc<ShadowCounts>,
     place: Place,
     clock: Arc<dyn Clock>,
     side: Handle,
@@ -90,16 +94,17 @@ pub(super) struct Told {
 impl Decisions {
     /// Begins to keep what the document says; the store is opened behind it, so that nobody waits for it.
     pub(super) fn start(
-        queue: &Arc<DecisionQueue>,
+        telemetry: &Telemetry,
         place: Place,
         clock: &Arc<dyn Clock>,
         side: &Handle,
         document: &spec::Document,
     ) -> Arc<Self> {
         let settings = Settings::of(document);
-        queue.want(settings.sample);
+        telemetry.decisions().want(settings.sample);
         let decisions = Arc::new(Self {
-            queue: Arc::clone(queue),
+            queue: Arc::clone(telemetry.decisions()),
+            counts: Arc::clone(telemetry.shadow()),
             place,
             clock: Arc::clone(clock),
             side: side.clone(),
@@ -174,6 +179,9 @@ impl Decisions {
         let Some(store) = self.store.lock().clone() else { return Err(self.absent()) };
         match ask {
             AskDecisions::One(id) => self.one(&store, &id).await,
+            AskDecisions::Shadow(ask) => {
+                self.shadow(&store, &ask).await.map(Box::new).map(SaidDecisions::Shadow)
+            }
             AskDecisions::Page(filter, begin, most) => {
                 let page = match begin {
                     Begin::Now => {

@@ -40,6 +40,8 @@ pub(super) fn mint(
         [one] => json!(one),
         several => json!(several),
     };
+    // Who asks for a token here logs in by that.
+    claims.entry("auth_time").or_insert(json!(now));
     let own = [
         ("iss", json!(LOCAL_ISSUER)),
         ("sub", json!(request.subject)),

@@ -13,6 +13,7 @@ use manage_api::{
 
 use super::gateway::{Gateway, compile_loaded, show};
 use super::{data, mint, revoke};
+use crate::in_shadow::in_shadow;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
 
@@ -76,7 +77,19 @@ impl Handler for Control {
     }
 
     fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>> {
-        Box::pin(Arc::clone(self.0.decisions()).ask(ask))
+        let asked = match &ask {
+            AskDecisions::Shadow(asked) => Some(asked.clone()),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut said = Arc::clone(self.0.decisions()).ask(ask).await?;
+            if let (SaidDecisions::Shadow(report), Some(asked)) = (&mut said, asked) {
+                let current = self.0.current.lock();
+                report.in_shadow = in_shadow(&current.compiled.snapshot, &asked);
+                report.serving_since = current.since;
+            }
+            Ok(said)
+        })
     }
 
     fn notices(&self, ask: AskNotices) -> BoxFuture<'_, Result<SaidNotices, Problem>> {

@@ -1,5 +1,5 @@
-//! The service manager that started the process: sockets that it has opened (`sd_listen_fds(3)`), and what it is told
-//! (`sd_notify(3)`).
+//! Listeners of the process itself, and the service manager that started it: sockets that it has opened (`sd_listen_fds(3)`), and
+//! what it is told (`sd_notify(3)`).
 //!
 //! A manager that holds the sockets restarts the gateway without a refused connection: the old process lets its calls end while
 //! clients of the new one wait in the queue, or are served already.
@@ -9,11 +9,17 @@ use std::net::SocketAddr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use listenfd::ListenFd;
 use proxy::Passed;
 use socket2::{Domain, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// How long to wait when accepting fails.
+const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Takes the sockets that were passed. Before any thread is started: it clears the variables, which children must not see.
 ///
@@ -48,6 +54,28 @@ pub(super) async fn listen(passed: &Passed, address: SocketAddr) -> io::Result<T
     match passed.tcp(address) {
         Some(socket) => TcpListener::from_std(socket),
         None => TcpListener::bind(address).await,
+    }
+}
+
+/// Serves each connection in a task of its own, so many at one time; further ones wait. Until dropped.
+pub(super) async fn serve<F>(listener: TcpListener, most: usize, one: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(most));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let served = one(stream);
+                tokio::spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
+            }
+            // As when there are no descriptors left.
+            Err(_) => tokio::time::sleep(BACK_OFF).await,
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Case {
 pub enum Expect {
     /// This status and code.
     Problem(u16, &'static str),
+    /// This status, of an answer without a body.
+    Status(u16),
     /// A refusal of any kind: a status from 400 to 499 with a code of ours, 501 or 505, or the end of the connection.
     Refusal,
     /// A refusal with one of these codes.
@@ -37,6 +39,8 @@ impl Expect {
                 let good = reply.status == *status && reply.code().as_deref() == Some(*code);
                 if good { problem(reply) } else { Err(format!("{}, expected {status} {code}", told(reply))) }
             }
+            (Expect::Status(status), Some(reply)) if reply.status == *status => Ok(()),
+            (Expect::Status(status), Some(reply)) => Err(format!("{}, expected {status}", told(reply))),
             (Expect::OneOf(codes), Some(reply)) => {
                 let good = reply.code().is_some_and(|code| codes.contains(&code.as_str()));
                 if good { problem(reply) } else { Err(format!("{}, expected one of {codes:?}", told(reply))) }

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::{Evidence, Tick, bounds};
-use store::{DecisionStore, StoreError};
+use store::{DecisionStore, Retention, StoreError};
 use telemetry::Lost;
 
+use super::counts::Counts;
 use super::{Decisions, INTERVAL};
 
 /// How often is looked for what is too old, when nothing is written.
@@ -16,12 +17,13 @@ const TIDY: Duration = Duration::from_secs(60);
 /// How long it is not tried again after a failure, at most; the first time [`INTERVAL`], then twice as long each time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of one batch after which its records go one by one.
-const STUBBORN: u32 = 3;
+pub(super) const STUBBORN: u32 = 3;
 
 /// What the writer has in hand.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) held: VecDeque<Arc<Evidence>>,
+    pub(super) counts: Counts,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
     later: Option<Tick>,
@@ -34,6 +36,7 @@ impl Decisions {
         let mut work = self.work.lock().await;
         self.fill(&mut work);
         work.later = None;
+        work.counts.hurry();
         // What comes meanwhile is written with it, and waited for by nobody.
         for _ in 0..=work.held.len() / bounds::DECISION_BATCH {
             self.turn(&mut work).await;
@@ -60,22 +63,35 @@ impl Decisions {
         let Some(store) = self.opened(settings.sample.is_some(), work).await else { return };
         self.fill(work);
         let is_tidy = work.tidied.is_some_and(|at| now.since(at) < TIDY);
-        if work.held.is_empty() && is_tidy {
+        if (!work.held.is_empty() || !is_tidy) && !self.write_batch(&store, settings.retention, work).await {
             return;
         }
+        // Records first: there are more of them, and their queues are shorter.
+        if let Err(why) = self.write_counts(&store, work).await {
+            self.ill(&why);
+            self.put_off(work);
+        }
+    }
+
+    /// Writes some of the records in hand, and removes what is over the retention; `false` when it could not.
+    async fn write_batch(&self, store: &DecisionStore, retention: Retention, work: &mut Work) -> bool {
         let most = if work.failures < STUBBORN { bounds::DECISION_BATCH } else { 1 };
         let some = work.held.len().min(most);
         let batch = work.held.make_contiguous().get(..some).unwrap_or_default();
         let unix = self.clock.unix().0 / 1_000_000;
-        match store.write(batch, settings.retention, unix).await {
+        match store.write(batch, retention, unix).await {
             Ok(written) => {
                 work.held.drain(..some);
-                (work.failures, work.tidied) = (0, Some(now));
+                (work.failures, work.tidied) = (0, Some(self.clock.now()));
                 self.written.fetch_add(some as u64, Ordering::Relaxed);
                 self.state.lock().bytes = written.bytes;
                 self.well();
+                true
             }
-            Err(why) => self.failed(&store, &why, work).await,
+            Err(why) => {
+                self.failed(store, &why, work).await;
+                false
+            }
         }
     }
 

@@ -38,7 +38,6 @@ use proxy::Passed;
 use spec::{Issuer, Revocation, Spanned};
 use store::{NewRevocation, Once, StoreError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use super::gateway::Gateway;
 use super::service;
@@ -93,20 +92,7 @@ pub(super) async fn bind(passed: &Passed, address: SocketAddr) -> Result<TcpList
 
 /// Serves until dropped.
 pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let gateway = Arc::clone(&gateway);
-                tokio::spawn(async move {
-                    connection(stream, gateway).await;
-                    drop(permit);
-                });
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    service::serve(listener, CONNECTIONS, |stream| connection(stream, Arc::clone(&gateway))).await;
 }
 
 async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {

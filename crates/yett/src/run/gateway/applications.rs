@@ -82,7 +82,7 @@ pub(super) fn keep_decisions(
 ) -> Result<Arc<Decisions>, String> {
     let file = || Place::Sqlite(data.join("decisions.db"));
     let place = store_url(document, loaded)?.map_or_else(file, |url| Place::Postgres(url.to_string()));
-    Ok(Decisions::start(telemetry.decisions(), place, clock, side, document))
+    Ok(Decisions::start(telemetry, place, clock, side, document))
 }
 
 /// Begins to tell those whom the document names; what they are owed lies in a file in the data directory.

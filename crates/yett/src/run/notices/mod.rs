@@ -25,7 +25,7 @@ use engine::Tick;
 use engine::fetch::Fetch;
 use parking_lot::Mutex;
 use store::{Spool, StoreError};
-use telemetry::{DecisionQueue, Lost, Telemetry};
+use telemetry::{Lost, RecordQueue, Telemetry};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -49,7 +49,7 @@ const TOLD: Duration = Duration::from_secs(60);
 
 /// Those who are told, at work.
 pub(super) struct Notices {
-    queue: Arc<DecisionQueue>,
+    queue: Arc<RecordQueue>,
     telemetry: Arc<Telemetry>,
     /// Knows who answers for an application, once it is open.
     credentials: Arc<OnceLock<Arc<Credentials>>>,

@@ -1,0 +1,282 @@
+//! The section `views`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use contract::Carries;
+use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
+use engine::Control;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use spec::{Mode, Spanned};
+
+use super::question::Question;
+use super::{Bodies, Hide, Rule, Rules, Views};
+use crate::callers::Roles;
+use crate::callers::config::{CallerSection, callers};
+use crate::pattern::{Pattern, Step};
+use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope, mode};
+use crate::security::{Where, key_schemes, operation_ref};
+
+/// Which fields of answers callers see, and which of bodies they may set.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Views")]
+pub struct ViewsSection {
+    /// whether answers are changed and calls refused, or what would be is only recorded; enforcing reads answers whole
+    pub mode: Mode,
+    /// fields of answers that are for some callers only, by names of your choice
+    pub answers: BTreeMap<String, Spanned<AnswerSection>>,
+    /// fields of bodies that some callers only may set
+    pub requests: BTreeMap<String, Spanned<RequestSection>>,
+}
+
+impl Default for ViewsSection {
+    fn default() -> Self {
+        Self { mode: Mode::Enforce, answers: BTreeMap::new(), requests: BTreeMap::new() }
+    }
+}
+
+/// Fields of answers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AnswerView")]
+pub struct AnswerSection {
+    /// where they stand: JSON Pointers, `*` for every item or member
+    #[schemars(length(min = 1))]
+    pub at: Vec<Pattern>,
+    /// callers who see them: a role, or `roles`, `scopes` and `claims`
+    #[serde(default)]
+    pub to: Vec<CallerSection>,
+    /// what the others see
+    #[serde(default)]
+    pub otherwise: Otherwise,
+    /// parameters of the query that ask by the field, which the others may not: `filter[total]`, or `sort=total` for one word of a value
+    #[serde(default)]
+    pub asked_by: Vec<String>,
+    /// that no answer declares the fields is known: schemas only leave them room
+    #[serde(default)]
+    pub undeclared: bool,
+}
+
+/// What callers see who may not see a field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// Nothing.
+    #[default]
+    Remove,
+    /// `"***"` in the place of a text, `null` in that of anything else.
+    Mask,
+}
+
+/// Fields of bodies.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RequestView")]
+pub struct RequestSection {
+    /// where they stand: JSON Pointers, `*` for every item or member
+    #[schemars(length(min = 1))]
+    pub at: Vec<Pattern>,
+    /// callers who may set them: a role, or `roles`, `scopes` and `claims`
+    #[serde(default)]
+    pub by: Vec<CallerSection>,
+    /// that no body declares the fields is known: schemas only leave them room
+    #[serde(default)]
+    pub undeclared: bool,
+}
+
+/// The section's schema.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(ViewsSection)
+}
+
+/// Reports what is wrong with the section, wherever it stands.
+pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
+    let before = out.count(Severity::Error);
+    let Some(section) = spec::read::<ViewsSection>(node, out) else { return };
+    // What was left out since it cannot be read is not missed a second time.
+    if out.count(Severity::Error) > before {
+        return;
+    }
+    let answers = section.answers.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
+    let requests = section.requests.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
+    for (name, _, span) in answers.chain(requests).filter(|(_, empty, _)| *empty) {
+        let message = format!("`{name}` names no field");
+        out.push(Diagnostic::error("views", message).at(span).help("write pointers under `at`"));
+    }
+}
+
+/// Compiles it for an operation that goes upstream, when it has the section.
+pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
+    let (Some(node), OperationKind::Declared | OperationKind::ImpliedHead) = (scope.section, scope.kind)
+    else {
+        return Vec::new();
+    };
+    let shared = scope.api.share(&scope.section_key("views"), || {
+        let section = spec::read::<ViewsSection>(node, out)?;
+        if let Some(api) = scope.api.contract {
+            check_places(api, &section, out);
+            check_questions(api, &section, out);
+        }
+        check_validation(scope, &section, node, out);
+        Some(section)
+    });
+    let Some(section) = shared.as_ref().as_ref().filter(|section| section.mode != Mode::Off) else {
+        return Vec::new();
+    };
+    if scope.websocket && !section.answers.is_empty() {
+        let message =
+            format!("`{}` is a WebSocket, whose messages are not read: nothing of them is hidden", scope.id);
+        let help = "write `answers` for the other operations, or `views: { mode: off }` for this one";
+        out.push(Diagnostic::error("views", message).at(node.span).help(help));
+        return Vec::new();
+    }
+    let roles = Roles::of(scope);
+    let rule = |name: &str, at: &[Pattern], who: &[CallerSection], hide: Hide| Rule {
+        name: name.into(),
+        at: at.into(),
+        callers: callers(scope.api, who, &roles),
+        hide,
+        questions: Box::default(),
+    };
+    let answers = section.answers.iter().map(|(name, one)| {
+        let hide = match one.otherwise {
+            Otherwise::Remove => Hide::Remove,
+            Otherwise::Mask => Hide::Mask,
+        };
+        let questions = one.asked_by.iter().map(|text| Question::parse(text)).collect();
+        Rule { questions, ..rule(name, &one.at, &one.to, hide) }
+    });
+    let requests = section.requests.iter().map(|(name, one)| rule(name, &one.at, &one.by, Hide::Remove));
+    let rules = Rules { answers: answers.collect(), requests: requests.collect(), vary: vary(scope.api) };
+    if rules.answers.is_empty() && rules.requests.is_empty() {
+        return Vec::new();
+    }
+    let mode = mode(section.mode);
+    let operation = scope.contract.map(Arc::clone);
+    let control: Arc<dyn Control> =
+        Arc::new(Views::new(rules, operation, bodies(scope), mode == engine::Mode::Enforce));
+    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+}
+
+/// Which bodies an operation may have.
+fn bodies(scope: &OperationScope<'_>) -> Bodies {
+    match scope.contract.map(|contract| &contract.request) {
+        _ if scope.websocket => Bodies::None,
+        None => Bodies::Any,
+        Some(request) if !request.has_body() => Bodies::None,
+        // A patch may be called plain JSON.
+        Some(_) if scope.method == http::Method::PATCH => Bodies::Any,
+        Some(request) => match request.body(Some("application/json-patch+json")) {
+            contract::BodyMatch::Media(_) => Bodies::Any,
+            _ => Bodies::Plain,
+        },
+    }
+}
+
+/// The fields of a call by which callers are known, for `Vary`.
+pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
+    let mut names = vec![AUTHORIZATION];
+    for scheme in key_schemes(api) {
+        let name = match scheme.place {
+            Where::Header(name) => name,
+            Where::Cookie(_) => COOKIE,
+            Where::Authorization(_) | Where::Query(_) => AUTHORIZATION,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
+}
+
+/// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere. One that its
+/// schemas only leave room may be.
+fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnostics) {
+    let mut check = |name: &str, at: &[Pattern], (span, undeclared): (Span, bool), bodies: bool| {
+        for pattern in at {
+            let what = if bodies { "body" } else { "answer" };
+            let place = pattern.as_str();
+            let found = match carried(api, pattern, bodies) {
+                Carries::No => {
+                    let message = format!("the contract has `{place}` of `{name}` in no {what}");
+                    let help = "compare it with the contract: there it guards nothing";
+                    Diagnostic::error("views", message).help(help)
+                }
+                Carries::Open if !undeclared => {
+                    let message = format!("the contract declares `{place}` of `{name}` in no {what}");
+                    let help = "compare it with the contract, whose schemas only leave it room; where it is right, write `undeclared: true`";
+                    Diagnostic::warning("views", message).help(help)
+                }
+                Carries::Open | Carries::Yes => continue,
+            };
+            out.push(found.at(span));
+        }
+    };
+    for (name, rule) in &section.answers {
+        check(name, &rule.at, (rule.span, rule.undeclared), false);
+    }
+    for (name, rule) in &section.requests {
+        check(name, &rule.at, (rule.span, rule.undeclared), true);
+    }
+}
+
+/// What bodies or answers of all operations have of a field.
+fn carried(api: &contract::Api, pattern: &Pattern, bodies: bool) -> Carries {
+    let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
+    let of = |operation: &Arc<contract::Operation>| {
+        if bodies {
+            operation.request.media().iter().map(|media| media.knows(&steps)).max()
+        } else {
+            operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
+        }
+    };
+    api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
+}
+
+/// Whether answers that are not what the contract says are withheld.
+fn withholds(scope: &OperationScope<'_>) -> bool {
+    let tags: Vec<&str> = scope.contract.iter().flat_map(|one| &one.tags).map(String::as_str).collect();
+    let section = scope.api.settings.section_for("validation", &operation_ref(scope, &tags));
+    let response = section.as_ref().and_then(|node| node.get("response"));
+    response.is_some_and(|mode| mode.as_str() == Some("enforce"))
+}
+
+/// In an answer of another shape than the contract's a field may stand where no pointer leads, unless such answers are withheld.
+fn check_validation(
+    scope: &OperationScope<'_>,
+    section: &ViewsSection,
+    node: &spec::Node,
+    out: &mut Diagnostics,
+) {
+    let hides = section.mode == Mode::Enforce && !section.answers.is_empty();
+    if !hides || scope.contract.is_none() || withholds(scope) {
+        return;
+    }
+    let message = "fields of answers are hidden by where the contract has them, and answers of another shape are not withheld";
+    let help = "write `validation: { response: enforce }` beside it";
+    out.push(Diagnostic::warning("views-unvalidated", message).at(node.span).help(help));
+}
+
+/// The same for parameters by which a field is asked for.
+fn check_questions(api: &contract::Api, section: &ViewsSection, out: &mut Diagnostics) {
+    for (name, rule) in &section.answers {
+        for question in rule.asked_by.iter().map(|text| Question::parse(text)) {
+            let named = |parameter: &str| {
+                let operations = &mut api.operations.iter();
+                operations.any(|operation| operation.request.declares(contract::Place::Query, parameter))
+            };
+            let own = question.name.split('[').next().unwrap_or_default();
+            if !named(&question.name) && !named(own) {
+                let message =
+                    format!("no operation of the contract has the parameter `{}` of `{name}`", question.name);
+                let help = "compare it with the contract: it is asked by nothing";
+                out.push(Diagnostic::error("views", message).at(rule.span).help(help));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a core does from time to time, beside its calls, and at its end.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use engine::record::ConnectionEvent;
+
+use crate::connection::FIRST_CALL;
+use crate::core::Core;
+
+/// How often a core looks after what is idle.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often it looks for connections to park: what all hold that came meanwhile is held at once.
+const PARK: Duration = Duration::from_millis(200);
+/// How often it is looked, at the end, whether all have gone.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Tells connections that are idle to hold no more than they must.
+pub(crate) async fn park(core: Rc<Core>) {
+    loop {
+        tokio::time::sleep(PARK).await;
+        let now = core.clock.now();
+        for _ in core.conns.all().iter().filter(|conn| conn.park(now)) {
+            core.recorder.connection(ConnectionEvent::Parked);
+        }
+    }
+}
+
+/// Looks after what nobody waits for: kept connections, and streams whose time is over.
+pub(crate) async fn sweep(core: Rc<Core>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let now = core.clock.now();
+        core.pool.sweep(now);
+        for stream in core.streams.all() {
+            stream.sweep(now);
+        }
+    }
+}
+
+/// Lets calls in flight end within `time`, and connections that have just come begin one.
+pub(crate) async fn drain(core: &Core, time: Duration) {
+    let began = core.clock.now();
+    let (end, first) = (began.after(time), began.after(FIRST_CALL));
+    loop {
+        // Connections may still come out of their handshake, or not have said anything yet.
+        for conn in core.conns.all() {
+            if !conn.is_closing() {
+                conn.close();
+            }
+        }
+        for stream in core.streams.all() {
+            stream.drain();
+        }
+        let now = core.clock.now();
+        let coming = core.sockets.get() > 0 && now < first;
+        if now >= end || (core.conns.len() == 0 && core.sampling.get() == 0 && !coming) {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
