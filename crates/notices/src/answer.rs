@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use engine::fetch::{FetchError, FetchResponse};
+use engine::text::inert;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 
 use crate::retry::retry_after;
+
+/// How much is kept of why a try failed, in bytes.
+const WHY: usize = 256;
 
 /// What came of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,8 @@ pub fn judge(answer: &FetchResponse, now: u64) -> Verdict {
 pub fn judge_error(error: &FetchError) -> Verdict {
     match error {
         FetchError::BreakerOpen => Verdict::Untried,
-        other => Verdict::Failed(None, other.to_string()),
+        // A receiver has a say in it, as by the names in its certificate.
+        other => Verdict::Failed(None, inert(&other.to_string(), WHY).into()),
     }
 }
 
@@ -79,5 +84,9 @@ mod tests {
         );
         assert_eq!(judge_error(&FetchError::BreakerOpen), Verdict::Untried);
         assert!(matches!(judge_error(&FetchError::Deadline), Verdict::Failed(None, _)));
+        let hostile =
+            FetchError::Exchange(format!("only for `\u{1b}[2J\u{202e}\r\n{}`", "x".repeat(1 << 20)));
+        let Verdict::Failed(None, why) = judge_error(&hostile) else { panic!("{hostile:?}") };
+        assert!(!why.contains(engine::text::is_hidden) && why.len() < 3 * WHY, "{why}");
     }
 }

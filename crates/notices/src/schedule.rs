@@ -53,8 +53,16 @@ pub struct Schedule {
     bytes: u64,
     /// Tries that failed since something got through.
     failures: u32,
-    /// The receiver is left alone until this moment.
-    later: u64,
+    /// How often the receiver was found to be down since then, and until when it is left alone for that.
+    rounds: u32,
+    rest: u64,
+    /// Until when it asked to be left alone, whatever gets through meanwhile.
+    asked: u64,
+}
+
+/// The moment so long after `now`, in milliseconds.
+fn after(now: u64, pause: Duration) -> u64 {
+    now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Schedule {
@@ -101,7 +109,7 @@ impl Schedule {
 
     /// The next that may be sent at `now`; it is on its way then.
     pub fn next(&mut self, now: u64) -> Option<Item> {
-        if self.on_their_way >= self.together() || now < self.later {
+        if self.on_their_way >= self.together() || now < self.later() {
             return None;
         }
         let first = *self.idle.first().filter(|(due, ..)| *due <= now)?;
@@ -112,6 +120,11 @@ impl Schedule {
         lane.waiting.front().copied()
     }
 
+    /// The receiver is left alone until this moment.
+    fn later(&self) -> u64 {
+        self.rest.max(self.asked)
+    }
+
     const fn together(&self) -> usize {
         if self.failures >= DOWN { 1 } else { TOGETHER }
     }
@@ -120,7 +133,7 @@ impl Schedule {
     #[must_use]
     pub fn wake(&self) -> Option<u64> {
         let room = self.on_their_way < self.together();
-        self.idle.first().filter(|_| room).map(|(due, ..)| (*due).max(self.later))
+        self.idle.first().filter(|_| room).map(|(due, ..)| (*due).max(self.later()))
     }
 
     /// The first of a lane got through.
@@ -128,36 +141,36 @@ impl Schedule {
         if std::mem::take(&mut self.failures) >= DOWN {
             self.release(now);
         }
-        self.later = 0;
+        (self.rounds, self.rest) = (0, 0);
         self.drop_first(actor);
     }
 
-    /// The first of a lane is given up.
-    pub fn given_up(&mut self, actor: Actor) {
+    /// The first of a lane is gone.
+    pub fn dropped(&mut self, actor: Actor) {
+        self.drop_first(actor);
+    }
+
+    /// The first of a lane failed for the last time: it is given up.
+    pub fn given_up(&mut self, actor: Actor, retry: &Retry, asked: Option<Duration>, at: (u64, u64)) {
+        self.count_failure(retry, asked, at);
         self.drop_first(actor);
     }
 
     /// The first of a lane failed: it waits as `retry` says.
     pub fn failed(&mut self, actor: Actor, retry: &Retry, asked: Option<Duration>, (now, dice): (u64, u64)) {
-        self.failures = self.failures.saturating_add(1);
-        let until =
-            |pause: Duration| now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        if self.failures >= DOWN || asked.is_some() {
-            self.later = until(retry.pause(self.failures, asked, dice));
-        }
+        self.count_failure(retry, asked, (now, dice));
         let Some(lane) = self.lanes.get_mut(&actor) else { return };
         if let Some(first) = lane.waiting.front_mut() {
             first.tries = first.tries.saturating_add(1);
             first.sent = true;
-            lane.due = until(retry.pause(first.tries, asked, dice));
+            lane.due = after(now, retry.pause(first.tries, asked, dice));
         }
         self.put_back(actor);
     }
 
     /// The first of a lane was not sent: it waits for so long.
     pub fn untried(&mut self, actor: Actor, pause: Duration, now: u64) {
-        let until = now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        self.later = self.later.max(until);
+        self.rest = self.rest.max(after(now, pause));
         self.put_back(actor);
     }
 
@@ -172,7 +185,7 @@ impl Schedule {
 
     /// Lets everything be tried at once: the receiver may be another one now.
     pub fn renew(&mut self, now: u64) {
-        (self.failures, self.later) = (0, 0);
+        (self.failures, self.rounds, self.rest, self.asked) = (0, 0, 0, 0);
         self.release(now);
     }
 
@@ -214,6 +227,19 @@ impl Schedule {
         self.bytes -= taken.iter().map(|item| item.bytes).sum::<u64>();
         taken.sort_unstable_by_key(|item| item.sequence);
         taken
+    }
+
+    /// The receiver did not take an event: it is left alone for as long as it asks for, and once it is down longer and longer.
+    fn count_failure(&mut self, retry: &Retry, asked: Option<Duration>, (now, dice): (u64, u64)) {
+        self.failures = self.failures.saturating_add(1);
+        if let Some(asked) = asked {
+            self.asked = self.asked.max(after(now, asked.min(retry.most)));
+        }
+        // What was on its way together failed for one reason, and makes one pause.
+        if self.failures >= DOWN && now >= self.rest {
+            self.rounds = self.rounds.saturating_add(1);
+            self.rest = after(now, retry.pause(self.rounds, None, dice));
+        }
     }
 
     fn drop_first(&mut self, actor: Actor) {

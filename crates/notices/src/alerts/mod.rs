@@ -107,10 +107,13 @@ impl Group {
     }
 }
 
+/// Groups of a rule, by what each has in common.
+type Groups = HashMap<Vec<Box<str>>, Group>;
+
 /// All rules and where they stand.
 #[derive(Debug, Default)]
 pub struct Alerts {
-    rules: Vec<(Rule, HashMap<Vec<Box<str>>, Group>)>,
+    rules: Vec<(Rule, Groups)>,
     overflow: u64,
 }
 
@@ -238,12 +241,7 @@ impl Group {
 }
 
 /// The group of a key; makes it when there is room.
-fn group<'g>(
-    groups: &'g mut HashMap<Vec<Box<str>>, Group>,
-    rule: &Rule,
-    key: Vec<Box<str>>,
-    now: u64,
-) -> Option<&'g mut Group> {
+fn group<'g>(groups: &'g mut Groups, rule: &Rule, key: Vec<Box<str>>, now: u64) -> Option<&'g mut Group> {
     if !groups.contains_key(&key) {
         if groups.len() >= GROUPS {
             groups.retain(|_, group| !group.is_idle(now));

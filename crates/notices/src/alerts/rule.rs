@@ -56,7 +56,11 @@ impl Label {
     }
 }
 
+/// Empty for calls that are of none.
 fn operation(api: &str, operation: &str) -> Box<str> {
+    if api.is_empty() && operation.is_empty() {
+        return Box::default();
+    }
     format!("{api}/{operation}").into()
 }
 

@@ -180,7 +180,8 @@ fn an_alert_is_an_event_with_one_name_from_beginning_to_end() {
     let resolved = alerts.tick(NOW + 6 * MINUTE).remove(0);
     assert_eq!((firing.change, resolved.change), (Change::Firing, Change::Resolved));
     let told = |alert: &Alert, id| {
-        let event = Event::of_alert(alerts.rule(0).unwrap(), alert, id, "team@example.com", NOW);
+        let event =
+            Event::of_alert(alerts.rule(0).unwrap(), alert, id, &["team@example.com".to_owned()], NOW);
         let text = event.to_json("urn:x");
         assert!(!text.contains(engine::text::is_hidden), "{text}");
         (event.actor, serde_json::from_str::<serde_json::Value>(&text).unwrap())
@@ -192,7 +193,10 @@ fn an_alert_is_an_event_with_one_name_from_beginning_to_end() {
     assert_ne!(first["id"], last["id"]);
     let data = &first["data"];
     assert_eq!(data["alert"], last["data"]["alert"]);
-    assert_eq!((&data["group"]["address"], &data["owner"]), (&hostile.into(), &"team@example.com".into()));
+    assert_eq!(
+        (&data["group"]["address"], &data["owners"][0]),
+        (&hostile.into(), &"team@example.com".into())
+    );
     assert_eq!((&data["events"], &data["at_least"], &data["window_s"]), (&2.into(), &2.into(), &60.into()));
     assert_eq!(data["calls"].as_array().unwrap().len(), 2);
 }

@@ -6,10 +6,10 @@ use super::{Alert, Change, Condition, Rule};
 use crate::event::{Actor, Event, moment};
 
 impl Event {
-    /// The event that tells of an alert at `at` (in milliseconds since 1970), under an id of its own. `owner` answers for what it is
-    /// about; empty when nobody is known to.
+    /// The event that tells of an alert at `at` (in milliseconds since 1970), under an id of its own. `owners` answer for what it is
+    /// about, as far as anybody is known to.
     #[must_use]
-    pub fn of_alert(rule: &Rule, alert: &Alert, id: u128, owner: &str, at: u64) -> Self {
+    pub fn of_alert(rule: &Rule, alert: &Alert, id: u128, owners: &[String], at: u64) -> Self {
         let kind = match alert.change {
             Change::Firing => "yett.alert.firing",
             Change::Lasting => "yett.alert.lasting",
@@ -22,7 +22,7 @@ impl Event {
             severity: rule.severity,
             actor: actor(rule, alert, None),
             subject: rule.name.clone(),
-            data: data(rule, alert, owner).into(),
+            data: data(rule, alert, owners).into(),
         }
     }
 }
@@ -34,7 +34,7 @@ fn actor(rule: &Rule, alert: &Alert, since: Option<&str>) -> Actor {
     Actor::named(&parts)
 }
 
-fn data(rule: &Rule, alert: &Alert, owner: &str) -> String {
+fn data(rule: &Rule, alert: &Alert, owners: &[String]) -> String {
     let since = moment(alert.since);
     let mut out = Vec::with_capacity(512);
     out.extend_from_slice(b"{\"rule\":");
@@ -42,9 +42,7 @@ fn data(rule: &Rule, alert: &Alert, owner: &str) -> String {
     text(&mut out, "alert", &format!("{:032x}", actor(rule, alert, Some(&since)).0));
     text(&mut out, "state", alert.change.name());
     text(&mut out, "since", &since);
-    if !owner.is_empty() {
-        text(&mut out, "owner", owner);
-    }
+    texts(&mut out, "owners", owners);
     out.extend_from_slice(b",\"group\":{");
     for (at, (label, value)) in rule.by.iter().zip(&alert.group).enumerate() {
         if at > 0 {
@@ -56,14 +54,9 @@ fn data(rule: &Rule, alert: &Alert, owner: &str) -> String {
     }
     out.push(b'}');
     condition(&mut out, rule, alert);
-    out.extend_from_slice(b",\"calls\":[");
-    for (at, id) in alert.examples.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        push_json(&mut out, &id.to_string());
-    }
-    out.extend_from_slice(b"]}");
+    let calls: Vec<String> = alert.examples.iter().map(ToString::to_string).collect();
+    texts(&mut out, "calls", &calls);
+    out.push(b'}');
     String::from_utf8(out).unwrap_or_default()
 }
 
@@ -97,6 +90,18 @@ fn key(out: &mut Vec<u8>, name: &str) {
 fn text(out: &mut Vec<u8>, name: &str, value: &str) {
     key(out, name);
     push_json(out, value);
+}
+
+fn texts(out: &mut Vec<u8>, name: &str, values: &[String]) {
+    key(out, name);
+    out.push(b'[');
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push_json(out, value);
+    }
+    out.push(b']');
 }
 
 fn number(out: &mut Vec<u8>, name: &str, value: u64) {

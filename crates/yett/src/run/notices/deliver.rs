@@ -118,7 +118,7 @@ impl Task {
         let ending = match sent {
             Sent::Judged(verdict) => self.sink.settle(item, verdict, &*clock),
             Sent::Missing => {
-                self.sink.schedule.lock().given_up(item.actor);
+                self.sink.schedule.lock().dropped(item.actor);
                 None
             }
             Sent::Unread => self.sink.settle(item, Verdict::Untried, &*clock),

@@ -149,7 +149,8 @@ impl Notices {
             let settings = Arc::clone(&sink.settings.lock());
             let takes = settings.alerts
                 && told.event.severity >= settings.wanted.severity
-                && (settings.owners.is_empty() || settings.owners.contains(&told.owner));
+                && (settings.owners.is_empty()
+                    || told.owners.iter().any(|owner| settings.owners.contains(owner)));
             let is_told = if told.sinks.is_empty() { takes } else { told.sinks.contains(&sink.name) };
             if !is_told {
                 continue;

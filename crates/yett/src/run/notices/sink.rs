@@ -168,14 +168,15 @@ impl Sink {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
                 let retry = self.settings.lock().retry;
                 let age = std::time::Duration::from_millis(unix(clock).saturating_sub(item.at));
+                let mut dice = [0; 8];
+                clock.fill(&mut dice);
+                let at = (now, u64::from_le_bytes(dice));
                 if retry.is_over(item.tries.saturating_add(1), age) {
-                    self.schedule.lock().given_up(item.actor);
+                    self.schedule.lock().given_up(item.actor, &retry, asked, at);
                     self.ill(&why);
                     return Some(self.dead(item, why, clock));
                 }
-                let mut dice = [0; 8];
-                clock.fill(&mut dice);
-                self.schedule.lock().failed(item.actor, &retry, asked, (now, u64::from_le_bytes(dice)));
+                self.schedule.lock().failed(item.actor, &retry, asked, at);
                 self.ill(&why);
                 Some(Ending::Tried(item.sequence))
             }

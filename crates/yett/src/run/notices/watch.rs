@@ -31,7 +31,8 @@ pub(super) struct Watch {
 #[derive(Debug, Clone)]
 pub(super) struct Told {
     pub(super) event: Event,
-    pub(super) owner: String,
+    /// Who answers for what it is about: for the application, and for the API.
+    pub(super) owners: Vec<String>,
     pub(super) sinks: Vec<String>,
 }
 
@@ -84,7 +85,7 @@ impl Watch {
         changed.into_iter().filter_map(|alert| Some((self.alerts.rule(alert.rule)?.clone(), alert))).collect()
     }
 
-    /// Who answers for what an alert is about, as far as the document says.
+    /// Who answers for the API that an alert is about, as far as the document says.
     fn owner(&self, rule: &Rule, alert: &Alert) -> Option<String> {
         let grouped = value(rule, alert, Label::Api).or_else(|| {
             value(rule, alert, Label::Operation).and_then(|operation| operation.split('/').next())
@@ -115,11 +116,13 @@ impl Notices {
                 Some(id) => self.owner_of(id).await,
                 None => None,
             };
-            let owner = of_application.or_else(|| self.watch.lock().owner(&rule, &alert)).unwrap_or_default();
+            let of_api = self.watch.lock().owner(&rule, &alert);
+            let mut owners: Vec<String> = of_application.into_iter().chain(of_api).collect();
+            owners.dedup();
             let mut id = [0; 16];
             clock.fill(&mut id);
-            let event = Event::of_alert(&rule, &alert, u128::from_le_bytes(id), &owner, unix(clock));
-            told.push(Told { event, owner, sinks: rule.sinks });
+            let event = Event::of_alert(&rule, &alert, u128::from_le_bytes(id), &owners, unix(clock));
+            told.push(Told { event, owners, sinks: rule.sinks });
         }
         told
     }
@@ -166,3 +169,6 @@ fn rule(name: &str, alert: &spec::Alert, document: &spec::Document) -> Rule {
         sinks: alert.sinks.iter().map(|sink| sink.value.clone()).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;
