@@ -43,8 +43,8 @@ pub(crate) async fn run(
 #[expect(clippy::disallowed_methods, reason = "this is the one way out")]
 pub(crate) async fn connect(target: &Target, reach: Reach) -> Result<TcpStream, FetchError> {
     let mut last = FetchError::Address(String::from("no address"));
-    for address in target.resolve(reach).await? {
-        match TcpStream::connect(address).await {
+    for reachable in target.resolve(reach).await? {
+        match TcpStream::connect(reachable.address()).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = exchange_failed(&error),
         }
