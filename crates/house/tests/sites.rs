@@ -172,6 +172,8 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/upstream/probe.rs:run", asked),
             ("crates/yett/src/run/credentials.rs:keep", asked),
             ("crates/yett/src/run/decisions.rs:keep", asked),
+            ("crates/yett/src/run/notices/mod.rs:keep", asked),
+            ("crates/yett/src/run/notices/deliver.rs:turn", asked),
             ("crates/yett/src/run/feeds/poll.rs:keep", asked),
             ("crates/yett/src/run/feeds/poll.rs:run", asked),
             ("crates/yett/src/run/feeds/poll.rs:once", asked),

@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("state", &["engine"]),
     ("store", &["credentials", "engine"]),
     ("telemetry", &["engine"]),
+    ("notices", &["engine"]),
     ("outbound", &["engine"]),
     ("proxy", &["engine", "x509"]),
     (
@@ -62,7 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tape",
         ],
     ),
-    ("compile", &["contract", "controls", "diagnostics", "engine", "spec", "x509"]),
+    ("compile", &["contract", "controls", "diagnostics", "engine", "notices", "spec", "x509"]),
     ("manage-api", &[]),
     (
         "policy-tests",
@@ -97,8 +98,18 @@ fn crates_know_only_whom_the_arrows_allow() {
 #[test]
 fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
     let dependencies = dependencies();
-    for name in ["credentials", "engine", "tape", "jose", "diagnostics", "detect", "probe", "seclang", "x509"]
-    {
+    for name in [
+        "credentials",
+        "engine",
+        "tape",
+        "jose",
+        "diagnostics",
+        "detect",
+        "notices",
+        "probe",
+        "seclang",
+        "x509",
+    ] {
         for absent in ["tokio", "hyper", "serde", "serde_json"] {
             assert!(!dependencies[name].contains(absent), "`{name}` must not know `{absent}`");
         }

@@ -85,13 +85,7 @@ pub(crate) fn kind(path: &str) -> Kind {
         };
     }
     if below("introspection") {
-        return match last {
-            "max_age" => Kind::MoreIsWeaker,
-            "audience" | "signed" => Kind::TrueIsStricter,
-            // How the gateway proves who it is, and how long it waits before it refuses.
-            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
+        return of_introspection(last);
     }
     if path.starts_with("revocation.") {
         return of_revocation(last);
@@ -102,6 +96,9 @@ pub(crate) fn kind(path: &str) -> Kind {
             "deny" => Kind::Demands,
             _ => Kind::Unknown,
         };
+    }
+    if path.starts_with("notify.") {
+        return of_notify(last);
     }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
@@ -132,6 +129,24 @@ pub(crate) fn kind(path: &str) -> Kind {
         "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
         "credentials" | "local" => Kind::TrueIsWeaker,
         _ => Kind::Unknown,
+    }
+}
+
+fn of_introspection(last: &str) -> Kind {
+    match last {
+        "max_age" => Kind::MoreIsWeaker,
+        "audience" | "signed" => Kind::TrueIsStricter,
+        // How the gateway proves who it is, and how long it waits before it refuses.
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.
+fn of_notify(last: &str) -> Kind {
+    match last {
+        "allow_private" | "allow_cleartext" => Kind::TrueIsWeaker,
+        _ => Kind::Neutral,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod postgres;
 pub mod raw;
 pub mod recorder;
 pub mod transmitter;
+pub mod webhook;
 pub mod wire;
 
 pub use call::CallBuilder;

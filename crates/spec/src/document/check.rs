@@ -34,6 +34,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
         }
     }
     super::record::check(&document.record, out);
+    super::notify::check(document, tree, out);
     for api in document.apis.values() {
         check_api(document, tree, api, out);
     }

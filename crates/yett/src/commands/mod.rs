@@ -12,6 +12,7 @@ mod explain;
 mod init;
 mod inspect;
 mod key;
+mod notices;
 mod order;
 mod promote;
 mod reload;
@@ -78,6 +79,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Show what a running gateway refused, would have refused, and failed at
     Events(events::Arguments),
+    /// Show whom a running gateway tells of what happens, and what it gave up telling
+    Notify(notices::Arguments),
     /// Report what controls in shadow would have refused, and how many good calls of it
     Shadow(shadow::Arguments),
     /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
@@ -114,6 +117,7 @@ impl Cli {
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
+            Command::Notify(arguments) => notices::run(arguments),
             Command::Shadow(arguments) => shadow::run(&arguments),
             Command::Promote(arguments) => promote::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),

@@ -24,12 +24,13 @@ use tokio::runtime::Handle;
 use super::credentials::{Credentials, Plane};
 use super::decisions::Decisions;
 use super::feeds::Feeds;
+use super::notices::Notices;
 use super::side::Side;
 use super::{Options, data};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::{keep_decisions, open_store};
+use applications::{keep_decisions, tell, wanted_store};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -56,10 +57,11 @@ pub(super) struct Gateway {
     pub(super) asked: AtomicU64,
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
-    credentials: OnceLock<Arc<Credentials>>,
+    credentials: Arc<OnceLock<Arc<Credentials>>>,
     /// Where others say what is revoked.
     pub(super) feeds: Feeds,
     decisions: Arc<Decisions>,
+    notices: Arc<Notices>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -142,12 +144,9 @@ impl Gateway {
         let telemetry = telemetry(document, &options, &clock)?;
         let services = services(&clock, &live, &telemetry, side)?;
         let running = Plane::default();
-        let store = |_| {
-            open_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))
-                .map(OnceLock::from)
-        };
-        let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let credentials = wanted_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
+        let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let plane = DataPlane::start(&compiled.snapshot, &settings(&options, passed), &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let addresses = plane.addresses().to_vec();
@@ -172,6 +171,7 @@ impl Gateway {
             credentials,
             feeds: Feeds::new(context(&services)),
             decisions,
+            notices,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -194,8 +194,14 @@ impl Gateway {
         if let Some(credentials) = self.credentials.get() {
             credentials.close();
         }
+        self.notices.close();
         self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// Those who are told.
+    pub(super) fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     /// The store of decisions.

@@ -22,7 +22,7 @@ pub(super) const STUBBORN: u32 = 3;
 /// What the writer has in hand.
 #[derive(Default)]
 pub(super) struct Work {
-    pub(super) held: VecDeque<Evidence>,
+    pub(super) held: VecDeque<Arc<Evidence>>,
     pub(super) counts: Counts,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
