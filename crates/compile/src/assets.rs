@@ -8,7 +8,9 @@ use std::sync::Arc;
 use controls::CONTROLS;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
-use spec::{AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned};
+use spec::{
+    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+};
 
 use crate::Input;
 
