@@ -8,13 +8,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::proto::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use bytes::Bytes;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use engine::{BoxFuture, Clock, bounds};
 use http::{HeaderMap, StatusCode};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceResponse,
-};
 use parking_lot::Mutex;
 use testkit::FakeClock;
 

@@ -1,9 +1,9 @@
 //! What callers made up: whatever it is, it is read back as bounded, inert text, and memory stays in its bound.
 
+use super::proto::common::v1::KeyValue;
 use engine::text::is_hidden;
 use engine::{CallId, bounds};
 use http::{HeaderMap, Method, Version};
-use opentelemetry_proto::tonic::common::v1::KeyValue;
 use proptest::prelude::*;
 
 use engine::call::{BodyLength, Request};

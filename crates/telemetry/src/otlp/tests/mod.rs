@@ -2,6 +2,7 @@
 
 mod exporter;
 mod hostile;
+mod proto;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,16 +14,16 @@ use engine::trace::TraceParent;
 use engine::upstream::{Deadlines, Target, Upstream};
 use engine::{Call, Outcome, codes};
 use http::HeaderValue;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Point;
-use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use proto::collector::logs::v1::ExportLogsServiceRequest;
+use proto::collector::metrics::v1::ExportMetricsServiceRequest;
+use proto::collector::trace::v1::ExportTraceServiceRequest;
+use proto::common::v1::any_value::Value;
+use proto::common::v1::{AnyValue, KeyValue};
+use proto::logs::v1::LogRecord;
+use proto::metrics::v1::metric::Data;
+use proto::metrics::v1::number_data_point::Value as Point;
+use proto::trace::v1::Span;
 
 use super::*;
 use crate::tests::{call, plan, refused, snapshot};
