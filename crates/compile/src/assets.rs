@@ -163,7 +163,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
-    for secret in document.store.iter().flat_map(|store| store.url.iter().chain(&store.key)) {
+    let collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
+    let store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
+    for secret in store.chain(collector) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
     }
     let revocation = document.revocation.as_ref();

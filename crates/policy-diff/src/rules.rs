@@ -66,30 +66,8 @@ pub(crate) fn kind(path: &str) -> Kind {
         "by_issue" => return Kind::TrueIsWeaker,
         _ => {}
     }
-    if below("hsts") {
-        return match last {
-            "max_age" => Kind::MoreIsStricter,
-            _ => Kind::TrueIsStricter,
-        };
-    }
-    if below("websocket") {
-        return match last {
-            "message" | "frame" | "rate" | "burst" | "idle" | "lifetime" => Kind::MoreIsWeaker,
-            "origins" | "subprotocols" => Kind::Grants,
-            _ => Kind::Unknown,
-        };
-    }
-    if below("introspection") {
-        return match last {
-            "max_age" => Kind::MoreIsWeaker,
-            "audience" | "signed" => Kind::TrueIsStricter,
-            // How the gateway proves who it is, and how long it waits before it refuses.
-            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
-    }
-    if path.starts_with("revocation.") {
-        return of_revocation(last);
+    if let Some(kind) = of_part(path, last) {
+        return kind;
     }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
@@ -120,6 +98,40 @@ pub(crate) fn kind(path: &str) -> Kind {
         "extensions" | "strip" | "scan" | "client_crls" | "remove" | "pins" => Kind::Demands,
         "credentials" | "local" => Kind::TrueIsWeaker,
         _ => Kind::Unknown,
+    }
+}
+
+/// The kind of a key in a part of the document whose words mean something of their own there.
+fn of_part(path: &str, last: &str) -> Option<Kind> {
+    let below = |part: &str| path.split('.').any(|one| one == part);
+    if below("hsts") {
+        return Some(match last {
+            "max_age" => Kind::MoreIsStricter,
+            _ => Kind::TrueIsStricter,
+        });
+    }
+    if below("websocket") {
+        return Some(match last {
+            "message" | "frame" | "rate" | "burst" | "idle" | "lifetime" => Kind::MoreIsWeaker,
+            "origins" | "subprotocols" => Kind::Grants,
+            _ => Kind::Unknown,
+        });
+    }
+    if below("introspection") {
+        return Some(match last {
+            "max_age" => Kind::MoreIsWeaker,
+            "audience" | "signed" => Kind::TrueIsStricter,
+            // How the gateway proves who it is, and how long it waits before it refuses.
+            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+            _ => Kind::Unknown,
+        });
+    }
+    match path.split('.').next() {
+        Some("revocation") => Some(of_revocation(last)),
+        // Nothing passes by what is told, but others may listen.
+        Some("telemetry") if last == "allow_cleartext" => Some(Kind::TrueIsWeaker),
+        Some("telemetry") => Some(Kind::Neutral),
+        _ => None,
     }
 }
 

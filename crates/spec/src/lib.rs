@@ -31,11 +31,12 @@ mod unused;
 pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
-    ClientCertificate, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop, HealthCheck,
-    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp,
-    ListenerTls, Nonce, OnFull, Opaque, OperationAuthentication, OperationRef, OperationSettings, Poll, Pool,
-    Record, Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Store, Target, TlsVersion,
-    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket, is_name,
+    ClientCertificate, Compression, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop,
+    HealthCheck, HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener,
+    ListenerHttp, ListenerTls, Nonce, OnFull, Opaque, OperationAuthentication, OperationRef,
+    OperationSettings, Otlp, Poll, Pool, Record, Revocation, RevocationClient, ScopesFrom, Selector,
+    SenderConstrained, Store, Target, Telemetry, TlsVersion, Transmitter, TypRule, Unsecured, Upstream,
+    UpstreamTls, WebSocket, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

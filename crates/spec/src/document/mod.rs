@@ -18,6 +18,7 @@ mod revocation;
 mod selector;
 mod source;
 mod store;
+mod telemetry;
 mod transport;
 mod upstream;
 mod websocket;
@@ -36,6 +37,7 @@ pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
+pub use telemetry::{Compression, Otlp, Telemetry};
 pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
@@ -91,6 +93,8 @@ pub struct Document {
     pub apis: BTreeMap<String, Api>,
     /// What is kept of calls.
     pub record: Record,
+    /// What is told of calls to others.
+    pub telemetry: Telemetry,
     /// Where applications and their keys are kept, when something is said of it.
     pub store: Option<Spanned<Store>>,
     /// Where others say what is revoked, when they may.
@@ -131,6 +135,9 @@ pub(crate) struct Top {
     /// what is kept of calls
     #[serde(default)]
     record: Record,
+    /// what is told of calls to others
+    #[serde(default)]
+    telemetry: Telemetry,
     /// where applications and their keys are kept; without it in the data directory, when an API asks for them
     #[serde(default)]
     store: Option<Spanned<Store>>,
@@ -184,6 +191,7 @@ impl Document {
             upstreams: top.upstreams,
             apis,
             record: top.record,
+            telemetry: top.telemetry,
             store: top.store,
             revocation: top.revocation,
             accept: top.accept,
