@@ -18,14 +18,14 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Passed, Services, Settings, TargetState};
-use telemetry::{Destination, Telemetry};
+use telemetry::{Destination, Exporter, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
 use super::decisions::Decisions;
 use super::feeds::Feeds;
 use super::side::Side;
-use super::{Options, data};
+use super::{Options, data, export};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
@@ -60,6 +60,7 @@ pub(super) struct Gateway {
     /// Where others say what is revoked.
     pub(super) feeds: Feeds,
     decisions: Arc<Decisions>,
+    exporter: Arc<Exporter>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -144,6 +145,8 @@ impl Gateway {
         };
         let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
+        let ways = (&telemetry, &clock, &services.fetch, side);
+        let exporter = export::start(document, &loaded, ways);
         let plane = DataPlane::start(&compiled.snapshot, &settings(&options, passed), &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let addresses = plane.addresses().to_vec();
@@ -168,6 +171,7 @@ impl Gateway {
             credentials,
             feeds: Feeds::new(context(&services)),
             decisions,
+            exporter,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -191,12 +195,18 @@ impl Gateway {
             credentials.close();
         }
         self.decisions.close();
+        self.side.block_on(self.exporter.close());
         self.telemetry.flush();
     }
 
     /// The store of decisions.
     pub(super) fn decisions(&self) -> &Arc<Decisions> {
         &self.decisions
+    }
+
+    /// What exports traces, metrics and logs.
+    pub(super) fn exporter(&self) -> &Arc<Exporter> {
+        &self.exporter
     }
 
     pub(super) fn is_stopping(&self) -> bool {
