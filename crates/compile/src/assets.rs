@@ -170,12 +170,13 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
     })
 }
 
-/// Secrets of stores, of those who are told, and of those who say what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, and of those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
     let of_sinks = sinks.flat_map(|sink| std::iter::once(&sink.secret).chain(&sink.previous_secret));
-    let mut all: Vec<_> = of_store.chain(of_sinks).collect();
+    let of_collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
+    let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).collect();
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));

@@ -22,6 +22,7 @@ mod places;
 mod plan;
 mod revocation;
 mod selectors;
+mod telemetry;
 mod unsupported;
 mod upstreams;
 mod websocket;
@@ -149,6 +150,7 @@ fn build(
     spec::dangers(document, out);
     assets::check(document, input, out);
     revocation::check(document, input.assets, out);
+    telemetry::check(document, input.assets, out);
     let contracts =
         contracts::import_all(document, input, previous.map(|kept| &kept.contracts), sources, out);
     // After the contracts, whose files have to get the numbers that they had before.

@@ -97,6 +97,10 @@ pub const DECISION_BYTES: usize = 16 * 1024;
 /// Records of decisions that are written in one transaction; there are four of these a second, so that a flood of refusals costs
 /// no more than that.
 pub const DECISION_BATCH: usize = 1_000;
+/// Bytes of spans, and as many of log records, that wait to be exported per core; what comes on top is dropped and counted.
+pub const EXPORT_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of spans or log records that one request to a collector carries, at most by a call more.
+pub const EXPORT_REQUEST: usize = 1024 * 1024;
 /// Counts of what controls in shadow said that wait for the store, per core; calls that would need more are not counted, which is
 /// counted.
 pub const SHADOW_COUNTS: usize = 16_384;
@@ -161,6 +165,8 @@ pub enum Bound {
     EventQueue,
     /// [`SHADOW_COUNTS`].
     ShadowCounts,
+    /// [`EXPORT_BYTES`].
+    Export,
     /// [`LIVE_SNAPSHOTS`].
     Snapshots,
     /// [`CELLS`].
@@ -204,7 +210,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 30] = [
+    pub const ALL: [Bound; 31] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -216,6 +222,7 @@ impl Bound {
         Bound::DecisionQueue,
         Bound::EventQueue,
         Bound::ShadowCounts,
+        Bound::Export,
         Bound::Snapshots,
         Bound::Cells,
         Bound::HeadTime,
@@ -252,6 +259,7 @@ impl Bound {
             Bound::DecisionQueue => "decision_queue",
             Bound::EventQueue => "event_queue",
             Bound::ShadowCounts => "shadow_counts",
+            Bound::Export => "export",
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",

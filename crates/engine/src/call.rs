@@ -233,6 +233,8 @@ pub struct Response {
 pub struct Trace {
     /// What goes upstream.
     pub current: TraceParent,
+    /// The span of a trusted caller that the call goes on from.
+    pub parent: Option<u64>,
     /// What an untrusted caller said of itself.
     pub link: Option<TraceParent>,
 }
@@ -301,7 +303,7 @@ impl Call {
             peer,
             trusted: false,
             suspect: None,
-            trace: Trace { current, link: None },
+            trace: Trace { current, parent: None, link: None },
             request,
             operation: None,
             params: Params::new(),

@@ -74,6 +74,8 @@ pub struct Recorded {
 pub struct Timings {
     /// Checks on head and body, waiting for the body included.
     pub checks: Duration,
+    /// When the try that counts was sent upstream; zero when nothing was.
+    pub sent: Duration,
     /// From sending upstream to the head of its answer; zero when nothing was sent.
     pub upstream: Duration,
     /// To the last byte of the answer.

@@ -70,6 +70,10 @@ pub trait Recorder: Send + Sync + fmt::Debug {
 pub trait CoreRecorder: fmt::Debug {
     /// A call is over; `call.decision` is complete.
     fn call(&self, snapshot: &Snapshot, call: &Call);
+    /// Whether a trace that begins here is recorded, which the service behind is told by the flag `sampled`.
+    fn samples(&self, _trace_id: u128) -> bool {
+        true
+    }
     /// Whether calls are to carry their digest ([`crate::digest`]); it costs a hash over all that goes upstream.
     fn wants_digest(&self) -> bool {
         false

@@ -1,4 +1,4 @@
-//! What others say of what is revoked: forms, subjects and times of events, answers of those that are asked for events, and events
+//! What others say: of what is revoked, and a collector of what it took. Forms, subjects and times of events, answers of those that are asked for events, and events
 //! themselves. What is read says what stands there, as another parser reads it; nothing is read in two ways.
 
 use std::sync::OnceLock;
@@ -13,6 +13,8 @@ use tape::{Bounds, Tape};
 #[allow(dead_code, unreachable_pub, reason = "the gateway uses the rest")]
 #[path = "../../yett/src/run/feeds/answer.rs"]
 mod answer;
+#[path = "../../telemetry/src/otlp/answer.rs"]
+mod collector;
 #[allow(dead_code, unreachable_pub, reason = "the gateway uses the rest")]
 #[path = "../../yett/src/run/feeds/form.rs"]
 mod form;
@@ -30,12 +32,13 @@ const AUDIENCE: &str = "https://gateway.example";
 const MOST: usize = 3;
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((selector, rest)) = crate::select(data, 5) else { return };
+    let Some((selector, rest)) = crate::select(data, 6) else { return };
     match selector {
         0 => a_form(rest),
         1 => a_subject(rest, Opaque::Refused),
         2 => a_subject(rest, Opaque::Session),
         3 => an_answer(rest),
+        5 => a_collector(rest),
         _ => an_event(rest),
     }
 }
@@ -132,4 +135,12 @@ fn an_event(payload: &[u8]) {
     for foreign in ["sub", "nonce", "scope", "client_id", "cnf", "sid", "htm"] {
         assert!(read.get(foreign).is_none(), "`{foreign}` is another kind's");
     }
+}
+
+/// What a collector says is bounded and inert, and it rejects no more than a number of items can be.
+fn a_collector(data: &[u8]) {
+    let Some(partial) = collector::read(data) else { return };
+    assert!(partial.rejected <= i64::MAX.unsigned_abs());
+    assert!(partial.message.len() <= 3 * engine::evidence::TEXT);
+    assert!(!partial.message.chars().any(engine::text::is_hidden));
 }

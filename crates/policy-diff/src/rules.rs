@@ -126,7 +126,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         },
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("revocation.") => of_revocation(last),
-        () if path.starts_with("notify.") => of_notify(last),
+        () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
         () => return None,
     })
 }
@@ -142,7 +142,7 @@ fn of_introspection(last: &str) -> Kind {
 }
 
 /// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.
-fn of_notify(last: &str) -> Kind {
+fn of_telling(last: &str) -> Kind {
     match last {
         "allow_private" | "allow_cleartext" => Kind::TrueIsWeaker,
         _ => Kind::Neutral,

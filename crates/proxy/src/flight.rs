@@ -76,12 +76,15 @@ impl Flight {
 
     /// From a trusted hop the trace goes on; else the caller's stays a link.
     pub(crate) fn join_trace(&mut self) {
-        if !self.call.trusted {
-            return;
-        }
-        if let Some(TraceParent { trace_id, flags, .. }) = self.call.trace.link {
-            let current = TraceParent { trace_id, span_id: self.core.ids.span(), flags };
-            self.call.trace = Trace { current, link: None };
+        match self.call.trace.link {
+            Some(TraceParent { trace_id, span_id, flags }) if self.call.trusted => {
+                let current = TraceParent { trace_id, span_id: self.core.ids.span(), flags };
+                self.call.trace = Trace { current, parent: Some(span_id), link: None };
+            }
+            _ => {
+                let current = &mut self.call.trace.current;
+                current.flags = u8::from(self.core.recorder.samples(current.trace_id));
+            }
         }
     }
 

@@ -65,6 +65,7 @@ pub(crate) async fn send(
         let (copy, reused) = (tries.copy(&outgoing, way.is_reused()), way.is_reused());
         let outcome = attempt(flight, (upstream, &tries), (sender, started, copy.is_some()), outgoing).await;
         let now = core.clock.now();
+        flight.call.decision.timings.sent = started.since(flight.call.started);
         flight.call.decision.timings.upstream = now.since(started);
         match outcome {
             Ok((status, headers, body)) => {

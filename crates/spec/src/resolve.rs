@@ -132,7 +132,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 11] = [
+    const ORDER: [&str; 12] = [
         "version",
         "data",
         "listeners",
@@ -143,6 +143,7 @@ fn order(root: &mut Node) {
         "apis",
         "record",
         "notify",
+        "telemetry",
         "accept",
     ];
     if let Some(entries) = root.entries_mut() {

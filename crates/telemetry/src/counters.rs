@@ -44,27 +44,75 @@ impl Histogram {
 /// Name of an operation: its API and its id.
 pub(crate) type OperationKey = (Arc<str>, Arc<str>);
 
+/// Calls that ended alike: how many, and how long those in clear text and those over TLS took.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    /// In a box each: most calls of a gateway come by one scheme.
+    pub(crate) durations: [Option<Box<Histogram>>; 2],
+}
+
+impl Tally {
+    fn observe(&mut self, tls: bool, duration: Duration) {
+        self.count += 1;
+        let [clear, secure] = &mut self.durations;
+        let slot = if tls { secure } else { clear };
+        slot.get_or_insert_default().observe(duration);
+    }
+
+    fn add(&mut self, other: &Tally) {
+        self.count += other.count;
+        for (mine, theirs) in self.durations.iter_mut().zip(&other.durations) {
+            if let Some(theirs) = theirs {
+                mine.get_or_insert_default().add(theirs);
+            }
+        }
+    }
+}
+
 /// Calls of one operation by status and code.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Calls {
-    pub(crate) by_outcome: Vec<((u16, &'static str), u64)>,
+    /// Its template, and its method as attributes name it.
+    pub(crate) route: Option<(Arc<str>, &'static str)>,
+    pub(crate) by_outcome: Vec<((u16, &'static str), Tally)>,
 }
 
 impl Calls {
     fn sum(&self) -> u64 {
-        self.by_outcome.iter().map(|(_, count)| count).sum()
+        self.by_outcome.iter().map(|(_, tally)| tally.count).sum()
     }
 
-    fn count(&mut self, status: u16, code: &'static str, by: u64) {
-        let key = if self.by_outcome.len() >= STATUSES { (0, code) } else { (status, code) };
+    fn of(plan: &OperationPlan) -> Self {
+        let route = (Arc::clone(&plan.template), crate::otlp::method(&plan.method));
+        Self { route: Some(route), by_outcome: Vec::new() }
+    }
+
+    /// The tally of an outcome, which is always there.
+    fn tally(&mut self, status: u16, code: &'static str) -> Option<&mut Tally> {
+        let all = &mut self.by_outcome;
         // Codes are constants: where they lie tells the usual one without a comparison of texts.
         let usual = |known: &(u16, &'static str)| known.0 == status && std::ptr::eq(known.1, code);
-        match self.by_outcome.iter_mut().find(|(known, _)| usual(known) || *known == (status, code)) {
-            Some((_, count)) => *count += by,
-            None => match self.by_outcome.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, count)) => *count += by,
-                None => self.by_outcome.push((key, by)),
-            },
+        let key = if all.len() >= STATUSES { (0, code) } else { (status, code) };
+        let found = all
+            .iter()
+            .position(|(known, _)| usual(known) || *known == (status, code))
+            .or_else(|| all.iter().position(|(known, _)| *known == key));
+        let at = found.unwrap_or(all.len());
+        if found.is_none() {
+            all.push((key, Tally::default()));
+        }
+        all.get_mut(at).map(|(_, tally)| tally)
+    }
+
+    fn add(&mut self, other: &Calls) {
+        if self.route.is_none() {
+            self.route.clone_from(&other.route);
+        }
+        for ((status, code), tally) in &other.by_outcome {
+            if let Some(mine) = self.tally(*status, code) {
+                mine.add(tally);
+            }
         }
     }
 }
@@ -88,7 +136,8 @@ pub(crate) struct Counters {
     hot: HashMap<usize, (Arc<OperationPlan>, Calls)>,
     generation: u64,
     pub(crate) calls: BTreeMap<OperationKey, Calls>,
-    pub(crate) unrouted: Calls,
+    /// Of calls that have no operation, by method: all that a caller makes up is one.
+    pub(crate) unrouted: BTreeMap<&'static str, Calls>,
     pub(crate) verdicts: Vec<(VerdictKey, u64)>,
     pub(crate) duration: Histogram,
     pub(crate) overhead: Histogram,
@@ -109,13 +158,15 @@ impl Counters {
         }
         let decision = &call.decision;
         let code = decision.code.map_or("", |code| code.name);
-        match &call.operation {
-            None => self.unrouted.count(decision.status, code, 1),
+        let calls = match &call.operation {
+            None => self.unrouted.entry(crate::otlp::method(&call.request.method)).or_default(),
             Some(plan) => {
                 let key = Arc::as_ptr(plan).addr();
-                let (_, calls) = self.hot.entry(key).or_insert_with(|| (Arc::clone(plan), Calls::default()));
-                calls.count(decision.status, code, 1);
+                &mut self.hot.entry(key).or_insert_with(|| (Arc::clone(plan), Calls::of(plan))).1
             }
+        };
+        if let Some(tally) = calls.tally(decision.status, code) {
+            tally.observe(call.peer.tls, decision.timings.total);
         }
         let mut shadow = Shadow::default();
         for verdict in &decision.verdicts {
@@ -165,10 +216,7 @@ impl Counters {
 
     fn fold(&mut self, plan: &OperationPlan, calls: &Calls) {
         let key = (Arc::clone(&plan.api), Arc::clone(&plan.id));
-        let total = self.calls.entry(key).or_default();
-        for ((status, code), count) in &calls.by_outcome {
-            total.count(*status, code, *count);
-        }
+        self.calls.entry(key).or_default().add(calls);
     }
 
     fn verdict(&mut self, key: VerdictKey, by: u64) {
@@ -184,7 +232,7 @@ impl Counters {
         let hot =
             self.hot.values().map(|(plan, calls)| ((Arc::clone(&plan.api), Arc::clone(&plan.id)), calls));
         let cold = self.calls.iter().map(|(key, calls)| (key.clone(), calls));
-        for (key, calls) in hot.chain(cold).chain([(nowhere(), &self.unrouted)]) {
+        for (key, calls) in hot.chain(cold).chain(self.unrouted.values().map(|calls| (nowhere(), calls))) {
             *all.entry(key).or_default() += calls.sum();
         }
     }
@@ -195,13 +243,10 @@ impl Counters {
             self.fold(plan, calls);
         }
         for (key, calls) in &other.calls {
-            let total = self.calls.entry(key.clone()).or_default();
-            for ((status, code), count) in &calls.by_outcome {
-                total.count(*status, code, *count);
-            }
+            self.calls.entry(key.clone()).or_default().add(calls);
         }
-        for ((status, code), count) in &other.unrouted.by_outcome {
-            self.unrouted.count(*status, code, *count);
+        for (method, calls) in &other.unrouted {
+            self.unrouted.entry(method).or_default().add(calls);
         }
         for (key, count) in &other.verdicts {
             self.verdict(*key, *count);

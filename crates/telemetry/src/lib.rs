@@ -1,4 +1,5 @@
-//! What is told of calls: the access log, the metrics, and the records of decisions on their way to a store.
+//! What is told of calls: the access log, the metrics, the records of decisions on their way to a store, and what goes to a
+//! collector by OTLP.
 //!
 //! Each core writes into memory of its own behind a lock that nobody else wants but a scrape and the log's writer, so a
 //! call pays for formatting one line and adding a few numbers. Nothing here blocks a call or fails it: a log that cannot
@@ -11,7 +12,9 @@ mod access_log;
 mod consumers;
 mod counters;
 mod exposition;
+mod families;
 mod line;
+mod otlp;
 mod records;
 mod shadow;
 mod timestamp;
@@ -22,11 +25,12 @@ use std::sync::Arc;
 
 use engine::bounds::Bound;
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
-use engine::{Call, Clock, Snapshot};
+use engine::{Call, Clock, Snapshot, UnixTime};
 use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
 pub use exposition::{Kind, Sample};
+pub use otlp::{Exporter, Lost as ExportLost, Settings as ExportSettings, Signal, Told as Exported};
 pub use records::{Lost, RecordQueue};
 pub use shadow::ShadowCounts;
 
@@ -41,7 +45,10 @@ pub struct Telemetry {
     decisions: Arc<RecordQueue>,
     shadow: Arc<ShadowCounts>,
     events: Arc<RecordQueue>,
+    export: otlp::Queue,
     cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
+    /// Since when it counts.
+    since: UnixTime,
 }
 
 impl Telemetry {
@@ -50,6 +57,7 @@ impl Telemetry {
     /// # Errors
     /// When the log cannot be opened.
     pub fn new(destination: &Destination, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+        let since = clock.unix();
         let log = match destination {
             Destination::Off => None,
             other => Some(AccessLog::open(other, clock)?),
@@ -60,7 +68,9 @@ impl Telemetry {
             decisions: Arc::new(decisions),
             shadow: Arc::default(),
             events: Arc::new(events),
+            export: otlp::Queue::default(),
             cores: Mutex::default(),
+            since,
         })
     }
 
@@ -95,11 +105,19 @@ impl Telemetry {
     /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
     #[must_use]
     pub fn render(&self, own: &[Sample]) -> String {
+        exposition::render(&families::collect(&self.total(), self.lines_lost(), own))
+    }
+
+    fn total(&self) -> Counters {
         let mut total = Counters::default();
         for core in self.cores.lock().iter() {
             total.add(&core.lock());
         }
-        exposition::render(&total, self.log.as_ref().map_or(0, AccessLog::lost), own)
+        total
+    }
+
+    fn lines_lost(&self) -> u64 {
+        self.log.as_ref().map_or(0, AccessLog::lost)
     }
 
     /// Why the access log cannot be written at the moment.
@@ -136,6 +154,7 @@ impl Recorder for Telemetry {
                 tally: self.shadow.core(),
                 events: self.events.core(),
             },
+            export: self.export.core(),
         })
     }
 }
@@ -147,6 +166,7 @@ struct Core {
     stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
     consumers: Consumers,
+    export: otlp::Tracer,
 }
 
 impl CoreRecorder for Core {
@@ -168,6 +188,13 @@ impl CoreRecorder for Core {
                 counters.bound(bound);
             }
         }
+        if !self.export.call(snapshot, call, call.decision.code.is_some() || shadow.ended) {
+            counters.bound(Bound::Export);
+        }
+    }
+
+    fn samples(&self, trace_id: u128) -> bool {
+        self.export.samples(trace_id)
     }
 
     fn bound(&self, bound: Bound) {

@@ -12,7 +12,7 @@ use testkit::FakeClock;
 
 use super::*;
 
-fn snapshot(generation: u64) -> Snapshot {
+pub(crate) fn snapshot(generation: u64) -> Snapshot {
     Snapshot {
         generation,
         digest: [0; 32],
@@ -26,7 +26,7 @@ fn snapshot(generation: u64) -> Snapshot {
     }
 }
 
-fn plan() -> Arc<OperationPlan> {
+pub(crate) fn plan() -> Arc<OperationPlan> {
     Arc::new(OperationPlan {
         api: "orders".into(),
         names: Arc::default(),
@@ -48,7 +48,7 @@ fn plan() -> Arc<OperationPlan> {
     })
 }
 
-fn call(agent: &'static str, plan: &Arc<OperationPlan>) -> Call {
+pub(crate) fn call(agent: &'static str, plan: &Arc<OperationPlan>) -> Call {
     let clock = FakeClock::new();
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static(agent));
@@ -65,7 +65,7 @@ fn call(agent: &'static str, plan: &Arc<OperationPlan>) -> Call {
     call
 }
 
-fn refused(plan: &Arc<OperationPlan>) -> Call {
+pub(crate) fn refused(plan: &Arc<OperationPlan>) -> Call {
     let mut call = call("x", plan);
     // A subject may hold anything that JSON can.
     call.decision.fault = Some("\u{1b}[31m\u{202e}".into());

@@ -24,6 +24,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     hops(document, tree, out);
     issuers(document, out);
     super::revocation::check(document, out);
+    super::telemetry::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
         if upstream.targets.is_empty()

@@ -20,6 +20,7 @@ mod revocation;
 mod selector;
 mod source;
 mod store;
+mod telemetry;
 mod transport;
 mod upstream;
 mod websocket;
@@ -40,6 +41,7 @@ pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
+pub use telemetry::{Compression, Otlp, Telemetry};
 pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
@@ -95,6 +97,8 @@ pub struct Document {
     pub apis: BTreeMap<String, Api>,
     /// What is kept of calls.
     pub record: Record,
+    /// What is told of calls to others.
+    pub telemetry: Telemetry,
     /// Where applications and their keys are kept, when something is said of it.
     pub store: Option<Spanned<Store>>,
     /// Who is told of what happens to calls, when somebody is.
@@ -137,6 +141,9 @@ pub(crate) struct Top {
     /// what is kept of calls
     #[serde(default)]
     record: Record,
+    /// what is told of calls to others
+    #[serde(default)]
+    telemetry: Telemetry,
     /// where applications and their keys are kept; without it in the data directory, when an API asks for them
     #[serde(default)]
     store: Option<Spanned<Store>>,
@@ -193,6 +200,7 @@ impl Document {
             upstreams: top.upstreams,
             apis,
             record: top.record,
+            telemetry: top.telemetry,
             store: top.store,
             notify: top.notify,
             revocation: top.revocation,

@@ -105,6 +105,8 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/environments/test/listeners/public",
         "/record",
         "/record/decisions",
+        "/telemetry",
+        "/telemetry/otlp",
     ];
     for place in places {
         let mut document = json(&tree(FULL));
@@ -144,6 +146,10 @@ fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
         (with("    upstream:", "    accept_unenforced: [a]"), false),
         (with("apis:", "admin:"), true),
         (with("apis:", "record:"), true),
+        (with("apis:", "telemetry:"), true),
+        (with("apis:", "telemetry: { otlp: { endpoint: https://c } }"), true),
+        (with("apis:", "telemetry: { otlp: { endpoint: http://127.0.0.1:4318, sample: 0% } }"), true),
+        (with("apis:", "telemetry: { otlp: { } }"), false),
         (with("apis:", "gate:"), true),
         (with("apis:", "profiles:"), true),
         (with("apis:", "profiles: { a: }"), true),

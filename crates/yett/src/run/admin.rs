@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::{notices, service, targets};
+use super::{export, notices, service, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -72,7 +72,8 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
 }
 
 /// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
-/// a store that cannot be used, decisions or events that are lost, a sink that takes none, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
+/// a store that cannot be used, decisions or events that are lost, a sink that takes none, a collector that does not take what it is told, and a revocation list
+/// that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -88,6 +89,8 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let decisions = gateway.decisions().state();
     let told = gateway.notices().state();
     let untold = told.fault.is_some() || told.sinks.iter().any(|sink| sink.state != "ok");
+    let exported = gateway.exporter().state();
+    let unexported = exported.iter().any(|told| told.fault.is_some());
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -96,7 +99,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale || storeless || untold || decisions.fault.is_some(),
+        "degraded": failed || fault.is_some() || keyless || stale || storeless || untold || unexported || decisions.fault.is_some(),
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
@@ -105,6 +108,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
         "store": store.map(|store| store_detail(&store)),
         "decisions": decisions_detail(&decisions),
         "notices": notices::detail(&told),
+        "telemetry": export::detail(&exported),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -251,7 +255,8 @@ fn issuer_samples(gateway: &Gateway) -> Vec<Sample> {
     all
 }
 
-fn samples(gateway: &Gateway) -> Vec<Sample> {
+/// What the gateway measures beside calls.
+pub(super) fn samples(gateway: &Gateway) -> Vec<Sample> {
     let gauge = |name, help, value: f64| Sample { name, help, kind: Kind::Gauge, labels: Vec::new(), value };
     let status = gateway.status();
     let failed = status.last_reload.is_some_and(|report| report.outcome == ReloadOutcome::Failed);
@@ -297,6 +302,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     all.extend(poll_samples(gateway));
     all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(notices::samples(&gateway.notices().state()));
+    all.extend(export::samples(&gateway.exporter().state()));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {
         name: "yett_revocation_lists_until_seconds",

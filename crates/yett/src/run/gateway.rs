@@ -18,7 +18,7 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Passed, Services, Settings, TargetState};
-use telemetry::{Destination, Telemetry};
+use telemetry::{Destination, Exporter, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::{Credentials, Plane};
@@ -26,7 +26,7 @@ use super::decisions::Decisions;
 use super::feeds::Feeds;
 use super::notices::Notices;
 use super::side::Side;
-use super::{Options, data};
+use super::{Options, data, export};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
@@ -62,6 +62,7 @@ pub(super) struct Gateway {
     pub(super) feeds: Feeds,
     decisions: Arc<Decisions>,
     notices: Arc<Notices>,
+    exporter: Arc<Exporter>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -147,6 +148,8 @@ impl Gateway {
         let credentials = wanted_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
+        let ways = (&telemetry, &clock, &services.fetch, side);
+        let exporter = export::start(document, &loaded, ways);
         let plane = DataPlane::start(&compiled.snapshot, &settings(&options, passed), &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let addresses = plane.addresses().to_vec();
@@ -172,6 +175,7 @@ impl Gateway {
             feeds: Feeds::new(context(&services)),
             decisions,
             notices,
+            exporter,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -196,6 +200,7 @@ impl Gateway {
         }
         self.notices.close();
         self.decisions.close();
+        self.side.block_on(self.exporter.close());
         self.telemetry.flush();
     }
 
@@ -207,6 +212,11 @@ impl Gateway {
     /// The store of decisions.
     pub(super) fn decisions(&self) -> &Arc<Decisions> {
         &self.decisions
+    }
+
+    /// What exports traces, metrics and logs.
+    pub(super) fn exporter(&self) -> &Arc<Exporter> {
+        &self.exporter
     }
 
     pub(super) fn is_stopping(&self) -> bool {

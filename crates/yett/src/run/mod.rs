@@ -9,6 +9,7 @@ mod credentials;
 mod data;
 mod decisions;
 mod descriptors;
+mod export;
 mod feeds;
 mod gateway;
 mod mint;
@@ -75,6 +76,7 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
         return Ok(Stopped::NotStarted);
     };
     let gateway = Arc::new(gateway);
+    export::measure(&gateway);
     // Before anybody is told that it runs: a signal that nobody listens for ends the process.
     let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed).await?)) });
     let (signals, watcher) = match started {

@@ -12,7 +12,7 @@ use manage_api::{
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
-use super::{data, mint, revoke};
+use super::{data, export, mint, revoke};
 use crate::in_shadow::in_shadow;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
@@ -265,6 +265,7 @@ fn publish(gateway: &Gateway, compiled: Compiled, loaded: Arc<Loaded>, sources: 
     if let Err(why) = gateway.notices().apply(&compiled.resolved.document, &loaded) {
         terminal::say(format_args!("warning: {why}; events go where they went"));
     }
+    gateway.exporter().apply(export::settings(&compiled.resolved.document, &loaded));
     let warnings = compiled.warnings.clone();
     let old = {
         let mut current = gateway.current.lock();
