@@ -16,6 +16,7 @@
 //!
 //! Beside them, and apart from the chain, decisions are kept ([`DecisionStore`]): written in batches, bounded, the oldest removed.
 
+mod adopted;
 mod audit;
 mod change;
 mod decisions;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use credentials::HashKey;
 use engine::Clock;
 
+pub use adopted::Adopted;
 pub use audit::{AuditRow, Verified};
 pub use change::NewApiKey;
 pub use decisions::{
