@@ -88,8 +88,8 @@ pub(crate) fn kind(path: &str) -> Kind {
             _ => Kind::Unknown,
         };
     }
-    if path.starts_with("revocation.") {
-        return of_revocation(last);
+    if let Some(kind) = of_gateway(path, last) {
+        return kind;
     }
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
@@ -123,6 +123,15 @@ pub(crate) fn kind(path: &str) -> Kind {
     }
 }
 
+/// What stands in sections of the whole gateway, whose words mean something else than elsewhere.
+fn of_gateway(path: &str, last: &str) -> Option<Kind> {
+    match path {
+        path if path.starts_with("revocation.") => Some(of_revocation(last)),
+        path if path.starts_with("state.redis.") => Some(of_state(last)),
+        _ => None,
+    }
+}
+
 /// What is revoked passes no more: who may say less of it, or is heard less, lets more through.
 fn of_revocation(last: &str) -> Kind {
     match last {
@@ -131,6 +140,17 @@ fn of_revocation(last: &str) -> Kind {
         "any" | "api_key" => Kind::TrueIsStricter,
         "every" => Kind::MoreIsWeaker,
         "bind" | "wait" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who counts with others lets less through than who counts alone, and so do those who share more; where that is, and how it is
+/// reached, says nothing of it.
+fn of_state(last: &str) -> Kind {
+    match last {
+        "timeout" | "username" | "password" | "ca" => Kind::Neutral,
+        "tls" => Kind::TrueIsStricter,
+        "accept" => Kind::Grants,
         _ => Kind::Unknown,
     }
 }

@@ -32,10 +32,11 @@ pub use dangers::dangers;
 pub use document::{
     AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
     ClientCertificate, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop, HealthCheck,
-    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, Listener, ListenerHttp,
-    ListenerTls, Nonce, OnFull, Opaque, OperationAuthentication, OperationRef, OperationSettings, Poll, Pool,
-    Record, Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Store, Target, TlsVersion,
-    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, WebSocket, is_name,
+    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, LimitsAlone, Listener,
+    ListenerHttp, ListenerTls, Nonce, OnFull, Opaque, OperationAuthentication, OperationRef,
+    OperationSettings, Poll, Pool, Record, Redis, Revocation, RevocationClient, ScopesFrom, Selector,
+    SenderConstrained, SharedState, Store, Target, TlsVersion, Transmitter, TypRule, Unsecured, Upstream,
+    UpstreamTls, WebSocket, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

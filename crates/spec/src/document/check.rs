@@ -23,6 +23,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     listeners(document, tree, out);
     issuers(document, out);
     super::revocation::check(document, out);
+    super::shared::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
         if upstream.targets.is_empty()
