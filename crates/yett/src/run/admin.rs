@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::{service, targets};
+use super::{service, shared, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -72,7 +72,7 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
 }
 
 /// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
-/// a store that cannot be used, decisions that are lost, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
+/// a store or shared state that cannot be used, decisions that are lost, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -86,6 +86,8 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let store = gateway.store_state();
     let storeless = store.as_ref().is_some_and(|store| store.fault.is_some());
     let decisions = gateway.decisions().state();
+    let state = gateway.shared().map(|shared| shared.state());
+    let apart = state.as_ref().is_some_and(shared::is_degraded);
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -94,7 +96,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale || storeless || decisions.fault.is_some(),
+        "degraded": failed || fault.is_some() || keyless || stale || storeless || apart || decisions.fault.is_some(),
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
@@ -102,6 +104,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
         "issuers": issuers,
         "store": store.map(|store| store_detail(&store)),
         "decisions": decisions_detail(&decisions),
+        "state": state.as_ref().map(shared::detail),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -292,6 +295,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     all.extend(issuer_samples(gateway));
     all.extend(store_samples(gateway));
     all.extend(poll_samples(gateway));
+    all.extend(gateway.shared().map(|shared| shared::samples(&shared.state())).into_iter().flatten());
     all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {

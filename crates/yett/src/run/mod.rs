@@ -14,6 +14,7 @@ mod mint;
 mod reload;
 mod revoke;
 mod service;
+mod shared;
 mod side;
 mod targets;
 mod watch;

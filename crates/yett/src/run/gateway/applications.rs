@@ -45,7 +45,7 @@ impl Gateway {
                 )),
             },
             None => {
-                let services = (&self.clock, &*self.keyed, &self.plane, &self.side);
+                let services = (&self.clock, &*self.keyed, &self.plane, &self.side, self.shared.as_ref());
                 let opened = open_store(document, loaded, &self.data, services)?;
                 let _ = self.credentials.set(opened);
                 Ok(())
@@ -104,8 +104,16 @@ pub(super) fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (clock, keyed, plane, side): (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
+    (clock, keyed, plane, side, shared): Around<'_>,
 ) -> Result<Arc<Credentials>, String> {
     let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, (keyed, plane), side)
+    let credentials = Credentials::open(settings, &place, clock, (keyed, plane), (side, shared))?;
+    if let Some(shared) = shared {
+        super::super::shared::follow(shared, &credentials);
+    }
+    Ok(credentials)
 }
+
+/// What a store works beside.
+pub(super) type Around<'a> =
+    (&'a Arc<dyn Clock>, &'a Keyed, &'a Plane, &'a Handle, Option<&'a Arc<state::Shared>>);
