@@ -88,7 +88,9 @@ fn a_folder_put_in_the_place_of_another_is_seen() {
         house.write(&format!("{folder}/yett.yaml"), &numbered(&house, number));
         house.write(&format!("{folder}/openapi.yaml"), common::CONTRACT);
     }
-    let mut gateway = Gateway::start_with(&house, &["--config", "conf/yett.yaml", "--data", "data"]);
+    // The new folder is none of those that the process started with.
+    let arguments = ["--config", "conf/yett.yaml", "--data", "data", "--allow-read", "."];
+    let mut gateway = Gateway::start_with(&house, &arguments);
     fs::rename(house.path("conf"), house.path("before")).unwrap();
     fs::rename(house.path("next"), house.path("conf")).unwrap();
     serves(&mut gateway, 2);
