@@ -244,5 +244,19 @@ fn named_by(document: &Document) -> Vec<Needed> {
         }
     }
     all.extend(named_by_sections(document));
+    all.extend(named_by_state(document));
     all
+}
+
+fn named_by_state(document: &Document) -> impl Iterator<Item = Needed> {
+    let redis = document.state.as_ref().map(|state| &state.redis);
+    let password = redis.and_then(|redis| redis.password.as_ref());
+    let ca = redis.and_then(|redis| redis.ca.as_ref());
+    let password = password.map(|secret| Needed {
+        name: secret_key(secret),
+        kind: secret_kind(secret),
+        span: secret.span,
+    });
+    let ca = ca.map(|file| Needed { name: file.path().to_owned(), kind: NeededKind::File, span: file.span });
+    password.into_iter().chain(ca)
 }

@@ -22,6 +22,7 @@ mod places;
 mod plan;
 mod revocation;
 mod selectors;
+mod state;
 mod telemetry;
 mod unsupported;
 mod upstreams;
@@ -38,6 +39,7 @@ use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, needed_assets, outline, secret_key};
 pub use contracts::{Contract, Kept, import_options};
+pub use state::state_roots;
 
 /// All that a snapshot is made of.
 #[derive(Debug)]
@@ -151,6 +153,7 @@ fn build(
     assets::check(document, input, out);
     revocation::check(document, input.assets, out);
     telemetry::check(document, input.assets, out);
+    state::check(document, input.assets, out);
     let contracts =
         contracts::import_all(document, input, previous.map(|kept| &kept.contracts), sources, out);
     // After the contracts, whose files have to get the numbers that they had before.

@@ -67,6 +67,10 @@ pub const KEY_PRINCIPALS: usize = 4_096;
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.
 pub const REPLAYS: usize = 1 << 20;
+/// Questions to the server of shared state that wait for their answer at one time; more are not asked.
+pub const SHARED_QUESTIONS: usize = 4_096;
+/// Bytes that the server of shared state may send without ending an answer.
+pub const SHARED_ANSWER: usize = 1024 * 1024;
 /// Answers of introspection endpoints that are remembered, of each issuer.
 pub const INTROSPECTED: usize = 16 * 1024;
 /// Tokens that are asked for at one time, of each issuer.

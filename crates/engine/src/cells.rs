@@ -1,8 +1,10 @@
 //! How controls count across calls and cores: a trait here, its tables in `state`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::BoxFuture;
 use crate::clock::UnixTime;
 
 /// What a cell measures.
@@ -57,4 +59,20 @@ pub trait Cells: Send + Sync + fmt::Debug {
     fn release(&self, key: u128);
     /// Hashes whom a limit counts into a key; keyed per process, so that nobody outside can aim at a cell.
     fn key(&self, parts: &[&[u8]]) -> u128;
+
+    /// The counters that several gateways share, where they share any; their keys are theirs alone.
+    fn shared(&self) -> Option<Arc<dyn Cells>> {
+        None
+    }
+
+    /// Asks after units elsewhere when one was not there: once the future is ready, it is worth looking again. `None` where what
+    /// was said stands. To be awaited on any runtime.
+    fn fetch(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// Whether nothing is allowed since nobody can tell what is left, and not since nothing is.
+    fn is_lost(&self) -> bool {
+        false
+    }
 }

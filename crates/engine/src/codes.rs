@@ -135,6 +135,8 @@ codes! {
     QUOTA_EXHAUSTED = "quota_exhausted", 429, Client, "the quota is used up";
     /// More calls at one time than allowed.
     CONCURRENCY_LIMITED = "concurrency_limited", 429, Client, "too many calls at the same time";
+    /// What is left of a limit that several gateways share cannot be told.
+    LIMIT_UNCHECKED = "limit_unchecked", 503, Gateway, "limits cannot be checked at the moment";
     /// Too many calls without any credential from this address.
     TOO_MANY_ANONYMOUS = "too_many_anonymous", 429, Client, "too many calls without a credential from this address";
     /// Too many calls without a valid credential from this address.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::BoxFuture;
 use crate::clock::UnixTime;
 
 /// What is known of a thing that may be used once.
@@ -23,6 +24,17 @@ pub trait Replays: Send + Sync + fmt::Debug {
     /// Takes a use by a holder down, both as keys. It is remembered until `until`, and at that moment for the last time. One
     /// holder cannot take all the room: the first use of another is taken down beside however many of its own.
     fn take(&self, holder_and_use: (u128, u128), until: UnixTime, now: UnixTime) -> Used;
-    /// Hashes what is used into a key; keyed per process, so that nobody outside can make two meet.
+    /// Hashes what is used into a key; nobody outside can make two meet.
     fn key(&self, parts: &[&[u8]]) -> u128;
+
+    /// What other gateways say of a use that is the first here, where there are any: it is the first only when they say so too.
+    /// `since` is the first moment at which it can have been used. To be awaited on any runtime.
+    fn elsewhere(
+        &self,
+        _key: u128,
+        (_since, _until): (UnixTime, UnixTime),
+        _now: UnixTime,
+    ) -> Option<BoxFuture<'static, Used>> {
+        None
+    }
 }

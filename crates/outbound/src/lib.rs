@@ -10,6 +10,7 @@ mod address;
 mod breaker;
 mod dialog;
 mod exchange;
+mod stream;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use engine::{BoxFuture, Clock};
 use rustls::{ClientConfig, RootCertStore};
 
 use breaker::Breaker;
+pub use stream::Stream;
 
 /// Makes calls on the side runtime.
 #[derive(Debug, Clone)]

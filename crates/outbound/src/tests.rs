@@ -261,3 +261,66 @@ fn special_addresses_are_not_public() {
         assert_eq!(address::is_public(address), expected, "{text}");
     }
 }
+
+/// Says back what it hears, over TLS with a certificate of its own for `localhost`, which is given as well.
+async fn echo_over_tls() -> (u16, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut heard = [0; 4];
+            if stream.read_exact(&mut heard).await.is_ok() {
+                let _ = stream.write_all(&heard).await;
+            }
+        }
+    });
+    (port, certificate.to_vec())
+}
+
+async fn says_back(mut stream: Box<dyn Stream>) -> bool {
+    let mut heard = [0; 4];
+    stream.write_all(b"ping").await.unwrap();
+    stream.read_exact(&mut heard).await.is_ok() && &heard == b"ping"
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_is_opened_by_the_same_rules() {
+    let (port, root) = echo_over_tls().await;
+    let clock = Arc::new(FakeClock::new());
+    let client = Client::new(clock.clone(), &[root]).unwrap();
+    assert!(says_back(client.open(&format!("tls://localhost:{port}")).await.unwrap()).await);
+    // Another name, and one whom nobody vouches for.
+    let refused = client.open(&format!("tls://127.0.0.1:{port}")).await.err().unwrap();
+    assert!(matches!(refused, FetchError::Exchange(_)), "{refused}");
+    let stranger = Client::new(clock, &[]).unwrap();
+    assert!(stranger.open(&format!("tls://localhost:{port}")).await.is_err());
+
+    let (url, _) = canary(b"ping").await;
+    let plain = url.replace("http://", "tcp://").replace("/keys", "");
+    assert!(says_back(client.open(&plain).await.unwrap()).await);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heard = [0; 4];
+        stream.read_exact(&mut heard).await.unwrap();
+        stream.write_all(&heard).await.unwrap();
+    });
+    assert!(says_back(client.open(&format!("unix:{}", path.display())).await.unwrap()).await);
+    for wrong in ["localhost:1", "tls://", "tls://a@b:1", "tcp://a", "unix:relative", "http://a:1"] {
+        assert!(matches!(client.open(wrong).await, Err(FetchError::Url(_))), "{wrong}");
+    }
+}

@@ -126,6 +126,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         },
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("revocation.") => of_revocation(last),
+        () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
         () => return None,
     })
@@ -157,6 +158,17 @@ fn of_revocation(last: &str) -> Kind {
         "any" | "api_key" => Kind::TrueIsStricter,
         "every" => Kind::MoreIsWeaker,
         "bind" | "wait" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who counts with others lets less through than who counts alone, and so do those who share more; where that is, and how it is
+/// reached, says nothing of it.
+fn of_state(last: &str) -> Kind {
+    match last {
+        "timeout" | "username" | "password" | "ca" => Kind::Neutral,
+        "tls" => Kind::TrueIsStricter,
+        "accept" => Kind::Grants,
         _ => Kind::Unknown,
     }
 }

@@ -146,6 +146,7 @@ fn who_may_revoke_has_a_direction() {
 
 #[test]
 fn settings_of_credentials_have_a_direction() {
+    let redis = |key: &str, value: Json| json!({ "state": { "redis": { key: value } } });
     go([
         ("", json!({ "dpop": { "nonce": "required" } }), json!({ "dpop": { "nonce": "off" } }), Weaker),
         ("", json!({ "dpop": { "nonce": "off" } }), json!({ "dpop": { "nonce": "required" } }), Stricter),
@@ -185,7 +186,7 @@ fn settings_of_credentials_have_a_direction() {
         ("introspection", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
         ("introspection", json!({ "client_secret": "env:A" }), json!({ "client_secret": "env:B" }), Neutral),
         ("introspection", json!({ "deadline": "2s" }), json!({ "deadline": "5s" }), Neutral),
-        ("telemetry", json!({}), json!({ "otlp": { "endpoint": "https://a", "traces": true } }), Neutral),
+        ("telemetry", json!({}), json!({ "otlp": { "endpoint": "https://a" } }), Neutral),
         ("telemetry", json!({ "otlp": { "sample": "1%" } }), json!({ "otlp": { "sample": "9%" } }), Neutral),
         (
             "telemetry",
@@ -195,6 +196,13 @@ fn settings_of_credentials_have_a_direction() {
         ),
         ("", json!({ "store": { "key": "env:A" } }), json!({ "store": { "key": "env:B" } }), Neutral),
         ("", json!({ "store": { "url": "env:A" } }), json!({ "store": { "url": "env:B" } }), Weaker),
+        ("", redis("address", json!("a:1")), redis("address", json!("b:1")), Weaker),
+        ("", redis("prefix", json!("a")), redis("prefix", json!("b")), Weaker),
+        ("", redis("tls", json!(true)), redis("tls", json!(false)), Weaker),
+        ("", redis("tls", json!(false)), redis("tls", json!(true)), Stricter),
+        ("", redis("accept", json!(["cleartext"])), redis("accept", json!([])), Stricter),
+        ("", redis("timeout", json!("1s")), redis("timeout", json!("2s")), Neutral),
+        ("", redis("limits_alone", json!("refuse")), redis("limits_alone", json!("count")), Weaker),
     ]);
 }
 

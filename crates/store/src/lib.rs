@@ -17,6 +17,7 @@
 //! Beside them, and apart from the chain, decisions are kept ([`DecisionStore`]): written in batches, bounded, the oldest removed.
 //! What has to be told to others waits in a file of its own until it was ([`Spool`]).
 
+mod adopted;
 mod audit;
 mod change;
 mod decisions;
@@ -40,6 +41,7 @@ use std::time::Duration;
 use credentials::HashKey;
 use engine::Clock;
 
+pub use adopted::Adopted;
 pub use audit::{AuditRow, Verified};
 pub use change::NewApiKey;
 pub use decisions::{

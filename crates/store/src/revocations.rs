@@ -72,7 +72,17 @@ impl Revocation {
         })
     }
 
-    fn describe(&self) -> String {
+    /// Whether it takes out all that another one does.
+    pub(crate) fn says(&self, before: Option<u64>, until: u64) -> bool {
+        let earlier = match (self.before, before) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(other)) => other <= own,
+        };
+        earlier && until <= self.expires
+    }
+
+    pub(crate) fn describe(&self) -> String {
         let before = self.before.map_or_else(|| String::from("all"), |before| before.to_string());
         format!(
             "kind={} issuer={} value={} before={before} until={} reason={}",
@@ -153,7 +163,11 @@ impl Store {
         .await
     }
 
-    async fn put(&self, change: &mut Change, new: &NewRevocation) -> Result<Revocation, StoreError> {
+    pub(crate) async fn put(
+        &self,
+        change: &mut Change,
+        new: &NewRevocation,
+    ) -> Result<Revocation, StoreError> {
         let until = change.now.saturating_add(new.lasts.as_secs());
         let Some(mut known) = find(&mut change.work, new).await? else {
             return self.enter(change, new, until).await;
@@ -283,13 +297,13 @@ impl Change {
     }
 
     /// Takes out what is over: the tokens that it took out have ended.
-    async fn forget_revocations(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn forget_revocations(&mut self) -> Result<(), StoreError> {
         let sql = "DELETE FROM yett_revocations WHERE expires_at <= $1";
         self.work.execute(sql, [Value::from(self.now)]).await.map(drop)
     }
 }
 
-async fn find(work: &mut Work, new: &NewRevocation) -> Result<Option<Revocation>, StoreError> {
+pub(crate) async fn find(work: &mut Work, new: &NewRevocation) -> Result<Option<Revocation>, StoreError> {
     let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at FROM yett_revocations \
                WHERE kind = $1 AND issuer = $2 AND value = $3";
     let values =
@@ -297,7 +311,7 @@ async fn find(work: &mut Work, new: &NewRevocation) -> Result<Option<Revocation>
     work.rows(sql, values).await?.first().map(Revocation::read).transpose()
 }
 
-fn check(new: &NewRevocation) -> Result<(), StoreError> {
+pub(crate) fn check(new: &NewRevocation) -> Result<(), StoreError> {
     let invalid = |text: String| Err(StoreError::Invalid(text));
     let claim = |text: &str| (1..=CLAIM).contains(&text.len()) && !text.chars().any(char::is_control);
     let (wants_issuer, wants_value) = (new.kind != Kind::Digest, new.kind != Kind::Issuer);

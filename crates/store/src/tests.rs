@@ -1,5 +1,6 @@
 //! Every test runs on SQLite and on a real PostgreSQL.
 
+mod adopted;
 mod revocations;
 mod silence;
 
@@ -14,6 +15,7 @@ use testkit::{FakeClock, Postgres};
 
 use crate::link::Value;
 use crate::*;
+use adopted::what_others_revoked_is_taken_in_once_and_taken_back;
 use revocations::{
     a_full_denylist_refuses_and_says_so, a_store_of_before_takes_the_step,
     an_event_takes_effect_once_wherever_it_comes, what_cannot_be_revoked_is_said_and_changes_nothing,
@@ -92,6 +94,7 @@ everywhere!(
     a_store_of_before_takes_the_step,
     what_is_newer_is_read_and_all_after_a_gap,
     an_event_takes_effect_once_wherever_it_comes,
+    what_others_revoked_is_taken_in_once_and_taken_back,
 );
 
 fn new(application: &str, scopes: &[&str], ttl: Option<Duration>) -> NewApiKey {

@@ -24,10 +24,12 @@ pub mod peer;
 pub mod postgres;
 pub mod raw;
 pub mod recorder;
+pub mod redis;
 pub mod transmitter;
 pub mod webhook;
 pub mod wire;
 
+pub use self::redis::Redis;
 pub use call::CallBuilder;
 pub use clock::{Deadline, FakeClock, until, until_every};
 pub use core::{NoFetch, NoSpawn, core, done, worked};

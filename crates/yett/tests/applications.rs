@@ -18,6 +18,8 @@ mod feeds;
 mod polling;
 #[path = "applications/revocations.rs"]
 mod revocations;
+#[path = "applications/sharing.rs"]
+mod sharing;
 #[path = "applications/streams.rs"]
 mod streams;
 

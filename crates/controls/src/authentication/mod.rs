@@ -33,8 +33,9 @@ use std::sync::Arc;
 
 use engine::call::too_many_failures;
 use engine::principal::{Binding, CredentialKind, Principal, Proof};
+use engine::replay::Used;
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
+use engine::{Attached, BoxFuture, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::HeaderValue;
 use jose::Fault;
 use smallvec::SmallVec;
@@ -50,7 +51,7 @@ pub use config::{check_issuers, compile};
 use introspection::Flight;
 use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
-use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, held};
+use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
 use verifier::{Checked, CoreVerifier, Verifier, Why};
 use why::{refuse as refuse_token, refuse_proof};
@@ -161,7 +162,12 @@ enum Looked<'k> {
     Done(Verdict),
     /// More may be known soon; the verdict if nothing comes of it.
     Wait(Waiting<'k>, Box<Refusal>),
+    /// All is good here, and other gateways are asked whether the proof was used there.
+    Elsewhere(BoxFuture<'static, Used>, Good),
 }
+
+/// What a call proved, the places of its keys, and a nonce for its next proof.
+type Good = (SmallVec<[Proof; 1]>, Places, Option<HeaderValue>);
 
 /// A token, and how it is presented.
 type Token<'c> = (Scheme, &'c str);
@@ -192,13 +198,20 @@ impl Attached for AtCore {
         }
         if let Some(wait) = call.suspect {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
-            return Step::Done(match self.look(call) {
-                Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Verdict::Allow,
-                _ => Verdict::Throttle(too_many_failures(wait)),
-            });
+            return match self.look(call) {
+                Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
+                Looked::Elsewhere(used, good) => Step::Wait(Box::pin(async move {
+                    match self.heard(call, used, good).await {
+                        Verdict::Allow => Verdict::Allow,
+                        _ => Verdict::Throttle(too_many_failures(wait)),
+                    }
+                })),
+                _ => Step::Done(Verdict::Throttle(too_many_failures(wait))),
+            };
         }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
+            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, good))),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
                     return Step::Done(Verdict::Refuse(otherwise));
@@ -253,6 +266,7 @@ impl AtCore {
             self.wait(&waiting).await;
             match self.look(call) {
                 Looked::Done(verdict) => return verdict,
+                Looked::Elsewhere(used, good) => return self.heard(call, used, good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
                     return Verdict::Refuse(otherwise);
@@ -268,8 +282,20 @@ impl AtCore {
         self.wait(&waiting).await;
         match self.look(call) {
             Looked::Done(verdict) => verdict,
+            Looked::Elsewhere(used, good) => self.heard(call, used, good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
         }
+    }
+
+    /// Lets a call go on whose proof is the first of its kind, by what others say of it.
+    async fn heard(
+        &self,
+        call: &mut Call,
+        used: BoxFuture<'static, Used>,
+        (proofs, places, fresh): Good,
+    ) -> Verdict {
+        let shown = first(used.await).map(|()| Some(fresh));
+        self.settle(call, (proofs, places), shown)
     }
 
     async fn wait(&self, waiting: &Waiting<'_>) {
@@ -309,7 +335,12 @@ impl AtCore {
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
             let shown = match token {
                 Some((Scheme::Dpop, token)) => {
-                    self.show(call, token, proofs.get(..by_token).unwrap_or_default()).map(Some)
+                    match self.show(call, token, proofs.get(..by_token).unwrap_or_default()) {
+                        Ok(Shown { fresh, elsewhere: Some(used) }) => {
+                            return Looked::Elsewhere(used, (proofs, keys.places, fresh));
+                        }
+                        shown => shown.map(|shown| Some(shown.fresh)),
+                    }
                 }
                 Some((Scheme::Bearer, _)) | None => Ok(None),
             };
@@ -402,7 +433,7 @@ impl AtCore {
     }
 
     /// Checks that the caller holds the key that the token is bound to: one proof, for whoever took the token.
-    fn show(&self, call: &Call, token: &str, found: &[Proof]) -> Result<Option<HeaderValue>, NotShown> {
+    fn show(&self, call: &Call, token: &str, found: &[Proof]) -> Result<Shown, NotShown> {
         let mut keys = found.iter().map(|proof| proof.principal.binding.key);
         let key = keys.next().flatten().ok_or(NotShown::OtherKey)?;
         if keys.any(|other| other != Some(key)) {

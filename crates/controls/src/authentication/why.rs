@@ -128,7 +128,7 @@ pub(super) fn refuse_proof(challenge: &Challenge, why: NotShown) -> Box<Refusal>
             proof(&codes::PROOF_NONCE_REQUIRED, "use_dpop_nonce", public, public).header(DPOP_NONCE, nonce)
         }
         NotShown::Unchecked => {
-            let detail = "there is no room to take down that the proof was used";
+            let detail = "it cannot be taken down that the proof was used: there is no room, or the server of shared state cannot tell";
             Refusal::new(&codes::PROOF_UNCHECKED, detail).retry_after(Duration::from_secs(1))
         }
     }

@@ -10,7 +10,8 @@
 //!
 //! All limits of a call are looked at before a unit is taken, so that a call that one of them refuses costs nothing in the
 //! others. Between look and take another core may be faster: then the call is refused all the same, and units of the limits
-//! before are gone: strict on the caller, never lax. Limits in shadow count apart from enforced ones and say nothing
+//! before are gone: strict on the caller, never lax. Where gateways count together, a unit that was not there may be had from
+//! the others: then the call waits for the answer and looks again. Limits in shadow count apart from enforced ones and say nothing
 //! in the answer. Every answer to a counted call says by `RateLimit` what is left; what the upstream says by the same
 //! fields is removed, since two lists of limits would be read as one.
 
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use engine::cells::{Cells, Meter, Taken};
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Control, CoreContext, Needs, Step, UnixTime, Verdict};
+use engine::{Attached, BoxFuture, Call, Control, CoreContext, Needs, Step, UnixTime, Verdict};
 use http::HeaderValue;
 use smallvec::SmallVec;
 
@@ -131,7 +132,8 @@ impl Control for Limits {
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtWork { control: self, cells: Arc::clone(&core.cells) })
+        let cells = core.cells.shared().unwrap_or_else(|| Arc::clone(&core.cells));
+        Box::new(AtWork { control: self, cells })
     }
 }
 
@@ -154,10 +156,16 @@ impl Drop for Held {
     }
 }
 
+/// What is fetched.
+type Lacking = Vec<BoxFuture<'static, ()>>;
 type Asked<'l> = SmallVec<[(&'l Limit, u128, Meter, Taken); 4]>;
 
+/// How often a call looks again after units were fetched: others may have been faster.
+const TRIES: usize = 3;
+
 impl AtWork {
-    fn decide(&self, call: &mut Call) -> Verdict {
+    /// What each limit says; a unit of each is taken when all have one.
+    fn ask(&self, call: &mut Call) -> Asked<'_> {
         let now = call.at;
         let shadow: &[u8] = if self.control.enforced { b"" } else { b"shadow" };
         let ask = |limit| {
@@ -169,14 +177,52 @@ impl AtWork {
         if asked.iter().all(|(.., taken)| taken.allowed) {
             self.take(&mut asked, call);
         }
+        asked
+    }
+
+    /// What to wait for before looking again; empty where what was said stands.
+    fn lacking(&self, asked: &Asked<'_>, now: UnixTime) -> Lacking {
+        let lacking = asked.iter().filter(|(.., taken)| !taken.allowed);
+        lacking.filter_map(|(_, key, meter, _)| self.cells.fetch(*key, meter, now)).collect()
+    }
+
+    async fn fetch(&self, call: &mut Call, first: Lacking) -> Verdict {
+        let mut lacking = first;
+        let held = call.held.len();
+        for _ in 1..TRIES {
+            for one in lacking {
+                one.await;
+            }
+            call.held.truncate(held);
+            let asked = self.ask(call);
+            lacking = self.lacking(&asked, call.at);
+            if lacking.is_empty() {
+                return self.conclude(&asked, call);
+            }
+        }
+        for one in lacking {
+            one.await;
+        }
+        call.held.truncate(held);
+        let asked = self.ask(call);
+        self.conclude(&asked, call)
+    }
+
+    fn conclude(&self, asked: &Asked<'_>, call: &mut Call) -> Verdict {
         if self.control.enforced {
-            self.tell(&asked, call);
+            self.tell(asked, call);
         }
         // Of several, the one that lasts longest: coming back earlier would be in vain.
         let refused =
             asked.iter().filter(|(.., taken)| !taken.allowed).max_by_key(|(.., taken)| taken.retry_after);
         match refused {
             None => Verdict::Allow,
+            Some((limit, .., taken)) if self.cells.is_lost() && !limit.is_concurrency() => {
+                let detail = "nobody can tell what other gateways have let in";
+                Verdict::Throttle(
+                    Refusal::new(&codes::LIMIT_UNCHECKED, detail).retry_after(taken.retry_after),
+                )
+            }
             Some((limit, .., taken)) => {
                 let detail = format!("the limit `{}` per {} is used up", limit.name, limit.per.name());
                 Verdict::Throttle(Refusal::new(limit.code(), detail).retry_after(taken.retry_after))
@@ -211,7 +257,14 @@ impl AtWork {
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.decide(call))
+        let held = call.held.len();
+        let asked = self.ask(call);
+        let lacking = self.lacking(&asked, call.at);
+        if lacking.is_empty() {
+            return Step::Done(self.conclude(&asked, call));
+        }
+        call.held.truncate(held);
+        Step::Wait(Box::pin(self.fetch(call, lacking)))
     }
 
     fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {

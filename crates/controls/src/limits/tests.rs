@@ -1,9 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use diagnostics::{Diagnostics, FileId, Severity, Span};
+use engine::cells::{Cells, Meter, Taken};
 use engine::codes;
-use engine::{Attached, Call, Verdict};
+use engine::{Attached, BoxFuture, Call, Step, UnixTime, Verdict};
 use proptest::prelude::*;
 use spec::Spanned;
 use state::MemoryCells;
@@ -251,6 +254,95 @@ fn what_makes_no_limit_is_said() {
         let said = compile(section, None).unwrap_err();
         assert!(said.iter().any(|message| message.contains(expected)), "{section}: {said:?}");
     }
+}
+
+/// Counters that are shared: units come from elsewhere, one for each question while there are any there.
+#[derive(Debug, Default)]
+struct Shared {
+    here: AtomicU32,
+    elsewhere: AtomicU32,
+    asked: AtomicU32,
+    lost: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Sharing(Arc<Shared>);
+
+impl Cells for Shared {
+    fn take(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
+        let taken = self.peek(key, meter, now);
+        self.here.fetch_sub(u32::from(taken.allowed), Ordering::SeqCst);
+        taken
+    }
+    fn peek(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
+        let here = self.here.load(Ordering::SeqCst);
+        let second = Duration::from_secs(1);
+        Taken { allowed: here > 0, remaining: u64::from(here), reset_after: second, retry_after: second }
+    }
+    fn release(&self, _key: u128) {}
+    fn key(&self, _parts: &[&[u8]]) -> u128 {
+        7
+    }
+    fn fetch(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Option<BoxFuture<'static, ()>> {
+        if self.elsewhere.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.elsewhere.fetch_sub(1, Ordering::SeqCst);
+        self.here.fetch_add(1, Ordering::SeqCst);
+        Some(Box::pin(async {}))
+    }
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Cells for Sharing {
+    fn take(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
+        unreachable!("limits count where they are shared")
+    }
+    fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
+        self.take(key, meter, now)
+    }
+    fn release(&self, _key: u128) {}
+    fn key(&self, _parts: &[&[u8]]) -> u128 {
+        0
+    }
+    fn shared(&self) -> Option<Arc<dyn Cells>> {
+        Some(Arc::clone(&self.0) as Arc<dyn Cells>)
+    }
+}
+
+#[test]
+fn a_unit_that_is_not_here_is_asked_for_where_gateways_count_together() {
+    let (clock, shared) = (FakeClock::new(), Arc::new(Shared::default()));
+    let mut context = core(&clock, &Arc::new(MemoryCells::new()));
+    context.cells = Arc::new(Sharing(Arc::clone(&shared)));
+    let compiled = compile("[{ rate: 100/min }]", None).unwrap();
+    let attached = Arc::clone(&compiled[0].control).attach(&context);
+    let run = || {
+        let mut call = alice().clock(&clock).build();
+        let (verdict, waited) = match attached.head(&mut call) {
+            Step::Done(verdict) => (verdict, false),
+            Step::Wait(mut future) => {
+                let mut context = Context::from_waker(Waker::noop());
+                let Poll::Ready(verdict) = future.as_mut().poll(&mut context) else { panic!("it hangs") };
+                (verdict, true)
+            }
+            other => panic!("{other:?}"),
+        };
+        let told = call.answer_headers.iter().filter(|(name, _)| *name == fields::RATELIMIT).count();
+        assert_eq!(told, 1, "what is left is told once");
+        (code(&verdict), waited)
+    };
+    shared.here.store(1, Ordering::SeqCst);
+    shared.elsewhere.store(2, Ordering::SeqCst);
+    assert_eq!(run(), (None, false), "what is here is used without waiting");
+    assert_eq!((run(), run()), ((None, true), (None, true)));
+    assert_eq!(run(), (Some("rate_limited"), false), "there is none anywhere");
+    assert_eq!(shared.asked.load(Ordering::SeqCst), 2);
+    shared.lost.store(true, Ordering::SeqCst);
+    assert_eq!(run(), (Some("limit_unchecked"), false));
 }
 
 proptest! {

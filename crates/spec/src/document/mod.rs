@@ -18,6 +18,7 @@ mod possession;
 mod record;
 mod revocation;
 mod selector;
+mod shared;
 mod source;
 mod store;
 mod telemetry;
@@ -39,6 +40,7 @@ pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
+pub use shared::{LimitsAlone, Redis, SharedState};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Otlp, Telemetry};
@@ -105,6 +107,8 @@ pub struct Document {
     pub notify: Option<Notify>,
     /// Where others say what is revoked, when they may.
     pub revocation: Option<Spanned<Revocation>>,
+    /// Where state is kept that several gateways share, when it is.
+    pub state: Option<Spanned<SharedState>>,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -153,6 +157,9 @@ pub(crate) struct Top {
     /// where others say what is revoked: applications, and issuers by events
     #[serde(default)]
     revocation: Option<Spanned<Revocation>>,
+    /// where state is kept that several gateways share; without it each has its own
+    #[serde(default)]
+    state: Option<Spanned<SharedState>>,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -204,6 +211,7 @@ impl Document {
             store: top.store,
             notify: top.notify,
             revocation: top.revocation,
+            state: top.state,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

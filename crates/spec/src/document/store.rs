@@ -18,10 +18,12 @@ pub struct Store {
 }
 
 impl Document {
-    /// Whether the store is to be opened: an API takes keys of applications, `store` is written, or others may revoke tokens.
+    /// Whether the store is to be opened: an API takes keys of applications, `store` is written, or others may revoke tokens: issuers,
+    /// their clients, or gateways that share their state.
     #[must_use]
     pub fn wants_store(&self) -> bool {
         let mut schemes = self.apis.values().flat_map(|api| api.authentication.values());
-        self.store.is_some() || self.revocation.is_some() || schemes.any(|scheme| scheme.source.is_some())
+        let told = self.revocation.is_some() || self.state.is_some();
+        self.store.is_some() || told || schemes.any(|scheme| scheme.source.is_some())
     }
 }

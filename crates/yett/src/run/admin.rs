@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::{export, notices, service, targets};
+use super::{export, notices, service, shared, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -72,7 +72,7 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
 }
 
 /// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
-/// a store that cannot be used, decisions or events that are lost, a sink that takes none, a collector that does not take what it is told, and a revocation list
+/// a store or shared state that cannot be used, decisions or events that are lost, a sink that takes none, a collector that does not take what it is told, and a revocation list
 /// that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
@@ -91,6 +91,8 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let untold = told.fault.is_some() || told.sinks.iter().any(|sink| sink.state != "ok");
     let exported = gateway.exporter().state();
     let unexported = exported.iter().any(|told| told.fault.is_some());
+    let state = gateway.shared().map(|shared| shared.state());
+    let apart = state.as_ref().is_some_and(shared::is_degraded);
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -99,7 +101,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale || storeless || untold || unexported || decisions.fault.is_some(),
+        "degraded": failed || fault.is_some() || keyless || stale || storeless || apart || untold || unexported || decisions.fault.is_some(),
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
@@ -109,6 +111,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
         "decisions": decisions_detail(&decisions),
         "notices": notices::detail(&told),
         "telemetry": export::detail(&exported),
+        "state": state.as_ref().map(shared::detail),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -300,6 +303,7 @@ pub(super) fn samples(gateway: &Gateway) -> Vec<Sample> {
     all.extend(issuer_samples(gateway));
     all.extend(store_samples(gateway));
     all.extend(poll_samples(gateway));
+    all.extend(gateway.shared().map(|shared| shared::samples(&shared.state())).into_iter().flatten());
     all.extend(decision_samples(&gateway.decisions().state()));
     all.extend(notices::samples(&gateway.notices().state()));
     all.extend(export::samples(&gateway.exporter().state()));

@@ -20,6 +20,7 @@ use engine::keyed::Keyed;
 use manage_api::{Ask, Problem, Said};
 use parking_lot::{Mutex, RwLock};
 use proxy::DataPlane;
+use state::Shared;
 use store::{Changed, Contents, NewApiKey, Place, Status, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -56,6 +57,8 @@ pub(super) struct Credentials {
     ends: Mutex<Ends>,
     clock: Arc<dyn Clock>,
     side: Handle,
+    /// What other gateways are told of revocations by.
+    shared: Option<Arc<Shared>>,
     /// Held while something is changed and published, or read and published.
     turn: tokio::sync::Mutex<()>,
     fault: Mutex<Option<Fault>>,
@@ -92,7 +95,7 @@ impl Credentials {
         place: &Place,
         clock: &Arc<dyn Clock>,
         (keyed, plane): (&Keyed, &Plane),
-        side: &Handle,
+        (side, shared): (&Handle, Option<&Arc<Shared>>),
     ) -> Result<Arc<Self>, String> {
         let hashing = HashKey::new(&settings.key)
             .map_err(|why| format!("the key that API keys are hashed with cannot be used: {why}"))?;
@@ -112,6 +115,7 @@ impl Credentials {
             ends: Mutex::default(),
             clock: Arc::clone(clock),
             side: side.clone(),
+            shared: shared.map(Arc::clone),
             turn: tokio::sync::Mutex::new(()),
             fault: Mutex::new(None),
         });
@@ -194,7 +198,9 @@ impl Credentials {
                 Ok(Said::Key(key(self.took(store.revoke_key(actor, &which).await)?, now)))
             }
             Ask::UndoRevocation(id) => {
-                Ok(Said::Revocation(revocation(self.took(store.undo_revocation(actor, &id).await)?)))
+                let undone = self.took(store.undo_revocation(actor, &id).await)?;
+                self.say(std::slice::from_ref(&undone), true).await;
+                Ok(Said::Revocation(revocation(undone)))
             }
             Ask::Revoke(_)
             | Ask::Revocations(_)

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use compile::{Compiled, Input, Kept};
 use controls::authentication::{CacheCounts, IssuerState, TokenCache, issuer_states};
 use diagnostics::{Diagnostics, Sources};
+use engine::fetch::Spawn;
 use engine::keyed::Keyed;
 use engine::snapshot::Live;
 use engine::{Clock, CoreContext, bounds};
@@ -18,6 +19,7 @@ use jose::SigningKey;
 use manage_api::{ApiStatus, ListenerStatus, ReloadReport, Status};
 use parking_lot::Mutex;
 use proxy::{Address, DataPlane, Passed, Services, Settings, TargetState};
+use state::Shared;
 use telemetry::{Destination, Exporter, Telemetry};
 use tokio::runtime::Handle;
 
@@ -26,7 +28,7 @@ use super::decisions::Decisions;
 use super::feeds::Feeds;
 use super::notices::Notices;
 use super::side::Side;
-use super::{Options, data, export};
+use super::{Options, data, export, shared};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
@@ -63,6 +65,8 @@ pub(super) struct Gateway {
     decisions: Arc<Decisions>,
     notices: Arc<Notices>,
     exporter: Arc<Exporter>,
+    /// What is shared with other gateways, where anything is.
+    shared: Option<Arc<Shared>>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -143,9 +147,12 @@ impl Gateway {
         show(&compiled.warnings, &sources);
         let document = &compiled.resolved.document;
         let telemetry = telemetry(document, &options, &clock)?;
-        let services = services(&clock, &live, &telemetry, side)?;
+        let spawn: Arc<dyn Spawn> = Arc::new(Side(side.clone()));
+        let shared = shared::start(document, &loaded, (&clock, &spawn))?;
+        let services = services(&clock, &live, &telemetry, (spawn, shared.as_ref()))?;
         let running = Plane::default();
-        let credentials = wanted_store(document, &loaded, &data, (&clock, &services.keyed, &running, side))?;
+        let around = (&clock, &*services.keyed, &running, side, shared.as_ref());
+        let credentials = wanted_store(document, &loaded, &data, around)?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let ways = (&telemetry, &clock, &services.fetch, side);
@@ -176,6 +183,7 @@ impl Gateway {
             decisions,
             notices,
             exporter,
+            shared,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -199,6 +207,9 @@ impl Gateway {
             credentials.close();
         }
         self.notices.close();
+        if let Some(shared) = &self.shared {
+            self.side.block_on(shared.close());
+        }
         self.decisions.close();
         self.side.block_on(self.exporter.close());
         self.telemetry.flush();
@@ -217,6 +228,11 @@ impl Gateway {
     /// What exports traces, metrics and logs.
     pub(super) fn exporter(&self) -> &Arc<Exporter> {
         &self.exporter
+    }
+
+    /// What is shared with other gateways, where anything is.
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.as_ref()
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -392,17 +408,18 @@ fn services(
     clock: &Arc<dyn Clock>,
     live: &Live,
     telemetry: &Arc<Telemetry>,
-    side: &Handle,
+    (side, shared): (Arc<dyn Spawn>, Option<&Arc<Shared>>),
 ) -> Result<Services, String> {
     let fetch = outbound::Client::new(Arc::clone(clock), &[])
         .map_err(|error| format!("calls of our own cannot be made: {error}"))?;
     let flushed = Arc::clone(telemetry);
     Ok(Services {
         clock: Arc::clone(clock),
-        cells: Arc::new(state::MemoryCells::new()),
-        replays: Arc::new(state::MemoryReplays::new()),
+        cells: shared.map_or_else(|| Arc::new(state::MemoryCells::new()) as Arc<_>, |shared| shared.cells()),
+        replays: shared
+            .map_or_else(|| Arc::new(state::MemoryReplays::new()) as Arc<_>, |shared| shared.replays()),
         fetch: Arc::new(fetch),
-        side: Arc::new(Side(side.clone())),
+        side,
         keyed: Arc::new(Keyed::default()),
         recorder: Arc::<Telemetry>::clone(telemetry),
         live: live.clone(),

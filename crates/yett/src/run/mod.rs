@@ -17,6 +17,7 @@ mod notices;
 mod reload;
 mod revoke;
 mod service;
+mod shared;
 mod side;
 mod targets;
 mod watch;

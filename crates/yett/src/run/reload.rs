@@ -243,9 +243,17 @@ fn needs_restart(old: &Compiled, new: &Compiled, out: &mut Diagnostics) {
     if url(before) != url(after) {
         report(String::from("decisions are kept in another place"), after.span);
     }
+    if state_of(before) != state_of(after) {
+        report(String::from("state is shared in another way"), after.span);
+    }
     if before.data != after.data {
         report(String::from("the data directory is another one"), after.span);
     }
+}
+
+/// What is written of shared state.
+fn state_of(document: &spec::Document) -> Option<serde_json::Value> {
+    document.state.as_ref().and_then(|state| serde_json::to_value(&state.value).ok())
 }
 
 /// Whether two listeners can be one socket.

@@ -139,7 +139,7 @@ impl Lateness {
 
 /// Revokes a token at the first of two gateways, by one of its kinds. Whether what it had open ended at both within a second after
 /// that; `None` where it did not on a machine that was late itself. A twin that is not revoked goes on.
-fn ends_in_time(
+pub(super) fn ends_in_time(
     (idp, house): (&Idp, &House),
     gateways: &[Gateway; 2],
     kind: &str,

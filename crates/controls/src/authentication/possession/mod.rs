@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use engine::principal::Binding;
 use engine::replay::{Replays, Used};
-use engine::{Call, Clock, CoreContext, UnixTime};
+use engine::{BoxFuture, Call, Clock, CoreContext, UnixTime};
 use http::{HeaderName, HeaderValue};
 use jose::{Fault, Proof, ProofClaims};
 use spec::SenderConstrained;
@@ -108,6 +108,32 @@ impl From<Fault> for NotShown {
     }
 }
 
+/// What came of a good proof.
+pub struct Shown {
+    /// A nonce for the next one, when that of this one is about to end.
+    pub fresh: Option<HeaderValue>,
+    /// What other gateways say of its use, where there are any.
+    pub elsewhere: Option<BoxFuture<'static, Used>>,
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown").field("elsewhere", &self.elsewhere.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What a use that was asked about means.
+///
+/// # Errors
+/// Why the proof is not taken.
+pub fn first(used: Used) -> Result<(), NotShown> {
+    match used {
+        Used::First => Ok(()),
+        Used::Before => Err(wrong("the proof was used before")),
+        Used::Unknown => Err(NotShown::Unchecked),
+    }
+}
+
 /// The same text for both.
 fn wrong(public: &'static str) -> NotShown {
     NotShown::Proof(public.into(), public)
@@ -137,11 +163,11 @@ impl CoreProofs {
     }
 
     /// Checks the proof of a call, whose token is bound to this key, as RFC 9449 section 4.3 has it, and takes its use down.
-    /// Gives a nonce for the next proof when that of this one is about to end.
+    /// Where other gateways share uses, it is only taken when they say that this is the first.
     ///
     /// # Errors
     /// Why the proof is not taken.
-    pub fn check(&self, call: &Call, token: &str, key: &[u8; 32]) -> Result<Option<HeaderValue>, NotShown> {
+    pub fn check(&self, call: &Call, token: &str, key: &[u8; 32]) -> Result<Shown, NotShown> {
         let proof = Proof::read(field(call)?, &self.rule.algorithms)?;
         let claims = proof.claims()?;
         if proof.thumbprint() != key {
@@ -157,11 +183,10 @@ impl CoreProofs {
         let until = UnixTime(until.saturating_mul(1_000_000_000).saturating_sub(1));
         let holder = self.replays.key(&[b"dpop", key]);
         let used = self.replays.key(&[b"dpop", key, claims.id.as_bytes()]);
-        match self.replays.take((holder, used), until, now) {
-            Used::First => Ok(fresh),
-            Used::Before => Err(wrong("the proof was used before")),
-            Used::Unknown => Err(NotShown::Unchecked),
-        }
+        first(self.replays.take((holder, used), until, now))?;
+        // Before that it was from the future.
+        let since = UnixTime(claims.issued.saturating_sub(AHEAD).saturating_mul(1_000_000_000));
+        Ok(Shown { fresh, elsewhere: self.replays.elsewhere(used, (since, until), now) })
     }
 
     /// Checks 8, 9 and 12a: the proof is for this request and for this token.

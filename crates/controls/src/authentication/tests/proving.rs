@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diagnostics::Diagnostics;
-use engine::{Step, Verdict};
+use engine::replay::{Replays, Used};
+use engine::{BoxFuture, Step, UnixTime, Verdict};
 use http::Method;
 use state::MemoryReplays;
 use testkit::Alg;
@@ -128,6 +129,48 @@ fn without_room_to_take_a_use_down_nothing_passes() {
     let later = [("iat", &*(NOW + 62).to_string())];
     let later = Attempt::new(&token, holder.proof(&token, &later)).send(&gateway, "read");
     assert_eq!(later.code(), "ok", "there is room again when what was used is over");
+}
+
+/// Other gateways, which say the same of every use.
+#[derive(Debug)]
+struct Others(MemoryReplays, Used);
+
+impl Replays for Others {
+    fn take(&self, keys: (u128, u128), until: UnixTime, now: UnixTime) -> Used {
+        self.0.take(keys, until, now)
+    }
+    fn key(&self, parts: &[&[u8]]) -> u128 {
+        self.0.key(parts)
+    }
+    fn elsewhere(
+        &self,
+        _key: u128,
+        (since, until): (UnixTime, UnixTime),
+        now: UnixTime,
+    ) -> Option<BoxFuture<'static, Used>> {
+        assert!(since < now && now < until && until.seconds() - since.seconds() == 70);
+        let said = self.1;
+        Some(Box::pin(async move { said }))
+    }
+}
+
+#[test]
+fn a_proof_is_taken_when_other_gateways_say_that_it_is_the_first() {
+    for (said, code) in
+        [(Used::First, "ok"), (Used::Before, "proof_invalid"), (Used::Unknown, "proof_unchecked")]
+    {
+        let mut world = World::new();
+        world.replays = Arc::new(Others(MemoryReplays::new(), said));
+        let gateway = Setup::new(DOCUMENT, CONTRACT).attach(&world, 0);
+        world.side.run();
+        let holder = Holder::new(Alg::Es256);
+        let token = holder.token(&world, &[]);
+        let attempt = Attempt::new(&token, holder.proof(&token, &[]));
+        assert_eq!(attempt.send(&gateway, "read").code(), code, "{said:?}");
+        // Who is known here to have used it does not ask.
+        assert_eq!(attempt.send(&gateway, "read").code(), "proof_invalid", "{said:?}");
+        assert_eq!(gateway.bearer("read", &world.token(&[])).code(), "ok", "others are asked nothing");
+    }
 }
 
 fn with(world: &World, from: &str, to: &str) -> Gateway {

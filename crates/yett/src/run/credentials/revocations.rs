@@ -5,8 +5,9 @@ use std::sync::Arc;
 use controls::authentication::revoked;
 use credentials::{Checked, Presented, Table};
 use manage_api::{Problem, Said};
-use store::{NewRevocation, Once, Revocation, StoreError};
+use store::{Adopted, Behind, NewRevocation, Once, Revocation, StoreError};
 
+use super::super::shared::denial;
 use super::Credentials;
 use super::views::{problem, revocation};
 
@@ -42,6 +43,7 @@ impl Credentials {
             self.note(&done);
             let changed = done?;
             self.publish(changed.contents);
+            self.say(std::slice::from_ref(&changed.value), false).await;
             Ok(changed.value)
         })
         .await
@@ -60,13 +62,45 @@ impl Credentials {
             let done = self.store.revoke_once(&actor, (&new, &once), known.as_ref()).await;
             self.note(&done);
             match done? {
-                Some(changed) => self.publish(changed.contents),
+                Some(changed) => {
+                    self.publish(changed.contents);
+                    self.say(&changed.value, false).await;
+                }
                 // What another gateway did is acknowledged by this one: it is in effect here as well.
                 None => self.read_newer().await?,
             }
             Ok(())
         })
         .await
+    }
+
+    /// Tells other gateways, where there are any that have stores of their own.
+    pub(super) async fn say(&self, changed: &[Revocation], undone: bool) {
+        if let Some(shared) = &self.shared {
+            let said: Vec<_> = changed.iter().map(|one| denial(one, undone)).collect();
+            shared.say(&said).await;
+        }
+    }
+
+    /// Takes in what other gateways said.
+    pub(in crate::run) async fn take_over(&self, actor: &str, said: &[Adopted]) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let known = self.published.current();
+        let done = self.store.adopt(actor, said, known.as_ref()).await;
+        self.note(&done);
+        if let Some(changed) = done? {
+            self.publish(changed.contents);
+        }
+        Ok(())
+    }
+
+    /// What is revoked, behind one, the newest first.
+    pub(in crate::run) async fn listed(
+        &self,
+        behind: Option<Behind<'_>>,
+        most: usize,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.store.revocations(behind, most).await
     }
 
     /// Hands cores what others have changed. Under the turn.

@@ -47,7 +47,7 @@ impl Gateway {
                 )),
             },
             None => {
-                let services = (&self.clock, &*self.keyed, &self.plane, &self.side);
+                let services = (&self.clock, &*self.keyed, &self.plane, &self.side, self.shared.as_ref());
                 let opened = open_store(document, loaded, &self.data, services)?;
                 let _ = self.credentials.set(opened);
                 Ok(())
@@ -118,7 +118,7 @@ pub(super) fn wanted_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    services: (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
+    services: Around<'_>,
 ) -> Result<Arc<OnceLock<Arc<Credentials>>>, String> {
     let store = OnceLock::new();
     if document.wants_store() {
@@ -132,8 +132,16 @@ fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (clock, keyed, plane, side): (&Arc<dyn Clock>, &Keyed, &Plane, &Handle),
+    (clock, keyed, plane, side, shared): Around<'_>,
 ) -> Result<Arc<Credentials>, String> {
     let (settings, place) = store_settings(document, loaded, data, &**clock)?;
-    Credentials::open(settings, &place, clock, (keyed, plane), side)
+    let credentials = Credentials::open(settings, &place, clock, (keyed, plane), (side, shared))?;
+    if let Some(shared) = shared {
+        super::super::shared::follow(shared, &credentials);
+    }
+    Ok(credentials)
 }
+
+/// What a store works beside.
+pub(super) type Around<'a> =
+    (&'a Arc<dyn Clock>, &'a Keyed, &'a Plane, &'a Handle, Option<&'a Arc<state::Shared>>);
