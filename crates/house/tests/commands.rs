@@ -99,7 +99,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("init/contract.rs", &["contract", "diagnostics", "load"]),
         ("init/issuer.rs", &["contract", "spec"]),
         ("init/report.rs", &["contract"]),
-        ("init.rs", &["compile", "contract", "load", "spec"]),
+        ("init.rs", &["compile", "contract", "diagnostics", "load", "spec"]),
         // Who makes the client: the path of the socket, and its runtime. `Command` is its own enumeration.
         ("mod.rs", &["Command", "compile", "load", "manage_api", "spec", "tokio", "run"]),
         ("key.rs", &["Command", "manage_api", "spec"]),

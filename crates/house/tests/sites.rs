@@ -250,6 +250,7 @@ fn a_control_is_named_in_its_files_only() {
         ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
         ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
         ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
+        ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
         ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
         (
             "crates/spec/src/document/check_upstream.rs",

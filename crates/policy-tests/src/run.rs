@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use controls::authentication::possession::DPOP_NONCE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
 
@@ -18,6 +17,8 @@ use crate::{Subject, bytes_of};
 
 /// When a case happens that does not say: 2026-01-01T00:00:00Z.
 const START: Moment = Moment(1_767_225_600);
+/// The field in which the gateway gives a nonce (RFC 9449 section 8.1).
+const NONCE: &str = "dpop-nonce";
 /// Stack of a thread that runs cases, in bytes: as a core of the data plane has it.
 const STACK: usize = 16 << 20;
 
@@ -186,7 +187,7 @@ impl<'r> Client<'r> {
     /// Makes the next call. A nonce that the gateway wants is taken from its answer and sent, once (RFC 9449 section 8).
     async fn call(&mut self) -> Result<Seen, String> {
         let (seen, bytes) = self.once().await?;
-        let given = seen.headers.get(&DPOP_NONCE).and_then(|value| value.to_str().ok());
+        let given = seen.headers.get(NONCE).and_then(|value| value.to_str().ok());
         let wanted = seen.decided.code == Some("proof_nonce_required") && self.ready.presented.takes_nonces();
         let (seen, bytes) = match given.map(str::to_owned).filter(|_| wanted) {
             None => (seen, bytes),

@@ -38,8 +38,7 @@ pub(crate) fn say(line: impl Display) {
 
 /// What a command could not do: in one line, or in as many as it takes where somebody looks.
 pub(crate) fn failed(why: &str) {
-    let why: Vec<String> = why.lines().map(|line| cut(line, MESSAGE)).collect();
-    let text = format!("error: {}", why.join("\n"));
+    let text = cut(&format!("error: {why}"), MESSAGE);
     say(if stderr().is_terminal() { fold(&text) } else { text });
 }
 

@@ -162,6 +162,8 @@ fn names_on_the_command_line_are_inert() {
     house.write(file, "version: 1\nlsten: x\n");
     let said = printed(&house, &["check", "--config", file]);
     assert!(said.contains("did you mean `listen`?"), "{said}");
+    let said = printed(&house, &["check", "--config", "a\nerror: b"]);
+    assert_eq!(said.lines().count(), 1, "no line but ours: {said}");
     for arguments in [
         &["check", "--config", HOSTILE][..],
         &["check", HOSTILE],

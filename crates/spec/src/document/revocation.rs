@@ -123,9 +123,10 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
     }
     for (name, client) in &settings.clients {
         if client.secret.is_some() == client.api_key {
-            let message = match client.api_key {
-                true => format!("the client `{name}` proves who it is in two ways"),
-                false => format!("nothing says how the client `{name}` proves who it is"),
+            let message = if client.api_key {
+                format!("the client `{name}` proves who it is in two ways")
+            } else {
+                format!("nothing says how the client `{name}` proves who it is")
             };
             let help = "write `secret: env:NAME`, or `api_key: true`, one of them";
             out.push(Diagnostic::error("conflict", message).at(client.span).help(help));
