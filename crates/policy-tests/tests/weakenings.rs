@@ -597,7 +597,12 @@ const HARMLESS: &[Weakening] = &[
         "        order: { claim: orders, places: [{ in: path, name: order_id }], except: [clerk] }\n        customer: {",
     ),
     ("a network less", Whole, "deny: [203.0.113.0/24, ", "deny: [203.0.113.0/24, 192.0.2.0/24, "),
-    ("networks are listed that are let in", Whole, "deny: [203.0.113.0/24", "allow: [0.0.0.0/0, \"::/0\"], deny: [203.0.113.0/24"),
+    (
+        "networks are listed that are let in",
+        Whole,
+        "deny: [203.0.113.0/24",
+        "allow: [0.0.0.0/0, \"::/0\"], deny: [203.0.113.0/24",
+    ),
     ("one more field is hidden", Whole, "at: [/note, /items/*/note]", "at: [/note, /items/*/note, /total]"),
     (
         "one more rule of fields",
