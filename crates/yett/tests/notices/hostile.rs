@@ -135,7 +135,7 @@ fn what_receivers_write_is_text_wherever_a_failure_is_shown() {
     let service = Service::start();
     let answer =
         Answer::json(429, HOSTILE).header("retry-after", "\u{1b}[2J").header("location", HOSTILE.trim());
-    let garbage = answer.clone().fault(Fault::Garbage(format!("HTTP/1.1 {HOSTILE}\r\n\r\n").into_bytes()));
+    let garbage = answer.fault(Fault::Garbage(format!("HTTP/1.1 {HOSTILE}\r\n\r\n").into_bytes()));
     let recorder = Recorder::scripted(move |_| garbage.clone());
     let house = house(&service, &format!("{}/hook", recorder.url()), SOON);
     let mut gateway = Gateway::start(&house);
