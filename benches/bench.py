@@ -17,42 +17,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 import idle
 import material
 import proxies
+import report
 from proxies import LOAD_CORE
+from rows import CPU, ROWS, STREAMS, TLS, TWO, Handshakes, Open
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Row, request file, how it is sent, proxies measured, and what is promised: (ours, theirs, at most).
-Row = collections.namedtuple("Row", "name title requests order how fresh subjects targets")
-# How a row is sent: calls in clear text, over TLS, over HTTP/2 and TLS, or handshakes alone (by key exchange, at the listener of this name).
-Handshakes = collections.namedtuple("Handshakes", "group listener")
-PLAIN, TLS, TWO = "plain", "tls", "two"
-# Streams that are open at one time on a connection of HTTP/2.
-STREAMS = 4
-ROWS = [
-    Row("get", "plain GET", "get", None, PLAIN, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
-    Row("post", "plain POST, 1 KiB", "post", None, PLAIN, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
-    Row("tls", "TLS keep-alive GET", "get", None, TLS, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 0.90)]),
-    Row("two", "HTTP/2 GET, TLS, 4 streams a connection", "get", None, TWO, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", None), ("yett", "envoy", None)]),
-    Row("jwt", "JWT + scopes + limits + validation, POST 1 KiB, Zipf", "zipf", "zipf-order", PLAIN, False,
-        ["yett-jwt", "envoy", "envoy-jwt-cache"],
-        [("yett-jwt", "envoy", 0.60), ("yett-jwt", "envoy-jwt-cache", 0.45)]),
-    Row("cold", "the same, each token used once", "cold", None, PLAIN, True, ["yett-cold", "envoy-cold"],
-        [("yett-cold", "envoy-cold", 0.45)]),
-    Row("handshake", "full handshake, TLS 1.3, X25519, ECDSA P-256", None, None, Handshakes("x25519", "tls"), False,
-        ["yett", "nginx", "envoy"], [("yett", "nginx", 0.65), ("yett", "envoy", None)]),
-    Row("handshake-rsa", "full handshake, TLS 1.3, X25519, RSA 2048", None, None, Handshakes("x25519", "rsa"), False,
-        ["yett", "nginx", "envoy"], [("yett", "nginx", 0.80), ("yett", "envoy", None)]),
-    Row("handshake-pq", "full handshake, TLS 1.3, X25519MLKEM768, ECDSA P-256", None, None,
-        Handshakes("x25519mlkem768", "tls"), False, ["yett"], []),
-]
 
 
 def say(text):
@@ -79,6 +52,8 @@ class Bench:
             raise ValueError(f"a row that starts its proxies anew must not share them: {kept & fresh}")
         self.with_yett = pathlib.Path(self.tools["yett"]).exists()
         self.rows = [row for row in ROWS if re.search(flags.rows, row.name)]
+        # Calls a second that nginx can take, for the rows in an open loop.
+        self.capacity = None
         # (row, proxy) -> one figure per round
         self.cost = collections.defaultdict(list)
         self.details = collections.defaultdict(list)
@@ -118,6 +93,9 @@ class Bench:
                     if "jwt" in proxy.name:
                         self.check_refusals(proxy)
         say("warming up")
+        if any(isinstance(row.how, Open) for row in self.rows):
+            result = self.calls(next(row for row in ROWS if row.name == "get"), self.proxies["nginx"], self.flags.seconds)
+            self.capacity = result["calls"] / result["seconds"]
         for row in self.rows:
             for proxy in self.subjects(row):
                 if not row.fresh:
@@ -149,8 +127,9 @@ class Bench:
             return self.calls_tls(row, proxy, seconds)
         if isinstance(row.how, Handshakes):
             return self.handshakes(row, proxy, seconds)
+        paced = ["--rate", f"{self.capacity * row.how.part:.0f}"] if isinstance(row.how, Open) else []
         command = ["taskset", "-c", LOAD_CORE, self.load, "call", "--target", f"127.0.0.1:{proxy.plain}",
-                   "--requests", str(self.directory / row.requests), "--connections", str(self.flags.connections)]
+                   "--requests", str(self.directory / row.requests), "--connections", str(self.flags.connections), *paced]
         if row.order:
             command += ["--order", str(self.directory / row.order)]
         if not row.fresh:
@@ -189,15 +168,15 @@ class Bench:
         try:
             if row.fresh:
                 self.check_refusals(proxy)
-            cache = token_cache(proxy)
+            cache = report.token_cache(proxy)
             before = proxy.cpu_ns()
             result = self.calls(row, proxy, self.flags.seconds)
             used = proxy.cpu_ns() - before
-            tokens = cache_share(cache, token_cache(proxy))
+            tokens = report.cache_share(cache, report.token_cache(proxy))
             if row.fresh and proxy.kind == "yett" and (not tokens or tokens["hits"] or tokens["misses"] < result["calls"]):
                 raise RuntimeError(f"{row.name}, {proxy.name}: each token is used once, yet the cache says {tokens}")
             cost = used / result["calls"] / 1000
-            self.cost[row.name, proxy.name].append(cost)
+            self.cost[row.name, proxy.name].append(cost if row.figure == CPU else result[row.figure])
             self.details[row.name, proxy.name].append({
                 "cpu_us_per_call": round(cost, 3), "calls": result["calls"],
                 "calls_per_second": round(result["calls"] / result["seconds"]),
@@ -208,9 +187,10 @@ class Bench:
         finally:
             # All of them append, so that an emptied file stays small and none of them notices.
             log = proxy.directory / "access.log"
-            if proxy.process and not row.fresh and row.requests and log.stat().st_size == 0:
+            if proxy.process and not row.fresh and row.requests and proxy.logs and log.stat().st_size == 0:
                 raise RuntimeError(f"{row.name}, {proxy.name}: the access log stayed empty")
-            log.write_bytes(b"")
+            if proxy.logs:
+                log.write_bytes(b"")
             if row.fresh:
                 proxy.stop()
 
@@ -240,21 +220,22 @@ class Bench:
         rows = []
         for row in self.rows:
             names = [proxy.name for proxy in self.subjects(row)]
-            shown = {"row": row.name, "title": row.title, "proxies": {}, "ratios": []}
+            shown = {"row": row.name, "title": row.title, "figure": row.figure, "proxies": {}, "ratios": []}
             for name in names:
-                shown["proxies"][name] = spread(self.cost[row.name, name]) | {"rounds": self.details[row.name, name]}
+                shown["proxies"][name] = report.spread(self.cost[row.name, name]) | {"rounds": self.details[row.name, name]}
             pairs = [target for target in row.targets if target[0] in names]
             # Without ours, the peers among themselves tell whether the bench works.
             pairs = pairs or [(names[0], name, None) for name in names[1:]]
             for ours, theirs, most in pairs:
                 each = [one / other for one, other in zip(self.cost[row.name, ours], self.cost[row.name, theirs])]
-                shown["ratios"].append({"of": ours, "to": theirs, "at_most": most, **spread(each),
+                shown["ratios"].append({"of": ours, "to": theirs, "at_most": most, **report.spread(each),
                                         "met": None if most is None else statistics.median(each) <= most})
             rows.append(shown)
         return {
             "commit": output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
             "clean": output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence") == "",
             "rounds": self.flags.rounds, "seconds": self.flags.seconds, "connections": self.flags.connections,
+            "nginx_calls_per_second": self.capacity and round(self.capacity),
             "tokens": self.flags.tokens, "cold_tokens": self.flags.cold,
             "machine": {"kernel": platform.release(), "cpu": cpu_model(), "cores": len(cpus())},
             "versions": {
@@ -265,44 +246,6 @@ class Bench:
             },
             "rows": rows, "idle": self.idle,
         }
-
-
-def token_cache(proxy):
-    """Hits and misses of Yett's token cache, from its metrics; None for the others."""
-    if proxy.kind != "yett":
-        return None
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        text = opener.open(f"http://127.0.0.1:{proxy.admin}/metrics", timeout=5).read().decode()
-    except OSError:
-        return None
-    found = {"hit": 0.0, "miss": 0.0}
-    for line in text.splitlines():
-        match = re.fullmatch(r"(yett_\w*token_cache\w*(?:\{[^}]*\})?) ([0-9.eE+]+)", line)
-        if match:
-            for word in found:
-                found[word] += float(match[2]) if word in match[1] else 0.0
-    return found
-
-
-def cache_share(before, after):
-    """What the token cache did between two looks at it."""
-    if not before or not after:
-        return None
-    hits, misses = after["hit"] - before["hit"], after["miss"] - before["miss"]
-    share = round(hits / (hits + misses), 4) if hits + misses else None
-    return {"hits": hits, "misses": misses, "hit_rate": share}
-
-
-def cache_total(rounds):
-    """The token cache over all rounds, as text: the row without a hit has to say so."""
-    found = [one for one in rounds if one]
-    hits, misses = (sum(one[what] for one in found) for what in ("hits", "misses"))
-    return f", token cache {hits:.0f} hits of {hits + misses:.0f} ({hits / (hits + misses):.1%})" if hits + misses else ""
-
-
-def spread(values):
-    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3), "max": round(max(values), 3)}
 
 
 def cpu_model():
@@ -316,29 +259,6 @@ def cpus():
     return re.findall(r"^processor", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
 
 
-def table(result):
-    lines = ["", f"CPU time per call or handshake, median of {result['rounds']} rounds (least – greatest), microseconds"]
-    for row in result["rows"]:
-        lines.append(f"\n{row['title']}")
-        for name, figures in row["proxies"].items():
-            busy = statistics.median(each["core_busy"] for each in figures["rounds"])
-            rate = statistics.median(each["calls_per_second"] for each in figures["rounds"])
-            cache = cache_total(each["token_cache"] for each in figures["rounds"])
-            lines.append(
-                f"  {name:16} {figures['median']:8.2f}  ({figures['min']:.2f} – {figures['max']:.2f})"
-                f"   {rate:>7.0f}/s at {busy:.0%} of a core" + cache
-            )
-        for ratio in row["ratios"]:
-            verdict = "" if ratio["met"] is None else f"   at most {ratio['at_most']:.2f}: {'met' if ratio['met'] else 'MISSED'}"
-            lines.append(
-                f"  {ratio['of']} / {ratio['to']}: {ratio['median']:.3f}  ({ratio['min']:.3f} – {ratio['max']:.3f}){verdict}"
-            )
-    lines += idle.table(result["idle"])
-    lines += ["", *(f"{name} {version}" for name, version in result["versions"].items() if version)]
-    lines.append(f"commit {result['commit']}{'' if result['clean'] else ' with changes'}")
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
@@ -347,7 +267,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=10_000, help="distinct tokens of the Zipf row")
     parser.add_argument("--cold", type=int, default=10_000, help="calls, and tokens, of the row without a hit")
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections whose memory is measured")
-    parser.add_argument("--rows", default="", help="only rows whose name this matches: get, post, tls, two, jwt, cold, handshake, idle")
+    parser.add_argument("--rows", default="", help=f"only rows whose name this matches: {', '.join(row.name for row in ROWS)}, idle")
     parser.add_argument("--out", default=str(ROOT / "docs/evidence/bench.json"))
     parser.add_argument("--yett", default=str(ROOT / "target/release/yett"))
     parser.add_argument("--load", default=str(ROOT / "target/release/load"))
@@ -371,7 +291,7 @@ def main():
     out = pathlib.Path(flags.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result))
+    print(report.table(result))
     promises = [ratio for row in result["rows"] for ratio in row["ratios"]] + result["idle"]
     return 1 if any(promise["met"] is False for promise in promises) else 0
 

@@ -14,10 +14,10 @@ import socket
 import subprocess
 import time
 
-PROXY_CORE, LOAD_CORE = "0", "1"
+PROXY_CORE, LOAD_CORE, BOTH_CORES = "0", "1", "0,1"
 
 NGINX = """
-daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log warn;
+daemon off; worker_processes {workers}; pid {dir}/nginx.pid; error_log {dir}/error.log warn;
 worker_rlimit_nofile 20000;
 events {{ worker_connections 16384; }}
 http {{
@@ -128,6 +128,10 @@ def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, iss
     })
 
 
+# What is told of a call: nothing, what all peers tell, and all that is told at defaults.
+SILENT = "{{ access_log: off, decisions: {{ enabled: false }} }}"
+LOGGED = '{{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}'
+TOLD = '{{ access_log: "file:{dir}/access.log" }}'
 YETT_PLAIN = """\
 version: 1
 listeners:
@@ -135,7 +139,7 @@ listeners:
   tls: {{ bind: "127.0.0.1:{tls}", tls: {{ certificate: "file:{shared}/cert.pem", key: "file:{shared}/key.pem" }} }}
   rsa: {{ bind: "127.0.0.1:{rsa}", tls: {{ certificate: "file:{shared}/rsa-cert.pem", key: "file:{shared}/rsa-key.pem" }} }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
-record: {{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}
+record: RECORD
 admission: {{ anonymous: {{ mode: off }}, failures: {{ mode: off }} }}
 upstreams:
   up: {{ targets: [{{ url: "http://{upstream}" }}] }}
@@ -175,11 +179,13 @@ def many_files():
 
 
 class Proxy:
-    """One proxy process, pinned to its core."""
+    """One proxy process, pinned to its core, or to both with a thread or worker on each."""
 
-    def __init__(self, name, kind, command, config, files):
-        self.name, self.kind, self.command = name, kind, command
+    def __init__(self, name, kind, command, config, files, cores=PROXY_CORE):
+        self.name, self.kind, self.command, self.cores = name, kind, command, cores
         self.config, self.files, self.process = config, files, None
+        # Whether it keeps an access log.
+        self.logs = name != "yett-silent"
 
     def start(self):
         self.directory = self.files["directory"] / self.name
@@ -191,7 +197,7 @@ class Proxy:
         path = self.directory / path
         path.write_text(text)
         log = open(self.directory / "output.log", "wb")
-        command = ["taskset", "-c", PROXY_CORE, *(part.format(config=path, dir=self.directory) for part in self.command)]
+        command = ["taskset", "-c", self.cores, *(part.format(config=path, dir=self.directory) for part in self.command)]
         self.process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=many_files)
         deadline = time.monotonic() + 30
@@ -256,21 +262,26 @@ def make(files, upstream, signer_jwks, issuer, audience, tools):
         "admin": p.admin,
     }
     nginx = lambda p: ("nginx.conf", NGINX.format(**common(p) | {
-        "plain": f"127.0.0.1:{p.plain}", "tls": f"127.0.0.1:{p.tls}", "rsa": f"127.0.0.1:{p.rsa}"}))
+        "workers": len(p.cores.split(",")), "plain": f"127.0.0.1:{p.plain}", "tls": f"127.0.0.1:{p.tls}", "rsa": f"127.0.0.1:{p.rsa}"}))
     boot = lambda jwt: lambda p: ("envoy.json", envoy(
         p.directory, shared, upstream, p.plain, p.tls, p.rsa, jwt, signer_jwks, issuer, audience))
     yett = lambda text: lambda p: ("yett.yaml", text.format(**common(p), issuer=issuer, audience=audience,
                                                            contract=tools["contract"]))
+    plain = lambda record: yett(YETT_PLAIN.replace("RECORD", record))
     run_nginx = [tools["nginx"], "-c", "{config}", "-e", "{dir}/error.log", "-p", "{dir}"]
     run_envoy = [tools["envoy"], "-c", "{config}", "--concurrency", "1", "-l", "error", "--base-id-path", "{dir}/base-id",
                  "--use-dynamic-base-id"]
     run_yett = [tools["yett"], "run", "--config", "{config}", "--data", "{dir}/data"]
     return {proxy.name: proxy for proxy in (
-        Proxy("yett", "yett", run_yett, yett(YETT_PLAIN), files),
+        Proxy("yett", "yett", run_yett, plain(LOGGED), files),
+        Proxy("yett-told", "yett", run_yett, plain(TOLD), files),
+        Proxy("yett-silent", "yett", run_yett, plain(SILENT), files),
         Proxy("yett-jwt", "yett", run_yett, yett(YETT_JWT), files),
         # The row without a hit starts and stops its proxies: they are nobody else's.
         Proxy("yett-cold", "yett", run_yett, yett(YETT_JWT), files),
+        Proxy("yett-two", "yett", run_yett, plain(LOGGED), files, BOTH_CORES),
         Proxy("nginx", "nginx", run_nginx, nginx, files),
+        Proxy("nginx-two", "nginx", run_nginx, nginx, files, BOTH_CORES),
         Proxy("envoy", "envoy", run_envoy, boot(None), files),
         Proxy("envoy-jwt-cache", "envoy", run_envoy, boot("cache"), files),
         Proxy("envoy-cold", "envoy", run_envoy, boot("no-cache"), files),

@@ -119,6 +119,19 @@ class Process:
         return self.popen.wait()
 
 
+class Control(http.client.HTTPConnection):
+    """The control socket; connects anew when the gateway has ended the connection."""
+
+    def __init__(self, path, seconds=60):
+        super().__init__("localhost", timeout=seconds)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Gateway:
     """`yett run` on a document, with its control socket."""
 
@@ -147,10 +160,7 @@ class Gateway:
 
     def control(self, method, path, seconds=120):
         """One exchange over the control socket."""
-        connection = http.client.HTTPConnection("localhost", timeout=seconds)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(seconds)
-        connection.sock.connect(str(self.data / "yett.sock"))
+        connection = Control(self.data / "yett.sock", seconds)
         try:
             connection.request(method, path)
             answer = connection.getresponse()

@@ -2,7 +2,8 @@
 //!
 //! The request file holds one request after the other, each behind its length as four bytes, little-endian; the order
 //! file holds indexes into it in the same form. Without `--seconds` every entry of the order is sent once; with it they
-//! are sent around and around until the time is up.
+//! are sent around and around until the time is up: each connection as fast as it is answered or, with `--rate`, so many
+//! calls a second in all (see [`crate::pace`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::Flags;
 use crate::message::{extent, status};
+use crate::pace::{Alarm, arrivals};
 
 /// Bytes of an answer that are held at most.
 const MOST: usize = 1 << 20;
@@ -25,7 +27,10 @@ struct Plan {
     requests: Vec<Vec<u8>>,
     order: Vec<u32>,
     next: Cell<usize>,
+    start: Instant,
     until: Option<Instant>,
+    /// When each call is due, in an open loop.
+    due: Option<Vec<Duration>>,
     seen: RefCell<Seen>,
 }
 
@@ -48,11 +53,13 @@ pub(crate) async fn call(flags: &Flags) -> Result<(), String> {
         return Err("there is no request to send".to_owned());
     }
     let seconds: f64 = flags.number("--seconds", 0.0)?;
+    let rate: f64 = flags.number("--rate", 0.0)?;
+    let due = (rate > 0.0).then(|| arrivals(rate, seconds));
     let start = Instant::now();
-    let until = (seconds > 0.0).then(|| start + Duration::from_secs_f64(seconds));
+    let until = (seconds > 0.0 && due.is_none()).then(|| start + Duration::from_secs_f64(seconds));
     let seen = RefCell::new(Seen { latencies: vec![0; 100_000], ..Seen::default() });
     let target = flags.text("--target")?.to_owned();
-    let plan = Rc::new(Plan { target, requests, order, next: Cell::new(0), until, seen });
+    let plan = Rc::new(Plan { target, requests, order, next: Cell::new(0), start, until, due, seen });
     let tasks: Vec<_> = (0..flags.number("--connections", 32_usize)?)
         .map(|_| tokio::task::spawn_local(connection(Rc::clone(&plan))))
         .collect();
@@ -65,26 +72,31 @@ pub(crate) async fn call(flags: &Flags) -> Result<(), String> {
 }
 
 impl Plan {
-    /// The next request to send, until there is none.
-    fn take(&self) -> Option<&[u8]> {
-        if self.until.is_some_and(|until| Instant::now() >= until) {
+    /// The next request to send and when, until there is none.
+    fn take(&self) -> Option<(&[u8], Instant)> {
+        let at = self.next.get();
+        let due = match &self.due {
+            Some(due) => self.start + *due.get(at)?,
+            None => Instant::now(),
+        };
+        if self.until.is_some_and(|until| due >= until) {
             return None;
         }
-        let at = self.next.get();
         self.next.set(at + 1);
-        if self.until.is_none() && at >= self.order.len() {
+        if self.until.is_none() && self.due.is_none() && at >= self.order.len() {
             return None;
         }
         let index = self.order.get(at % self.order.len())?;
-        self.requests.get(usize::try_from(*index).ok()?).map(Vec::as_slice)
+        self.requests.get(usize::try_from(*index).ok()?).map(|request| (request.as_slice(), due))
     }
 }
 
 async fn connection(plan: Rc<Plan>) -> std::io::Result<()> {
     let mut held = Vec::with_capacity(4096);
     let mut stream = connect(&plan.target).await?;
-    while let Some(request) = plan.take() {
-        let start = Instant::now();
+    let alarm = Alarm::new()?;
+    while let Some((request, start)) = plan.take() {
+        alarm.sleep(start.saturating_duration_since(Instant::now())).await?;
         let (code, close) = exchange(&mut stream, request, &mut held).await?;
         let slot = usize::try_from(start.elapsed().as_micros() / 10).unwrap_or(usize::MAX);
         if close {

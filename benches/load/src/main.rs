@@ -8,13 +8,14 @@
 mod call;
 mod handshake;
 mod message;
+mod pace;
 mod serve;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: load serve --listen ADDRESS [--bytes 256] | load call --target ADDRESS --requests FILE \
-                     [--order FILE] [--connections 32] [--seconds 2.5] | load handshake --target ADDRESS \
+                     [--order FILE] [--connections 32] [--seconds 2.5] [--rate CALLS] | load handshake --target ADDRESS \
                      --group x25519|x25519mlkem768 [--connections 32] [--seconds 2.5]";
 
 fn main() -> ExitCode {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use controls::CONTROLS;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
-use spec::{AcceptUnenforced, ContractSource, Document, FileOrUrl, SecretRef, Spanned};
+use spec::{
+    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+};
 
 use crate::Input;
 
@@ -65,6 +67,8 @@ pub struct Outline {
     pub data: String,
     /// Where the admin listener is to be.
     pub admin: std::net::SocketAddr,
+    /// Files and sockets outside of the data directory that it makes, relative to the document.
+    pub made: Vec<String>,
 }
 
 /// The outline of a document, whatever else may be wrong with it; `None` when nothing can be made of it.
@@ -83,7 +87,21 @@ pub fn outline(path: &str, text: &str, environment: Option<&str>) -> Option<Outl
         local_issuer: document.issuers.values().any(|issuer| issuer.local),
         data: document.data.path().to_owned(),
         admin: document.admin.bind.address(),
+        made: made_by(&document),
     })
+}
+
+/// Files and sockets that a gateway with this document makes outside of its data directory.
+fn made_by(document: &Document) -> Vec<String> {
+    let log = match &document.record.access_log {
+        AccessLog::File(file) => Some(file.path().to_owned()),
+        AccessLog::Stdout | AccessLog::Off => None,
+    };
+    let sockets = document.listeners.values().filter_map(|listener| match &listener.bind.value {
+        ListenAddress::Unix(path) => Some(path.clone()),
+        ListenAddress::Tcp(_) => None,
+    });
+    sockets.chain(log).collect()
 }
 
 /// What the document names directly, without repetition, whatever else may be wrong with it.
@@ -105,8 +123,13 @@ pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostic
                 Diagnostic::error("secret-missing", format!("the environment variable `{name}` is not set"))
                     .help(format!("set `{name}` where `yett` is started"))
             }
-            _ => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
-                .help("paths are relative to the document that names them"),
+            kind => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
+                .help(match kind {
+                    NeededKind::Rules => {
+                        "write `builtin`, or `file:` and the folder of the rules, relative to this document"
+                    }
+                    _ => "paths are relative to the document that names them",
+                }),
         };
         out.push(diagnostic.at(needed.span));
     }

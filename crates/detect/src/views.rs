@@ -165,14 +165,22 @@ impl Looker {
     }
 
     /// Looks at what percent escapes stood for before another coding is undone in the same round, which may hide what they have
-    /// shown: bytes of a UTF-16 text are no NULs any more. A value that has no room left for that is not to blame for it.
+    /// shown: bytes of a UTF-16 text are no NULs any more, an overlong line end ends a comment. So too with what is escaped
+    /// twice and more. A value that has no room left for that is not to blame for it.
     fn between(&mut self, text: &[u8], (place, view): (Place, View), depth: Depth) {
         if text.len() > self.left / 2 {
             return;
         }
-        self.keeping(text, |looker| {
-            let _ = looker.survey(text, place, view, Depth { rounds: depth.rounds - 1, ..depth });
-        });
+        let depth = Depth { rounds: depth.rounds - 1, ..depth };
+        let mut mask = None;
+        self.keeping(text, |looker| mask = looker.survey(text, place, view, depth));
+        if depth.rounds > 0 && mask.is_some_and(|mask| mask & PERCENT != 0) {
+            let strewn = decode::strewn(text);
+            let once = decode::percent(strewn.as_deref().unwrap_or(text)).or(strewn);
+            if let Some(text) = once {
+                self.between(&text, (place, view.with(Coding::Percent)), depth);
+            }
+        }
     }
 
     /// Opens what is something else as a whole.

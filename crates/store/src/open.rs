@@ -106,6 +106,8 @@ async fn sqlite(path: &Path) -> Result<Link, StoreError> {
         .foreign_keys(true)
         // In KiB, of each connection; the system keeps the file in memory as well.
         .pragma("cache_size", "-512")
+        // The process may write into its own folders only.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)

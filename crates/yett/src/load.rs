@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use compile::{Needed, NeededKind, Outline};
 use zeroize::{Zeroize, Zeroizing};
@@ -21,6 +22,9 @@ const MAX_RULE_FILES: usize = 1_000;
 const MAX_SECRET: usize = 64 << 10;
 /// Files that one contract may refer to, all taken together.
 const MAX_REFERENCES: usize = 2_000;
+
+/// See [`confined`].
+static CONFINED: AtomicBool = AtomicBool::new(false);
 
 type Assets = BTreeMap<String, Arc<[u8]>>;
 
@@ -73,7 +77,10 @@ pub(crate) fn load(
     before: Option<&Loaded>,
 ) -> Result<Loaded, String> {
     let name = path.display().to_string();
-    let bytes = read(path, spec::MAX_BYTES).map_err(|why| format!("`{name}` cannot be read: {why}"))?;
+    let bytes = read(path, spec::MAX_BYTES).map_err(|why| {
+        let next = if path.exists() { "" } else { ": `yett init` writes one, `--config` names another" };
+        format!("`{name}` cannot be read: {why}{next}")
+    })?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| format!("`{name}` is not UTF-8"))?;
     let outline = compile::outline(&name, &text, environment);
     let mut loaded = Loaded::default();
@@ -115,6 +122,11 @@ pub(crate) fn contract_alone(folder: &Path, name: &str, planned: Option<&[u8]>) 
     loaded
 }
 
+/// Says that the process is confined from now on, which is then the likely reason when it may not read a file.
+pub(crate) fn confined() {
+    CONFINED.store(true, Ordering::Relaxed);
+}
+
 /// The folder that a document's paths are relative to.
 pub(crate) fn folder(path: &Path) -> PathBuf {
     match path.parent() {
@@ -129,10 +141,17 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
 /// # Errors
 /// Why it cannot be read, as a clause.
 pub(crate) fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
-    let plain = |error: std::io::Error| match error.kind() {
+    let plain = |error: std::io::Error| {
+        match error.kind() {
         std::io::ErrorKind::NotFound => String::from("there is no such file"),
+        std::io::ErrorKind::PermissionDenied if CONFINED.load(Ordering::Relaxed) => {
+            "this process may not read it: it reads in the folders of the files that it started with (start it anew, or with \
+             `--allow-read`)"
+                .to_owned()
+        }
         std::io::ErrorKind::PermissionDenied => String::from("this user may not read it"),
         _ => error.to_string(),
+    }
     };
     let found = std::fs::metadata(path).map_err(plain)?;
     if !found.is_file() {

@@ -63,6 +63,11 @@ fn an_upstream_that_fails_in_every_way_is_told_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn strangers_add_no_series_to_the_metrics() {
+    must_pass("tests/long/cardinality.py", &["--count", "2000"]);
+}
+
+#[test]
 fn public_contracts_are_enforced() {
     must_pass("tests/long/contracts.py", &["--at-least", "10"]);
 }

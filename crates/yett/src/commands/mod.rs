@@ -33,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use manage_api::Client;
 use serde::Serialize;
 
+use crate::layout::inert_json;
 use crate::{load, terminal};
 
 /// What a command comes to: its exit code, or what it could not do, as one line.
@@ -127,21 +128,34 @@ impl Cli {
             Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|why| {
-            terminal::say(format_args!("error: {why}"));
+            terminal::failed(&why);
             ExitCode::FAILURE
         })
     }
 }
 
+/// The configuration that is meant where none is named.
+const DOCUMENT: &str = "yett.yaml";
+
 /// Which configuration.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Which {
     /// The configuration
-    #[arg(long, short, value_name = "FILE", default_value = "yett.yaml")]
+    #[arg(long, short, value_name = "FILE", default_value = DOCUMENT)]
     pub(crate) config: PathBuf,
     /// Which of its environments
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
+}
+
+impl Which {
+    /// As it is said on the command line; nothing where it is what a command takes by itself.
+    pub(crate) fn config_flag(&self) -> String {
+        if self.config.as_os_str() == DOCUMENT {
+            return String::new();
+        }
+        format!(" --config {}", self.config.display())
+    }
 }
 
 /// Which running gateway.
@@ -168,7 +182,8 @@ impl Running {
         let text = String::from_utf8_lossy(&bytes);
         let outline = compile::outline(&name, &text, self.which.env.as_deref());
         let data = outline.map_or_else(|| String::from("./data"), |outline| outline.data);
-        Ok(load::folder(path).join(data))
+        let data = load::folder(path).join(data.strip_prefix("./").unwrap_or(&data));
+        Ok(data.strip_prefix(".").map(Path::to_owned).unwrap_or(data))
     }
 
     /// Asks the gateway something.
@@ -185,7 +200,7 @@ impl Running {
 
 /// Prints a result as JSON.
 fn json(value: &impl Serialize) -> Result<(), String> {
-    terminal::out(serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    terminal::out(inert_json(value, true)?);
     Ok(())
 }
 

@@ -19,6 +19,12 @@ pub(super) struct Arguments {
     /// Cores that serve; without it all
     #[arg(long, value_name = "N")]
     cores: Option<NonZeroUsize>,
+    /// A folder that later versions of the document may name files of; those of its files of now are allowed
+    #[arg(long, value_name = "DIR")]
+    allow_read: Vec<PathBuf>,
+    /// Open whatever its user may open, make any system call
+    #[arg(long, conflicts_with = "allow_read")]
+    unconfined: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -28,6 +34,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         environment: arguments.which.env.clone(),
         data: arguments.data.clone(),
         cores,
+        unconfined: arguments.unconfined,
+        allow_read: arguments.allow_read.clone(),
     };
     match serve(options)? {
         Stopped::Drained => Ok(ExitCode::SUCCESS),

@@ -115,12 +115,16 @@ impl Gateway {
         until.collect()
     }
 
-    /// Loads, compiles and starts serving; `None` when the document has errors, which were shown.
-    pub(super) fn start(options: Options, passed: &Passed, side: &Handle) -> Result<Option<Self>, String> {
+    /// Compiles and starts serving; `None` when the document has errors, which were shown.
+    pub(super) fn start(
+        options: Options,
+        loaded: Loaded,
+        passed: &Passed,
+        side: &Handle,
+    ) -> Result<Option<Self>, String> {
         let spinner = terminal::spin("compiling");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let _ = clock.now();
-        let loaded = load::load(&options.config, options.environment.as_deref(), None)?;
         let data = data_directory(&options, &loaded);
         let key = prepare(&data, &loaded)?;
         let live = Live::default();
@@ -347,7 +351,7 @@ pub(super) fn compile_loaded(
 pub(super) fn show(found: &Diagnostics, sources: &Sources) {
     let text = render::human(found, sources, terminal::color());
     if !text.is_empty() {
-        terminal::say(text.trim_end());
+        terminal::rendered(&text);
     }
 }
 

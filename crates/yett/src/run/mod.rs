@@ -4,6 +4,7 @@
 //! thread, which waits for the end. A reload compiles on a thread for blocking work while the old snapshot serves.
 
 mod admin;
+mod confine;
 mod credentials;
 mod data;
 mod decisions;
@@ -27,6 +28,7 @@ use proxy::Passed;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::socket;
+use crate::load::{self, Loaded};
 use crate::terminal;
 use gateway::Gateway;
 
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) environment: Option<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) cores: usize,
+    /// Whether it may open whatever its user may.
+    pub(crate) unconfined: bool,
+    /// Folders that later versions of the document may name files of.
+    pub(crate) allow_read: Vec<PathBuf>,
 }
 
 /// How it ended.
@@ -57,13 +63,15 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
         terminal::say(note);
     }
     let passed = service::sockets()?;
+    let loaded = load::load(&options.config, options.environment.as_deref(), None)?;
+    confine(&options, &loaded)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("side")
         .enable_all()
         .build()
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;
-    let Some(gateway) = Gateway::start(options, &passed, runtime.handle())? else {
+    let Some(gateway) = Gateway::start(options, loaded, &passed, runtime.handle())? else {
         return Ok(Stopped::NotStarted);
     };
     let gateway = Arc::new(gateway);
@@ -85,6 +93,19 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     let _ = std::fs::remove_file(socket(gateway.data()));
     runtime.shutdown_background();
     Ok(Stopped::Drained)
+}
+
+/// Makes the data directory, and confines the process to it and to the files that its document names. A document of which
+/// nothing can be made is left to be complained of.
+fn confine(options: &Options, loaded: &Loaded) -> Result<(), String> {
+    if options.unconfined || loaded.outline.is_none() {
+        return Ok(());
+    }
+    let data = gateway::data_directory(options, loaded);
+    data::prepare(&data)?;
+    let places = confine::Places::of(&options.config, loaded, &data, &options.allow_read);
+    confine::enter(&places).into_iter().for_each(terminal::say);
+    Ok(())
 }
 
 /// Opens the ways in for operators and says where everything is.

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::gateway::Gateway;
 use super::reload::{self, Reason};
 use crate::terminal;
+pub(super) use paths::deciding;
 
 /// Quiet time after the last event before files are read, so that a set of files is read when it is complete.
 const QUIET: Duration = Duration::from_millis(150);

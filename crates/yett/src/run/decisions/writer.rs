@@ -89,7 +89,7 @@ impl Decisions {
                 true
             }
             Err(why) => {
-                self.failed(store, &why, work).await;
+                self.failed(store, retention, &why, work).await;
                 false
             }
         }
@@ -119,14 +119,24 @@ impl Decisions {
     }
 
     /// A batch that could not be written stays in hand, unless it is the one record that the store does not take.
-    async fn failed(&self, store: &DecisionStore, why: &StoreError, work: &mut Work) {
+    async fn failed(&self, store: &DecisionStore, retention: Retention, why: &StoreError, work: &mut Work) {
         self.ill(why);
         self.put_off(work);
-        let alone = work.failures > STUBBORN && !work.held.is_empty();
-        if alone && !matches!(why, StoreError::Full(_)) && store.held().await.is_ok() {
+        let alone = work.failures > STUBBORN && !matches!(why, StoreError::Full(_));
+        let Some(record) = work.held.front().filter(|_| alone) else { return };
+        if self.is_rejected(store, retention, record).await {
             work.held.pop_front();
             self.queue.lose(Lost::Rejected, 1);
         }
+    }
+
+    /// Whether the store takes no such record while it works before and after. A store that has just come back would
+    /// work after one failure and take the record at the next try.
+    async fn is_rejected(&self, store: &DecisionStore, retention: Retention, record: &Arc<Evidence>) -> bool {
+        let unix = self.clock.unix().0 / 1_000_000;
+        store.held().await.is_ok()
+            && matches!(store.write(std::slice::from_ref(record), retention, unix).await, Err(why) if !matches!(why, StoreError::Full(_)))
+            && store.held().await.is_ok()
     }
 
     fn put_off(&self, work: &mut Work) {

@@ -21,7 +21,7 @@ pub(super) fn identity(folder: &Path) -> Option<Identity> {
 
 /// The names that decide, each as seen from a folder without links, which is how events name it. On the way to what is not
 /// there, the first name that is missing is the last of them.
-pub(super) fn deciding(path: &Path) -> BTreeSet<PathBuf> {
+pub(in crate::run) fn deciding(path: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut next = std::path::absolute(path).ok();
     for _ in 0..=MAX_LINKS {

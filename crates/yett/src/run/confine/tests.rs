@@ -1,0 +1,78 @@
+//! A confined thread cannot be let out again, and so what it may do is tried in a process of its own: this one, started anew
+//! for one test.
+
+#![allow(clippy::disallowed_methods, reason = "a connection of the test to itself")]
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Places, enter};
+
+const FOLDER: &str = "YETT_TEST_CONFINED";
+
+/// The folder of a test: `may/read`, `may/write` and `elsewhere`, each with a file.
+fn folders() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["read", "write", "elsewhere"] {
+        fs::create_dir(root.path().join(name)).unwrap();
+        fs::write(root.path().join(name).join("file"), "content").unwrap();
+    }
+    root
+}
+
+#[test]
+fn what_is_confined_opens_its_own_files_and_starts_nothing() {
+    let root = folders();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "run::confine::tests::inside", "--ignored", "--nocapture"])
+        .env(FOLDER, root.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+#[ignore = "what the test above starts in a process of its own"]
+fn inside() {
+    let root = PathBuf::from(std::env::var_os(FOLDER).unwrap());
+    let places = Places { read: [root.join("read")].into(), write: [root.join("write")].into() };
+    let try_all = || {
+        [
+            ("read what is to be read", fs::read(root.join("read/file")).is_ok()),
+            ("list it", fs::read_dir(root.join("read")).is_ok()),
+            ("write into its data", fs::write(root.join("write/new"), "x").is_ok()),
+            ("rename there", fs::rename(root.join("write/new"), root.join("write/newer")).is_ok()),
+            ("remove there", fs::remove_file(root.join("write/newer")).is_ok()),
+            ("read what belongs to the system", fs::read("/etc/hosts").is_ok()),
+            ("start a thread", std::thread::spawn(|| 1).join().is_ok()),
+            ("connect", {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                TcpStream::connect(listener.local_addr().unwrap()).is_ok()
+            }),
+            ("write where it reads", fs::write(root.join("read/new"), "x").is_ok()),
+            ("change what it reads", fs::write(root.join("read/file"), "x").is_ok()),
+            ("read elsewhere", fs::read(root.join("elsewhere/file")).is_ok()),
+            ("read elsewhere by a way around", fs::read(root.join("read/../elsewhere/file")).is_ok()),
+            ("read whose passwords there are", fs::read("/etc/passwd").is_ok()),
+            ("read it in a thread", std::thread::spawn(|| fs::read("/etc/passwd").is_ok()).join().unwrap()),
+            ("move it out", fs::rename(root.join("write/file"), root.join("elsewhere/moved")).is_ok()),
+            ("start a program", Command::new("/bin/true").status().is_ok()),
+        ]
+    };
+    // The twin: all of it works for whom nothing confines. What it changes is put back.
+    for (what, works) in try_all() {
+        assert!(works, "{what}, not confined");
+    }
+    fs::rename(root.join("elsewhere/moved"), root.join("write/file")).unwrap();
+    assert_eq!(enter(&places), Vec::<String>::new());
+    for (at, (what, works)) in try_all().into_iter().enumerate() {
+        assert_eq!(works, at < 8, "{what}, confined");
+    }
+}
