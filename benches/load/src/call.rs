@@ -96,7 +96,7 @@ async fn connection(plan: Rc<Plan>) -> std::io::Result<()> {
     let mut stream = connect(&plan.target).await?;
     let alarm = Alarm::new()?;
     while let Some((request, start)) = plan.take() {
-        alarm.sleep(start.saturating_duration_since(Instant::now())).await?;
+        alarm.ring_after(start.saturating_duration_since(Instant::now())).await?;
         let (code, close) = exchange(&mut stream, request, &mut held).await?;
         let slot = usize::try_from(start.elapsed().as_micros() / 10).unwrap_or(usize::MAX);
         if close {

@@ -48,8 +48,8 @@ impl Alarm {
         Ok(Self(AsyncFd::new(timerfd_create(TimerfdClockId::Monotonic, flags)?)?))
     }
 
-    /// Sleeps so long; not at all when there is nothing to wait for.
-    pub(crate) async fn sleep(&self, time: Duration) -> io::Result<()> {
+    /// Comes back after so long; at once when there is nothing to wait for.
+    pub(crate) async fn ring_after(&self, time: Duration) -> io::Result<()> {
         if time.is_zero() {
             return Ok(());
         }

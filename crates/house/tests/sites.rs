@@ -74,6 +74,12 @@ fn only_the_clock_reads_the_time() {
             ("crates/seclang/examples/speed.rs:now", measures),
             ("crates/controls/examples/proofs.rs:", measures),
             ("crates/controls/examples/proofs.rs:now", measures),
+            ("crates/controls/examples/views.rs:", measures),
+            ("crates/controls/examples/views.rs:spent", measures),
+            (
+                "crates/yett/tests/notices/misbehaving.rs:what_a_receiver_asks_for_by_retry_after_is_obeyed_in_both_forms",
+                "a date for another process",
+            ),
             ("crates/testkit/src/clock.rs:seconds", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:left", "a deadline for what happens in another process"),
             ("crates/testkit/src/clock.rs:is_over", "a deadline for what happens in another process"),
@@ -288,6 +294,7 @@ fn a_control_is_named_in_its_files_only() {
         ),
         ("crates/yett/src/run/credentials.rs", "views", "a module of its own: what commands are shown"),
         ("crates/yett/src/run/decisions.rs", "views", "a module of its own: what commands are shown"),
+        ("crates/yett/src/run/notices/mod.rs", "views", "a module of its own: what commands are shown"),
         ("crates/detect/src/lib.rs", "views", "a module of its own: a value in all its encodings"),
     ];
     let controls = controls();

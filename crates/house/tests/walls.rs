@@ -131,7 +131,7 @@ fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
 fn no_crate_has_more_than_25_direct_dependencies() {
     for (name, known) in dependencies() {
         // The binary wires everything together.
-        let bound = if name == "yett" { 40 } else { 25 };
+        let bound = if name == "yett" { 44 } else { 25 };
         assert!(known.len() <= bound, "`{name}` has {}", known.len());
     }
 }
