@@ -169,7 +169,7 @@ fn settings_of_credentials_have_a_direction() {
         ("introspection", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
         ("introspection", json!({ "client_secret": "env:A" }), json!({ "client_secret": "env:B" }), Neutral),
         ("introspection", json!({ "deadline": "2s" }), json!({ "deadline": "5s" }), Neutral),
-        ("telemetry", json!({}), json!({ "otlp": { "endpoint": "https://a", "traces": true } }), Neutral),
+        ("telemetry", json!({}), json!({ "otlp": { "endpoint": "https://a" } }), Neutral),
         ("telemetry", json!({ "otlp": { "sample": "1%" } }), json!({ "otlp": { "sample": "9%" } }), Neutral),
         (
             "telemetry",
