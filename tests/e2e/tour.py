@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does what README.md prints: `make run` with its six calls, then the five-minute tour, command by command.
+"""Does what README.md prints: `make run` with its six calls, then the five-minute tour, command by command; then docs/tutorial.md.
 
     tour.py [--bin DIR]
 
@@ -29,9 +29,9 @@ def make_run(flags, misses, workspace):
         misses.append(f"make run: exit {done.returncode}, {good} of 6 calls as printed: {done.stderr[-2000:]}")
 
 
-def blocks():
-    """(command, expected lines) of the tour, in order."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def blocks(page):
+    """(command, expected lines) of the tour of a page, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     tour = text.split("<!-- tour -->", 1)[1].split("<!-- end of tour -->", 1)[0]
     for block in re.findall(r"^```console\n(.*?)^```", tour, re.M | re.S):
         command, expected = None, []
@@ -63,8 +63,8 @@ def parts(line):
     return [(index == len(pieces) - 1, piece) for index, piece in enumerate(pieces)]
 
 
-def tour(bins, misses, workspace):
-    folder = workspace.path / "tour"
+def tour(page, bins, misses, workspace):
+    folder = workspace.path / pathlib.Path(page).stem
     folder.mkdir()
     for name in ["openapi.yaml"]:
         (folder / name).write_bytes((ROOT / "examples/orders" / name).read_bytes())
@@ -73,7 +73,7 @@ def tour(bins, misses, workspace):
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     count = 0
     try:
-        for command, expected in blocks():
+        for command, expected in blocks(page):
             count += 1
             shell.stdin.write(f"{command}\necho \"=== $?\"\n")
             shell.stdin.flush()
@@ -84,20 +84,21 @@ def tour(bins, misses, workspace):
                 printed += line
             say(f"$ {command}\n{printed}")
             if not re.fullmatch(pattern(expected) if expected else r"(?:.*\n)*", printed):
-                misses.append(f"tour: `{command}` printed\n{printed}\nnot\n" + "\n".join(expected))
+                misses.append(f"{page}: `{command}` printed\n{printed}\nnot\n" + "\n".join(expected))
                 break
     finally:
         os.killpg(shell.pid, 15)
         shell.wait(30)
     if count < 8:
-        misses.append(f"tour: only {count} commands")
+        misses.append(f"{page}: only {count} commands")
 
 
 def main(flags):
     bins, misses = common.binaries(flags).resolve(), []
     with Workspace(flags.keep) as workspace:
         make_run(flags, misses, workspace)
-        tour(bins, misses, workspace)
+        for page in ["README.md", "docs/tutorial.md"]:
+            tour(page, bins, misses, workspace)
     return finish("tour", flags, {}, not misses, misses)
 
 

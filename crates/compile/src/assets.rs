@@ -8,7 +8,9 @@ use std::sync::Arc;
 use controls::CONTROLS;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
-use spec::{AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef};
+use spec::{
+    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+};
 
 use crate::Input;
 
@@ -121,8 +123,13 @@ pub(crate) fn check(document: &Document, input: &Input<'_>, out: &mut Diagnostic
                 Diagnostic::error("secret-missing", format!("the environment variable `{name}` is not set"))
                     .help(format!("set `{name}` where `yett` is started"))
             }
-            _ => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
-                .help("paths are relative to the document that names them"),
+            kind => Diagnostic::error("file-missing", format!("`{}` cannot be read: {why}", needed.name))
+                .help(match kind {
+                    NeededKind::Rules => {
+                        "write `builtin`, or `file:` and the folder of the rules, relative to this document"
+                    }
+                    _ => "paths are relative to the document that names them",
+                }),
         };
         out.push(diagnostic.at(needed.span));
     }
@@ -163,6 +170,21 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
     })
 }
 
+/// Secrets of stores, of those who are told, and of those who say what is revoked.
+fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
+    let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
+    let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
+    let of_sinks = sinks.flat_map(|sink| std::iter::once(&sink.secret).chain(&sink.previous_secret));
+    let mut all: Vec<_> = of_store.chain(of_sinks).collect();
+    if let Some(revocation) = &document.revocation {
+        let senders = || revocation.transmitters.values();
+        all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
+        all.extend(senders().filter_map(|sender| sender.secret.as_ref()));
+        all.extend(senders().filter_map(|sender| sender.poll.as_ref()?.secret.as_ref()));
+    }
+    all
+}
+
 fn named_by(document: &Document) -> Vec<Needed> {
     let mut all = Vec::new();
     let mut add = |name: &str, kind: NeededKind, span: Span| {
@@ -179,17 +201,7 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
-    for secret in document.store.iter().flat_map(|store| store.url.iter().chain(&store.key)) {
-        add(&secret_key(secret), secret_kind(secret), secret.span);
-    }
-    let revocation = document.revocation.as_ref();
-    let clients =
-        revocation.iter().flat_map(|one| one.clients.values()).filter_map(|one| one.secret.as_ref());
-    let senders =
-        revocation.iter().flat_map(|one| one.transmitters.values()).filter_map(|one| one.secret.as_ref());
-    let polls = revocation.iter().flat_map(|one| one.transmitters.values());
-    let polls = polls.filter_map(|one| one.poll.as_ref()?.secret.as_ref());
-    for secret in clients.chain(senders).chain(polls) {
+    for secret in secrets_beside_apis(document) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
     }
     for issuer in document.issuers.values() {

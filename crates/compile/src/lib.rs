@@ -16,6 +16,7 @@ mod contracts;
 mod digest;
 mod listeners;
 mod mounts;
+mod notify;
 mod operations;
 mod places;
 mod plan;
@@ -181,6 +182,7 @@ fn build(
         apis.extend(built.run(out));
     }
     let (operations, controls, places) = planner.finish();
+    notify::check(document, input.assets, &operations, out);
     let digest = digest::of(&resolved.tree, input);
     let snapshot = Snapshot {
         generation: input.generation,

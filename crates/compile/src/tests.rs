@@ -1,4 +1,5 @@
 mod listeners;
+mod notify;
 mod websockets;
 
 use std::collections::BTreeMap;

@@ -52,6 +52,17 @@ impl Shape {
         found.unwrap_or(Carries::No)
     }
 
+    /// Whether the schema names the property that the steps lead to. `None` is an item and nothing else, and what is in the values of a
+    /// mapping (`additionalProperties`) is named by their schema.
+    fn names_at(&self, steps: &[Option<&str>]) -> bool {
+        let Some((step, rest)) = steps.split_first() else { return true };
+        let Some(name) = step else { return self.items.as_deref().is_some_and(|items| items.names_at(rest)) };
+        let Some(fields) = &self.fields else { return false };
+        let mut same = fields.named.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let of_mapping = || fields.rest.as_deref().filter(|_| !rest.is_empty());
+        same.any(|(_, shape)| shape.names_at(rest)) || of_mapping().is_some_and(|shape| shape.names_at(rest))
+    }
+
     /// What may stand where the steps lead.
     fn reach<'s>(&'s self, steps: &[Option<&str>], out: &mut Vec<&'s Shape>) {
         let Some((step, rest)) = steps.split_first() else { return out.push(self) };
@@ -139,6 +150,12 @@ impl MediaRules {
         self.shape.reach(at, &mut shapes);
         shapes.iter().any(|shape| shape.carries(rest) != Carries::No)
             && !shapes.iter().any(|shape| shape.names(kind))
+    }
+
+    /// Whether the schema names the property that stands where `at` leads (`None` is an item) in a value, as deep as schemas are looked into.
+    #[must_use]
+    pub fn names(&self, at: &[Option<&str>]) -> bool {
+        self.shape.names_at(at)
     }
 
     /// The same as [`MediaRules::carries`], where a property of the values of a mapping (`additionalProperties`) is declared too: it need not

@@ -2,7 +2,7 @@
 
 use tape::{Kind, Node};
 
-use crate::pattern::{Pattern, Step, same_name, steps};
+use crate::pattern::{Pattern, Step, is_name, same_name, steps};
 
 /// One operation of a patch and a place that it touches.
 pub(crate) enum Touch<'a, 'p> {
@@ -27,60 +27,94 @@ pub(crate) enum Use {
     Read,
 }
 
-/// Tells of every way in which a patch touches the place.
-pub(crate) fn touches<'a, 'p>(
-    root: Node<'a>,
-    pattern: &'p Pattern,
-    tell: &mut dyn FnMut(Use, Touch<'a, 'p>),
-) {
-    if root.kind() != Kind::Array {
-        return tell(Use::Write, Touch::Malformed);
+/// One operation, read once for all places that are asked about.
+enum Operation<'a> {
+    /// Puts a value (`add`, `replace`); the flag says whether at the end of a list.
+    Put(Path, Node<'a>, bool),
+    Test(Path, Node<'a>),
+    Remove(Path),
+    Move(Path, Path),
+    Copy(Path, Path),
+    Malformed,
+}
+
+/// The steps of a path; `None` when it is no JSON Pointer.
+type Path = Option<Vec<Box<str>>>;
+
+/// A patch as it was read.
+pub(crate) struct Patch<'a>(Vec<Operation<'a>>);
+
+impl<'a> Patch<'a> {
+    /// Reads one. As long as the body, which is bounded where it is read.
+    pub(crate) fn read(root: Node<'a>) -> Self {
+        match root.kind() {
+            Kind::Array => Self(root.items().map(Operation::read).collect()),
+            _ => Self(vec![Operation::Malformed]),
+        }
     }
-    for operation in root.items() {
+
+    /// Tells of every way in which it touches the place.
+    pub(crate) fn touches<'p>(&self, pattern: &'p Pattern, tell: &mut dyn FnMut(Use, Touch<'a, 'p>)) {
+        use Use::{Read, Write};
+        for operation in &self.0 {
+            match operation {
+                Operation::Put(path, value, true) => {
+                    at(path, pattern, Write, Some(*value), &mut |with, touch| match touch {
+                        Touch::Above(value, rest) => tell(with, Touch::Appended(value, rest)),
+                        touch => tell(with, touch),
+                    });
+                }
+                Operation::Put(path, value, false) => at(path, pattern, Write, Some(*value), tell),
+                Operation::Test(path, value) => at(path, pattern, Read, Some(*value), tell),
+                Operation::Remove(path) => at(path, pattern, Write, None, tell),
+                Operation::Move(path, from) => {
+                    at(path, pattern, Write, None, tell);
+                    at(from, pattern, Write, None, tell);
+                    at(from, pattern, Read, None, tell);
+                }
+                Operation::Copy(path, from) => {
+                    at(path, pattern, Write, None, tell);
+                    at(from, pattern, Read, None, tell);
+                }
+                Operation::Malformed => tell(Write, Touch::Malformed),
+            }
+        }
+    }
+}
+
+impl<'a> Operation<'a> {
+    fn read(operation: Node<'a>) -> Self {
         const NAMES: [&str; 4] = ["op", "path", "from", "value"];
-        let other = |written: &str| NAMES.iter().any(|name| *name != written && same_name(name, written));
-        if operation.members().any(|(written, _)| other(&written)) {
-            tell(Use::Write, Touch::Malformed);
-            continue;
+        // Readers that take a name in another case would see another operation.
+        let is_other = |name: &str, written: tape::Name<'_>| is_name(name, written) && written.text() != name;
+        let other = |written: tape::Name<'_>| NAMES.iter().any(|name| is_other(name, written));
+        if operation.entries().any(|(written, _)| other(written)) {
+            return Self::Malformed;
         }
         let text = |name: &str| operation.get(name).and_then(Node::as_str);
-        let (Some(kind), Some(path)) = (text("op"), text("path")) else {
-            tell(Use::Write, Touch::Malformed);
-            continue;
-        };
-        let value = operation.get("value");
-        match (&*kind, value, text("from")) {
-            ("add", Some(value), _) if path.ends_with("/-") => {
-                at(&path, pattern, Use::Write, Some(value), &mut |with, touch| match touch {
-                    Touch::Above(value, rest) => tell(with, Touch::Appended(value, rest)),
-                    touch => tell(with, touch),
-                });
-            }
-            ("add" | "replace", Some(value), _) => at(&path, pattern, Use::Write, Some(value), tell),
-            ("test", Some(value), _) => at(&path, pattern, Use::Read, Some(value), tell),
-            ("remove", _, _) => at(&path, pattern, Use::Write, None, tell),
-            ("move", _, Some(from)) => {
-                at(&path, pattern, Use::Write, None, tell);
-                at(&from, pattern, Use::Write, None, tell);
-                at(&from, pattern, Use::Read, None, tell);
-            }
-            ("copy", _, Some(from)) => {
-                at(&path, pattern, Use::Write, None, tell);
-                at(&from, pattern, Use::Read, None, tell);
-            }
-            _ => tell(Use::Write, Touch::Malformed),
+        let (Some(kind), Some(path)) = (text("op"), text("path")) else { return Self::Malformed };
+        let (value, from) = (operation.get("value"), text("from"));
+        let to = steps(&path);
+        match (&*kind, value, from) {
+            ("add", Some(value), _) => Self::Put(to, value, path.ends_with("/-")),
+            ("replace", Some(value), _) => Self::Put(to, value, false),
+            ("test", Some(value), _) => Self::Test(to, value),
+            ("remove", _, _) => Self::Remove(to),
+            ("move", _, Some(from)) => Self::Move(to, steps(&from)),
+            ("copy", _, Some(from)) => Self::Copy(to, steps(&from)),
+            _ => Self::Malformed,
         }
     }
 }
 
 fn at<'a, 'p>(
-    path: &str,
+    path: &Path,
     pattern: &'p Pattern,
     with: Use,
     value: Option<Node<'a>>,
     tell: &mut dyn FnMut(Use, Touch<'a, 'p>),
 ) {
-    let Some(tokens) = steps(path) else { return tell(with, Touch::Malformed) };
+    let Some(tokens) = path else { return tell(with, Touch::Malformed) };
     let wanted = pattern.steps();
     if !tokens.iter().zip(wanted).all(|(token, step)| fits(token, step)) {
         return;
@@ -98,9 +132,10 @@ fn is_index(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a body that is not said to be a patch is one all the same: a list of operations.
+/// Whether a body that is not said to be a patch is one all the same: a list of operations, under whatever case their names are read in.
 pub(crate) fn looks_like_one(root: Node<'_>) -> bool {
-    let is_operation = |item: Node<'_>| ["op", "path"].iter().all(|name| item.get(name).is_some());
+    let has = |item: Node<'_>, name: &str| item.entries().any(|(written, _)| is_name(name, written));
+    let is_operation = |item: Node<'_>| has(item, "op") && has(item, "path");
     root.kind() == Kind::Array && !root.is_empty() && root.items().any(is_operation)
 }
 
@@ -126,7 +161,7 @@ mod tests {
         let tape = Tape::parse(patch.to_owned().into(), &Bounds::default()).unwrap();
         let pattern = Pattern::parse(pattern).unwrap();
         let mut all = Vec::new();
-        touches(tape.root(), &pattern, &mut |with, touch| {
+        Patch::read(tape.root()).touches(&pattern, &mut |with, touch| {
             let with = if with == Use::Read { "r" } else { "w" };
             let touch = match touch {
                 Touch::Value(_) => String::from("value"),
@@ -162,6 +197,8 @@ mod tests {
             (r#"[{"op":"frob","path":"/x","value":1}]"#, "w:malformed"),
             (r#"[{"path":"/x","value":1}]"#, "w:malformed"),
             (r#"[{"op":"add","path":"/x","Path":"/a/0/b","value":1}]"#, "w:malformed"),
+            (r#"[{"Op":"add","Path":"/a/0/b","Value":1}]"#, "w:malformed"),
+            (r#"[{"o\u0070":"add","path":"/a/0/b","value":1}]"#, "w:value"),
             (r#"[1]"#, "w:malformed"),
             (r#"{"op":"add"}"#, "w:malformed"),
         ] {

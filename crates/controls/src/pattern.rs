@@ -15,6 +15,9 @@ use tape::{Kind, Node};
 /// Most steps of a pattern: deeper than bodies may be by default.
 pub(crate) const STEPS: usize = 64;
 
+/// Names that do not say what they are of: in a body they are of anything.
+pub(crate) const PLAIN: [&str; 2] = ["id", "ids"];
+
 /// The steps of a pointer, unescaped; `None` when it is none. The empty pointer has none.
 pub(crate) fn steps(pointer: &str) -> Option<Vec<Box<str>>> {
     if pointer.is_empty() {
@@ -162,6 +165,20 @@ pub(crate) fn same_name(name: &str, written: &str) -> bool {
     let written = written.split('\0').next().unwrap_or_default();
     name.eq_ignore_ascii_case(written)
         || (!(name.is_ascii() && written.is_ascii()) && folded(name).eq(folded(written)))
+}
+
+/// Whether a member's name is one that a service may read as `name`, or a path that ends in it (`or.customer_id`).
+pub(crate) fn ends_in(name: &str, written: tape::Name<'_>) -> bool {
+    if is_name(name, written) {
+        return true;
+    }
+    let may_be_path = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'.' | b'[' | b'/'));
+    if written.plain().is_some_and(|plain| plain.len() <= name.len() || !may_be_path(plain)) {
+        return false;
+    }
+    let text = written.text();
+    let last = text.split(['.', '[', ']', '/']).rfind(|piece| !piece.is_empty());
+    last.is_some_and(|last| last.len() < text.len() && same_name(name, last))
 }
 
 /// By way of the upper case, in which the long s is an S; stops where names differ and makes nothing, since bodies have many names.

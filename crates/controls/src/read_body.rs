@@ -56,9 +56,7 @@ pub(crate) fn read(operation: Option<&contract::Operation>, call: &mut Call) -> 
     match (media.map_or(actual.kind(), |media| media.kind(Some(&text))), media) {
         (MediaKind::Json, _) => match call.body.json(&tape::Bounds::default()) {
             Ok(tape) if actual.essence == "application/json-patch+json" => Content::Patch(Arc::clone(tape)),
-            Ok(tape) if call.request.method == Method::PATCH && patch::looks_like_one(tape.root()) => {
-                Content::Both(Arc::clone(tape))
-            }
+            Ok(tape) if patch::looks_like_one(tape.root()) => Content::Both(Arc::clone(tape)),
             // Most services take plain JSON by PATCH for a merge patch.
             Ok(tape)
                 if call.request.method == Method::PATCH

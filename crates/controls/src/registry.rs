@@ -16,6 +16,7 @@ pub mod inspection;
 pub mod leaks;
 pub mod limits;
 pub mod metadata;
+pub mod networks;
 pub mod objects;
 pub mod options;
 pub mod uploads;
@@ -85,6 +86,16 @@ pub static CONTROLS: &[Entry] = &[
         section: section(admission::schema, admission::check_section),
         gateway: Some(admission::compile),
         operation: Some(admission::compile_open),
+    },
+    Entry {
+        name: "networks",
+        section: Some(Section {
+            schema: networks::schema,
+            check: networks::check_section,
+            files: networks::files,
+        }),
+        gateway: None,
+        operation: Some(networks::compile),
     },
     Entry {
         name: "cors",
@@ -195,6 +206,11 @@ pub static ORDER: &[Place] = &[
         "hygiene",
         Stage::Head,
         "what it adds stands on the refusals of all that follow, and on the answers of ours",
+    ),
+    place(
+        "networks",
+        Stage::Head,
+        "who is not let in is told nothing of the API, not even what a preflight says, and costs two searches",
     ),
     place(
         "cors",

@@ -91,6 +91,11 @@ pub const LOG_QUEUE: usize = 4_096;
 pub const DECISION_QUEUE: usize = 4_096;
 /// What the records that wait may hold per core, in bytes; more are dropped and counted.
 pub const DECISION_QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// Records of decisions that wait to be told, per core: a burst of ten thousand fits, however slow the disk is at that moment. More
+/// are dropped and counted.
+pub const EVENT_QUEUE: usize = 16 * 1024;
+/// What they may hold per core, in bytes; more are dropped and counted.
+pub const EVENT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
 /// Longest record of a decision before what controls say in it is left out, in bytes.
 pub const DECISION_BYTES: usize = 16 * 1024;
 /// Records of decisions that are written in one transaction; there are four of these a second, so that a flood of refusals costs
@@ -156,6 +161,8 @@ pub enum Bound {
     LogQueue,
     /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
     DecisionQueue,
+    /// [`EVENT_QUEUE`] or [`EVENT_QUEUE_BYTES`].
+    EventQueue,
     /// [`SHADOW_COUNTS`].
     ShadowCounts,
     /// [`LIVE_SNAPSHOTS`].
@@ -201,7 +208,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 29] = [
+    pub const ALL: [Bound; 30] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -211,6 +218,7 @@ impl Bound {
         Bound::OffloadQueue,
         Bound::LogQueue,
         Bound::DecisionQueue,
+        Bound::EventQueue,
         Bound::ShadowCounts,
         Bound::Snapshots,
         Bound::Cells,
@@ -246,6 +254,7 @@ impl Bound {
             Bound::OffloadQueue => "offload_queue",
             Bound::LogQueue => "log_queue",
             Bound::DecisionQueue => "decision_queue",
+            Bound::EventQueue => "event_queue",
             Bound::ShadowCounts => "shadow_counts",
             Bound::Snapshots => "snapshots",
             Bound::Cells => "cells",

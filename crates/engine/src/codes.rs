@@ -87,6 +87,8 @@ codes! {
     EXPECTATION_FAILED = "expectation_failed", 417, Client, "the expectation cannot be met";
     /// A cross-origin call from an origin that is not allowed.
     ORIGIN_REFUSED = "origin_refused", 403, Client, "this origin may not call this API";
+    /// The client's address is in a network that is not let in.
+    ADDRESS_REFUSED = "address_refused", 403, Client, "calls from this address are not taken";
     /// The operation wants a credential and none came.
     CREDENTIAL_MISSING = "credential_missing", 401, Client, "a credential is required";
     /// A credential came in a form that cannot be read, or more than one.

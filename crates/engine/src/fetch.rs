@@ -32,6 +32,8 @@ pub struct FetchRequest {
     pub deadline: Duration,
     /// Longest answer, in bytes.
     pub max_bytes: usize,
+    /// Whether the head says all there is to know: then the content is not read, however long it is.
+    pub head_only: bool,
     /// Which addresses it may reach.
     pub reach: Reach,
 }
@@ -47,6 +49,7 @@ impl FetchRequest {
             body: Bytes::new(),
             deadline: Duration::from_secs(5),
             max_bytes: 256 * 1024,
+            head_only: false,
             reach,
         }
     }

@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-/// Appends `text` as a JSON string with its quotes. Control characters, and the two that break lines in scripts
-/// (U+2028, U+2029), and those that change the direction of text are escaped, so that no log, terminal or console
-/// can be steered by what a caller sent.
+/// Appends `text` as a JSON string with its quotes. All that is hidden ([`is_hidden`]) is escaped, so that no log, terminal or
+/// console can be steered by what a caller sent.
 pub fn push_json(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -38,9 +37,7 @@ fn needs_escape(char: char) -> bool {
     match char {
         '"' | '\\' => true,
         ' '..='~' => false,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
-        _ => false,
+        other => is_hidden(other),
     }
 }
 
@@ -127,7 +124,7 @@ mod tests {
             ("plain é", "\"plain é\""),
             ("a\"b\\c", "\"a\\\"b\\\\c\""),
             ("\u{1b}[31m\n", "\"\\u001b[31m\\n\""),
-            ("\u{202e}\u{2028}", "\"\\u202e\\u2028\""),
+            ("\u{202e}\u{2028}\u{200b}\u{9b}", "\"\\u202e\\u2028\\u200b\\u009b\""),
         ];
         for (text, expected) in cases {
             let mut out = Vec::new();

@@ -183,6 +183,8 @@ fn tests_do_not_sleep() {
             ("crates/state/src/shared/mod.rs:tidy", asked),
             ("crates/yett/src/run/credentials.rs:keep", asked),
             ("crates/yett/src/run/decisions.rs:keep", asked),
+            ("crates/yett/src/run/notices/mod.rs:keep", asked),
+            ("crates/yett/src/run/notices/deliver.rs:turn", asked),
             ("crates/yett/src/run/feeds/poll.rs:keep", asked),
             ("crates/yett/src/run/feeds/poll.rs:run", asked),
             ("crates/yett/src/run/feeds/poll.rs:once", asked),

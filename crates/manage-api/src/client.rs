@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::decisions::{Begin, EventFilter, Events, Explained, page_path};
+use crate::notices::{DeadLetters, Retried, Retry, Sinks};
 use crate::nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Audit, AuditReport, CreatedKey, Keys,
     NewApplication, NewKey, Rotation,
@@ -277,6 +278,31 @@ impl Client {
         most: usize,
     ) -> Result<Events, ClientError> {
         self.call(Method::GET, &page_path(filter, begin, most), Bytes::new(), MAX_ANSWER).await
+    }
+
+    /// How those are who are told.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn sinks(&self) -> Result<Sinks, ClientError> {
+        self.get("/v1/notices").await
+    }
+
+    /// A page of dead letters after a number: of one sink, or of all.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn dead_letters(&self, sink: Option<&str>, after: u64) -> Result<DeadLetters, ClientError> {
+        let of = sink.map(|sink| format!("&sink={}", encode(sink))).unwrap_or_default();
+        self.get(&format!("/v1/notices/dead?after={after}{of}")).await
+    }
+
+    /// Has dead letters sent again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn retry_dead(&self, retry: &Retry) -> Result<Retried, ClientError> {
+        self.send("/v1/notices/retry", retry).await
     }
 
     /// What controls in shadow would have refused.

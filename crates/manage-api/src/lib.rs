@@ -22,6 +22,9 @@
 //! | `POST /v1/audit/verify` | [`AuditReport`] |
 //! | `GET /v1/decisions/ID` | [`Explained`] |
 //! | `GET /v1/decisions[?limit=N&before=N or after=N&principal=…]` | [`Events`] |
+//! | `GET /v1/notices` | [`Sinks`] |
+//! | `GET /v1/notices/dead[?sink=NAME&after=N]` | [`DeadLetters`] |
+//! | `POST /v1/notices/retry` with [`Retry`] | [`Retried`] |
 //! | `GET /v1/shadow[?since=N&control=NAME&api=NAME&operation=NAME&by=…]` | [`ShadowReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
@@ -30,6 +33,7 @@
 
 mod client;
 mod decisions;
+mod notices;
 mod nouns;
 mod page;
 mod revocations;
@@ -46,6 +50,7 @@ pub use client::{Client, ClientError};
 pub use decisions::{
     AskDecisions, Begin, Event, EventFilter, Events, Explained, Record, SaidDecisions, Verdict,
 };
+pub use notices::{AskNotices, DeadLetter, DeadLetters, Retried, Retry, SaidNotices, SinkStatus, Sinks};
 pub use nouns::{
     ApiKey, Application, ApplicationDetail, Applications, Ask, Audit, AuditEntry, AuditReport, Behind,
     CreatedKey, Keys, NewApplication, NewKey, Rotation, Said,
@@ -74,6 +79,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Decisions of one page: in short, whatever is in them, as many fit into [`MAX_ANSWER`].
 pub const MAX_DECISIONS: usize = 200;
+/// Dead letters of one answer, the events with them: as many fit into [`MAX_ANSWER`].
+pub const MAX_DEAD_LETTERS: usize = 50;
 /// Most entries of a list in one answer.
 pub const MAX_PAGE: usize = 1_000;
 /// Bytes of entries after which an answer is full: with any entry more, it is within [`MAX_ANSWER`].

@@ -5,6 +5,7 @@ use http::{Method, Uri};
 use hyper::body::Incoming;
 
 use crate::decisions::{AskDecisions, page_asked};
+use crate::notices::{AskNotices, dead_asked};
 use crate::nouns::{Ask, Behind};
 use crate::server::read;
 use crate::shadow::shadow_asked;
@@ -20,6 +21,8 @@ pub(crate) enum Routed {
     Ask(Result<Ask, Problem>),
     /// This, of decisions.
     Decisions(Result<AskDecisions, Problem>),
+    /// This, of those who are told.
+    Notices(Result<AskNotices, Problem>),
 }
 
 /// Reads a call, its body included where it has one.
@@ -65,6 +68,7 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
         (["v1", "audit", "verify"], _) => return Routed::OtherMethods("POST"),
         (["v1", "decisions"], &Method::GET) => return Routed::Decisions(page_asked(&parts.uri)),
         (["v1", "decisions", id], &Method::GET) => return Routed::Decisions(Ok(AskDecisions::One(name(id)))),
+        (["v1", "notices", ..], _) => return notices(&segments, parts, body).await,
         (["v1", "shadow"], &Method::GET) => {
             let asked = shadow_asked(&parts.uri).map(Box::new);
             return Routed::Decisions(asked.map(AskDecisions::Shadow));
@@ -75,19 +79,32 @@ pub(crate) async fn route(parts: &Parts, body: Incoming) -> Routed {
     Routed::Ask(ask)
 }
 
+async fn notices(segments: &[&str], parts: &Parts, body: Incoming) -> Routed {
+    match (segments, &parts.method) {
+        (["v1", "notices"], &Method::GET) => Routed::Notices(Ok(AskNotices::Sinks)),
+        (["v1", "notices", "dead"], &Method::GET) => Routed::Notices(dead_asked(&parts.uri)),
+        (["v1", "notices", "retry"], &Method::POST) => {
+            Routed::Notices(read(body).await.map(AskNotices::Retry))
+        }
+        (["v1", "notices"] | ["v1", "notices", "dead"], _) => Routed::OtherMethods("GET"),
+        (["v1", "notices", "retry"], _) => Routed::OtherMethods("POST"),
+        _ => Routed::Elsewhere,
+    }
+}
+
 pub(crate) fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
     let pairs = uri.query().unwrap_or_default().split('&');
     pairs.filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
-fn number(uri: &Uri, name: &str, default: u64) -> Result<u64, Problem> {
+pub(crate) fn number(uri: &Uri, name: &str, default: u64) -> Result<u64, Problem> {
     match query(uri, name) {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| Problem::invalid(format!("`{name}` is not a number"))),
     }
 }
 
-fn text(uri: &Uri, name: &str) -> Result<Option<String>, Problem> {
+pub(crate) fn text(uri: &Uri, name: &str) -> Result<Option<String>, Problem> {
     let wrong = || Problem::invalid(format!("`{name}` is not encoded as it has to be"));
     query(uri, name).map(|text| decode(text).ok_or_else(wrong)).transpose()
 }

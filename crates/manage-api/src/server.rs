@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use crate::decisions::{AskDecisions, SaidDecisions};
+use crate::notices::{AskNotices, SaidNotices};
 use crate::nouns::{Ask, Said};
 use crate::routes::{Routed, route};
 use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
@@ -45,6 +46,11 @@ pub trait Handler: Send + Sync + fmt::Debug {
     /// # Errors
     /// That nothing is kept, that there is no such decision, or why the store says no.
     fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>>;
+    /// Asks something of those who are told.
+    ///
+    /// # Errors
+    /// That there is nobody, or why the spool says no.
+    fn notices(&self, ask: AskNotices) -> BoxFuture<'_, Result<SaidNotices, Problem>>;
 }
 
 /// Serves the control API until the future is dropped.
@@ -117,6 +123,16 @@ async fn ask(parts: &Parts, body: Incoming, handler: &dyn Handler, actor: String
         Routed::Decisions(asked) => {
             let said = match asked {
                 Ok(asked) => handler.decisions(asked).await,
+                Err(problem) => Err(problem),
+            };
+            return match said {
+                Ok(said) => json(StatusCode::OK, "application/json", &said),
+                Err(problem) => refuse(&problem),
+            };
+        }
+        Routed::Notices(asked) => {
+            let said = match asked {
+                Ok(asked) => handler.notices(asked).await,
                 Err(problem) => Err(problem),
             };
             return match said {

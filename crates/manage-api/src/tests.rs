@@ -101,6 +101,24 @@ impl Handler for Fake {
         })
     }
 
+    fn notices(&self, ask: AskNotices) -> BoxFuture<'_, Result<SaidNotices, Problem>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().push(format!("{ask:?}"));
+            Ok(match ask {
+                AskNotices::Sinks => {
+                    let sink = SinkStatus { name: "soc".into(), ..SinkStatus::default() };
+                    SaidNotices::Sinks(Sinks { sinks: vec![sink], lost: 0, fault: None })
+                }
+                AskNotices::Dead(sink, after) => {
+                    let sink = sink.unwrap_or_default();
+                    let letters = vec![DeadLetter { sink, ..DeadLetter::default() }];
+                    SaidNotices::Dead(DeadLetters { letters, next: Some(after + 2) })
+                }
+                AskNotices::Retry(_) => SaidNotices::Retried(Retried { retried: 1, left: 2 }),
+            })
+        })
+    }
+
     fn decisions(&self, ask: AskDecisions) -> BoxFuture<'_, Result<SaidDecisions, Problem>> {
         Box::pin(async move {
             self.0.lock().unwrap().push(format!("{ask:?}"));
@@ -290,6 +308,19 @@ async fn decisions_are_asked_for_one_by_one_and_by_pages() {
 }
 
 #[tokio::test]
+async fn those_who_are_told_are_asked_for() {
+    let house = House::new();
+    let client = Client::new(&house.socket());
+    assert_eq!(client.sinks().await.unwrap().sinks[0].name, "soc");
+    let page = client.dead_letters(Some("a/b c"), 7).await.unwrap();
+    assert_eq!((page.letters[0].sink.as_str(), page.next), ("a/b c", Some(9)));
+    let retry = Retry { sink: "soc".into(), id: Some("x".into()) };
+    assert_eq!(client.retry_dead(&retry).await.unwrap(), Retried { retried: 1, left: 2 });
+    let asked = [AskNotices::Sinks, AskNotices::Dead(Some("a/b c".into()), 7), AskNotices::Retry(retry)];
+    assert_eq!(*house.fake.0.lock().unwrap(), asked.map(|ask| format!("{ask:?}")));
+}
+
+#[tokio::test]
 async fn what_controls_in_shadow_would_do_is_asked_for() {
     let house = House::new();
     let client = Client::new(&house.socket());
@@ -327,6 +358,10 @@ async fn what_is_not_a_call_of_ours_is_a_problem_document() {
         ("GET /v1/shadow?by=name HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
         ("POST /v1/shadow HTTP/1.1\r\nhost: y\r\ncontent-length: 0\r\n\r\n", "405"),
         ("DELETE /v1/decisions/a HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
+        ("DELETE /v1/notices HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
+        ("GET /v1/notices/retry HTTP/1.1\r\nhost: y\r\n\r\n", "405"),
+        ("GET /v1/notices/dead?after=x HTTP/1.1\r\nhost: y\r\n\r\n", "400"),
+        ("GET /v1/notices/a/b HTTP/1.1\r\nhost: y\r\n\r\n", "404"),
         ("POST /v1/applications HTTP/1.1\r\nhost: y\r\ncontent-length: 14\r\n\r\n{\"name\":\"shop\"", "400"),
     ] {
         let answer = house.raw(request.as_bytes()).await;

@@ -1,5 +1,6 @@
 //! Where a URL leads: parsed strictly, resolved once, and checked after resolution.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use engine::fetch::{FetchError, Reach};
@@ -13,6 +14,17 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) path: String,
+}
+
+/// An address that was looked at and may be reached. Connections are made to such only, and never to a name: one that leads elsewhere a
+/// moment after it was asked for leads nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reachable(SocketAddr);
+
+impl Reachable {
+    pub(crate) const fn address(self) -> SocketAddr {
+        self.0
+    }
 }
 
 impl Target {
@@ -63,17 +75,26 @@ impl Target {
     }
 
     /// The addresses behind the host that `reach` allows.
-    pub(crate) async fn resolve(&self, reach: Reach) -> Result<Vec<SocketAddr>, FetchError> {
-        let found: Vec<SocketAddr> = match self.host.parse::<IpAddr>() {
+    pub(crate) async fn resolve(&self, reach: Reach) -> Result<Vec<Reachable>, FetchError> {
+        let names =
+            async |host: &str, port| Ok(tokio::net::lookup_host((host, port)).await?.take(16).collect());
+        self.resolve_by(reach, names).await
+    }
+
+    /// Asks for the name once: what another answer would say a moment later is nobody's business.
+    pub(crate) async fn resolve_by(
+        &self,
+        reach: Reach,
+        names: impl AsyncFnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
+    ) -> Result<Vec<Reachable>, FetchError> {
+        let found = match self.host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, self.port)],
-            Err(_) => tokio::net::lookup_host((self.host.as_str(), self.port))
+            Err(_) => names(&self.host, self.port)
                 .await
-                .map_err(|_| FetchError::Address(format!("`{}` does not resolve", self.host)))?
-                .take(16)
-                .collect(),
+                .map_err(|_| FetchError::Address(format!("`{}` does not resolve", self.host)))?,
         };
-        let allowed: Vec<SocketAddr> =
-            found.into_iter().filter(|address| reach == Reach::Operator || is_public(address.ip())).collect();
+        let may = |address: &SocketAddr| reach == Reach::Operator || is_public(address.ip());
+        let allowed: Vec<Reachable> = found.into_iter().filter(may).map(Reachable).collect();
         if allowed.is_empty() {
             return Err(FetchError::Address(format!(
                 "`{}` leads to no address that may be reached",

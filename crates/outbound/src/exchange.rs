@@ -43,8 +43,8 @@ pub(crate) async fn run(
 #[expect(clippy::disallowed_methods, reason = "this is the one way out")]
 pub(crate) async fn connect(target: &Target, reach: Reach) -> Result<TcpStream, FetchError> {
     let mut last = FetchError::Address(String::from("no address"));
-    for address in target.resolve(reach).await? {
-        match TcpStream::connect(address).await {
+    for reachable in target.resolve(reach).await? {
+        match TcpStream::connect(reachable.address()).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = exchange_failed(&error),
         }
@@ -64,12 +64,12 @@ where
         .map_err(|error| exchange_failed(&error))?;
     // Ends with the exchange: dropping `sender` lets it go.
     let driver = tokio::spawn(connection);
-    let max_bytes = request.max_bytes;
+    let (max_bytes, head_only) = (request.max_bytes, request.head_only);
     let result = async {
         let answer =
             sender.send_request(build(target, request)?).await.map_err(|error| exchange_failed(&error))?;
         let (head, body) = answer.into_parts();
-        let body = collect(body, max_bytes).await?;
+        let body = if head_only { Bytes::new() } else { collect(body, max_bytes).await? };
         Ok(FetchResponse { status: head.status, headers: head.headers, body })
     }
     .await;

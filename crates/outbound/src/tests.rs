@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::*;
@@ -58,6 +58,33 @@ async fn a_loopback_canary_is_out_of_public_reach() {
     assert_eq!(hits.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
+/// A name whose owner answers with a good address first and an inner one when asked again, or with both at once.
+#[tokio::test]
+async fn a_name_that_leads_elsewhere_a_moment_later_leads_nowhere() {
+    let target = address::Target::parse("https://rebinds.example/hook").unwrap();
+    let [public, inner]: [SocketAddr; 2] = ["8.8.4.4:443", "127.0.0.1:443"].map(|text| text.parse().unwrap());
+    let asked = std::cell::Cell::new(0);
+    let answers = async |host: &str, port: u16| {
+        asked.set(asked.get() + 1);
+        assert_eq!((host, port), ("rebinds.example", 443));
+        Ok(if asked.get() == 1 { vec![public] } else { vec![inner] })
+    };
+    let first = target.resolve_by(Reach::PublicOnly, answers).await.unwrap();
+    assert_eq!(first.iter().map(|one| one.address()).collect::<Vec<_>>(), [public]);
+    assert_eq!(asked.get(), 1, "what is connected to is what was looked at");
+    let again = target.resolve_by(Reach::PublicOnly, answers).await;
+    assert!(matches!(again, Err(FetchError::Address(_))), "{again:?}");
+    let both = async |_: &str, _| Ok(vec![inner, public]);
+    let found = target.resolve_by(Reach::PublicOnly, both).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.address()).collect::<Vec<_>>(), [public]);
+    assert_eq!(target.resolve_by(Reach::Operator, both).await.unwrap().len(), 2);
+    // An address needs no name, and is looked at all the same.
+    for host in ["127.0.0.1", "[::ffff:10.0.0.1]", "169.254.169.254", "[fd00::1]", "[64:ff9b::7f00:1]"] {
+        let target = address::Target::parse(&format!("https://{host}/")).unwrap();
+        assert!(target.resolve(Reach::PublicOnly).await.is_err(), "{host}");
+    }
+}
+
 #[tokio::test]
 async fn size_and_time_are_bounded() {
     let (client, clock) = client();
@@ -66,7 +93,10 @@ async fn size_and_time_are_bounded() {
     request.max_bytes = 8;
     assert_eq!(client.fetch(request.clone()).await.unwrap_err(), FetchError::TooLarge);
     request.max_bytes = 9;
-    client.fetch(request).await.unwrap();
+    client.fetch(request.clone()).await.unwrap();
+    (request.max_bytes, request.head_only) = (0, true);
+    let head = client.fetch(request).await.unwrap();
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}/", listener.local_addr().unwrap());

@@ -202,6 +202,10 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("decisions-unkept", gateway("/record/decisions/enabled", json!(false))),
         ("access-unlogged", gateway("/record/access_log", json!("off"))),
         (
+            "sink-clear-text",
+            gateway("/notify", json!({ "sinks": { "soc": { "url": "http://soc.internal/x" } } })),
+        ),
+        (
             "upstream-clear-text",
             Change::Json(
                 "/upstreams/notes/targets".into(),
@@ -312,7 +316,10 @@ fn what_is_named_otherwise_is_not_found() {
     for url in ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:80/x", "https://a.example"] {
         let (mut described, facts) = good();
         described["upstreams"]["notes"]["targets"] = json!([{ "url": url }]);
-        assert!(run_one(rule("upstream-clear-text"), &whole(&described, &facts)).is_empty(), "{url}");
+        described["gateway"]["notify"] = json!({ "sinks": { "soc": { "url": url } } });
+        for id in ["upstream-clear-text", "sink-clear-text"] {
+            assert!(run_one(rule(id), &whole(&described, &facts)).is_empty(), "{id}: {url}");
+        }
     }
     for bind in ["127.0.0.1:80", "[::1]:80", "unix:/run/yett.sock"] {
         let (mut described, facts) = good();

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Grants,
     /// The same, and without the key everything passes.
     GrantsOrAll,
+    /// Each entry is one more who is believed; without the key it is the only one there is.
+    Believes,
     /// Each entry is one more demand.
     Demands,
     /// `true` lets more through.
@@ -50,47 +52,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
 /// The kind of a key, by its path in dots. The first line that fits counts.
 pub(crate) fn kind(path: &str) -> Kind {
     let last = path.rsplit('.').next().unwrap_or_default();
-    let below = |part: &str| path.split('.').any(|one| one == part);
-    // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
-    let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
-    if callers || below("require") && (last == "any" || below("claims")) {
-        return Kind::GrantsOrAll;
-    }
-    match last {
-        "places" if below("bindings") => return Kind::Demands,
-        "at" | "asked_by" if below("views") => return Kind::Demands,
-        // A binding that is new is stricter; that another claim has fewer objects in it is not known.
-        "claim" if below("bindings") => return Kind::MoreIsStricter,
-        "refuse" if below("objects") => return Kind::Neutral,
-        "undeclared" if below("bindings") || below("views") => return Kind::Neutral,
-        "by_issue" => return Kind::TrueIsWeaker,
-        _ => {}
-    }
-    if below("hsts") {
-        return match last {
-            "max_age" => Kind::MoreIsStricter,
-            _ => Kind::TrueIsStricter,
-        };
-    }
-    if below("websocket") {
-        return match last {
-            "message" | "frame" | "rate" | "burst" | "idle" | "lifetime" => Kind::MoreIsWeaker,
-            "origins" | "subprotocols" => Kind::Grants,
-            _ => Kind::Unknown,
-        };
-    }
-    if below("introspection") {
-        return match last {
-            "max_age" => Kind::MoreIsWeaker,
-            "audience" | "signed" => Kind::TrueIsStricter,
-            // How the gateway proves who it is, and how long it waits before it refuses.
-            "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
-            _ => Kind::Unknown,
-        };
-    }
-    if let Some(kind) = of_gateway(path, last) {
+    if let Some(kind) = of_section(path, last) {
         return kind;
     }
+    let below = |part: &str| path.split('.').any(|one| one == part);
     let neutral =
         ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
     if neutral.iter().any(|part| below(part)) {
@@ -123,12 +88,65 @@ pub(crate) fn kind(path: &str) -> Kind {
     }
 }
 
-/// What stands in sections of the whole gateway, whose words mean something else than elsewhere.
-fn of_gateway(path: &str, last: &str) -> Option<Kind> {
-    match path {
-        path if path.starts_with("revocation.") => Some(of_revocation(last)),
-        path if path.starts_with("state.redis.") => Some(of_state(last)),
-        _ => None,
+/// The kind of a key in a section that has words of its own.
+fn of_section(path: &str, last: &str) -> Option<Kind> {
+    let below = |part: &str| path.split('.').any(|one| one == part);
+    // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
+    let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
+    if callers || below("require") && (last == "any" || below("claims")) {
+        return Some(Kind::GrantsOrAll);
+    }
+    match last {
+        "places" if below("bindings") => return Some(Kind::Demands),
+        "at" | "asked_by" if below("views") => return Some(Kind::Demands),
+        // A binding that is new is stricter; that another claim has fewer objects in it is not known.
+        "claim" if below("bindings") => return Some(Kind::MoreIsStricter),
+        "refuse" if below("objects") => return Some(Kind::Neutral),
+        "undeclared" if below("bindings") || below("views") => return Some(Kind::Neutral),
+        "shown_at" if below("views") => return Some(Kind::Neutral),
+        "by_issue" => return Some(Kind::TrueIsWeaker),
+        "roles_issuer" => return Some(Kind::Believes),
+        "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),
+        _ => {}
+    }
+    Some(match () {
+        () if below("hsts") => match last {
+            "max_age" => Kind::MoreIsStricter,
+            _ => Kind::TrueIsStricter,
+        },
+        () if below("websocket") => match last {
+            "message" | "frame" | "rate" | "burst" | "idle" | "lifetime" => Kind::MoreIsWeaker,
+            "origins" | "subprotocols" => Kind::Grants,
+            _ => Kind::Unknown,
+        },
+        () if below("networks") => match last {
+            "allow" => Kind::GrantsOrAll,
+            "deny" => Kind::Demands,
+            _ => Kind::Unknown,
+        },
+        () if below("introspection") => of_introspection(last),
+        () if path.starts_with("revocation.") => of_revocation(last),
+        () if path.starts_with("notify.") => of_notify(last),
+        () if path.starts_with("state.redis.") => of_state(last),
+        () => return None,
+    })
+}
+
+fn of_introspection(last: &str) -> Kind {
+    match last {
+        "max_age" => Kind::MoreIsWeaker,
+        "audience" | "signed" => Kind::TrueIsStricter,
+        // How the gateway proves who it is, and how long it waits before it refuses.
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.
+fn of_notify(last: &str) -> Kind {
+    match last {
+        "allow_private" | "allow_cleartext" => Kind::TrueIsWeaker,
+        _ => Kind::Neutral,
     }
 }
 

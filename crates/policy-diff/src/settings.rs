@@ -88,7 +88,9 @@ fn one(path: &str, old: Option<&Json>, new: Option<&Json>, out: &mut Changes<'_>
     // A word in the place of a word for each is the same word for all.
     let kind = rules::kind(path);
     match kind {
-        Kind::Grants | Kind::GrantsOrAll | Kind::Demands => return set(path, (old, new), kind, out),
+        Kind::Grants | Kind::GrantsOrAll | Kind::Believes | Kind::Demands => {
+            return set(path, (old, new), kind, out);
+        }
         Kind::Neutral => return out.add(Effect::Neutral, said),
         _ => {}
     }
@@ -144,6 +146,9 @@ fn set(path: &str, (old, new): (Option<&Json>, Option<&Json>), kind: Kind, out: 
             |value: Option<&Json>| value.map_or_else(|| String::from("all"), |value| shown(Some(value)));
         return out.add(effect, format!("{path}: {} → {}", all(old), all(new)));
     }
+    if kind == Kind::Believes && (old.is_none() || new.is_none()) {
+        return out.add(believes(&entries(new)), format!("{path}: {} → {}", shown(old), shown(new)));
+    }
     let (before, after) = (entries(old), entries(new));
     let more = if kind == Kind::Demands { Effect::Stricter } else { Effect::Weaker };
     let less = if kind == Kind::Demands { Effect::Weaker } else { Effect::Stricter };
@@ -153,6 +158,12 @@ fn set(path: &str, (old, new): (Option<&Json>, Option<&Json>), kind: Kind, out: 
     for entry in before.difference(&after) {
         out.add(less, format!("{path}: `{entry}` is gone"));
     }
+}
+
+/// What it means to name issuers where none were, or no more: one by name is at most the one that there was.
+fn believes(named: &BTreeSet<String>) -> Effect {
+    let one = named.len() == 1 && !named.contains("any") && !named.contains("applications");
+    if one { Effect::Stricter } else { Effect::Weaker }
 }
 
 /// What makes two limits the same limit.

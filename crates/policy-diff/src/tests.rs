@@ -84,6 +84,22 @@ fn settings_have_a_direction() {
 }
 
 #[test]
+fn who_is_told_changes_nothing_but_the_way_there() {
+    let sink = |settings: Json| json!({ "sinks": { "soc": settings } });
+    go([
+        ("notify", json!({}), sink(json!({ "url": "https://a/x" })), Neutral),
+        ("notify", sink(json!({ "deadline": "1s" })), sink(json!({ "deadline": "9s" })), Neutral),
+        ("notify", sink(json!({ "allow_private": false })), sink(json!({ "allow_private": true })), Weaker),
+        (
+            "notify",
+            sink(json!({ "allow_cleartext": true })),
+            sink(json!({ "allow_cleartext": false })),
+            Stricter,
+        ),
+    ]);
+}
+
+#[test]
 fn who_may_revoke_has_a_direction() {
     let client = |settings: Json| json!({ "clients": { "shop": settings } });
     let sender = |settings: Json| json!({ "transmitters": { "corp": settings } });

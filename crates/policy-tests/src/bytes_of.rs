@@ -3,14 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use engine::Peer;
 use engine::peer::{AltName, ClientCertificate, PeerFacts};
+use engine::plan::OperationPlan;
 use engine::route::Route;
 use http::Method;
 use spec::{Api, Strings};
 
 use crate::Subject;
 use crate::document::{Case, Certificate, Request};
+use crate::present::Carried;
 
 /// The port of every client.
 const PORT: u16 = 40_000;
@@ -24,8 +27,18 @@ pub(crate) struct Place<'s> {
     pub(crate) listener: u16,
     /// As in `Host`.
     pub(crate) host: String,
+    /// Whether calls come there over TLS.
+    pub(crate) tls: bool,
     /// The API that answers there, or the first.
     pub(crate) api: Option<&'s Api>,
+}
+
+impl<'s> Place<'s> {
+    fn of(subject: &Subject, (listener, host): (u16, String), api: Option<&'s Api>) -> Self {
+        let tls = subject.compiled.snapshot.listeners.get(usize::from(listener));
+        let tls = tls.is_some_and(|listener| listener.tls.is_some());
+        Self { listener, host, tls, api }
+    }
 }
 
 /// A host that a pattern of the document stands for.
@@ -73,44 +86,47 @@ pub(crate) fn place<'s>(subject: &'s Subject, case: &Case) -> Result<Place<'s>, 
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!("the configuration has no API `{}`{near}", name.value)
         })?;
-        let (listener, host) = reached_at(subject, Some(api), case)?;
-        return Ok(Place { listener, host, api: Some(api) });
+        return reached_at(subject, Some(api), case).map(|at| Place::of(subject, at, Some(api)));
     }
     let mut first = None;
     for api in apis.values() {
         let (listener, host) = reached_at(subject, Some(api), case)?;
-        if apis.len() == 1 || answers(subject, api, (listener, &host), &case.request) {
-            return Ok(Place { listener, host, api: Some(api) });
+        if apis.len() == 1 || plan(subject, api, (listener, &host), &case.request).is_some() {
+            return Ok(Place::of(subject, (listener, host), Some(api)));
         }
-        first = first.or(Some(Place { listener, host, api: Some(api) }));
+        first = first.or(Some(Place::of(subject, (listener, host), Some(api))));
     }
     match first {
         Some(place) => Ok(place),
-        None => reached_at(subject, None, case).map(|(listener, host)| Place { listener, host, api: None }),
+        None => reached_at(subject, None, case).map(|at| Place::of(subject, at, None)),
     }
 }
 
-/// Whether an API has the path of a request.
-fn answers(subject: &Subject, api: &Api, (listener, host): (u16, &str), request: &Request) -> bool {
+/// What an API has planned for the path of a request.
+pub(crate) fn plan<'s>(
+    subject: &'s Subject,
+    api: &Api,
+    (listener, host): (u16, &str),
+    request: &Request,
+) -> Option<&'s OperationPlan> {
     let snapshot = &subject.compiled.snapshot;
     let path = request.target.value.split('?').next().unwrap_or_default();
-    let Ok(path) = engine::path::canonical_path(path) else { return false };
+    let path = engine::path::canonical_path(path).ok()?;
     let method = Method::from_bytes(request.method.value.as_bytes()).unwrap_or_default();
     let number = match snapshot.routes.find(listener, &host.to_ascii_lowercase(), &path, &method) {
         Route::Operation(number, _) => Some(number),
         Route::OtherMethods(methods, _) => methods.first().map(|(_, number)| *number),
         Route::NoPath | Route::NoHost => None,
     };
-    let plan = number.and_then(|number| snapshot.operations.get(number as usize));
-    plan.is_some_and(|plan| *plan.api == *api.name.value)
+    let plan = snapshot.operations.get(number? as usize)?;
+    (*plan.api == *api.name.value).then_some(plan)
 }
 
 /// The other end of the connection.
-pub(crate) fn peer(subject: &Subject, case: &Case, place: &Place<'_>) -> Peer {
+pub(crate) fn peer(case: &Case, place: &Place<'_>) -> Peer {
     let address = case.from.as_ref().and_then(|from| from.parse().ok()).unwrap_or(CLIENT);
     let mut peer = Peer::new(SocketAddr::new(address, PORT), place.listener);
-    let listener = subject.compiled.snapshot.listeners.get(usize::from(place.listener));
-    peer.tls = listener.is_some_and(|listener| listener.tls.is_some());
+    peer.tls = place.tls;
     let certificate = case.certificate.as_ref().map(|named| Arc::new(certificate(named)));
     let host = place.host.split(':').next().unwrap_or_default().to_ascii_lowercase();
     if peer.tls || certificate.is_some() {
@@ -131,11 +147,20 @@ fn certificate(named: &Certificate) -> ClientCertificate {
     ];
     ClientCertificate {
         chain: Vec::new(),
-        thumbprint: [0; 32],
+        thumbprint: thumbprint(named),
         subject: Box::default(),
         names: names.concat(),
         expires: u64::MAX,
     }
+}
+
+/// What a token is bound to that is bound to a certificate: one is told from another by its names.
+pub(crate) fn thumbprint(named: &Certificate) -> [u8; 32] {
+    let Certificate { dns, uri, email } = named;
+    let text = format!("{:?}", [&dns.0, &uri.0, &email.0]);
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    out
 }
 
 /// The content of a message, and whether it is JSON.
@@ -148,8 +173,13 @@ pub(crate) fn content(body: Option<&String>, json: Option<&serde_json::Value>) -
 }
 
 /// The request, byte for byte; the connection ends after it.
-pub(crate) fn request(request: &Request, host: &str, token: Option<&str>) -> Vec<u8> {
-    let mut out = format!("{} {} HTTP/1.1\r\n", request.method.value, request.target.value).into_bytes();
+pub(crate) fn request(request: &Request, host: &str, carried: &Carried) -> Vec<u8> {
+    let mut target = request.target.value.clone();
+    if let Some(pair) = &carried.query {
+        target.push(if target.contains('?') { '&' } else { '?' });
+        target.push_str(pair);
+    }
+    let mut out = format!("{} {target} HTTP/1.1\r\n", request.method.value).into_bytes();
     let mut field = |name: &str, value: &str| {
         out.extend([name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     };
@@ -157,11 +187,19 @@ pub(crate) fn request(request: &Request, host: &str, token: Option<&str>) -> Vec
         field("host", host);
     }
     field("connection", "close");
+    let mut cookie = carried.cookie.as_deref();
     for (name, values) in &request.headers {
-        values.0.iter().for_each(|value| field(name, value));
+        for value in &values.0 {
+            match cookie.take_if(|_| name.eq_ignore_ascii_case("cookie")) {
+                // A client sends one field with all of them (RFC 6265 section 5.4).
+                Some(cookie) => field(name, &format!("{value}; {cookie}")),
+                None => field(name, value),
+            }
+        }
     }
-    if let (Some(token), None) = (token, own(request, "authorization")) {
-        field("authorization", &format!("Bearer {token}"));
+    cookie.into_iter().for_each(|cookie| field("cookie", cookie));
+    for (name, value) in carried.headers.iter().filter(|(name, _)| own(request, name).is_none()) {
+        field(name, value);
     }
     let (mut body, json) = content(request.body.as_ref(), request.json.as_ref());
     body.resize(body.len() + usize::try_from(request.padding.unwrap_or(0)).unwrap_or(0), b'x');

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use spec::{Duration, Node, Spanned, Strings, Value};
 
+pub use crate::credential::{ApiKey, Credential, Dpop, KeyState, Mtls, ProofState, SignedBy};
 use crate::moment::Moment;
 use crate::sugar;
 
@@ -88,47 +89,6 @@ pub struct Request {
     /// So many bytes of content more, of the letter `x`.
     #[serde(default)]
     pub padding: Option<u32>,
-}
-
-/// A token, minted for the case. As a word: `none`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Credential {
-    /// Nothing is presented.
-    pub none: bool,
-    /// Name of the issuer; without it the first that the API takes.
-    pub issuer: Option<Spanned<String>>,
-    /// Whom it proves.
-    pub subject: Option<String>,
-    /// The application that calls (`client_id`).
-    pub application: Option<String>,
-    /// For whom it is; without it the API's audience.
-    pub audience: Option<Strings>,
-    /// Scopes, put where the issuer puts them.
-    pub scopes: Strings,
-    /// Roles, put into `roles`.
-    pub roles: Strings,
-    /// How long it is good.
-    pub expires_in: Option<Duration>,
-    /// Whether it was good until an hour ago.
-    pub expired: bool,
-    /// Who signed it.
-    pub signed_by: SignedBy,
-    /// Further claims; they replace those that are made.
-    pub claims: BTreeMap<String, Json>,
-    /// The `typ` of its header.
-    pub typ: Option<String>,
-}
-
-/// Whose key signs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SignedBy {
-    /// The issuer's.
-    #[default]
-    Issuer,
-    /// Somebody else's, under the name of the issuer's.
-    Stranger,
 }
 
 /// A client's certificate, taken for one that the listener's authorities signed.

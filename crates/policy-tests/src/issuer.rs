@@ -8,7 +8,7 @@ use engine::BoxFuture;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use http::{HeaderMap, StatusCode};
 use jose::Algorithm;
-use spec::{Document, FileOrUrl, Issuer};
+use spec::{Api, Document, FileOrUrl, Issuer};
 
 use crate::keys::Key;
 
@@ -19,40 +19,60 @@ pub(crate) struct Keys {
     good: Vec<Key>,
     /// Whom nobody knows.
     strange: Vec<Key>,
+    /// Of clients, by algorithm: what their tokens are bound to (RFC 9449).
+    held: Vec<Key>,
+    /// Of other clients.
+    others: Vec<Key>,
     jwks: Arc<[u8]>,
 }
 
 /// The algorithm by which tokens of an issuer are signed: ES256 where it is taken.
-pub(crate) fn algorithm(issuer: &Issuer) -> Algorithm {
-    let taken: Vec<Algorithm> = match &issuer.algorithms {
-        None => vec![Algorithm::Es256],
-        Some(names) => names.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
-    };
-    if taken.contains(&Algorithm::Es256) {
-        Algorithm::Es256
-    } else {
-        *taken.first().unwrap_or(&Algorithm::Es256)
+fn algorithm(issuer: &Issuer) -> Algorithm {
+    let names = issuer.algorithms.iter().flatten();
+    preferred(names.filter_map(|name| Algorithm::from_name(name)))
+}
+
+/// The algorithm by which clients of an API sign proofs.
+fn of_proofs(api: Option<&Api>) -> Algorithm {
+    let names = api.and_then(|api| api.dpop.as_ref()?.algorithms.as_ref()).into_iter().flatten();
+    preferred(names.filter_map(|name| Algorithm::from_name(name)))
+}
+
+/// Of those that are taken, which are all when none is named.
+fn preferred(mut taken: impl Iterator<Item = Algorithm>) -> Algorithm {
+    let usual = Algorithm::Es256;
+    let Some(first) = taken.next() else { return usual };
+    if taken.any(|one| one == usual) { usual } else { first }
+}
+
+/// A key for each of these algorithms.
+fn each(wanted: &[Algorithm]) -> Option<Vec<Key>> {
+    wanted.iter().map(|algorithm| Key::generate(*algorithm)).collect()
+}
+
+fn distinct(all: impl Iterator<Item = Algorithm>) -> Vec<Algorithm> {
+    let mut found = Vec::new();
+    for algorithm in all {
+        if !found.contains(&algorithm) {
+            found.push(algorithm);
+        }
     }
+    found
 }
 
 impl Keys {
-    /// Makes one key for each algorithm that an issuer of the document wants.
+    /// Makes one key for each algorithm that an issuer of the document wants, and for each by which proofs are signed.
     pub(crate) fn generate(document: &Document) -> Option<Self> {
-        let mut wanted: Vec<Algorithm> = Vec::new();
-        for issuer in document.issuers.values() {
-            let algorithm = algorithm(issuer);
-            if !wanted.contains(&algorithm) {
-                wanted.push(algorithm);
-            }
-        }
+        let mut wanted = distinct(document.issuers.values().map(|issuer| algorithm(issuer)));
         if wanted.is_empty() {
             wanted.push(Algorithm::Es256);
         }
-        let make = || wanted.iter().map(|algorithm| Key::generate(*algorithm)).collect::<Option<Vec<Key>>>();
-        let (good, strange) = (make()?, make()?);
+        let of_clients = distinct(document.apis.values().map(Some).chain([None]).map(of_proofs));
+        let (good, strange) = (each(&wanted)?, each(&wanted)?);
+        let (held, others) = (each(&of_clients)?, each(&of_clients)?);
         let texts: Vec<String> = good.iter().map(Key::jwk).collect::<Option<_>>()?;
         let jwks = format!("{{\"keys\":[{}]}}", texts.join(",")).into_bytes().into();
-        Some(Self { good, strange, jwks })
+        Some(Self { good, strange, held, others, jwks })
     }
 
     /// The public keys as every issuer has them.
@@ -64,6 +84,13 @@ impl Keys {
     pub(crate) fn of(&self, issuer: &Issuer, stranger: bool) -> Option<&Key> {
         let wanted = algorithm(issuer);
         let keys = if stranger { &self.strange } else { &self.good };
+        keys.iter().find(|key| key.algorithm() == wanted)
+    }
+
+    /// The key of a client of an API, or of another one.
+    pub(crate) fn of_client(&self, api: Option<&Api>, other: bool) -> Option<&Key> {
+        let wanted = of_proofs(api);
+        let keys = if other { &self.others } else { &self.held };
         keys.iter().find(|key| key.algorithm() == wanted)
     }
 }

@@ -1,11 +1,14 @@
-//! Keys that stand in for those of issuers: made for one run, kept in memory, of the algorithm that an issuer wants.
+//! Keys that stand in for those of issuers, and those of clients: made for one run, kept in memory, of the algorithm that is taken.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use jose::{Algorithm, base64url_encode as encode};
+use serde_json::{Value as Json, json};
 
 enum Pair {
     Rsa(rsa::KeyPair),
@@ -43,15 +46,16 @@ impl Key {
         self.algorithm
     }
 
-    /// The public key as a JWK (RFC 7517), named by its algorithm.
-    pub(crate) fn jwk(&self) -> Option<String> {
-        let public = match &self.pair {
+    /// What of the public key a JWK has (RFC 7517, RFC 7518 section 6), in the order of RFC 7638.
+    fn members(&self) -> Option<BTreeMap<&'static str, String>> {
+        let own = |text: &str| text.to_owned();
+        let members = match &self.pair {
             Pair::Rsa(pair) => {
                 // RSAPublicKey of RFC 8017 appendix A.1.1, for a modulus of 2048 bits and an exponent of three bytes.
                 let der = pair.public_key().as_ref();
                 let modulus = der.get(9..der.len().checked_sub(5)?)?;
                 let exponent = der.get(der.len().checked_sub(3)?..)?;
-                format!(r#""kty":"RSA","n":"{}","e":"{}""#, encode(modulus), encode(exponent))
+                vec![("kty", own("RSA")), ("n", encode(modulus)), ("e", encode(exponent))]
             }
             Pair::Ec(pair) => {
                 let point = pair.public_key().as_ref().get(1..)?;
@@ -61,21 +65,42 @@ impl Key {
                     Algorithm::Es384 => "P-384",
                     _ => "P-521",
                 };
-                format!(r#""kty":"EC","crv":"{curve}","x":"{}","y":"{}""#, encode(x), encode(y))
+                vec![("kty", own("EC")), ("crv", own(curve)), ("x", encode(x)), ("y", encode(y))]
             }
             Pair::Ed(pair) => {
-                format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, encode(pair.public_key().as_ref()))
+                let x = encode(pair.public_key().as_ref());
+                vec![("kty", own("OKP")), ("crv", own("Ed25519")), ("x", x)]
             }
         };
-        let name = self.algorithm.name();
-        Some(format!(r#"{{{public},"kid":"{name}","alg":"{name}","use":"sig"}}"#))
+        Some(members.into_iter().collect())
+    }
+
+    /// The public key as a JWK (RFC 7517), named by its algorithm.
+    pub(crate) fn jwk(&self) -> Option<String> {
+        let name = self.algorithm.name().to_owned();
+        let more = [("kid", name.clone()), ("alg", name), ("use", String::from("sig"))];
+        Some(json!(self.members()?.into_iter().chain(more).collect::<BTreeMap<_, _>>()).to_string())
+    }
+
+    /// Its SHA-256 thumbprint (RFC 7638) in base64url, by which a token is bound to it.
+    pub(crate) fn thumbprint(&self) -> Option<String> {
+        Some(encode(digest(&SHA256, json!(self.members()?).to_string().as_bytes()).as_ref()))
     }
 
     /// A token in the compact form of RFC 7515 section 7.1.
     pub(crate) fn token(&self, typ: &str, payload: &str) -> Option<String> {
         let name = self.algorithm.name();
-        let header = serde_json::json!({ "alg": name, "kid": name, "typ": typ }).to_string();
-        let input = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+        self.signed(&json!({ "alg": name, "kid": name, "typ": typ }), payload)
+    }
+
+    /// A proof of possession (RFC 9449 section 4.2).
+    pub(crate) fn proof(&self, payload: &str) -> Option<String> {
+        let header = json!({ "alg": self.algorithm.name(), "typ": "dpop+jwt", "jwk": self.members()? });
+        self.signed(&header, payload)
+    }
+
+    fn signed(&self, header: &Json, payload: &str) -> Option<String> {
+        let input = format!("{}.{}", encode(header.to_string().as_bytes()), encode(payload.as_bytes()));
         Some(format!("{input}.{}", encode(&self.sign(input.as_bytes())?)))
     }
 

@@ -13,15 +13,18 @@
 //!
 //! Start reading at [`Case`](document::Case), then [`run`], then [`judge`](judge::judge).
 
+mod apikey;
 mod bytes_of;
 pub mod clock;
 pub mod coverage;
+mod credential;
 pub mod document;
 pub mod generate;
 mod issuer;
 pub mod judge;
 mod keys;
 pub mod moment;
+mod present;
 mod record;
 pub mod report;
 mod run;

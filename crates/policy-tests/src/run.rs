@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use controls::authentication::possession::DPOP_NONCE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
 
-use crate::document::{Case, Service};
+use crate::document::{Case, Request, Service};
 use crate::judge::{self, Mismatch};
 use crate::moment::Moment;
-use crate::token::{self, Times};
+use crate::present::{Carried, Nth, Presented};
+use crate::token::Times;
 use crate::world::{Seen, Threads, World};
 use crate::{Subject, bytes_of};
 
@@ -122,37 +124,37 @@ async fn one(subject: &Subject, threads: &Threads, case: &Case) -> Finished {
 }
 
 /// A case made ready to be put.
-struct Ready {
+struct Ready<'s> {
     peer: engine::Peer,
-    /// What came before, byte for byte.
-    before: Vec<u8>,
-    request: Vec<u8>,
+    host: String,
+    request: &'s Request,
+    presented: Presented<'s>,
     answer: Option<Answer>,
     /// When the first call is made, in seconds since 1970.
     from: u64,
     over: Duration,
 }
 
-impl Ready {
-    fn of(subject: &Subject, case: &Case) -> Result<Self, String> {
+impl<'s> Ready<'s> {
+    fn of(subject: &'s Subject, case: &'s Case) -> Result<Self, String> {
         let place = bytes_of::place(subject, case)?;
         let over = case.state.over.map_or(Duration::ZERO, spec::Duration::get);
         let at = case.at.unwrap_or(START).0;
         let from = at.saturating_sub(over.as_secs());
-        let wanted = case.credential.as_ref().filter(|credential| !credential.none);
-        let token = match wanted {
-            Some(credential) => Some(token::mint(subject, place.api, credential, Times { from, at })?),
-            None => None,
-        };
-        let written = |token| bytes_of::request(&case.request, &place.host, token);
         Ok(Self {
-            peer: bytes_of::peer(subject, case, &place),
-            before: written(token.as_deref().filter(|_| !case.state.anonymous)),
-            request: written(token.as_deref()),
+            peer: bytes_of::peer(case, &place),
+            presented: Presented::of(subject, case, &place, Times { from, at })?,
+            request: &case.request,
+            host: place.host,
             answer: answer(&case.upstream)?,
             from,
             over,
         })
+    }
+
+    /// A call, byte for byte.
+    fn bytes(&self, nth: Nth<'_>) -> Result<Vec<u8>, String> {
+        Ok(bytes_of::request(self.request, &self.host, &self.presented.with(nth)?))
     }
 }
 
@@ -161,24 +163,75 @@ impl Ready {
 /// # Errors
 /// What the case names and the configuration does not have.
 pub fn on_the_wire(subject: &Subject, case: &Case) -> Result<(engine::Peer, Vec<u8>), String> {
-    Ready::of(subject, case).map(|ready| (ready.peer, ready.request))
+    let ready = Ready::of(subject, case)?;
+    let bytes = ready.bytes(Nth { number: 0, now: case.at.unwrap_or(START).0, nonce: None })?;
+    Ok((ready.peer, bytes))
+}
+
+/// A case's client, and the world that it calls.
+struct Client<'r> {
+    ready: &'r Ready<'r>,
+    world: World,
+    calls: u32,
+    nonce: Option<String>,
+}
+
+impl<'r> Client<'r> {
+    fn new(subject: &Subject, threads: &Threads, ready: &'r Ready<'r>) -> Self {
+        let world = World::knowing(subject, threads, ready.from, ready.presented.issued());
+        world.answer(ready.answer.clone());
+        Self { ready, world, calls: 0, nonce: None }
+    }
+
+    /// Makes the next call. A nonce that the gateway wants is taken from its answer and sent, once (RFC 9449 section 8).
+    async fn call(&mut self) -> Result<Seen, String> {
+        let (seen, bytes) = self.once().await?;
+        let given = seen.headers.get(&DPOP_NONCE).and_then(|value| value.to_str().ok());
+        let wanted = seen.decided.code == Some("proof_nonce_required") && self.ready.presented.takes_nonces();
+        let (seen, bytes) = match given.map(str::to_owned).filter(|_| wanted) {
+            None => (seen, bytes),
+            nonce => {
+                self.nonce = nonce;
+                self.once().await?
+            }
+        };
+        if self.ready.presented.is_repeated() {
+            return self.world.call(self.ready.peer.clone(), &bytes).await;
+        }
+        Ok(seen)
+    }
+
+    async fn once(&mut self) -> Result<(Seen, Vec<u8>), String> {
+        self.calls += 1;
+        let nth = Nth { number: self.calls, now: self.world.now(), nonce: self.nonce.as_deref() };
+        let bytes = self.ready.bytes(nth)?;
+        Ok((self.world.call(self.ready.peer.clone(), &bytes).await?, bytes))
+    }
+
+    /// Makes a call that shows nobody.
+    async fn anonymous(&self) -> Result<Seen, String> {
+        let bytes = bytes_of::request(self.ready.request, &self.ready.host, &Carried::default());
+        self.world.call(self.ready.peer.clone(), &bytes).await
+    }
 }
 
 /// Puts a case's call; what was seen of it, and what the service answered.
 async fn put(subject: &Subject, threads: &Threads, case: &Case) -> Result<(Seen, Vec<u8>), String> {
     let ready = Ready::of(subject, case)?;
     let answered = ready.answer.as_ref().map(|answer| answer.body.to_vec()).unwrap_or_default();
-    let world = World::new(subject, threads, ready.from);
-    world.answer(ready.answer);
+    let mut client = Client::new(subject, threads, &ready);
     let calls = case.state.calls.map_or(0, |calls| calls.value);
     let step = ready.over.checked_div(calls.max(1)).unwrap_or_default();
     for _ in 0..calls {
-        world.call(ready.peer.clone(), &ready.before).await?;
-        world.advance(step);
+        if case.state.anonymous {
+            client.anonymous().await?;
+        } else {
+            client.call().await?;
+        }
+        client.world.advance(step);
     }
-    world.advance(ready.over.saturating_sub(step * calls));
-    let seen = world.call(ready.peer, &ready.request).await?;
-    Ok((seen, answered))
+    client.world.advance(ready.over.saturating_sub(step * calls));
+    Ok((client.call().await?, answered))
 }
 
 /// What the service behind answers; `None` when it is down.
@@ -221,11 +274,10 @@ pub(crate) fn exhaust(
 
 async fn repeat(subject: &Subject, threads: &Threads, case: &Case, most: u32) -> Result<Exhausted, String> {
     let ready = Ready::of(subject, case)?;
-    let world = World::new(subject, threads, ready.from);
-    world.answer(ready.answer.clone());
+    let mut client = Client::new(subject, threads, &ready);
     let mut last: Option<Seen> = None;
     for calls in 0..=most {
-        let seen = world.call(ready.peer.clone(), &ready.request).await?;
+        let seen = client.call().await?;
         if seen.status == StatusCode::TOO_MANY_REQUESTS {
             return Ok(last.map(|last| (calls, last, seen)));
         }

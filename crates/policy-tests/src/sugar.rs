@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `request: GET /x` | `request: { method: GET, target: /x }` |
 //! | `credential: none` | `credential: { none: true }` |
+//! | `dpop: bearer` (under `credential`) | `dpop: { proof: bearer }` |
 //! | `expect: allow` | `expect: { decision: allow }` |
 //! | `upstream: none` (under `expect`) | `upstream: { none: true }` |
 //! | `defaults: { … }` at the top | the same keys in each case that does not say otherwise |
@@ -22,6 +23,11 @@ pub(crate) fn expand(tree: &mut Node) {
         }
         request(case);
         none(case, "credential");
+        if let Some(credential) = case.get_mut("credential")
+            && let Some(text) = word(credential, "dpop")
+        {
+            credential.set("dpop", mapping("proof", text));
+        }
         if let Some(text) = word(case, "expect") {
             case.set("expect", mapping("decision", text));
         }

@@ -69,7 +69,7 @@ fn put_at(pointer: &str, value: Json, claims: &mut Map<String, Json>) {
     at.insert(last, value);
 }
 
-/// Mints it.
+/// Mints it; `bound` is what it is bound to (`cnf`, RFC 7800).
 ///
 /// # Errors
 /// What of the credential the configuration does not know.
@@ -77,7 +77,7 @@ pub(crate) fn mint(
     subject: &Subject,
     api: Option<&Api>,
     credential: &Credential,
-    times: Times,
+    (times, bound): (Times, Map<String, Json>),
 ) -> Result<String, String> {
     let document = subject.document();
     let name = match &credential.issuer {
@@ -89,7 +89,7 @@ pub(crate) fn mint(
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         format!("the configuration has no issuer `{name}`{near}")
     })?;
-    let claims = claims(issuer, (name, api), credential, times);
+    let claims = claims(issuer, (name, api), credential, (times, bound));
     let key = subject.keys.of(issuer, credential.signed_by == SignedBy::Stranger);
     let typ = credential.typ.as_deref().unwrap_or(match issuer.typ {
         TypRule::Rfc9068 | TypRule::Lenient => "at+jwt",
@@ -102,7 +102,7 @@ fn claims(
     issuer: &Issuer,
     (name, api): (&str, Option<&Api>),
     credential: &Credential,
-    times: Times,
+    (times, bound): (Times, Map<String, Json>),
 ) -> Map<String, Json> {
     let iss = match &issuer.url {
         Some(url) if !issuer.local => url.as_str(),
@@ -137,6 +137,9 @@ fn claims(
         credential.scopes.0.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
     if !credential.roles.0.is_empty() {
         claims.insert(String::from("roles"), json!(credential.roles.0));
+    }
+    if !bound.is_empty() {
+        claims.insert(String::from("cnf"), Json::Object(bound));
     }
     put_scopes(&scopes, issuer.scopes_from.as_ref().map(|from| &from.value), &mut claims);
     for (name, value) in &credential.claims {

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use controls::authentication::apikey::published;
+use credentials::Published;
 use engine::fetch::Spawn;
-use engine::{BoxFuture, Peer};
+use engine::{BoxFuture, Clock, Peer};
 use http::{HeaderMap, StatusCode};
 use proxy::Services;
 use proxy::offline::{Answer, Asked, Offline, OfflineCore};
 use tokio::runtime::Handle;
 
 use crate::Subject;
+use crate::apikey::{self, Issued};
 use crate::clock::StillClock;
 use crate::record::{Book, Decided, Taken};
 
@@ -77,24 +80,39 @@ pub struct World {
     clock: Arc<StillClock>,
     behind: Rc<Behind>,
     taken: Arc<Taken>,
+    /// Held, since what nobody holds is forgotten.
+    _known: Arc<Published>,
 }
 
 impl World {
     /// A gateway to which nothing has happened, at so many seconds since 1970. Has to be called on a runtime.
     #[must_use]
     pub fn new(subject: &Subject, threads: &Threads, at: u64) -> Self {
+        Self::knowing(subject, threads, at, None)
+    }
+
+    /// The same, which knows the API key of a case.
+    pub(crate) fn knowing(subject: &Subject, threads: &Threads, at: u64, key: Option<&Issued>) -> Self {
         let (clock, taken) = (Arc::new(StillClock::at(at)), Arc::new(Taken::default()));
         let services = services(subject, &clock, &taken);
+        let known = published(&services.keyed);
+        apikey::table(key).into_iter().for_each(|table| known.publish(table));
         let behind = Rc::new(Behind::default());
         let service: Rc<dyn proxy::offline::Service> = Rc::<Behind>::clone(&behind);
         let core = threads.0.core(&subject.compiled.snapshot, &services, service);
-        Self { core, clock, behind, taken }
+        Self { core, clock, behind, taken, _known: known }
     }
 
     /// What the service answers from now on; `None` when nobody listens there.
     pub fn answer(&self, answer: Option<Answer>) {
         self.behind.down.set(answer.is_none());
         *self.behind.answer.borrow_mut() = answer.unwrap_or_default();
+    }
+
+    /// The second since 1970 that it is there.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.clock.unix().seconds()
     }
 
     /// Lets time pass.

@@ -395,6 +395,12 @@ const WEAKENINGS: &[Weakening] = &[
         "pointer: /customer_id, absent: pass }",
     ),
     ("one more may name every object", Whole, "except: [clerk]", "except: [clerk, guest]"),
+    ("an API key's claims are believed", Whole, "issuer: shop,", "issuer: [shop, applications],"),
+    ("whoever's claims are believed", Whole, "issuer: shop,", "issuer: any,"),
+    ("nobody says whose claims are believed", Whole, "issuer: shop, ", ""),
+    ("a network is let in", Whole, "203.0.113.0/24, ", ""),
+    ("networks are looked at in shadow", Whole, "networks: { deny:", "networks: { mode: shadow, deny:"),
+    ("all networks are let in", Whole, "    networks: { deny: [203.0.113.0/24, 198.51.100.0/24] }\n", ""),
     ("fields are hidden in shadow", Whole, "        views:\n", "        views:\n          mode: shadow\n"),
     (
         "fields are not hidden",
@@ -589,6 +595,13 @@ const HARMLESS: &[Weakening] = &[
         Whole,
         "        customer: {",
         "        order: { claim: orders, places: [{ in: path, name: order_id }], except: [clerk] }\n        customer: {",
+    ),
+    ("a network less", Whole, "deny: [203.0.113.0/24, ", "deny: [203.0.113.0/24, 192.0.2.0/24, "),
+    (
+        "networks are listed that are let in",
+        Whole,
+        "deny: [203.0.113.0/24",
+        "allow: [0.0.0.0/0, \"::/0\"], deny: [203.0.113.0/24",
     ),
     ("one more field is hidden", Whole, "at: [/note, /items/*/note]", "at: [/note, /items/*/note, /total]"),
     (

@@ -272,7 +272,7 @@ pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, 
     match server {
         Ok(None) => {
             peer.facts = facts.proxy.is_some().then(|| Arc::new(facts));
-            serve_clear(core, peer, Socket::Clear(socket), first).await;
+            serve_clear(core, (peer, None), Socket::Clear(socket), first).await;
         }
         Ok(Some(server)) => {
             // In a box: an open connection has no need of its room.
@@ -302,16 +302,22 @@ pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream
         pid: credentials.pid(),
     });
     peer.facts = Some(Arc::new(PeerFacts { process, ..PeerFacts::default() }));
-    serve_clear(core, peer, Socket::Unix(socket), BytesMut::new()).await;
+    serve_clear(core, (peer, None), Socket::Unix(socket), BytesMut::new()).await;
 }
 
 /// Serves a connection that is no socket. What is known of its other end is what the caller says.
 pub(crate) async fn serve_memory(core: Rc<Core>, peer: Peer, socket: Socket) {
-    serve_clear(core, peer, socket, BytesMut::new()).await;
+    let standing = Standing::in_memory(&core, &peer);
+    serve_clear(core, (peer, standing), socket, BytesMut::new()).await;
 }
 
 /// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes, of which some may have been read.
-async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: BytesMut) {
+async fn serve_clear(
+    core: Rc<Core>,
+    (peer, standing): (Peer, Option<Standing>),
+    mut socket: Socket,
+    mut first: BytesMut,
+) {
     let sniff = async {
         first.reserve(FIRST_READ);
         loop {
@@ -328,7 +334,7 @@ async fn serve_clear(core: Rc<Core>, peer: Peer, mut socket: Socket, mut first: 
     // What is not needed while calls are carried is in boxes here: idle connections are many.
     match Box::pin(tokio::time::timeout(bounds::HEAD_TIME, sniff)).await {
         Ok(Ok(two)) => {
-            let conn = Conn::new(&core, peer, None);
+            let conn = Conn::new(&core, peer, standing);
             if two {
                 Box::pin(serve_two(core, conn, Replay::new(first.freeze(), socket))).await;
             } else {

@@ -30,13 +30,14 @@ mod unused;
 
 pub use dangers::dangers;
 pub use document::{
-    AcceptUnenforced, AccessLog, Admin, Allow, Api, Authentication, CertificateKey, ClientAuthentication,
-    ClientCertificate, ContractSource, Danger, Deadlines, Decisions, Demand, Document, Dpop, HealthCheck,
-    HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, LimitsAlone, Listener,
-    ListenerHttp, ListenerTls, Nonce, OnFull, Opaque, OperationAuthentication, OperationRef,
-    OperationSettings, Poll, Pool, Record, Redis, Revocation, RevocationClient, ScopesFrom, Selector,
-    SenderConstrained, SharedState, Store, Target, TlsVersion, Transmitter, TypRule, Unsecured, Upstream,
-    UpstreamTls, WebSocket, is_name,
+    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Authentication, CertificateKey,
+    ClientAuthentication, ClientCertificate, ContractSource, Counted, Danger, Deadlines, Decisions, Demand,
+    Document, Dpop, EventOutcome, GroupBy, HealthCheck, HttpVersion, Introspected, Introspection, Issuer,
+    IssuerKeys, KeySource, LimitsAlone, Listener, ListenerHttp, ListenerTls, Nonce, Notify, OnFull, Opaque,
+    OperationAuthentication, OperationRef, OperationSettings, Poll, Pool, Record, Redelivery, Redis,
+    Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Sink,
+    Store, Target, Tell, TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Wanted,
+    WebSocket, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

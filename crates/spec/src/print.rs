@@ -117,5 +117,20 @@ pub fn quoted(text: &str) -> String {
         || [".nan", ".inf"].contains(&lower.as_str())
         || ["0x", "0o"].iter().any(|radix| lower.starts_with(radix));
     let plain = first && !word && !number && text.bytes().all(safe) && !text.ends_with(':');
-    if plain { text.to_owned() } else { serde_json::Value::String(text.to_owned()).to_string() }
+    if plain { text.to_owned() } else { in_quotes(text) }
+}
+
+/// A string in the quotes of JSON, which are YAML's too. What a reader of YAML refuses (section 5.1) or a person does not see is
+/// escaped, in units of UTF-16 as JSON has it.
+fn in_quotes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    for char in serde_json::Value::String(text.to_owned()).to_string().chars() {
+        let unseen = matches!(char, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        if unseen {
+            out.push_str(&format!("\\u{:04x}", u32::from(char)));
+        } else {
+            out.push(char);
+        }
+    }
+    out
 }

@@ -132,7 +132,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 10] = [
+    const ORDER: [&str; 11] = [
         "version",
         "data",
         "listeners",
@@ -142,6 +142,7 @@ fn order(root: &mut Node) {
         "upstreams",
         "apis",
         "record",
+        "notify",
         "accept",
     ];
     if let Some(entries) = root.entries_mut() {

@@ -15,6 +15,7 @@
 //! - migrations are in this crate; a store of a newer version is refused.
 //!
 //! Beside them, and apart from the chain, decisions are kept ([`DecisionStore`]): written in batches, bounded, the oldest removed.
+//! What has to be told to others waits in a file of its own until it was ([`Spool`]).
 
 mod adopted;
 mod audit;
@@ -28,6 +29,7 @@ mod read;
 mod records;
 mod revocations;
 mod schema;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -51,6 +53,7 @@ pub use open::Place;
 pub use read::{Behind, Contents, Head};
 pub use records::{ApiKey, Application, KeyState, MAX_TTL, Status};
 pub use revocations::{NewRevocation, Once, Revocation};
+pub use spool::{Dead, Ending, NewNotice, Notice, Owed, Spool};
 pub use transaction::Changed;
 
 use link::Link;

@@ -3,8 +3,17 @@
 use crate::cell::{Cell, Tag};
 use crate::{Tape, text};
 
+/// How strings are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strings {
+    /// With no more escapes than they need.
+    Canonical,
+    /// With the escapes that they came with.
+    AsTheyCame,
+}
+
 /// Appends the value at `index`. Iterative: the stack of open containers lives on the heap.
-pub(crate) fn write(tape: &Tape, index: u32, out: &mut Vec<u8>) {
+pub(crate) fn write(tape: &Tape, index: u32, strings: Strings, out: &mut Vec<u8>) {
     let mut open: Vec<(u32, u8)> = Vec::new();
     let end = tape.cell(index).end;
     let mut at = index;
@@ -20,7 +29,7 @@ pub(crate) fn write(tape: &Tape, index: u32, out: &mut Vec<u8>) {
             Tag::False => out.extend_from_slice(b"false"),
             Tag::True => out.extend_from_slice(b"true"),
             Tag::Number => out.extend_from_slice(tape.text(cell).as_bytes()),
-            Tag::String | Tag::Name => write_text(tape, cell, out),
+            Tag::String | Tag::Name => write_text(tape, cell, strings, out),
             Tag::Array => open_with(&mut open, &mut comma, out, (cell.end, b']'), b'['),
             Tag::Object => open_with(&mut open, &mut comma, out, (cell.end, b'}'), b'{'),
         }
@@ -37,8 +46,8 @@ pub(crate) fn write(tape: &Tape, index: u32, out: &mut Vec<u8>) {
 }
 
 /// Appends a string or a name, in quotes.
-pub(crate) fn write_text(tape: &Tape, cell: Cell, out: &mut Vec<u8>) {
-    if cell.escaped {
+pub(crate) fn write_text(tape: &Tape, cell: Cell, strings: Strings, out: &mut Vec<u8>) {
+    if cell.escaped && strings == Strings::Canonical {
         text::write(&text::unescape(tape.text(cell), true), out);
     } else {
         out.push(b'"');

@@ -1,5 +1,6 @@
 //! Reading a tape.
 
+use crate::canonical::Strings;
 use crate::cell::{Cell, Tag};
 use crate::{Number, Tape, canonical, text};
 use std::borrow::Cow;
@@ -191,7 +192,13 @@ impl<'a> Node<'a> {
 
     /// Appends this value as [`Tape::write_canonical`] does.
     pub fn write_canonical(self, out: &mut Vec<u8>) {
-        canonical::write(self.tape, self.index, out);
+        canonical::write(self.tape, self.index, Strings::Canonical, out);
+    }
+
+    /// Appends this value without blanks, strings with the escapes that they came with: what was written `\u003c` for a page in which
+    /// it stands does not become `<`.
+    pub fn write_compact(self, out: &mut Vec<u8>) {
+        canonical::write(self.tape, self.index, Strings::AsTheyCame, out);
     }
 }
 
@@ -323,7 +330,12 @@ impl<'a> Name<'a> {
 
     /// Appends it in quotes, as [`Tape::write_canonical`] does.
     pub fn write_canonical(self, out: &mut Vec<u8>) {
-        canonical::write_text(self.tape, self.cell, out);
+        canonical::write_text(self.tape, self.cell, Strings::Canonical, out);
+    }
+
+    /// Appends it in quotes, as [`Node::write_compact`] does.
+    pub fn write_compact(self, out: &mut Vec<u8>) {
+        canonical::write_text(self.tape, self.cell, Strings::AsTheyCame, out);
     }
 
     /// Its bytes, UTF-8; none when it is written with escapes.

@@ -51,6 +51,10 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
+    fn sum(&self) -> u64 {
+        self.by_outcome.iter().map(|(_, count)| count).sum()
+    }
+
     fn count(&mut self, status: u16, code: &'static str, by: u64) {
         let key = if self.by_outcome.len() >= STATUSES { (0, code) } else { (status, code) };
         // Codes are constants: where they lie tells the usual one without a comparison of texts.
@@ -171,6 +175,17 @@ impl Counters {
         match self.verdicts.iter_mut().find(|(known, _)| *known == key) {
             Some((_, count)) => *count += by,
             None => self.verdicts.push((key, by)),
+        }
+    }
+
+    /// Adds how many calls there were by operation; those of none under empty names.
+    pub(crate) fn add_calls(&self, all: &mut BTreeMap<OperationKey, u64>) {
+        let nowhere = || (Arc::from(""), Arc::from(""));
+        let hot =
+            self.hot.values().map(|(plan, calls)| ((Arc::clone(&plan.api), Arc::clone(&plan.id)), calls));
+        let cold = self.calls.iter().map(|(key, calls)| (key.clone(), calls));
+        for (key, calls) in hot.chain(cold).chain([(nowhere(), &self.unrouted)]) {
+            *all.entry(key).or_default() += calls.sum();
         }
     }
 

@@ -8,14 +8,16 @@
 //! path, an address or a subject.
 
 mod access_log;
+mod consumers;
 mod counters;
-mod decisions;
 mod exposition;
 mod line;
+mod records;
 mod shadow;
 mod timestamp;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::bounds::Bound;
@@ -24,9 +26,11 @@ use engine::{Call, Clock, Snapshot};
 use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
-pub use decisions::{DecisionQueue, Lost};
 pub use exposition::{Kind, Sample};
+pub use records::{Lost, RecordQueue};
+pub use shadow::ShadowCounts;
 
+use consumers::Consumers;
 use counters::Counters;
 use timestamp::Stamp;
 
@@ -34,7 +38,9 @@ use timestamp::Stamp;
 #[derive(Debug)]
 pub struct Telemetry {
     log: Option<AccessLog>,
-    decisions: Arc<DecisionQueue>,
+    decisions: Arc<RecordQueue>,
+    shadow: Arc<ShadowCounts>,
+    events: Arc<RecordQueue>,
     cores: Mutex<Vec<Arc<Mutex<Counters>>>>,
 }
 
@@ -48,13 +54,42 @@ impl Telemetry {
             Destination::Off => None,
             other => Some(AccessLog::open(other, clock)?),
         };
-        Ok(Self { log, decisions: Arc::default(), cores: Mutex::default() })
+        let (decisions, events) = (RecordQueue::of_store(), RecordQueue::of_events());
+        Ok(Self {
+            log,
+            decisions: Arc::new(decisions),
+            shadow: Arc::default(),
+            events: Arc::new(events),
+            cores: Mutex::default(),
+        })
     }
 
     /// The records of decisions that wait for a store. Nothing is kept until it is told to.
     #[must_use]
-    pub fn decisions(&self) -> &Arc<DecisionQueue> {
+    pub fn decisions(&self) -> &Arc<RecordQueue> {
         &self.decisions
+    }
+
+    /// The counts of what controls in shadow said. Nothing is counted while no decisions are kept.
+    #[must_use]
+    pub fn shadow(&self) -> &Arc<ShadowCounts> {
+        &self.shadow
+    }
+
+    /// The same records, as they wait for those who are told of them. Nothing waits until somebody is.
+    #[must_use]
+    pub fn events(&self) -> &Arc<RecordQueue> {
+        &self.events
+    }
+
+    /// Calls so far by API and operation, over all cores; those of no operation under empty names.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Arc<str>, Arc<str>, u64)> {
+        let mut all = BTreeMap::new();
+        for core in self.cores.lock().iter() {
+            core.lock().add_calls(&mut all);
+        }
+        all.into_iter().map(|((api, id), calls)| (api, id, calls)).collect()
     }
 
     /// The metrics as text (Prometheus exposition format 0.0.4), with the caller's own samples behind them.
@@ -96,7 +131,11 @@ impl Recorder for Telemetry {
             counters,
             stamp: RefCell::default(),
             log: self.log.as_ref().map(AccessLog::buffer),
-            decisions: self.decisions.core(),
+            consumers: Consumers {
+                store: self.decisions.core(),
+                tally: self.shadow.core(),
+                events: self.events.core(),
+            },
         })
     }
 }
@@ -107,7 +146,7 @@ struct Core {
     counters: Arc<Mutex<Counters>>,
     stamp: RefCell<Stamp>,
     log: Option<access_log::Buffer>,
-    decisions: decisions::Keeper,
+    consumers: Consumers,
 }
 
 impl CoreRecorder for Core {
@@ -119,13 +158,15 @@ impl CoreRecorder for Core {
         {
             counters.bound(Bound::LogQueue);
         }
-        if shadow.looked && !self.decisions.count(call) {
-            counters.bound(Bound::ShadowCounts);
-        }
-        if let Some(kept) = self.decisions.wants(&call.decision, shadow.ended)
-            && !self.decisions.keep(kept, &mut self.stamp.borrow_mut(), snapshot, call)
-        {
-            counters.bound(Bound::DecisionQueue);
+        let full = self.consumers.hand_on(&mut self.stamp.borrow_mut(), snapshot, call, shadow);
+        for (is_full, bound) in [
+            (full.store, Bound::DecisionQueue),
+            (full.tally, Bound::ShadowCounts),
+            (full.events, Bound::EventQueue),
+        ] {
+            if is_full {
+                counters.bound(bound);
+            }
         }
     }
 

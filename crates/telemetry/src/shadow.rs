@@ -1,18 +1,73 @@
-//! Counts of what controls in shadow said, of one core: by the minute, until somebody takes them.
+//! Counts of what controls in shadow said, of each core on its own: by the minute, until somebody takes them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::plan::OperationPlan;
 use engine::shadow::{Part, is_good, said};
 use engine::{Call, ShadowCount, bounds};
+use parking_lot::Mutex;
 
 const MINUTE: u64 = 60_000;
 
+/// The counts of all cores.
+#[derive(Debug, Default)]
+pub struct ShadowCounts {
+    tallies: Mutex<Vec<Arc<Mutex<Tally>>>>,
+    /// Calls of which counts are not whole.
+    uncounted: Arc<AtomicU64>,
+}
+
+impl ShadowCounts {
+    /// Takes all of them, of each core on its own.
+    #[must_use]
+    pub fn take(&self) -> Vec<ShadowCount> {
+        let tallies: Vec<_> = self.tallies.lock().iter().map(Arc::clone).collect();
+        tallies.iter().flat_map(|tally| tally.lock().take()).collect()
+    }
+
+    /// Says that counts of so many calls were taken and are lost.
+    pub fn lose(&self, calls: u64) {
+        self.uncounted.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// Calls that controls in shadow looked at and that are not counted whole.
+    #[must_use]
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted.load(Ordering::Relaxed)
+    }
+
+    /// A new core's end.
+    pub(crate) fn core(&self) -> TallyEnd {
+        let tally = Arc::<Mutex<Tally>>::default();
+        self.tallies.lock().push(Arc::clone(&tally));
+        TallyEnd { tally, uncounted: Arc::clone(&self.uncounted) }
+    }
+}
+
+/// One core's end of them.
+#[derive(Debug)]
+pub(crate) struct TallyEnd {
+    tally: Arc<Mutex<Tally>>,
+    uncounted: Arc<AtomicU64>,
+}
+
+impl TallyEnd {
+    /// Counts a call; `false` when there was no room for all of it.
+    pub(crate) fn count(&self, call: &Call) -> bool {
+        let counted = self.tally.lock().count(call);
+        if !counted {
+            self.uncounted.fetch_add(1, Ordering::Relaxed);
+        }
+        counted
+    }
+}
+
 /// The counts of the current minute by operation, and those of minutes before.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+struct Tally {
     minute: u64,
     /// By the address of the plan, which the entry keeps alive; 0 for calls without one.
     hot: HashMap<usize, (Option<Arc<OperationPlan>>, Vec<Cell>)>,
@@ -31,7 +86,7 @@ struct Cell {
 
 impl Tally {
     /// Counts a call; `false` when there was no room for all of it.
-    pub(crate) fn count(&mut self, call: &Call) -> bool {
+    fn count(&mut self, call: &Call) -> bool {
         let minute = call.at.0 / 1_000_000 / MINUTE * MINUTE;
         if minute != self.minute {
             self.cool();
@@ -62,7 +117,7 @@ impl Tally {
     }
 
     /// Takes all counts.
-    pub(crate) fn take(&mut self) -> Vec<ShadowCount> {
+    fn take(&mut self) -> Vec<ShadowCount> {
         self.cool();
         self.held = 0;
         std::mem::take(&mut self.cold)

@@ -115,6 +115,8 @@ fn numbers_add_up_over_cores_and_reloads() {
     two.call(&snapshot(2), &refused(&plan()));
     two.bound(Bound::Body);
     two.connection(ConnectionEvent::Opened);
+    let name = Arc::<str>::from;
+    assert_eq!(telemetry.calls(), [(name(""), name(""), 0), (name("orders"), name("getOrder"), 3)]);
     let text = telemetry.render(&[Sample {
         name: "yett_generation",
         help: "Running generation.",
@@ -236,7 +238,7 @@ fn a_log_that_nobody_reads_stops_its_writer_only() {
 }
 
 /// Records that a queue holds, over all cores.
-fn taken(queue: &DecisionQueue) -> Vec<engine::Evidence> {
+fn taken(queue: &RecordQueue) -> Vec<Arc<engine::Evidence>> {
     queue.take().into_iter().flatten().collect()
 }
 
@@ -273,6 +275,30 @@ fn what_ended_or_would_have_is_kept_and_a_share_of_the_rest() {
     assert_eq!(four(), [("passed", false), refused, shadowed, failed], "every other");
     queue.want(None);
     assert_eq!(four(), []);
+}
+
+#[test]
+fn who_is_told_and_the_store_have_the_same_record_and_do_not_wait_for_each_other() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (store, events, plan) = (telemetry.decisions(), telemetry.events(), plan());
+    let core = telemetry.core(0);
+    events.want(Some(0));
+    for call in [call("a", &plan), refused(&plan), shadowed(&plan)] {
+        core.call(&snapshot(1), &call);
+    }
+    assert_eq!((store.waiting(), taken(events).len()), (0, 2), "nothing is kept, and what matters is told");
+    store.want(Some(1_000_000));
+    core.call(&snapshot(1), &refused(&plan));
+    core.call(&snapshot(1), &call("a", &plan));
+    let (kept, told) = (taken(store), taken(events));
+    assert_eq!((kept.len(), told.len()), (2, 1), "the sample is for the store");
+    assert!(Arc::ptr_eq(&kept[0], &told[0]), "made once");
+    for _ in 0..=bounds::EVENT_QUEUE {
+        core.call(&snapshot(1), &refused(&plan));
+        let _ = store.take();
+    }
+    assert_eq!((store.lost()[0].1, events.lost()[0].1, events.waiting()), (0, 1, bounds::EVENT_QUEUE));
+    assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"event_queue\"} 1\n"));
 }
 
 #[test]
@@ -399,15 +425,16 @@ fn every_call_that_a_control_in_shadow_looked_at_counts_once() {
         looked_at(&[("validation", body, Mode::Enforce, None)], 200),
     ];
     calls.iter().for_each(|call| core.call(&snapshot(1), call));
-    assert!(queue.take_counts().is_empty(), "nothing is kept");
+    assert!(telemetry.shadow().take().is_empty(), "nothing is kept");
     queue.want(Some(0));
     calls.iter().for_each(|call| core.call(&snapshot(1), call));
     // One that is enforced ended it: looked at, and not good.
     let mut ended = refused(&plan());
     ended.decision.verdicts.extend(looked_at(&[("cors", head, Mode::Shadow, None)], 200).decision.verdicts);
     core.call(&snapshot(1), &ended);
-    let mut counts: Vec<_> = queue
-        .take_counts()
+    let mut counts: Vec<_> = telemetry
+        .shadow()
+        .take()
         .into_iter()
         .map(|one| (one.control.into_owned(), one.part.name(), one.code.into_owned(), one.calls, one.good))
         .collect();
@@ -423,7 +450,7 @@ fn every_call_that_a_control_in_shadow_looked_at_counts_once() {
             row("validation", "request", "parameter_invalid", 1, 1),
         ]
     );
-    assert_eq!((queue.take_counts().len(), queue.uncounted()), (0, 0));
+    assert_eq!((telemetry.shadow().take().len(), telemetry.shadow().uncounted()), (0, 0));
 }
 
 type Row = (String, &'static str, String, u64, u64);
@@ -453,11 +480,11 @@ fn counts_are_by_the_minute_and_bounded() {
         call.at = minute(number);
         core.call(&snapshot(1), &call);
     }
-    assert_eq!(queue.uncounted(), 2);
+    assert_eq!(telemetry.shadow().uncounted(), 2);
     assert!(telemetry.render(&[]).contains("yett_bound_reached_total{bound=\"shadow_counts\"} 2\n"));
-    let counts = queue.take_counts();
+    let counts = telemetry.shadow().take();
     assert_eq!(counts.len(), bounds::SHADOW_COUNTS);
     assert_eq!((counts[0].at, counts[1].at), (begin / 1_000_000, begin / 1_000_000 + 60_000));
     core.call(&snapshot(1), &call);
-    assert_eq!(queue.take_counts().len(), 1, "there is room again");
+    assert_eq!(telemetry.shadow().take().len(), 1, "there is room again");
 }

@@ -26,6 +26,7 @@ pub mod raw;
 pub mod recorder;
 pub mod redis;
 pub mod transmitter;
+pub mod webhook;
 pub mod wire;
 
 pub use self::redis::Redis;

@@ -8,18 +8,59 @@ use crate::render::printable;
 /// Columns that a command's own words keep to.
 pub(crate) const WIDTH: usize = 80;
 
+/// Columns of lines in which names and values of others stand.
+const BROAD: usize = 100;
+/// Characters of a word that are shown where words stay whole.
+const WORD: usize = 400;
+/// Characters of a message that are shown: whoever names something may name it with a megabyte.
+pub(crate) const MESSAGE: usize = 2_000;
+
+/// A text within [`BROAD`] columns: what is longer goes on in lines of its own, two columns further in. Words stay whole, since
+/// ids and paths are copied. Lines of the text stay lines.
+pub(crate) fn fold(text: &str) -> String {
+    text.lines().map(|line| fold_line(&cut(line, MESSAGE))).collect::<Vec<_>>().join("\n")
+}
+
+fn fold_line(text: &str) -> String {
+    let indent = text.chars().take_while(|char| *char == ' ').count();
+    let (mut out, mut width) = (String::with_capacity(text.len()), 0);
+    for (number, word) in text.split(' ').enumerate() {
+        let word = cut(word, WORD);
+        let long = word.chars().count();
+        if number > 0 && long > 0 && width > indent && width + 1 + long > BROAD {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.push_str(&" ".repeat(indent + 2));
+            width = indent + 2;
+        } else if number > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(&word);
+        width += long;
+    }
+    out
+}
+
 /// Appends `text` as lines of at most [`WIDTH`] columns behind an indent. A word that is longer is broken.
 pub(crate) fn wrap(out: &mut Vec<String>, indent: usize, text: &str) {
-    let room = WIDTH.saturating_sub(indent).max(1);
     let margin = " ".repeat(indent);
+    let mut lines = Vec::new();
+    lines_of(&mut lines, WIDTH.saturating_sub(indent), &printable(text));
+    out.extend(lines.into_iter().map(|line| format!("{margin}{line}")));
+}
+
+/// Appends `text` as lines of at most so many columns.
+pub(crate) fn lines_of(out: &mut Vec<String>, columns: usize, text: &str) {
+    let room = columns.max(1);
     let (mut line, mut width) = (String::new(), 0);
-    for word in printable(text).split_whitespace() {
+    for word in text.split_whitespace() {
         let mut rest = word;
         while !rest.is_empty() {
             let long = rest.chars().count();
             if width > 0 && width + 1 + long > room {
-                out.push(format!("{margin}{line}"));
-                (line, width) = (String::new(), 0);
+                out.push(std::mem::take(&mut line));
+                width = 0;
             }
             if width > 0 {
                 line.push(' ');
@@ -33,7 +74,7 @@ pub(crate) fn wrap(out: &mut Vec<String>, indent: usize, text: &str) {
         }
     }
     if width > 0 {
-        out.push(format!("{margin}{line}"));
+        out.push(line);
     }
 }
 
@@ -87,11 +128,30 @@ mod tests {
     }
 
     #[test]
+    fn long_lines_go_on_and_words_stay_whole() {
+        let id = "0123456789abcdef".repeat(8);
+        let text = format!("  weaker   {} {id} end", "some words ".repeat(20));
+        let folded = fold(&text);
+        assert!(folded.lines().all(|line| line.chars().count() <= BROAD || line.trim() == id), "{folded}");
+        assert!(
+            folded.starts_with("  weaker   some")
+                && folded.lines().skip(1).all(|line| line.starts_with("    "))
+        );
+        let solid = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(solid(&folded), solid(&text));
+        for same in ["", "short", "  two  spaces", "one\ntwo"] {
+            assert_eq!(fold(same), same);
+        }
+        assert!(fold(&"W".repeat(1 << 20)).chars().count() <= WORD);
+    }
+
+    #[test]
     fn hostile_text_stays_what_it_is() {
         let hostile = "\u{1b}]0;x\u{7}a\r\nb\u{202e}c\u{9b}\u{2066}";
         let mut lines = Vec::new();
         wrap(&mut lines, 2, hostile);
         lines.push(cut(hostile, 80));
+        lines.extend(fold(hostile).lines().map(str::to_owned));
         assert!(lines.iter().all(|line| !line.contains(is_hidden)), "{lines:?}");
         for pretty in [true, false] {
             let text = inert_json(&[hostile], pretty).unwrap();

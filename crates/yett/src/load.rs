@@ -77,7 +77,10 @@ pub(crate) fn load(
     before: Option<&Loaded>,
 ) -> Result<Loaded, String> {
     let name = path.display().to_string();
-    let bytes = read(path, spec::MAX_BYTES).map_err(|why| format!("`{name}` cannot be read: {why}"))?;
+    let bytes = read(path, spec::MAX_BYTES).map_err(|why| {
+        let next = if path.exists() { "" } else { ": `yett init` writes one, `--config` names another" };
+        format!("`{name}` cannot be read: {why}{next}")
+    })?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| format!("`{name}` is not UTF-8"))?;
     let outline = compile::outline(&name, &text, environment);
     let mut loaded = Loaded::default();

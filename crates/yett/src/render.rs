@@ -10,16 +10,20 @@ use diagnostics::{Diagnostic, Diagnostics, FileId, Severity, Sources, Span, with
 use engine::text::is_hidden;
 use manage_api::DiagnosticView;
 
+use crate::layout::{MESSAGE, cut, lines_of};
+
+/// Columns of a line of help, so that a line with what stands before it is within a hundred.
+const HELP: usize = 86;
 /// Bytes of a source line that are shown.
 const LINE: usize = 160;
 
 /// A place in a file, with the line around it.
-struct Located<'s> {
-    name: &'s str,
+struct Located {
+    name: String,
     line: usize,
     column: usize,
     /// What is shown of the line, and which part of that is meant.
-    shown: &'s str,
+    shown: String,
     marked: Range<usize>,
     /// Whether `shown` begins where the line begins.
     whole: bool,
@@ -40,7 +44,7 @@ impl<'s> Reader<'s> {
         Self { sources, lines: HashMap::new(), secrets: Vec::new() }
     }
 
-    fn locate(&mut self, span: Span) -> Option<Located<'s>> {
+    fn locate(&mut self, span: Span) -> Option<Located> {
         let source = self.sources.get(span.file)?;
         let text: &str = &source.text;
         let lines = self.lines.entry(span.file).or_insert_with(|| {
@@ -65,11 +69,12 @@ impl<'s> Reader<'s> {
                 other.file == span.file && (other.start as usize) <= to && (other.end as usize) >= from
             });
         let marked = start.min(to) - from..end.clamp(start.min(to), to) - from;
+        let (shown, marked) = masked(text.get(from..to)?, marked);
         Some(Located {
-            name: &source.name,
+            name: printable(&source.name),
             line: number,
             column,
-            shown: text.get(from..to)?,
+            shown,
             marked,
             whole: from == line_start,
             secret,
@@ -83,26 +88,27 @@ impl<'s> Reader<'s> {
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
+        let title = level.primary_title(cut(&diagnostic.message, MESSAGE)).id(diagnostic.code);
         let mut group = Group::with_title(title);
-        if let Some(at) = diagnostic.span.and_then(|span| self.locate(span)) {
+        let at = diagnostic.span.and_then(|span| self.locate(span));
+        if let Some(at) = &at {
             let annotation = AnnotationKind::Primary.span(at.marked.clone());
-            let snippet = Snippet::source(at.shown).line_start(at.line).fold(false);
+            let snippet = Snippet::source(at.shown.as_str()).line_start(at.line).fold(false);
             if at.secret || diagnostic.code == spec::SECRET_CODE {
-                group = group.element(Origin::path(at.name).line(at.line).char_column(at.column));
+                group = group.element(Origin::path(at.name.as_str()).line(at.line).char_column(at.column));
             } else if at.whole {
-                group = group.element(snippet.path(at.name).annotation(annotation));
+                group = group.element(snippet.path(at.name.as_str()).annotation(annotation));
             } else {
                 group = group
-                    .element(Origin::path(at.name).line(at.line).char_column(at.column))
+                    .element(Origin::path(at.name.as_str()).line(at.line).char_column(at.column))
                     .element(snippet.annotation(annotation));
             }
         }
         if let Some(pointer) = &diagnostic.pointer {
-            group = group.element(Level::NOTE.with_name("at").message(printable(pointer)));
+            group = group.element(Level::NOTE.with_name("at").message(cut(pointer, MESSAGE)));
         }
         if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(printable(help)));
+            group = group.element(Level::HELP.message(self::help(help)));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
@@ -116,7 +122,7 @@ impl<'s> Reader<'s> {
             severity: diagnostic.severity.to_string(),
             code: diagnostic.code.to_owned(),
             message: without_userinfo(&diagnostic.message).into_owned(),
-            file: at.as_ref().map(|at| at.name.to_owned()),
+            file: at.as_ref().map(|at| at.name.clone()),
             line: at.as_ref().map(|at| number(at.line)),
             column: at.as_ref().map(|at| number(at.column)),
             pointer: diagnostic.pointer.clone(),
@@ -164,6 +170,26 @@ pub(crate) fn tally(diagnostics: &Diagnostics) -> String {
         [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { String::from("no problems") } else { parts.join(", ") }
+}
+
+/// A piece of a line without what a terminal would obey, and where its mark stands then. Tabs stay: they are no more than room.
+fn masked(text: &str, marked: Range<usize>) -> (String, Range<usize>) {
+    let (before, rest) = text.split_at_checked(marked.start).unwrap_or((text, ""));
+    let (mark, after) = rest.split_at_checked(marked.len()).unwrap_or((rest, ""));
+    let mask = |text: &str| -> String {
+        let char = |char| if is_hidden(char) && char != '\t' { '\u{fffd}' } else { char };
+        text.chars().map(char).collect()
+    };
+    let (before, mark, after) = (mask(before), mask(mark), mask(after));
+    let marked = before.len()..before.len() + mark.len();
+    (format!("{before}{mark}{after}"), marked)
+}
+
+/// Help within the columns of a diagnostic: what is longer goes on below, where the renderer puts it.
+fn help(text: &str) -> String {
+    let mut lines = Vec::new();
+    lines_of(&mut lines, HELP, &cut(text, MESSAGE));
+    lines.join("\n")
 }
 
 fn floor(text: &str, at: usize) -> usize {
@@ -259,6 +285,36 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn hostile_lines_and_names_steer_nothing() {
+        let mut sources = Sources::default();
+        let text = "a: \u{202e}x\u{9b}31m\u{1b}[2J lsten: y\u{2066}\n";
+        let file = sources.add("\u{1b}[2Ja.yaml", text);
+        let at = u32::try_from(text.find("lsten").unwrap()).unwrap();
+        let diagnostic =
+            Diagnostic::error("unknown-key", "\u{9b}x").at(Span { file, start: at, end: at + 5 });
+        let diagnostic = diagnostic.help("\u{202e}y\r\nz");
+        let shown = Reader::new(&sources).human(&diagnostic, false);
+        assert!(!shown.contains(|char| is_hidden(char) && char != '\n'), "{shown:?}");
+        let lines: Vec<&str> = shown.lines().collect();
+        let column = |text: &str| {
+            let line = lines.iter().find(|line| line.contains(text)).unwrap();
+            line[..line.find(text).unwrap()].chars().count()
+        };
+        assert_eq!(column("lsten"), column("^^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn long_help_goes_on_below() {
+        let known = (0..40).map(|number| format!("`key{number}`")).collect::<Vec<_>>().join(", ");
+        let diagnostic = Diagnostic::error("unknown-key", "unknown key").help(format!("known here: {known}"));
+        let shown = Reader::new(&Sources::default()).human(&diagnostic, false);
+        assert!(
+            shown.lines().count() > 3 && shown.lines().all(|line| line.chars().count() <= 100),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use diagnostics::Span;
 use manage_api::AskShadow;
 use spec::{Edits, Node, OperationRef, Origin, Selector, Value};
 
-use crate::in_shadow::in_shadow;
+use crate::in_shadow::in_shadow as planned;
 
 /// Keys of settings that say whether a control refuses; of the answer where the second is set.
 const SWITCHES: [(&str, bool); 4] =
@@ -101,7 +101,7 @@ impl<'a> Wanted<'a> {
                 names.join(" and ")
             ));
         }
-        let shadow = in_shadow(&compiled.snapshot, &self.ask());
+        let shadow = planned(&compiled.snapshot, &self.ask());
         let [_, answer] = sides;
         // A setting of both sides speaks of the answer where the control has nothing to say of the request.
         let is_asked = |part: &str| shadow.iter().any(|one| one.part == part);
@@ -198,7 +198,7 @@ impl<'a> Wanted<'a> {
         {
             // What is in shadow by default may have nothing to look at here.
             let ask = AskShadow { api: Some(api.clone()), ..self.ask() };
-            let idle = self.from == "shadow" && in_shadow(&compiled.snapshot, &ask).is_empty();
+            let idle = self.from == "shadow" && planned(&compiled.snapshot, &ask).is_empty();
             if is_top || idle {
                 continue;
             }
@@ -262,6 +262,23 @@ impl<'a> Wanted<'a> {
         let merged = with_operation(compiled, api, operation, |one| settings.section_for(self.control, one))?;
         Ok(merged.or(own).into_iter().collect())
     }
+}
+
+/// What could be promoted, as `yett promote` takes it: a control, with its setting where that is not all of it.
+pub(crate) fn in_shadow(compiled: &Compiled, api: Option<&str>, operation: Option<&str>) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in controls::CONTROLS {
+        let wanted = Wanted::promoted(entry.name, api, operation);
+        let switches = wanted.switches(compiled).unwrap_or_default();
+        let names: BTreeSet<String> = switches.iter().map(Switch::name).collect();
+        let alone = names.len() == 1;
+        all.extend(names.iter().map(|name| match name.strip_suffix("mode") {
+            Some("") if alone => entry.name.to_owned(),
+            Some(part) if part.ends_with('.') => format!("{}.{}", entry.name, part.trim_end_matches('.')),
+            _ => format!("{}.{name}", entry.name),
+        }));
+    }
+    all
 }
 
 /// Does something with an operation as selectors see it.

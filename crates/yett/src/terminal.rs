@@ -5,21 +5,47 @@ use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::time::Duration;
 
+use engine::text::is_hidden;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::layout::{MESSAGE, cut, fold};
+
+/// A text as a terminal may be given it, whoever wrote what stands in it: what moves a cursor, or hides or turns text, is
+/// U+FFFD (Unicode TR 36, section 2). Lines stay lines, and tabs stay.
+fn inert(text: &impl Display) -> String {
+    let text = text.to_string();
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return text;
+    }
+    let is_kept = |char| matches!(char, '\n' | '\t') || !is_hidden(char);
+    text.chars().map(|char| if is_kept(char) { char } else { '\u{fffd}' }).collect()
+}
 
 /// A line of the result. A reader that went away is no fault of ours.
 pub(crate) fn out(line: impl Display) {
-    let _ = writeln!(stdout().lock(), "{line}");
+    let _ = is_out(line);
 }
 
 /// A line of a result that has no end; `false` when its reader went away.
 pub(crate) fn is_out(line: impl Display) -> bool {
-    writeln!(stdout().lock(), "{line}").is_ok()
+    writeln!(stdout().lock(), "{}", inert(&line)).is_ok()
 }
 
 /// A line beside the result.
 pub(crate) fn say(line: impl Display) {
-    let _ = writeln!(stderr().lock(), "{line}");
+    let _ = writeln!(stderr().lock(), "{}", inert(&line));
+}
+
+/// What a command could not do: in one line, or in as many as it takes where somebody looks.
+pub(crate) fn failed(why: &str) {
+    let why: Vec<String> = why.lines().map(|line| cut(line, MESSAGE)).collect();
+    let text = format!("error: {}", why.join("\n"));
+    say(if stderr().is_terminal() { fold(&text) } else { text });
+}
+
+/// What was rendered for people beside the result: it may have colors, and nothing hidden of anybody else.
+pub(crate) fn rendered(text: &str) {
+    let _ = writeln!(stderr().lock(), "{}", text.trim_end());
 }
 
 /// Asks the person at the terminal, who says yes or not.
@@ -30,7 +56,7 @@ pub(crate) fn agrees(question: &str) -> Result<bool, String> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
         return Err(format!("{question} Nobody is there to be asked: say `--yes`, or `--dry-run`"));
     }
-    let _ = write!(stderr().lock(), "{question} [y/N] ");
+    let _ = write!(stderr().lock(), "{} [y/N] ", inert(&question));
     let mut answer = String::new();
     // A line is as long as a person types; whoever pipes something in was told above.
     let _ = stdin().lock().take(64).read_line(&mut answer);
@@ -66,6 +92,23 @@ impl Drop for Spinner {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_printed_steers_the_terminal() {
+        for (text, printed) in [
+            ("two\nlines, \ttabs", "two\nlines, \ttabs"),
+            ("Überweisung – 支払い", "Überweisung – 支払い"),
+            ("\u{1b}[2J\u{9b}31m\r", "\u{fffd}[2J\u{fffd}31m\u{fffd}"),
+            ("a\u{202e}b\u{2066}c\u{200b}\u{feff}", "a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(inert(&text), printed);
         }
     }
 }

@@ -377,6 +377,8 @@ fn answers_of_another_shape_are_withheld() {
             typed(200, "application/json", json!({ "ship_to": [order()["ship_to"]] })),
         ),
         ("a status without content", typed(205, "application/json", order())),
+        ("an envelope", typed(200, "application/json", json!({ "data": order() }))),
+        ("a copy beside it", typed(200, "application/json", json!({ "id": "ord_000001", "was": order() }))),
     ] {
         shop.say(answer);
         let reply = shop.get(CLERK, "/orders/ord_000001");

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Gateway, House, call};
+use common::{Gateway, House, Service, call};
 use testkit::until_every;
 
 /// Waits until a configuration serves.
@@ -127,4 +127,34 @@ fn readiness_recovers_with_the_document() {
     assert!(healthy(&gateway).is_some(), "the document is good again: {:?}", ready(&gateway));
     let status = house.good(&["status"]);
     assert!(status.contains("last reload: nothing changed"), "{status}");
+}
+
+/// Networks in a file are in effect when it is written, and one that cannot be read leaves what was.
+#[test]
+fn a_list_of_networks_is_part_of_the_document() {
+    let (house, service) = (House::new(), Service::start());
+    house.write("inside.txt", "# this machine\n127.0.0.0/8\n");
+    house.write(
+        "yett.yaml",
+        &format!("{}    networks: {{ allow: [\"file:inside.txt\"] }}\n", house.document(service.port)),
+    );
+    let mut gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "ada", "--scope", "notes:read"]);
+    let ask = |gateway: &Gateway, inside: bool| {
+        let before = service.count();
+        let (status, answer) = call(&gateway.url, "GET", "/notes", Some(token.trim()), None);
+        assert_eq!(status, if inside { 200 } else { 403 }, "{answer}");
+        assert_eq!(answer.contains("address_refused"), !inside);
+        assert_eq!(service.count() - before, usize::from(inside));
+    };
+    ask(&gateway, true);
+    house.write("inside.txt", "10.0.0.0/8\n");
+    serves(&mut gateway, 2);
+    ask(&gateway, false);
+    house.write("inside.txt", "127.0.0.0/8\nten\n");
+    gateway.line("reload failed");
+    ask(&gateway, false);
+    house.write("inside.txt", "127.0.0.0/8\n");
+    serves(&mut gateway, 3);
+    ask(&gateway, true);
 }

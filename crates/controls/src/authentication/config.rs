@@ -20,12 +20,9 @@ use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
-    ANY_SCHEME, Access, Challenge, KeyScheme, access, key_scheme, key_schemes, operation_ref, possession,
-    report, scope_names,
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, iss, key_scheme, key_schemes, operation_ref,
+    possession, report, scope_names,
 };
-
-/// `iss` of the tokens of the built-in local issuer.
-pub const LOCAL_ISSUER: &str = "urn:yett:local";
 
 /// A key set without keys.
 pub(super) const EMPTY: &str = "{\"keys\":[]}";
@@ -239,10 +236,7 @@ fn issuer_rule(
         Some(ScopesFrom::Pointer(pointer)) => From::Pointer(pointer.clone()),
     };
     let roles = issuer.roles.iter().map(|(role, scopes)| (role.clone(), scopes.0.clone())).collect();
-    let iss = match &issuer.url {
-        Some(url) if !issuer.local => url.as_str(),
-        _ => LOCAL_ISSUER,
-    };
+    let iss = iss(issuer);
     Some(IssuerRule {
         issuer: iss.into(),
         // Read, and reported, once for all schemes that take the issuer.

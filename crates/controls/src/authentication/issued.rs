@@ -7,12 +7,12 @@ use engine::CoreContext;
 use jose::{Algorithm, Fault, KeySet, Unverified, Verified};
 use spec::{FileOrUrl, Introspected, Issuer, SecretRef};
 
-use super::LOCAL_ISSUER;
 use super::config::{EMPTY, endpoint};
 use super::introspection::{Answer, Introspector, Known};
 use super::keys::{self, KeySource};
 use super::verifier::{Keys, source_name};
 use crate::scope::Assets;
+pub use crate::security::iss;
 
 /// An issuer with its keys: the same that the cores verify tokens with, where they do.
 #[derive(Debug, Clone)]
@@ -30,12 +30,6 @@ pub enum Unsigned {
     Fault(Fault),
     /// The keys of the issuer are not known now.
     Unavailable,
-}
-
-/// `iss` of an issuer.
-#[must_use]
-pub fn iss(issuer: &Issuer) -> &str {
-    issuer.url.as_ref().filter(|_| !issuer.local).map_or(LOCAL_ISSUER, |url| url.as_str())
 }
 
 /// Whether nothing that an issuer signs can be verified, since it is asked about all of its tokens and its keys are not needed.

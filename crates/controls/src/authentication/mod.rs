@@ -41,12 +41,13 @@ use jose::Fault;
 use smallvec::SmallVec;
 use spec::SenderConstrained;
 
+pub use crate::security::LOCAL_ISSUER;
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
 use apikey::{CoreKeys, Keys, Places, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
-pub use config::{LOCAL_ISSUER, check_issuers, compile};
+pub use config::{check_issuers, compile};
 use introspection::Flight;
 use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};

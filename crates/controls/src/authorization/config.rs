@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use spec::{Duration, Node, Strings};
 
 use super::{Asked, Authorization, Require};
-use crate::callers::Roles;
-use crate::callers::config::{CallerSection, ClaimPaths, ClaimsSection, each, traits};
+use crate::callers::config::{CallerSection, ClaimPaths, ClaimsSection};
+use crate::callers::trust::Trust;
 use crate::scope::{Compiled, OperationKind, OperationScope};
 use crate::security::{Access, Challenge, access};
 
@@ -23,6 +23,10 @@ pub struct AuthorizationSection {
     /// claims that hold roles, for every control that asks for them; without the key those that the issuer's settings name
     #[serde(default)]
     pub roles_from: Option<ClaimPaths>,
+    /// issuers whose roles are believed, by their names, for every control that asks for roles; `any` believes each. An API that takes the
+    /// tokens of one issuer need not say
+    #[serde(default)]
+    pub roles_issuer: Option<Strings>,
     /// whether a call that lacks them is refused, or only recorded as such; the contract's own scopes always count
     #[serde(default)]
     pub mode: RuleMode,
@@ -40,6 +44,9 @@ pub struct Required {
     /// claims, and the values of which each must have one
     #[serde(default)]
     pub claims: ClaimsSection,
+    /// issuers that are believed, by their names; `applications` for API keys, or `any`
+    #[serde(default)]
+    pub issuer: Option<Strings>,
     /// and one of these: a role, or `roles`, `scopes` and `claims`
     #[serde(default)]
     pub any: Option<Vec<CallerSection>>,
@@ -101,14 +108,7 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         api.share(&scope.section_key("authorization"), || spec::read::<AuthorizationSection>(node, out));
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
-    let Required { scopes, roles, claims, any, max_age, by_issue } = &section.require;
-    let asked = Asked {
-        all: traits(api, scopes, roles, claims),
-        any: any.as_ref().map(|any| each(api, any)),
-        roles: Roles::of(scope),
-        max_age: max_age.map(Duration::get),
-        by_issue: *by_issue,
-    };
+    let asked = asked(scope, node, &section.require, out);
     if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() {
         return None;
     }
@@ -126,4 +126,18 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
         RuleMode::Enforce => Mode::Enforce,
     };
     Some(Compiled { mode, response_mode: mode, ..Compiled::enforced(control, Some(node.span)) })
+}
+
+/// What is asked for, and whom to believe in it.
+fn asked(scope: &OperationScope<'_>, node: &Node, require: &Required, out: &mut Diagnostics) -> Asked {
+    let Required { scopes, roles, claims, issuer, any, max_age, by_issue } = require;
+    let trust = Trust::of(scope, out);
+    let at = node.get("require").map_or(node.span, |require| require.span);
+    Asked {
+        all: trust.traits((scopes, roles, claims), issuer.as_ref(), at, out),
+        any: any.as_ref().map(|any| trust.each(any, issuer.as_ref(), at, out)),
+        roles: trust.roles().clone(),
+        max_age: max_age.map(Duration::get),
+        by_issue: *by_issue,
+    }
 }

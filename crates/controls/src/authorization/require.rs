@@ -67,23 +67,24 @@ impl Require {
 
     fn refuse(&self, by: (u16, Scheme), principal: &Principal) -> Box<engine::verdict::Refusal> {
         let Asked { all, roles, .. } = &self.asked;
-        let Missing { scopes, roles: lacking, claims } = all.missing(principal, roles);
+        let Missing { scopes, roles: lacking, claims, issuer } = all.missing(principal, roles);
         let list = |what: &str, names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             (!names.is_empty()).then(|| format!("missing {what}: {}", names.join(", ")))
         };
         let none = !self.has_one(principal);
-        let said: Vec<String> = [list("scopes", &scopes), list("roles", &lacking), list("claims", &claims)]
+        let lacks = list("scopes", &scopes);
+        let said: Vec<String> = [lacks.clone(), list("roles", &lacking), list("claims", &claims)]
             .into_iter()
             .flatten()
+            .chain(issuer.then(|| String::from("its issuer is none of those that are believed")))
             .chain(none.then(|| String::from("none of the alternatives holds")))
             .collect();
         let said = said.join("; ");
-        if scopes.is_empty() {
-            self.challenge.lacking(said)
-        } else {
-            self.challenge.insufficient(by, &scopes, said)
-        }
+        let Some(public) = lacks else { return self.challenge.lacking(said) };
+        let mut refusal = self.challenge.insufficient(by, &scopes, public);
+        refusal.detail = said.into();
+        refusal
     }
 }
 

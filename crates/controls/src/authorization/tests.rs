@@ -110,8 +110,13 @@ fn the_added_rule() {
     assert_eq!(gateway.bearer("required", &token("[\"admin\",\"x\"]", all)).code(), "ok");
     let ended = gateway.bearer("required", &token("[\"x\"]", "orders:read"));
     assert_eq!(ended.code(), "insufficient_scope");
-    let public = ended.refusal.as_ref().and_then(|refusal| refusal.public.as_deref());
-    assert_eq!(public, Some("missing scopes: `orders:audit`; missing roles: `admin`"));
+    let said = |ended: &Ended| {
+        let refusal = ended.refusal.as_ref().unwrap();
+        (refusal.public.as_deref().map(str::to_owned), refusal.detail.to_string())
+    };
+    let (public, detail) = said(&ended);
+    assert_eq!(public.as_deref(), Some("missing scopes: `orders:audit`"), "roles are not told of");
+    assert_eq!(detail, "missing scopes: `orders:audit`; missing roles: `admin`");
     assert_eq!(gateway.bearer("required", &token("[\"admin\"]", "orders:read")).code(), "insufficient_scope");
     // The contract's own scopes count all the same.
     assert_eq!(
@@ -122,6 +127,7 @@ fn the_added_rule() {
     // A role is no scope: a token with more scopes would not help.
     let ended = gateway.bearer("required", &token("[\"x\"]", all));
     assert_eq!((ended.code(), ended.challenge().as_str()), ("privilege_missing", ""));
+    assert_eq!(said(&ended), (None, "missing roles: `admin`".to_owned()));
 
     let shadowed = gateway.bearer("shadowed", &token("[]", "orders:read"));
     assert_eq!((shadowed.code(), shadowed.shadowed), ("ok", vec!["privilege_missing"]));
@@ -201,8 +207,8 @@ fn roles_and_claims_of_many_kinds() {
     ];
     for (operation, changes, missing) in cases {
         let ended = gateway.bearer(operation, &world.token(&changes));
-        let public = ended.refusal.as_ref().and_then(|refusal| refusal.public.as_deref());
-        assert_eq!(public, missing.as_deref(), "{operation} {changes:?}");
+        let detail = ended.refusal.as_ref().map(|refusal| &*refusal.detail);
+        assert_eq!(detail, missing.as_deref(), "{operation} {changes:?}");
         assert_eq!(ended.code(), if missing.is_some() { "privilege_missing" } else { "ok" });
     }
 }

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use diagnostics::{Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spec::Strings;
 
-use super::{ClaimPath, ClaimRule, Roles, Traits};
-use crate::scope::ApiScope;
-use crate::security::{bit, scope_names};
+use super::trust::{ANY, Trust};
+use super::{ClaimPath, ClaimRule, Traits};
+use crate::security::{Issuers, bit, scope_names};
 
 const CLAIM_HELP: &str =
     "write the claim's name, or a pointer such as `/realm_access/roles` (a slash in a name is `~1`)";
@@ -152,6 +153,17 @@ struct TraitsSection {
     roles: Strings,
     /// claims and the values of which each must have one
     claims: ClaimsSection,
+    /// issuers that are believed, by their names; `applications` for API keys, or `any`
+    issuer: Option<Strings>,
+}
+
+impl TraitsSection {
+    /// Whether it leaves nobody out.
+    fn is_everybody(&self) -> bool {
+        let any = |named: &Strings| named.0.iter().all(|name| name == ANY);
+        let asks = !self.scopes.0.is_empty() || !self.roles.0.is_empty() || !self.claims.is_empty();
+        !asks && self.issuer.as_ref().is_none_or(any)
+    }
 }
 
 impl<'de> Deserialize<'de> for CallerSection {
@@ -175,8 +187,8 @@ impl<'de> Deserialize<'de> for CallerSection {
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<CallerSection, A::Error> {
                 let section = TraitsSection::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                if section == TraitsSection::default() {
-                    let help = "name a role, or write `roles`, `scopes` or `claims`";
+                if section.is_everybody() {
+                    let help = "name a role, or write `roles`, `scopes`, `claims` or `issuer`";
                     return Err(spec::fault("an entry that asks for nothing means every caller", help));
                 }
                 Ok(CallerSection(section))
@@ -198,31 +210,65 @@ impl JsonSchema for CallerSection {
     }
 }
 
-/// What a section says of callers, compiled.
-#[must_use]
-pub fn callers(api: &ApiScope<'_>, all: &[CallerSection], roles: &Roles) -> super::Callers {
-    let all = all.iter().map(|CallerSection(one)| traits(api, &one.scopes, &one.roles, &one.claims));
-    super::Callers::new(all.collect(), roles.clone())
-}
+impl Trust<'_> {
+    /// What a section says of callers, compiled; `at` is where it says so.
+    pub fn callers(&self, all: &[CallerSection], at: Span, out: &mut Diagnostics) -> super::Callers {
+        super::Callers::new(self.each(all, None, at, out), self.roles.clone())
+    }
 
-/// The descriptions themselves.
-#[must_use]
-pub fn each(api: &ApiScope<'_>, all: &[CallerSection]) -> Vec<Traits> {
-    all.iter().map(|CallerSection(one)| traits(api, &one.scopes, &one.roles, &one.claims)).collect()
-}
+    /// The descriptions themselves; where `within` names who is believed, they need not.
+    pub fn each(
+        &self,
+        all: &[CallerSection],
+        within: Option<&Strings>,
+        at: Span,
+        out: &mut Diagnostics,
+    ) -> Vec<Traits> {
+        let one = |CallerSection(one): &CallerSection| {
+            let issuer = one.issuer.as_ref().or(within);
+            self.traits((&one.scopes, &one.roles, &one.claims), issuer, at, out)
+        };
+        all.iter().map(one).collect()
+    }
 
-/// Scopes, roles and claims, compiled.
-#[must_use]
-pub fn traits(api: &ApiScope<'_>, scopes: &Strings, roles: &Strings, claims: &ClaimsSection) -> Traits {
-    let names = scope_names(api);
-    // A scope without a number can be carried by no token: one number past all others refuses.
-    let scope = |name: &String| (bit(&names, name).unwrap_or(names.len()), name.as_str().into());
-    let roles = roles.0.iter().map(|role| role.as_str().into()).collect();
-    let rule = |(path, values): (&ClaimPath, &ClaimValues)| ClaimRule {
-        path: path.clone(),
-        values: values.0.iter().map(|value| value.as_str().into()).collect(),
-    };
-    let mut traits = Traits::new(scopes.0.iter().map(scope).collect(), roles);
-    traits.claims = claims.iter().map(rule).collect();
-    traits
+    /// Scopes, roles and claims, and who has to vouch for them, compiled.
+    pub fn traits(
+        &self,
+        (scopes, roles, claims): (&Strings, &Strings, &ClaimsSection),
+        issuer: Option<&Strings>,
+        at: Span,
+        out: &mut Diagnostics,
+    ) -> Traits {
+        let names = scope_names(self.scope.api);
+        // A scope without a number can be carried by no token: one number past all others refuses.
+        let scope = |name: &String| (bit(&names, name).unwrap_or(names.len()), name.as_str().into());
+        let rule = |(path, values): (&ClaimPath, &ClaimValues)| ClaimRule {
+            path: path.clone(),
+            values: values.0.iter().map(|value| value.as_str().into()).collect(),
+        };
+        Traits {
+            claims: claims.iter().map(rule).collect(),
+            issuers: self.of_traits(issuer, (roles, claims), at, out),
+            ..Traits::new(
+                scopes.0.iter().map(scope).collect(),
+                roles.0.iter().map(|role| role.as_str().into()).collect(),
+            )
+        }
+    }
+
+    /// Who has to vouch for what a description asks for. Scopes are the contract's own, and whoever the API takes tokens of gives them.
+    fn of_traits(
+        &self,
+        issuer: Option<&Strings>,
+        (roles, claims): (&Strings, &ClaimsSection),
+        at: Span,
+        out: &mut Diagnostics,
+    ) -> Issuers {
+        let by_role = !roles.0.is_empty() && !self.says_of_roles;
+        if issuer.is_some() || by_role || !claims.is_empty() {
+            self.issuers(issuer, at, out)
+        } else {
+            Issuers::Any
+        }
+    }
 }

@@ -3,19 +3,21 @@
 //! All that [`Traits`] name must be carried by one principal, so that what two credentials prove is never put together to
 //! something that neither is. Roles are those that authentication read, or, where `authorization.roles_from` says so, the
 //! words of those claims and no others ([`Roles`]). Names of claims are compiled to steps when the document is.
+//!
+//! An issuer puts into its tokens what it likes: roles and claims are believed of those issuers only that the rule names, or of the one
+//! whose tokens the operation takes ([`trust::Trust`]).
 
 pub mod config;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 
 use std::borrow::Cow;
 
 use engine::{Call, Principal, ScopeSet};
-use spec::Strings;
 use tape::{Kind, Node};
 
-use crate::scope::OperationScope;
-use crate::security::operation_ref;
+use crate::security::Issuers;
 
 /// The place of a claim: a claim's own name, or a JSON Pointer (RFC 6901) into the claims.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,40 +55,37 @@ impl ClaimPath {
     }
 }
 
-/// Where roles are.
+/// Where roles are, and of which issuers they count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Roles {
-    /// Where authentication found them.
-    #[default]
-    Principal,
-    /// In these claims only.
-    Claims(Box<[ClaimPath]>),
+pub struct Roles {
+    /// The claims that hold them; without any they are where authentication found them.
+    claims: Option<Box<[ClaimPath]>>,
+    issuers: Issuers,
 }
 
 impl Roles {
-    /// As `authorization.roles_from` says for an operation. What is wrong with it is said by its own section; what cannot be read
-    /// holds no roles.
+    /// In these claims only.
     #[must_use]
-    pub fn of(scope: &OperationScope<'_>) -> Self {
-        let tags: Vec<&str> = scope.contract.iter().flat_map(|one| &one.tags).map(String::as_str).collect();
-        let section = scope.api.settings.section_for("authorization", &operation_ref(scope, &tags));
-        let Some(from) = section.as_ref().and_then(|node| node.get("roles_from")) else {
-            return Self::Principal;
-        };
-        let read = spec::read::<Strings>(from, &mut diagnostics::Diagnostics::new());
-        let written = read.map(|strings| strings.0).unwrap_or_default();
-        Self::Claims(written.iter().filter_map(|text| ClaimPath::parse(text).ok()).collect())
+    pub fn in_claims(claims: impl IntoIterator<Item = ClaimPath>) -> Self {
+        Self { claims: Some(claims.into_iter().collect()), issuers: Issuers::Any }
+    }
+
+    /// Of these issuers only.
+    #[must_use]
+    pub fn of(self, issuers: Issuers) -> Self {
+        Self { issuers, ..self }
     }
 
     /// Whether a principal has a role.
     #[must_use]
     pub fn has(&self, principal: &Principal, role: &str) -> bool {
-        match self {
-            Self::Principal => principal.roles.iter().any(|known| &**known == role),
-            Self::Claims(paths) => {
-                paths.iter().filter_map(|path| path.find(principal)).any(|claim| has_word(claim, role))
+        self.issuers.vouch_for(principal)
+            && match &self.claims {
+                None => principal.roles.iter().any(|known| &**known == role),
+                Some(paths) => {
+                    paths.iter().filter_map(|path| path.find(principal)).any(|claim| has_word(claim, role))
+                }
             }
-        }
     }
 }
 
@@ -148,6 +147,8 @@ pub struct Traits {
     set: ScopeSet,
     roles: Vec<Box<str>>,
     claims: Vec<ClaimRule>,
+    /// Who has to vouch for it.
+    issuers: Issuers,
 }
 
 impl Traits {
@@ -156,19 +157,21 @@ impl Traits {
     pub fn new(scopes: Vec<(usize, Box<str>)>, roles: Vec<Box<str>>) -> Self {
         let mut set = ScopeSet::default();
         scopes.iter().for_each(|(bit, _)| set.insert(*bit));
-        Self { scopes, set, roles, claims: Vec::new() }
+        Self { scopes, set, roles, ..Self::default() }
     }
 
     /// Whether nothing is asked for, so that everybody has it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.scopes.is_empty() && self.roles.is_empty() && self.claims.is_empty()
+        let asks = !self.scopes.is_empty() || !self.roles.is_empty() || !self.claims.is_empty();
+        !asks && self.issuers == Issuers::Any
     }
 
     /// Whether a principal has it all.
     #[must_use]
     pub fn hold(&self, principal: &Principal, roles: &Roles) -> bool {
         principal.scopes.contains_all(&self.set)
+            && self.issuers.vouch_for(principal)
             && self.roles.iter().all(|role| roles.has(principal, role))
             && self.claims.iter().all(|rule| rule.holds(principal))
     }
@@ -182,6 +185,7 @@ impl Traits {
             scopes: scopes.map(|(_, name)| &**name).collect(),
             roles: self.roles.iter().filter(|role| !roles.has(principal, role)).map(|role| &**role).collect(),
             claims: claims.map(|rule| rule.path.as_str()).collect(),
+            issuer: !self.issuers.vouch_for(principal),
         }
     }
 }
@@ -195,6 +199,8 @@ pub struct Missing<'t> {
     pub roles: Vec<&'t str>,
     /// Names of claims, which are not there or have other values.
     pub claims: Vec<&'t str>,
+    /// An issuer that is believed.
+    pub issuer: bool,
 }
 
 /// Callers of whom one description holds; of none, nobody.

@@ -86,7 +86,7 @@ pub fn schema() -> schemars::Schema {
 /// Reports what is wrong with the section, wherever it stands.
 pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     let read: Option<Vec<Spanned<LimitSection>>> = spec::read(node, out);
-    build(&read.unwrap_or_default(), ("", None), node.span, out);
+    build(&understood(read.unwrap_or_default(), node), ("", None), node.span, out);
 }
 
 /// Compiles it for an operation: one control for what is enforced and one for what is in shadow. A section of the API counts
@@ -99,9 +99,22 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let share = format!("{}:{}", scope.section_key("limits"), operation.unwrap_or_default());
     let compiled = scope.api.share(&share, || {
         let read: Vec<Spanned<LimitSection>> = spec::read(node, out).unwrap_or_default();
-        build(&read, (scope.api.name, operation), node.span, out)
+        build(&understood(read, node), (scope.api.name, operation), node.span, out)
     });
     compiled.to_vec()
+}
+
+/// Those of which everything was understood: what was not was told of, and is not missing.
+fn understood(read: Vec<Spanned<LimitSection>>, node: &spec::Node) -> Vec<Spanned<LimitSection>> {
+    let lost = |section: &Spanned<LimitSection>| {
+        let written = node.items().iter().find(|item| item.span == section.span);
+        let is_lost =
+            |key: &str, is_read: bool| !is_read && written.is_some_and(|item| item.get(key).is_some());
+        is_lost("rate", section.rate.is_some())
+            || is_lost("quota", section.quota.is_some())
+            || is_lost("concurrency", section.concurrency.is_some())
+    };
+    read.into_iter().filter(|section| !lost(section)).collect()
 }
 
 pub(super) fn build(
@@ -183,7 +196,7 @@ fn lower(
     };
     let name = match name(section, names) {
         Ok(name) => name,
-        Err((span, message)) => return wrong(span, &message, "use printable ASCII without quotes, once"),
+        Err((span, message, help)) => return wrong(span, &message, help),
     };
     let per = section.per;
     let definition = format!("{api}\n{}\n{} {definition}", operation.unwrap_or_default(), per.name());
@@ -191,11 +204,19 @@ fn lower(
 }
 
 /// The name given, or one made of what is counted; unique in the section.
-fn name(section: &Spanned<LimitSection>, names: &mut Vec<String>) -> Result<String, (Span, String)> {
+fn name(
+    section: &Spanned<LimitSection>,
+    names: &mut Vec<String>,
+) -> Result<String, (Span, String, &'static str)> {
     let name = match &section.name {
         Some(given) => {
-            if !fields::is_name(&given.value) || names.contains(&given.value) {
-                return Err((given.span, format!("`{}` cannot be the name of this limit", given.value)));
+            if !fields::is_name(&given.value) {
+                let message = format!("`{}` cannot be the name of this limit", given.value);
+                return Err((given.span, message, "use printable ASCII without quotes"));
+            }
+            if names.contains(&given.value) {
+                let message = format!("another limit here is named `{}`", given.value);
+                return Err((given.span, message, "give each a name of its own: callers are told it"));
             }
             given.value.clone()
         }

@@ -247,7 +247,7 @@ fn what_makes_no_limit_is_said() {
         ("[{ quota: 1/5month }]", "does not fit the calendar"),
         ("[{ quota: 5000000000/day }]", "the quota is too large"),
         ("[{ rate: 1/s, name: 'a\"b' }]", "cannot be the name"),
-        ("[{ rate: 1/s, name: a }, { rate: 2/s, name: a }]", "cannot be the name"),
+        ("[{ rate: 1/s, name: a }, { rate: 2/s, name: a }]", "another limit here is named `a`"),
         ("[{ rate: 1/s, brust: 3 }]", "unknown key"),
     ];
     for (section, expected) in cases {

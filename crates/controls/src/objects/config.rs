@@ -8,11 +8,12 @@ use diagnostics::{Diagnostic, Diagnostics, Severity};
 use engine::Control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Mode, Spanned};
+use spec::{Mode, Spanned, Strings};
 
 use super::{Binding, Objects, Place, Refuse, unguarded};
-use crate::callers::config::{CallerSection, callers};
-use crate::callers::{ClaimPath, Roles};
+use crate::callers::ClaimPath;
+use crate::callers::config::CallerSection;
+use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
 use crate::scope::{Compiled, OperationKind, OperationScope, mode};
 use crate::security::{Access, access};
@@ -53,6 +54,9 @@ pub enum RefuseAs {
 pub struct BindingSection {
     /// the claim that says which ids are the caller's: equal to it, or in it when it is a list
     pub claim: ClaimPath,
+    /// issuers whose claim is believed, by their names; `applications` for API keys, or `any`
+    #[serde(default)]
+    pub issuer: Option<Strings>,
     /// where the id stands in calls; every place counts, in every operation that has it
     #[schemars(length(min = 1))]
     pub places: Vec<Spanned<PlaceSection>>,
@@ -81,6 +85,22 @@ pub struct PlaceSection {
     /// that no operation declares the place is known: schemas only leave it room
     #[serde(default)]
     pub undeclared: bool,
+}
+
+impl PlaceSection {
+    /// As a person says it; `None` where it is not whole.
+    fn said(&self) -> Option<String> {
+        let within =
+            self.pointer.as_ref().map_or_else(String::new, |pointer| format!(" at `{}`", pointer.as_str()));
+        let name = || self.name.as_ref().map(|name| format!("`{name}`"));
+        Some(match self.part {
+            Part::Path => format!("the parameter {} in its path", name()?),
+            Part::Query => format!("the parameter {} in its query{within}", name()?),
+            Part::Header => format!("the header field {}{within}", name()?),
+            Part::Cookie => format!("the cookie {}{within}", name()?),
+            Part::Body => format!("a body with `{}`", self.pointer.as_ref()?.as_str()),
+        })
+    }
 }
 
 /// A part of a call, as OpenAPI names it.
@@ -170,14 +190,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return Vec::new();
     };
     unguarded::report(scope, section, out);
-    let roles = Roles::of(scope);
-    let bindings = section.bindings.iter().map(|(name, binding)| Binding {
-        name: name.as_str().into(),
-        claim: binding.claim.clone(),
-        except: callers(scope.api, &binding.except, &roles),
-        places: binding.places.iter().flat_map(|place| of_operation(scope, place)).collect(),
-    });
-    let bindings: Vec<Binding> = bindings.filter(|binding| !binding.places.is_empty()).collect();
+    let bindings = bindings(scope, section, out);
     if bindings.is_empty() {
         return Vec::new();
     }
@@ -192,6 +205,26 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let control: Arc<dyn Control> = Arc::new(Objects::new(bindings, refuse, operation, scope.params));
     let mode = mode(section.mode);
     vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+}
+
+/// Those that have a place in the operation.
+fn bindings(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut Diagnostics) -> Vec<Binding> {
+    let trust = Trust::of(scope, out);
+    let mut all = Vec::new();
+    for (name, binding) in &section.bindings {
+        let places: Vec<Place> = binding.places.iter().flat_map(|place| of_operation(scope, place)).collect();
+        if places.is_empty() {
+            continue;
+        }
+        all.push(Binding {
+            name: name.as_str().into(),
+            claim: binding.claim.clone(),
+            issuers: trust.issuers(binding.issuer.as_ref(), binding.span, out),
+            except: trust.callers(&binding.except, binding.span, out),
+            places,
+        });
+    }
+    all
 }
 
 /// Nobody who calls an operation that anyone may call has a claim: whatever it names is refused.
@@ -291,10 +324,12 @@ fn check_places(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut 
             };
             let found = match api.operations.iter().map(has).max().unwrap_or(Carries::No) {
                 Carries::No => {
+                    // Without either it was told of already.
+                    let Some(what) = place.said() else { continue };
                     let message =
-                        format!("no operation of the contract has this place of the binding `{name}`");
+                        format!("no operation of the contract has {what}, as the binding `{name}` says");
                     Diagnostic::error("objects", message)
-                        .help("compare it with the contract: it guards nothing")
+                        .help("compare the name with the contract: as it is, it guards nothing")
                 }
                 Carries::Open if !place.undeclared => {
                     let message =

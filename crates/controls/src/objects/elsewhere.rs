@@ -6,10 +6,7 @@ use std::borrow::Cow;
 use tape::{Kind, Name, Node};
 
 use super::{Checked, Owned, Place, Why};
-use crate::pattern::{Step, is_name, same_name};
-
-/// Names that do not say what they are of: in a body they are of anything.
-pub(super) const PLAIN: [&str; 2] = ["id", "ids"];
+use crate::pattern::{PLAIN, Step, ends_in, is_name};
 
 /// A step that was taken: a member, or an item.
 type Taken<'a> = Option<Name<'a>>;
@@ -60,27 +57,13 @@ impl<'a> Search<'_, '_, 'a> {
     }
 
     fn member(&self, name: Name<'a>, member: Node<'a>) -> Checked {
-        if !self.is_leaf(name) || self.is_known() {
+        if !ends_in(self.leaf, name) || self.is_known() {
             return Ok(());
         }
         match self.owned.check(member) {
             Err(Why::Absent) => Ok(()),
             checked => checked,
         }
-    }
-
-    /// The name itself, or a path that ends in it (`or.customer_id`).
-    fn is_leaf(&self, name: Name<'a>) -> bool {
-        if is_name(self.leaf, name) {
-            return true;
-        }
-        let may_be_path = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'.' | b'[' | b'/'));
-        if name.plain().is_some_and(|plain| !may_be_path(plain)) {
-            return false;
-        }
-        let text = name.text();
-        let last = text.split(['.', '[', ']', '/']).rfind(|piece| !piece.is_empty());
-        last.is_some_and(|last| last.len() < text.len() && same_name(self.leaf, last))
     }
 
     /// Whether a place is there, or the contract declares what is.

@@ -29,8 +29,10 @@ use smallvec::SmallVec;
 use tape::{Kind, Node};
 
 use crate::callers::{Callers, ClaimPath, scalar};
+use crate::patch::Patch;
 use crate::pattern::{Found, Pattern};
 use crate::read_body::{self, Content};
+use crate::security::Issuers;
 use patches::check_patch;
 
 pub use config::{
@@ -59,6 +61,8 @@ struct Place {
 struct Binding {
     name: Box<str>,
     claim: ClaimPath,
+    /// Whose claim is believed.
+    issuers: Issuers,
     except: Callers,
     places: Vec<Place>,
 }
@@ -174,10 +178,14 @@ impl Objects {
         }
         let body = read_body::read(self.operation.as_deref(), call);
         let call = &*call;
+        let patch = match &body {
+            Content::Patch(tape) | Content::Both(tape) => Some(Patch::read(tape.root())),
+            _ => None,
+        };
         for binding in self.bindings.iter().filter(|binding| !binding.except.include(call)) {
             let owned = Owned::of(binding, call);
             for place in binding.places.iter().filter(|place| place.part == contract::Place::Body) {
-                let checked = check_place(place, &owned, &body);
+                let checked = check_place(place, &owned, (&body, patch.as_ref()));
                 if let Err(why) = checked.and_then(|()| self.check_elsewhere(place, &owned, &body)) {
                     return self.refusal(binding, place, why);
                 }
@@ -214,10 +222,12 @@ impl Objects {
 struct Owned<'c>(SmallVec<[Cow<'c, str>; 4]>);
 
 impl<'c> Owned<'c> {
-    /// What the claim says of every credential that was proven. A claim that is empty names nothing.
+    /// What the claim says of every credential that was proven by an issuer that is believed. A claim that is empty names nothing.
     fn of(binding: &Binding, call: &'c Call) -> Self {
         let mut all = SmallVec::new();
-        for claim in call.proofs.iter().filter_map(|proof| binding.claim.find(&proof.principal)) {
+        let principals = call.proofs.iter().map(|proof| &*proof.principal);
+        let believed = principals.filter(|principal| binding.issuers.vouch_for(principal));
+        for claim in believed.filter_map(|principal| binding.claim.find(principal)) {
             match claim.kind() {
                 Kind::Array => all.extend(claim.items().filter_map(scalar)),
                 _ => all.extend(scalar(claim)),
@@ -278,7 +288,9 @@ fn check_reading(place: &Place, owned: &Owned<'_>, reading: &Reading) -> Checked
     }
 }
 
-fn check_place(place: &Place, owned: &Owned<'_>, body: &Content) -> Checked {
+fn check_place(place: &Place, owned: &Owned<'_>, (body, patch): (&Content, Option<&Patch<'_>>)) -> Checked {
+    let patched =
+        |pattern| patch.map_or(Err(Why::Undecidable), |patch| check_patch(place, pattern, owned, patch));
     match (body, &place.pointer) {
         (Content::Empty, _) => absent(place, Err(Why::Absent)),
         (Content::Unread, _) => Err(Why::Undecidable),
@@ -290,10 +302,8 @@ fn check_place(place: &Place, owned: &Owned<'_>, body: &Content) -> Checked {
                 Ok(())
             }
         }
-        (Content::Patch(tape), Some(pattern)) => check_patch(place, pattern, owned, tape),
-        (Content::Both(tape), Some(pattern)) => {
-            check_value(place, owned, tape.root()).and(check_patch(place, pattern, owned, tape))
-        }
+        (Content::Patch(_), Some(pattern)) => patched(pattern),
+        (Content::Both(tape), Some(pattern)) => check_value(place, owned, tape.root()).and(patched(pattern)),
         (Content::Fields(tape), Some(pattern)) if read_body::has_alias(tape, pattern) => {
             Err(Why::Undecidable)
         }

@@ -1,16 +1,16 @@
 //! Ids in a JSON Patch (RFC 6902).
 
-use tape::{Node, Tape};
+use tape::Node;
 
 use super::{Checked, Owned, Place, Why};
-use crate::patch::{self, Touch, Use};
+use crate::patch::{Patch, Touch, Use};
 use crate::pattern::{self, Found, Pattern, Step};
 
 /// Values that a patch puts where an id stands, or asks whether they are there. What it removes or brings from elsewhere is not known,
 /// and what takes the place of something that an id may be in has to name one.
-pub(super) fn check_patch(place: &Place, pattern: &Pattern, owned: &Owned<'_>, tape: &Tape) -> Checked {
+pub(super) fn check_patch(place: &Place, pattern: &Pattern, owned: &Owned<'_>, patch: &Patch<'_>) -> Checked {
     let mut checked = Ok(());
-    patch::touches(tape.root(), pattern, &mut |with, touch| {
+    patch.touches(pattern, &mut |with, touch| {
         let this = match touch {
             Touch::Value(node) => owned.check(node),
             Touch::Above(node, rest) => check_within(rest, node, owned, with == Use::Read || place.passes),

@@ -10,7 +10,7 @@ use tape::{Bounds, Tape};
 use testkit::{CallBuilder, FakeClock, core};
 
 use crate::scope::{Compiled, OperationKind, OperationScope};
-use crate::security::kit::{Setup, World};
+use crate::security::kit::{SHOP, STAFF, Setup, World};
 
 const DOCUMENT: &str = r#"
 version: 1
@@ -62,6 +62,7 @@ paths:
   /orders: { post: { operationId: orders, requestBody: { content: { application/json: { schema: { type: object, properties: { customer_id: { type: string }, billed: { type: object, properties: { customer_id: { type: string } } } } } } } }, responses: { "200": { description: ok } } } }
   /search: { get: { operationId: search, parameters: [{ name: doc, in: query, content: { application/json: { schema: { type: object, properties: { customer_id: { type: string } } } } } }, { name: find, in: query, style: deepObject, schema: { type: object, properties: { customer_id: { type: string } } } }], responses: { "200": { description: ok } } } }
   /json-patch: { patch: { operationId: jsonPatch, requestBody: { content: { application/json-patch+json: { schema: { type: array, items: { type: object } } } } }, responses: { "200": { description: ok } } } }
+  /two: { get: { operationId: two, parameters: [{ name: customer_id, in: query, schema: { type: string } }, { name: "customer_id[]", in: query, schema: { type: array, items: { type: string } } }], responses: { "200": { description: ok } } } }
   /tags: { post: { operationId: tags, requestBody: { content: { application/json: { schema: { type: array, items: { type: string } } } } }, responses: { "200": { description: ok } } } }
 "#;
 
@@ -169,6 +170,10 @@ fn what_no_place_guards_is_told() {
     assert_eq!(told(&all, "replace"), Vec::<&str>::new());
     assert_eq!(told(&all.replace("/*/", "/-/"), "replace"), Vec::<&str>::new());
     assert_eq!(told(&all.replace("/orders/*", "/orders/0"), "replace"), warned, "one of many");
+    // Two parameters that are one to some services.
+    let (one, other) = ("{ in: query, name: customer_id }", "{ in: query, name: \"customer_id[]\" }");
+    assert_eq!(told(one, "two"), warned);
+    assert_eq!(told(&format!("{one}, {other}"), "two"), Vec::<&str>::new());
     // Without a name of its own an id may be anything's.
     assert_eq!(told(PATH, "body"), Vec::<&str>::new());
 }
@@ -203,7 +208,7 @@ fn attached(place: &str, operation: &str) -> Box<dyn Attached> {
 }
 
 fn caller(call: CallBuilder, claims: &str, roles: &[&str]) -> Call {
-    let mut call = call.principal("i", "s", None).build();
+    let mut call = call.principal(SHOP, "s", None).build();
     let principal = Arc::unwrap_or_clone(Arc::clone(&call.proofs[0].principal));
     let claims = Arc::new(Tape::parse(claims.to_owned().into(), &Bounds::default()).unwrap());
     let roles = roles.iter().map(|role| Box::from(*role)).collect();
@@ -238,6 +243,15 @@ fn claims_say_whose_an_id_is() {
     ] {
         let mut call = caller(CallBuilder::get("/c/c1").params(&["c1"]), claims, roles);
         assert_eq!(code(control.head(&mut call)), expected, "{claims} {roles:?}");
+    }
+    // What another issuer says of its own users.
+    for (issuer, expected) in [(SHOP, "ok"), (STAFF, REFUSED)] {
+        for (claims, role) in [(r#"{"ids":"c1"}"#, ""), ("{}", "boss"), (r#"{"level":9}"#, "")] {
+            let mut call = caller(CallBuilder::get("/c/c1").params(&["c1"]), claims, &[role]);
+            let principal = Arc::unwrap_or_clone(Arc::clone(&call.proofs[0].principal));
+            call.proofs[0].principal = Arc::new(Principal { issuer: issuer.into(), ..principal });
+            assert_eq!(code(control.head(&mut call)), expected, "{issuer} {claims} {role}");
+        }
     }
     let mut anonymous = CallBuilder::get("/c/c1").params(&["c1"]).build();
     assert_eq!(code(control.head(&mut anonymous)), REFUSED);

@@ -5,8 +5,7 @@ use contract::RequestRules;
 use diagnostics::{Diagnostic, Diagnostics};
 
 use super::config::{BindingSection, ObjectsSection, Part, PlaceSection};
-use super::elsewhere::PLAIN;
-use crate::pattern::{Pattern, Step, same_name};
+use crate::pattern::{PLAIN, Pattern, Step, same_name};
 use crate::scope::OperationScope;
 
 const PARTS: [Part; 4] = [Part::Path, Part::Query, Part::Header, Part::Cookie];
@@ -42,7 +41,8 @@ fn unguarded(request: &RequestRules, binding: &BindingSection) -> Vec<String> {
     for id in ids(binding) {
         for part in PARTS {
             for (name, places) in request.places(part.place(), id) {
-                if name.eq_ignore_ascii_case(id) {
+                // `customer_id[]` beside `customer_id` is one of the two to some services.
+                if name.eq_ignore_ascii_case(id) || contract::is_alias(id, name) {
                     add(part, name, &[]);
                 }
                 places.iter().for_each(|steps| add(part, name, steps));

@@ -241,10 +241,11 @@ impl Challenge {
         Refusal::new(&codes::INSUFFICIENT_SCOPE, public.clone()).public(public).header(name, value)
     }
 
-    /// 403: the caller lacks something that is no scope, so that no other scope would help.
+    /// 403: the caller lacks something that is no scope, so that no other scope would help. What it is called is told to the operator alone:
+    /// names of roles say what there is to be had.
     #[must_use]
-    pub fn lacking(&self, public: String) -> Box<Refusal> {
-        Refusal::new(&codes::PRIVILEGE_MISSING, public.clone()).public(public)
+    pub fn lacking(&self, detail: String) -> Box<Refusal> {
+        Refusal::new(&codes::PRIVILEGE_MISSING, detail)
     }
 
     /// 401 `insufficient_user_authentication` (RFC 9470 section 3): the user has to log in again.

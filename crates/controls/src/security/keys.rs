@@ -50,13 +50,18 @@ pub struct KeyScheme {
     pub forward: bool,
 }
 
-/// Where a scheme's key is looked for, when API keys are bound to it; or why it can have none.
-fn place(api: &ApiScope<'_>, name: &str) -> Option<Result<Where, &'static str>> {
-    let bound = api.settings.authentication_for(name)?;
+/// Where the key of a scheme of a contract is looked for, when API keys are bound to it; or why it can have none.
+#[must_use]
+pub fn key_place(
+    settings: &spec::Api,
+    contract: &contract::Api,
+    name: &str,
+) -> Option<Result<Where, &'static str>> {
+    let bound = settings.authentication_for(name)?;
     bound.source.as_ref()?;
     // Under `*` the issuers have those schemes that tokens can satisfy.
     let tokens = !bound.issuers.is_empty();
-    match api.contract?.schemes.get(name)? {
+    match contract.schemes.get(name)? {
         SecurityScheme::ApiKey { name, place: KeyPlace::Header } => {
             let wrong = "the name of its header field is none";
             Some(HeaderName::from_bytes(name.as_bytes()).map(Where::Header).map_err(|_| wrong))
@@ -84,7 +89,7 @@ fn place(api: &ApiScope<'_>, name: &str) -> Option<Result<Where, &'static str>> 
 
 /// Why API keys cannot satisfy a scheme that they are bound to; `Ok(None)` when none are bound to it.
 pub(super) fn bound(api: &ApiScope<'_>, name: &str) -> Result<Option<Where>, &'static str> {
-    place(api, name).transpose()
+    api.contract.and_then(|contract| key_place(api.settings, contract, name)).transpose()
 }
 
 /// The scheme of a number, when API keys are bound to it.

@@ -7,6 +7,7 @@
 
 mod challenge;
 pub mod find;
+mod issuers;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
@@ -26,7 +27,8 @@ use spec::{Node, OperationRef, Unsecured};
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
 pub use challenge::{Challenge, Scheme};
-pub use keys::{KeyScheme, Where, holds_key, key_scheme, key_schemes};
+pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
+pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use report::report;
 
 /// Sections that ask for scopes beside what the contract asks for.

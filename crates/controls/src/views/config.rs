@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned};
 
 use super::question::Question;
-use super::{Bodies, Hide, Rule, Rules, Views};
-use crate::callers::Roles;
-use crate::callers::config::{CallerSection, callers};
+use super::{Bodies, Hide, Rule, Rules, Views, unguarded};
+use crate::callers::config::CallerSection;
+use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope, mode};
 use crate::security::{Where, key_schemes, operation_ref};
@@ -55,6 +55,9 @@ pub struct AnswerSection {
     /// parameters of the query that ask by the field, which the others may not: `filter[total]`, or `sort=total` for one word of a value
     #[serde(default)]
     pub asked_by: Vec<String>,
+    /// where the same name stands for something that all may see: nothing is warned of there
+    #[serde(default)]
+    pub shown_at: Vec<Pattern>,
     /// that no answer declares the fields is known: schemas only leave them room
     #[serde(default)]
     pub undeclared: bool,
@@ -134,24 +137,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         out.push(Diagnostic::error("views", message).at(node.span).help(help));
         return Vec::new();
     }
-    let roles = Roles::of(scope);
-    let rule = |name: &str, at: &[Pattern], who: &[CallerSection], hide: Hide| Rule {
-        name: name.into(),
-        at: at.into(),
-        callers: callers(scope.api, who, &roles),
-        hide,
-        questions: Box::default(),
-    };
-    let answers = section.answers.iter().map(|(name, one)| {
-        let hide = match one.otherwise {
-            Otherwise::Remove => Hide::Remove,
-            Otherwise::Mask => Hide::Mask,
-        };
-        let questions = one.asked_by.iter().map(|text| Question::parse(text)).collect();
-        Rule { questions, ..rule(name, &one.at, &one.to, hide) }
-    });
-    let requests = section.requests.iter().map(|(name, one)| rule(name, &one.at, &one.by, Hide::Remove));
-    let rules = Rules { answers: answers.collect(), requests: requests.collect(), vary: vary(scope.api) };
+    unguarded::report(scope, section, out);
+    let rules = rules(scope, section, out);
     if rules.answers.is_empty() && rules.requests.is_empty() {
         return Vec::new();
     }
@@ -160,6 +147,29 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let control: Arc<dyn Control> =
         Arc::new(Views::new(rules, operation, bodies(scope), mode == engine::Mode::Enforce));
     vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+}
+
+fn rules(scope: &OperationScope<'_>, section: &ViewsSection, out: &mut Diagnostics) -> Rules {
+    let trust = Trust::of(scope, out);
+    let mut rule = |name: &str, at: &[Pattern], (who, span): (&[CallerSection], Span), hide: Hide| Rule {
+        name: name.into(),
+        at: at.into(),
+        callers: trust.callers(who, span, out),
+        hide,
+        questions: Box::default(),
+    };
+    let mut answers = Vec::new();
+    for (name, one) in &section.answers {
+        let hide = match one.otherwise {
+            Otherwise::Remove => Hide::Remove,
+            Otherwise::Mask => Hide::Mask,
+        };
+        let questions = one.asked_by.iter().map(|text| Question::parse(text)).collect();
+        answers.push(Rule { questions, ..rule(name, &one.at, (&one.to, one.span), hide) });
+    }
+    let requests = section.requests.iter();
+    let requests = requests.map(|(name, one)| rule(name, &one.at, (&one.by, one.span), Hide::Remove));
+    Rules { answers, requests: requests.collect(), vary: vary(scope.api) }
 }
 
 /// Which bodies an operation may have.

@@ -4,8 +4,8 @@
 //! set them (refused). Answers are read whole, within the engine's bound, before the client gets a byte, and are written anew in one walk
 //! of the tape that validation has read, or that is made here.
 //!
-//! Pointers are for answers of the contract: one of a status or media type that it does not declare, or with a value of another kind on the
-//! way to a field, is withheld from who may not see all.
+//! Pointers are for answers of the contract: one of a status or media type that it does not declare, with a value of another kind on the
+//! way to a field, or with a field's name where neither a rule nor the schema has it, is withheld from who may not see all.
 //!
 //! What was hidden must not come out another way. For who may not see all: the upstream is asked for a whole answer without a content
 //! coding and without conditions (`Range`, `If-None-Match` and the like are left out of a GET, since a part could not be read and a 304
@@ -23,6 +23,7 @@ mod question;
 mod set;
 #[cfg(test)]
 mod tests;
+mod unguarded;
 mod write;
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use contract::{BodyMatch, ContentType, MediaKind};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Control, CoreContext, Needs, Request, Response, Step, Verdict, codes};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
@@ -42,6 +43,7 @@ use crate::coding::is_encoded;
 use crate::pattern::Pattern;
 use crate::read_body;
 use question::Question;
+use write::Unsure;
 
 pub use config::{AnswerSection, Otherwise, RequestSection, ViewsSection, check_section, compile, schema};
 
@@ -203,9 +205,11 @@ impl Views {
             headers.remove(CONTENT_LENGTH);
         }
         let empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
+        // One that says neither its length nor its type may have no content.
+        let silent = headers.get(CONTENT_TYPE).is_none();
         // Said before a stream without an end is waited for.
-        let unreadable =
-            if is_bare(method, *status) || empty { None } else { self.unreadable(&call.response) };
+        let bare = is_bare(method, *status) || empty || silent;
+        let unreadable = if bare { None } else { self.unreadable(&call.response) };
         let part = call.response.status == StatusCode::PARTIAL_CONTENT
             || call.response.headers.contains_key(CONTENT_RANGE);
         match unreadable.or(part.then_some("it is a part of the whole")) {
@@ -227,14 +231,13 @@ impl Views {
         let Ok(tape) = response.body.json(&INSIDE).map(Arc::clone) else {
             return withhold("it is not JSON that can be read in one way");
         };
-        let media = self.media(response);
-        let is_misplaced = |at: &[Option<&str>], kind: tape::Kind, rest: &[Option<&str>]| {
-            media.is_none_or(|media| media.is_misplaced(at, kind, rest))
-        };
-        let view = match write::view(&tape, &against, &is_misplaced) {
+        let view = match write::view(&tape, &against, &Described(self.media(response))) {
             Ok(Some(view)) => view,
             Ok(None) => return Verdict::Allow,
-            Err(write::Misplaced) => return withhold("it has another shape than the contract says"),
+            Err(Unsure::Misplaced) => return withhold("it has another shape than the contract says"),
+            Err(Unsure::Elsewhere(name)) => {
+                return withhold(&format!("it has `{name}` where neither a rule nor the contract has it"));
+            }
         };
         let hidden = against.iter().zip(&view.counts).filter(|(_, count)| **count > 0);
         let names: Vec<String> = hidden.map(|(rule, count)| format!("`{}` ({count})", rule.name)).collect();
@@ -269,6 +272,19 @@ impl Views {
             }
             _ => Some("it is not JSON"),
         }
+    }
+}
+
+/// What the contract says of an answer; without one nothing is known of it.
+struct Described<'m>(Option<&'m contract::MediaRules>);
+
+impl write::Schema for Described<'_> {
+    fn is_misplaced(&self, at: &[Option<&str>], kind: tape::Kind, rest: &[Option<&str>]) -> bool {
+        self.0.is_none_or(|media| media.is_misplaced(at, kind, rest))
+    }
+
+    fn names(&self, at: &[Option<&str>]) -> bool {
+        self.0.is_some_and(|media| media.names(at))
     }
 }
 

@@ -4,7 +4,7 @@ use engine::{Call, Verdict};
 use tape::{Kind, Node, Tape};
 
 use super::{Views, against, refusal};
-use crate::patch::{self, Touch, Use};
+use crate::patch::{Patch, Touch, Use};
 use crate::pattern::{self, Found, Pattern, Step, is_name};
 use crate::read_body::{self, Content};
 
@@ -16,17 +16,21 @@ impl Views {
             return Verdict::Allow;
         }
         let body = read_body::read(self.operation.as_deref(), call);
+        let patch = match &body {
+            Content::Patch(tape) | Content::Both(tape) => Some(Patch::read(tape.root())),
+            _ => None,
+        };
         for rule in &may_not {
             for pattern in &rule.at {
-                if self.sets(&body, pattern) {
+                if self.sets(&body, patch.as_ref(), pattern) {
                     return refusal(rule, ("body", pattern.as_str()), "may not be set by this caller");
                 }
             }
         }
-        let (Content::Patch(tape) | Content::Both(tape)) = &body else { return Verdict::Allow };
+        let Some(patch) = patch else { return Verdict::Allow };
         for rule in &hidden {
             for pattern in &rule.at {
-                if tells(tape, pattern) {
+                if tells(&patch, pattern) {
                     return refusal(rule, ("body", pattern.as_str()), "may not be read by this caller");
                 }
             }
@@ -35,7 +39,8 @@ impl Views {
     }
 
     /// Whether a body sets a field, or may do so in a way that cannot be read here.
-    fn sets(&self, body: &Content, pattern: &Pattern) -> bool {
+    fn sets(&self, body: &Content, patch: Option<&Patch<'_>>, pattern: &Pattern) -> bool {
+        let written = || patch.is_some_and(|patch| writes(patch, pattern));
         match body {
             Content::Empty => false,
             Content::Unread => true,
@@ -43,9 +48,9 @@ impl Views {
             Content::Flat => self.possible(pattern),
             Content::Json(tape) => self.has(tape, pattern),
             Content::Merge(tape) => self.merges(tape, pattern),
-            Content::Both(tape) => self.has(tape, pattern) || writes(tape, pattern),
+            Content::Both(tape) => self.has(tape, pattern) || written(),
             Content::Fields(tape) => read_body::has_alias(tape, pattern) || self.has(tape, pattern),
-            Content::Patch(tape) => writes(tape, pattern),
+            Content::Patch(_) => written(),
         }
     }
 
@@ -107,9 +112,9 @@ fn merge(steps: &[Step], node: Node<'_>) -> Merge {
 }
 
 /// Whether a patch sets a field, from above too.
-fn writes(tape: &Tape, pattern: &Pattern) -> bool {
+fn writes(patch: &Patch<'_>, pattern: &Pattern) -> bool {
     let mut writes = false;
-    patch::touches(tape.root(), pattern, &mut |with, touch| match touch {
+    patch.touches(pattern, &mut |with, touch| match touch {
         Touch::Malformed => writes = true,
         Touch::Value(_) | Touch::Other => writes |= with == Use::Write,
         // What has the field not takes it away.
@@ -122,9 +127,9 @@ fn writes(tape: &Tape, pattern: &Pattern) -> bool {
 }
 
 /// Whether a patch tells of a field, by testing it or by copying it to where it can be seen.
-fn tells(tape: &Tape, pattern: &Pattern) -> bool {
+fn tells(patch: &Patch<'_>, pattern: &Pattern) -> bool {
     let mut tells = false;
-    patch::touches(tape.root(), pattern, &mut |with, touch| {
+    patch.touches(pattern, &mut |with, touch| {
         tells |= with == Use::Read || matches!(touch, Touch::Malformed);
     });
     tells

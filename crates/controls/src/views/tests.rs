@@ -20,7 +20,7 @@ fn rule(name: &str, at: &[&str], role: &str, hide: Hide) -> Rule {
     Rule {
         name: name.into(),
         at,
-        callers: Callers::new(vec![roles], Roles::Principal),
+        callers: Callers::new(vec![roles], Roles::default()),
         hide,
         questions: Box::default(),
     }
@@ -30,10 +30,23 @@ fn of(answers: Vec<Rule>, requests: Vec<Rule>) -> Rules {
     Rules { answers, requests, vary: HeaderValue::from_static("authorization") }
 }
 
+/// A schema in which everything is where it may be.
+struct Anything;
+
+impl write::Schema for Anything {
+    fn is_misplaced(&self, _: &[Option<&str>], _: tape::Kind, _: &[Option<&str>]) -> bool {
+        false
+    }
+
+    fn names(&self, _: &[Option<&str>]) -> bool {
+        true
+    }
+}
+
 fn view(rules: &[Rule], json: &str) -> Option<(String, Vec<u32>)> {
     let tape = Tape::parse(json.to_owned().into(), &Bounds::default()).unwrap();
     let against: Against<'_> = rules.iter().collect();
-    let view = write::view(&tape, &against, &|_, _, _| false).unwrap()?;
+    let view = write::view(&tape, &against, &Anything).unwrap()?;
     Some((String::from_utf8(view.bytes).unwrap(), view.counts.to_vec()))
 }
 
@@ -53,7 +66,9 @@ fn fields_are_removed_and_masked() {
         (remove(&["/*/b"]), r#"[{"b":1},{"b":2,"c":"\n"}]"#, r#"[{},{"c":"\n"}]"#),
         (remove(&["/a/-"]), r#"{"a":[1,2],"b":1}"#, r#"{"a":[],"b":1}"#),
         (remove(&["/a/1"]), r#"{"a":[1,2,3]}"#, r#"{"a":[1,3]}"#),
-        (remove(&["/a~1b/~0c"]), r#"{"a/b":{"~c":1,"d":"\u00e9"}}"#, "{\"a/b\":{\"d\":\"\u{e9}\"}}"),
+        (remove(&["/a~1b/~0c"]), r#"{"a/b":{"~c":1,"d":"\u00e9"}}"#, r#"{"a/b":{"d":"\u00e9"}}"#),
+        // What was escaped for a page that it stands in stays so.
+        (remove(&["/a"]), r#"{"a":1,"b\u003c":"\u003c\/p\u003e"}"#, r#"{"b\u003c":"\u003c\/p\u003e"}"#),
         (
             mask(&["/a", "/b", "/c"]),
             r#"{"a":"long text","b":12,"c":{"d":1}}"#,
@@ -214,18 +229,24 @@ fn a_patch_by_another_name_is_one() {
         (r#"[{"op":"replace","path":"/secret","value":1}]"#, false, true),
         (r#"[{"op":"replace","path":"/note","value":1}]"#, false, false),
         (r#"[{"op":"replace","path":"note","value":1}]"#, true, true),
+        // Names in another case: some services read them.
+        (r#"[{"Op":"replace","Path":"/secret","Value":1}]"#, true, true),
     ] {
-        let call = || {
-            let call = CallBuilder::new(Method::PATCH, "/x").body("application/json", body);
+        let by = |method: Method| {
+            let call = CallBuilder::new(method, "/x").body("application/json", body);
             caller(call, &["guest"])
         };
+        let call = || by(Method::PATCH);
         let expected = |refused: bool| if refused { "property_forbidden" } else { "ok" };
         assert_eq!(code(seen.body(&mut call())), expected(reads), "{body}");
         let patch =
             r#"{ content: { application/json: { schema: { type: array, items: { type: object } } } } }"#;
         let control =
             Views::new(of(Vec::new(), secret()), Some(operation("patch", patch)), Bodies::Any, true);
-        assert_eq!(code(AtWork(Arc::new(control)).body(&mut call())), expected(writes), "{body}");
+        let control = AtWork(Arc::new(control));
+        for method in [Method::PATCH, Method::POST] {
+            assert_eq!(code(control.body(&mut by(method))), expected(writes), "{body}");
+        }
         let may = CallBuilder::new(Method::PATCH, "/x").body("application/json", body);
         assert_eq!(code(set.body(&mut caller(may, &["clerk"]))), "ok", "{body}");
     }
@@ -364,6 +385,9 @@ fn answers_of_another_shape_are_withheld() {
         ((205, json, whole), WITHHELD),
         ((205, "", ""), ""),
         ((200, json, ""), ""),
+        // Neither a length nor a type: nothing, or something that cannot be read.
+        ((200, "", ""), ""),
+        ((200, "", whole), WITHHELD),
     ] {
         assert_eq!(answered(Some(&operation), &at, answer), expected, "{answer:?}");
     }
@@ -372,6 +396,51 @@ fn answers_of_another_shape_are_withheld() {
     assert_eq!(answered(None, &["/secret"], (200, json, r#"[{"secret":"s"}]"#)), WITHHELD);
     assert_eq!(answered(None, &["/*/secret"], (200, json, r#"[{"secret":"s"}]"#)), "[{}]");
     assert_eq!(answered(None, &["/secret"], (200, "application/json-patch+json", "[]")), WITHHELD);
+}
+
+/// Schemas are open unless they say otherwise: in an envelope that nobody told of a field is not where its pointer leads.
+#[test]
+fn answers_with_a_hidden_name_elsewhere_are_withheld() {
+    const WITHHELD: &str = "answer_unreadable";
+    let shape = "{ type: object, properties: { id: { type: string }, total: { type: number }, seller: { type: object, properties: { total: { type: string } } }, \
+                 lines: { type: array, items: { type: object, properties: { total: { type: number } } } }, \
+                 prices: { type: object, additionalProperties: { type: object, properties: { total: { type: number } } } }, \
+                 labels: { type: object, additionalProperties: { type: string } } } }";
+    let operation = answering(&format!(
+        "{{ '200': {{ description: ok, content: {{ application/json: {{ schema: {shape} }} }} }} }}"
+    ));
+    let at = ["/total", "/lines/*/total"];
+    for (json, expected) in [
+        (r#"{"id":"a","total":5,"lines":[{"total":5}]}"#, r#"{"id":"a","lines":[{}]}"#),
+        // What the contract has elsewhere is known to who wrote the rule.
+        (r#"{"seller":{"total":"x"},"total":5}"#, r#"{"seller":{"total":"x"}}"#),
+        (r#"{"prices":{"a":{"total":5}}}"#, r#"{"prices":{"a":{"total":5}}}"#),
+        // Undeclared, but without the name.
+        (r#"{"id":"a","more":{"sum":[{"x":1}]}}"#, r#"{"id":"a","more":{"sum":[{"x":1}]}}"#),
+        (r#"{"more":{"subtotal":1,"totals":2}}"#, r#"{"more":{"subtotal":1,"totals":2}}"#),
+        // Envelopes, copies and flat forms.
+        (r#"{"data":{"id":"a","total":5}}"#, WITHHELD),
+        (r#"{"data":[[{"total":5}]]}"#, WITHHELD),
+        (r#"{"id":"a","old":{"Total":5},"total":6}"#, WITHHELD),
+        (r#"{"old":{"t\u006ftal":5}}"#, WITHHELD),
+        (r#"{"order.total":5}"#, WITHHELD),
+        (r#"{"old":{"lines[0].total":5}}"#, WITHHELD),
+        (r#"{"seller":{"was":{"total":5}}}"#, WITHHELD),
+        (r#"{"lines":[{"tax":{"total":5}}]}"#, WITHHELD),
+        (r#"{"labels":{"total":"5"}}"#, WITHHELD),
+        (r#"{"prices":{"total":{"total":5}}}"#, WITHHELD),
+    ] {
+        let answer = (200, "application/json", json);
+        assert_eq!(answered(Some(&operation), &at, answer), expected, "{json}");
+    }
+    // Without a contract only the rules know where it may be.
+    for (json, expected) in [
+        (r#"{"total":5,"id":"a"}"#, r#"{"id":"a"}"#),
+        (r#"{"data":{"total":5}}"#, WITHHELD),
+        (r#"{"data":{"id":"a"}}"#, r#"{"data":{"id":"a"}}"#),
+    ] {
+        assert_eq!(answered(None, &["/total"], (200, "application/json", json)), expected, "{json}");
+    }
 }
 
 /// A condition on a change tells whether a guess at what is hidden was right.
@@ -535,7 +604,7 @@ paths:
       operationId: x
       security: []
       requestBody: { content: { application/json: { schema: { type: object, properties: { a: { type: string } } } } } }
-      responses: { "200": { description: ok, content: { application/json: { schema: { type: object, properties: { a: { type: string }, closed: { type: object, additionalProperties: false } } } } } } }
+      responses: { "200": { description: ok, content: { application/json: { schema: { type: object, properties: { a: { type: string }, b: { type: string }, list: { type: array, items: { type: object, properties: { b: { type: string } } } }, closed: { type: object, additionalProperties: false } } } } } } }
 "#;
     let mut found = Diagnostics::new();
     let mut sources = Sources::default();
@@ -572,6 +641,12 @@ fn fields_that_nothing_hides_are_told() {
         ("mode: shadow\nanswers: { r: { at: [/aa], undeclared: true } }", false, &[]),
         ("requests: { r: { at: [/aa] } }", false, &["views"]),
         ("requests: { r: { at: [/aa], undeclared: true } }", false, &[]),
+        // The same name elsewhere in an answer.
+        ("mode: shadow\nanswers: { r: { at: [/b] } }", false, &["views-unguarded"]),
+        ("mode: shadow\nanswers: { r: { at: [/b, /list/*/b] } }", false, &[]),
+        ("mode: shadow\nanswers: { r: { at: [/b] }, s: { at: [/list/-/B] } }", false, &[]),
+        ("mode: shadow\nanswers: { r: { at: [/b], shown_at: [/list/*/b] } }", false, &[]),
+        ("mode: shadow\nanswers: { r: { at: [/list] } }", false, &[]),
         // Messages of a WebSocket are not read.
         ("mode: shadow\nanswers: { r: { at: [/a] } }", true, &["views"]),
         ("requests: { r: { at: [/a] } }", true, &[]),

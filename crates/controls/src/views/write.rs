@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use tape::{Kind, Node, Tape};
 
 use super::{Against, Hide};
-use crate::pattern::{Step, is_name};
+use crate::pattern::{Step, ends_in, is_name};
 
 /// An answer as one caller sees it.
 pub(super) struct View {
@@ -25,31 +25,39 @@ struct Way<'r> {
 
 type Ways<'r> = SmallVec<[Way<'r>; 8]>;
 
-/// On the way to a field stands a value of a kind that leads nowhere, and that the answer's schema does not have there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Misplaced;
+/// Why nothing of an answer is shown: it cannot be told that what is hidden is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unsure {
+    /// On the way to a field stands a value of a kind that leads nowhere, and that the answer's schema does not have there.
+    Misplaced,
+    /// A field's name stands where no rule is for and the schema names nothing, as in an envelope that nobody told of.
+    Elsewhere(Box<str>),
+}
 
-/// Says whether a value of some kind, at the first steps, is misplaced on the way to where the other steps lead from there.
-pub(super) type IsMisplaced<'f> = &'f dyn Fn(&[Option<&str>], Kind, &[Option<&str>]) -> bool;
+/// What the answer's schema says.
+pub(super) trait Schema {
+    /// Whether a value of some kind, at the first steps, is misplaced on the way to where the other steps lead from there.
+    fn is_misplaced(&self, at: &[Option<&str>], kind: Kind, rest: &[Option<&str>]) -> bool;
+    /// Whether it names the property where the steps lead.
+    fn names(&self, at: &[Option<&str>]) -> bool;
+}
 
 struct Writer<'a, 'f> {
     out: Vec<u8>,
     counts: SmallVec<[u32; 4]>,
-    /// Where it is, as far as patterns lead.
+    /// Where it is.
     at: Vec<Place<'a>>,
-    is_misplaced: IsMisplaced<'f>,
-    misplaced: bool,
+    schema: &'f dyn Schema,
+    /// Names of fields that are hidden.
+    names: SmallVec<[&'f str; 8]>,
+    unsure: Option<Unsure>,
 }
 
 /// Writes it; `None` when nothing of it is hidden.
 ///
 /// # Errors
-/// [`Misplaced`].
-pub(super) fn view(
-    tape: &Tape,
-    against: &Against<'_>,
-    is_misplaced: IsMisplaced<'_>,
-) -> Result<Option<View>, Misplaced> {
+/// [`Unsure`].
+pub(super) fn view(tape: &Tape, against: &Against<'_>, schema: &dyn Schema) -> Result<Option<View>, Unsure> {
     let ways: Ways<'_> = against
         .iter()
         .enumerate()
@@ -57,11 +65,17 @@ pub(super) fn view(
         .collect();
     let out = Vec::with_capacity(tape.source().len());
     let counts = SmallVec::from_elem(0, against.len());
-    let mut writer = Writer { out, counts, at: Vec::new(), is_misplaced, misplaced: false };
+    let mut names: SmallVec<[&str; 8]> = SmallVec::new();
+    for name in ways.iter().filter_map(|way| way.steps.iter().rev().find_map(Step::name)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let mut writer = Writer { out, counts, at: Vec::new(), schema, names, unsure: None };
     writer.value(tape.root(), &ways);
-    let Writer { out: bytes, counts, misplaced, .. } = writer;
-    if misplaced {
-        return Err(Misplaced);
+    let Writer { out: bytes, counts, unsure, .. } = writer;
+    if let Some(unsure) = unsure {
+        return Err(unsure);
     }
     Ok(counts.iter().any(|count| *count > 0).then_some(View { bytes, counts }))
 }
@@ -74,13 +88,69 @@ enum Place<'a> {
 }
 
 impl<'a> Writer<'a, '_> {
-    /// As deep as the longest pattern: what no pattern leads into is copied whole.
-    fn value(&mut self, node: Node<'a>, ways: &Ways<'_>) {
-        if !self.misplaced {
-            self.misplaced = ways.iter().any(|way| self.ends(node.kind(), way));
+    /// What no pattern leads into, whole.
+    fn copy(&mut self, node: Node<'a>) {
+        node.write_compact(&mut self.out);
+        self.search(node);
+    }
+
+    /// Looks for names of hidden fields where no pattern leads. As deep as the answer, which is bounded where it is read.
+    fn search(&mut self, node: Node<'a>) {
+        if self.unsure.is_some() {
+            return;
         }
         match node.kind() {
-            _ if ways.is_empty() => node.write_canonical(&mut self.out),
+            Kind::Object => {
+                for (name, member) in node.entries() {
+                    self.at.push(Place::Member(name));
+                    self.look(name);
+                    self.search(member);
+                    self.at.pop();
+                }
+            }
+            Kind::Array => {
+                for (index, item) in node.items().enumerate() {
+                    if matches!(item.kind(), Kind::Object | Kind::Array) {
+                        self.at.push(Place::Item(index));
+                        self.search(item);
+                        self.at.pop();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the member where it is has a hidden field's name that the schema does not have there.
+    fn look(&mut self, name: tape::Name<'a>) {
+        let hidden = self.names.iter().find(|hidden| ends_in(hidden, name));
+        if let Some(hidden) = hidden.filter(|_| self.unsure.is_none() && !self.is_named()) {
+            self.unsure = Some(Unsure::Elsewhere((*hidden).into()));
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        let names = self.steps();
+        let steps: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
+        self.schema.names(&steps)
+    }
+
+    /// Where it is, in the steps of a pointer.
+    fn steps(&self) -> Vec<Option<Cow<'a, str>>> {
+        let name = |place: &Place<'a>| match place {
+            Place::Member(name) => Some(name.text()),
+            Place::Item(_) => None,
+        };
+        self.at.iter().map(name).collect()
+    }
+
+    /// As deep as the longest pattern: what no pattern leads into is copied whole.
+    fn value(&mut self, node: Node<'a>, ways: &Ways<'_>) {
+        if self.unsure.is_none() && ways.iter().any(|way| self.ends(node.kind(), way)) {
+            self.unsure = Some(Unsure::Misplaced);
+        }
+        match node.kind() {
+            _ if ways.is_empty() => self.copy(node),
             Kind::Object => {
                 self.out.push(b'{');
                 let mut first = true;
@@ -97,7 +167,7 @@ impl<'a> Writer<'a, '_> {
                 }
                 self.out.push(b']');
             }
-            _ => node.write_canonical(&mut self.out),
+            _ => node.write_compact(&mut self.out),
         }
     }
 
@@ -112,14 +182,10 @@ impl<'a> Writer<'a, '_> {
         if goes_on {
             return false;
         }
-        let name = |place: &Place<'a>| match place {
-            Place::Member(name) => Some(name.text()),
-            Place::Item(_) => None,
-        };
-        let at: Vec<Option<Cow<'_, str>>> = self.at.iter().map(name).collect();
+        let at = self.steps();
         let at: Vec<Option<&str>> = at.iter().map(Option::as_deref).collect();
         let rest: Vec<Option<&str>> = way.steps.iter().map(Step::name).collect();
-        (self.is_misplaced)(&at, kind, &rest)
+        self.schema.is_misplaced(&at, kind, &rest)
     }
 
     fn child(&mut self, place: Place<'a>, node: Node<'a>, ways: &Ways<'_>, first: &mut bool) {
@@ -146,16 +212,18 @@ impl<'a> Writer<'a, '_> {
             self.out.push(b',');
         }
         if let Place::Member(name) = place {
-            name.write_canonical(&mut self.out);
+            name.write_compact(&mut self.out);
             self.out.push(b':');
         }
         match hide {
             // One length for all, so that it tells nothing.
             Some(_) if node.kind() == Kind::String => self.out.extend_from_slice(b"\"***\""),
             Some(_) => self.out.extend_from_slice(b"null"),
-            None if below.is_empty() => node.write_canonical(&mut self.out),
             None => {
                 self.at.push(place);
+                if let (Place::Member(name), true) = (place, below.is_empty()) {
+                    self.look(name);
+                }
                 self.value(node, &below);
                 self.at.pop();
             }

@@ -5,7 +5,7 @@ use crate::bounds;
 use crate::call::Call;
 use crate::codes;
 use crate::control::{Message, Step};
-use crate::plan::Stage;
+use crate::plan::{ResponseMode, Stage};
 use crate::verdict::{Refusal, Verdict};
 
 impl Pipeline<'_> {
@@ -32,7 +32,8 @@ impl Pipeline<'_> {
     }
 
     /// Asks once more whether a live stream is allowed, by the plan that it has now: where it was let in, and every control
-    /// whose needs say that it can be asked again. `None` when one of them would have to wait for its answer.
+    /// whose needs say that it can be asked again. Where answers are read whole by now, as to hide fields of them, no stream goes on.
+    /// `None` when a control would have to wait for its answer.
     #[must_use]
     pub fn recheck(&self, call: &mut Call) -> Option<Result<(), Box<Refusal>>> {
         let Some(plan) = call.operation.clone() else { return Some(Ok(())) };
@@ -40,6 +41,11 @@ impl Pipeline<'_> {
         call.suspect = None;
         if let Some(refusal) = enter(call, &plan) {
             return Some(Err(refusal));
+        }
+        if plan.websocket.is_none() && matches!(plan.response_mode, ResponseMode::Whole { .. }) {
+            // What it sends on is read by nobody: no answer that begins now is let through so.
+            let why = "answers of the operation are read whole now";
+            return Some(Err(Refusal::new(&codes::STREAM_WITHDRAWN, why)));
         }
         for step in &plan.head {
             let asked = self.core.snapshot().controls.get(step.control as usize);

@@ -109,6 +109,16 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Settable(access_unlogged, &["record", "access_log"], "stdout"),
     },
     Rule {
+        id: "sink-clear-text",
+        risk: Risk::Api8,
+        weight: 4,
+        title: "events leave in clear text for another machine",
+        why: "who called what, and what was refused, can be read on the way, and kept from arriving",
+        fix: "write the sink with `https://`, and take `allow_cleartext` out",
+        home: Home::Document(&["notify", "sinks"]),
+        check: Check::Gateway(sink_clear_text),
+    },
+    Rule {
         id: "upstream-clear-text",
         risk: Risk::Api10,
         weight: 6,
@@ -243,25 +253,30 @@ fn access_unlogged(whole: &Whole<'_>) -> Hits {
     if off { vec![(None, String::from("`record.access_log` is off"))] } else { Vec::new() }
 }
 
+/// Whether a URL leads to another machine in clear text.
+fn is_bare(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let end = if host.starts_with('[') { ']' } else { ':' };
+    !is_loopback(host.split(end).next().unwrap_or_default())
+}
+
+fn sink_clear_text(whole: &Whole<'_>) -> Hits {
+    let sinks = at(whole.json, &["gateway", "notify", "sinks"]).as_object();
+    let bare = sinks.into_iter().flatten().filter_map(|(name, sink)| {
+        let url = sink["url"].as_str().filter(|url| is_bare(url))?;
+        Some((Some(name.to_owned()), format!("`{url}` is not TLS")))
+    });
+    bare.collect()
+}
+
 fn upstream_clear_text(whole: &Whole<'_>) -> Hits {
     let mut hits = Vec::new();
     for (name, one) in group(whole, "upstreams") {
         let urls =
             one["targets"].as_array().into_iter().flatten().filter_map(|target| target["url"].as_str());
-        let bare = |url: &&str| {
-            let rest =
-                url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
-            rest.is_some_and(|authority| {
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                let host = if host.starts_with('[') {
-                    host.split(']').next().unwrap_or_default()
-                } else {
-                    host.split(':').next().unwrap_or_default()
-                };
-                !is_loopback(host)
-            })
-        };
-        if let Some(url) = urls.into_iter().find(bare) {
+        if let Some(url) = urls.into_iter().find(|url| is_bare(url)) {
             hits.push((Some(name.to_owned()), format!("`{url}` is not TLS")));
         }
     }

@@ -1,12 +1,13 @@
 //! What could be wrong with a call of an operation: one thing at a time, each with the codes that would say so.
 
 use serde_json::{Value as Json, json};
-use spec::{Spanned, Strings};
+use spec::Spanned;
 
 use super::call::{Call, Content};
+use super::callers;
 use super::operation::Known;
 use super::wrong::{self, UNKNOWN};
-use crate::document::{Credential, SignedBy};
+use crate::document::{Certificate, Credential};
 
 /// A call that should be refused.
 #[derive(Debug, Clone)]
@@ -14,16 +15,12 @@ pub(crate) struct Candidate<'r> {
     pub(crate) why: String,
     pub(crate) call: Call<'r>,
     pub(crate) credential: Option<Credential>,
+    pub(crate) certificate: Option<Certificate>,
     /// Codes of which one has to come; anything else shows nothing.
     pub(crate) codes: &'static [&'static str],
     pub(crate) missing: Option<Vec<String>>,
 }
 
-const NOBODY: &[&str] = &["credential_missing"];
-const BAD_TOKEN: &[&str] = &["token_invalid", "token_expired"];
-const SCOPE: &[&str] = &["insufficient_scope"];
-const PRIVILEGE: &[&str] =
-    &["privilege_missing", "object_forbidden", "object_not_found", "property_forbidden"];
 const PARAMETER: &[&str] = &["parameter_invalid", "path_not_canonical", "operation_unknown"];
 const BODY: &[&str] = &["body_invalid", "body_malformed", "body_out_of_bounds"];
 const ATTACK: &[&str] = &["payload_refused"];
@@ -31,7 +28,7 @@ const ATTACK: &[&str] = &["payload_refused"];
 /// Everything that could be wrong with a call.
 pub(crate) fn all<'r>(known: &Known<'r>) -> Vec<Candidate<'r>> {
     let mut found = Vec::new();
-    credentials(known, &mut found);
+    callers::all(known, &mut found);
     if known.good.is_some() {
         parameters(known, &mut found);
         bodies(known, &mut found);
@@ -46,77 +43,8 @@ fn simple<'r>(
     call: Call<'r>,
     codes: &'static [&'static str],
 ) -> Candidate<'r> {
-    Candidate { why: why.into(), call, credential: known.credential.clone(), codes, missing: None }
-}
-
-fn credentials<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
-    let Some(good) = &known.credential else { return };
-    let call = &known.least;
-    let mut add = |why: &str, credential: Option<Credential>, codes, missing| {
-        found.push(Candidate { why: why.to_owned(), call: call.clone(), credential, codes, missing });
-    };
-    add("without a credential", None, NOBODY, None);
-    let other = |change: &dyn Fn(&mut Credential)| {
-        let mut credential = good.clone();
-        change(&mut credential);
-        Some(credential)
-    };
-    add("with an expired token", other(&|one| one.expired = true), BAD_TOKEN, None);
-    let elsewhere = Strings(vec![String::from("https://elsewhere.example")]);
-    add(
-        "with a token for somebody else",
-        other(&|one| one.audience = Some(elsewhere.clone())),
-        BAD_TOKEN,
-        None,
-    );
-    add(
-        "with a token that a stranger signed",
-        other(&|one| one.signed_by = SignedBy::Stranger),
-        BAD_TOKEN,
-        None,
-    );
-    let issuer = json!("https://elsewhere.example");
-    add(
-        "with a token of an unknown issuer",
-        other(&|one| drop(one.claims.insert("iss".into(), issuer.clone()))),
-        BAD_TOKEN,
-        None,
-    );
-    add(
-        "with a token that never expires",
-        other(&|one| drop(one.claims.insert("exp".into(), Json::Null))),
-        BAD_TOKEN,
-        None,
-    );
-    add(
-        "with a token that names nobody",
-        other(&|one| drop(one.claims.insert("sub".into(), Json::Null))),
-        BAD_TOKEN,
-        None,
-    );
-    let not_yet = json!(4_000_000_000_u64);
-    add(
-        "with a token that is not good yet",
-        other(&|one| drop(one.claims.insert("nbf".into(), not_yet.clone()))),
-        BAD_TOKEN,
-        None,
-    );
-    for (number, scope) in good.scopes.0.iter().enumerate() {
-        let lacking = other(&|one| drop(one.scopes.0.remove(number)));
-        add(&format!("without the scope {scope}"), lacking, SCOPE, Some(vec![scope.clone()]));
-    }
-    for (number, role) in good.roles.0.iter().enumerate() {
-        let lacking = other(&|one| drop(one.roles.0.remove(number)));
-        add(&format!("without the role {role}"), lacking, PRIVILEGE, None);
-    }
-    for claim in good.claims.keys() {
-        let lacking = other(&|one| drop(one.claims.remove(claim)));
-        add(&format!("without the claim {claim}"), lacking, PRIVILEGE, None);
-    }
-    for scope in known.scopes_of_api.iter().filter(|scope| !good.scopes.0.contains(scope)) {
-        let only = other(&|one| one.scopes = Strings(vec![scope.clone()]));
-        add(&format!("with the scope {scope} alone"), only, SCOPE, None);
-    }
+    let (credential, certificate) = (known.credential.clone(), known.certificate.clone());
+    Candidate { why: why.into(), call, credential, certificate, codes, missing: None }
 }
 
 fn parameters<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {

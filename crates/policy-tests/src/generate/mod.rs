@@ -6,11 +6,13 @@
 //! one lets more through.
 
 mod call;
+mod callers;
 mod candidates;
 mod operation;
 mod pattern;
 mod rights;
 mod sample;
+mod shown;
 mod text;
 mod wrong;
 
@@ -72,6 +74,26 @@ pub fn generate(subject: &Subject, threads: usize) -> Result<Vec<Written>, Strin
         all.push(of_api(subject, api, (file.path(), &raw), (several, all.is_empty(), threads))?);
     }
     Ok(all)
+}
+
+/// What a service would answer an operation as its contract says; `None` where there is no such operation in one.
+#[must_use]
+pub fn answer_of(subject: &Subject, api: &str, operation: &str) -> Option<Service> {
+    let api = subject.document().apis.get(api)?;
+    let ContractSource::File(file) = &api.contract.value else { return None };
+    let raw = Raw::load(file.path(), &subject.assets)?;
+    let known = operations(subject, api, &raw).into_iter().find(|known| known.id == operation)?;
+    let mut service = Service::default();
+    answers(&known, &mut service);
+    Some(service)
+}
+
+/// Has a service answer as the contract of an operation says.
+fn answers(known: &Known<'_>, service: &mut Service) {
+    let (status, fields, json) = known.answer();
+    service.status = Some(Spanned::nowhere(status));
+    service.headers = fields.into_iter().map(|(name, value)| (name, Strings(vec![value]))).collect();
+    service.json = json;
 }
 
 fn of_api(
@@ -144,7 +166,7 @@ fn operations<'r>(subject: &Subject, api: &Api, raw: &'r Raw) -> Vec<Known<'r>> 
             .find(|raw| raw.template == operation.template && raw.method == operation.method.as_str())
     };
     let known = contract.operations.iter().filter_map(|operation| {
-        Some(Known::of(subject, (api, &base), operation, find(operation)?.clone(), &scopes))
+        Some(Known::of(subject, (api, contract, &base), operation, find(operation)?.clone(), &scopes))
     });
     known.collect()
 }
@@ -180,7 +202,7 @@ fn case(name: Spanned<String>, request: Request, credential: Option<Credential>,
 fn refused(id: Option<&str>, candidate: &Candidate<'_>, api: &Option<Spanned<String>>) -> Case {
     let name = candidates::name(id, &candidate.why);
     let made = case(name, candidate.call.request(), candidate.credential.clone(), Decision::Refuse);
-    Case { api: api.clone(), ..made }
+    Case { api: api.clone(), certificate: candidate.certificate.clone(), ..made }
 }
 
 /// What was seen, when it shows what the candidate was made to show.
@@ -220,13 +242,9 @@ fn good_calls(
         let name = candidates::name(Some(&one.id), why);
         let mut made = case(name, call.request(), one.credential.clone(), Decision::Allow);
         if answered {
-            let (status, fields, json) = one.answer();
-            made.upstream.status = Some(Spanned::nowhere(status));
-            made.upstream.headers =
-                fields.into_iter().map(|(name, value)| (name, Strings(vec![value]))).collect();
-            made.upstream.json = json;
+            answers(one, &mut made.upstream);
         }
-        Case { api: api.clone(), ..made }
+        Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
     };
     let (least, most) = ("a good call with what is required", "a good call with all that is declared");
     let mut cases = Vec::new();
@@ -280,14 +298,14 @@ fn limits(
     for one in known.iter().filter(|one| one.is_limited && one.good.is_some()) {
         let name = candidates::name(Some(&one.id), "");
         let made = case(name, one.least.request(), one.credential.clone(), Decision::Refuse);
-        cases.push(Case { api: api.clone(), ..made });
+        cases.push(Case { api: api.clone(), certificate: one.certificate.clone(), ..made });
     }
     // What addresses may ask for that prove nobody is the gateway's: once is enough.
     if first {
         let nobody = |one: &Known<'_>, why: &str| {
             let made =
                 case(candidates::name(Some(&one.id), why), one.least.request(), None, Decision::Refuse);
-            Case { api: api.clone(), ..made }
+            Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
         };
         let open = known.iter().find(|one| one.credential.is_none() && one.good.is_some());
         cases.extend(open.map(|one| nobody(one, "without a credential, ")));

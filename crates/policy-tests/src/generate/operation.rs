@@ -1,17 +1,17 @@
 //! What is known of an operation: who may call it, a call that should pass, and what of it may be changed.
 
+use contract::Operation;
 use contract::raw::{At, RawOperation};
-use contract::{Operation, Security};
 use engine::BodyMode;
 use engine::path::percent_encoded;
 use serde_json::Value as Json;
 use spec::{Api, OperationRef, Strings};
 
 use super::call::{Call, Content, Declared};
-use super::rights;
 use super::sample::{self, Extent, Way, Wish};
+use super::{rights, shown};
 use crate::Subject;
-use crate::document::Credential;
+use crate::document::{Certificate, Credential};
 
 /// An operation and a call of it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,12 @@ pub(crate) struct Known<'r> {
     pub(crate) raw: RawOperation<'r>,
     /// What it has to be called with; `None` when anyone may.
     pub(crate) credential: Option<Credential>,
+    /// The certificate that the client's connection has to show.
+    pub(crate) certificate: Option<Certificate>,
+    /// Whether that is so whoever calls.
+    pub(crate) demands_certificate: bool,
+    /// How proofs are taken.
+    pub(crate) proofs: spec::Dpop,
     /// All scopes of the API's contract.
     pub(crate) scopes_of_api: Vec<String>,
     /// What is required and nothing more.
@@ -34,24 +40,6 @@ pub(crate) struct Known<'r> {
     pub(crate) is_limited: bool,
 }
 
-/// The scopes that the first alternative asks for that is no invitation; `None` when anyone may call.
-fn scopes_of(operation: &Operation, authenticated: bool) -> Option<Vec<String>> {
-    match &operation.security {
-        Security::Alternatives(all) => {
-            let named = all.iter().find(|one| !one.schemes.is_empty())?;
-            let mut scopes: Vec<String> = Vec::new();
-            for scope in named.schemes.iter().flat_map(|(_, scopes)| scopes) {
-                if !scopes.contains(scope) {
-                    scopes.push(scope.clone());
-                }
-            }
-            Some(scopes)
-        }
-        Security::Absent if !authenticated => None,
-        _ => Some(Vec::new()),
-    }
-}
-
 pub(super) fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
     let Some(node) = section.and_then(|section| section.at(path)) else { return Vec::new() };
     let one = node.as_str().map(str::to_owned).into_iter();
@@ -62,7 +50,7 @@ impl<'r> Known<'r> {
     /// Of an operation of the contract.
     pub(crate) fn of(
         subject: &Subject,
-        (api, base): (&Api, &str),
+        (api, contract, base): (&Api, &contract::Api, &str),
         operation: &Operation,
         raw: RawOperation<'r>,
         scopes_of_api: &[String],
@@ -78,14 +66,19 @@ impl<'r> Known<'r> {
         let authenticated =
             api.unsecured_for(&reference).is_some_and(|word| word.value == spec::Unsecured::Authenticated);
         let required = api.section_for("authorization", &reference);
-        let credential = scopes_of(operation, authenticated).map(|scopes| {
-            let mut credential = Credential { scopes: Strings(scopes), ..Credential::default() };
+        let shown = shown::shown((api, contract), &reference, operation, authenticated);
+        let credential = shown.map(|mut shown| {
+            let scopes = Strings(std::mem::take(&mut shown.scopes));
+            let mut credential = Credential { scopes, ..Credential::default() };
             for section in ["objects", "views"] {
                 rights::add_exempt(api.section_for(section, &reference).as_ref(), &mut credential);
             }
             rights::add(required.as_ref(), &mut credential);
+            shown.complete(&mut credential);
             credential
         });
+        let is_bound = credential.as_ref().is_some_and(|one| one.mtls.is_some());
+        let demanded = api.client_certificate.is_some();
         let declared: Vec<Declared<'r>> = raw.parameters.iter().filter_map(|at| Declared::of(*at)).collect();
         let body = raw.at.get("requestBody").and_then(At::resolve);
         let (media, schema) = body.and_then(content_of).unzip();
@@ -106,6 +99,9 @@ impl<'r> Known<'r> {
         let plan = plans.iter().find(|plan| *plan.api == *api.name.value && *plan.id == *operation.id);
         Self {
             id: operation.id.clone(),
+            certificate: (is_bound || demanded).then(shown::certificate),
+            demands_certificate: demanded,
+            proofs: api.dpop.as_ref().map(|dpop| dpop.value.clone()).unwrap_or_default(),
             credential,
             scopes_of_api: scopes_of_api.to_vec(),
             least: call(Extent::Least),

@@ -1,7 +1,7 @@
 //! What a good caller carries beside the contract's scopes: what the configuration requires.
 
 use serde_json::{Map, Value as Json, json};
-use spec::{Node, Value};
+use spec::{Node, Spanned, Value};
 
 use super::operation::words;
 use crate::document::Credential;
@@ -14,6 +14,9 @@ pub(crate) fn add(section: Option<&Node>, credential: &mut Credential) {
         if let Some(first) = require.get("any").and_then(|any| any.items().first()) {
             one(first, credential);
         }
+    }
+    if !credential.roles.0.is_empty() {
+        issuer(section.get("roles_issuer"), credential);
     }
     let from = words(Some(section), &["roles_from"]);
     if let Some(path) = from.first() {
@@ -42,7 +45,17 @@ fn one(caller: &Node, credential: &mut Credential) {
     }
 }
 
+/// The first of those who are believed, where they are named. One who is named before stays: no token is of two.
+fn issuer(node: Option<&Node>, credential: &mut Credential) {
+    let Some(node) = node else { return };
+    let first = node.as_str().or_else(|| node.items().first().and_then(Node::as_str));
+    if let Some(name) = first.filter(|name| !matches!(*name, "any" | "applications")) {
+        credential.issuer.get_or_insert_with(|| Spanned { value: name.to_owned(), span: node.span });
+    }
+}
+
 fn traits(node: &Node, credential: &mut Credential) {
+    issuer(node.get("issuer"), credential);
     words(Some(node), &["scopes"]).iter().for_each(|scope| push(&mut credential.scopes.0, scope));
     words(Some(node), &["roles"]).iter().for_each(|role| push(&mut credential.roles.0, role));
     for entry in node.get("claims").map(Node::entries).unwrap_or_default() {

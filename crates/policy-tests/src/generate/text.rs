@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use spec::{Strings, quoted};
 
 use super::Kept;
-use crate::document::{Case, Credential, SignedBy};
+use crate::document::{ApiKey, Case, Certificate, Credential, Dpop, KeyState, Mtls, ProofState, SignedBy};
 
 /// How a file begins that may be written over.
 pub const MARK: &str = "# Written by `yett test --generate`";
@@ -66,7 +66,55 @@ fn credential(credential: &Credential) -> String {
             credential.claims.iter().map(|(name, value)| format!("{}: {}", quoted(name), flow(value)));
         parts.push(format!("claims: {{ {} }}", claims.collect::<Vec<_>>().join(", ")));
     }
+    parts.extend(credential.dpop.as_ref().map(|dpop| format!("dpop: {}", proof(dpop))));
+    parts.extend(credential.mtls.map(|mtls| match mtls {
+        Mtls::Own => String::from("mtls: own"),
+        Mtls::Other => String::from("mtls: other"),
+    }));
+    parts.extend(credential.key.as_ref().map(|key| format!("key: {}", api_key(key))));
     if parts.is_empty() { String::from("{}") } else { format!("{{ {} }}", parts.join(", ")) }
+}
+
+fn mapping(parts: &[String]) -> String {
+    if parts.is_empty() { String::from("{}") } else { format!("{{ {} }}", parts.join(", ")) }
+}
+
+/// In short where only its state is said.
+fn proof(dpop: &Dpop) -> String {
+    let mut parts = Vec::new();
+    parts.extend(dpop.method.as_ref().map(|method| format!("method: {}", quoted(method))));
+    parts.extend(dpop.uri.as_ref().map(|uri| format!("uri: {}", quoted(uri))));
+    parts.extend(dpop.age.map(|age| format!("age: {age}")));
+    if parts.is_empty() {
+        return dpop.proof.name().to_owned();
+    }
+    if dpop.proof != ProofState::Good {
+        parts.push(format!("proof: {}", dpop.proof.name()));
+    }
+    mapping(&parts)
+}
+
+fn api_key(key: &ApiKey) -> String {
+    let mut parts = Vec::new();
+    parts.extend(key.application.as_ref().map(|name| format!("application: {}", quoted(name))));
+    if !key.scopes.0.is_empty() {
+        parts.push(format!("scopes: {}", list(&key.scopes)));
+    }
+    if key.state != KeyState::Good {
+        parts.push(format!("state: {}", key.state.name()));
+    }
+    parts.extend(key.scheme.as_ref().map(|scheme| format!("scheme: {}", quoted(scheme))));
+    if key.and_token {
+        parts.push(String::from("and_token: true"));
+    }
+    mapping(&parts)
+}
+
+fn certificate(certificate: &Certificate) -> String {
+    let Certificate { dns, uri, email } = certificate;
+    let named = [("dns", dns), ("uri", uri), ("email", email)];
+    let named = named.into_iter().filter(|(_, names)| !names.0.is_empty());
+    mapping(&named.map(|(key, names)| format!("{key}: {}", list(names))).collect::<Vec<_>>())
 }
 
 fn state(case: &Case) -> Option<String> {
@@ -110,6 +158,9 @@ fn case(kept: &Kept, out: &mut String) {
     if let Some(presented) = &case.credential {
         let _ = writeln!(out, "    credential: {}", credential(presented));
     }
+    if let Some(shown) = &case.certificate {
+        let _ = writeln!(out, "    certificate: {}", certificate(shown));
+    }
     if let Some(state) = state(case) {
         let _ = writeln!(out, "    state: {state}");
     }
@@ -141,7 +192,8 @@ pub(crate) fn file(contract: &str, notes: &[String], kept: &[Kept], most: usize)
          # Write it anew after a change that is meant; keep cases of your own in another file.\n"
     );
     for note in notes {
-        let line: String = note.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let line: String =
+            note.chars().map(|char| if engine::text::is_hidden(char) { ' ' } else { char }).collect();
         let _ = writeln!(out, "# {line}");
     }
     out.push_str("version: 1\ntests:\n");

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use engine::text::is_hidden;
+
 use super::{Report, reason};
 use crate::Outcome;
 
@@ -53,7 +55,8 @@ pub fn junit(report: &Report<'_>) -> String {
     out
 }
 
-/// Text as XML 1.0 has it: what cannot be written there (section 2.2) becomes the replacement character.
+/// Text as XML 1.0 has it: what cannot be written there (section 2.2), or would steer who prints it, becomes the replacement
+/// character.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -63,7 +66,7 @@ fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
-            char if char.is_control() || matches!(char, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            char if is_hidden(char) || matches!(char, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             char => out.push(char),
         }
     }
@@ -76,6 +79,6 @@ mod tests {
 
     #[test]
     fn nothing_in_a_text_ends_it() {
-        assert_eq!(escape("a<b>&\"c\n\u{1b}"), "a&lt;b&gt;&amp;&quot;c&#10;\u{fffd}");
+        assert_eq!(escape("a<b>&\"c\n\u{1b}\u{202e}é"), "a&lt;b&gt;&amp;&quot;c&#10;\u{fffd}\u{fffd}é");
     }
 }

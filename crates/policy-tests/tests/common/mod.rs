@@ -28,11 +28,17 @@ pub const LIVE: &str = include_str!("live.yaml");
 
 /// What a document and a contract compile to.
 pub fn subject(document: &str, contract: &str) -> Result<Subject, String> {
-    let assets: BTreeMap<String, Arc<[u8]>> =
-        [(String::from("./openapi.yaml"), contract), (String::from("openapi.yaml"), contract)]
-            .into_iter()
-            .map(|(name, text)| (name, text.as_bytes().into()))
-            .collect();
+    subject_with(document, contract, &[])
+}
+
+/// The same, of a document that names further files.
+pub fn subject_with(document: &str, contract: &str, files: &[(&str, &str)]) -> Result<Subject, String> {
+    let contracts = [("./openapi.yaml", contract), ("openapi.yaml", contract)];
+    let assets: BTreeMap<String, Arc<[u8]>> = contracts
+        .iter()
+        .chain(files)
+        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().into()))
+        .collect();
     let mut sources = Sources::default();
     let none = BTreeMap::new();
     let files = Files {

@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 use engine::peer::ClientCertificate;
 use engine::snapshot::{ClientAuth, ListenerTls};
-use engine::{Refusal, codes};
+use engine::{Peer, Refusal, codes};
 
 use crate::connection::Conn;
 use crate::core::Core;
@@ -30,6 +30,16 @@ impl Standing {
     pub(crate) fn new(clients: &ClientAuth, certificate: Option<&ClientCertificate>, full: bool) -> Self {
         let until = certificate.map_or(u64::MAX, |certificate| until(certificate, clients));
         Self { by: Cell::new(full.then_some(clients.digest)), until: Cell::new(until) }
+    }
+}
+
+impl Standing {
+    /// Of a peer in memory, whose certificate counts as verified by the listener's authorities: there was no handshake.
+    pub(crate) fn in_memory(core: &Core, peer: &Peer) -> Option<Self> {
+        let current = core.current();
+        let listener = current.snapshot().listeners.get(usize::from(peer.listener))?;
+        let clients = listener.tls.as_ref()?.clients.as_ref()?;
+        Some(Self::new(clients, peer.certificate().map(|shown| &**shown), true))
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     }
     names(tree, out);
     listeners(document, tree, out);
+    hops(document, tree, out);
     issuers(document, out);
     super::revocation::check(document, out);
     super::shared::check(document, out);
@@ -34,6 +35,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
         }
     }
     super::record::check(&document.record, out);
+    super::notify::check(document, tree, out);
     for api in document.apis.values() {
         check_api(document, tree, api, out);
     }
@@ -89,6 +91,16 @@ fn listeners(document: &Document, tree: &Node, out: &mut Diagnostics) {
             let message = format!("`{streams}` streams are out of bounds");
             out.push(Diagnostic::error("invalid-value", message).at(listener.span).help("write 1 to 10000"));
         }
+    }
+}
+
+/// Reports hops that are everybody: then whoever calls says which address a call is from.
+fn hops(document: &Document, tree: &Node, out: &mut Diagnostics) {
+    let written = tree.get("trusted_hops").map(Node::items).unwrap_or_default();
+    for (hop, node) in document.trusted_hops.iter().zip(written).filter(|(hop, _)| hop.prefix() == 0) {
+        let message = format!("`{hop}` lets anybody say from which address a call is");
+        let help = "write the addresses of the proxies in front, as in `10.0.0.0/24`";
+        out.push(Diagnostic::error("invalid-value", message).at(node.span).help(help));
     }
 }
 

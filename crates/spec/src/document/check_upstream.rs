@@ -16,6 +16,9 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     targets(name, upstream, out);
     tls(name, upstream, out);
     headers(upstream, out);
+    if let Some(health) = &upstream.health {
+        asked_at(name, &health.path, out);
+    }
     let mut within = |what: &str, value: &dyn Display, good: bool, span: Span, help: &str| {
         if !good {
             let message = format!("`{value}` is out of bounds for `{what}` of the upstream `{name}`");
@@ -53,10 +56,6 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
         within("calls", &calls.value, million(calls.value), calls.span, help);
     }
     if let Some(health) = &upstream.health {
-        let path = &health.path;
-        let good =
-            path.starts_with('/') && path.len() <= 2048 && path.bytes().all(|byte| byte.is_ascii_graphic());
-        within("path", &path.value, good, path.span, "write a path as in `/healthz`");
         for (key, time) in [("every", health.every), ("timeout", health.timeout)] {
             within(key, &time.value, !time.get().is_zero(), time.span, "write at least `1ms`");
         }
@@ -177,5 +176,16 @@ fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Di
         let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
         let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
         out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));
+    }
+}
+
+/// Reports what is no path to ask a target at.
+fn asked_at(name: &str, path: &Spanned<String>, out: &mut Diagnostics) {
+    let good =
+        path.starts_with('/') && path.len() <= 2048 && path.bytes().all(|byte| byte.is_ascii_graphic());
+    if !good {
+        let message = format!("`{}` is not a path at which the upstream `{name}` can be asked", path.value);
+        let diagnostic = Diagnostic::error("invalid-value", message).at(path.span);
+        out.push(diagnostic.help("write it from the root, as in `/healthz`"));
     }
 }

@@ -3,6 +3,7 @@
 //! The names of things (listeners, issuers, upstreams, APIs) are the keys of maps; references between them have been
 //! checked when a [`Document`] comes without errors.
 
+mod alert;
 mod api;
 mod check;
 mod check_possession;
@@ -12,6 +13,7 @@ pub use check::is_name;
 pub(crate) use check_upstream::is_secret_field;
 mod issuer;
 mod listener;
+mod notify;
 mod possession;
 mod record;
 mod revocation;
@@ -23,6 +25,7 @@ mod transport;
 mod upstream;
 mod websocket;
 
+pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use issuer::{
@@ -31,6 +34,7 @@ pub use issuer::{
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
 };
+pub use notify::{EventOutcome, Notify, Redelivery, Severity, Sink, Tell, Wanted};
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
 pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
@@ -95,6 +99,8 @@ pub struct Document {
     pub record: Record,
     /// Where applications and their keys are kept, when something is said of it.
     pub store: Option<Spanned<Store>>,
+    /// Who is told of what happens to calls, when somebody is.
+    pub notify: Option<Notify>,
     /// Where others say what is revoked, when they may.
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
@@ -138,6 +144,9 @@ pub(crate) struct Top {
     /// where applications and their keys are kept; without it in the data directory, when an API asks for them
     #[serde(default)]
     store: Option<Spanned<Store>>,
+    /// who is told of what happens to calls
+    #[serde(default)]
+    notify: Option<Notify>,
     /// where others say what is revoked: applications, and issuers by events
     #[serde(default)]
     revocation: Option<Spanned<Revocation>>,
@@ -192,6 +201,7 @@ impl Document {
             apis,
             record: top.record,
             store: top.store,
+            notify: top.notify,
             revocation: top.revocation,
             state: top.state,
             accept: top.accept,

@@ -123,8 +123,11 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
     }
     for (name, client) in &settings.clients {
         if client.secret.is_some() == client.api_key {
-            let message = format!("how the client `{name}` proves who it is is not said, or twice");
-            let help = "write `secret: env:…` or `api_key: true`";
+            let message = match client.api_key {
+                true => format!("the client `{name}` proves who it is in two ways"),
+                false => format!("nothing says how the client `{name}` proves who it is"),
+            };
+            let help = "write `secret: env:NAME`, or `api_key: true`, one of them";
             out.push(Diagnostic::error("conflict", message).at(client.span).help(help));
         }
         if client.issuers.is_empty() {

@@ -102,7 +102,9 @@ impl Error for Fault {
             Unexpected::Float(value) => format!("`{value}`"),
             _ => String::from("another value"),
         };
-        Self::other("invalid-value", format!("expected {}, found {found}", plain(expected)))
+        let expected = plain(expected);
+        let message = format!("expected {expected}, found {found}");
+        Self::Other { code: "invalid-value", message, help: Some(format!("write {expected}")) }
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
@@ -142,7 +144,8 @@ pub(crate) fn key_help<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clo
     if crate::document::LATER.contains(&key) {
         return String::from("not in this version");
     }
-    let known: Vec<&str> = known.collect();
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
     if known.is_empty() {
         String::from("no key is known here")
     } else {

@@ -102,7 +102,10 @@ impl FromStr for Rate {
             return Err(wrong());
         }
         if count == 0 || multiple == 0 {
-            return Err(ParseError::new(format!("`{text}` lets nothing through"), "write at least 1 per 1"));
+            return Err(ParseError::new(
+                format!("`{text}` lets nothing through"),
+                "write a count and a window of at least 1, as in `60/min`",
+            ));
         }
         if count > MAX_COUNT || multiple > MAX_MULTIPLE {
             let help = format!("write at most {MAX_COUNT} calls and {MAX_MULTIPLE} units");

@@ -1,5 +1,6 @@
 //! On SQLite and on a real PostgreSQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{CallId, Evidence, Kept};
@@ -64,8 +65,8 @@ fn record(number: u128) -> Evidence {
     }
 }
 
-fn records(numbers: std::ops::RangeInclusive<u128>) -> Vec<Evidence> {
-    numbers.map(record).collect()
+fn records(numbers: std::ops::RangeInclusive<u128>) -> Vec<Arc<Evidence>> {
+    numbers.map(record).map(Arc::new).collect()
 }
 
 fn numbers(page: &Page) -> Vec<u128> {
@@ -85,13 +86,13 @@ async fn what_is_written_is_found(place: Place) {
     assert_eq!(store.find(CallId(71)).await.unwrap(), None);
     let held = store.held().await.unwrap();
     assert_eq!((held.last, held.bytes, held.oldest), (70, written.bytes, Some(NOW + 1)));
-    let sum: usize = records(1..=70).iter().map(Evidence::bytes).sum();
+    let sum: usize = records(1..=70).iter().map(|record| record.bytes()).sum();
     assert_eq!(held.bytes, sum as u64);
 }
 
 async fn filters_choose_and_pages_end(place: Place) {
     let store = DecisionStore::open(&place).await.unwrap();
-    let mut all = records(1..=40);
+    let mut all: Vec<Evidence> = (1..=40).map(record).collect();
     all[9].kept = Kept::Shadowed;
     all[9].status = 200;
     all[19].code = "body_invalid".into();
@@ -101,6 +102,7 @@ async fn filters_choose_and_pages_end(place: Place) {
     all[29].application = "shop".into();
     all[29].api = "shop".into();
     all[29].issuer = "idp".into();
+    let all: Vec<Arc<Evidence>> = all.into_iter().map(Arc::new).collect();
     store.write(&all, ALL, NOW).await.unwrap();
     let text = |text: &str| Some(text.to_owned());
     for (filter, expected) in [
@@ -144,7 +146,7 @@ async fn filters_choose_and_pages_end(place: Place) {
 
 async fn the_oldest_go_by_age_and_by_size(place: Place) {
     let store = DecisionStore::open(&place).await.unwrap();
-    let size = |numbers| records(numbers).iter().map(Evidence::bytes).sum::<usize>() as u64;
+    let size = |numbers| records(numbers).iter().map(|record| record.bytes()).sum::<usize>() as u64;
     // Ten fit; the eleventh takes the place of the first.
     let ten = Retention { age: DAY, bytes: size(10..=19) };
     store.write(&records(10..=19), ten, NOW).await.unwrap();
@@ -207,7 +209,7 @@ async fn hostile_texts_are_values(place: Place) {
     let mut hostile = record(1);
     let text = "'); DROP TABLE yett_decisions; --\u{fffd}%_";
     (hostile.subject, hostile.path) = (text.into(), text.into());
-    store.write(&[hostile.clone()], ALL, NOW).await.unwrap();
+    store.write(&[Arc::new(hostile.clone())], ALL, NOW).await.unwrap();
     // Asked for as it came, with what was replaced when it was kept.
     let asked = text.replace('\u{fffd}', "\0");
     let page =
@@ -226,8 +228,9 @@ async fn a_file_does_not_grow_past_its_bound() {
     let store = DecisionStore::open(&Place::Sqlite(path.clone())).await.unwrap();
     let bound = Retention { age: DAY, bytes: 2 << 20 };
     for round in 0..30_u128 {
-        let mut batch = records(1 + round * 1_000..=1_000 + round * 1_000);
-        batch.iter_mut().for_each(|record| record.document = "x".repeat(700).into());
+        let numbers = 1 + round * 1_000..=1_000 + round * 1_000;
+        let long = |number| Evidence { document: "x".repeat(700).into(), ..record(number) };
+        let batch: Vec<Arc<Evidence>> = numbers.map(long).map(Arc::new).collect();
         let written = store.write(&batch, bound, NOW).await.unwrap();
         assert!(written.bytes <= bound.bytes, "{written:?}");
     }
@@ -332,14 +335,14 @@ async fn counts_are_folded_to_hours_and_end(place: Place) {
 
 async fn decisions_come_with_their_documents(place: Place) {
     let store = DecisionStore::open(&place).await.unwrap();
+    let shadowed = |number| Evidence { kept: Kept::Shadowed, ..record(number) };
     let mut all = records(1..=9);
-    all[4].kept = Kept::Shadowed;
-    all[7].kept = Kept::Shadowed;
+    (all[4], all[7]) = (Arc::new(shadowed(5)), Arc::new(shadowed(8)));
     store.write(&all, ALL, NOW).await.unwrap();
     let filter = Filter { kept: Some(Kept::Shadowed), ..Filter::default() };
     let page = store.whole(&filter, u64::MAX, 1).await.unwrap();
-    assert_eq!(page.decisions, [Stored { sequence: 8, evidence: all[7].clone() }]);
+    assert_eq!(page.decisions, [Stored { sequence: 8, evidence: shadowed(8) }]);
     let page = store.whole(&filter, page.next.unwrap(), 9).await.unwrap();
-    assert_eq!(page.decisions, [Stored { sequence: 5, evidence: all[4].clone() }]);
+    assert_eq!(page.decisions, [Stored { sequence: 5, evidence: shadowed(5) }]);
     assert_eq!(page.next, None);
 }

@@ -1,6 +1,6 @@
 //! Writing decisions, and removing the oldest.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use engine::Evidence;
 
@@ -59,6 +59,10 @@ fn values(sequence: u64, record: &Evidence) -> [Value; COLUMNS] {
     ]
 }
 
+fn size_of(records: &[Arc<Evidence>]) -> u64 {
+    records.iter().map(|record| bytes(record)).sum()
+}
+
 fn bytes(record: &Evidence) -> u64 {
     u64::try_from(record.bytes()).unwrap_or(u64::MAX)
 }
@@ -80,13 +84,13 @@ impl DecisionStore {
     /// When it cannot be kept: then nothing of it was, but for [`StoreError::Unknown`], after which it can be written again.
     pub async fn write(
         &self,
-        batch: &[Evidence],
+        batch: &[Arc<Evidence>],
         retention: Retention,
         now: u64,
     ) -> Result<Written, StoreError> {
         let (work, written) = in_time(PATIENCE, async {
             let mut work = self.link.write().await?;
-            let (count, size) = (batch.len() as u64, batch.iter().map(bytes).sum::<u64>());
+            let (count, size) = (batch.len() as u64, size_of(batch));
             let sql = "UPDATE yett_decision_head SET sequence = sequence + $1, bytes = bytes + $2 WHERE id = 1 \
                        RETURNING sequence, bytes";
             let rows = work.rows(sql, [Value::from(count), Value::from(size)]).await?;
@@ -107,7 +111,7 @@ impl DecisionStore {
 }
 
 /// Inserts the records under the numbers after `before`; says how many bytes of them were there already.
-async fn insert_all(work: &mut Work, batch: &[Evidence], before: u64) -> Result<u64, StoreError> {
+async fn insert_all(work: &mut Work, batch: &[Arc<Evidence>], before: u64) -> Result<u64, StoreError> {
     let (mut sequence, mut known) = (before, 0);
     let (many, rest) = batch.split_at(batch.len() - batch.len() % TOGETHER);
     for some in many.chunks(TOGETHER).chain(rest.chunks(1)) {
@@ -118,7 +122,7 @@ async fn insert_all(work: &mut Work, batch: &[Evidence], before: u64) -> Result<
         sequence += some.len() as u64;
         let missing = (some.len() as u64).saturating_sub(inserted);
         // Of a batch that is written again all is there or nothing, so that the mean is exact.
-        known += some.iter().map(bytes).sum::<u64>() * missing / some.len() as u64;
+        known += size_of(some) * missing / some.len() as u64;
     }
     Ok(known)
 }

@@ -11,6 +11,7 @@ use engine::snapshot::Live;
 use serde_json::json;
 
 use super::{Outcome, Which};
+use crate::layout::{fold, inert_json};
 use crate::load::Loaded;
 use crate::{load, render, terminal};
 
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Ok(loaded) => loaded,
         Err(why) if arguments.format == Format::Json => {
             drop(spinner);
-            terminal::out(unread(&which.config, why));
+            terminal::out(unread(&which.config, why)?);
             return Ok(ExitCode::FAILURE);
         }
         Err(why) => return Err(why),
@@ -50,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     match arguments.format {
         Format::Human => show(&loaded.name, diagnostics, &sources, apis),
-        Format::Json => terminal::out(as_json(diagnostics, &sources, apis)),
+        Format::Json => terminal::out(as_json(diagnostics, &sources, apis)?),
     }
     let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     // The process ends here: giving back the memory of a large contract piece by piece would only take time.
@@ -91,7 +92,7 @@ pub(super) fn refusing(operations: &[&str]) -> String {
 fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) {
     let text = render::human(diagnostics, sources, terminal::color());
     if !text.is_empty() {
-        terminal::say(text.trim_end());
+        terminal::rendered(&text);
         terminal::say("");
     }
     for api in apis {
@@ -100,13 +101,13 @@ fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSum
         } else {
             format!(" ({})", render::printable(&api.title))
         };
-        terminal::out(format_args!(
+        terminal::out(fold(&format!(
             "{}{title}: {} operations under `{}/`, {} fully enforced",
             api.name, api.operations, api.base_path, api.fully_enforced
-        ));
+        )));
         if !api.refusing.is_empty() {
             let ids: Vec<&str> = api.refusing.iter().map(String::as_str).collect();
-            terminal::out(format_args!("{}: {}", api.name, refusing(&ids)));
+            terminal::out(fold(&format!("{}: {}", api.name, refusing(&ids))));
         }
     }
     let word = if diagnostics.has_errors() { "not good" } else { "good" };
@@ -114,7 +115,7 @@ fn show(name: &str, diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSum
 }
 
 /// The report on a document that could not be read: machines get one shape, whatever is wrong.
-fn unread(config: &Path, why: String) -> String {
+fn unread(config: &Path, why: String) -> Result<String, String> {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add(config.display().to_string(), "");
     let start = Span { file, start: 0, end: 0 };
@@ -122,7 +123,7 @@ fn unread(config: &Path, why: String) -> String {
     as_json(&found, &sources, &[])
 }
 
-fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) -> String {
+fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) -> Result<String, String> {
     let (views, _) = render::views(diagnostics, sources, usize::MAX);
     let apis: BTreeMap<&str, _> = apis
         .iter()
@@ -138,5 +139,5 @@ fn as_json(diagnostics: &Diagnostics, sources: &Sources, apis: &[ApiSummary]) ->
         })
         .collect();
     let report = json!({ "ok": !diagnostics.has_errors(), "diagnostics": views, "apis": apis });
-    serde_json::to_string_pretty(&report).unwrap_or_default()
+    inert_json(&report, true)
 }

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .and_then(|tree| spec::resolve(&tree, which.env.as_deref(), &compile::sections(), &mut found));
     let text = render::human(&found, &sources, terminal::color());
     if !text.is_empty() {
-        terminal::say(text.trim_end());
+        terminal::rendered(&text);
     }
     match resolved {
         Some(resolved) => {

@@ -9,7 +9,8 @@ use policy_diff::{Change, Effect};
 use policy_tests::{Files, Subject};
 use serde_json::{Value, json};
 
-use super::{Outcome, Running, Which};
+use super::{DOCUMENT, Outcome, Running, Which};
+use crate::layout::{fold, inert_json};
 use crate::load::Loaded;
 use crate::{load, render, terminal};
 
@@ -18,8 +19,9 @@ const NAMED: usize = 6;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The configuration before and the one after; with one alone, that of the running gateway is the one before
-    #[arg(value_name = "OLD NEW", required = true, num_args = 1..=2)]
+    /// The configuration before and the one after; one alone, or `yett.yaml` without any, is compared with what the running
+    /// gateway does
+    #[arg(value_name = "CONFIG", num_args = 0..=2)]
     files: Vec<PathBuf>,
     /// Which of their environments
     #[arg(long, value_name = "NAME")]
@@ -42,8 +44,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let spinner = terminal::spin("comparing");
     let (old, new) = match arguments.files.as_slice() {
         [old, new] => (of_file(old, arguments), of_file(new, arguments)),
-        [new] => (of_running(new, arguments), of_file(new, arguments)),
-        _ => return Err(String::from("name one configuration or two")),
+        [] => (of_running(Path::new(DOCUMENT), arguments), of_file(Path::new(DOCUMENT), arguments)),
+        [new, ..] => (of_running(new, arguments), of_file(new, arguments)),
     };
     drop(spinner);
     let (old, new) = (old?, new?);
@@ -55,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let changes = policy_diff::compare(&old, &new);
     match arguments.format {
         Format::Human => show(&changes),
-        Format::Json => terminal::out(as_json(&changes)),
+        Format::Json => terminal::out(as_json(&changes)?),
     }
     let weaker = changes.iter().any(|change| change.effect == Effect::Weaker);
     Ok(if weaker { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -81,7 +83,7 @@ pub(super) fn behavior(loaded: &Loaded, text: &str, environment: Option<&str>) -
     match Subject::compile(&files, &mut sources) {
         Ok(subject) => Ok(policy_diff::describe(subject.compiled(), &loaded.assets)),
         Err(found) => {
-            terminal::say(render::human(&found, &sources, terminal::color()).trim_end());
+            terminal::rendered(&render::human(&found, &sources, terminal::color()));
             Err(format!("`{}` cannot be compared: {}", loaded.name, render::tally(&found)))
         }
     }
@@ -110,7 +112,7 @@ pub(super) fn show(changes: &[Change]) {
             if about.len() > NAMED {
                 names.push_str(&format!(" and {} more", about.len() - NAMED));
             }
-            terminal::out(render::printable(&format!("{:<8} {names}: {what}", effect.name())));
+            terminal::out(fold(&format!("{:<8} {names}: {what}", effect.name())));
         }
     }
     let count = |effect| changes.iter().filter(|change| change.effect == effect).count();
@@ -123,11 +125,11 @@ pub(super) fn show(changes: &[Change]) {
     ));
 }
 
-fn as_json(changes: &[Change]) -> String {
+fn as_json(changes: &[Change]) -> Result<String, String> {
     let rows: Vec<Value> = changes
         .iter()
         .map(|change| json!({ "effect": change.effect.name(), "about": change.about, "what": change.what }))
         .collect();
     let weaker = changes.iter().any(|change| change.effect == Effect::Weaker);
-    serde_json::to_string_pretty(&json!({ "weaker": weaker, "changes": rows })).unwrap_or_default()
+    inert_json(&json!({ "weaker": weaker, "changes": rows }), true)
 }

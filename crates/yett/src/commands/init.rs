@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use diagnostics::{Diagnostics, Sources};
 
 use super::Outcome;
-use crate::terminal;
+use crate::{render, terminal};
 use files::Files;
 
 #[derive(Debug, Args)]
@@ -34,6 +35,18 @@ pub(super) struct Arguments {
     /// Name of the API; without it made of the contract's title
     #[arg(long)]
     name: Option<String>,
+    /// Where clients reach the gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    listen: String,
+    /// Where metrics and readiness are told; without it 127.0.0.1:9901
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<String>,
+    /// A host name by which clients call the API; several by repeating it; without it any
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// Who answers for the API, as in `team-orders@example.com`
+    #[arg(long)]
+    owner: Option<String>,
     /// Where to write the configuration
     #[arg(long, short, value_name = "FILE", default_value = "yett.yaml")]
     out: PathBuf,
@@ -65,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let imported = match imported {
         Ok(imported) => imported,
         Err(text) => {
-            terminal::say(text.trim_end());
+            terminal::rendered(&text);
             return Err(String::from("the contract cannot be used as it is; nothing was written"));
         }
     };
@@ -86,6 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             opaque: &report::opaque(&imported.api),
         },
     );
+    is_good(&arguments.out, &text)?;
     files.replace(&arguments.out, text.into_bytes());
     files.write()?;
     report::show(arguments, &imported, &issuer, &passed_over, &files);
@@ -103,13 +117,34 @@ struct Written<'a> {
     opaque: &'a [report::Opaque],
 }
 
-/// The document: at most 12 lines.
+/// Says what is wrong with a document before it is written: what was said on the command line stands in it.
+fn is_good(path: &Path, text: &str) -> Result<(), String> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
+    let file = sources.add(path.display().to_string(), text);
+    let tree = spec::parse(text, file, &mut found);
+    let resolved = tree.and_then(|tree| spec::resolve(&tree, None, &compile::sections(), &mut found));
+    if let Some(resolved) = resolved {
+        spec::dangers(&resolved.document, &mut found);
+    }
+    if !found.has_errors() {
+        return Ok(());
+    }
+    terminal::rendered(&render::human(&found, &sources, terminal::color()));
+    Err(String::from("the configuration would not be good, and nothing was written: say something else"))
+}
+
+/// The document: at most 12 lines, and one for each thing more that was asked for.
 fn document(arguments: &Arguments, written: &Written<'_>) -> String {
-    let mut text = String::from("version: 1\nlisten: http://127.0.0.1:8080\napis:\n");
+    let mut text = String::from("version: 1\n");
     let mut line = |line: String| {
         text.push_str(&line);
         text.push('\n');
     };
+    line(format!("listen: {}", spec::quoted(&arguments.listen)));
+    if let Some(admin) = &arguments.admin {
+        line(format!("admin: {{ bind: {} }}", quoted(admin)));
+    }
+    line(String::from("apis:"));
     line(format!("  {}:", spec::quoted(written.name)));
     line(format!("    contract: {}", spec::quoted(written.contract)));
     line(format!("    upstream: {}", spec::quoted(arguments.upstream.as_str().trim_end_matches('/'))));
@@ -118,6 +153,13 @@ fn document(arguments: &Arguments, written: &Written<'_>) -> String {
         Some(audience) => line(format!("    audience: {}", spec::quoted(audience))),
         None if written.issuer != "local" => line(format!("    audience: {}", spec::quoted(written.name))),
         None => {}
+    }
+    if !arguments.hosts.is_empty() {
+        let hosts: Vec<String> = arguments.hosts.iter().map(|host| quoted(host)).collect();
+        line(format!("    hosts: [{}]", hosts.join(", ")));
+    }
+    if let Some(owner) = &arguments.owner {
+        line(format!("    owner: {}", spec::quoted(owner)));
     }
     if written.unsecured {
         line(String::from("    unsecured: authenticated"));

@@ -13,6 +13,7 @@ use crate::inspect::offline::Offline;
 use crate::inspect::requests::{self, Parts, Raw};
 use crate::inspect::tune::{Exclusion, Tuned, Tuner};
 use crate::inspect::{Named, RuleName, show};
+use crate::layout::inert_json;
 use crate::{load, render, terminal};
 
 /// Neither allowed nor refused: it could not be said.
@@ -119,7 +120,7 @@ fn explain(arguments: &Arguments) -> Outcome {
     if common.format == Format::Json {
         let only = said.len() == 1;
         let whole = if only { said.pop().unwrap_or_default() } else { Value::from(said) };
-        terminal::out(format_args!("{whole:#}"));
+        terminal::out(inert_json(&whole, true)?);
     }
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -132,7 +133,7 @@ fn tuner<'a>(common: &'a Common, loaded: &'a load::Loaded, good: &'a [Raw], bad:
 fn compiled(tuner: &Tuner<'_>) -> Result<Compiled, String> {
     let mut sources = Sources::default();
     tuner.compile(&tuner.loaded.text, None, &mut sources).map_err(|found| {
-        terminal::say(render::human(&found, &sources, terminal::color()).trim_end());
+        terminal::rendered(&render::human(&found, &sources, terminal::color()));
         format!("`{}` is not good: `yett check` says the same", tuner.loaded.name)
     })
 }
@@ -151,7 +152,7 @@ fn run_tune(arguments: &Tune) -> Outcome {
     drop(spinner);
     match common.format {
         Format::Human => show_tuned(&tuned, good.len()),
-        Format::Json => terminal::out(format_args!("{:#}", tuned_as_json(&tuned))),
+        Format::Json => terminal::out(inert_json(&tuned_as_json(&tuned), true)?),
     }
     let whole = tuned.left.is_empty() && tuned.passing.is_empty();
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })

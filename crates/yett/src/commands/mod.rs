@@ -12,6 +12,7 @@ mod explain;
 mod init;
 mod inspect;
 mod key;
+mod notices;
 mod order;
 mod promote;
 mod reload;
@@ -32,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use manage_api::Client;
 use serde::Serialize;
 
+use crate::layout::inert_json;
 use crate::{load, terminal};
 
 /// What a command comes to: its exit code, or what it could not do, as one line.
@@ -77,6 +79,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Show what a running gateway refused, would have refused, and failed at
     Events(events::Arguments),
+    /// Show whom a running gateway tells of what happens, and what it gave up telling
+    Notify(notices::Arguments),
     /// Report what controls in shadow would have refused, and how many good calls of it
     Shadow(shadow::Arguments),
     /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
@@ -113,6 +117,7 @@ impl Cli {
             Command::Changes(arguments) => changes::run(arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
+            Command::Notify(arguments) => notices::run(arguments),
             Command::Shadow(arguments) => shadow::run(&arguments),
             Command::Promote(arguments) => promote::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
@@ -123,21 +128,34 @@ impl Cli {
             Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|why| {
-            terminal::say(format_args!("error: {why}"));
+            terminal::failed(&why);
             ExitCode::FAILURE
         })
     }
 }
 
+/// The configuration that is meant where none is named.
+const DOCUMENT: &str = "yett.yaml";
+
 /// Which configuration.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Which {
     /// The configuration
-    #[arg(long, short, value_name = "FILE", default_value = "yett.yaml")]
+    #[arg(long, short, value_name = "FILE", default_value = DOCUMENT)]
     pub(crate) config: PathBuf,
     /// Which of its environments
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
+}
+
+impl Which {
+    /// As it is said on the command line; nothing where it is what a command takes by itself.
+    pub(crate) fn config_flag(&self) -> String {
+        if self.config.as_os_str() == DOCUMENT {
+            return String::new();
+        }
+        format!(" --config {}", self.config.display())
+    }
 }
 
 /// Which running gateway.
@@ -164,7 +182,8 @@ impl Running {
         let text = String::from_utf8_lossy(&bytes);
         let outline = compile::outline(&name, &text, self.which.env.as_deref());
         let data = outline.map_or_else(|| String::from("./data"), |outline| outline.data);
-        Ok(load::folder(path).join(data))
+        let data = load::folder(path).join(data.strip_prefix("./").unwrap_or(&data));
+        Ok(data.strip_prefix(".").map(Path::to_owned).unwrap_or(data))
     }
 
     /// Asks the gateway something.
@@ -181,7 +200,7 @@ impl Running {
 
 /// Prints a result as JSON.
 fn json(value: &impl Serialize) -> Result<(), String> {
-    terminal::out(serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    terminal::out(inert_json(value, true)?);
     Ok(())
 }
 

@@ -78,7 +78,7 @@ fn compile(which: &Which, loaded: &Loaded, text: &str) -> Result<(Compiled, Sour
     match compile_once(loaded, text, which.env.as_deref(), &mut sources) {
         Ok(compiled) => Ok((compiled, sources)),
         Err(found) => {
-            terminal::say(render::human(&found, &sources, terminal::color()).trim_end());
+            terminal::rendered(&render::human(&found, &sources, terminal::color()));
             Err(format!("`{}` is not good, and is as it was: {}", loaded.name, render::tally(&found)))
         }
     }

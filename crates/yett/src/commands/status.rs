@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let status = arguments.running.ask(|client| async move { client.status().await })?;
     if arguments.json {
-        terminal::out(serde_json::to_string_pretty(&status).map_err(|error| error.to_string())?);
+        super::json(&status)?;
     } else {
         show(&status);
     }

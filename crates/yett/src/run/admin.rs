@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::credentials::State as StoreState;
 use super::decisions::Told as Decisions;
 use super::gateway::Gateway;
-use super::{service, shared, targets};
+use super::{notices, service, shared, targets};
 
 /// Connections served at one time; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -72,7 +72,7 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway) -> Response<Full<Bytes
 }
 
 /// Ready means: calls are taken. A reload that failed, a log that cannot be written, an issuer that cannot be asked for its keys,
-/// a store or shared state that cannot be used, decisions that are lost, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
+/// a store or shared state that cannot be used, decisions or events that are lost, a sink that takes none, and a revocation list that is out of date, so that nobody's certificate is taken, are details.
 fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let ready = !gateway.is_stopping();
     let status = gateway.status();
@@ -88,6 +88,8 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let decisions = gateway.decisions().state();
     let state = gateway.shared().map(|shared| shared.state());
     let apart = state.as_ref().is_some_and(shared::is_degraded);
+    let told = gateway.notices().state();
+    let untold = told.fault.is_some() || told.sinks.iter().any(|sink| sink.state != "ok");
     let keyless = issuers.iter().any(|issuer| !issuer.keys.usable || issuer.keys.failures > 0);
     let lists: Map<String, Value> =
         lists.into_iter().map(|(name, until)| (name, json!({ "ok": until > now, "until": until }))).collect();
@@ -96,7 +98,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let detail = json!({
         "ready": ready,
         "draining": !ready,
-        "degraded": failed || fault.is_some() || keyless || stale || storeless || apart || decisions.fault.is_some(),
+        "degraded": failed || fault.is_some() || keyless || stale || storeless || apart || untold || decisions.fault.is_some(),
         "generation": status.generation,
         "digest": status.digest,
         "live_snapshots": status.live_snapshots,
@@ -105,6 +107,7 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
         "store": store.map(|store| store_detail(&store)),
         "decisions": decisions_detail(&decisions),
         "state": state.as_ref().map(shared::detail),
+        "notices": notices::detail(&told),
         "targets_down": targets::down(gateway),
         "revocation_lists": lists,
         "last_reload": reload,
@@ -297,6 +300,7 @@ fn samples(gateway: &Gateway) -> Vec<Sample> {
     all.extend(poll_samples(gateway));
     all.extend(gateway.shared().map(|shared| shared::samples(&shared.state())).into_iter().flatten());
     all.extend(decision_samples(&gateway.decisions().state()));
+    all.extend(notices::samples(&gateway.notices().state()));
     all.extend(targets::samples(gateway));
     all.extend(gateway.revocation_lists().into_iter().map(|(listener, until)| Sample {
         name: "yett_revocation_lists_until_seconds",

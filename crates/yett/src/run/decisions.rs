@@ -17,7 +17,7 @@ use engine::{CallId, Clock, Tick};
 use manage_api::{AskDecisions, Begin, Events, Problem, SaidDecisions};
 use parking_lot::Mutex;
 use store::{DecisionStore, Place, Position, Retention, StoreError};
-use telemetry::{DecisionQueue, Lost};
+use telemetry::{Lost, RecordQueue, ShadowCounts, Telemetry};
 use tokio::runtime::Handle;
 
 use super::credentials::plain;
@@ -52,7 +52,9 @@ impl Settings {
 
 /// The store at work.
 pub(super) struct Decisions {
-    queue: Arc<DecisionQueue>,
+    queue: Arc<RecordQueue>,
+    /// What controls in shadow said, which lies in the same store.
+    counts: Arc<ShadowCounts>,
     place: Place,
     clock: Arc<dyn Clock>,
     side: Handle,
@@ -92,16 +94,17 @@ pub(super) struct Told {
 impl Decisions {
     /// Begins to keep what the document says; the store is opened behind it, so that nobody waits for it.
     pub(super) fn start(
-        queue: &Arc<DecisionQueue>,
+        telemetry: &Telemetry,
         place: Place,
         clock: &Arc<dyn Clock>,
         side: &Handle,
         document: &spec::Document,
     ) -> Arc<Self> {
         let settings = Settings::of(document);
-        queue.want(settings.sample);
+        telemetry.decisions().want(settings.sample);
         let decisions = Arc::new(Self {
-            queue: Arc::clone(queue),
+            queue: Arc::clone(telemetry.decisions()),
+            counts: Arc::clone(telemetry.shadow()),
             place,
             clock: Arc::clone(clock),
             side: side.clone(),

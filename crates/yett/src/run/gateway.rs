@@ -26,12 +26,13 @@ use tokio::runtime::Handle;
 use super::credentials::{Credentials, Plane};
 use super::decisions::Decisions;
 use super::feeds::Feeds;
+use super::notices::Notices;
 use super::side::Side;
 use super::{Options, data, shared};
 use crate::clock::SystemClock;
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
-use applications::{keep_decisions, open_store};
+use applications::{keep_decisions, tell, wanted_store};
 
 /// What serves, and what it was made from.
 pub(super) struct Current {
@@ -58,12 +59,13 @@ pub(super) struct Gateway {
     pub(super) asked: AtomicU64,
     pub(super) counts: Counts,
     /// The store of applications, once one is wanted.
-    credentials: OnceLock<Arc<Credentials>>,
+    credentials: Arc<OnceLock<Arc<Credentials>>>,
     /// Where others say what is revoked.
     pub(super) feeds: Feeds,
     decisions: Arc<Decisions>,
     /// What is shared with other gateways, where anything is.
     shared: Option<Arc<Shared>>,
+    notices: Arc<Notices>,
     side: Handle,
     telemetry: Arc<Telemetry>,
     keyed: Arc<Keyed>,
@@ -148,12 +150,10 @@ impl Gateway {
         let shared = shared::start(document, &loaded, (&clock, &spawn))?;
         let services = services(&clock, &live, &telemetry, (spawn, shared.as_ref()))?;
         let running = Plane::default();
-        let store = |_| {
-            let around = (&clock, &*services.keyed, &running, side, shared.as_ref());
-            open_store(document, &loaded, &data, around).map(OnceLock::from)
-        };
-        let credentials = document.wants_store().then_some(()).map(store).transpose()?.unwrap_or_default();
+        let around = (&clock, &*services.keyed, &running, side, shared.as_ref());
+        let credentials = wanted_store(document, &loaded, &data, around)?;
         let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
+        let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let plane = DataPlane::start(&compiled.snapshot, &settings(&options, passed), &services)
             .map_err(|error| format!("the gateway cannot listen: {error}"))?;
         let addresses = plane.addresses().to_vec();
@@ -179,6 +179,7 @@ impl Gateway {
             feeds: Feeds::new(context(&services)),
             decisions,
             shared,
+            notices,
             side: side.clone(),
             admin: OnceLock::new(),
             started: now,
@@ -204,8 +205,14 @@ impl Gateway {
         if let Some(shared) = &self.shared {
             self.side.block_on(shared.close());
         }
+        self.notices.close();
         self.decisions.close();
         self.telemetry.flush();
+    }
+
+    /// Those who are told.
+    pub(super) fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     /// The store of decisions.
@@ -360,7 +367,7 @@ pub(super) fn compile_loaded(
 pub(super) fn show(found: &Diagnostics, sources: &Sources) {
     let text = render::human(found, sources, terminal::color());
     if !text.is_empty() {
-        terminal::say(text.trim_end());
+        terminal::rendered(&text);
     }
 }
 

@@ -12,6 +12,7 @@ mod descriptors;
 mod feeds;
 mod gateway;
 mod mint;
+mod notices;
 mod reload;
 mod revoke;
 mod service;

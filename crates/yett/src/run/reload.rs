@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use compile::Compiled;
 use diagnostics::{Diagnostic, Diagnostics, Sources};
 use manage_api::{
-    Ask, AskDecisions, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport, Said,
-    SaidDecisions, Status, Token, TokenRequest,
+    Ask, AskDecisions, AskNotices, BoxFuture, Handler, MAX_DIAGNOSTICS, Problem, ReloadOutcome, ReloadReport,
+    Said, SaidDecisions, SaidNotices, Status, Token, TokenRequest,
 };
 
 use super::gateway::{Gateway, compile_loaded, show};
@@ -91,6 +91,10 @@ impl Handler for Control {
             Ok(said)
         })
     }
+
+    fn notices(&self, ask: AskNotices) -> BoxFuture<'_, Result<SaidNotices, Problem>> {
+        Box::pin(Arc::clone(self.0.notices()).ask(ask))
+    }
 }
 
 /// What is said where no store is open.
@@ -140,6 +144,7 @@ fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
     gateway.current.lock().loaded = Arc::clone(&loaded);
     match result {
         Ok(None) => {
+            gateway.notices().try_again();
             gateway.counts.unchanged.fetch_add(1, Ordering::Relaxed);
             finish_quietly(gateway, ReloadOutcome::Unchanged, &Diagnostics::new(), &sources)
         }
@@ -264,6 +269,10 @@ fn publish(gateway: &Gateway, compiled: Compiled, loaded: Arc<Loaded>, sources: 
         plane.publish(&compiled.snapshot);
     }
     gateway.decisions().apply(&compiled.resolved.document);
+    // Its secrets were there when it was compiled.
+    if let Err(why) = gateway.notices().apply(&compiled.resolved.document, &loaded) {
+        terminal::say(format_args!("warning: {why}; events go where they went"));
+    }
     let warnings = compiled.warnings.clone();
     let old = {
         let mut current = gateway.current.lock();

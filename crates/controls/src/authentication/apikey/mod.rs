@@ -24,11 +24,9 @@ use http::header::{AUTHORIZATION, COOKIE};
 use smallvec::SmallVec;
 use tape::Tape;
 
+pub use crate::security::APPLICATIONS as ISSUER;
 use crate::security::find::{Found, cookies_without, find, query_without};
 use crate::security::{ANY_SCHEME, Challenge, KeyScheme, Where};
-
-/// Who vouches for applications: the store of this gateway.
-pub const ISSUER: &str = "yett:applications";
 
 /// The keys that count, as all cores and the store's keeper find them.
 #[must_use]

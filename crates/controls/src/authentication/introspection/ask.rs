@@ -154,6 +154,7 @@ impl Endpoint {
             body: form.into(),
             deadline: self.deadline,
             max_bytes: ANSWER_BYTES,
+            head_only: false,
             reach: Reach::Operator,
         })
     }

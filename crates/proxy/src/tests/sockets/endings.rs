@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use engine::{Principal, Withdrawn};
+use engine::{Mode, Principal, ResponseMode, Withdrawn};
 
 use super::kit::{End, answered, closed_with, echo, rules, shape};
 use crate::tests::two::{block, dial};
@@ -256,6 +256,34 @@ fn events_break_off_when_their_credential_ends_and_downloads_do_not() {
     world.plane.as_ref().unwrap().revoke("i", "s");
     assert_eq!(client.rest(), b"");
     assert_eq!(world.tape.calls(1)[0].code, "upstream_timeout", "nothing but the silence ended it");
+}
+
+/// A reload by which answers are read whole, as to hide fields: a stream that is open would pass all that by.
+#[test]
+fn events_end_when_answers_are_read_whole_and_others_go_on() {
+    let whole = |shape: &Shape| Shape {
+        generation: 3,
+        response: ResponseMode::Whole { limit: 1 << 20 },
+        response_toy: Some(Mode::Enforce),
+        ..shape.clone()
+    };
+    for (media, ends) in [("text/event-stream", true), ("application/octet-stream", false)] {
+        let backend = events(media);
+        let mut shape = Shape::to(backend.address);
+        shape.deadlines.idle = Duration::from_millis(1_500);
+        let world = World::start(&shape);
+        let mut client = world.connect();
+        client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
+        client.head();
+        assert_eq!(client.exactly(10), b"5\r\nevent\r\n");
+        // Any other reload takes it along.
+        let publish = |shape: &Shape| world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
+        publish(&Shape { generation: 2, ..shape.clone() });
+        publish(&whole(&shape));
+        assert_eq!(client.rest(), b"", "broken off, not ended");
+        let code = if ends { "stream_withdrawn" } else { "upstream_timeout" };
+        assert_eq!((world.tape.calls(1)[0].code, world.tape.calls(1)[0].generation), (code, 3), "{media}");
+    }
 }
 
 #[test]

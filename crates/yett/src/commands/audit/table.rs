@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use policy_audit::{Audit, Finding, Level, Place, Risk, Row};
 
-use crate::layout::{cut, wrap};
-use crate::render::printable;
+use crate::layout::{MESSAGE, cut, wrap};
 
 /// Columns of a line that is cut.
 const COLUMNS: usize = 100;
 /// Column at which the words of a finding begin.
 const INDENT: usize = 8;
+/// Columns of a name.
+const NAME: usize = 80;
 /// Operations that are named of one finding, and of one row of the table.
 const NAMED: usize = 4;
 
@@ -58,13 +59,13 @@ fn one(finding: &Finding, out: &mut Vec<String>) {
         0 => finding.what.clone(),
         _ => format!("{}: {}", operations(&finding.operations), finding.what),
     };
-    wrap(out, INDENT, &what);
+    wrap(out, INDENT, &cut(&what, MESSAGE));
     wrap(out, INDENT, &format!("why: {}", rule.why));
-    wrap(out, INDENT, &format!("to do: {}{}", rule.fix, others(finding)));
+    wrap(out, INDENT, &cut(&format!("to do: {}{}", rule.fix, others(finding)), MESSAGE));
 }
 
 fn operations(all: &[String]) -> String {
-    let mut text = all.iter().take(NAMED).map(|one| printable(one)).collect::<Vec<_>>().join(", ");
+    let mut text = all.iter().take(NAMED).map(|one| cut(one, NAME)).collect::<Vec<_>>().join(", ");
     if all.len() > NAMED {
         text.push_str(&format!(" and {} more", all.len() - NAMED));
     }

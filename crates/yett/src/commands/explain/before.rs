@@ -1,10 +1,12 @@
 //! A call that was not made: put to the configuration as `yett test` puts its cases, without a network, with a key of ours in
-//! the place of every issuer's and a service that answers 200.
+//! the place of every issuer's and a service that answers as the contract says.
 
 use diagnostics::{Diagnostics, Sources};
 use engine::codes;
 use manage_api::{Event, Explained, Record, Verdict};
-use policy_tests::{Files, Heard, Outcome, Seen, Subject, Suite};
+use policy_tests::document::{Case, Service};
+use policy_tests::generate::answer_of;
+use policy_tests::{Files, Finished, Heard, Outcome, Seen, Subject, Suite};
 use serde_json::{Map, Value, json};
 
 use super::Arguments;
@@ -34,9 +36,13 @@ pub(super) fn ask(arguments: &Arguments, request: &str) -> Result<Option<Explain
     let mut found = Diagnostics::new();
     let suite = Suite::read("the command line", &case.to_string(), &mut sources, &mut found);
     let Some(suite) = suite.filter(|_| !found.has_errors()) else { return Ok(refused(&found, &sources)) };
-    let cases: Vec<_> = suite.cases.iter().map(|case| &case.value).collect();
-    let finished = policy_tests::run(&subject, &cases, 1)?;
-    let one = finished.into_iter().next().ok_or("the call was not put")?;
+    let mut asked = suite.cases.into_iter().next().ok_or("the call was not put")?.value;
+    let mut one = put(&subject, &asked)?;
+    // What reaches the service is answered as the contract says: nobody asked what an empty answer comes to.
+    if let Some(service) = one.seen.as_ref().and_then(|seen| answer(&subject, seen)) {
+        asked.upstream = service;
+        one = put(&subject, &asked)?;
+    }
     match (one.seen, one.outcome) {
         (Some(seen), _) => Ok(Some(explained(&case, &claims, &seen))),
         (None, Outcome::Broken(why)) => Err(why),
@@ -44,8 +50,20 @@ pub(super) fn ask(arguments: &Arguments, request: &str) -> Result<Option<Explain
     }
 }
 
+fn put(subject: &Subject, case: &Case) -> Result<Finished, String> {
+    let finished = policy_tests::run(subject, &[case], 1)?;
+    finished.into_iter().next().ok_or_else(|| String::from("the call was not put"))
+}
+
+/// What the service would answer a call that came to it.
+fn answer(subject: &Subject, seen: &Seen) -> Option<Service> {
+    seen.arrived.as_ref()?;
+    let (api, operation, _) = seen.decided.operation.as_ref()?;
+    answer_of(subject, api, operation)
+}
+
 fn refused(found: &Diagnostics, sources: &Sources) -> Option<Explained> {
-    terminal::say(render::human(found, sources, terminal::color()).trim_end());
+    terminal::rendered(&render::human(found, sources, terminal::color()));
     terminal::say(format_args!("not tried: {}", render::tally(found)));
     None
 }

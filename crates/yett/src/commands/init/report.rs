@@ -1,6 +1,7 @@
 //! What `init` says: what it wrote, what the contract leaves open, what to do next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use contract::{Api, Security};
 
@@ -8,8 +9,9 @@ use super::Arguments;
 use super::contract::Imported;
 use super::files::Files;
 use crate::commands::check::refusing;
+use crate::layout::fold;
 use crate::render::{self, names, printable};
-use crate::terminal::out;
+use crate::terminal;
 
 /// An operation that declares request bodies which nothing here can read.
 pub(super) struct Opaque {
@@ -36,6 +38,11 @@ pub(super) fn opaque(api: &Api) -> Vec<Opaque> {
 /// Operations of which the contract does not say who may call them.
 pub(super) fn unsecured(api: &Api) -> usize {
     api.operations.iter().filter(|operation| operation.security == Security::Absent).count()
+}
+
+/// A line of the report.
+fn out(line: impl Display) {
+    terminal::out(fold(&line.to_string()));
 }
 
 /// Prints the report.
@@ -87,6 +94,10 @@ pub(super) fn show(
     };
     out("");
     out(format_args!("next: yett check{config} && yett run{config}"));
+    let token = if issuer == "local" { "`yett token` makes a token to call it with, " } else { "" };
+    out(format_args!(
+        "then: {token}`yett audit` says what is still open, `yett test --generate` writes tests"
+    ));
 }
 
 /// Only one base path is served.

@@ -10,7 +10,8 @@ use manage_api::{AskShadow, ShadowReport};
 use super::events::When;
 use super::rewriting::Rewriting;
 use super::{Outcome, Running};
-use crate::switch::Wanted;
+use crate::layout::fold;
+use crate::switch::{self, Wanted};
 use crate::terminal;
 use judge::{Bounds, Share};
 
@@ -18,7 +19,7 @@ use judge::{Bounds, Share};
 pub(super) struct Arguments {
     /// The control, as in `limits`; with a setting of it where it has several, as in `validation.request`
     #[arg(value_name = "CONTROL")]
-    control: String,
+    control: Option<String>,
     #[command(flatten)]
     running: Running,
     /// Only for this API
@@ -47,15 +48,21 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let document = Rewriting::begin(&arguments.running.which)?;
-    let wanted =
-        Wanted::promoted(&arguments.control, arguments.api.as_deref(), arguments.operation.as_deref());
+    let (api, operation) = (arguments.api.as_deref(), arguments.operation.as_deref());
+    let Some(control) = &arguments.control else {
+        return Err(match switch::in_shadow(&document.compiled, api, operation).join("`, `") {
+            none if none.is_empty() => format!("nothing is in shadow in `{}`", document.loaded.name),
+            some => format!("say which: what is in shadow is `{some}`"),
+        });
+    };
+    let wanted = Wanted::promoted(control, api, operation);
     let parts = wanted.parts(&document.compiled)?;
     let mut edits = document.edits()?;
     wanted.change(&mut edits, &document.compiled)?;
     let report = report(arguments, wanted.control)?;
     let bounds = Bounds { max_harm: arguments.max_harm, min_calls: arguments.min_calls };
     for line in judge::judge(&report, &parts, bounds).map_err(|why| format!("declined: {why}"))? {
-        terminal::say(line);
+        terminal::say(fold(&line));
     }
     let changed = document.compiled(edits)?;
     if !wanted.is_done(&changed.compiled)? {

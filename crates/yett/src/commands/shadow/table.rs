@@ -1,6 +1,6 @@
 //! The report for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use manage_api::{Looked, ShadowReport, WouldRefuse};
 
@@ -32,6 +32,7 @@ pub(super) fn lines(report: &ShadowReport, by: bool) -> Vec<String> {
         by_whom(report, &mut out);
     }
     rests_on(report, &mut out);
+    next(report, &mut out);
     out
 }
 
@@ -50,6 +51,22 @@ fn now(report: &ShadowReport, out: &mut Vec<String>) {
         let line = format!("  {what:<28} {:<6} {operations:<11} {place}", one.operations);
         out.push(cut(line.trim_end(), COLUMNS));
     }
+}
+
+/// What to do about it.
+fn next(report: &ShadowReport, out: &mut Vec<String>) {
+    let controls: BTreeSet<&str> = report.in_shadow.iter().map(|one| one.control.as_str()).collect();
+    let controls: Vec<&str> = controls.into_iter().collect();
+    let (control, which) = match controls.as_slice() {
+        [] => return,
+        [one] => (*one, String::from("it")),
+        several => ("CONTROL", format!("one of {}", several.join(", "))),
+    };
+    out.push(String::new());
+    let text = format!(
+        "next: `yett promote {control}` enforces {which} in the configuration itself, when these numbers speak for it"
+    );
+    wrap(out, 0, &text);
 }
 
 fn side(part: &str) -> &str {

@@ -8,7 +8,8 @@ use policy_tests::Subject;
 use policy_tests::generate::{MARK, Written, generate};
 
 use super::{Arguments, Outcome, jobs};
-use crate::{load, render, terminal};
+use crate::layout::fold;
+use crate::{load, terminal};
 
 /// Writes one file for each API.
 ///
@@ -32,6 +33,8 @@ pub(super) fn run(arguments: &Arguments, subject: &Subject) -> Outcome {
         write(&path, &written.text)?;
         tell(&path, written);
     }
+    terminal::out("");
+    terminal::out(format_args!("next: yett test{}", arguments.which.config_flag()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,7 +59,7 @@ fn tell(path: &Path, written: &Written) {
         terminal::out(format_args!("  {} more do not fit into one file", written.left_out));
     }
     for (id, why) in &written.without_good_call {
-        terminal::out(render::printable(&format!("  no good call of {id} could be made: {why}")));
+        terminal::out(fold(&format!("  no good call of {id} could be made: {why}")));
     }
     for (what, counts) in [
         ("let through, since nothing forbids it", &written.let_through),
@@ -65,7 +68,7 @@ fn tell(path: &Path, written: &Written) {
         if !counts.is_empty() {
             let kinds = counts.iter().map(|(kind, count)| format!("{kind} ({count})"));
             let kinds = kinds.collect::<Vec<_>>().join(", ");
-            terminal::out(render::printable(&format!("  {what}: {kinds}")));
+            terminal::out(fold(&format!("  {what}: {kinds}")));
         }
     }
 }

@@ -15,6 +15,7 @@ use policy_tests::{Coverage, Finished, Outcome as CaseOutcome, Subject, Suite};
 use serde_json::json;
 
 use super::{Outcome, Which};
+use crate::layout::{fold, inert_json};
 use crate::load::{self, Loaded};
 use crate::{render, terminal};
 
@@ -84,7 +85,7 @@ fn once(arguments: &Arguments, loaded: &Loaded) -> Outcome {
     drop(spinner);
     let subject = match compiled {
         Ok(subject) => subject,
-        Err(found) => return Ok(refused(arguments, &found, &sources)),
+        Err(found) => return refused(arguments, &found, &sources),
     };
     if arguments.generate {
         return generate::run(arguments, &subject);
@@ -95,11 +96,11 @@ fn once(arguments: &Arguments, loaded: &Loaded) -> Outcome {
         suites.extend(Suite::read(&name, &text, &mut sources, &mut found));
     }
     if found.has_errors() {
-        return Ok(refused(arguments, &found, &sources));
+        return refused(arguments, &found, &sources);
     }
     let cases: Vec<&Case> = suites.iter().flat_map(|suite| &suite.cases).map(|case| &case.value).collect();
     let finished = policy_tests::run(&subject, &cases, jobs(arguments))?;
-    let code = tell(arguments, &suites, &finished, (&subject, &sources));
+    let code = tell(arguments, &suites, &finished, (&subject, &sources))?;
     // The process ends here: giving back the memory of a large contract piece by piece would only take time.
     std::mem::forget(subject);
     Ok(code)
@@ -110,7 +111,7 @@ fn tell(
     suites: &[Suite],
     finished: &[Finished],
     (subject, sources): (&Subject, &Sources),
-) -> ExitCode {
+) -> Outcome {
     let coverage = Coverage::of(subject, finished);
     let mut rest = finished;
     let mut ran = Vec::new();
@@ -123,25 +124,25 @@ fn tell(
     match arguments.format {
         Format::Human => {
             for line in lines(&report, arguments.coverage) {
-                terminal::out(render::printable(&line));
+                terminal::out(fold(&line));
             }
         }
-        Format::Json => terminal::out(serde_json::to_string_pretty(&table(&report)).unwrap_or_default()),
+        Format::Json => terminal::out(inert_json(&table(&report), true)?),
         Format::Junit => terminal::out(junit(&report).trim_end()),
     }
     let good = finished.iter().all(|one| matches!(one.outcome, CaseOutcome::Passed));
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says what is wrong with the configuration or a file of cases.
-fn refused(arguments: &Arguments, found: &Diagnostics, sources: &Sources) -> ExitCode {
+fn refused(arguments: &Arguments, found: &Diagnostics, sources: &Sources) -> Outcome {
     if arguments.format == Format::Json {
         let (views, _) = render::views(found, sources, usize::MAX);
         let report = json!({ "ok": false, "diagnostics": views });
-        terminal::out(serde_json::to_string_pretty(&report).unwrap_or_default());
+        terminal::out(inert_json(&report, true)?);
     } else {
-        terminal::say(render::human(found, sources, terminal::color()).trim_end());
+        terminal::rendered(&render::human(found, sources, terminal::color()));
         terminal::say(format_args!("not run: {}", render::tally(found)));
     }
-    ExitCode::FAILURE
+    Ok(ExitCode::FAILURE)
 }

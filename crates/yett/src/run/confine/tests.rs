@@ -1,6 +1,8 @@
 //! A confined thread cannot be let out again, and so what it may do is tried in a process of its own: this one, started anew
 //! for one test.
 
+#![allow(clippy::disallowed_methods, reason = "a connection of the test to itself")]
+
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;

@@ -46,7 +46,7 @@ impl Decisions {
             return Ok(());
         }
         if counts.batch.is_none() {
-            let taken = self.queue.take_counts();
+            let taken = self.counts.take();
             counts.batch = (!taken.is_empty()).then(|| CountBatch { id: self.random(), counts: taken });
         }
         let unix = self.clock.unix().0 / 1_000_000;
@@ -77,7 +77,7 @@ impl Decisions {
         counts.failures = 0;
         let looked = |count: &&ShadowCount| count.code.is_empty();
         if let Some(batch) = counts.batch.take() {
-            self.queue.lose_counts(batch.counts.iter().filter(looked).map(|count| count.calls).sum());
+            self.counts.lose(batch.counts.iter().filter(looked).map(|count| count.calls).sum());
         }
     }
 

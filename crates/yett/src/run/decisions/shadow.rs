@@ -55,7 +55,7 @@ impl Decisions {
             more: counted.more,
             by: found.by(),
             records,
-            uncounted: self.queue.uncounted(),
+            uncounted: self.counts.uncounted(),
             lost: self.queue.lost().iter().map(|(_, count)| count).sum(),
         })
     }

@@ -22,7 +22,7 @@ pub(super) const STUBBORN: u32 = 3;
 /// What the writer has in hand.
 #[derive(Default)]
 pub(super) struct Work {
-    pub(super) held: VecDeque<Evidence>,
+    pub(super) held: VecDeque<Arc<Evidence>>,
     pub(super) counts: Counts,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
@@ -132,7 +132,7 @@ impl Decisions {
 
     /// Whether the store takes no such record while it works before and after. A store that has just come back would
     /// work after one failure and take the record at the next try.
-    async fn is_rejected(&self, store: &DecisionStore, retention: Retention, record: &Evidence) -> bool {
+    async fn is_rejected(&self, store: &DecisionStore, retention: Retention, record: &Arc<Evidence>) -> bool {
         let unix = self.clock.unix().0 / 1_000_000;
         store.held().await.is_ok()
             && matches!(store.write(std::slice::from_ref(record), retention, unix).await, Err(why) if !matches!(why, StoreError::Full(_)))

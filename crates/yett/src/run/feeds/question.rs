@@ -95,6 +95,7 @@ pub(super) async fn ask(
         body: settled.body(most, patient),
         deadline: DEADLINE,
         max_bytes: ANSWER,
+        head_only: false,
         reach: Reach::Operator,
     };
     match fetch.fetch(request).await {

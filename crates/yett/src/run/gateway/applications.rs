@@ -1,10 +1,11 @@
-//! The stores: where they are, and that the one of applications is opened once one is wanted.
+//! The stores and the spool: where they are, and that the store of applications is opened once one is wanted.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::Clock;
 use engine::keyed::Keyed;
+use proxy::Services;
 use store::Place;
 use telemetry::Telemetry;
 use tokio::runtime::Handle;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 use super::super::credentials::{Credentials, Plane, Settings, State};
 use super::super::data;
 use super::super::decisions::Decisions;
+use super::super::notices::Notices;
 use super::Gateway;
 use crate::load::Loaded;
 
@@ -80,7 +82,19 @@ pub(super) fn keep_decisions(
 ) -> Result<Arc<Decisions>, String> {
     let file = || Place::Sqlite(data.join("decisions.db"));
     let place = store_url(document, loaded)?.map_or_else(file, |url| Place::Postgres(url.to_string()));
-    Ok(Decisions::start(telemetry.decisions(), place, clock, side, document))
+    Ok(Decisions::start(telemetry, place, clock, side, document))
+}
+
+/// Begins to tell those whom the document names; what they are owed lies in a file in the data directory.
+pub(super) fn tell(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    (telemetry, services, side): (&Arc<Telemetry>, &Services, &Handle),
+    credentials: &Arc<OnceLock<Arc<Credentials>>>,
+) -> Result<Arc<Notices>, String> {
+    let ways = (&services.clock, Arc::clone(&services.fetch), side);
+    Notices::start(telemetry, credentials, data.join("notices.db"), ways, (document, loaded))
 }
 
 /// The URL of the database that the document names.
@@ -99,8 +113,22 @@ fn secret<'l>(loaded: &'l Loaded, reference: &spec::SecretRef) -> Result<&'l [u8
     found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
 }
 
+/// The store of applications, open where a document wants one. Blocks.
+pub(super) fn wanted_store(
+    document: &spec::Document,
+    loaded: &Loaded,
+    data: &Path,
+    services: Around<'_>,
+) -> Result<Arc<OnceLock<Arc<Credentials>>>, String> {
+    let store = OnceLock::new();
+    if document.wants_store() {
+        let _ = store.set(open_store(document, loaded, data, services)?);
+    }
+    Ok(Arc::new(store))
+}
+
 /// Opens the store of a document. Blocks.
-pub(super) fn open_store(
+fn open_store(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
