@@ -266,12 +266,20 @@ impl Diagnostics {
     }
 }
 
-/// The candidate nearest to a misspelled word, if near enough to be what was meant (did-you-mean).
+/// Bytes of a word that somebody may have misspelled: what is compared takes time by the product of both lengths.
+const LONGEST: usize = 128;
+
+/// The candidate nearest to a misspelled word, if near enough to be what was meant (did-you-mean). Nothing is near to a word of
+/// over 128 bytes.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let bound = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
         .map(|candidate| (edit_distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= bound)
         .min()

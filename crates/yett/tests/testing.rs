@@ -91,7 +91,7 @@ fn cases_run_again_when_anything_changes_that_they_depend_on() {
     house.write("yett.yaml", &document.replace("upstream:", "upstrem:"));
     watching.says(&[
         "error[unknown-key]: unknown key `upstrem`",
-        "yett.yaml:6:5",
+        "yett.yaml:7:5",
         "did you mean `upstream`?",
     ]);
     std::fs::remove_file(house.path("yett.yaml")).unwrap();
