@@ -57,7 +57,7 @@ class Bench:
         # (row, proxy) -> one figure per round
         self.cost = collections.defaultdict(list)
         self.details = collections.defaultdict(list)
-        self.running, self.upstream, self.idle = [], None, []
+        self.running, self.services, self.idle = [], [], []
 
     def prepare(self):
         flags, directory = self.flags, self.directory
@@ -76,11 +76,15 @@ class Bench:
                 material.write_requests(directory / name, [material.post("/orders", body, token) for token in tokens])
         self.signer, self.body = signer, body
         material.write_zipf(directory / "zipf-order", flags.tokens, 1_000_000)
-        command = ["taskset", "-c", LOAD_CORE, self.load, "serve", "--listen", "127.0.0.1:0", "--bytes", "256"]
-        self.upstream = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        address = self.upstream.stdout.readline().strip().removeprefix("load on http://")
+        upstream, collector = self.serve(256), self.serve(0)
         files = {"directory": directory}
-        self.proxies = proxies.make(files, address, signer.jwks(), material.ISSUER, material.AUDIENCE, self.tools)
+        self.proxies = proxies.make(files, upstream, collector, signer.jwks(), material.ISSUER, material.AUDIENCE, self.tools)
+
+    def serve(self, count):
+        """The address of a service that answers with so many bytes."""
+        command = ["taskset", "-c", LOAD_CORE, self.load, "serve", "--listen", "127.0.0.1:0", "--bytes", str(count)]
+        self.services.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return self.services[-1].stdout.readline().strip().removeprefix("load on http://")
 
     def subjects(self, row):
         return [self.proxies[name] for name in row.subjects if self.with_yett or not name.startswith("yett")]
@@ -206,9 +210,9 @@ class Bench:
     def stop(self):
         for proxy in [*self.running, *getattr(self, "proxies", {}).values()]:
             proxy.stop()
-        if self.upstream:
-            self.upstream.terminate()
-            self.upstream.wait()
+        for service in self.services:
+            service.terminate()
+            service.wait()
 
     def measure_idle(self):
         """Before the rows: it starts and stops the proxies that they share."""

@@ -131,7 +131,8 @@ def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, iss
 # What is told of a call: nothing, what all peers tell, and all that is told at defaults.
 SILENT = "{{ access_log: off, decisions: {{ enabled: false }} }}"
 LOGGED = '{{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}'
-TOLD = '{{ access_log: "file:{dir}/access.log" }}'
+TOLD = """{{ access_log: "file:{dir}/access.log" }}
+telemetry: {{ otlp: {{ endpoint: "http://{collector}" }} }}"""
 YETT_PLAIN = """\
 version: 1
 listeners:
@@ -254,11 +255,11 @@ class Proxy:
         return total
 
 
-def make(files, upstream, signer_jwks, issuer, audience, tools):
+def make(files, upstream, collector, signer_jwks, issuer, audience, tools):
     """Every proxy of the benchmark, by name; not started yet."""
     shared = files["directory"]
     common = lambda p: {
-        "dir": p.directory, "shared": shared, "upstream": upstream, "plain": p.plain, "tls": p.tls, "rsa": p.rsa,
+        "dir": p.directory, "shared": shared, "upstream": upstream, "collector": collector, "plain": p.plain, "tls": p.tls, "rsa": p.rsa,
         "admin": p.admin,
     }
     nginx = lambda p: ("nginx.conf", NGINX.format(**common(p) | {

@@ -11,13 +11,15 @@ use crate::message::extent;
 /// Bytes of a request that are held at most.
 const MOST: usize = 1 << 20;
 
-/// Answers every request on `address` with 200 and `bytes` bytes of JSON, until the process is ended.
+/// Answers every request on `address` with 200 and `bytes` bytes of JSON (none: what a collector says that took all), until the
+/// process is ended.
 pub(crate) async fn serve(address: &str, bytes: usize) -> Result<(), String> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     writeln!(std::io::stdout(), "load on http://{bound}").map_err(|error| error.to_string())?;
-    let body = format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)));
+    let body =
+        if bytes == 0 { String::new() } else { format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))) };
     let length = body.len();
     let answer: Rc<[u8]> = Rc::from(
         format!(

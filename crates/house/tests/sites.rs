@@ -146,27 +146,29 @@ fn only_the_clock_is_random() {
     );
 }
 
+/// What lets time go by.
+const WAITS: [&str; 8] = [
+    "sleep(",
+    "sleep_ms",
+    "sleep_until",
+    "time::interval",
+    "interval_at",
+    "park_timeout",
+    "wait_timeout",
+    "wait_timeout_while",
+];
+
 /// Tests wait for what happens, never for time to pass, and neither do their helpers; in the product a wait is a timer of the
 /// clock or one of these.
 #[test]
 fn tests_do_not_sleep() {
-    let paths = [
-        "sleep(",
-        "sleep_ms",
-        "sleep_until",
-        "time::interval",
-        "interval_at",
-        "park_timeout",
-        "wait_timeout",
-        "wait_timeout_while",
-    ];
     let clock = "implements the clock's own timer";
     let asked = "asks the clock, which a test moves";
     let spent = "no descriptors are left: waits for some rather than spin";
     let looks = "waits for a condition until a deadline, looking again from time to time";
     only(
         "waits for time to pass",
-        &paths,
+        &WAITS,
         &[
             ("crates/engine/src/clock.rs:sleep", clock),
             ("crates/yett/src/clock.rs:sleep", clock),

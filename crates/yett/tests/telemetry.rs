@@ -69,8 +69,8 @@ impl Collector {
         self.wait(&format!("span of {id}"), |seen| {
             let spans = seen["spans"].as_array().unwrap();
             let server = spans.iter().find(|span| span["attributes"]["yett.call.id"] == id)?;
-            let wanted = |span: &&Value| span["kind"] == kind && span["trace_id"] == server["trace_id"];
-            spans.iter().find(wanted).cloned()
+            let wanted = |span: &&Value| span["kind"] == kind && span["parent"] == server["span_id"];
+            if kind == server["kind"] { Some(server.clone()) } else { spans.iter().find(wanted).cloned() }
         })
     }
 
@@ -90,6 +90,9 @@ fn as_json(text: &str) -> Value {
 fn house(upstream: &Recorder, url: &str, more: &str) -> House {
     let house = House::new();
     house.write("key", "let-me-in\n");
+    let query =
+        "get: { parameters: [{ name: secret, in: query, schema: { type: string } }], operationId: listNotes";
+    house.write("openapi.yaml", &common::CONTRACT.replace("get: { operationId: listNotes", query));
     house.write("yett.yaml", &document(&house, upstream, url, more));
     house
 }
