@@ -118,7 +118,7 @@ def main(flags):
         for case in cases.values():
             counts.setdefault(agent, {}).setdefault(case["behavior"], 0)
             counts[agent][case["behavior"]] += 1
-    return finish("autobahn", flags, {"cases": len(found["direct"]), "behavior": counts}, not misses, misses)
+    return finish("autobahn", flags, {"cases": len(found["direct"]), "behavior": counts}, misses)
 
 
 if __name__ == "__main__":

@@ -340,7 +340,7 @@ async def main(flags):
             ("a call took longer than its deadlines", load.slowest > TOTAL / 1000 * flags.deadlines + flags.deadlines), ("memory grew", load.next >= LONG_ENOUGH and late > 1.1 * early),
             ("descriptors leak", after > before), ("it ended", not alive), ("it did not drain well", exit_code != 0),
         ] if missed]
-        return finish("faults", flags, results, not misses, misses)
+        return finish("faults", flags, results, misses)
 
 
 if __name__ == "__main__":

@@ -359,7 +359,7 @@ async def main(flags):
         results["exit_code"] = await asyncio.to_thread(gateway.process.stop, 40)
     for service in services:
         service.kill()
-    return finish("floods", flags, results, not misses, misses)
+    return finish("floods", flags, results, misses)
 
 
 if __name__ == "__main__":

@@ -290,7 +290,7 @@ def main():
     flags = parser.parse_args()
     with Workspace(flags.keep) as workspace:
         results, misses = asyncio.run(run(flags, workspace))
-    return finish("notify", flags, results, not misses, misses)
+    return finish("notify", flags, results, misses)
 
 
 if __name__ == "__main__":

@@ -304,7 +304,7 @@ async def main(flags):
             ("live snapshots at the end", live != 1), ("more than 4 live snapshots", most > 4),
             ("fewer streams open", least_open < flags.streams), ("memory grew", results.get("rss_ratio", 1) > 1.1), ("fewer reloads", results["reloads"] != flags.count),
         ] if missed]
-        return finish("reloads", flags, results, not misses, misses)
+        return finish("reloads", flags, results, misses)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import sys
 import time
 
 import common
-from common import ROOT, Client, Gateway, Workspace, finish, say
+from common import Client, Workspace, finish, say
 
 ORDER = json.dumps({
     "customer_id": "cus_000001",
@@ -141,16 +141,11 @@ class Load:
 async def main(flags):
     bins = common.binaries(flags)
     with Workspace(flags.keep) as workspace:
-        orders = workspace.start("orders", bins / "orders", "--listen", "127.0.0.1:0")
-        url = (await asyncio.to_thread(orders.wait_for, r"orders on (http://\S+)"))[1]
-        (workspace.path / "openapi.yaml").write_bytes((ROOT / "examples/orders/openapi.yaml").read_bytes())
-        (workspace.path / "yett.yaml").write_text(document(url))
-        gateway = await asyncio.to_thread(Gateway, workspace, bins, workspace.path / "yett.yaml")
+        url, gateway = await asyncio.to_thread(common.before_sample, workspace, bins, document)
         reader = gateway.token("alice", "orders:read")
         writer = gateway.token("bob", "orders:read", "orders:write")
         load = Load(gateway.address(), calls(reader, writer))
         upstream = int(url.rstrip("/").rsplit(":", 1)[1])
-        await asyncio.to_thread(gateway.settle)
         before = gateway.process.descriptors()
         tasks = [asyncio.create_task(load.client(number, 0.002)) for number in range(flags.clients)]
         # IDLE_TIME of engine::bounds is 75 s and no configuration makes it less.
@@ -197,7 +192,7 @@ async def main(flags):
             ("descriptors leak", after > before), ("too many idle connections to the upstream", kept > 3 * flags.clients), ("it ended", not results["alive"]),
             ("it did not drain well", results["exit_code"] != 0),
         ] if missed]
-        return finish("soak", flags, results, not misses, misses)
+        return finish("soak", flags, results, misses)
 
 
 if __name__ == "__main__":

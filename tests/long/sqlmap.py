@@ -214,7 +214,7 @@ def main(flags):
                 reached = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
                 results[way], missed = through(done, reached, yett) if yett else directly(done, reached)
             misses += [f"{way}: {one}" for one in missed] + ([] if service.alive() else [f"{way}: the service ended"])
-        return finish("sqlmap", flags, results, not misses, misses)
+        return finish("sqlmap", flags, results, misses)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ impl Tally {
             }
         }
     }
+
+    fn add_durations(&self, all: &mut Histogram) {
+        self.durations.iter().flatten().for_each(|durations| all.add(durations));
+    }
 }
 
 /// Calls of one operation by status and code.
@@ -139,6 +143,7 @@ pub(crate) struct Counters {
     /// Of calls that have no operation, by method: all that a caller makes up is one.
     pub(crate) unrouted: BTreeMap<&'static str, Calls>,
     pub(crate) verdicts: Vec<(VerdictKey, u64)>,
+    /// How long calls took, of a total: a core counts that by operation only.
     pub(crate) duration: Histogram,
     pub(crate) overhead: Histogram,
     pub(crate) bounds: [u64; Bound::ALL.len()],
@@ -182,9 +187,7 @@ impl Counters {
             let code = verdict.code.map_or("", |code| code.name);
             self.verdict((verdict.control, verdict.outcome, verdict.mode, code), 1);
         }
-        let timings = decision.timings;
-        self.duration.observe(timings.total);
-        self.overhead.observe(timings.checks);
+        self.overhead.observe(decision.timings.checks);
         self.aborted += u64::from(decision.aborted);
         self.bytes_in += decision.bytes_in;
         self.bytes_out += decision.bytes_out;
@@ -237,6 +240,12 @@ impl Counters {
         }
     }
 
+    fn tallies(&self) -> impl Iterator<Item = &Tally> {
+        let hot = self.hot.values().map(|(_, calls)| calls);
+        let all = hot.chain(self.calls.values()).chain(self.unrouted.values());
+        all.flat_map(|calls| calls.by_outcome.iter().map(|(_, tally)| tally))
+    }
+
     /// Adds another core's numbers.
     pub(crate) fn add(&mut self, other: &Counters) {
         for (plan, calls) in other.hot.values() {
@@ -251,7 +260,7 @@ impl Counters {
         for (key, count) in &other.verdicts {
             self.verdict(*key, *count);
         }
-        self.duration.add(&other.duration);
+        other.tallies().for_each(|tally| tally.add_durations(&mut self.duration));
         self.overhead.add(&other.overhead);
         for (mine, theirs) in self.bounds.iter_mut().zip(other.bounds) {
             *mine += theirs;
