@@ -8,6 +8,7 @@ use std::sync::Arc;
 use controls::CONTROLS;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
+use http::HeaderValue;
 use spec::{
     AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
 };
@@ -170,13 +171,23 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
     })
 }
 
+/// A secret as the value of a header field, marked so that it is shown nowhere; `None` when it cannot be one.
+#[must_use]
+pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(bytes).ok().filter(|value| !value.is_empty())?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// Secrets of stores, of those who are told, collectors among them, and of those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
     let of_sinks = sinks.flat_map(|sink| std::iter::once(&sink.secret).chain(&sink.previous_secret));
     let of_collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
-    let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).collect();
+    let redis = document.state.iter().map(|state| &state.redis);
+    let of_state = redis.filter_map(|redis| redis.password.as_ref());
+    let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -186,6 +197,7 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     all
 }
 
+/// What the document names, but for what its sections do.
 fn named_by(document: &Document) -> Vec<Needed> {
     let mut all = Vec::new();
     let mut add = |name: &str, kind: NeededKind, span: Span| {
@@ -201,6 +213,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
         for key in tls.key.iter().chain(further.map(|entry| &entry.key)) {
             add(&secret_key(key), secret_kind(key), key.span);
         }
+    }
+    if let Some(ca) = document.state.as_ref().and_then(|state| state.redis.ca.as_ref()) {
+        add(ca.path(), NeededKind::File, ca.span);
     }
     for secret in secrets_beside_apis(document) {
         add(&secret_key(secret), secret_kind(secret), secret.span);
@@ -244,19 +259,5 @@ fn named_by(document: &Document) -> Vec<Needed> {
         }
     }
     all.extend(named_by_sections(document));
-    all.extend(named_by_state(document));
     all
-}
-
-fn named_by_state(document: &Document) -> impl Iterator<Item = Needed> {
-    let redis = document.state.as_ref().map(|state| &state.redis);
-    let password = redis.and_then(|redis| redis.password.as_ref());
-    let ca = redis.and_then(|redis| redis.ca.as_ref());
-    let password = password.map(|secret| Needed {
-        name: secret_key(secret),
-        kind: secret_kind(secret),
-        span: secret.span,
-    });
-    let ca = ca.map(|file| Needed { name: file.path().to_owned(), kind: NeededKind::File, span: file.span });
-    password.into_iter().chain(ca)
 }

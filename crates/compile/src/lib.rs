@@ -37,7 +37,7 @@ use engine::Snapshot;
 use engine::route::RouteTable;
 use engine::snapshot::Live;
 
-pub use assets::{Needed, NeededKind, Outline, needed_assets, outline, secret_key};
+pub use assets::{Needed, NeededKind, Outline, header_secret, needed_assets, outline, secret_key};
 pub use contracts::{Contract, Kept, import_options};
 pub use state::state_roots;
 

@@ -12,7 +12,7 @@ use engine::upstream::{
 use http::{HeaderName, HeaderValue, StatusCode};
 use spec::HttpVersion;
 
-use crate::assets::secret_key;
+use crate::assets::{header_secret, secret_key};
 use crate::listeners::{certificates, identity};
 
 /// All upstreams by their names.
@@ -106,12 +106,8 @@ fn rewrites(
     for (field_name, secret) in &headers.secrets {
         // What is not there was reported by `assets::check`.
         let Some(bytes) = files.get(&secret_key(secret)) else { continue };
-        let value = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        match (field(field_name), HeaderValue::from_bytes(value)) {
-            (Some(field), Ok(mut value)) if !value.is_empty() => {
-                value.set_sensitive(true);
-                set.push((field, value));
-            }
+        match (field(field_name), header_secret(bytes)) {
+            (Some(field), Some(value)) => set.push((field, value)),
             _ => {
                 let message =
                     format!("the secret for `{field_name}` of the upstream `{name}` cannot be sent");

@@ -55,6 +55,25 @@ impl Loaded {
     pub(crate) fn same_content(&self, other: &Loaded) -> bool {
         self.text == other.text && self.assets == other.assets && self.unreadable == other.unreadable
     }
+
+    /// A secret that the document names, without the line end of its file.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn secret(&self, reference: &spec::SecretRef) -> Result<&[u8], String> {
+        let found = self.assets.get(&compile::secret_key(reference));
+        found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
+    }
+
+    /// The same as text.
+    ///
+    /// # Errors
+    /// When it is not there, or not UTF-8.
+    pub(crate) fn secret_text(&self, reference: &spec::SecretRef) -> Result<Zeroizing<String>, String> {
+        let text = std::str::from_utf8(self.secret(reference)?);
+        let text = text.map_err(|_| format!("the secret `{reference}` is not UTF-8"))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
 }
 
 impl Drop for Loaded {

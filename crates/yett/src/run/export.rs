@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use engine::Clock;
 use engine::fetch::Fetch;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value, json};
 use telemetry::{ExportSettings, Exported, Exporter, Kind, Sample, Telemetry};
 use tokio::runtime::Handle;
@@ -38,10 +38,7 @@ pub(super) fn settings(document: &spec::Document, loaded: &Loaded) -> Option<Exp
     let otlp = document.telemetry.otlp.as_ref()?;
     let mut headers = HeaderMap::new();
     for (name, reference) in &otlp.headers {
-        let bytes = loaded.assets.get(&compile::secret_key(reference))?;
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        let mut value = HeaderValue::from_bytes(bytes).ok()?;
-        value.set_sensitive(true);
+        let value = compile::header_secret(loaded.secret(reference).ok()?)?;
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
     }
     Some(ExportSettings {

@@ -11,7 +11,6 @@ use state::Shared;
 use state::shared::{Denial, Denylist, Dial, Settings, State, Stream};
 use store::{Adopted, Revocation};
 use telemetry::{Kind as Metric, Sample};
-use zeroize::Zeroizing;
 
 use super::credentials::{Credentials, plain};
 use crate::load::Loaded;
@@ -48,12 +47,7 @@ pub(super) fn start(
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     });
-    let password = redis.password.as_ref().map(|reference| {
-        let bytes = loaded.assets.get(&compile::secret_key(reference));
-        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
-        text.map(|text| Zeroizing::new(text.to_owned()))
-            .ok_or_else(|| format!("the secret `{}` is not there", reference.value))
-    });
+    let password = redis.password.as_ref().map(|reference| loaded.secret_text(&reference.value));
     let settings = Settings {
         prefix: redis.prefix.value.clone(),
         username: redis.username.as_ref().map(|username| username.value.clone()),

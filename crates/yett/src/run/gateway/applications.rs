@@ -66,7 +66,7 @@ fn store_settings(
     let url = store_url(document, loaded)?;
     let file = data.join("store.db");
     let key = match document.store.as_ref().and_then(|store| store.key.as_ref()) {
-        Some(key) => Zeroizing::new(secret(loaded, key)?.to_vec()),
+        Some(key) => Zeroizing::new(loaded.secret(key)?.to_vec()),
         None => data::hash_key(data, &file, clock)?,
     };
     let place = url.as_ref().map_or(Place::Sqlite(file), |url| Place::Postgres(url.to_string()));
@@ -100,18 +100,12 @@ pub(super) fn tell(
 /// The URL of the database that the document names.
 fn store_url(document: &spec::Document, loaded: &Loaded) -> Result<Option<Zeroizing<String>>, String> {
     let written = document.store.as_ref().and_then(|store| store.url.as_ref());
-    let url = written.map(|url| {
-        let text = std::str::from_utf8(secret(loaded, url)?);
-        let text = text.map_err(|_| String::from("the URL of the store is not UTF-8"))?;
-        Ok::<_, String>(Zeroizing::new(text.to_owned()))
-    });
-    url.transpose()
+    written.map(|url| loaded.secret_text(url)).transpose()
 }
 
-fn secret<'l>(loaded: &'l Loaded, reference: &spec::SecretRef) -> Result<&'l [u8], String> {
-    let found = loaded.assets.get(&compile::secret_key(reference));
-    found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
-}
+/// What a store works beside.
+pub(super) type Around<'a> =
+    (&'a Arc<dyn Clock>, &'a Keyed, &'a Plane, &'a Handle, Option<&'a Arc<state::Shared>>);
 
 /// The store of applications, open where a document wants one. Blocks.
 pub(super) fn wanted_store(
@@ -141,7 +135,3 @@ fn open_store(
     }
     Ok(credentials)
 }
-
-/// What a store works beside.
-pub(super) type Around<'a> =
-    (&'a Arc<dyn Clock>, &'a Keyed, &'a Plane, &'a Handle, Option<&'a Arc<state::Shared>>);

@@ -35,9 +35,8 @@ impl Settings {
     /// That a secret is not there any more.
     pub(super) fn of(sink: &spec::Sink, document: &spec::Document, loaded: &Loaded) -> Result<Self, String> {
         let secret = |reference: &spec::SecretRef| {
-            let found = loaded.assets.get(&compile::secret_key(reference));
-            let bytes = found.ok_or_else(|| format!("the secret `{reference}` is not there"))?;
-            Secret::parse(bytes).map_err(|why| format!("the secret `{reference}` cannot be used: {why}"))
+            Secret::parse(loaded.secret(reference)?)
+                .map_err(|why| format!("the secret `{reference}` cannot be used: {why}"))
         };
         let secrets = std::iter::once(&sink.secret).chain(&sink.previous_secret);
         let retry = &sink.retry;
