@@ -171,9 +171,11 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
     })
 }
 
-/// A secret as the value of a header field, marked so that it is shown nowhere; `None` when it cannot be one.
+/// A secret, without the line end of a file, as the value of a header field, marked so that it is shown nowhere; `None` when it
+/// cannot be one.
 #[must_use]
 pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let mut value = HeaderValue::from_bytes(bytes).ok().filter(|value| !value.is_empty())?;
     value.set_sensitive(true);
     Some(value)
