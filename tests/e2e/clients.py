@@ -153,7 +153,7 @@ def main(flags):
         the_sample(bins, misses, workspace)
     with Workspace(flags.keep) as workspace:
         the_mock(bins, misses, workspace)
-    return finish("clients", flags, {}, not misses, misses)
+    return finish("clients", flags, {}, misses)
 
 
 if __name__ == "__main__":
