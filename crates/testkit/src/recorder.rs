@@ -330,11 +330,9 @@ fn serve(state: &State, stream: TcpStream, connection: usize) {
                 }
             }
         }
-        // Whoever waits for the call finds what its script did, too.
-        let script = Arc::clone(&lock(&state.script));
-        let answer = call.complete.then(|| script(&call));
         lock(&state.calls).push(call.clone());
-        let keep = answer.is_some_and(|answer| write(state, reader.get_ref(), &answer, call.method()));
+        let script = Arc::clone(&lock(&state.script));
+        let keep = call.complete && write(state, reader.get_ref(), &script(&call), call.method());
         if !keep || !strict {
             let _ = reader.get_ref().stream.shutdown(Shutdown::Both);
             return;

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ struct Receiver {
     recorder: Recorder,
     taken: Arc<Mutex<Vec<Taken>>>,
     answer: Arc<Mutex<Answer>>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// Reads a delivery, and verifies it against a secret.
@@ -70,7 +72,8 @@ impl Receiver {
     fn start() -> Self {
         let taken: Arc<Mutex<Vec<Taken>>> = Arc::default();
         let answer = Arc::new(Mutex::new(Answer::json(204, "")));
-        let (all, now) = (Arc::clone(&taken), Arc::clone(&answer));
+        let answered: Arc<AtomicUsize> = Arc::default();
+        let (all, now, count) = (Arc::clone(&taken), Arc::clone(&answer), Arc::clone(&answered));
         let recorder = Recorder::scripted(move |call| {
             let one = verified(call, SECRET);
             let answer = now.lock().unwrap().clone();
@@ -78,9 +81,20 @@ impl Receiver {
             if answer.fault == Fault::None && answer.status == 204 {
                 all.lock().unwrap().push(one);
             }
+            count.fetch_add(1, Ordering::SeqCst);
             answer
         });
-        Self { recorder, taken, answer }
+        Self { recorder, taken, answer, answered }
+    }
+
+    /// How many deliveries have got their answer: what they are answered with next is for others.
+    fn answered(&self) -> usize {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Waits for so many of them; whether they came.
+    fn waits_for(&self, count: usize) -> bool {
+        until(60, || (self.answered() >= count).then_some(())).is_some()
     }
 
     fn answers(&self, answer: Answer) {

@@ -34,13 +34,13 @@ fn a_receiver_that_misbehaves_loses_nothing_and_stops_nothing() {
     let gateway = Gateway::start(&house);
     let trap = Recorder::start();
     for (number, (way, answer)) in refusals(&trap).into_iter().enumerate() {
-        let before = receiver.recorder.count();
+        let before = receiver.answered();
         receiver.answers(answer);
         let id = refused(&gateway, &format!("/{number}"));
-        let tried = until(30, || (receiver.recorder.count() > before + 1).then_some(()));
+        let tried = until(30, || (receiver.answered() > before + 1).then_some(()));
         let taken = || receiver.taken().into_iter().filter(|one| one.id == id).collect::<Vec<_>>();
         if tried.is_none() {
-            panic!("one that {way}: not tried again, {} tries", receiver.recorder.count() - before);
+            panic!("one that {way}: not tried again, {} tries", receiver.answered() - before);
         }
         receiver.is_up();
         let came = until(30, || taken().last().cloned());
@@ -79,14 +79,14 @@ fn what_was_taken_is_taken_whatever_comes_after_it() {
         ("says 202", Answer::json(202, "{}")),
     ];
     for (number, (way, answer)) in ways.into_iter().enumerate() {
-        let tries = receiver.recorder.count();
+        let tries = receiver.answered();
         receiver.answers(answer);
         refused(&gateway, &format!("/{number}"));
-        assert!(receiver.recorder.wait_for(tries + 1), "one that {way}");
+        assert!(receiver.waits_for(tries + 1), "one that {way}");
         // The next of the same actor is sent once this one is done with.
         receiver.is_up();
         let after = refused(&gateway, "/after");
-        assert!(receiver.recorder.wait_for(tries + 2), "one that {way}: {}", ready(&gateway));
+        assert!(receiver.waits_for(tries + 2), "one that {way}: {}", ready(&gateway));
         let last = verified(&receiver.recorder.last(), SECRET);
         assert_eq!((last.id, last.repeated), (after, false), "one that {way}");
     }
@@ -105,16 +105,16 @@ fn what_a_receiver_asks_for_by_retry_after_is_obeyed_in_both_forms() {
     let forms: [(u16, &dyn Fn() -> String); 2] = [(429, &|| String::from("2")), (503, &date)];
     for (status, asked) in forms {
         let asked = asked();
-        let before = receiver.recorder.count();
+        let before = receiver.answered();
         receiver.answers(Answer::json(status, "").header("retry-after", &asked));
         let begin = Deadline::seconds(60);
         let first = refused(&gateway, "/first");
-        assert!(receiver.recorder.wait_for(before + 1));
+        assert!(receiver.waits_for(before + 1));
         receiver.is_up();
         // Whoever else is concerned: the receiver asked to be left alone.
         let (status, answer) = call(&gateway.url, "POST", "/notes", Some(&token), Some("{}"));
         assert_eq!(status, 403, "{answer}");
-        assert!(receiver.recorder.wait_for(before + 3));
+        assert!(receiver.waits_for(before + 3));
         let waited = 60_000 - begin.left().as_millis();
         let all = receiver.recorder.calls()[before..]
             .iter()
