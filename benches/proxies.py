@@ -128,11 +128,12 @@ def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, iss
     })
 
 
-# What is told of a call: nothing, what all peers tell, and all that is told at defaults.
+# What is told of a call: nothing, what all peers tell, all that is told at defaults, and each call's trace and record too.
 SILENT = "{{ access_log: off, decisions: {{ enabled: false }} }}"
 LOGGED = '{{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}'
 TOLD = """{{ access_log: "file:{dir}/access.log" }}
 telemetry: {{ otlp: {{ endpoint: "http://{collector}" }} }}"""
+TOLD_ALL = TOLD.replace('{collector}"', '{collector}", sample: 100%, logs: all')
 YETT_PLAIN = """\
 version: 1
 listeners:
@@ -276,6 +277,7 @@ def make(files, upstream, collector, signer_jwks, issuer, audience, tools):
     return {proxy.name: proxy for proxy in (
         Proxy("yett", "yett", run_yett, plain(LOGGED), files),
         Proxy("yett-told", "yett", run_yett, plain(TOLD), files),
+        Proxy("yett-told-all", "yett", run_yett, plain(TOLD_ALL), files),
         Proxy("yett-silent", "yett", run_yett, plain(SILENT), files),
         Proxy("yett-jwt", "yett", run_yett, yett(YETT_JWT), files),
         # The row without a hit starts and stops its proxies: they are nobody else's.

@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 
 pub use access_log::{AccessLog, Destination};
 pub use exposition::{Kind, Sample};
-pub use otlp::{Exporter, Lost as ExportLost, Settings as ExportSettings, Signal, Told as Exported};
+pub use otlp::{Exporter, Logs, Lost as ExportLost, Settings as ExportSettings, Signal, Told as Exported};
 pub use records::{Lost, RecordQueue};
 pub use shadow::ShadowCounts;
 

@@ -233,7 +233,7 @@ fn one_id_leads_everywhere_through_a_real_collector() {
 #[test]
 fn a_trusted_callers_trace_goes_on_as_it_says() {
     let (upstream, collector) = (Recorder::start(), Collector::start(&[]));
-    let house = house(&upstream, &collector.url, "");
+    let house = house(&upstream, &collector.url, ", logs: all");
     house.write("yett.yaml", &(house.read("yett.yaml") + "trusted_hops: [127.0.0.0/8]\n"));
     let gateway = Gateway::start(&house);
     let good = bearer(&token(&house, "notes:read"));
@@ -254,7 +254,7 @@ fn a_trusted_callers_trace_goes_on_as_it_says() {
     let sent: Vec<_> =
         upstream.calls().iter().map(|one| one.head.get("traceparent").unwrap().to_owned()).collect();
     assert!(sent[0].ends_with("-00") && sent[1].ends_with("-01"), "{sent:?}");
-    // It has a record all the same.
+    // It has a record all the same, where all have.
     assert_eq!(collector.record(&unsampled)["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     let spans = collector.seen()["spans"].as_array().unwrap().clone();
     assert!(spans.iter().all(|span| span["attributes"]["yett.call.id"] != *unsampled));
@@ -264,7 +264,7 @@ fn a_trusted_callers_trace_goes_on_as_it_says() {
 #[test]
 fn a_collector_that_misbehaves_is_borne() {
     let (upstream, collector) = (Recorder::start(), Collector::start(&[]));
-    let house = house(&upstream, &collector.url, ", metrics: false, logs: false, compression: none");
+    let house = house(&upstream, &collector.url, ", metrics: false, logs: none, compression: none");
     let mut gateway = Gateway::start(&house);
     let good = bearer(&token(&house, "notes:read"));
     let sent = |gateway: &Gateway| {

@@ -43,7 +43,7 @@ pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
-pub use telemetry::{Compression, Otlp, Telemetry};
+pub use telemetry::{Compression, Logs, Otlp, Telemetry};
 pub use upstream::{
     Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,

@@ -46,11 +46,11 @@ pub struct Otlp {
     /// whether what `/metrics` shows is exported
     #[serde(default = "yes")]
     pub metrics: bool,
-    /// whether a log record of each call is exported
-    #[serde(default = "yes")]
-    pub logs: bool,
-    /// share of the traces that begin here; those of trusted callers are recorded as their callers say, and what is refused or fails
-    /// always
+    /// of which calls a log record is exported
+    #[serde(default)]
+    pub logs: Logs,
+    /// share of the traces that begin here that are recorded; those of trusted callers are as their callers say, and what is refused or
+    /// fails always is
     #[serde(default = "default_sample")]
     pub sample: Percent,
     /// how long spans and log records wait at most, and how often metrics are sent, from `1s` to `10m`
@@ -70,6 +70,19 @@ pub struct Otlp {
     pub allow_cleartext: bool,
 }
 
+/// Of which calls a log record is exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Logs {
+    /// Of those whose trace is recorded, and of what is refused or fails.
+    #[default]
+    Sampled,
+    /// Of all.
+    All,
+    /// Of none.
+    None,
+}
+
 /// How requests are compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -86,7 +99,7 @@ fn yes() -> bool {
 }
 
 fn default_sample() -> Percent {
-    Percent::new(10)
+    Percent::new(1)
 }
 
 fn ten_seconds() -> Spanned<Duration> {
@@ -146,13 +159,13 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
         let message = format!("{} attributes are too many", otlp.resource.len());
         wrong("invalid-value", message, otlp.span, &format!("write at most {ATTRIBUTES}"));
     }
-    if !otlp.traces && !otlp.metrics && !otlp.logs {
+    if !otlp.traces && !otlp.metrics && otlp.logs == Logs::None {
         let message = String::from("nothing is exported there");
         wrong(
             "missing-key",
             message,
             otlp.span,
-            "leave `otlp` out, or one of `traces`, `metrics` and `logs` on",
+            "leave `otlp` out, or let one of `traces`, `metrics` and `logs` be exported",
         );
     }
 }

@@ -19,6 +19,7 @@ mod state;
 mod wire;
 
 pub use exporter::{Exporter, Settings};
+pub use queue::Logs;
 pub use state::{Lost, Signal, Told};
 
 pub(crate) use facts::{error, method};

@@ -15,11 +15,13 @@ use tokio::sync::Notify;
 
 use super::{record, span};
 
-/// A whole, of which [`Want::traces`] says how much is recorded.
+/// A whole, of which [`Want::share`] says how much is recorded.
 pub(super) const WHOLE: u32 = 1_000_000;
-/// In what cores read: that spans are wanted, and that log records are. The bits below are the share of traces.
-const SPANS: u32 = 1 << 30;
-const LOGS: u32 = 1 << 31;
+/// In what cores read: that spans are wanted, log records of traces that are recorded, and those of all calls. The bits below are the
+/// share of traces.
+const SPANS: u32 = 1 << 29;
+const LOGS: u32 = 1 << 30;
+const ALL_LOGS: u32 = 1 << 31;
 const SHARE: u32 = SPANS - 1;
 /// Bytes of spans or records of a core that are worth a request of their own.
 const CHUNK: usize = 256 * 1024;
@@ -27,10 +29,24 @@ const CHUNK: usize = 256 * 1024;
 /// What of calls is exported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Want {
-    /// Spans, and how many of a million traces that begin here are recorded.
-    pub(super) traces: Option<u32>,
+    /// How many of a million traces that begin here are recorded.
+    pub(super) share: u32,
+    /// Their spans.
+    pub(super) traces: bool,
     /// Log records.
-    pub(super) logs: bool,
+    pub(super) logs: Logs,
+}
+
+/// Of which calls a log record is exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Logs {
+    /// Of none.
+    #[default]
+    None,
+    /// Of those whose trace is recorded, and of those that ended otherwise than well.
+    Sampled,
+    /// Of all.
+    All,
 }
 
 /// Spans or log records, one after the other, as fields of a `ScopeSpans` or `ScopeLogs`.
@@ -111,9 +127,14 @@ impl Shared {
 impl Queue {
     /// Says what is exported from now on.
     pub(super) fn want(&self, want: Want) {
-        let spans = want.traces.map_or(0, |share| SPANS | share.min(WHOLE));
-        let logs = if want.logs { LOGS } else { 0 };
-        self.shared.want.store(spans | logs, Ordering::Relaxed);
+        let spans = if want.traces { SPANS } else { 0 };
+        let logs = match want.logs {
+            Logs::None => 0,
+            Logs::Sampled => LOGS,
+            Logs::All => ALL_LOGS,
+        };
+        let share = if spans | logs == 0 { 0 } else { want.share.min(WHOLE) };
+        self.shared.want.store(spans | logs | share, Ordering::Relaxed);
     }
 
     /// Takes what waits, at most about [`bounds::EXPORT_REQUEST`] of it: the buffers that are full, and the others with `all`.
@@ -183,13 +204,18 @@ impl Tracer {
         if want == 0 {
             return true;
         }
-        let recorded = want & SPANS != 0 && (notable || call.trace.current.flags & 1 == 1);
-        let spans = !recorded || self.append(Kind::Spans, |out| span::write(out, snapshot, call));
+        // Where no spans are wanted, the flag is for others, and says nothing of what is recorded here.
+        let sampled = call.trace.current.flags & 1 == 1
+            && (want & SPANS != 0 || is_of_the_share(call.trace.current.trace_id, want & SHARE));
+        let recorded = notable || sampled;
+        let spans = !(recorded && want & SPANS != 0)
+            || self.append(Kind::Spans, |out| span::write(out, snapshot, call));
         let record = |out: &mut Vec<u8>| {
             record::write(out, snapshot, call);
             1
         };
-        (want & LOGS == 0 || self.append(Kind::Records, record)) && spans
+        let logged = want & ALL_LOGS != 0 || (recorded && want & LOGS != 0);
+        (!logged || self.append(Kind::Records, record)) && spans
     }
 
     fn append(&self, kind: Kind, write: impl FnOnce(&mut Vec<u8>) -> u64) -> bool {

@@ -6,7 +6,7 @@ use engine::Clock;
 use engine::fetch::Fetch;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value, json};
-use telemetry::{ExportSettings, Exported, Exporter, Kind, Sample, Telemetry};
+use telemetry::{ExportSettings, Exported, Exporter, Kind, Logs, Sample, Telemetry};
 use tokio::runtime::Handle;
 
 use super::admin;
@@ -44,9 +44,14 @@ pub(super) fn settings(document: &spec::Document, loaded: &Loaded) -> Option<Exp
     Some(ExportSettings {
         endpoint: otlp.endpoint.as_str().trim_end_matches('/').to_owned(),
         headers,
-        traces: otlp.traces.then(|| u32::from(otlp.sample.get()) * 10_000),
+        share: u32::from(otlp.sample.get()) * 10_000,
+        traces: otlp.traces,
         metrics: otlp.metrics,
-        logs: otlp.logs,
+        logs: match otlp.logs {
+            spec::Logs::Sampled => Logs::Sampled,
+            spec::Logs::All => Logs::All,
+            spec::Logs::None => Logs::None,
+        },
         interval: otlp.interval.get(),
         timeout: otlp.timeout.get(),
         gzip: otlp.compression == spec::Compression::Gzip,

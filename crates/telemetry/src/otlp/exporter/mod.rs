@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::answer::Partial;
-use super::queue::{Kind, Want};
+use super::queue::{Kind, Logs, Want};
 use super::state::{Lost, Signal, State, TOLD, Told};
 use crate::{Sample, Telemetry};
 
@@ -30,12 +30,14 @@ pub struct Settings {
     pub endpoint: String,
     /// Header fields of each request.
     pub headers: HeaderMap,
-    /// How many of a million traces that begin here are recorded; `None` exports no spans.
-    pub traces: Option<u32>,
+    /// How many of a million traces that begin here are recorded.
+    pub share: u32,
+    /// Whether their spans are exported.
+    pub traces: bool,
     /// Whether metrics are exported.
     pub metrics: bool,
-    /// Whether a log record of each call is exported.
-    pub logs: bool,
+    /// Of which calls a log record is exported.
+    pub logs: Logs,
     /// How long spans and records wait at most, and how often metrics are sent.
     pub interval: Duration,
     /// How long one exchange may take.
@@ -49,9 +51,9 @@ pub struct Settings {
 impl Settings {
     fn wants(&self, signal: Signal) -> bool {
         match signal {
-            Signal::Traces => self.traces.is_some(),
+            Signal::Traces => self.traces,
             Signal::Metrics => self.metrics,
-            Signal::Logs => self.logs,
+            Signal::Logs => self.logs != Logs::None,
         }
     }
 }
@@ -124,9 +126,11 @@ impl Exporter {
 
     /// Exports from now on what these settings say.
     pub fn apply(&self, settings: Option<Settings>) {
-        let want = settings
-            .as_ref()
-            .map_or_else(Want::default, |settings| Want { traces: settings.traces, logs: settings.logs });
+        let want = settings.as_ref().map_or_else(Want::default, |settings| Want {
+            share: settings.share,
+            traces: settings.traces,
+            logs: settings.logs,
+        });
         let mut current = self.settings.lock();
         if current.as_deref() == settings.as_ref() {
             return;

@@ -87,9 +87,10 @@ fn settings() -> Settings {
     Settings {
         endpoint: String::from("https://collector.example/otlp"),
         headers,
-        traces: Some(queue::WHOLE),
+        share: queue::WHOLE,
+        traces: true,
         metrics: true,
-        logs: true,
+        logs: Logs::All,
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(7),
         gzip: true,
@@ -275,7 +276,7 @@ fn what_is_switched_off_is_neither_kept_nor_sent() {
     }
     assert!(world.bodies().is_empty() && world.exporter.state().is_empty());
     assert_eq!(world.telemetry.export.waiting(queue::Kind::Spans), 0);
-    world.exporter.apply(Some(Settings { traces: None, ..settings() }));
+    world.exporter.apply(Some(Settings { traces: false, ..settings() }));
     world.calls(1);
     world.run(world.exporter.turn(Signal::Traces));
     world.run(world.exporter.turn(Signal::Logs));

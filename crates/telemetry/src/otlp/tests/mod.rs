@@ -30,7 +30,7 @@ use super::*;
 use crate::tests::{call, plan, refused, snapshot};
 use crate::{Destination, Sample, Telemetry};
 
-const ALL: queue::Want = queue::Want { traces: Some(queue::WHOLE), logs: true };
+const ALL: queue::Want = queue::Want { share: queue::WHOLE, traces: true, logs: Logs::All };
 
 fn telemetry(want: queue::Want) -> (Telemetry, Box<dyn CoreRecorder>) {
     let clock = std::sync::Arc::new(testkit::FakeClock::new());
@@ -231,7 +231,7 @@ fn a_record_says_the_same_under_the_same_ids() {
 
 #[test]
 fn what_is_sampled_is_decided_by_the_trace_and_what_went_wrong_is_kept() {
-    let half = queue::Want { traces: Some(500_000), logs: false };
+    let half = queue::Want { share: 500_000, traces: true, logs: Logs::None };
     let (telemetry, core) = telemetry(half);
     let (kept, left) = (1_u128 << 55, (1_u128 << 55) - 1);
     assert!(core.samples(kept) && !core.samples(left));
@@ -268,6 +268,42 @@ fn what_is_sampled_is_decided_by_the_trace_and_what_went_wrong_is_kept() {
     for (share, sampled) in [(0, false), (queue::WHOLE, true)] {
         assert_eq!(queue::is_of_the_share(0, share), sampled && share == queue::WHOLE);
         assert_eq!(queue::is_of_the_share(u128::MAX, share), sampled);
+    }
+}
+
+#[test]
+fn records_are_of_the_calls_that_are_wanted() {
+    use Logs::{All, None, Sampled};
+    let half = 500_000;
+    let (above, below) = (1_u128 << 55, (1_u128 << 55) - 1);
+    // Good calls by flag and trace, then one that was refused and is not sampled.
+    let good = [(200, 1, above), (201, 0, above), (202, 1, below), (203, 0, below)];
+    for (traces, logs, kept) in [
+        (true, None, &[] as &[&str]),
+        (true, Sampled, &["200", "202", "429"]),
+        (true, All, &["200", "201", "202", "203", "429"]),
+        // The flag is for others then: the trace alone decides.
+        (false, Sampled, &["200", "429"]),
+        (false, All, &["200", "201", "202", "203", "429"]),
+    ] {
+        let (telemetry, core) = telemetry(queue::Want { share: half, traces, logs });
+        assert_eq!(core.samples(below), !traces, "others may record it where nobody here does");
+        let plan = plan();
+        for (status, flags, trace) in good {
+            let mut call = call("x", &plan);
+            call.decision.status = status;
+            (call.trace.current.flags, call.trace.current.trace_id) = (flags, trace);
+            core.call(&snapshot(1), &call);
+        }
+        let mut bad = refused(&plan);
+        bad.trace.current.flags = 0;
+        core.call(&snapshot(1), &bad);
+        let records = records(&telemetry);
+        let statuses: Vec<String> = records
+            .iter()
+            .map(|one| attributes(&one.attributes)["http.response.status_code"].clone())
+            .collect();
+        assert_eq!(statuses, kept, "{traces} {logs:?}");
     }
 }
 
