@@ -30,7 +30,7 @@ mod multipart;
 mod parameter;
 mod parts;
 mod percent;
-mod pointer;
+pub mod pointer;
 mod query;
 pub mod raw;
 mod reading;

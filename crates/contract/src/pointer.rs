@@ -8,7 +8,8 @@ pub(crate) fn escape(token: &str) -> String {
 }
 
 /// Appends one token.
-pub(crate) fn join(pointer: &str, token: &str) -> String {
+#[must_use]
+pub fn join(pointer: &str, token: &str) -> String {
     let mut out = String::with_capacity(pointer.len() + token.len() + 1);
     out.push_str(pointer);
     out.push('/');

@@ -70,6 +70,20 @@ impl Step {
             Self::Any | Self::Item => None,
         }
     }
+
+    /// Whether it leads to a step of a schema: a member by its name, or an item.
+    pub(crate) fn leads(&self, step: Option<&str>) -> bool {
+        match (self, step) {
+            (Self::Any, _) | (Self::Item, None) => true,
+            (Self::Name(name), Some(step)) => same_name(name, step),
+            (Self::Item, Some(_)) | (Self::Name(_), None) => false,
+        }
+    }
+}
+
+/// Steps of a schema as a pattern is written: a JSON Pointer (RFC 6901) in which `*` is any item.
+pub(crate) fn written(steps: &[Option<&str>]) -> String {
+    steps.iter().fold(String::new(), |pointer, step| contract::pointer::join(&pointer, step.unwrap_or("*")))
 }
 
 /// A pattern.

@@ -262,6 +262,8 @@ pub struct Call {
     pub client: IpAddr,
     /// Whether the peer is a trusted hop.
     pub trusted: bool,
+    /// Whether `client` is the client's: not where a trusted hop names it in a way that cannot be read.
+    pub located: bool,
     /// Set when callers of this address have failed too often: until they may fail again. The call goes on only for a
     /// credential that costs nothing to check; everything else ends with [`too_many_failures`].
     pub suspect: Option<Duration>,
@@ -302,6 +304,7 @@ impl Call {
             client: peer.address.ip().to_canonical(),
             peer,
             trusted: false,
+            located: true,
             suspect: None,
             trace: Trace { current, parent: None, link: None },
             request,

@@ -155,8 +155,8 @@ impl AtWork {
             (one, other) => one.or(other),
         };
         call.client = found.map_or(peer, |found| found.address);
-        let good = found.is_none_or(|found| found.good);
-        Ok((!good)
+        call.located = found.is_none_or(|found| found.good);
+        Ok((!call.located)
             .then_some("a hop's entry cannot be read: the last hop that is known is taken for the client"))
     }
 }

@@ -110,7 +110,7 @@ fn what_cannot_be_believed_is_noted_or_refused() {
     {
         let (call, verdict) = gate.call("10.0.0.1", &[(name, value)]);
         assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
-        assert_eq!(call.client.to_string(), "10.0.0.1");
+        assert_eq!((call.client.to_string().as_str(), call.located), ("10.0.0.1", false));
     }
     for forwarded in ["for=203.0.113.9", "garbage", "for=unknown"] {
         let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", forwarded)]);

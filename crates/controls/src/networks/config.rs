@@ -168,6 +168,14 @@ fn listed(
         error(format!("`{path}` is not UTF-8"), "write one network a line");
         return None;
     };
+    if !text.is_empty() && !text.ends_with('\n') {
+        // A network that is cut off in its prefix is a wider one.
+        error(
+            format!("the last line of `{path}` has no end"),
+            "end it with a line feed, when the file is whole",
+        );
+        return None;
+    }
     let mut all = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();

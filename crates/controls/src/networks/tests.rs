@@ -117,6 +117,7 @@ fn wrong_sections_are_told() {
         ("a.txt", "# offices\n10.0.0.0/8\n\n 192.0.2.7 # the door\n"),
         ("b.txt", "10.0.0.0/8\nten\n"),
         ("c.txt", "# none\n"),
+        ("cut.txt", "192.0.2.7\n10.0.0.0/2"),
     ];
     for (section, said) in [
         ("allow: [10.0.0.0/8, 'file:a.txt']", ""),
@@ -128,6 +129,7 @@ fn wrong_sections_are_told() {
         ("allow: [offices.txt]", "`offices.txt` is no network"),
         ("deny: ['file:b.txt']", "`ten` in line 2 of `b.txt` is no network"),
         ("deny: ['file:c.txt']", "`c.txt` lists no network"),
+        ("deny: ['file:cut.txt']", "the last line of `cut.txt` has no end"),
         ("deny: ['file:d.txt']", "there is no list `d.txt`"),
     ] {
         let (all, found) = compiled(section, &list);
@@ -159,6 +161,27 @@ fn code(control: &dyn Attached, address: &str) -> &'static str {
         Step::Done(Verdict::Allow) => "ok",
         Step::Done(Verdict::Refuse(refusal)) => refusal.code.name,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_cannot_be_located_is_in_no_network() {
+    let attach = |section| {
+        let (all, found) = compiled(section, &[]);
+        assert_eq!((all.len(), found), (1, Vec::new()));
+        Arc::clone(&all[0].control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
+    };
+    // The hop's own address stands for a client that it names as `_x`.
+    for (section, located, passes) in [
+        ("allow: [10.0.0.0/8]", true, true),
+        ("allow: [10.0.0.0/8]", false, false),
+        ("deny: [192.0.2.0/24]", false, true),
+    ] {
+        let mut call = call("10.0.0.1");
+        call.located = located;
+        let control = attach(section);
+        let step = control.head(&mut call);
+        assert_eq!(matches!(step, Step::Done(Verdict::Allow)), passes, "{section} {located}");
     }
 }
 

@@ -5,7 +5,7 @@ use contract::RequestRules;
 use diagnostics::{Diagnostic, Diagnostics};
 
 use super::config::{BindingSection, ObjectsSection, Part, PlaceSection};
-use crate::pattern::{PLAIN, Pattern, Step, same_name};
+use crate::pattern::{PLAIN, Pattern, Step, written};
 use crate::scope::OperationScope;
 
 const PARTS: [Part; 4] = [Part::Path, Part::Query, Part::Header, Part::Cookie];
@@ -31,8 +31,7 @@ fn unguarded(request: &RequestRules, binding: &BindingSection) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |part: Part, name: &str, steps: &[Option<&str>]| {
         if !binding.places.iter().any(|place| is_at(place, part, name, steps)) {
-            let pointer: String = steps.iter().map(|step| format!("/{}", step.unwrap_or("*"))).collect();
-            let place = format!("`{name}{pointer}` in its {}", part.place().as_str());
+            let place = format!("`{name}{}` in its {}", written(steps), part.place().as_str());
             if !found.contains(&place) {
                 found.push(place);
             }
@@ -73,9 +72,5 @@ fn is_at(place: &PlaceSection, part: Part, name: &str, steps: &[Option<&str>]) -
     place.part == part
         && named
         && wanted.len() == steps.len()
-        && both.all(|(wanted, step)| match (wanted, step) {
-            (Step::Any, _) | (Step::Item, None) => true,
-            (Step::Name(name), Some(step)) => same_name(name, step),
-            (Step::Item, Some(_)) | (Step::Name(_), None) => false,
-        })
+        && both.all(|(wanted, step)| wanted.leads(*step))
 }

@@ -135,9 +135,9 @@ fn named_scopes(node: &Node, add: &mut impl FnMut(&str)) {
         if entry.key == "scopes" {
             let items = entry.value.items().iter().filter_map(Node::as_str);
             entry.value.as_str().into_iter().chain(items).for_each(&mut *add);
-        } else {
-            named_scopes(&entry.value, add);
         }
+        // A rule may itself be called so.
+        named_scopes(&entry.value, add);
     }
     node.items().iter().for_each(|item| named_scopes(item, add));
 }

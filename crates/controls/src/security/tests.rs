@@ -117,3 +117,14 @@ apis:
     let without_issuer = BARE.replace("issuer: local", "unsecured: authenticated");
     assert_eq!(errors(&without_issuer, None)[0].0, "no-issuer");
 }
+
+#[test]
+fn words_under_scopes_are_found_at_any_depth_also_below_a_rule_of_that_name() {
+    let (mut sources, mut found) = (diagnostics::Sources::default(), diagnostics::Diagnostics::new());
+    let text = "answers: { scopes: { to: [{ scopes: admin }, { scopes: [read, write] }] } }";
+    let file = sources.add("x.yaml", text);
+    let node = spec::parse(text, file, &mut found).unwrap();
+    let mut words = Vec::new();
+    super::named_scopes(&node, &mut |word| words.push(word.to_owned()));
+    assert_eq!(words, ["admin", "read", "write"]);
+}

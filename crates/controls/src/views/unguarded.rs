@@ -4,7 +4,7 @@
 use diagnostics::{Diagnostic, Diagnostics};
 
 use super::config::{AnswerSection, ViewsSection};
-use crate::pattern::{PLAIN, Pattern, Step, same_name};
+use crate::pattern::{PLAIN, Pattern, Step, written};
 use crate::scope::OperationScope;
 
 /// Warns of such places of one operation, once for each rule.
@@ -32,7 +32,7 @@ fn unguarded(contract: &contract::Operation, section: &ViewsSection, rule: &Answ
     let known: Vec<&Pattern> = hidden.chain(&rule.shown_at).collect();
     for media in contract.responses.media_of_all() {
         for steps in names.iter().flat_map(|name| media.places(name)) {
-            let pointer: String = steps.iter().map(|step| format!("/{}", step.unwrap_or("*"))).collect();
+            let pointer: String = written(&steps);
             if !found.contains(&pointer) && !known.iter().any(|pattern| is_at(pattern, &steps)) {
                 found.push(pointer);
             }
@@ -44,10 +44,5 @@ fn unguarded(contract: &contract::Operation, section: &ViewsSection, rule: &Answ
 /// Whether a pattern leads there, or to what it is in.
 fn is_at(pattern: &Pattern, steps: &[Option<&str>]) -> bool {
     let mut both = pattern.steps().iter().zip(steps);
-    pattern.steps().len() <= steps.len()
-        && both.all(|(wanted, step)| match (wanted, step) {
-            (Step::Any, _) | (Step::Item, None) => true,
-            (Step::Name(name), Some(step)) => same_name(name, step),
-            (Step::Item, Some(_)) | (Step::Name(_), None) => false,
-        })
+    pattern.steps().len() <= steps.len() && both.all(|(wanted, step)| wanted.leads(*step))
 }
