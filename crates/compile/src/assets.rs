@@ -70,6 +70,8 @@ pub struct Outline {
     pub admin: std::net::SocketAddr,
     /// Files and sockets outside of the data directory that it makes, relative to the document.
     pub made: Vec<String>,
+    /// Where the URL of its database is kept.
+    pub store_url: Option<SecretRef>,
 }
 
 /// The outline of a document, whatever else may be wrong with it; `None` when nothing can be made of it.
@@ -89,6 +91,7 @@ pub fn outline(path: &str, text: &str, environment: Option<&str>) -> Option<Outl
         data: document.data.path().to_owned(),
         admin: document.admin.bind.address(),
         made: made_by(&document),
+        store_url: document.store.as_ref().and_then(|store| Some(store.url.as_ref()?.value.clone())),
     })
 }
 

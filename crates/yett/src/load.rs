@@ -65,7 +65,17 @@ impl Loaded {
         found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
     }
 
-    /// The same as text.
+    /// Files that the URL of the database names (`sslrootcert`, `sslcert`, `sslkey`).
+    pub(crate) fn database_files(&self) -> Vec<PathBuf> {
+        let url = self.outline.as_ref().and_then(|outline| outline.store_url.as_ref());
+        let Some(url) = url.and_then(|url| self.secret_text(url).ok()) else { return Vec::new() };
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let files = pairs.filter(|(name, _)| ["sslrootcert", "sslcert", "sslkey"].contains(name));
+        files.map(|(_, path)| PathBuf::from(path)).collect()
+    }
+
+    /// A secret as text.
     ///
     /// # Errors
     /// When it is not there, or not UTF-8.

@@ -5,6 +5,8 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use common::{Gateway, House, call};
 
@@ -44,4 +46,35 @@ fn a_confined_process_reads_in_the_folders_of_its_files() {
         house.write("yett.yaml", &moved(&house));
         gateway.line("configuration 2 serves now");
     }
+}
+
+#[test]
+fn a_folder_that_is_written_to_and_holds_the_configuration_is_told() {
+    let house = House::new();
+    fs::create_dir(house.path("log")).unwrap();
+    const WARNING: &str = "holds files of the configuration and is written to";
+    for (log, told) in [("file:access.log", true), ("file:log/access.log", false), ("stdout", false)] {
+        house.write("yett.yaml", &(house.document(4000) + &format!("record: {{ access_log: \"{log}\" }}\n")));
+        let mut child = house.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = Vec::new();
+        for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+            let is_last = line.starts_with("admin on ");
+            said.push(line);
+            if is_last {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(said.iter().any(|line| line.starts_with("admin on ")), "{said:?}");
+        assert_eq!(said.iter().any(|line| line.contains(WARNING)), told, "{log}: {said:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_cannot_be_allowed() {
+    let house = House::new();
+    house.write("yett.yaml", &house.document(4000));
+    let said = house.bad(&["run", "--allow-read", "nowhere"]);
+    assert!(said.contains("`--allow-read nowhere` is no folder"), "{said}");
 }

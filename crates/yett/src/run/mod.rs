@@ -106,7 +106,20 @@ fn confine(options: &Options, loaded: &Loaded) -> Result<(), String> {
     }
     let data = gateway::data_directory(options, loaded);
     data::prepare(&data)?;
+    if let Some(none) = options.allow_read.iter().find(|folder| !folder.is_dir()) {
+        return Err(format!(
+            "`--allow-read {}` is no folder: what is not there cannot be allowed",
+            none.display()
+        ));
+    }
     let places = confine::Places::of(&options.config, loaded, &data, &options.allow_read);
+    for folder in places.exposed(&options.config, loaded) {
+        terminal::say(format_args!(
+            "warning: `{}` holds files of the configuration and is written to: give the access log and sockets a folder of their \
+             own",
+            folder.display()
+        ));
+    }
     confine::enter(&places).into_iter().for_each(terminal::say);
     Ok(())
 }

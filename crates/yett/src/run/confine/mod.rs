@@ -2,21 +2,22 @@
 //! make system calls that no gateway makes (seccomp(2)). Both hold until it ends and for whatever it might be made to start.
 //!
 //! It may read the folders of the files that its document names, and what a process of this system needs to look up names
-//! and to trust certificates; it may write into its data directory and where its access log and sockets lie. A later version of
-//! the document that names files elsewhere is not served, and says why, as is one whose folder was itself replaced;
+//! and to trust certificates ([`system`]); it may write into its data directory and where its access log and sockets lie. A later
+//! version of the document that names files elsewhere is not served, and says why, as is one whose folder was itself replaced;
 //! `--allow-read` names folders in which that is to come.
 //!
 //! Where the kernel has less than this, what it has is used and the rest is said; `--unconfined` leaves all of it out. The
 //! calling thread is confined and all that it starts: it has to be called before there are others.
 
 mod syscalls;
+mod system;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetError, RulesetStatus, path_beneath_rules,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
 use super::watch::deciding;
@@ -24,26 +25,6 @@ use crate::load::{self, Loaded};
 
 /// What is known of file rights: those of Linux 6.10. An older kernel is asked for what it knows.
 const KNOWN: ABI = ABI::V5;
-/// What lookups of names, certificates of authorities, time zones, the number of cores and libraries are read from.
-const SYSTEM: [&str; 14] = [
-    "/etc/resolv.conf",
-    "/run/systemd/resolve",
-    "/etc/hosts",
-    "/etc/host.conf",
-    "/etc/nsswitch.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/localtime",
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-    "/usr",
-    "/proc/self",
-    "/sys/fs/cgroup",
-];
-/// Variables that name certificates of authorities elsewhere.
-const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-
 /// What may be read and written.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
@@ -52,15 +33,30 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Those of a document, and folders that a later version of it may name.
+    /// Those of a document and of the system, and folders that a later version of the document may name.
     pub(super) fn of(document: &Path, loaded: &Loaded, data: &Path, more: &[PathBuf]) -> Self {
         let beside = load::folder(document);
         let mut read: BTreeSet<PathBuf> = loaded.watched.iter().flat_map(|path| folders(path)).collect();
         read.extend(loaded.folders.iter().chain(more).chain([&beside]).cloned());
+        read.extend(system::places());
+        read.extend(loaded.database_files().iter().flat_map(|path| folders(path)));
         let made = loaded.outline.iter().flat_map(|outline| &outline.made);
         let mut write: BTreeSet<PathBuf> = made.map(|path| load::folder(&beside.join(path))).collect();
         write.insert(data.to_owned());
         Self { read, write }
+    }
+
+    /// Folders that are written to and hold files of the configuration: whoever got into the process could change it there.
+    pub(super) fn exposed(&self, document: &Path, loaded: &Loaded) -> BTreeSet<PathBuf> {
+        let kept: BTreeSet<PathBuf> = loaded
+            .watched
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([document])
+            .filter_map(|path| path.canonicalize().ok())
+            .collect();
+        let written = self.write.iter().filter_map(|folder| folder.canonicalize().ok());
+        written.filter(|folder| kept.iter().any(|path| path.starts_with(folder))).collect()
     }
 }
 
@@ -93,14 +89,13 @@ fn files(places: &Places) -> Result<RulesetStatus, RulesetError> {
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = AccessFs::from_all(KNOWN)
         & !(AccessFs::Execute | AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
-    let named = CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let system = SYSTEM.iter().map(PathBuf::from).chain(named);
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
+        // It signals nobody but itself.
+        .scope(Scope::Signal)?
         .create()?
         // A path that is not there is left out.
-        .add_rules(path_beneath_rules(system, read))?
         .add_rules(path_beneath_rules(&places.read, read))?
         .add_rules(path_beneath_rules(&places.write, write))?;
     Ok(ruleset.restrict_self()?.ruleset)

@@ -5,6 +5,8 @@
 //! release, and the process must not die of that in the middle of a call.
 
 use rustix::io::Errno;
+#[cfg(target_arch = "x86_64")]
+use seccompiler::sock_filter;
 use seccompiler::{TargetArch, apply_filter_all_threads, compile_from_json};
 use serde_json::{Value, json};
 
@@ -93,5 +95,20 @@ pub(super) fn deny() -> Result<(), String> {
     let programs =
         compile_from_json(filters.to_string().as_bytes(), machine).map_err(|error| error.to_string())?;
     let program = programs.get(FILTER).ok_or("the filter is not there")?;
+    #[cfg(target_arch = "x86_64")]
+    apply_filter_all_threads(&OTHER_NUMBERS).map_err(|error| error.to_string())?;
     apply_filter_all_threads(program).map_err(|error| error.to_string())
 }
+
+/// The same calls have other numbers for programs with short pointers (x32), where the kernel has these: from bit 30 on. None of
+/// ours is one. Loads the number, and denies from there on: `seccomp_data`, classic BPF.
+#[cfg(target_arch = "x86_64")]
+const OTHER_NUMBERS: [sock_filter; 4] = [
+    // BPF_LD | BPF_W | BPF_ABS
+    sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 },
+    // BPF_JMP | BPF_JGE | BPF_K
+    sock_filter { code: 0x35, jt: 0, jf: 1, k: 0x4000_0000 },
+    // BPF_RET: SECCOMP_RET_ERRNO with EPERM, SECCOMP_RET_ALLOW
+    sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0001 },
+    sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000 },
+];
