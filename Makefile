@@ -9,6 +9,8 @@ SHELL := /bin/bash
 # One profile for everything that is tested, so that dependencies compile once.
 PROFILE := ci
 CARGO := cargo
+# Most tests of the gateway wait for somebody: twice as many run at a time as there are cores.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
 run:
 	@tools/run
