@@ -80,7 +80,8 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     let gateway = Arc::new(gateway);
     export::measure(&gateway);
     // Before anybody is told that it runs: a signal that nobody listens for ends the process.
-    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed, &mut alone).await?)) });
+    let started =
+        runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed, &mut alone).await?)) });
     let (signals, watcher) = match started {
         Ok(started) => started,
         Err(why) => {
