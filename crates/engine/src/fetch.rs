@@ -1,9 +1,10 @@
 //! How controls ask the world outside: a trait here, one implementation in `outbound`, no other way.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::BoxFuture;
@@ -83,6 +84,21 @@ pub struct FetchResponse {
     pub body: Bytes,
 }
 
+impl FetchResponse {
+    /// What `Retry-After` asks for at `now` (in seconds since 1970): seconds, or a moment (RFC 9110 section 10.2.3). What is neither
+    /// asks for nothing; what is over asks for no pause. Others say it: whoever obeys sets a bound.
+    #[must_use]
+    pub fn retry_after(&self, now: u64) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        let moment = httpdate::parse_http_date(value).ok()?;
+        let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(since.saturating_sub(Duration::from_secs(now)))
+    }
+}
+
 /// Why nothing came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchError {
@@ -128,4 +144,32 @@ pub trait Fetch: Send + Sync + fmt::Debug {
 pub trait Spawn: Send + Sync + fmt::Debug {
     /// Starts it; it ends with the process at the latest.
     fn spawn(&self, task: BoxFuture<'static, ()>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_a_moment() {
+        let now = 1_767_225_600;
+        for (value, expected) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("Thu, 01 Jan 2026 00:02:00 GMT", Some(120)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("+7", None),
+            ("soon", None),
+            ("1.5", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            let answer = FetchResponse { status: StatusCode::OK, headers, body: Bytes::new() };
+            assert_eq!(answer.retry_after(now).map(|asked| asked.as_secs()), expected, "{value}");
+        }
+        let silent = FetchResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() };
+        assert_eq!(silent.retry_after(now), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! Who is on the other end of a connection, as far as the connection itself tells: nothing here comes from a call.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,6 +36,16 @@ impl Peer {
     #[must_use]
     pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
         self.facts.as_ref()?.certificate.as_ref()
+    }
+}
+
+/// Whom an address stands for: an IPv4 address itself, an IPv6 address its /64, since one subscriber has that whole and may use each
+/// address of it once.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 

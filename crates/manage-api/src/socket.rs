@@ -15,6 +15,7 @@ use tokio::net::UnixListener;
 /// # Errors
 /// When another process listens there, when the path is something else than a socket, or when it cannot be made.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    let _turn = turn(path)?;
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(io::Error::new(
@@ -32,4 +33,19 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+/// One at a time looks whether the socket is somebody's and makes it its own, until this is dropped: of two that start together
+/// after a kill, each would remove the other's.
+fn turn(path: &Path) -> io::Result<Option<fs::File>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::File::open(folder.unwrap_or(Path::new(".")))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another gateway starts in this data directory"))
+        }
+        // Some file systems on a network have no such locks.
+        Err(fs::TryLockError::Error(_)) => Ok(None),
+    }
 }

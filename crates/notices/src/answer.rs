@@ -5,9 +5,6 @@ use std::time::Duration;
 use engine::fetch::{FetchError, FetchResponse};
 use engine::text::inert;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
-
-use crate::retry::retry_after;
 
 /// How much is kept of why a try failed, in bytes.
 const WHY: usize = 256;
@@ -36,12 +33,11 @@ pub fn judge(answer: &FetchResponse, now: u64) -> Verdict {
     if status == StatusCode::GONE {
         return Verdict::Gone;
     }
-    let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let why = match status.is_redirection() {
         true => format!("it answered {}: redirects are not followed", status.as_u16()),
         false => format!("it answered {}", status.as_u16()),
     };
-    Verdict::Failed(asked.and_then(|value| retry_after(value, now)), why)
+    Verdict::Failed(answer.retry_after(now), why)
 }
 
 /// Judges that there is no answer.
@@ -56,6 +52,8 @@ pub fn judge_error(error: &FetchError) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     fn answer(status: u16, after: Option<&str>) -> FetchResponse {

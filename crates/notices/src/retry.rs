@@ -1,6 +1,6 @@
 //! When an event is sent again, and when no more.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How a receiver that fails is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +34,6 @@ impl Retry {
     }
 }
 
-/// What `Retry-After` asks for at `now` (in seconds since 1970): seconds, or a moment (RFC 9110 section 10.2.3). What is neither asks
-/// for nothing.
-pub(crate) fn retry_after(value: &str, now: u64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let moment = httpdate::parse_http_date(value).ok()?;
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Some(since.saturating_sub(Duration::from_secs(now)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,20 +63,6 @@ mod tests {
         assert_eq!(pause(0), Duration::from_millis(500));
         assert_eq!(pause(120), Duration::from_secs(120));
         assert_eq!(pause(u64::MAX), Duration::from_secs(900));
-        let now = 1_767_225_600;
-        for (value, expected) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("99999999999999999999999", Some(u64::MAX)),
-            ("Thu, 01 Jan 2026 00:02:00 GMT", Some(120)),
-            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
-            ("", None),
-            ("-1", None),
-            ("soon", None),
-            ("1.5", None),
-        ] {
-            assert_eq!(retry_after(value, now).map(|asked| asked.as_secs()), expected, "{value}");
-        }
     }
 
     #[test]

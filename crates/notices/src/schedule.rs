@@ -229,6 +229,15 @@ impl Schedule {
         taken
     }
 
+    /// Takes out what is on its way and will not come back.
+    #[must_use]
+    pub fn take_unsettled(&mut self) -> Vec<Item> {
+        let busy = self.lanes.iter().filter(|(_, lane)| lane.busy);
+        let firsts: Vec<Item> = busy.filter_map(|(_, lane)| lane.waiting.front().copied()).collect();
+        firsts.iter().for_each(|item| self.drop_first(item.actor));
+        firsts
+    }
+
     /// The receiver did not take an event: it is left alone for as long as it asks for, and once it is down longer and longer.
     fn count_failure(&mut self, retry: &Retry, asked: Option<Duration>, (now, dice): (u64, u64)) {
         self.failures = self.failures.saturating_add(1);

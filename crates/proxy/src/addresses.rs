@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::rc::Rc;
+
+use engine::peer::network;
 
 /// Open connections by address; of IPv6 by the /64, which one subscriber has whole.
 #[derive(Debug)]
@@ -47,13 +49,6 @@ impl Drop for Seat {
                 addresses.remove(&self.address);
             }
         }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
     }
 }
 

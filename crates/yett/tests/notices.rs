@@ -12,6 +12,8 @@
 
 #[path = "notices/alerts.rs"]
 mod alerts;
+#[path = "notices/alone.rs"]
+mod alone;
 mod common;
 #[path = "notices/hostile.rs"]
 mod hostile;

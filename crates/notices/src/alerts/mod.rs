@@ -5,26 +5,23 @@
 //! is of all calls of the same group, those that nothing was said against among them. What it holds is bounded: of each rule
 //! [`GROUPS`] groups, of which those that have nothing in their window give way to new ones; an event that finds no room is counted.
 
+mod groups;
 mod rule;
 #[cfg(test)]
 mod tests;
 mod told;
 mod window;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use engine::{CallId, Evidence};
 
+pub use groups::GROUPS;
+use groups::{Firing, Groups};
 pub use rule::{Condition, Label, Rule};
-use window::Window;
 
-/// Most groups of one rule.
-pub const GROUPS: usize = 1_024;
 /// Steps in which a window slides.
 pub(crate) const SLICES: usize = 30;
-/// Calls that are named in an alert as examples.
-const EXAMPLES: usize = 3;
 
 /// What is told of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,48 +65,6 @@ pub struct Alert {
     pub examples: Vec<CallId>,
 }
 
-#[derive(Debug)]
-struct Group {
-    events: Window,
-    calls: Window,
-    /// When it began to hold, when it held last, and when it was told last.
-    firing: Option<Firing>,
-    examples: Vec<CallId>,
-    /// When the last event came; for what is absent.
-    last: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Firing {
-    since: u64,
-    held: u64,
-    told: u64,
-}
-
-impl Group {
-    fn new(slice: Duration, now: u64) -> Self {
-        Self {
-            events: Window::new(slice),
-            calls: Window::new(slice),
-            firing: None,
-            examples: Vec::new(),
-            last: now,
-        }
-    }
-
-    fn add(&mut self, id: CallId, now: u64) {
-        self.events.add(now, 1);
-        self.last = now;
-        if self.examples.len() >= EXAMPLES {
-            self.examples.remove(0);
-        }
-        self.examples.push(id);
-    }
-}
-
-/// Groups of a rule, by what each has in common.
-type Groups = HashMap<Vec<Box<str>>, Group>;
-
 /// All rules and where they stand.
 #[derive(Debug, Default)]
 pub struct Alerts {
@@ -122,10 +77,7 @@ impl Alerts {
     #[must_use]
     pub fn new(rules: Vec<Rule>, now: u64) -> Self {
         let begin = |rule: Rule| {
-            let mut groups = HashMap::new();
-            if rule.is_one_group() {
-                groups.insert(Vec::new(), Group::new(rule.slice(), now));
-            }
+            let groups = Groups::new(&rule, now);
             (rule, groups)
         };
         Self { rules: rules.into_iter().map(begin).collect(), overflow: 0 }
@@ -165,8 +117,10 @@ impl Alerts {
             .count()
     }
 
-    /// Takes over what rules of the same kind and name knew: a reload ends no alert whose rule it did not change.
+    /// Takes over what rules of the same kind and name knew: a reload ends no alert whose rule it did not change. What was not
+    /// counted before stays counted as that.
     pub fn take_over(&mut self, before: Self) {
+        self.overflow += before.overflow;
         let mut before = before.rules;
         for (rule, groups) in &mut self.rules {
             if let Some(at) = before.iter().position(|(old, _)| old == rule) {
@@ -181,7 +135,7 @@ impl Alerts {
             if !rule.counts_events() || !rule.filter.wants(evidence) {
                 continue;
             }
-            match group(groups, rule, rule.group_of(evidence), now) {
+            match groups.of(rule.group_of(evidence), now) {
                 Some(group) => group.add(evidence.id, now),
                 None => self.overflow += 1,
             }
@@ -197,7 +151,7 @@ impl Alerts {
             if !rule.wants_calls() || !rule.filter.is_of(api, operation) {
                 continue;
             }
-            match group(groups, rule, rule.group_of_calls(api, operation), now) {
+            match groups.of(rule.group_of_calls(api, operation), now) {
                 Some(group) => {
                     group.calls.add(now, count);
                     if !rule.counts_events() {
@@ -209,12 +163,15 @@ impl Alerts {
         }
     }
 
-    /// What is to be told at `now`.
+    /// What is to be told at `now`, `most` at a time: what finds no room among them is told the next time, as if it had changed then.
     #[must_use]
-    pub fn tick(&mut self, now: u64) -> Vec<Alert> {
+    pub fn tick(&mut self, now: u64, most: usize) -> Vec<Alert> {
         let mut told = Vec::new();
         for (number, (rule, groups)) in self.rules.iter_mut().enumerate() {
             for (key, group) in groups.iter_mut() {
+                if told.len() >= most {
+                    break;
+                }
                 let (events, calls) = (group.events.sum(now), group.calls.sum(now));
                 let holds = rule.condition.holds(events, calls, now.saturating_sub(group.last));
                 let Some((change, since)) = step(&mut group.firing, rule, holds, now) else { continue };
@@ -226,31 +183,12 @@ impl Alerts {
                 told.push(Alert { rule: number, group: key.clone(), change, since, count, calls, examples });
             }
             if !rule.is_one_group() {
-                groups.retain(|_, group| !group.is_idle(now));
+                groups.forget_idle(now);
             }
         }
         told.sort_by(|one, other| (one.rule, &one.group).cmp(&(other.rule, &other.group)));
         told
     }
-}
-
-impl Group {
-    fn is_idle(&mut self, now: u64) -> bool {
-        self.firing.is_none() && self.events.sum(now) == 0 && self.calls.sum(now) == 0
-    }
-}
-
-/// The group of a key; makes it when there is room.
-fn group<'g>(groups: &'g mut Groups, rule: &Rule, key: Vec<Box<str>>, now: u64) -> Option<&'g mut Group> {
-    if !groups.contains_key(&key) {
-        if groups.len() >= GROUPS {
-            groups.retain(|_, group| !group.is_idle(now));
-        }
-        if groups.len() >= GROUPS {
-            return None;
-        }
-    }
-    Some(groups.entry(key).or_insert_with(|| Group::new(rule.slice(), now)))
 }
 
 /// Goes on to the next state; what is told of it, and since when it holds.

@@ -1,8 +1,10 @@
 //! What a rule says.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use engine::Evidence;
+use engine::peer::network;
 
 use super::SLICES;
 use crate::event::Severity;
@@ -19,7 +21,7 @@ pub enum Label {
     Code,
     /// The control.
     Control,
-    /// The client's address.
+    /// The client's address; of IPv6 its /64.
     Address,
     /// The principal: issuer and subject.
     Principal,
@@ -48,11 +50,20 @@ impl Label {
             Label::Operation => operation(&evidence.api, &evidence.operation),
             Label::Code => evidence.code.clone(),
             Label::Control => evidence.control.clone(),
-            Label::Address => evidence.address.clone(),
+            Label::Address => subscriber(&evidence.address),
             Label::Principal if evidence.issuer.is_empty() => Box::default(),
             Label::Principal => format!("{} of {}", evidence.subject, evidence.issuer).into(),
             Label::Application => evidence.application.clone(),
         }
+    }
+}
+
+/// Whom an address stands for, as limits count: who has a /64 would otherwise be another group with each call.
+fn subscriber(address: &str) -> Box<str> {
+    match address.parse().map(network) {
+        Ok(IpAddr::V6(network)) => format!("{network}/64").into(),
+        Ok(IpAddr::V4(one)) => one.to_string().into(),
+        Err(_) => address.into(),
     }
 }
 

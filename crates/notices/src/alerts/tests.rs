@@ -1,5 +1,6 @@
 use engine::Kept;
 
+use super::window::Window;
 use super::*;
 use crate::event::tests::evidence;
 use crate::event::{Event, Severity};
@@ -30,8 +31,12 @@ fn from(address: &str) -> Evidence {
     Evidence { address: address.into(), ..evidence(Kept::Refused, "token_invalid") }
 }
 
+fn tick(alerts: &mut Alerts, now: u64) -> Vec<Alert> {
+    alerts.tick(now, usize::MAX)
+}
+
 fn changes(alerts: &mut Alerts, now: u64) -> Vec<(&'static str, String, u64)> {
-    let told = alerts.tick(now);
+    let told = tick(alerts, now);
     told.into_iter().map(|alert| (alert.change.name(), alert.group.concat(), alert.count)).collect()
 }
 
@@ -82,7 +87,7 @@ fn groups_are_told_apart() {
     }
     alerts.event(&Evidence { subject: "bob".into(), ..from("c") }, NOW);
     alerts.event(&Evidence { issuer: "".into(), ..from("c") }, NOW);
-    let told = alerts.tick(NOW);
+    let told = tick(&mut alerts, NOW);
     let groups: Vec<_> = told.iter().map(|alert| alert.group.clone()).collect();
     assert_eq!(groups, [vec![Box::from("a"), Box::from("alice of local")]]);
     assert_eq!(told[0].examples.len(), 3);
@@ -101,13 +106,13 @@ fn a_share_is_of_all_calls_of_the_group() {
     of("few", 40, 40);
     of("good", 1_000, 99);
     of("bad", 1_000, 100);
-    let told = alerts.tick(NOW + 1_000);
+    let told = tick(&mut alerts, NOW + 1_000);
     assert_eq!(told.len(), 1);
     assert_eq!((&*told[0].group[0], told[0].count, told[0].calls), ("notes/bad", 100, 1_000));
     // Good calls come, and the share sinks.
     alerts.calls("notes", "bad", 1_000, NOW + MINUTE);
-    assert!(alerts.tick(NOW + MINUTE).is_empty());
-    assert_eq!(alerts.tick(NOW + 6 * MINUTE)[0].change, Change::Resolved);
+    assert!(tick(&mut alerts, NOW + MINUTE).is_empty());
+    assert_eq!(tick(&mut alerts, NOW + 6 * MINUTE)[0].change, Change::Resolved);
 }
 
 #[test]
@@ -117,18 +122,18 @@ fn silence_is_told() {
     of_calls.filter = Filter { apis: vec![String::from("notes")], ..Filter::default() };
     of_calls.hold = Duration::ZERO;
     let mut alerts = Alerts::new(vec![of_events, of_calls], NOW);
-    assert!(alerts.tick(NOW + 9 * MINUTE).is_empty());
+    assert!(tick(&mut alerts, NOW + 9 * MINUTE).is_empty());
     alerts.calls("other", "x", 1, NOW + 9 * MINUTE);
     let rules = |told: Vec<Alert>| told.iter().map(|alert| (alert.rule, alert.change)).collect::<Vec<_>>();
-    assert_eq!(rules(alerts.tick(NOW + 10 * MINUTE)), [(0, Change::Firing), (1, Change::Firing)]);
+    assert_eq!(rules(tick(&mut alerts, NOW + 10 * MINUTE)), [(0, Change::Firing), (1, Change::Firing)]);
     alerts.calls("notes", "x", 1, NOW + 11 * MINUTE);
     alerts.event(&from("a"), NOW + 11 * MINUTE);
     assert_eq!(
-        rules(alerts.tick(NOW + 11 * MINUTE)),
+        rules(tick(&mut alerts, NOW + 11 * MINUTE)),
         [(1, Change::Resolved)],
         "the other holds on for a while"
     );
-    assert_eq!(rules(alerts.tick(NOW + 15 * MINUTE)), [(0, Change::Resolved)]);
+    assert_eq!(rules(tick(&mut alerts, NOW + 15 * MINUTE)), [(0, Change::Resolved)]);
 }
 
 #[test]
@@ -140,10 +145,56 @@ fn groups_are_bounded_and_those_without_anything_give_way() {
     assert_eq!(alerts.rules[0].1.len(), GROUPS);
     assert_eq!(alerts.overflow(), 100_000 - GROUPS as u64);
     alerts.event(&from("7"), NOW);
-    assert_eq!(alerts.tick(NOW).len(), 1, "one that was there goes on");
+    assert_eq!(tick(&mut alerts, NOW).len(), 1, "one that was there goes on");
     // Later there is room again, and what holds is still there.
     alerts.event(&from("late"), NOW + 2 * MINUTE);
     assert_eq!((alerts.rules[0].1.len(), alerts.firing()), (2, 1));
+}
+
+#[test]
+fn a_new_group_for_each_event_has_all_groups_walked_once_in_a_step_of_the_window() {
+    let mut alerts = Alerts::new(vec![rule(rate(1_000), &[Label::Address])], NOW);
+    let mut flood = |from: u64, now: u64| {
+        (from..from + 10_000).for_each(|number| alerts.event(&super::tests::from(&number.to_string()), now));
+        (alerts.rules[0].1.len(), alerts.rules[0].1.sweeps)
+    };
+    // A window of a minute has steps of two seconds.
+    assert_eq!(flood(0, NOW), (GROUPS, 1));
+    assert_eq!(flood(10_000, NOW + 1_999), (GROUPS, 1));
+    assert_eq!(flood(20_000, NOW + 2_000), (GROUPS, 2));
+    assert_eq!(flood(30_000, NOW + MINUTE), (GROUPS, 3));
+    assert_eq!(alerts.overflow(), 30_000 - GROUPS as u64 + 10_000 - GROUPS as u64);
+}
+
+#[test]
+fn of_ipv6_a_subscriber_is_one_group() {
+    let mut alerts = Alerts::new(vec![rule(rate(4), &[Label::Address])], NOW);
+    for address in ["2001:db8:0:7::1", "2001:db8:0:7:ffff::2", "2001:db8:0:7:1:2:3:4", "2001:db8:0:7::"] {
+        alerts.event(&from(address), NOW);
+    }
+    for address in ["2001:db8:0:8::1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.1", "192.0.2.1"] {
+        alerts.event(&from(address), NOW);
+    }
+    assert_eq!(changes(&mut alerts, NOW), [("firing", String::from("2001:db8:0:7::/64"), 4)]);
+    alerts.event(&from("192.0.2.1"), NOW);
+    assert_eq!(changes(&mut alerts, NOW), [("firing", String::from("192.0.2.1"), 4)]);
+}
+
+#[test]
+fn what_finds_no_room_is_told_the_next_time() {
+    let mut alerts = Alerts::new(vec![rule(rate(1), &[Label::Address]), rule(rate(1), &[])], NOW);
+    ["a", "b", "c", "d"].into_iter().for_each(|address| alerts.event(&from(address), NOW));
+    assert!(alerts.tick(NOW, 0).is_empty());
+    let mut told: Vec<(usize, Vec<Box<str>>)> = Vec::new();
+    for (second, count) in [(1, 2), (2, 2), (3, 1), (4, 0)] {
+        let some = alerts.tick(NOW + second * 1_000, 2);
+        assert_eq!(some.len(), count, "{second}");
+        assert!(some.iter().all(|alert| alert.change == Change::Firing));
+        told.extend(some.into_iter().map(|alert| (alert.rule, alert.group)));
+    }
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 5, "each once: {told:?}");
 }
 
 #[test]
@@ -151,11 +202,13 @@ fn a_reload_ends_no_alert_of_a_rule_that_it_did_not_change() {
     let (kept, changed) = (rule(rate(1), &[]), rule(rate(1), &[Label::Address]));
     let mut alerts = Alerts::new(vec![kept.clone(), changed.clone()], NOW);
     alerts.event(&from("a"), NOW);
-    assert_eq!(alerts.tick(NOW).len(), 2);
+    assert_eq!(tick(&mut alerts, NOW).len(), 2);
+    alerts.overflow = 7;
     let mut after = Alerts::new(vec![Rule { hold: Duration::ZERO, ..changed }, kept], NOW + 1);
     after.take_over(alerts);
     assert_eq!(after.firing(), 1);
-    assert!(after.tick(NOW + 2).is_empty());
+    assert_eq!(after.overflow(), 7, "it only grows");
+    assert!(tick(&mut after, NOW + 2).is_empty());
 }
 
 #[test]
@@ -176,8 +229,8 @@ fn an_alert_is_an_event_with_one_name_from_beginning_to_end() {
     let hostile = "\u{1b}[2J\"}\u{202e}";
     let mut alerts = Alerts::new(vec![rule(rate(2), &[Label::Address])], NOW);
     (0..2).for_each(|_| alerts.event(&from(hostile), NOW));
-    let firing = alerts.tick(NOW).remove(0);
-    let resolved = alerts.tick(NOW + 6 * MINUTE).remove(0);
+    let firing = tick(&mut alerts, NOW).remove(0);
+    let resolved = tick(&mut alerts, NOW + 6 * MINUTE).remove(0);
     assert_eq!((firing.change, resolved.change), (Change::Firing, Change::Resolved));
     let told = |alert: &Alert, id| {
         let event =

@@ -16,8 +16,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(slice: Duration) -> Self {
-        let slice = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self { slice, counts: [0; SLICES], newest: 0 }
+        Self { slice: millis(slice), counts: [0; SLICES], newest: 0 }
+    }
+
+    /// Number of the slice at a moment, counted from 1970.
+    pub(crate) fn step(slice: Duration, now: u64) -> u64 {
+        now / millis(slice)
     }
 
     pub(crate) fn add(&mut self, now: u64, count: u64) {
@@ -49,4 +53,8 @@ impl Window {
         // A clock that was set back changes nothing until it has caught up.
         self.newest = self.newest.max(number);
     }
+}
+
+fn millis(slice: Duration) -> u64 {
+    u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -220,3 +220,16 @@ fn order_holds_whatever_happens() {
     assert_eq!(all.bytes(), all.count() as u64 * 10);
     assert!(count > 1_000, "{count}");
 }
+
+#[test]
+fn what_is_on_its_way_and_will_not_come_back_can_be_taken_out() {
+    let mut all = schedule(&[(1, 7), (2, 7), (3, 8), (4, 9)]);
+    assert_eq!(drain(&mut all, 0), [1, 3, 4]);
+    all.delivered(Actor(9), 0);
+    let mut unsettled: Vec<u64> = all.take_unsettled().iter().map(|item| item.sequence).collect();
+    unsettled.sort_unstable();
+    assert_eq!(unsettled, [1, 3]);
+    assert_eq!((all.on_their_way(), all.count(), all.bytes()), (0, 1, 10));
+    assert!(all.take_unsettled().is_empty());
+    assert_eq!(drain(&mut all, 0), [2], "the rest of a lane stays");
+}

@@ -1,10 +1,9 @@
 //! What an answer of a collector means, and when something is tried again (OTLP specification, "Failures" and "OTLP/HTTP Throttling").
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use engine::fetch::{FetchError, FetchResponse};
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 
 use super::answer::{self, Partial};
 
@@ -43,23 +42,12 @@ pub(super) fn judge(answer: Result<FetchResponse, FetchError>, now: u64) -> Verd
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Verdict::Again(asked(&answer, now), why()),
+        | StatusCode::GATEWAY_TIMEOUT => {
+            Verdict::Again(answer.retry_after(now).map(|asked| asked.min(ASKED)), why())
+        }
         // Redirects too: where they lead, nobody has configured.
         _ => Verdict::Refused(why()),
     }
-}
-
-/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), no longer than [`ASKED`].
-fn asked(answer: &FetchResponse, now: u64) -> Option<Duration> {
-    let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            date.duration_since(SystemTime::UNIX_EPOCH).ok()?.saturating_sub(Duration::from_secs(now))
-        }
-    };
-    Some(wait.min(ASKED))
 }
 
 /// How long to wait after so many failures in a row: what was asked for, or twice as long each time, of which the second half is left to
@@ -74,6 +62,7 @@ pub(super) fn pause(failed: u32, asked: Option<Duration>, dice: u32) -> Duration
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::header::RETRY_AFTER;
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
@@ -100,6 +89,7 @@ mod tests {
             (503, Some("Thu, 01 Jan 1970 00:01:40 GMT"), again(503, Some(90))),
             (503, Some("Thu, 01 Jan 1970 00:00:00 GMT"), again(503, Some(0))),
             (503, Some("999999999"), again(503, Some(300))),
+            (503, Some("99999999999999999999999"), again(503, Some(300))),
             (503, Some("soon"), again(503, None)),
             (502, None, again(502, None)),
             (504, None, again(504, None)),

@@ -4,6 +4,7 @@
 //! thread, which waits for the end. A reload compiles on a thread for blocking work while the old snapshot serves.
 
 mod admin;
+mod alone;
 mod confine;
 mod credentials;
 mod data;
@@ -29,9 +30,9 @@ use manage_api::Handler;
 use proxy::Passed;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::commands::socket;
 use crate::load::{self, Loaded};
 use crate::terminal;
+use alone::Alone;
 use gateway::Gateway;
 
 /// What the command line says.
@@ -73,13 +74,14 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;
-    let Some(gateway) = Gateway::start(options, loaded, &passed, runtime.handle())? else {
-        return Ok(Stopped::NotStarted);
-    };
+    let alone = runtime.block_on(async { take_data(&options, &loaded) })?;
+    let started = Gateway::start(options, loaded, &passed, runtime.handle())?;
+    let (Some(gateway), Some(mut alone)) = (started, alone) else { return Ok(Stopped::NotStarted) };
     let gateway = Arc::new(gateway);
     export::measure(&gateway);
     // Before anybody is told that it runs: a signal that nobody listens for ends the process.
-    let started = runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed).await?)) });
+    let started =
+        runtime.block_on(async { Ok((Signals::listen()?, open(&gateway, &passed, &mut alone).await?)) });
     let (signals, watcher) = match started {
         Ok(started) => started,
         Err(why) => {
@@ -93,7 +95,7 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     drop(watcher);
     terminal::say("draining: calls in flight may end, new ones are not taken");
     gateway.stop();
-    let _ = std::fs::remove_file(socket(gateway.data()));
+    drop(alone);
     runtime.shutdown_background();
     Ok(Stopped::Drained)
 }
@@ -124,11 +126,13 @@ fn confine(options: &Options, loaded: &Loaded) -> Result<(), String> {
     Ok(())
 }
 
+/// Takes the data directory for this process alone; none of a document of which nothing can be made.
+fn take_data(options: &Options, loaded: &Loaded) -> Result<Option<Alone>, String> {
+    loaded.outline.as_ref().map(|_| Alone::take(&gateway::data_directory(options, loaded))).transpose()
+}
+
 /// Opens the ways in for operators and says where everything is.
-async fn open(gateway: &Arc<Gateway>, passed: &Passed) -> Result<watch::Watch, String> {
-    let path = socket(gateway.data());
-    let control = manage_api::bind(&path)
-        .map_err(|error| format!("the control socket `{}` cannot be opened: {error}", path.display()))?;
+async fn open(gateway: &Arc<Gateway>, passed: &Passed, alone: &mut Alone) -> Result<watch::Watch, String> {
     let admin = admin::bind(passed, gateway.admin_bind()).await?;
     gateway.set_admin(admin.local_addr().map_err(|error| error.to_string())?);
     tokio::spawn(admin::serve(admin, Arc::clone(gateway)));
@@ -147,7 +151,7 @@ async fn open(gateway: &Arc<Gateway>, passed: &Passed) -> Result<watch::Watch, S
     }
     tokio::spawn(feeds::keep(Arc::downgrade(gateway)));
     let handler: Arc<dyn Handler> = Arc::new(reload::Control(Arc::clone(gateway)));
-    tokio::spawn(manage_api::serve(control, handler));
+    alone.serve(handler);
     let watch = watch::start(gateway);
     for listener in gateway.listeners() {
         terminal::say(format_args!("listening on {} ({})", listener.url, listener.name));

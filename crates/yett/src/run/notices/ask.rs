@@ -7,11 +7,11 @@ use manage_api::{
     AskNotices, DeadLetter, DeadLetters, MAX_DEAD_LETTERS, Problem, Retried, Retry, SaidNotices, SinkStatus,
     Sinks,
 };
-use store::{Dead, Spool, StoreError};
+use store::{Dead, Ending, Spool, StoreError};
 
+use super::Notices;
 use super::intake::item;
 use super::sink::{Told, unix};
-use super::{FLUSH, Notices};
 
 impl Notices {
     /// Answers what is asked.
@@ -21,9 +21,9 @@ impl Notices {
         done.await.unwrap_or_else(|error| Err(broke(error)))
     }
 
-    async fn answer(&self, ask: AskNotices) -> Result<SaidNotices, Problem> {
+    async fn answer(self: &Arc<Self>, ask: AskNotices) -> Result<SaidNotices, Problem> {
         // Of a call that has just ended it is on its way.
-        let _ = tokio::time::timeout(FLUSH, self.spool_all()).await;
+        self.spool_in_time().await;
         match ask {
             AskNotices::Sinks => {
                 let told = self.state();
@@ -53,11 +53,15 @@ impl Notices {
         let at = unix(&*self.services.clock);
         let put_back = spool.revive(&sink.name, retry.id.as_deref(), (sink.room(), at)).await;
         let put_back = put_back.map_err(|why| problem(&why))?;
-        put_back.iter().for_each(|notice| sink.push(item(notice)));
+        let too_late = put_back.iter().filter_map(|notice| sink.push(item(notice), &*self.services.clock));
+        let too_late: Vec<Ending> = too_late.collect();
+        if !too_late.is_empty() {
+            spool.end(&too_late).await.map_err(|why| problem(&why))?;
+        }
         let owed = spool.owed().await.map_err(|why| problem(&why))?;
         let left = owed.iter().find(|one| one.sink == sink.name).map_or(0, |one| one.dead);
         sink.counts.letters.store(left, Ordering::Relaxed);
-        Ok(Retried { retried: put_back.len() as u64, left })
+        Ok(Retried { retried: (put_back.len() - too_late.len()) as u64, left })
     }
 
     fn open_spool(&self) -> Result<Arc<Spool>, Problem> {

@@ -15,16 +15,12 @@ use notices::{Item, Secret, Verdict, judge, judge_error};
 use store::{Ending, Spool, StoreError};
 use tokio::task::JoinSet;
 
+use super::ledger::Ledger;
 use super::settings::Settings;
 use super::sink::{Services, Sink, Stage, ticks};
 
 /// How long something that could not be done now is left alone.
 pub(super) const MOMENT: Duration = Duration::from_secs(1);
-/// How long what came of deliveries waits to be written with more of it, and how much of it is written at once.
-const GATHER: Duration = Duration::from_millis(50);
-const TOGETHER: usize = 256;
-/// Endings that may wait to be written: over that nothing is sent until some were.
-const UNWRITTEN: usize = 4_096;
 /// How often is looked for what is too old.
 const TIDY: Duration = Duration::from_secs(5);
 /// How long the end waits for what is on its way.
@@ -41,14 +37,6 @@ enum Sent {
     Missing,
     /// The spool cannot be read now.
     Unread,
-}
-
-/// Endings that are not written yet.
-#[derive(Default)]
-struct Ledger {
-    endings: Vec<Ending>,
-    /// When they are to be written.
-    due: Option<Tick>,
 }
 
 /// Delivers until the sink ends; says whether all that came of it was written.
@@ -73,10 +61,10 @@ struct Task {
 impl Task {
     async fn turn(&mut self) {
         self.tidy();
-        if self.sink.stage() == Stage::Running && self.ledger.endings.len() < UNWRITTEN {
+        if self.sink.stage() == Stage::Running && self.ledger.has_room() {
             self.start();
         }
-        if self.is_due() {
+        if self.ledger.is_due(self.services.clock.now()) {
             self.write().await;
         }
         let pause = self.pause();
@@ -127,38 +115,29 @@ impl Task {
     }
 
     fn note(&mut self, endings: impl IntoIterator<Item = Ending>) {
-        self.ledger.endings.extend(endings);
-        if !self.ledger.endings.is_empty() && self.ledger.due.is_none() {
-            self.ledger.due = Some(self.services.clock.now().after(GATHER));
-        }
+        self.ledger.note(endings, self.services.clock.now());
     }
 
-    fn is_due(&self) -> bool {
+    /// Writes as much as is written at one time; whether that could be. What could not is tried again: it is sent again after a kill, and
+    /// no sooner.
+    async fn write(&mut self) -> bool {
+        let some = self.ledger.first();
+        let (count, written) = (some.len(), write(&self.sink, &self.spool, some).await);
         let now = self.services.clock.now();
-        let many = self.ledger.endings.len() >= TOGETHER && self.ledger.endings.len() < UNWRITTEN;
-        many || self.ledger.due.is_some_and(|due| due <= now)
-    }
-
-    async fn write(&mut self) {
-        let endings = std::mem::take(&mut self.ledger.endings);
-        self.ledger.due = None;
-        match write_all(&self.sink, &self.spool, &endings).await {
-            Ok(()) => {}
-            // Tried again: what is not written is sent again after a kill, and no sooner.
-            Err(_) => {
-                self.ledger.endings = endings;
-                self.ledger.due = Some(self.services.clock.now().after(MOMENT));
-            }
+        match written {
+            Ok(()) => self.ledger.written(count, now),
+            Err(_) => self.ledger.failed(now),
         }
+        written.is_ok()
     }
 
     fn pause(&self) -> Duration {
         let now = self.services.clock.now();
         let mut pause = TIDY;
-        if let Some(due) = self.ledger.due {
+        if let Some(due) = self.ledger.due() {
             pause = pause.min(due.since(now));
         }
-        let may_send = self.sink.stage() == Stage::Running && self.ledger.endings.len() < UNWRITTEN;
+        let may_send = self.sink.stage() == Stage::Running && self.ledger.has_room();
         if let Some(wake) = self.sink.schedule.lock().wake().filter(|_| may_send) {
             pause =
                 pause.min(Duration::from_millis(wake.saturating_sub(ticks(&*self.services.clock)).max(1)));
@@ -166,32 +145,56 @@ impl Task {
         pause
     }
 
-    /// Waits for what is on its way, gives up what is not to be sent any more, and writes what came of it all.
+    /// Waits for what is on its way, and writes what came of it; whether all could be.
     async fn finish(mut self) -> bool {
+        if self.sink.stage() == Stage::Removed {
+            return self.settle_all().await;
+        }
+        let in_time = self.wait(PATIENCE).await;
+        while !self.ledger.first().is_empty() {
+            if !self.write().await {
+                return false;
+            }
+        }
+        in_time
+    }
+
+    /// Leaves nothing of a sink that is not there any more: what waits is given up, what is on its way has the time that it has, and what
+    /// cannot be written now is written later. Otherwise the next who takes up what is in the spool would deliver it again.
+    async fn settle_all(&mut self) -> bool {
+        let clock = Arc::clone(&self.services.clock);
+        self.note(self.sink.give_up(&*clock));
+        let deadline = self.sink.settings.lock().deadline;
+        self.wait(deadline + PATIENCE).await;
+        let unsettled = self.sink.give_up_unsettled(&*clock);
+        self.note(unsettled);
+        self.note(self.sink.give_up(&*clock));
+        while !self.ledger.first().is_empty() {
+            if !self.write().await {
+                clock.sleep(MOMENT).await;
+            }
+        }
+        true
+    }
+
+    /// Waits for what is on its way, so long at most; whether it came back in time. What did not may have been delivered.
+    async fn wait(&mut self, patience: Duration) -> bool {
+        let clock = Arc::clone(&self.services.clock);
         let waiting = async {
             while let Some(done) = self.sends.join_next().await {
                 self.take(done.ok());
             }
         };
-        // What does not come back in time may have been delivered.
-        let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        let in_time = tokio::select! {
+            () = waiting => true,
+            () = clock.sleep(patience) => false,
+        };
         self.sends.abort_all();
-        if self.sink.stage() == Stage::Removed {
-            let left = self.sink.schedule.lock().take_all();
-            let why = || String::from("the sink was taken out of the configuration");
-            let clock = Arc::clone(&self.services.clock);
-            let endings: Vec<Ending> =
-                left.into_iter().map(|item| self.sink.dead(item, why(), &*clock)).collect();
-            self.note(endings);
-        }
-        write_all(&self.sink, &self.spool, &self.ledger.endings).await.is_ok() && in_time
+        in_time
     }
 }
 
-async fn write_all(sink: &Sink, spool: &Spool, endings: &[Ending]) -> Result<(), StoreError> {
-    if endings.is_empty() {
-        return Ok(());
-    }
+async fn write(sink: &Sink, spool: &Spool, endings: &[Ending]) -> Result<(), StoreError> {
     spool.end(endings).await?;
     if endings.iter().any(|ending| matches!(ending, Ending::Dead(..))) {
         let most = sink.settings.lock().dead;

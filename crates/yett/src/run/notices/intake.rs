@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::{Evidence, Tick, bounds};
-use notices::{Actor, Event, Item};
-use store::{Ending, NewNotice, Spool, StoreError};
+use notices::{Actor, Item};
+use store::{Ending, Spool, StoreError};
 use telemetry::Lost;
 
+use super::choice::Choice;
 use super::sink::{Sink, unix};
 use super::watch::Told;
 use super::{INTERVAL, Notices};
@@ -22,16 +23,14 @@ const PAGE: u64 = 1_000;
 /// Alerts that may wait for the spool.
 const ALERTS: usize = 1_024;
 
-/// What is spooled at one time, and for whom.
-type Batch = Vec<NewNotice>;
-type Items = Vec<(Arc<Sink>, Item)>;
-
 /// What the intake has in hand.
 #[derive(Default)]
 pub(super) struct Intake {
     held: VecDeque<Arc<Evidence>>,
     /// Alerts that are to be told.
-    alerts: VecDeque<Told>,
+    alerts: Vec<Told>,
+    /// What is given up for sinks that are not there any more, and is to be written.
+    endings: Vec<Ending>,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
     later: Option<Tick>,
@@ -41,6 +40,14 @@ impl Intake {
     pub(super) fn held(&self) -> usize {
         self.held.len() + self.alerts.len()
     }
+}
+
+/// Writes what was given up and what was chosen; gives the number of the first that was chosen.
+async fn put(spool: &Spool, endings: &[Ending], choice: &Choice) -> Result<u64, StoreError> {
+    if !endings.is_empty() {
+        spool.end(endings).await?;
+    }
+    if choice.batch.is_empty() { Ok(0) } else { spool.put(&choice.batch).await }
 }
 
 /// Records of several cores as one row: those of a core in its order, and otherwise by when their calls ended.
@@ -58,109 +65,60 @@ fn merged(queues: Vec<VecDeque<Arc<Evidence>>>) -> VecDeque<Arc<Evidence>> {
 }
 
 impl Notices {
-    /// Spools what waits, as much as one transaction takes.
+    /// Spools what waits, as much as one transaction takes. It has to run to its end: what rules said is told then, and what was spooled
+    /// is scheduled.
     pub(super) async fn turn(&self, work: &mut Intake) {
         let now = self.services.clock.now();
         if work.later.is_some_and(|later| now < later) {
             return;
         }
         let Some(spool) = self.opened(work).await else { return };
-        if work.held.is_empty() {
-            work.held = merged(self.queue.take());
-            let mut watch = self.watch.lock();
-            if !watch.is_empty() {
-                work.held.iter().for_each(|record| watch.event(record, &*self.services.clock));
-            }
-        }
-        let changed = self.look().await;
+        self.take_in(work);
         let room = ALERTS.saturating_sub(work.alerts.len());
-        work.alerts.extend(changed.into_iter().take(room));
-        let some = work.held.len().min(bounds::DECISION_BATCH);
+        work.alerts.extend(self.look(room).await);
+        let calls = work.held.len().min(bounds::DECISION_BATCH);
         let sinks: Vec<Arc<Sink>> = self.sinks.lock().values().map(Arc::clone).collect();
-        let (mut batch, mut items) = self.chosen(work.held.iter().take(some), &sinks);
-        let told = work.alerts.len();
-        work.alerts.iter().for_each(|one| self.choose_alert(one, &sinks, (&mut batch, &mut items)));
-        let put = if batch.is_empty() { Ok(0) } else { spool.put(&batch).await };
-        match put {
+        let source = Arc::clone(&self.source.lock());
+        let mut choice = Choice::new(sinks, source, unix(&*self.services.clock));
+        work.held.iter().take(calls).for_each(|record| choice.call(record));
+        work.alerts.iter().for_each(|told| choice.alert(told));
+        match put(&spool, &work.endings, &choice).await {
             Ok(first) => {
-                work.held.drain(..some);
-                work.alerts.drain(..told);
+                work.held.drain(..calls);
+                work.alerts.clear();
+                work.endings.clear();
                 (work.failures, work.later) = (0, None);
+                self.no_room.fetch_add(choice.lost, Ordering::Relaxed);
                 self.well();
-                for (sequence, (sink, item)) in (first..).zip(items) {
-                    sink.counts.spooled.fetch_add(1, Ordering::Relaxed);
-                    sink.push(Item { sequence, ..item });
-                }
+                self.schedule(first, choice.items, work);
             }
             Err(why) => self.put_off(&why, work),
+        }
+    }
+
+    /// Takes what the cores queued, when all that was taken before is spooled.
+    fn take_in(&self, work: &mut Intake) {
+        if !work.held.is_empty() {
+            return;
+        }
+        work.held = merged(self.queue.take());
+        let mut watch = self.watch.lock();
+        if !watch.is_empty() {
+            work.held.iter().for_each(|record| watch.event(record, &*self.services.clock));
+        }
+    }
+
+    /// Hands to sinks what was spooled for them; what is for one that is not there any more is given up.
+    fn schedule(&self, first: u64, items: Vec<(Arc<Sink>, Item)>, work: &mut Intake) {
+        for (sequence, (sink, item)) in (first..).zip(items) {
+            sink.counts.spooled.fetch_add(1, Ordering::Relaxed);
+            work.endings.extend(sink.push(Item { sequence, ..item }, &*self.services.clock));
         }
     }
 
     /// Whether more waits than the last turn took.
     pub(super) fn is_behind(&self, work: &Intake) -> bool {
         work.held() > 0 && work.later.is_none()
-    }
-
-    /// What of these records is for whom, as far as there is room.
-    fn chosen<'r>(
-        &self,
-        records: impl Iterator<Item = &'r Arc<Evidence>>,
-        sinks: &[Arc<Sink>],
-    ) -> (Batch, Items) {
-        let (mut batch, mut items) = (Vec::new(), Vec::new());
-        let source = Arc::clone(&self.source.lock());
-        let mut room: Vec<u64> = sinks.iter().map(|sink| sink.room()).collect();
-        let wanted: Vec<_> = sinks.iter().map(|sink| Arc::clone(&sink.settings.lock())).collect();
-        let at = unix(&*self.services.clock);
-        for record in records {
-            let mut event: Option<(Event, String)> = None;
-            for ((sink, settings), room) in sinks.iter().zip(&wanted).zip(&mut room) {
-                if !settings.calls || !settings.wanted.wants(record) {
-                    continue;
-                }
-                if event.is_none() {
-                    event = Event::of(record).map(|event| {
-                        let body = event.to_json(&source);
-                        (event, body)
-                    });
-                }
-                let Some((event, body)) = &event else { break };
-                let notice = notice(sink, event, body.clone(), at);
-                match room.checked_sub(notice.bytes()) {
-                    None => drop(sink.counts.lost.fetch_add(1, Ordering::Relaxed)),
-                    Some(left) => {
-                        *room = left;
-                        let (actor, bytes) = (event.actor, notice.bytes());
-                        let item = Item { sequence: 0, actor, bytes, at, tries: 0, sent: false };
-                        items.push((Arc::clone(sink), item));
-                        batch.push(notice);
-                    }
-                }
-            }
-        }
-        (batch, items)
-    }
-
-    /// For whom an alert is: the sinks that its rule names, or those that take such.
-    fn choose_alert(&self, told: &Told, sinks: &[Arc<Sink>], (batch, items): (&mut Batch, &mut Items)) {
-        let body = told.event.to_json(&self.source.lock());
-        let at = unix(&*self.services.clock);
-        for sink in sinks {
-            let settings = Arc::clone(&sink.settings.lock());
-            let takes = settings.alerts
-                && told.event.severity >= settings.wanted.severity
-                && (settings.owners.is_empty()
-                    || told.owners.iter().any(|owner| settings.owners.contains(owner)));
-            let is_told = if told.sinks.is_empty() { takes } else { told.sinks.contains(&sink.name) };
-            if !is_told {
-                continue;
-            }
-            // There is always room for an alert: they are few, and bounded.
-            let notice = notice(sink, &told.event, body.clone(), at);
-            let (actor, bytes) = (told.event.actor, notice.bytes());
-            items.push((Arc::clone(sink), Item { sequence: 0, actor, bytes, at, tries: 0, sent: false }));
-            batch.push(notice);
-        }
     }
 
     /// The spool; opens it when it is not open, and takes up what waits in it.
@@ -170,16 +128,20 @@ impl Notices {
         }
         let opened = async {
             let spool = Arc::new(Spool::open(&self.path).await?);
-            if let Err(why) = self.take_up(&spool).await {
-                spool.abandon().await;
-                return Err(why);
+            match self.take_up(&spool).await {
+                Ok(sinks) => Ok((spool, sinks)),
+                Err(why) => {
+                    spool.abandon().await;
+                    Err(why)
+                }
             }
-            Ok(spool)
         };
         match opened.await {
-            Ok(spool) => {
+            Ok((spool, sinks)) => {
                 *self.spool.lock() = Some(Arc::clone(&spool));
                 self.well();
+                // Also of those that a reload has taken out meanwhile: what they were given is given up by their tasks.
+                sinks.iter().for_each(|sink| self.start_task(sink, &spool));
                 self.start_tasks(&spool);
                 Some(spool)
             }
@@ -190,8 +152,8 @@ impl Notices {
         }
     }
 
-    /// Gives each sink what waits for it; what waits for nobody is given up.
-    async fn take_up(&self, spool: &Spool) -> Result<(), StoreError> {
+    /// Gives each sink what waits for it; what waits for nobody is given up. Gives the sinks.
+    async fn take_up(&self, spool: &Spool) -> Result<Vec<Arc<Sink>>, StoreError> {
         let sinks: BTreeMap<String, Arc<Sink>> = self.sinks.lock().clone();
         let (mut after, mut all) = (0, Vec::new());
         loop {
@@ -209,7 +171,8 @@ impl Notices {
         let owed = spool.owed().await?;
         for notice in all {
             if let Some(sink) = sinks.get(&notice.sink) {
-                sink.push(item(&notice));
+                // None of them has a task yet that could end.
+                let _ = sink.push(item(&notice), &*self.services.clock);
             }
         }
         for one in owed {
@@ -217,7 +180,7 @@ impl Notices {
                 sink.counts.letters.store(one.dead, Ordering::Relaxed);
             }
         }
-        Ok(())
+        Ok(sinks.into_values().collect())
     }
 
     fn put_off(&self, why: &StoreError, work: &mut Intake) {
@@ -244,11 +207,6 @@ pub(super) fn item(notice: &store::Notice) -> Item {
         tries: u32::try_from(notice.tries).unwrap_or(u32::MAX),
         sent: notice.sent,
     }
-}
-
-fn notice(sink: &Sink, event: &Event, body: String, at: u64) -> NewNotice {
-    let actor = format!("{:032x}", event.actor.0);
-    NewNotice { sink: sink.name.clone(), id: event.id.clone(), actor, at, body }
 }
 
 #[cfg(test)]

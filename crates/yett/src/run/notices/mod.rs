@@ -7,8 +7,10 @@
 //! reason and readiness tells.
 
 mod ask;
+mod choice;
 mod deliver;
 mod intake;
+mod ledger;
 mod settings;
 mod sink;
 mod views;
@@ -16,7 +18,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use parking_lot::Mutex;
 use store::{Spool, StoreError};
 use telemetry::{Lost, RecordQueue, Telemetry};
 use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
 use super::credentials::{Credentials, plain};
@@ -61,7 +64,9 @@ pub(super) struct Notices {
     source: Mutex<Arc<str>>,
     spool: Mutex<Option<Arc<Spool>>>,
     tasks: Mutex<Vec<JoinHandle<bool>>>,
-    work: tokio::sync::Mutex<Intake>,
+    work: Arc<tokio::sync::Mutex<Intake>>,
+    /// Events that found no room in what a sink may have on the disk.
+    no_room: AtomicU64,
     state: Mutex<State>,
     is_running: AtomicBool,
     is_ending: AtomicBool,
@@ -109,7 +114,8 @@ impl Notices {
             source: Mutex::new(Arc::from("")),
             spool: Mutex::default(),
             tasks: Mutex::default(),
-            work: tokio::sync::Mutex::default(),
+            work: Arc::default(),
+            no_room: AtomicU64::new(0),
             state: Mutex::default(),
             is_running: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
@@ -187,7 +193,7 @@ impl Notices {
         let sinks: Vec<SinkTold> = self.sinks.lock().values().map(|sink| sink.told()).collect();
         let of_queue = self.queue.lost().into_iter().filter(|(why, _)| *why != Lost::Rejected);
         let mut lost: Vec<(&'static str, u64)> = of_queue.map(|(why, count)| (why.name(), count)).collect();
-        lost.push(("spool_full", sinks.iter().map(|sink| sink.lost).sum()));
+        lost.push(("spool_full", self.no_room.load(Ordering::Relaxed)));
         let sum = lost.iter().map(|(_, count)| count).sum();
         let now = self.services.clock.now();
         let mut state = self.state.lock();
@@ -202,13 +208,13 @@ impl Notices {
     }
 
     /// Spools what is left, as far as there is time, lets deliveries under way end, and closes the spool. Blocks.
-    pub(super) fn close(&self) {
+    pub(super) fn close(self: &Arc<Self>) {
         if !self.is_running.load(Ordering::Acquire) {
             return;
         }
         self.is_ending.store(true, Ordering::Release);
         self.side.block_on(async {
-            let _ = tokio::time::timeout(FLUSH, self.spool_all()).await;
+            self.spool_in_time().await;
             self.sinks.lock().values().for_each(|sink| sink.end(Stage::Ending));
             let tasks = std::mem::take(&mut *self.tasks.lock());
             let mut is_written = true;
@@ -230,17 +236,33 @@ impl Notices {
         }
     }
 
-    /// Spools all that waited when it was called.
-    async fn spool_all(&self) {
-        let mut work = self.work.lock().await;
-        self.turn(&mut work).await;
-        while self.is_behind(&work) || self.queue.waiting() > 0 {
-            let before = (work.held(), self.queue.waiting());
-            self.turn(&mut work).await;
-            if before == (work.held(), self.queue.waiting()) {
+    /// Spools all that waits, as far as there is time. A turn that has begun runs to its end also when nobody waits for it any more.
+    async fn spool_in_time(self: &Arc<Self>) {
+        let _ = tokio::time::timeout(FLUSH, self.spool_all()).await;
+    }
+
+    async fn spool_all(self: &Arc<Self>) {
+        let mut before = None;
+        loop {
+            let Some(work) = self.whole_turn().await else { return };
+            let left = (work.held(), self.queue.waiting());
+            let is_done = !self.is_behind(&work) && left.1 == 0;
+            if is_done || before.replace(left) == Some(left) {
                 return;
             }
         }
+    }
+
+    /// One turn, which nothing but a fault ends half-way: what rules said would be lost, and what was spooled would be spooled again.
+    /// While one runs no other begins.
+    async fn whole_turn(self: &Arc<Self>) -> Option<OwnedMutexGuard<Intake>> {
+        let mut work = Arc::clone(&self.work).lock_owned().await;
+        let notices = Arc::clone(self);
+        let turn = async move {
+            notices.turn(&mut work).await;
+            work
+        };
+        self.side.spawn(turn).await.ok()
     }
 
     fn well(&self) {
@@ -276,3 +298,6 @@ async fn keep(notices: Arc<Notices>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

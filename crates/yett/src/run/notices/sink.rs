@@ -16,6 +16,9 @@ use crate::terminal;
 /// Failures in a row after which it is said that a sink takes nothing.
 const SAID: u32 = 5;
 
+/// Why what waits for a sink that is taken out is given up.
+const REMOVED: &str = "the sink was taken out of the configuration";
+
 /// What becomes of a sink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -46,8 +49,6 @@ pub(super) struct Counts {
     pub(super) delivered: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) dead: AtomicU64,
-    /// Events that found no room in the spool.
-    pub(super) lost: AtomicU64,
     /// Dead letters that are kept now.
     pub(super) letters: AtomicU64,
 }
@@ -62,6 +63,8 @@ pub(super) struct Sink {
     pub(super) counts: Counts,
     /// Whether its task was started.
     pub(super) is_started: AtomicBool,
+    /// Whether its task gives up what comes yet. Changed and read under the lock of the schedule.
+    is_closed: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -80,7 +83,6 @@ pub(in crate::run) struct Told {
     pub(in crate::run) delivered: u64,
     pub(in crate::run) failed: u64,
     pub(in crate::run) dead: u64,
-    pub(in crate::run) lost: u64,
     pub(in crate::run) letters: u64,
 }
 
@@ -104,6 +106,7 @@ impl Sink {
             bell: Notify::new(),
             counts: Counts::default(),
             is_started: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -135,9 +138,32 @@ impl Sink {
         self.bell.notify_one();
     }
 
-    pub(super) fn push(&self, item: Item) {
-        self.schedule.lock().push(item);
+    /// Schedules an item; what is to be written where it is too late for that.
+    pub(super) fn push(&self, item: Item, clock: &dyn Clock) -> Option<Ending> {
+        let mut schedule = self.schedule.lock();
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Some(self.dead(item, REMOVED.to_owned(), clock));
+        }
+        schedule.push(item);
+        drop(schedule);
         self.bell.notify_one();
+        None
+    }
+
+    /// Takes no more, and gives up all that waits and is not on its way.
+    pub(super) fn give_up(&self, clock: &dyn Clock) -> Vec<Ending> {
+        let mut schedule = self.schedule.lock();
+        self.is_closed.store(true, Ordering::Relaxed);
+        let left = schedule.take_all();
+        drop(schedule);
+        left.into_iter().map(|item| self.dead(item, REMOVED.to_owned(), clock)).collect()
+    }
+
+    /// Gives up what was on its way and did not come back. It may have been delivered, and says so when it is sent again.
+    pub(super) fn give_up_unsettled(&self, clock: &dyn Clock) -> Vec<Ending> {
+        let unsettled = self.schedule.lock().take_unsettled();
+        let endings = |item: Item| [Ending::Tried(item.sequence), self.dead(item, REMOVED.to_owned(), clock)];
+        unsettled.into_iter().flat_map(endings).collect()
     }
 
     /// Bytes that may come yet.
@@ -256,7 +282,6 @@ impl Sink {
             delivered: of(&self.counts.delivered),
             failed: of(&self.counts.failed),
             dead: of(&self.counts.dead),
-            lost: of(&self.counts.lost),
             letters: of(&self.counts.letters),
         }
     }

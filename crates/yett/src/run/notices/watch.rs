@@ -1,6 +1,6 @@
 //! Rules at work: counts what the intake takes and what calls there were, and makes events of what begins to hold and ceases.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,11 @@ use super::sink::unix;
 
 /// How often is looked whether a rule holds.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Alerts that are told at one time; what else has changed is told a look later.
+const TOGETHER: usize = 256;
+/// How long the owners of all their applications are waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Rules and what they are judged by.
 #[derive(Default)]
@@ -67,8 +72,8 @@ impl Watch {
         self.alerts.event(record, unix(clock));
     }
 
-    /// What has changed, when it is time to look.
-    fn look(&mut self, telemetry: &Telemetry, clock: &dyn Clock) -> Vec<(Rule, Alert)> {
+    /// What has changed, when it is time to look; `most` at a time.
+    fn look(&mut self, telemetry: &Telemetry, clock: &dyn Clock, most: usize) -> Vec<(Rule, Alert)> {
         let now = clock.now();
         if self.alerts.is_empty() || self.looked.is_some_and(|at| now.since(at) < LOOK) {
             return Vec::new();
@@ -81,7 +86,7 @@ impl Watch {
             }
         }
         self.looked = Some(now);
-        let changed = self.alerts.tick(at);
+        let changed = self.alerts.tick(at, most);
         changed.into_iter().filter_map(|alert| Some((self.alerts.rule(alert.rule)?.clone(), alert))).collect()
     }
 
@@ -106,16 +111,17 @@ fn value<'a>(rule: &Rule, alert: &'a Alert, label: Label) -> Option<&'a str> {
 }
 
 impl Notices {
-    /// What rules have to say now.
-    pub(super) async fn look(&self) -> Vec<Told> {
+    /// What rules have to say now, as far as there is room for it.
+    pub(super) async fn look(&self, room: usize) -> Vec<Told> {
         let clock = &*self.services.clock;
-        let changed = self.watch.lock().look(&self.telemetry, clock);
+        let changed = self.watch.lock().look(&self.telemetry, clock, room.min(TOGETHER));
+        let applications = changed.iter().filter_map(|(rule, alert)| value(rule, alert, Label::Application));
+        let applications: BTreeSet<&str> = applications.collect();
+        let known = owners_in_time(&applications, clock, |id| self.owner_of(id)).await;
         let mut told = Vec::with_capacity(changed.len());
         for (rule, alert) in changed {
-            let of_application = match value(&rule, &alert, Label::Application) {
-                Some(id) => self.owner_of(id).await,
-                None => None,
-            };
+            let of_application =
+                value(&rule, &alert, Label::Application).and_then(|id| known.get(id).cloned());
             let of_api = self.watch.lock().owner(&rule, &alert);
             let mut owners: Vec<String> = of_application.into_iter().chain(of_api).collect();
             owners.dedup();
@@ -136,6 +142,31 @@ impl Notices {
             _ => None,
         }
     }
+}
+
+/// Asks who answers for each application, once, until [`PATIENCE`] is over for all of them: whom the store does not name by then is not
+/// known, and alerts are told without.
+async fn owners_in_time<'a, F>(
+    applications: &BTreeSet<&'a str>,
+    clock: &dyn Clock,
+    ask: impl Fn(&'a str) -> F,
+) -> HashMap<String, String>
+where
+    F: Future<Output = Option<String>>,
+{
+    let mut known = HashMap::new();
+    let asked = async {
+        for id in applications {
+            if let Some(owner) = ask(id).await {
+                known.insert((*id).to_owned(), owner);
+            }
+        }
+    };
+    tokio::select! {
+        () = asked => {}
+        () = clock.sleep(PATIENCE) => {}
+    }
+    known
 }
 
 fn rule(name: &str, alert: &spec::Alert, document: &spec::Document) -> Rule {

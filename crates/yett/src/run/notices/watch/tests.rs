@@ -70,7 +70,7 @@ impl World {
     /// What is told when so much time has gone by.
     fn after(&mut self, time: Duration) -> Vec<(String, Change, u64, u64)> {
         self.clock.advance(time);
-        let told = self.watch.look(&self.telemetry, &*self.clock);
+        let told = self.watch.look(&self.telemetry, &*self.clock, usize::MAX);
         told.into_iter().map(|(rule, alert)| (rule.name, alert.change, alert.count, alert.calls)).collect()
     }
 }
@@ -155,4 +155,20 @@ fn an_alert_is_the_business_of_who_answers_for_its_api() {
     let team = |name: &str| Some(format!("{name}: team@example.com"));
     // In the order of their names.
     assert_eq!(owners, [None, team("one"), team("three"), team("two")]);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_waited_for_once() {
+    let clock = FakeClock::new();
+    let asked = std::cell::Cell::new(0);
+    let applications = BTreeSet::from(["a", "b", "c", "d"]);
+    let ask = |id: &str| {
+        asked.set(asked.get() + 1);
+        let owner = (id == "a").then(|| String::from("shop@example.com"));
+        async move { if owner.is_some() { owner } else { std::future::pending().await } }
+    };
+    let late = async { clock.advance(PATIENCE) };
+    let (known, ()) = tokio::join!(owners_in_time(&applications, &clock, ask), late);
+    assert_eq!(known, HashMap::from([(String::from("a"), String::from("shop@example.com"))]));
+    assert_eq!(asked.get(), 2, "nobody is asked after the one that does not answer");
 }
