@@ -4,6 +4,8 @@
 //! The promises, and what becomes of them when the server cannot be reached, is slow, loses its memory or lies, stand in
 //! `docs/state.md`. Everything is written under keys of ours, with the version of what they hold in them and an end.
 
+mod about;
+mod both;
 mod cells;
 mod denials;
 mod limited;
@@ -31,7 +33,8 @@ pub use link::{Dial, Stream};
 
 use crate::memory::MemoryCells;
 use crate::replays::MemoryReplays;
-use cells::{BothCells, SharedCells};
+use both::BothCells;
+use cells::SharedCells;
 use denials::Denials;
 use link::Link;
 use replays::SharedReplays;
