@@ -78,7 +78,7 @@ impl Store {
         }
         let known = find(&mut change.work, &new).await?;
         if one.undone {
-            let Some(known) = known.filter(|known| known.said <= one.said) else { return Ok(None) };
+            let Some(known) = known.filter(|known| known.said < one.said) else { return Ok(None) };
             let sql = "DELETE FROM yett_revocations WHERE id = $1";
             change.work.execute(sql, [Value::from(known.id.as_str())]).await?;
             return Ok(Some(known));

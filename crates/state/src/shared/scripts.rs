@@ -90,7 +90,7 @@ const DENY: &str = "local t = redis.call('TIME') local now = tonumber(t[1]) loca
   local a, b, e, s = string.match(old or '', '^([ru]):(-?%d+):(%d+):(%d+)$') b, e, s = tonumber(b or 0), tonumber(e or 0), tonumber(s or 0) \
   if act == 'f' then act = 'r' if a then said = math.max(said, s + 1) end end \
   if not old and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[1]) then return -1 end \
-  if a and a ~= act and said < s then if act == 'u' then again, ends = true, e end act, before, said = a, b, s \
+  if a and a ~= act and (said < s or said == s and act == 'u') then if act == 'u' then again, ends = true, e end act, before, said = a, b, s \
   elseif a == 'r' and act == 'r' then said = math.max(said, s) \
    if b < 0 or before < 0 then before = -1 else before = math.max(b, before) end \
   elseif a == act then said = math.max(said, s) end \
