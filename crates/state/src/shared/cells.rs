@@ -9,8 +9,6 @@
 //! the limit by itself, or limited calls are refused as unchecked, as the settings say. What a process holds at one time
 //! (concurrency) is counted by itself always: nobody could take back what a gateway held that is gone.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +17,7 @@ use engine::{BoxFuture, Clock, Tick, UnixTime, bounds};
 use parking_lot::Mutex;
 use redis::Value;
 
+use super::held::{Held, Shard};
 use super::link::{Done, Link};
 use super::plan::{Plan, window};
 use super::scripts::{Script, number, parts};
@@ -32,41 +31,9 @@ const SHARDS: usize = 64;
 const LINGER: Duration = Duration::from_secs(60);
 /// How long a call is told to wait when nobody knows, and nobody is asked after a question that was not answered.
 const UNKNOWN: Duration = Duration::from_secs(1);
-/// Between two searches of a full shard.
-const SWEEP: Duration = Duration::from_millis(100);
 
 /// What is said while nothing is known.
 const NOTHING: Taken = Taken { allowed: false, remaining: 0, reset_after: UNKNOWN, retry_after: UNKNOWN };
-
-/// What is kept of one limit. Locked for the time of a look: it is several words that belong together.
-#[derive(Debug)]
-struct Held {
-    share: Share,
-    plan: Plan,
-    end: UnixTime,
-}
-
-/// What is kept of the limits of one shard.
-#[derive(Debug, Default)]
-struct Shard {
-    held: HashMap<u128, Held, RandomState>,
-    swept: Option<Tick>,
-}
-
-impl Shard {
-    /// Whether there is room for a limit. A full shard is searched for what is idle at most once in a while: there are as many calls that
-    /// find it full as callers like to make.
-    fn has_room(&mut self, key: u128, most: usize, tick: Tick) -> bool {
-        if self.held.len() < most || self.held.contains_key(&key) {
-            return true;
-        }
-        if self.swept.is_none_or(|swept| tick.since(swept) >= SWEEP) {
-            self.swept = Some(tick);
-            self.held.retain(|_, held| !held.share.is_idle(held.plan.life, tick));
-        }
-        self.held.len() < most
-    }
-}
 
 /// The counters.
 #[derive(Debug)]
@@ -85,7 +52,7 @@ impl SharedCells {
         Self::with_capacity(link, local, bounds::CELLS)
     }
 
-    fn with_capacity(link: &Arc<Link>, local: Arc<MemoryCells>, limits: usize) -> Arc<Self> {
+    pub(super) fn with_capacity(link: &Arc<Link>, local: Arc<MemoryCells>, limits: usize) -> Arc<Self> {
         Arc::new(Self {
             link: Arc::clone(link),
             local,
@@ -214,7 +181,7 @@ impl SharedCells {
     }
 
     /// Makes room for what is kept of a limit, where there is any.
-    fn enter(&self, key: u128, plan: Plan, meter: &Meter, tick: Tick) -> Option<(u32, UnixTime)> {
+    pub(super) fn enter(&self, key: u128, plan: Plan, meter: &Meter, tick: Tick) -> Option<(u32, UnixTime)> {
         let mut shard = self.shard(key)?.lock();
         if !shard.has_room(key, self.per_shard, tick) {
             return None;

@@ -8,6 +8,7 @@ mod about;
 mod both;
 mod cells;
 mod denials;
+mod held;
 mod limited;
 mod link;
 mod plan;

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::cells::Meter;
-use engine::{UnixTime, bounds};
-use testkit::Redis;
+use engine::fetch::Spawn;
+use engine::{BoxFuture, Clock, UnixTime, bounds};
+use testkit::{FakeClock, Redis};
 
-use super::super::Shared;
+use super::super::cells::SharedCells;
+use super::super::link::Link;
+use super::super::plan::Plan;
+use super::super::{Settings, Shared};
 use super::world::{World, is_up, window};
 
 /// As many questions as may wait, at a server that stands still.
@@ -50,4 +54,34 @@ fn a_call_whose_question_cannot_be_asked_is_counted_here_or_refused_as_unchecked
     let key = cells.key(&[b"quota"]);
     let heard = testkit::until(30, || world.take(&refusing, key, &window(&world, 3)).then_some(()));
     assert!(heard.is_some() && !cells.is_lost(key));
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Spawn for Nobody {
+    fn spawn(&self, _task: BoxFuture<'static, ()>) {}
+}
+
+#[test]
+fn nobody_can_aim_at_one_shard() {
+    let clock: Arc<dyn Clock> = Arc::new(FakeClock::new());
+    let settings = Settings {
+        prefix: String::new(),
+        username: None,
+        password: None,
+        database: 0,
+        timeout: Duration::from_secs(1),
+        refuse_alone: false,
+        say: |_| {},
+    };
+    let link = Link::new(settings, Arc::clone(&clock), Arc::new(Nobody));
+    let cells = SharedCells::with_capacity(&link, Arc::default(), 64 * 4);
+    let meter = Meter::Rate { interval: Duration::from_secs(1), burst: 3 };
+    let plan = Plan::of(&meter, Duration::from_secs(1)).unwrap();
+    // Keys that whoever works them out can choose to be alike in any of their halves.
+    for half in [0, 64] {
+        let entered = (1..=64_u128).filter(|n| cells.enter(n << half, plan, &meter, clock.now()).is_some());
+        assert!(entered.count() > 50);
+    }
 }
