@@ -71,8 +71,8 @@ pub trait Cells: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Whether nothing is allowed since nobody can tell what is left, and not since nothing is.
-    fn is_lost(&self) -> bool {
+    /// Whether nothing of a key is allowed since nobody can tell what is left, and not since nothing is.
+    fn is_lost(&self, _key: u128) -> bool {
         false
     }
 }

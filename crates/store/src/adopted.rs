@@ -25,11 +25,13 @@ pub struct Adopted {
     pub until: u64,
     /// Whether it was taken back.
     pub undone: bool,
+    /// When this was said, in µs since 1970.
+    pub said: u64,
 }
 
 impl Store {
     /// Takes in what was said, in this order; `None` where all of it is known, and then it leaves no trace. What is not well-formed,
-    /// and what is over, is left out.
+    /// what is over, and an undo of what was revoked again since, is left out.
     ///
     /// # Errors
     /// When the list is full, or the store cannot keep it.
@@ -76,15 +78,18 @@ impl Store {
         }
         let known = find(&mut change.work, &new).await?;
         if one.undone {
-            let Some(known) = known else { return Ok(None) };
+            let Some(known) = known.filter(|known| known.said < one.said) else { return Ok(None) };
             let sql = "DELETE FROM yett_revocations WHERE id = $1";
             change.work.execute(sql, [Value::from(known.id.as_str())]).await?;
             return Ok(Some(known));
         }
         match known {
-            Some(known) if known.says(one.before, one.until) => Ok(None),
-            Some(known) => self.put(change, &NewRevocation { reason: known.reason, ..new }).await.map(Some),
-            None => self.put(change, &new).await.map(Some),
+            Some(known) if known.says(one.before, one.until) && known.said >= one.said => Ok(None),
+            Some(known) => {
+                let new = NewRevocation { reason: known.reason, ..new };
+                self.put(change, &new, Some(one.said)).await.map(Some)
+            }
+            None => self.put(change, &new, Some(one.said)).await.map(Some),
         }
     }
 }

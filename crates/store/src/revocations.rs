@@ -56,6 +56,8 @@ pub struct Revocation {
     pub created: u64,
     /// First second at which it is forgotten.
     pub expires: u64,
+    /// When it was said last, here or at another gateway, in µs since 1970.
+    pub said: u64,
 }
 
 impl Revocation {
@@ -69,6 +71,7 @@ impl Revocation {
             reason: row.text(5)?,
             created: row.number(6)?,
             expires: row.number(7)?,
+            said: row.number(8)?,
         })
     }
 
@@ -95,9 +98,10 @@ impl Revocation {
     }
 
     /// Takes in what is revoked once more: what either of the two takes out, for as long as the longer of them.
-    fn widen(&mut self, new: &NewRevocation, until: u64) {
+    fn widen(&mut self, new: &NewRevocation, until: u64, said: u64) {
         self.before = self.before.zip(new.before).map(|(one, other)| one.max(other));
         self.expires = self.expires.max(until);
+        self.said = self.said.max(said);
         self.reason.clone_from(&new.reason);
     }
 }
@@ -127,7 +131,7 @@ impl Store {
         self.keep(async {
             let mut change = self.begin().await?.since(known);
             change.forget_revocations().await?;
-            let kept = self.put(&mut change, new).await?;
+            let kept = self.put(&mut change, new, None).await?;
             let (target, detail) = (kept.id.clone(), kept.describe());
             self.finish(change, (actor, REVOKED, &target), detail, kept).await
         })
@@ -153,7 +157,7 @@ impl Store {
             change.forget_revocations().await?;
             let mut kept = Vec::with_capacity(new.len());
             for new in new {
-                kept.push(self.put(&mut change, new).await?);
+                kept.push(self.put(&mut change, new, None).await?);
             }
             let join = |words: Vec<String>, between| words.join(between);
             let target = join(kept.iter().map(|one| one.id.clone()).collect(), " ");
@@ -163,23 +167,27 @@ impl Store {
         .await
     }
 
+    /// Enters what is said now, or was said elsewhere at a moment (in µs since 1970).
     pub(crate) async fn put(
         &self,
         change: &mut Change,
         new: &NewRevocation,
+        said: Option<u64>,
     ) -> Result<Revocation, StoreError> {
         let until = change.now.saturating_add(new.lasts.as_secs());
+        let said = said.unwrap_or_else(|| self.clock.unix().0 / 1_000);
         let Some(mut known) = find(&mut change.work, new).await? else {
-            return self.enter(change, new, until).await;
+            return self.enter(change, new, (until, said)).await;
         };
-        known.widen(new, until);
-        let sql = "UPDATE yett_revocations SET before_at = $1, expires_at = $2, reason = $3, sequence = $4 \
-                   WHERE id = $5";
+        known.widen(new, until, said);
+        let sql = "UPDATE yett_revocations SET before_at = $1, expires_at = $2, reason = $3, sequence = $4, said_at = $5 \
+                   WHERE id = $6";
         let values = [
             Value::from(known.before),
             Value::from(known.expires),
             Value::from(known.reason.as_str()),
             Value::from(change.sequence),
+            Value::from(known.said),
             Value::from(known.id.as_str()),
         ];
         change.work.execute(sql, values).await?;
@@ -190,7 +198,7 @@ impl Store {
         &self,
         change: &mut Change,
         new: &NewRevocation,
-        until: u64,
+        (until, said): (u64, u64),
     ) -> Result<Revocation, StoreError> {
         let all = change.count("SELECT COUNT(*) FROM yett_revocations WHERE id <> $1", "").await?;
         if all >= bounds::DENIED {
@@ -209,9 +217,10 @@ impl Store {
             reason: new.reason.clone(),
             created: change.now,
             expires: until,
+            said,
         };
         let sql = "INSERT INTO yett_revocations (id, kind, issuer, value, before_at, reason, created_at, expires_at, \
-                   sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                   sequence, said_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let values = [
             Value::from(made.id.as_str()),
             Value::from(made.kind.name()),
@@ -222,6 +231,7 @@ impl Store {
             Value::from(made.created),
             Value::from(made.expires),
             Value::from(change.sequence),
+            Value::from(made.said),
         ];
         change.work.execute(sql, values).await?;
         Ok(made)
@@ -235,7 +245,7 @@ impl Store {
         self.keep(async {
             let mut change = self.begin().await?;
             change.forget_revocations().await?;
-            let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at \
+            let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at, said_at \
                        FROM yett_revocations WHERE id = $1";
             let rows = change.work.rows(sql, [Value::from(id)]).await?;
             let Some(row) = rows.first() else {
@@ -261,7 +271,7 @@ impl Store {
         behind: Option<Behind<'_>>,
         most: usize,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at \
+        let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at, said_at \
                    FROM yett_revocations \
                    WHERE expires_at > $1 AND (created_at < $2 OR (created_at = $2 AND id > $3)) \
                    ORDER BY created_at DESC, id LIMIT $4";
@@ -304,7 +314,7 @@ impl Change {
 }
 
 pub(crate) async fn find(work: &mut Work, new: &NewRevocation) -> Result<Option<Revocation>, StoreError> {
-    let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at FROM yett_revocations \
+    let sql = "SELECT id, kind, issuer, value, before_at, reason, created_at, expires_at, said_at FROM yett_revocations \
                WHERE kind = $1 AND issuer = $2 AND value = $3";
     let values =
         [Value::from(new.kind.name()), Value::from(new.issuer.as_str()), Value::from(new.value.as_str())];

@@ -1,13 +1,13 @@
 //! The tables, as steps from one version to the next. A step is never changed once it was released; what is new is a new step.
 //!
-//! Types are those that both databases know: `TEXT` and `BIGINT` (seconds since 1970).
+//! Types are those that both databases know: `TEXT` and `BIGINT` (seconds since 1970, but where they say otherwise).
 
 /// Where versions and the fingerprint of the hashing key are; there before the first step.
 pub(crate) const META: &str =
     "CREATE TABLE IF NOT EXISTS yett_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)";
 
 /// Statements of each step; a store has the version of the steps that it took.
-pub(crate) const STEPS: &[&[&str]] = &[APPLICATIONS, REVOCATIONS];
+pub(crate) const STEPS: &[&[&str]] = &[APPLICATIONS, REVOCATIONS, SAID];
 
 const APPLICATIONS: &[&str] = &[
     // One row: who changes something locks it first, so that changes are serial and the chain has no forks.
@@ -36,4 +36,10 @@ const REVOCATIONS: &[&str] = &[
     // Security events that took effect, by a digest of who sent them and their `jti`.
     "CREATE TABLE yett_events (digest TEXT PRIMARY KEY, expires_at BIGINT NOT NULL)",
     "CREATE INDEX yett_events_expires ON yett_events (expires_at)",
+];
+
+const SAID: &[&str] = &[
+    // When a revocation was said last, in µs since 1970: an undo of before that takes nothing back.
+    "ALTER TABLE yett_revocations ADD COLUMN said_at BIGINT NOT NULL DEFAULT 0",
+    "UPDATE yett_revocations SET said_at = created_at * 1000000",
 ];

@@ -15,7 +15,11 @@ use testkit::{FakeClock, Postgres};
 
 use crate::link::Value;
 use crate::*;
-use adopted::what_others_revoked_is_taken_in_once_and_taken_back;
+use adopted::{
+    a_revocation_of_before_was_said_when_it_was_made,
+    an_undo_takes_back_nothing_that_was_revoked_after_it_was_said,
+    what_others_revoked_is_taken_in_once_and_taken_back,
+};
 use revocations::{
     a_full_denylist_refuses_and_says_so, a_store_of_before_takes_the_step,
     an_event_takes_effect_once_wherever_it_comes, what_cannot_be_revoked_is_said_and_changes_nothing,
@@ -94,6 +98,8 @@ everywhere!(
     a_store_of_before_takes_the_step,
     what_is_newer_is_read_and_all_after_a_gap,
     an_event_takes_effect_once_wherever_it_comes,
+    an_undo_takes_back_nothing_that_was_revoked_after_it_was_said,
+    a_revocation_of_before_was_said_when_it_was_made,
     what_others_revoked_is_taken_in_once_and_taken_back,
 );
 

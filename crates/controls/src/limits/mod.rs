@@ -217,7 +217,7 @@ impl AtWork {
             asked.iter().filter(|(.., taken)| !taken.allowed).max_by_key(|(.., taken)| taken.retry_after);
         match refused {
             None => Verdict::Allow,
-            Some((limit, .., taken)) if self.cells.is_lost() && !limit.is_concurrency() => {
+            Some((limit, key, _, taken)) if !limit.is_concurrency() && self.cells.is_lost(*key) => {
                 let detail = "nobody can tell what other gateways have let in";
                 Verdict::Throttle(
                     Refusal::new(&codes::LIMIT_UNCHECKED, detail).retry_after(taken.retry_after),

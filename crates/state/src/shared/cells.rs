@@ -4,12 +4,11 @@
 //! when calls come faster than what was taken, and not longer than for the one answer. What is small is asked for by each
 //! call. How it is seen to that gateways together never give more than the limit: [`super::plan`].
 //!
-//! What this gateway lets in it counts for itself as well. When the server cannot be used, either that count decides alone, so that
-//! each gateway keeps the limit by itself, or limited calls are refused, as the settings say. What a process holds at one time
+//! What this gateway lets in it counts for itself as well. When the server cannot be used, when a question was not answered or too
+//! many wait to ask it, and when there is no room for what it would say, either that count decides alone, so that each gateway keeps
+//! the limit by itself, or limited calls are refused as unchecked, as the settings say. What a process holds at one time
 //! (concurrency) is counted by itself always: nobody could take back what a gateway held that is gone.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,29 +17,23 @@ use engine::{BoxFuture, Clock, Tick, UnixTime, bounds};
 use parking_lot::Mutex;
 use redis::Value;
 
+use super::held::{Held, Shard};
 use super::link::{Done, Link};
 use super::plan::{Plan, window};
 use super::scripts::{Script, number, parts};
 use super::share::{Grant, Share};
-use crate::hash::{public, shard};
+use crate::hash::{Keys, public, shard};
 use crate::memory::MemoryCells;
 
 /// A power of two, enough that cores seldom meet in one shard.
 const SHARDS: usize = 64;
 /// How long a window's cell is kept at the server after its end: clocks differ.
 const LINGER: Duration = Duration::from_secs(60);
-/// How long a call is told to wait when nobody knows.
+/// How long a call is told to wait when nobody knows, and nobody is asked after a question that was not answered.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
-/// What is kept of one limit. Locked for the time of a look: it is several words that belong together.
-#[derive(Debug)]
-struct Held {
-    share: Share,
-    plan: Plan,
-    end: UnixTime,
-}
-
-type Shard = Mutex<HashMap<u128, Held, RandomState>>;
+/// What is said while nothing is known.
+const NOTHING: Taken = Taken { allowed: false, remaining: 0, reset_after: UNKNOWN, retry_after: UNKNOWN };
 
 /// The counters.
 #[derive(Debug)]
@@ -48,28 +41,39 @@ pub(super) struct SharedCells {
     link: Arc<Link>,
     local: Arc<MemoryCells>,
     clock: Arc<dyn Clock>,
-    shards: Arc<[Shard]>,
+    shards: Arc<[Mutex<Shard>]>,
     per_shard: usize,
+    /// Shared keys can be worked out by anybody; where they are kept here cannot, so that nobody can aim at one shard.
+    keys: Keys,
 }
 
 impl SharedCells {
     pub(super) fn new(link: &Arc<Link>, local: Arc<MemoryCells>) -> Arc<Self> {
+        Self::with_capacity(link, local, bounds::CELLS)
+    }
+
+    pub(super) fn with_capacity(link: &Arc<Link>, local: Arc<MemoryCells>, limits: usize) -> Arc<Self> {
         Arc::new(Self {
             link: Arc::clone(link),
             local,
             clock: Arc::clone(&link.clock),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            per_shard: bounds::CELLS / SHARDS,
+            per_shard: limits / SHARDS,
+            keys: Keys::default(),
         })
     }
 
     /// How many limits there are of which something is kept.
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.lock().held.len()).sum()
     }
 
-    fn shard(&self, key: u128) -> Option<&Shard> {
-        self.shards.get(shard(key, SHARDS))
+    fn place(&self, key: u128) -> usize {
+        shard(self.keys.of(&[&key.to_be_bytes()]), SHARDS)
+    }
+
+    fn shard(&self, key: u128) -> Option<&Mutex<Shard>> {
+        self.shards.get(self.place(key))
     }
 
     /// Our own count. Its key is keyed by this process, since anybody can work out the shared one.
@@ -84,7 +88,7 @@ impl SharedCells {
     /// By this gateway alone.
     fn alone(&self, key: u128, meter: &Meter, now: UnixTime, take: bool) -> Taken {
         if self.link.settings.refuse_alone {
-            return Taken { allowed: false, remaining: 0, reset_after: UNKNOWN, retry_after: UNKNOWN };
+            return NOTHING;
         }
         if take {
             self.local.take(self.own(key), meter, now)
@@ -93,12 +97,12 @@ impl SharedCells {
         }
     }
 
-    fn look(&self, key: u128, (meter, plan): (&Meter, Plan), now: UnixTime, take: bool) -> Taken {
+    /// By what was taken; `None` where nobody knows.
+    fn look(&self, key: u128, (meter, plan): (&Meter, Plan), now: UnixTime, take: bool) -> Option<Taken> {
         let tick = self.clock.now();
-        let nothing = Taken { allowed: false, remaining: 0, reset_after: UNKNOWN, retry_after: UNKNOWN };
-        let Some(shard) = self.shard(key) else { return nothing };
-        let mut shard = shard.lock();
-        let Some(held) = shard.get_mut(&key) else { return nothing };
+        let mut shard = self.shard(key)?.lock();
+        let has_room = shard.has_room(key, self.per_shard, tick);
+        let Some(held) = shard.held.get_mut(&key) else { return has_room.then_some(NOTHING) };
         let back = held.share.turn(window(meter), &plan, tick);
         let there = held.share.units();
         let allowed = if take { held.share.take() } else { there > 0 };
@@ -106,12 +110,16 @@ impl SharedCells {
         let at = held.share.window();
         let (left, reset) = held.share.left(tick);
         let denied = held.share.denied_for(tick);
+        let is_lost = !allowed && held.share.is_lost(tick);
         drop(shard);
         if let Some(want) = ahead {
             self.ask(key, (meter, plan, at), want, Box::new(|| {}));
         }
         if back > 0 {
             give_back(&self.link, key, at, back);
+        }
+        if is_lost {
+            return None;
         }
         let reset_after = match *meter {
             Meter::Window { end, .. } => Duration::from_nanos(end.0.saturating_sub(now.0)),
@@ -124,7 +132,7 @@ impl SharedCells {
             _ => UNKNOWN,
         };
         let remaining = left.saturating_sub(u64::from(allowed && !take));
-        Taken { allowed, remaining, reset_after, retry_after: wait }
+        Some(Taken { allowed, remaining, reset_after, retry_after: wait })
     }
 
     /// Asks for units and takes them in; `then` is done when that is over.
@@ -137,18 +145,18 @@ impl SharedCells {
     ) {
         let asked = self.clock.now();
         let (shards, clock) = (Arc::clone(&self.shards), Arc::clone(&self.clock));
-        let in_window = at != UnixTime(0);
+        let (in_window, place) = (at != UnixTime(0), self.place(key));
         let done: Done = Box::new(move |answer| {
-            let shard = shards.get(shard(key, SHARDS));
-            if let Some(held) = shard.map(|shard| shard.lock()).as_mut().and_then(|shard| shard.get_mut(&key))
-            {
+            let mut shard = shards.get(place).map(|shard| shard.lock());
+            if let Some(held) = shard.as_mut().and_then(|shard| shard.held.get_mut(&key)) {
                 held.share.asked();
                 let rest = Duration::from_nanos(held.end.0.saturating_sub(clock.unix().0));
-                if let Some(grant) = answer.and_then(|answer| grant(answer, want, in_window.then_some(rest)))
-                {
-                    held.share.grant(at, (grant, asked), &plan, clock.now());
+                match answer.and_then(|answer| grant(answer, want, in_window.then_some(rest))) {
+                    Some(grant) => held.share.grant(at, (grant, asked), &plan, clock.now()),
+                    None => held.share.lose(clock.now().after(UNKNOWN)),
                 }
             }
+            drop(shard);
             then();
         });
         match *meter {
@@ -173,19 +181,16 @@ impl SharedCells {
     }
 
     /// Makes room for what is kept of a limit, where there is any.
-    fn enter(&self, key: u128, plan: Plan, meter: &Meter, tick: Tick) -> Option<(u32, UnixTime)> {
+    pub(super) fn enter(&self, key: u128, plan: Plan, meter: &Meter, tick: Tick) -> Option<(u32, UnixTime)> {
         let mut shard = self.shard(key)?.lock();
-        if shard.len() >= self.per_shard && !shard.contains_key(&key) {
-            shard.retain(|_, held| !held.share.is_idle(held.plan.life, tick));
-            if shard.len() >= self.per_shard {
-                return None;
-            }
+        if !shard.has_room(key, self.per_shard, tick) {
+            return None;
         }
         let end = if let Meter::Window { end, .. } = *meter { end } else { UnixTime(0) };
-        let held = shard.entry(key).or_insert_with(|| Held { share: Share::default(), plan, end });
+        let held = shard.held.entry(key).or_insert_with(|| Held { share: Share::default(), plan, end });
         held.share.turn(window(meter), &plan, tick);
         held.end = held.end.max(end);
-        if held.share.denied_for(tick) > Duration::ZERO {
+        if held.share.denied_for(tick) > Duration::ZERO || held.share.is_lost(tick) {
             return None;
         }
         Some((held.share.want(&plan), held.share.window()))
@@ -196,6 +201,7 @@ impl SharedCells {
         for shard in self.shards.iter() {
             let held: Vec<(u128, UnixTime, u32)> = shard
                 .lock()
+                .held
                 .iter_mut()
                 .map(|(key, held)| (*key, held.share.window(), held.share.give_up()))
                 .filter(|(.., back)| *back > 0)
@@ -209,7 +215,7 @@ impl SharedCells {
         let Some(shard) = self.shards.get(number % SHARDS) else { return };
         let tick = self.clock.now();
         let mut over: Vec<(u128, UnixTime, u32)> = Vec::new();
-        shard.lock().retain(|key, held| {
+        shard.lock().held.retain(|key, held| {
             let at = held.share.window();
             let back = held.share.turn(at, &held.plan, tick);
             if back > 0 {
@@ -254,7 +260,9 @@ impl Cells for SharedCells {
         if !self.link.is_up() {
             return self.alone(key, meter, now, true);
         }
-        let taken = self.look(key, (meter, plan), now, true);
+        let Some(taken) = self.look(key, (meter, plan), now, true) else {
+            return self.alone(key, meter, now, true);
+        };
         if taken.allowed {
             // What it says does not count: others may have given less.
             let _ = self.local.take(self.own(key), meter, now);
@@ -267,7 +275,7 @@ impl Cells for SharedCells {
         if !self.link.is_up() {
             return self.alone(key, meter, now, false);
         }
-        self.look(key, (meter, plan), now, false)
+        self.look(key, (meter, plan), now, false).unwrap_or_else(|| self.alone(key, meter, now, false))
     }
 
     fn release(&self, key: u128) {
@@ -289,32 +297,14 @@ impl Cells for SharedCells {
         Some(Box::pin(async move { receiver.await.unwrap_or_default() }))
     }
 
-    fn is_lost(&self) -> bool {
-        self.link.settings.refuse_alone && !self.link.is_up()
-    }
-}
-
-/// The counters of a gateway that shares some: its own, beside which those stand.
-#[derive(Debug)]
-pub(super) struct BothCells {
-    pub(super) local: Arc<MemoryCells>,
-    pub(super) shared: Arc<SharedCells>,
-}
-
-impl Cells for BothCells {
-    fn take(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
-        self.local.take(key, meter, now)
-    }
-    fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
-        self.local.peek(key, meter, now)
-    }
-    fn release(&self, key: u128) {
-        self.local.release(key);
-    }
-    fn key(&self, parts: &[&[u8]]) -> u128 {
-        self.local.key(parts)
-    }
-    fn shared(&self) -> Option<Arc<dyn Cells>> {
-        Some(Arc::clone(&self.shared) as Arc<dyn Cells>)
+    fn is_lost(&self, key: u128) -> bool {
+        let is_unknown = || {
+            let (tick, shard) = (self.clock.now(), self.shard(key)?.lock());
+            Some(match shard.held.get(&key) {
+                Some(held) => held.share.is_lost(tick),
+                None => shard.held.len() >= self.per_shard,
+            })
+        };
+        self.link.settings.refuse_alone && (!self.link.is_up() || is_unknown().unwrap_or(true))
     }
 }

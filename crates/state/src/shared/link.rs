@@ -17,8 +17,9 @@ use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, Re
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Settings;
+use super::about;
 use super::limited::{Limited, Unread};
-use super::scripts::{Loaded, Script, number, text};
+use super::scripts::{Loaded, Script, number};
 
 /// A stream to the server.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -37,11 +38,13 @@ const CONNECT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the server keeps the beginning of its memory without us, in milliseconds.
-pub(super) const MEMORY: u64 = 24 * 3600 * 1000;
+const MEMORY: u64 = 24 * 3600 * 1000;
 
 #[derive(Clone)]
 struct Connected {
     connection: MultiplexedConnection,
+    /// Which run of the server it ends at: what it was told by another, this one may have lost.
+    run: Arc<str>,
     scripts: Arc<Loaded>,
     unread: Unread,
 }
@@ -121,7 +124,7 @@ impl Link {
 
     /// The name of a key, under ours and of this version of what it holds.
     pub(super) fn key(&self, what: &str) -> String {
-        format!("{}:1:{what}", self.settings.prefix)
+        format!("{}:2:{what}", self.settings.prefix)
     }
 
     /// Runs a script; `done` is told on the side runtime, whether whoever asked still waits or not.
@@ -139,7 +142,7 @@ impl Link {
             self.counts.not_asked.fetch_add(1, Ordering::Relaxed);
             return done(None);
         };
-        let mut command = connected.scripts.call(script, keys);
+        let mut command = self.command(&connected, script, keys);
         arguments(&mut command);
         let link = Arc::clone(self);
         self.side.spawn(Box::pin(async move {
@@ -157,6 +160,22 @@ impl Link {
                 }
             }
         }));
+    }
+
+    /// A call of a script, with what each of them needs that looks since when nothing was lost.
+    fn command(&self, to: &Connected, script: Script, keys: &[String]) -> Cmd {
+        let mut command = to.scripts.call(script, keys);
+        if script.begins() {
+            command.arg(self.clock.unix().0 / 1_000).arg(MEMORY).arg(&*to.run);
+        }
+        command
+    }
+
+    /// Asks whether it takes writes; why it does not.
+    async fn beat(&self, to: Connected) -> Result<(), String> {
+        let command = self.command(&to, Script::Beat, &[self.key("begun")]);
+        let answer = self.ask(to, &command, self.settings.timeout).await?;
+        number(&answer).map(drop).ok_or_else(|| String::from("it answers what was not asked"))
     }
 
     /// The same for who waits. To be awaited on any runtime.
@@ -243,12 +262,8 @@ async fn beat(link: &Weak<Link>) -> String {
         let Some(strong) = link.upgrade() else { return String::new() };
         let connected = strong.connected.read().clone();
         let Some(connected) = connected else { return String::from("the connection is gone") };
-        let now = strong.clock.unix().0 / 1_000;
-        let mut command = connected.scripts.call(Script::Beat, &[strong.key("begun")]);
-        command.arg(now).arg(MEMORY);
-        match strong.ask(connected, &command, strong.settings.timeout).await {
-            Ok(answer) if number(&answer).is_some() => strong.well(),
-            Ok(_) => return String::from("it answers what was not asked"),
+        match strong.beat(connected).await {
+            Ok(()) => strong.well(),
             Err(why) => return why,
         }
         let clock = Arc::clone(&strong.clock);
@@ -279,27 +294,24 @@ async fn open(link: &Arc<Link>, dial: &Dial) -> Result<Driver, String> {
     let opened = MultiplexedConnection::new_with_config(&about, stream, config).await;
     let (mut connection, driver) = opened.map_err(|error| error.to_string())?;
     let driver = Driver(tokio::spawn(driver));
-    let about = connection.send_packed_command(redis::cmd("INFO").arg("memory")).await;
+    let memory = connection.send_packed_command(redis::cmd("INFO").arg("memory")).await;
     unread.clear();
-    link.keeps.store(good(about).as_ref().map_or(true, keeps), Ordering::Release);
+    link.keeps.store(good(memory).as_ref().map_or(true, about::keeps), Ordering::Release);
+    let server = good(connection.send_packed_command(redis::cmd("INFO").arg("server")).await)?;
+    let run = about::run(&server).ok_or("it does not say which run of the server it is (`run_id`)")?;
     let scripts = Loaded::load(&mut connection).await?;
     unread.clear();
+    let connected = Connected { connection, run, scripts: Arc::new(scripts), unread };
+    // Nothing else is asked before this server's memory has a beginning.
+    link.beat(connected.clone()).await?;
     link.counts.connections.fetch_add(1, Ordering::AcqRel);
-    *link.connected.write() = Some(Connected { connection, scripts: Arc::new(scripts), unread });
+    *link.connected.write() = Some(connected);
     Ok(driver)
 }
 
 /// An answer that is none of an error, wherever the library puts it.
 pub(super) fn good(answer: Result<Value, RedisError>) -> Result<Value, String> {
     answer.and_then(Value::extract_error).map_err(|error| error.to_string())
-}
-
-/// Whether a server says that it throws nothing away when its memory is full. One that may not be asked is believed.
-fn keeps(about: &Value) -> bool {
-    let Some(text) = text(about) else { return true };
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let bounded = field("maxmemory").is_some_and(|bytes| bytes.trim() != "0");
-    !bounded || field("maxmemory_policy").is_none_or(|policy| policy.trim() == "noeviction")
 }
 
 /// What reads and writes; ends with this.
@@ -314,22 +326,5 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_throws_away_is_known() {
-        for (about, expected) in [
-            ("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", true),
-            ("used_memory:1\r\nmaxmemory:100\r\nmaxmemory_policy:noeviction\r\n", true),
-            ("maxmemory:100\r\nmaxmemory_policy:volatile-ttl\r\n", false),
-            ("", true),
-        ] {
-            assert_eq!(keeps(&Value::BulkString(about.as_bytes().to_vec())), expected, "{about}");
-        }
     }
 }

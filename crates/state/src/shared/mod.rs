@@ -4,8 +4,11 @@
 //! The promises, and what becomes of them when the server cannot be reached, is slow, loses its memory or lies, stand in
 //! `docs/state.md`. Everything is written under keys of ours, with the version of what they hold in them and an end.
 
+mod about;
+mod both;
 mod cells;
 mod denials;
+mod held;
 mod limited;
 mod link;
 mod plan;
@@ -31,7 +34,8 @@ pub use link::{Dial, Stream};
 
 use crate::memory::MemoryCells;
 use crate::replays::MemoryReplays;
-use cells::{BothCells, SharedCells};
+use both::BothCells;
+use cells::SharedCells;
 use denials::Denials;
 use link::Link;
 use replays::SharedReplays;

@@ -1,8 +1,9 @@
 //! What may be used once among several gateways: first here, then at the server, which is asked each time.
 //!
 //! Nobody can say that a use is the first while the server cannot be asked, or when it may have forgotten one: then nothing is
-//! known, and whoever asked has to refuse. A server that lost its memory, or was changed for an empty one, is known by the moment
-//! at which that begins, which it keeps as everything else: what could have been used before that is not known either. One that
+//! known, and whoever asked has to refuse. A server that lost its memory, or was changed for another, is known by the moment at
+//! which that begins, which it keeps as everything else, with the run of the server that it belongs to: one that begins again with
+//! what was on its disk may lack the last of it. What could have been used before that moment is not known either. One that
 //! throws away what it has when its memory is full ([`super::link`]) is not asked at all.
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use engine::replay::{Replays, Used};
 use engine::{BoxFuture, UnixTime};
 
-use super::link::{Link, MEMORY};
+use super::link::Link;
 use super::scripts::{Script, number, parts};
 use crate::hash::public;
 use crate::replays::MemoryReplays;
@@ -48,9 +49,8 @@ impl Replays for SharedReplays {
         }
         let keys = [self.link.key("begun"), self.link.key(&format!("u:{key:032x}"))];
         let lasts = Duration::from_nanos(until.0.saturating_sub(now.0)) + LINGER;
-        let micros = now.0 / 1_000;
         let answer = self.link.run_and_wait(Script::Use, &keys, |command| {
-            command.arg(micros).arg(MEMORY).arg(lasts.as_millis().to_string());
+            command.arg(lasts.as_millis().to_string());
         });
         Some(Box::pin(async move {
             let answer = answer.await;

@@ -38,6 +38,8 @@ pub(super) struct Share {
     batches: VecDeque<Batch>,
     /// Until when there is nothing, as far as the server said.
     denied: Tick,
+    /// Until when nobody is asked, since a question was not answered.
+    lost: Tick,
     left: u64,
     reset: Tick,
     /// Units used in this period, which is as long as a unit lives, and in the one before.
@@ -109,7 +111,7 @@ impl Share {
     pub(super) fn want_ahead(&mut self, plan: &Plan, now: Tick) -> Option<u32> {
         let want = self.usual(plan);
         let is_low = u64::from(self.units()) * 2 <= u64::from(want);
-        if self.asking > 0 || !plan.is_ahead() || want < 3 || !is_low || now < self.denied {
+        if self.asking > 0 || !plan.is_ahead() || want < 3 || !is_low || now < self.denied.max(self.lost) {
             return None;
         }
         Some(self.want(plan))
@@ -125,6 +127,7 @@ impl Share {
         if window != self.window {
             return;
         }
+        self.lost = Tick(0);
         self.left = grant.left;
         self.reset = now.after(grant.reset_after);
         if grant.units == 0 {
@@ -149,6 +152,16 @@ impl Share {
         self.denied.since(now)
     }
 
+    /// A question was not answered, or not asked: until a moment nobody knows.
+    pub(super) fn lose(&mut self, until: Tick) {
+        self.lost = until;
+    }
+
+    /// Whether nobody knows what there is, as far as the server did not say that there is nothing.
+    pub(super) fn is_lost(&self, now: Tick) -> bool {
+        now < self.lost && self.denied <= now
+    }
+
     /// Units left here and there, and until all are there again.
     pub(super) fn left(&self, now: Tick) -> (u64, Duration) {
         (self.left.saturating_add(u64::from(self.units())), self.reset.since(now))
@@ -159,6 +172,7 @@ impl Share {
         self.asking == 0
             && self.batches.is_empty()
             && self.denied <= now
+            && self.lost <= now
             && now.since(self.since) >= plan_life.saturating_mul(2)
     }
 

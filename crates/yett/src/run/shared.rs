@@ -60,15 +60,17 @@ pub(super) fn start(
     Ok(Some(Shared::start(settings, dial, clock, side)))
 }
 
-/// A denial, as the store has it.
-pub(super) fn denial(one: &Revocation, undone: bool) -> Denial {
+/// A denial, as the store has it; or that it was taken back, at a moment in µs since 1970.
+pub(super) fn denial(one: &Revocation, undone: Option<u64>) -> Denial {
     Denial {
         kind: one.kind.name().to_owned(),
         issuer: one.issuer.clone(),
         value: one.value.clone(),
         before: one.before,
         until: one.expires,
-        undone,
+        undone: undone.is_some(),
+        // What was known when it was taken back was said before, whatever the clocks were.
+        said: undone.map_or(one.said, |at| at.max(one.said.saturating_add(1))),
     }
 }
 
@@ -83,8 +85,8 @@ impl Denylist for Credentials {
     fn adopt(&self, said: Vec<Denial>) -> BoxFuture<'_, Result<(), String>> {
         let adopted = said.into_iter().filter_map(|one| {
             let kind = Kind::parse(&one.kind)?;
-            let Denial { issuer, value, before, until, undone, .. } = one;
-            Some(Adopted { kind, issuer, value, before, until, undone })
+            let Denial { issuer, value, before, until, undone, said, .. } = one;
+            Some(Adopted { kind, issuer, value, before, until, undone, said })
         });
         let adopted: Vec<Adopted> = adopted.collect();
         Box::pin(async move { self.take_over(ACTOR, &adopted).await.map_err(|why| plain(&why)) })
@@ -97,7 +99,7 @@ impl Denylist for Credentials {
             loop {
                 let after = behind.as_ref().map(|(created, id)| (*created, id.as_str()));
                 let page = self.listed(after, PAGE).await.map_err(|why| plain(&why))?;
-                all.extend(page.iter().map(|one| denial(one, false)));
+                all.extend(page.iter().map(|one| denial(one, None)));
                 match page.last() {
                     Some(last) if page.len() == PAGE => behind = Some((last.created, last.id.clone())),
                     _ => return Ok(all),

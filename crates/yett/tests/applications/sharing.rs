@@ -153,6 +153,16 @@ fn a_proof_is_good_once_over_two_gateways_and_never_while_nobody_can_tell() {
         (holder.show(&gateways[1], &proof), holder.show(&gateways[0], &holder.proof(0))),
         (used(), good())
     );
+    // It begins again with what was on its disk: what was used since that was written is not known to be unused.
+    redis.ask(&["SAVE"]);
+    let proof = holder.proof(0);
+    assert_eq!(holder.show(&gateways[0], &proof), good());
+    redis.stop();
+    gateways.iter().for_each(|gateway| drop(settles(gateway, false)));
+    redis.resume();
+    gateways.iter().for_each(|gateway| drop(settles(gateway, true)));
+    assert_eq!(holder.show(&gateways[1], &proof), unchecked());
+    gateways.iter().for_each(|gateway| holder.is_taken(gateway));
     // It forgets.
     redis.ask(&["FLUSHALL"]);
     assert_eq!(holder.show(&gateways[0], &holder.proof(1)), unchecked());
@@ -192,6 +202,18 @@ fn what_is_revoked_at_one_gateway_ends_at_another_with_a_store_of_its_own_within
     assert_eq!(shared_state(&gateways[0])["revocations"]["unsaid"], json!(true));
     assert!(!list(&other).iter().any(|value| value.contains("late")));
     redis.resume();
+    assert!(until(30, || list(&other).iter().any(|value| value.contains("late")).then_some(())).is_some());
+    settles(&gateways[0], true);
+    // What is taken back while the server is gone is so at the other as soon as it is back, whatever that has kept.
+    redis.stop();
+    gateways.iter().for_each(|gateway| drop(settles(gateway, false)));
+    house.good(&["revocations", "undo", done["id"].as_str().unwrap()]);
+    assert_eq!(shared_state(&gateways[0])["revocations"]["unsaid"], json!(true));
+    redis.resume();
+    assert!(until(30, || (!list(&other).iter().any(|value| value.contains("late"))).then_some(())).is_some());
+    gateways.iter().for_each(|gateway| drop(settles(gateway, true)));
+    assert!(until(10, || (list(&house) == list(&other)).then_some(())).is_some());
+    let done = as_json(&house.good(&["revoke", "subject", "late", "--issuer", "corp", "--json"]));
     assert!(until(30, || list(&other).iter().any(|value| value.contains("late")).then_some(())).is_some());
     // Taken back at one, it is at the other.
     house.good(&["revocations", "undo", done["id"].as_str().unwrap()]);

@@ -3,145 +3,14 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::cells::Meter;
-use engine::fetch::Spawn;
 use engine::replay::Used;
-use engine::{BoxFuture, Clock, Tick, UnixTime};
 use testkit::{Redis, until};
 
-use super::super::{Denial, Denylist, Settings, Shared, Stream};
-
-/// Time of the machine: a server outside of the test has no other.
-#[derive(Debug)]
-struct Real(std::time::Instant);
-
-#[allow(clippy::disallowed_methods, reason = "a server outside of the test has the time of the machine")]
-impl Clock for Real {
-    fn now(&self) -> Tick {
-        Tick(u64::try_from(self.0.elapsed().as_nanos()).unwrap())
-    }
-    fn unix(&self) -> UnixTime {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        UnixTime(u64::try_from(since.as_nanos()).unwrap())
-    }
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
-#[derive(Debug)]
-struct Side(tokio::runtime::Handle);
-
-impl Spawn for Side {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.spawn(task);
-    }
-}
-
-/// A side runtime with the shared state of some gateways on it.
-struct World {
-    runtime: tokio::runtime::Handle,
-    /// Ends it when the world does.
-    _end: tokio::sync::oneshot::Sender<()>,
-    clock: Arc<dyn Clock>,
-}
-
-impl World {
-    #[allow(clippy::disallowed_methods, reason = "a server outside of the test has the time of the machine")]
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        std::thread::spawn(move || runtime.block_on(ended));
-        let runtime = handle;
-        Self { runtime, _end: end, clock: Arc::new(Real(std::time::Instant::now())) }
-    }
-
-    fn gateway(&self, path: &std::path::Path, change: impl FnOnce(&mut Settings)) -> Arc<Shared> {
-        let mut settings = Settings {
-            prefix: String::from("test"),
-            username: None,
-            password: None,
-            database: 0,
-            timeout: Duration::from_secs(2),
-            refuse_alone: false,
-            say: |_| {},
-        };
-        change(&mut settings);
-        let path = path.to_owned();
-        let dial: super::super::Dial = Arc::new(move || {
-            let path = path.clone();
-            Box::pin(async move {
-                let stream =
-                    tokio::net::UnixStream::connect(path).await.map_err(|error| error.to_string())?;
-                Ok(Box::new(stream) as Box<dyn Stream>)
-            })
-        });
-        let side: Arc<dyn Spawn> = Arc::new(Side(self.runtime.clone()));
-        Shared::start(settings, dial, &self.clock, &side)
-    }
-
-    /// One that has reached its server.
-    fn ready(&self, redis: &Redis) -> Arc<Shared> {
-        let shared = self.gateway(&redis.path(), |_| {});
-        is_up(&shared);
-        shared
-    }
-
-    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
-    }
-
-    /// Takes a unit as a call does: looks again after units were fetched.
-    fn take(&self, shared: &Shared, key: u128, meter: &Meter) -> bool {
-        let cells = shared.cells().shared().unwrap();
-        for _ in 0..3 {
-            let taken = cells.take(key, meter, self.clock.unix());
-            if taken.allowed {
-                return true;
-            }
-            let Some(fetch) = cells.fetch(key, meter, self.clock.unix()) else { return false };
-            self.wait(fetch);
-        }
-        cells.take(key, meter, self.clock.unix()).allowed
-    }
-
-    /// Uses something that was made now.
-    fn use_once(&self, shared: &Shared, name: &str, made: u64) -> Used {
-        let replays = shared.replays();
-        let (key, now) = (replays.key(&[name.as_bytes()]), self.clock.unix());
-        match replays.take((key, key), UnixTime(made + 60_000_000_000), now) {
-            Used::First => {}
-            other => return other,
-        }
-        let elsewhere = replays.elsewhere(key, (UnixTime(made), UnixTime(made + 60_000_000_000)), now);
-        self.wait(elsewhere.unwrap())
-    }
-
-    fn now(&self) -> u64 {
-        self.clock.unix().0
-    }
-}
-
-fn is_up(shared: &Shared) {
-    assert!(until(30, || shared.state().fault.is_none().then_some(())).is_some(), "{:?}", shared.state());
-}
-
-fn is_down(shared: &Shared) -> String {
-    until(30, || shared.state().fault.map(|(why, _)| why)).expect("it is still up")
-}
-
-fn window(world: &World, limit: u32) -> Meter {
-    let start = world.now() / 1_000_000_000 * 1_000_000_000;
-    Meter::Window { start: UnixTime(start), end: UnixTime(start + 3_600_000_000_000), limit }
-}
+use super::world::{World, is_down, is_up, window};
 
 #[test]
 fn limits_hold_over_two_gateways_and_are_used_up() {
@@ -253,16 +122,16 @@ fn a_server_that_stands_still_is_not_waited_for_twice() {
     let cells = gateway.cells().shared().unwrap();
     let key = cells.key(&[b"alone"]);
     let passed = (0..5).filter(|_| cells.take(key, &meter, world.clock.unix()).allowed).count();
-    assert_eq!((passed, cells.is_lost()), (3, false));
+    assert_eq!((passed, cells.is_lost(key)), (3, false));
     let cells = strict.cells().shared().unwrap();
-    assert!(!cells.take(key, &meter, world.clock.unix()).allowed && cells.is_lost());
+    assert!(!cells.take(key, &meter, world.clock.unix()).allowed && cells.is_lost(key));
     assert!(cells.fetch(key, &meter, world.clock.unix()).is_none());
     // Concurrency is each gateway's own.
     assert!(cells.take(key + 1, &Meter::Concurrency { limit: 1 }, world.clock.unix()).allowed);
     redis.signal("CONT");
     is_up(&gateway);
     is_up(&strict);
-    assert!(!strict.cells().shared().unwrap().is_lost());
+    assert!(!strict.cells().shared().unwrap().is_lost(key));
 }
 
 #[test]
@@ -354,93 +223,4 @@ fn what_a_hostile_server_says_is_bounded_and_opens_nothing() {
         until(30, || gateway.state().fault.filter(|(why, _)| !why.contains("not answered yet"))).is_some()
     );
     assert_eq!(world.use_once(&gateway, "one", world.now() + 20_000_000_000), Used::Unknown);
-}
-
-/// A list that keeps what it is told, by name.
-#[derive(Default)]
-struct List(Mutex<Vec<Denial>>);
-
-impl Denylist for List {
-    fn adopt(&self, said: Vec<Denial>) -> BoxFuture<'_, Result<(), String>> {
-        let mut list = self.0.lock().unwrap();
-        for one in said {
-            list.retain(|known| known.value != one.value);
-            if !one.undone {
-                list.push(one);
-            }
-        }
-        Box::pin(std::future::ready(Ok(())))
-    }
-    fn all(&self) -> BoxFuture<'_, Result<Vec<Denial>, String>> {
-        let all = self.0.lock().unwrap().clone();
-        Box::pin(std::future::ready(Ok(all)))
-    }
-}
-
-impl List {
-    fn has(&self, value: &str) -> Option<Denial> {
-        self.0.lock().unwrap().iter().find(|one| one.value == value).cloned()
-    }
-}
-
-#[test]
-fn what_one_revokes_all_revoke_whatever_happened_in_between() {
-    let (world, mut redis) = (World::new(), Redis::start());
-    let lists = [Arc::new(List::default()), Arc::new(List::default())];
-    let gateways = [world.ready(&redis), world.ready(&redis)];
-    for (gateway, list) in gateways.iter().zip(&lists) {
-        let list: Arc<dyn Denylist> = Arc::<List>::clone(list);
-        gateway.follow(Arc::downgrade(&list));
-    }
-    let end = world.now() / 1_000_000_000 + 3_600;
-    let denial = |value: &str, before: Option<u64>, undone| Denial {
-        kind: String::from("subject"),
-        issuer: String::from("https://idp.example.com"),
-        value: value.to_owned(),
-        before,
-        until: end,
-        undone,
-    };
-    let say = |number: usize, one: Denial| {
-        let list = &lists[number];
-        world.wait(list.adopt(vec![one.clone()])).unwrap();
-        world.wait(gateways[number].say(&[one]));
-    };
-    let arrives =
-        |number: usize, value: &str| until(10, || lists[number].has(value)).expect("it did not arrive");
-    say(0, denial("alice", Some(100), false));
-    assert_eq!(arrives(1, "alice"), denial("alice", Some(100), false));
-    // Said again it is as wide as both.
-    say(1, denial("alice", Some(50), false));
-    say(1, denial("bob", None, false));
-    assert_eq!((arrives(0, "bob").before, lists[0].has("alice").unwrap().before), (None, Some(100)));
-    // Taken back, and revoked once more.
-    say(1, denial("bob", None, true));
-    assert!(until(10, || lists[0].has("bob").is_none().then_some(())).is_some());
-    say(0, denial("bob", Some(7), false));
-    assert_eq!(arrives(1, "bob").before, Some(7));
-    // While the server is gone nobody hears of it; when it is back with nothing in it, all is said again.
-    redis.stop();
-    gateways.iter().for_each(|gateway| drop(is_down(gateway)));
-    say(0, denial("carol", None, false));
-    say(1, denial("dora", None, false));
-    assert!(gateways[0].state().revocations_unsaid && lists[1].has("carol").is_none());
-    redis.resume();
-    assert_eq!((arrives(1, "carol").before, arrives(0, "dora").before), (None, None));
-    assert!(until(10, || (!gateways[0].state().revocations_unsaid).then_some(())).is_some());
-    // A newcomer reads all of it.
-    let list = Arc::new(List::default());
-    let newcomer = world.ready(&redis);
-    let followed: Arc<dyn Denylist> = Arc::<List>::clone(&list);
-    newcomer.follow(Arc::downgrade(&followed));
-    for value in ["alice", "bob", "carol", "dora"] {
-        assert!(until(10, || list.has(value)).is_some(), "{value}");
-    }
-    assert!(
-        until(10, || newcomer.state().revocations_age.filter(|age| *age < Duration::from_secs(1))).is_some()
-    );
-    // What is no entry of ours is left out, and what comes behind it is read.
-    redis.ask(&["ZADD", "test:1:d:order", "9000000000000000", "nonsense"]);
-    redis.ask(&["HSET", "test:1:d:entries", "nonsense", "x"]);
-    assert!(gateways[0].state().revocations_fault.is_none());
 }

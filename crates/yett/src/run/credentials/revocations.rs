@@ -77,6 +77,7 @@ impl Credentials {
     /// Tells other gateways, where there are any that have stores of their own.
     pub(super) async fn say(&self, changed: &[Revocation], undone: bool) {
         if let Some(shared) = &self.shared {
+            let undone = undone.then(|| self.clock.unix().0 / 1_000);
             let said: Vec<_> = changed.iter().map(|one| denial(one, undone)).collect();
             shared.say(&said).await;
         }
