@@ -30,6 +30,8 @@ pub struct Found {
     pub address: IpAddr,
     /// Whether every entry on the way to it could be read, and there were not too many.
     pub good: bool,
+    /// Whether a hop names whom it speaks for in a way that says nothing: the address is that of the last hop that is known.
+    pub hidden: bool,
 }
 
 /// Which list.
@@ -58,11 +60,13 @@ impl List {
             let node = if number < MAX_HOPS { self.node(entry) } else { None };
             match node {
                 Some(Node::Address(next)) if trusted(next) => {
-                    known = Some(Found { address: next, good: true });
+                    known = Some(Found { address: next, good: true, hidden: false });
                 }
-                Some(Node::Address(client)) => return Some(Found { address: client, good: true }),
-                Some(Node::Hidden) => return Some(Found { address, good: true }),
-                None => return Some(Found { address, good: false }),
+                Some(Node::Address(client)) => {
+                    return Some(Found { address: client, good: true, hidden: false });
+                }
+                Some(Node::Hidden) => return Some(Found { address, good: true, hidden: true }),
+                None => return Some(Found { address, good: false, hidden: false }),
             }
         }
         known
@@ -290,7 +294,9 @@ mod tests {
         ];
         for (field, address, good) in cases {
             let headers = headers(&X_FORWARDED_FOR, &[field]);
-            let expected = Found { address: address.parse().unwrap(), good: *good };
+            // The one that hides whom it speaks for.
+            let hidden = field.contains("unknown");
+            let expected = Found { address: address.parse().unwrap(), good: *good, hidden };
             assert_eq!(List::XForwardedFor.client(&headers, peer, trusted), Some(expected), "{field}");
         }
         assert_eq!(List::XForwardedFor.client(&HeaderMap::new(), peer, trusted), None);
@@ -311,7 +317,8 @@ mod tests {
                 let joined = format!("{field}, {appended}");
                 for fields in [vec![joined.as_str()], vec![field.as_str(), appended]] {
                     let found = list.client(&headers(&name, &fields), peer, trusted).unwrap();
-                    prop_assert_eq!(found, Found { address: "203.0.113.9".parse().unwrap(), good: true });
+                    let expected = Found { address: "203.0.113.9".parse().unwrap(), good: true, hidden: false };
+                    prop_assert_eq!(found, expected);
                 }
             }
         }

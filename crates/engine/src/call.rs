@@ -262,7 +262,7 @@ pub struct Call {
     pub client: IpAddr,
     /// Whether the peer is a trusted hop.
     pub trusted: bool,
-    /// Whether `client` is the client's: not where a trusted hop names it in a way that cannot be read.
+    /// Whether `client` is the client's: not where a trusted hop hides it, or names it in a way that cannot be read.
     pub located: bool,
     /// Set when callers of this address have failed too often: until they may fail again. The call goes on only for a
     /// credential that costs nothing to check; everything else ends with [`too_many_failures`].

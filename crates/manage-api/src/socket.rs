@@ -23,10 +23,15 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
                 "there is a file of that name that is no socket",
             ));
         }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another gateway uses this data directory"));
-        }
-        Ok(_) => fs::remove_file(path)?,
+        Ok(_) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            // Whether anybody listens is not known.
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let why = "another gateway uses this data directory";
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+            }
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

@@ -155,8 +155,9 @@ impl AtWork {
             (one, other) => one.or(other),
         };
         call.client = found.map_or(peer, |found| found.address);
-        call.located = found.is_none_or(|found| found.good);
-        Ok((!call.located)
+        call.located = found.is_none_or(|found| found.good && !found.hidden);
+        Ok(found
+            .is_some_and(|found| !found.good)
             .then_some("a hop's entry cannot be read: the last hop that is known is taken for the client"))
     }
 }

@@ -112,6 +112,17 @@ fn what_cannot_be_believed_is_noted_or_refused() {
         assert!(matches!(verdict, Verdict::Note(_)), "{verdict:?}");
         assert_eq!((call.client.to_string().as_str(), call.located), ("10.0.0.1", false));
     }
+    // Whom a hop hides is nobody that is known, and no fault of anybody's.
+    for (name, value) in [
+        ("x-forwarded-for", "unknown"),
+        ("forwarded", "for=_x"),
+        ("forwarded", "proto=https"),
+        ("forwarded", "for=6.6.6.6, for=unknown"),
+    ] {
+        let (call, verdict) = gate.call("10.0.0.1", &[(name, value)]);
+        assert!(matches!(verdict, Verdict::Allow), "{verdict:?}");
+        assert_eq!((call.client.to_string().as_str(), call.located), ("10.0.0.1", false), "{value}");
+    }
     for forwarded in ["for=203.0.113.9", "garbage", "for=unknown"] {
         let (_, verdict) = gate.call("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("forwarded", forwarded)]);
         assert!(

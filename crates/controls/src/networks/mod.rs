@@ -1,7 +1,7 @@
 //! From where calls may come: networks that are let in, and networks that are not.
 //!
 //! Asked first, before anything is computed for the call. The address is the client's as admission found it: that of the connection, or
-//! what a trusted hop says; where that cannot be read, the client is in no network. A network of `deny` goes before all of `allow`; where there is an `allow`, nobody else is let in. An IPv4
+//! what a trusted hop says; whom it hides, or names in a way that cannot be read, is in no network of `allow`. A network of `deny` goes before all of `allow`; where there is an `allow`, nobody else is let in. An IPv4
 //! address in IPv6 clothes (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address.
 //!
 //! Networks are compiled to sorted ranges that do not touch, so that a call costs two binary searches, however long the lists are. Lists
@@ -97,7 +97,7 @@ impl Networks {
         let why = if self.deny.contain(call.client) {
             "the client's address is in a network of `deny`"
         } else if self.allow.is_some() && !call.located {
-            "what a trusted hop says of the client's address cannot be read"
+            "a trusted hop hides the client's address, or says it in a way that cannot be read"
         } else if self.allow.as_ref().is_some_and(|allow| !allow.contain(call.client)) {
             "the client's address is in no network of `allow`"
         } else {

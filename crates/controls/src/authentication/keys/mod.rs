@@ -33,6 +33,11 @@ pub const WAIT: Duration = Duration::from_secs(2);
 
 /// No tick.
 const NEVER: u64 = u64::MAX;
+/// How many sources there were in this process. Each has generations of its own: what was verified with the keys of one that is gone
+/// is not good with those of its successor, though both count their first keys as one.
+static SOURCES: AtomicU64 = AtomicU64::new(1);
+/// The lower bits of a generation count within its source.
+const COUNT: u64 = u32::MAX as u64;
 
 /// Where the keys of an issuer on the network are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +50,7 @@ pub struct Remote {
     pub max_age: Duration,
 }
 
-/// Which keys are current. The generation counts up whenever they change, and is never reused.
+/// Which keys are current. The generation counts up whenever they change, and is never reused, by no other source either.
 #[derive(Debug, Clone, Default)]
 pub struct Current {
     /// 0 before the first keys came.
@@ -80,6 +85,8 @@ pub struct KeySource {
     text: Mutex<bytes::Bytes>,
     error: Mutex<Option<KeysError>>,
     generation: AtomicU64,
+    /// Generation of the first keys that come.
+    first: u64,
     /// Last tick at which the keys may be used.
     good_until: AtomicU64,
     /// Tick of the last fetch that brought keys; [`NEVER`] before.
@@ -103,6 +110,7 @@ impl KeySource {
     fn new(remote: Option<Remote>, current: Current, good_until: u64) -> Self {
         Self {
             remote,
+            first: SOURCES.fetch_add(1, Ordering::Relaxed) << 32 | 1,
             generation: AtomicU64::new(current.generation),
             current: Mutex::new(current),
             text: Mutex::default(),
@@ -158,7 +166,7 @@ impl KeySource {
         let failures = self.failures.load(Ordering::Acquire);
         let error = self.error.lock().as_ref().map(ToString::to_string);
         KeyStatus {
-            generation,
+            generation: generation & COUNT,
             keys: keys.map_or(0, |keys| keys.len()),
             usable: self.usable(now),
             age: (fetched != NEVER).then(|| now.since(Tick(fetched))),

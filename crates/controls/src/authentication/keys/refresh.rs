@@ -152,7 +152,8 @@ impl KeySource {
         let mut last = self.text.lock();
         let mut current = self.current.lock();
         if current.keys.is_none() != keys.is_none() || *last != text {
-            *current = Current { generation: current.generation + 1, keys: keys.map(Arc::new) };
+            let generation = self.first.max(current.generation + 1);
+            *current = Current { generation, keys: keys.map(Arc::new) };
             *last = text;
             self.generation.store(current.generation, Ordering::Release);
         }

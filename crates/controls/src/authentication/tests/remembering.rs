@@ -77,6 +77,29 @@ fn a_reload_keeps_what_the_same_verifier_verified_and_nothing_of_another() {
 }
 
 #[test]
+fn what_was_verified_with_keys_that_are_gone_is_void_when_a_document_is_taken_back() {
+    let (world, gateway) = ready();
+    let token = world.token(&[]);
+    twice(&gateway, &token);
+    // Another age of keys: another source. The key of the token is withdrawn while it serves.
+    let older = DOCUMENT.replace("realms/shop\"", "realms/shop\", keys: { max_age: 2h }");
+    assert_ne!(older, DOCUMENT);
+    let second = Setup::new(&older, CONTRACT).attach(&world, 0);
+    drop(gateway);
+    let next = jose::SigningKey::generate().unwrap();
+    world.net.set(&format!("{SHOP}/jwks"), Reply::Json(next.jwks_json()));
+    world.side.run();
+    world.pass(Duration::from_secs(301));
+    assert_eq!(second.bearer("read", &token).code(), "token_invalid");
+    let third = Setup::new(DOCUMENT, CONTRACT).attach(&world, 0);
+    drop(second);
+    world.side.run();
+    let new = next.sign(&[], crate::security::kit::claims(&[]).as_bytes()).unwrap();
+    assert_eq!(third.bearer("read", &new).code(), "ok");
+    assert_eq!(third.bearer("read", &token).code(), "token_invalid", "it is remembered, and its key is gone");
+}
+
+#[test]
 fn what_one_scheme_took_is_not_taken_by_another() {
     let (world, gateway) = ready();
     let shop = world.token(&[]);
