@@ -282,8 +282,11 @@ fn numbers(contract: Option<&contract::Api>) -> Numbers {
     Numbers { scopes: scopes.into_iter().collect(), schemes: schemes.into_iter().collect() }
 }
 
-/// Where clients find the API: scheme, host and port of the first listener that serves it.
+/// Where clients find the API: as it says, else scheme, host and port of the first listener that serves it.
 fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) -> String {
+    if let Some(url) = &settings.url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
     let number = site.and_then(|site| site.listeners.first()).map_or(0, |number| usize::from(*number));
     let Some(listener) = document.listeners.values().nth(number) else {
         return String::from("http://localhost");
