@@ -236,3 +236,15 @@ fn features_are_the_same_with_and_without_tests() {
 fn the_lock_file_is_committed() {
     assert!(root().join("Cargo.lock").is_file());
 }
+
+/// The fuzz targets are a workspace of their own, which nothing of the ordinary tests builds.
+#[test]
+fn the_fuzz_targets_are_locked_to_what_the_crates_need() {
+    let manifest = root().join("fuzz/Cargo.toml");
+    let mut command = Command::new(env!("CARGO"));
+    let output =
+        command.args(["update", "--workspace", "--locked", "--manifest-path"]).arg(manifest).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "run `cargo update --workspace` in `fuzz`: {said}");
+}
