@@ -49,12 +49,7 @@ fn default_window() -> Spanned<Duration> {
 
 impl Default for Dpop {
     fn default() -> Self {
-        Self {
-            window: default_window(),
-            nonce: Nonce::default(),
-            nonce_key: None,
-            algorithms: None,
-        }
+        Self { window: default_window(), nonce: Nonce::default(), nonce_key: None, algorithms: None }
     }
 }
 

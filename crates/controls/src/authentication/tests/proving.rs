@@ -337,8 +337,7 @@ fn nothing_is_demanded_of_tokens_that_nobody_looks_at() {
 #[test]
 fn behind_a_proxy_proofs_are_for_the_url_that_clients_see() {
     let world = World::new();
-    let gateway =
-        with(&world, OPEN, &format!("{OPEN}    url: \"https://shop.example.com/api\"\n"));
+    let gateway = with(&world, OPEN, &format!("{OPEN}    url: \"https://shop.example.com/api\"\n"));
     let holder = Holder::new(Alg::Es256);
     let token = holder.token(&world, &[]);
     for (htu, code) in [

@@ -96,13 +96,15 @@ const TYPING: [u64; 2] = [0x5412, 0x541c];
 /// Denied with some arguments only: sockets of other families, typing into the terminal it was started from, and processes of its
 /// own, which would live on without it and keep what it holds.
 fn by_argument() -> impl Iterator<Item = Value> {
-    let argument = |index: u8, op: Value, value: u64| json!({ "index": index, "type": "dword", "op": op, "val": value });
+    let argument =
+        |index: u8, op: Value, value: u64| json!({ "index": index, "type": "dword", "op": op, "val": value });
     let families: Vec<Value> = FAMILIES.iter().map(|family| argument(0, json!("ne"), *family)).collect();
     let typing = TYPING
         .into_iter()
         .map(move |what| json!({ "syscall": "ioctl", "args": [argument(1, json!("eq"), what)] }));
     let process = argument(0, json!({ "masked_eq": CLONE_THREAD }), 0);
-    let others = [json!({ "syscall": "socket", "args": families }), json!({ "syscall": "clone", "args": [process] })];
+    let others =
+        [json!({ "syscall": "socket", "args": families }), json!({ "syscall": "clone", "args": [process] })];
     others.into_iter().chain(typing)
 }
 

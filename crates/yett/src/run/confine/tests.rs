@@ -78,7 +78,8 @@ fn inside() {
     }
     // AF_PACKET, AF_ALG, AF_VSOCK: whether the kernel has them or not.
     for family in [17, 38, 40] {
-        let refused = socket2::Socket::new(socket2::Domain::from(family), socket2::Type::DGRAM, None).unwrap_err();
+        let refused =
+            socket2::Socket::new(socket2::Domain::from(family), socket2::Type::DGRAM, None).unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied, "family {family}");
     }
 }
