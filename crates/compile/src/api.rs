@@ -166,22 +166,25 @@ impl Build<'_, '_> {
         }
         let path = metadata::path(api.base_path);
         let Ok(parsed) = Template::parse(&path, false) else { return };
-        let draft = Draft {
-            kind: OperationKind::WellKnown,
-            contract: None,
-            id: format!("GET {path}"),
-            method: Method::GET,
-            selected_as: Method::GET,
-            template: path,
-            parsed,
-            base: String::new(),
-            span: None,
-        };
-        let (plan, _) = self.plan(api, name, &draft, &[Method::GET], out);
-        let operation = self.planner.add(plan);
-        let way = Way { base: draft.base, template: draft.parsed, method: draft.method, operation };
+        let methods = [Method::GET, Method::HEAD];
+        let ways = methods.clone().map(|method| {
+            let draft = Draft {
+                kind: OperationKind::WellKnown,
+                contract: None,
+                id: format!("GET {path}"),
+                selected_as: Method::GET,
+                template: path.clone(),
+                parsed: parsed.clone(),
+                base: String::new(),
+                span: None,
+                method,
+            };
+            let (plan, _) = self.plan(api, name, &draft, &methods, out);
+            let operation = self.planner.add(plan);
+            Way { base: draft.base, template: draft.parsed, method: draft.method, operation }
+        });
         for site in sites {
-            self.well_known.extend(mounts::lay_out(site, std::slice::from_ref(&way), |_, _| {}));
+            self.well_known.extend(mounts::lay_out(site, &ways, |_, _| {}));
         }
     }
 }
@@ -282,8 +285,11 @@ fn numbers(contract: Option<&contract::Api>) -> Numbers {
     Numbers { scopes: scopes.into_iter().collect(), schemes: schemes.into_iter().collect() }
 }
 
-/// Where clients find the API: scheme, host and port of the first listener that serves it.
+/// Where clients find the API: as it says, else scheme, host and port of the first listener that serves it.
 fn public_url(document: &spec::Document, settings: &Api, site: Option<&Site>) -> String {
+    if let Some(url) = &settings.url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
     let number = site.and_then(|site| site.listeners.first()).map_or(0, |number| usize::from(*number));
     let Some(listener) = document.listeners.values().nth(number) else {
         return String::from("http://localhost");

@@ -144,6 +144,11 @@ fn a_contract_becomes_plans_and_nothing_else_is_served() {
             "/.well-known/oauth-protected-resource/v1",
             Some("GET /.well-known/oauth-protected-resource/v1"),
         ),
+        (
+            Method::HEAD,
+            "/.well-known/oauth-protected-resource/v1",
+            Some("GET /.well-known/oauth-protected-resource/v1"),
+        ),
     ];
     for (method, path, id) in expected {
         assert_eq!(find(&compiled, "any", &method, path).map(|plan| &*plan.id), id, "{method} {path}");

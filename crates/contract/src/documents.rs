@@ -107,9 +107,12 @@ impl Documents {
         Some(documents)
     }
 
-    /// Notes `$id`, `$anchor` and `$dynamicAnchor` of every file.
+    /// Notes `$self` (OpenAPI 3.2), `$id`, `$anchor` and `$dynamicAnchor` of every file.
     fn index(&mut self) {
         for (file, document) in self.files.iter().enumerate() {
+            if let Some(Value::String(own)) = document.value.get("$self") {
+                self.ids.insert(own.trim_end_matches('#').to_owned(), Spot::root(file));
+            }
             let mut stack = vec![(String::new(), &document.value)];
             while let Some((at, value)) = stack.pop() {
                 match value {
@@ -152,8 +155,12 @@ impl Documents {
         let file = if document.is_empty() {
             from.file
         } else if let Some(spot) = self.ids.get(document) {
-            let pointer = format!("{}{fragment}", spot.pointer);
-            return self.existing(Spot { file: spot.file, pointer: pointer.into() }, reference);
+            let is_anchor = !fragment.is_empty() && !fragment.starts_with('/');
+            if !(is_anchor && spot.pointer.is_empty()) {
+                let pointer = format!("{}{fragment}", spot.pointer);
+                return self.existing(Spot { file: spot.file, pointer: pointer.into() }, reference);
+            }
+            spot.file
         } else if pointer::is_remote(document) {
             return Err(format!("`{reference}` is remote, and remote references are never fetched"));
         } else {

@@ -137,7 +137,7 @@ impl<'s> Holder<'s> {
         let stranger = dpop.proof == ProofState::Stranger;
         let key = subject.keys.of_client(place.api, stranger).ok_or("no proof can be signed")?;
         let path = request.target.value.split('?').next().unwrap_or_default();
-        let base = place.api.and_then(|api| api.dpop.as_ref()?.url.as_ref());
+        let base = place.api.and_then(|api| api.url.as_ref());
         let own = match base {
             Some(url) => format!("{}{path}", url.as_str().trim_end_matches('/')),
             None => format!("{}://{}{path}", if place.tls { "https" } else { "http" }, place.host),

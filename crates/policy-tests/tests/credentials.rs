@@ -199,7 +199,7 @@ fn bound_tokens_come_with_their_proofs() {
         ],
     );
     // Behind a proxy clients prove for the URL that they see.
-    let behind = BOUND.replace("dpop: {", "dpop: { url: \"https://api.example.com/shop\",");
+    let behind = BOUND.replace("    dpop: {", "    url: \"https://api.example.com/shop\"\n    dpop: {");
     let seen = "credential: { scopes: [read], dpop: { uri: \"http://localhost/notes\" } }";
     put(
         &behind,

@@ -144,7 +144,8 @@ apis:
     authentication:
       oauth: { issuers: [customers, staff], audience: orders-api, sender_constrained: any }
       other: { issuers: [customers] }
-    dpop: { url: https://api.example.com, window: 30s, nonce: required, nonce_key: env:NONCES, algorithms: [ES256] }
+    url: https://api.example.com
+    dpop: { window: 30s, nonce: required, nonce_key: env:NONCES, algorithms: [ES256] }
     unsecured: authenticated
     accept_unenforced: [/paths/~1x/get]
     limits: [{ per: subject, rate: 60/min }]

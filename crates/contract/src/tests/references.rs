@@ -238,3 +238,19 @@ fn references_below_an_id_are_not_followed_from_there() {
     let plain = "{A: {$id: 'https://e/a', type: object, properties: {b: {type: integer}}}}";
     assert!(problems(&with_body("3.1.0", "{$ref: '#/components/schemas/A'}", plain)).is_empty());
 }
+
+#[test]
+fn a_document_is_known_by_the_name_that_it_gives_itself() {
+    let components = "{A: {$anchor: a, type: object, properties: {n: {type: integer}}}}";
+    let of = |reference: &str| {
+        let text = with_body("3.2.0", &format!("{{$ref: '{reference}'}}"), components);
+        text.replacen("info:", "$self: https://e.example/api.yaml\ninfo:", 1)
+    };
+    for reference in ["https://e.example/api.yaml#/components/schemas/A", "https://e.example/api.yaml#a"] {
+        let api = import(&of(reference));
+        assert!(request_body(&api, r#"{"n": 1}"#).is_empty(), "{reference}");
+        assert_eq!(request_body(&api, r#"{"n": "x"}"#), ["/n type"], "{reference}");
+    }
+    let said = problems(&of("https://e.example/other.yaml#/components/schemas/A"));
+    assert!(said.iter().any(|line| line.contains("is remote")), "{said:?}");
+}

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::text::push_json;
 use engine::{Answer, Attached, Call, Control, CoreContext, Needs, Step, Verdict};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 pub use config::{compile, control};
@@ -130,6 +130,8 @@ impl Attached for AtCore {
             headers: vec![
                 (CONTENT_TYPE, HeaderValue::from_static("application/json")),
                 (CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
+                // Clients in a browser read it too; it is for anyone.
+                (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
             ],
             body: self.0.body.clone(),
         })))

@@ -45,7 +45,7 @@ fn to_whom_tokens_are_bound() {
     let all = |document: &str| document.replace("issuers: [shop", "sender_constrained: dpop, issuers: [shop");
     let proofs = |algorithms: &str| {
         let settings = format!(
-            "    dpop: {{ url: \"https://a.example\", algorithms: [{algorithms}] }}\n    unsecured: anonymous\n"
+            "    url: \"https://a.example\"\n    dpop: {{ algorithms: [{algorithms}] }}\n    unsecured: anonymous\n"
         );
         DOCUMENT.replace("    unsecured: anonymous\n", &settings)
     };

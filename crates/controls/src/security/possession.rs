@@ -3,7 +3,7 @@
 //!
 //! A proof (RFC 9449) names the URI that it was made for. Where no host is named for an API, a caller may call it whatever it
 //! likes, and a proof that was made for somebody else's server would be good here under that server's name. So proofs are
-//! taken only where the API's URL is known: by `dpop: { url: … }`, by hosts, or because nobody but this machine can call.
+//! taken only where the API's URL is known: by `url`, by hosts, or because nobody but this machine can call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub fn taken(api: &ApiScope<'_>) -> Option<Arc<Proofs>> {
 
 fn make(api: &ApiScope<'_>) -> Option<Proofs> {
     let settings = api.settings.dpop.as_ref().map(|dpop| dpop.value.clone()).unwrap_or_default();
-    let url = settings.url.map(|url| url.value);
+    let url = api.settings.url.as_ref().map(|url| url.value.clone());
     if url.is_none() && !knows_its_hosts(api) {
         return None;
     }
@@ -147,10 +147,10 @@ pub(super) fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
     }
     let proofs = demands.iter().find(|demand| demand.value != SenderConstrained::Mtls);
     let place = proofs.map(|demand| demand.span).or(settings.map(|dpop| dpop.span));
-    let is_known = settings.is_some_and(|dpop| dpop.url.is_some()) || knows_its_hosts(api);
+    let is_known = api.settings.url.is_some() || knows_its_hosts(api);
     if let (Some(place), false) = (place, is_known) {
         let message = format!("proofs cannot be taken at `{}`, since any host is taken for it", api.name);
-        let help = "write `hosts: [api.example.com]`, or `dpop: { url: https://api.example.com }`: a proof that was \
+        let help = "write `hosts: [api.example.com]`, or `url: https://api.example.com`: a proof that was \
                     made for another server would be good here under its name";
         out.push(Diagnostic::error("proofs-for-any-host", message).at(place).help(help));
     }

@@ -7,7 +7,7 @@ use super::websocket::{WebSocket, check};
 use crate::merge::merge;
 use crate::node::{Entry, Node};
 use crate::read::{Spanned, read};
-use crate::units::Strings;
+use crate::units::{Strings, Url};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub struct Api {
     pub base_path: Option<Spanned<String>>,
     /// Hosts it answers to; empty for any.
     pub hosts: Vec<Spanned<String>>,
+    /// Under which clients reach it, without its base path, where that is not what the listener says.
+    pub url: Option<Spanned<Url>>,
     /// Names of the listeners it is served on; empty for all.
     pub listeners: Vec<Spanned<String>>,
     /// What its callers' connections have to have, whatever the listener asks for.
@@ -81,6 +83,10 @@ pub(crate) struct ApiKeys {
     /// hosts the API answers to; empty for any
     #[serde(default)]
     hosts: Vec<Spanned<String>>,
+    /// URL under which clients reach the API, without its base path: for an API behind a proxy that changes scheme, host or path;
+    /// without it, what listener and call say
+    #[serde(default)]
+    url: Option<Spanned<Url>>,
     /// names of the listeners it is served on; empty for all
     #[serde(default)]
     listeners: Vec<Spanned<String>>,
@@ -204,6 +210,7 @@ impl Api {
             allow: keys.allow,
             base_path: keys.base_path,
             hosts: keys.hosts,
+            url: keys.url,
             listeners: keys.listeners,
             client_certificate: keys.client_certificate,
             upstream: keys.upstream?,

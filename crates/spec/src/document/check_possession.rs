@@ -63,14 +63,14 @@ pub(super) fn api(document: &Document, api: &Api, out: &mut Diagnostics) {
     if let Some(settings) = &api.dpop {
         dpop(settings, out);
     }
+    if let Some(url) = &api.url {
+        encrypted("the URL of the API", url, out);
+    }
 }
 
 fn dpop(settings: &Dpop, out: &mut Diagnostics) {
     within("a proof cannot be good for", settings.window, (1_000, 600_000), "`1s` to `10m`", out);
     algorithms(settings.algorithms.as_deref(), out);
-    if let Some(url) = &settings.url {
-        encrypted("the URL of proofs", url, out);
-    }
 }
 
 fn encrypted(what: &str, url: &Spanned<Url>, out: &mut Diagnostics) {

@@ -1,7 +1,7 @@
 //! What callers have to show beside a token, so that a stolen one is worth nothing.
 
 use crate::read::Spanned;
-use crate::units::{Duration, SecretRef, Url};
+use crate::units::{Duration, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,6 @@ pub struct OperationAuthentication {
 /// How proofs of possession (DPoP, RFC 9449) are taken at an API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Dpop {
-    /// URL under which clients reach the API, without its base path: for an API behind a proxy that changes scheme, host or
-    /// path; without it, what the call itself names
-    #[serde(default)]
-    pub url: Option<Spanned<Url>>,
     /// how old a proof may be, from `1s` to `10m`
     #[serde(default = "default_window")]
     pub window: Spanned<Duration>,
@@ -53,13 +49,7 @@ fn default_window() -> Spanned<Duration> {
 
 impl Default for Dpop {
     fn default() -> Self {
-        Self {
-            url: None,
-            window: default_window(),
-            nonce: Nonce::default(),
-            nonce_key: None,
-            algorithms: None,
-        }
+        Self { window: default_window(), nonce: Nonce::default(), nonce_key: None, algorithms: None }
     }
 }
 

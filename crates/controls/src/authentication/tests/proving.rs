@@ -337,8 +337,7 @@ fn nothing_is_demanded_of_tokens_that_nobody_looks_at() {
 #[test]
 fn behind_a_proxy_proofs_are_for_the_url_that_clients_see() {
     let world = World::new();
-    let gateway =
-        with(&world, OPEN, &format!("{OPEN}    dpop: {{ url: \"https://shop.example.com/api\" }}\n"));
+    let gateway = with(&world, OPEN, &format!("{OPEN}    url: \"https://shop.example.com/api\"\n"));
     let holder = Holder::new(Alg::Es256);
     let token = holder.token(&world, &[]);
     for (htu, code) in [
@@ -374,7 +373,7 @@ fn where_any_host_is_taken_no_proof_is() {
     let demand = "shop: { issuers: [shop], audience: orders";
     let demanding = wide.replace(demand, &format!("{demand}, sender_constrained: dpop"));
     assert!(Setup::new(&demanding, CONTRACT).attach(&world, 0).codes().contains(&"proofs-for-any-host"));
-    for known in ["    hosts: [api.example.com]\n", "    dpop: { url: \"https://api.example.com\" }\n"] {
+    for known in ["    hosts: [api.example.com]\n", "    url: \"https://api.example.com\"\n"] {
         let gateway =
             Setup::new(&demanding.replace(OPEN, &format!("{OPEN}{known}")), CONTRACT).attach(&world, 0);
         assert!(!gateway.found.has_errors(), "{:#?}", gateway.found);

@@ -10,8 +10,9 @@ use seccompiler::sock_filter;
 use seccompiler::{TargetArch, apply_filter_all_threads, compile_from_json};
 use serde_json::{Value, json};
 
-/// Name of the one filter.
+/// Names of the filters: of what is denied, and of what the kernel is said not to know.
 const FILTER: &str = "gateway";
+const UNKNOWN: &str = "unknown";
 /// Denied whatever their arguments are.
 const DENIED: &[&str] = &[
     // Programs.
@@ -83,21 +84,54 @@ const DENIED: &[&str] = &[
     "io_uring_register",
 ];
 
+/// Other ways to make a process, where the machine has them.
+const FORKS: &[&str] = if cfg!(target_arch = "x86_64") { &["fork", "vfork"] } else { &[] };
+/// `clone` with this flag makes a thread; without it, a process (clone(2)).
+const CLONE_THREAD: u64 = 0x1_0000;
+/// Families of sockets that are spoken: AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, by which the C library asks for its addresses.
+const FAMILIES: [u64; 4] = [1, 2, 10, 16];
+/// What types into a terminal, as if its user did: TIOCSTI, TIOCLINUX.
+const TYPING: [u64; 2] = [0x5412, 0x541c];
+
+/// Denied with some arguments only: sockets of other families, typing into the terminal it was started from, and processes of its
+/// own, which would live on without it and keep what it holds.
+fn by_argument() -> impl Iterator<Item = Value> {
+    let argument =
+        |index: u8, op: Value, value: u64| json!({ "index": index, "type": "dword", "op": op, "val": value });
+    let families: Vec<Value> = FAMILIES.iter().map(|family| argument(0, json!("ne"), *family)).collect();
+    let typing = TYPING
+        .into_iter()
+        .map(move |what| json!({ "syscall": "ioctl", "args": [argument(1, json!("eq"), what)] }));
+    let process = argument(0, json!({ "masked_eq": CLONE_THREAD }), 0);
+    let others =
+        [json!({ "syscall": "socket", "args": families }), json!({ "syscall": "clone", "args": [process] })];
+    others.into_iter().chain(typing)
+}
+
 /// Denies them to all threads of the process.
 ///
 /// # Errors
 /// Why it cannot, as a clause: the machine is none that filters are made for, or the kernel has no filters.
 pub(super) fn deny() -> Result<(), String> {
     let machine = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
-    let calls: Vec<Value> = DENIED.iter().map(|name| json!({ "syscall": name })).collect();
-    let denied = json!({ "errno": Errno::PERM.raw_os_error() });
-    let filters = json!({ FILTER: { "mismatch_action": "allow", "match_action": denied, "filter": calls } });
+    let named = DENIED.iter().chain(FORKS).map(|name| json!({ "syscall": name }));
+    let denied: Vec<Value> = named.chain(by_argument()).collect();
+    // Its flags are where no filter sees them; the C library goes on with `clone` when the kernel does not know it.
+    let unknown = vec![json!({ "syscall": "clone3" })];
+    let filter = |errno: Errno, calls: Vec<Value>| {
+        let action = json!({ "errno": errno.raw_os_error() });
+        json!({ "mismatch_action": "allow", "match_action": action, "filter": calls })
+    };
+    let filters = json!({ FILTER: filter(Errno::PERM, denied), UNKNOWN: filter(Errno::NOSYS, unknown) });
     let programs =
         compile_from_json(filters.to_string().as_bytes(), machine).map_err(|error| error.to_string())?;
-    let program = programs.get(FILTER).ok_or("the filter is not there")?;
     #[cfg(target_arch = "x86_64")]
     apply_filter_all_threads(&OTHER_NUMBERS).map_err(|error| error.to_string())?;
-    apply_filter_all_threads(program).map_err(|error| error.to_string())
+    for name in [FILTER, UNKNOWN] {
+        let program = programs.get(name).ok_or("the filter is not there")?;
+        apply_filter_all_threads(program).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// The same calls have other numbers for programs with short pointers (x32), where the kernel has these: from bit 30 on. None of

@@ -76,4 +76,10 @@ fn inside() {
     for (at, (what, works)) in try_all().into_iter().enumerate() {
         assert_eq!(works, at < 8, "{what}, confined");
     }
+    // AF_PACKET, AF_ALG, AF_VSOCK: whether the kernel has them or not.
+    for family in [17, 38, 40] {
+        let refused =
+            socket2::Socket::new(socket2::Domain::from(family), socket2::Type::DGRAM, None).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied, "family {family}");
+    }
 }
