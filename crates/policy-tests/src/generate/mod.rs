@@ -8,6 +8,7 @@
 mod call;
 mod callers;
 mod candidates;
+mod limits;
 mod operation;
 mod pattern;
 mod rights;
@@ -23,7 +24,7 @@ use spec::{Api, ContractSource, Spanned, Strings};
 
 use crate::document::{Case, Credential, Decision, Expect, Request, Service, State};
 use crate::judge;
-use crate::run::{Finished, exhaust, run};
+use crate::run::{Finished, run};
 use crate::{Subject, world::Seen};
 use call::Call;
 use candidates::Candidate;
@@ -33,8 +34,6 @@ pub use text::MARK;
 
 /// Most bytes of a file: a suite is read by the reader of the configuration, which takes no more.
 const MOST_BYTES: usize = spec::MAX_BYTES - 4_096;
-/// Most calls by which a limit is looked for.
-const MOST_CALLS: u32 = 2_500;
 
 /// A file that was made.
 #[derive(Debug, Clone)]
@@ -53,6 +52,8 @@ pub struct Written {
     pub otherwise_refused: BTreeMap<String, usize>,
     /// Operations of which no call passes, and why.
     pub without_good_call: Vec<(String, String)>,
+    /// Limits of which no case shows the call that is refused, and why.
+    pub beyond_limits: Vec<(String, String)>,
 }
 
 /// A case with what it was made to show.
@@ -125,10 +126,11 @@ fn of_api(
         let counts = if passes(finished).is_some() { &mut let_through } else { &mut otherwise_refused };
         *counts.entry(wrong::kind(&candidate.why)).or_default() += 1;
     }
-    limits(subject, (&known, &named, first, threads), &mut kept)?;
+    let beyond = limits::limits(subject, (&known, &named, first, threads), &mut kept)?;
     sort(&known, &mut kept);
-    let notes: Vec<String> =
-        without.iter().map(|(id, why)| format!("no call of {id} that passes could be made: {why}")).collect();
+    let no_call = |(id, why): &(String, String)| format!("no call of {id} that passes could be made: {why}");
+    let no_end = |(whose, why): &(String, String)| format!("no case shows {whose}: {why}");
+    let notes: Vec<String> = without.iter().map(no_call).chain(beyond.iter().map(no_end)).collect();
     let (text, cases) = text::file(file, &notes, &kept, MOST_BYTES);
     let left_out = kept.len() - cases;
     Ok(Written {
@@ -139,6 +141,7 @@ fn of_api(
         let_through,
         otherwise_refused,
         without_good_call: without,
+        beyond_limits: beyond,
     })
 }
 
@@ -285,47 +288,6 @@ fn good_calls(
             )
         ))
     });
-    Ok(())
-}
-
-/// Calls an operation until it is throttled, and keeps the call before and the one that is refused.
-fn limits(
-    subject: &Subject,
-    (known, api, first, threads): (&[Known<'_>], &Option<Spanned<String>>, bool, usize),
-    kept: &mut Vec<Kept>,
-) -> Result<(), String> {
-    let mut cases = Vec::new();
-    for one in known.iter().filter(|one| one.is_limited && one.good.is_some()) {
-        let name = candidates::name(Some(&one.id), "");
-        let made = case(name, one.least.request(), one.credential.clone(), Decision::Refuse);
-        cases.push(Case { api: api.clone(), certificate: one.certificate.clone(), ..made });
-    }
-    // What addresses may ask for that prove nobody is the gateway's: once is enough.
-    if first {
-        let nobody = |one: &Known<'_>, why: &str| {
-            let made =
-                case(candidates::name(Some(&one.id), why), one.least.request(), None, Decision::Refuse);
-            Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
-        };
-        let open = known.iter().find(|one| one.credential.is_none() && one.good.is_some());
-        cases.extend(open.map(|one| nobody(one, "without a credential, ")));
-        let shut = known.iter().find(|one| one.credential.is_some());
-        cases.extend(shut.map(|one| nobody(one, "without a credential, ")));
-    }
-    let found = exhaust(subject, &cases.iter().collect::<Vec<_>>(), (threads, MOST_CALLS))?;
-    for (mut case, found) in cases.into_iter().zip(found) {
-        let Some((calls, last, seen)) = found.filter(|(calls, ..)| *calls > 0) else { continue };
-        let name = case.name.value.clone();
-        let mut before = case.clone();
-        case.name = Spanned::nowhere(format!("{name}call {} at one time", calls + 1));
-        case.state.calls = Some(Spanned::nowhere(calls));
-        kept.push(Kept { case: expecting(case, &seen, None) });
-        if judge::decision(&last) == Decision::Allow {
-            before.name = Spanned::nowhere(format!("{name}call {calls} at one time, the last that passes"));
-            before.state.calls = Some(Spanned::nowhere(calls - 1));
-            kept.push(Kept { case: expecting(before, &last, None) });
-        }
-    }
     Ok(())
 }
 

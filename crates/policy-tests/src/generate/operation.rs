@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use spec::{Api, OperationRef, Strings};
 
 use super::call::{Call, Content, Declared};
+use super::limits::{self, Reach};
 use super::sample::{self, Extent, Way, Wish};
 use super::{rights, shown};
 use crate::Subject;
@@ -36,8 +37,8 @@ pub(crate) struct Known<'r> {
     pub(crate) body_schema: Option<At<'r>>,
     pub(crate) body_limit: Option<u64>,
     pub(crate) takes_no_body: bool,
-    /// Whether it has a section of limits, its own or the API's.
-    pub(crate) is_limited: bool,
+    /// What calls of it find of its limits, its own or the API's.
+    pub(crate) reach: Reach,
 }
 
 pub(super) fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
@@ -112,7 +113,7 @@ impl<'r> Known<'r> {
                 BodyMode::Pass { limit } | BodyMode::Whole { limit } => limit,
             }),
             takes_no_body: body.is_none(),
-            is_limited: api.section_for("limits", &reference).is_some(),
+            reach: limits::reach(api.section_for("limits", &reference).as_ref()),
             raw,
         }
     }
