@@ -144,6 +144,21 @@ fn what_failed_is_told_with_reason_and_place() {
 }
 
 #[test]
+fn answers_that_break_the_contract_are_cases_where_they_are_held_to_it() {
+    let held = SAMPLE.replace("response: shadow", "response: enforce");
+    let written = generate(&subject(&held, CONTRACT).unwrap(), 2).unwrap().remove(0);
+    for part in [
+        "getOrder: the service answers another type",
+        "getOrder: the service answers without /",
+        "expect: { decision: refuse, control: validation, code: response_invalid, status: 502 }",
+    ] {
+        assert!(written.text.contains(part), "no `{part}`");
+    }
+    let usual = generate(&subject(SAMPLE, CONTRACT).unwrap(), 2).unwrap().remove(0);
+    assert!(!usual.text.contains("the service answers"), "in shadow no answer is withheld");
+}
+
+#[test]
 fn what_is_wrong_with_a_suite_has_its_place() {
     for (text, part) in [
         (

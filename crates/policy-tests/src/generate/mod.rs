@@ -5,6 +5,7 @@
 //! the contract leaves open. So what is written passes on the configuration that it was made from, and fails when a later
 //! one lets more through.
 
+mod answers;
 mod call;
 mod callers;
 mod candidates;
@@ -84,17 +85,7 @@ pub fn answer_of(subject: &Subject, api: &str, operation: &str) -> Option<Servic
     let ContractSource::File(file) = &api.contract.value else { return None };
     let raw = Raw::load(file.path(), &subject.assets)?;
     let known = operations(subject, api, &raw).into_iter().find(|known| known.id == operation)?;
-    let mut service = Service::default();
-    answers(&known, &mut service);
-    Some(service)
-}
-
-/// Has a service answer as the contract of an operation says.
-fn answers(known: &Known<'_>, service: &mut Service) {
-    let (status, fields, json) = known.answer();
-    service.status = Some(Spanned::nowhere(status));
-    service.headers = fields.into_iter().map(|(name, value)| (name, Strings(vec![value]))).collect();
-    service.json = json;
+    Some(answers::good(&known))
 }
 
 fn of_api(
@@ -205,7 +196,8 @@ fn case(name: Spanned<String>, request: Request, credential: Option<Credential>,
 fn refused(id: Option<&str>, candidate: &Candidate<'_>, api: &Option<Spanned<String>>) -> Case {
     let name = candidates::name(id, &candidate.why);
     let made = case(name, candidate.call.request(), candidate.credential.clone(), Decision::Refuse);
-    Case { api: api.clone(), certificate: candidate.certificate.clone(), ..made }
+    let upstream = candidate.answer.clone().unwrap_or_default();
+    Case { api: api.clone(), certificate: candidate.certificate.clone(), upstream, ..made }
 }
 
 /// What was seen, when it shows what the candidate was made to show.
@@ -245,7 +237,7 @@ fn good_calls(
         let name = candidates::name(Some(&one.id), why);
         let mut made = case(name, call.request(), one.credential.clone(), Decision::Allow);
         if answered {
-            answers(one, &mut made.upstream);
+            made.upstream = answers::good(one);
         }
         Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
     };
