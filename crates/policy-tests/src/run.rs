@@ -259,17 +259,18 @@ pub(crate) fn answer(service: &Service) -> Result<Option<Answer>, String> {
     Ok(Some(Answer { status, headers, body: body.into() }))
 }
 
-/// How many calls of a case pass before one is throttled (429), the last that was not, and the one that was.
+/// How many calls of a case pass before one is throttled (429), the last that was not, and the one that was; `None` when as
+/// many pass as were to be made.
 pub(crate) type Exhausted = Option<(u32, Seen, Seen)>;
 
-/// Repeats each case's call in one world until it is throttled, at most so many times.
+/// Repeats each case's call in one world until it is throttled, at most so many times; or says why it cannot be.
 pub(crate) fn exhaust(
     subject: &Subject,
     cases: &[&Case],
     (threads, most): (usize, u32),
-) -> Result<Vec<Exhausted>, String> {
+) -> Result<Vec<Result<Exhausted, String>>, String> {
     over(subject, cases, threads, &async |threads: &Threads, case: &Case| {
-        repeat(subject, threads, case, most).await.ok().flatten()
+        repeat(subject, threads, case, most).await
     })
 }
 
@@ -280,7 +281,8 @@ async fn repeat(subject: &Subject, threads: &Threads, case: &Case, most: u32) ->
     for calls in 0..=most {
         let seen = client.call().await?;
         if seen.status == StatusCode::TOO_MANY_REQUESTS {
-            return Ok(last.map(|last| (calls, last, seen)));
+            let last = last.ok_or_else(|| String::from("the first call is throttled already"))?;
+            return Ok(Some((calls, last, seen)));
         }
         last = Some(seen);
     }

@@ -144,6 +144,21 @@ fn what_failed_is_told_with_reason_and_place() {
 }
 
 #[test]
+fn answers_that_break_the_contract_are_cases_where_they_are_held_to_it() {
+    let held = SAMPLE.replace("response: shadow", "response: enforce");
+    let written = generate(&subject(&held, CONTRACT).unwrap(), 2).unwrap().remove(0);
+    for part in [
+        "getOrder: the service answers another type",
+        "getOrder: the service answers without /",
+        "expect: { decision: refuse, control: validation, code: response_invalid, status: 502 }",
+    ] {
+        assert!(written.text.contains(part), "no `{part}`");
+    }
+    let usual = generate(&subject(SAMPLE, CONTRACT).unwrap(), 2).unwrap().remove(0);
+    assert!(!usual.text.contains("the service answers"), "in shadow no answer is withheld");
+}
+
+#[test]
 fn what_is_wrong_with_a_suite_has_its_place() {
     for (text, part) in [
         (
@@ -222,6 +237,31 @@ fn what_is_generated_passes_on_what_it_came_from() {
             assert!(limit || written.text.contains(part), "no case `{part}`");
         }
     }
+}
+
+#[test]
+fn a_limit_is_shown_up_to_the_most_calls_of_a_case_and_one_beyond_is_told() {
+    let top = "admission: { anonymous: { rate: 20000/s }, failures: { mode: off } }\napis:";
+    let own = "{ limits: [{ per: subject, rate: 3000/min }] }";
+    let own = format!("    operations: {{ getOrder: {own}, listProducts: {own} }}\n    validation:");
+    let usual = SAMPLE.replace("60/min", "100000/min").replace("    validation:", &own);
+    let written = generate(&subject(&usual.replace("apis:", top), CONTRACT).unwrap(), 2).unwrap();
+    let text = &written[0].text;
+    for part in [
+        "getOrder: call 3001 at one time",
+        "getOrder: call 3000 at one time, the last that passes",
+        "# no case shows the limits of listOrders: 10000 calls at one time pass, and no case makes more\n",
+        " without a credential: 10000 calls at one time pass, and no case makes more\n",
+    ] {
+        assert!(text.contains(part), "no `{part}`");
+    }
+    assert!(!text.contains("the limits of getOrder") && !text.contains("listOrders: call "));
+    let told = &written[0].beyond_limits;
+    assert!(told.iter().any(|(whose, _)| whose == "the limits of listOrders"), "{told:?}");
+    // What addresses may ask for comes before.
+    let written = generate(&subject(&usual, CONTRACT).unwrap(), 2).unwrap();
+    let why = "no case shows the limits of listProducts: `admission` refuses call 2001 before";
+    assert!(written[0].text.contains(why), "{:?}", written[0].beyond_limits);
 }
 
 #[test]

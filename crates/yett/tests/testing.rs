@@ -137,10 +137,19 @@ for suite in root.findall('testsuite'):
         print(case.get('classname'), ascii(case.get('name')), None if failure is None else failure.get('message'))
 ";
 
-#[test]
-fn reports_are_read_by_a_parser_of_another_make() {
+/// What a program in Python prints of this input.
+fn python(program: &str, input: &[u8]) -> String {
     let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.peers/venv/bin/python");
     assert!(python.exists(), "`{}` is missing: run `make peers`", python.display());
+    let mut command = std::process::Command::new(python);
+    let mut child =
+        command.args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    common::text(&child.wait_with_output().unwrap().stdout)
+}
+
+#[test]
+fn reports_are_read_by_a_parser_of_another_make() {
     let house = House::new();
     house.write("yett.yaml", &house.document(1));
     let named = "\"]]>&<b a='1'>\\u001b[2J\\u202e\"";
@@ -151,10 +160,7 @@ fn reports_are_read_by_a_parser_of_another_make() {
     );
     let report = house.yett(&["test", "--format", "junit"]);
     assert_eq!(report.status.code(), Some(1));
-    let mut command = std::process::Command::new(python);
-    let mut child = command.args(["-c", JUNIT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(&report.stdout).unwrap();
-    let read = common::text(&child.wait_with_output().unwrap().stdout);
+    let read = python(JUNIT, &report.stdout);
     let expected = "2 1\na.test.yaml 'readers read' None\n\
                     a.test.yaml \"]]>&<b a='1'>\\ufffd[2J\\ufffd\" decision: expected refuse, got allow\n";
     assert_eq!(read, expected);
@@ -163,4 +169,43 @@ fn reports_are_read_by_a_parser_of_another_make() {
     let names: Vec<_> = report["cases"].as_array().unwrap().iter().map(|case| case["name"].clone()).collect();
     assert_eq!(names, ["readers read", "]]>&<b a='1'>\u{1b}[2J\u{202e}"]);
     assert_eq!((&report["passed"], &report["failed"]), (&1.into(), &1.into()));
+}
+
+/// Prints what the one test of a report says that is in error.
+const NOT_RUN: &str = "
+import sys, xml.etree.ElementTree as tree
+root = tree.fromstring(sys.stdin.buffer.read())
+[suite] = root.findall('testsuite')
+[error] = suite.findall('testcase/error')
+assert [(one.get('tests'), one.get('failures'), one.get('errors')) for one in (root, suite)] == [('1', '0', '1')] * 2
+assert not set(error.get('message') + error.text) & {'\\x1b', '\\u202e'}
+print(ascii(error.get('message')), ascii(error.text))
+";
+
+#[test]
+fn what_cannot_run_is_an_error_of_the_report() {
+    let house = House::new();
+    let good = house.document(1);
+    let told = || {
+        let report = house.yett(&["test", "--format", "junit"]);
+        assert_eq!(report.status.code(), Some(1));
+        python(NOT_RUN, &report.stdout)
+    };
+    // The configuration.
+    house.write("a.test.yaml", &cases("allow"));
+    house.write("yett.yaml", &good.replace("upstream:", "\"]]></error>&\\u001b[2J\\u202e\":"));
+    let said = told();
+    for part in ["'not run: ", "unknown key `]]></error>&", "yett.yaml:7:5", "\\n"] {
+        assert!(said.contains(part), "`{part}` in {said}");
+    }
+    // A file of cases.
+    house.write("yett.yaml", &good);
+    house.write("a.test.yaml", "version: 1\ntests:\n  - nam: x\n");
+    let said = told();
+    assert!(said.contains("unknown key `nam`") && said.contains("a.test.yaml:3:5"), "{said}");
+    // None at all, and no configuration.
+    std::fs::remove_file(house.path("a.test.yaml")).unwrap();
+    assert!(told().contains("no file `*.test.yaml` stands beside"));
+    std::fs::remove_file(house.path("yett.yaml")).unwrap();
+    assert!(told().contains("`yett.yaml` cannot be read"));
 }

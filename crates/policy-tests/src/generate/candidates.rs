@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 use spec::Spanned;
 
 use super::call::{Call, Content};
-use super::callers;
 use super::operation::Known;
 use super::wrong::{self, UNKNOWN};
-use crate::document::{Certificate, Credential};
+use super::{answers, callers};
+use crate::document::{Certificate, Credential, Service};
 
 /// A call that should be refused.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(crate) struct Candidate<'r> {
     /// Codes of which one has to come; anything else shows nothing.
     pub(crate) codes: &'static [&'static str],
     pub(crate) missing: Option<Vec<String>>,
+    /// What the service answers, where that is what is wrong.
+    pub(crate) answer: Option<Service>,
 }
 
 const PARAMETER: &[&str] = &["parameter_invalid", "path_not_canonical", "operation_unknown"];
@@ -33,18 +35,19 @@ pub(crate) fn all<'r>(known: &Known<'r>) -> Vec<Candidate<'r>> {
         parameters(known, &mut found);
         bodies(known, &mut found);
         attacks(known, &mut found);
+        answers::bad(known, &mut found);
     }
     found
 }
 
-fn simple<'r>(
+pub(super) fn simple<'r>(
     known: &Known<'r>,
     why: impl Into<String>,
     call: Call<'r>,
     codes: &'static [&'static str],
 ) -> Candidate<'r> {
     let (credential, certificate) = (known.credential.clone(), known.certificate.clone());
-    Candidate { why: why.into(), call, credential, certificate, codes, missing: None }
+    Candidate { why: why.into(), call, credential, certificate, codes, missing: None, answer: None }
 }
 
 fn parameters<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {

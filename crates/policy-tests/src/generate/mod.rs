@@ -5,9 +5,11 @@
 //! the contract leaves open. So what is written passes on the configuration that it was made from, and fails when a later
 //! one lets more through.
 
+mod answers;
 mod call;
 mod callers;
 mod candidates;
+mod limits;
 mod operation;
 mod pattern;
 mod rights;
@@ -23,7 +25,7 @@ use spec::{Api, ContractSource, Spanned, Strings};
 
 use crate::document::{Case, Credential, Decision, Expect, Request, Service, State};
 use crate::judge;
-use crate::run::{Finished, exhaust, run};
+use crate::run::{Finished, run};
 use crate::{Subject, world::Seen};
 use call::Call;
 use candidates::Candidate;
@@ -33,8 +35,6 @@ pub use text::MARK;
 
 /// Most bytes of a file: a suite is read by the reader of the configuration, which takes no more.
 const MOST_BYTES: usize = spec::MAX_BYTES - 4_096;
-/// Most calls by which a limit is looked for.
-const MOST_CALLS: u32 = 2_500;
 
 /// A file that was made.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub struct Written {
     pub otherwise_refused: BTreeMap<String, usize>,
     /// Operations of which no call passes, and why.
     pub without_good_call: Vec<(String, String)>,
+    /// Limits of which no case shows the call that is refused, and why.
+    pub beyond_limits: Vec<(String, String)>,
 }
 
 /// A case with what it was made to show.
@@ -83,17 +85,7 @@ pub fn answer_of(subject: &Subject, api: &str, operation: &str) -> Option<Servic
     let ContractSource::File(file) = &api.contract.value else { return None };
     let raw = Raw::load(file.path(), &subject.assets)?;
     let known = operations(subject, api, &raw).into_iter().find(|known| known.id == operation)?;
-    let mut service = Service::default();
-    answers(&known, &mut service);
-    Some(service)
-}
-
-/// Has a service answer as the contract of an operation says.
-fn answers(known: &Known<'_>, service: &mut Service) {
-    let (status, fields, json) = known.answer();
-    service.status = Some(Spanned::nowhere(status));
-    service.headers = fields.into_iter().map(|(name, value)| (name, Strings(vec![value]))).collect();
-    service.json = json;
+    Some(answers::good(&known))
 }
 
 fn of_api(
@@ -125,10 +117,11 @@ fn of_api(
         let counts = if passes(finished).is_some() { &mut let_through } else { &mut otherwise_refused };
         *counts.entry(wrong::kind(&candidate.why)).or_default() += 1;
     }
-    limits(subject, (&known, &named, first, threads), &mut kept)?;
+    let beyond = limits::limits(subject, (&known, &named, first, threads), &mut kept)?;
     sort(&known, &mut kept);
-    let notes: Vec<String> =
-        without.iter().map(|(id, why)| format!("no call of {id} that passes could be made: {why}")).collect();
+    let no_call = |(id, why): &(String, String)| format!("no call of {id} that passes could be made: {why}");
+    let no_end = |(whose, why): &(String, String)| format!("no case shows {whose}: {why}");
+    let notes: Vec<String> = without.iter().map(no_call).chain(beyond.iter().map(no_end)).collect();
     let (text, cases) = text::file(file, &notes, &kept, MOST_BYTES);
     let left_out = kept.len() - cases;
     Ok(Written {
@@ -139,6 +132,7 @@ fn of_api(
         let_through,
         otherwise_refused,
         without_good_call: without,
+        beyond_limits: beyond,
     })
 }
 
@@ -202,7 +196,8 @@ fn case(name: Spanned<String>, request: Request, credential: Option<Credential>,
 fn refused(id: Option<&str>, candidate: &Candidate<'_>, api: &Option<Spanned<String>>) -> Case {
     let name = candidates::name(id, &candidate.why);
     let made = case(name, candidate.call.request(), candidate.credential.clone(), Decision::Refuse);
-    Case { api: api.clone(), certificate: candidate.certificate.clone(), ..made }
+    let upstream = candidate.answer.clone().unwrap_or_default();
+    Case { api: api.clone(), certificate: candidate.certificate.clone(), upstream, ..made }
 }
 
 /// What was seen, when it shows what the candidate was made to show.
@@ -242,7 +237,7 @@ fn good_calls(
         let name = candidates::name(Some(&one.id), why);
         let mut made = case(name, call.request(), one.credential.clone(), Decision::Allow);
         if answered {
-            answers(one, &mut made.upstream);
+            made.upstream = answers::good(one);
         }
         Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
     };
@@ -285,47 +280,6 @@ fn good_calls(
             )
         ))
     });
-    Ok(())
-}
-
-/// Calls an operation until it is throttled, and keeps the call before and the one that is refused.
-fn limits(
-    subject: &Subject,
-    (known, api, first, threads): (&[Known<'_>], &Option<Spanned<String>>, bool, usize),
-    kept: &mut Vec<Kept>,
-) -> Result<(), String> {
-    let mut cases = Vec::new();
-    for one in known.iter().filter(|one| one.is_limited && one.good.is_some()) {
-        let name = candidates::name(Some(&one.id), "");
-        let made = case(name, one.least.request(), one.credential.clone(), Decision::Refuse);
-        cases.push(Case { api: api.clone(), certificate: one.certificate.clone(), ..made });
-    }
-    // What addresses may ask for that prove nobody is the gateway's: once is enough.
-    if first {
-        let nobody = |one: &Known<'_>, why: &str| {
-            let made =
-                case(candidates::name(Some(&one.id), why), one.least.request(), None, Decision::Refuse);
-            Case { api: api.clone(), certificate: one.certificate.clone(), ..made }
-        };
-        let open = known.iter().find(|one| one.credential.is_none() && one.good.is_some());
-        cases.extend(open.map(|one| nobody(one, "without a credential, ")));
-        let shut = known.iter().find(|one| one.credential.is_some());
-        cases.extend(shut.map(|one| nobody(one, "without a credential, ")));
-    }
-    let found = exhaust(subject, &cases.iter().collect::<Vec<_>>(), (threads, MOST_CALLS))?;
-    for (mut case, found) in cases.into_iter().zip(found) {
-        let Some((calls, last, seen)) = found.filter(|(calls, ..)| *calls > 0) else { continue };
-        let name = case.name.value.clone();
-        let mut before = case.clone();
-        case.name = Spanned::nowhere(format!("{name}call {} at one time", calls + 1));
-        case.state.calls = Some(Spanned::nowhere(calls));
-        kept.push(Kept { case: expecting(case, &seen, None) });
-        if judge::decision(&last) == Decision::Allow {
-            before.name = Spanned::nowhere(format!("{name}call {calls} at one time, the last that passes"));
-            before.state.calls = Some(Spanned::nowhere(calls - 1));
-            kept.push(Kept { case: expecting(before, &last, None) });
-        }
-    }
     Ok(())
 }
 

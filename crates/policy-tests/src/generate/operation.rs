@@ -2,12 +2,13 @@
 
 use contract::Operation;
 use contract::raw::{At, RawOperation};
-use engine::BodyMode;
 use engine::path::percent_encoded;
+use engine::{BodyMode, Mode, OperationPlan};
 use serde_json::Value as Json;
 use spec::{Api, OperationRef, Strings};
 
 use super::call::{Call, Content, Declared};
+use super::limits::{self, Reach};
 use super::sample::{self, Extent, Way, Wish};
 use super::{rights, shown};
 use crate::Subject;
@@ -36,8 +37,10 @@ pub(crate) struct Known<'r> {
     pub(crate) body_schema: Option<At<'r>>,
     pub(crate) body_limit: Option<u64>,
     pub(crate) takes_no_body: bool,
-    /// Whether it has a section of limits, its own or the API's.
-    pub(crate) is_limited: bool,
+    /// Whether an answer that breaks the contract is withheld.
+    pub(crate) holds_answers: bool,
+    /// What calls of it find of its limits, its own or the API's.
+    pub(crate) reach: Reach,
 }
 
 pub(super) fn words(section: Option<&spec::Node>, path: &[&str]) -> Vec<String> {
@@ -112,7 +115,8 @@ impl<'r> Known<'r> {
                 BodyMode::Pass { limit } | BodyMode::Whole { limit } => limit,
             }),
             takes_no_body: body.is_none(),
-            is_limited: api.section_for("limits", &reference).is_some(),
+            holds_answers: plan.is_some_and(|plan| holds_answers(subject, plan)),
+            reach: limits::reach(api.section_for("limits", &reference).as_ref()),
             raw,
         }
     }
@@ -133,6 +137,13 @@ impl<'r> Known<'r> {
         call.content.as_ref().map(|(media, content)| (media.as_str(), content))
     }
 
+    /// Whether it declares answers one by one.
+    pub(crate) fn is_closed(&self) -> bool {
+        let responses = self.raw.at.get("responses");
+        let mut all = responses.into_iter().flat_map(At::members);
+        all.all(|(status, _)| !status.eq_ignore_ascii_case("default") && !status.eq_ignore_ascii_case("2xx"))
+    }
+
     /// An answer that the contract allows: its status, its fields, and its content.
     pub(crate) fn answer(&self) -> (u16, Vec<(String, String)>, Option<Json>) {
         let responses = self.raw.at.get("responses");
@@ -151,6 +162,14 @@ impl<'r> Known<'r> {
         let json = media.and_then(|media| media.get("schema")).map(|schema| sample::value(schema, wish));
         (status, fields.collect(), json)
     }
+}
+
+fn holds_answers(subject: &Subject, plan: &OperationPlan) -> bool {
+    let steps = plan.response_head.iter().chain(&plan.response_body);
+    let mut enforced = steps.filter(|step| step.mode == Mode::Enforce);
+    let controls = &subject.compiled().snapshot.controls;
+    enforced
+        .any(|step| controls.get(step.control as usize).is_some_and(|control| control.name() == "validation"))
 }
 
 /// The media type that is sent, JSON before others, with its schema.

@@ -55,6 +55,19 @@ pub fn junit(report: &Report<'_>) -> String {
     out
 }
 
+/// The report when nothing ran: one suite whose one test is in error, for build servers that look at nothing else. `text` is
+/// all that is wrong, in lines.
+#[must_use]
+pub fn junit_not_run(message: &str, text: &str) -> String {
+    let counts = "tests=\"1\" failures=\"0\" errors=\"1\"";
+    let (message, text) = (escape(message), escape(text));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"yett test\" {counts}>\n    \
+         <testcase classname=\"yett test\" name=\"configuration and cases\">\n      \
+         <error message=\"{message}\">{text}</error>\n    </testcase>\n  </testsuite>\n</testsuites>\n"
+    )
+}
+
 /// Text as XML 1.0 has it: what cannot be written there (section 2.2), or would steer who prints it, becomes the replacement
 /// character.
 fn escape(text: &str) -> String {
@@ -75,7 +88,14 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use super::{escape, junit_not_run};
+
+    #[test]
+    fn what_did_not_run_is_one_error() {
+        let report = junit_not_run("a \"b\"", "<x>\u{1b}[2J\n</error>");
+        let error = "<error message=\"a &quot;b&quot;\">&lt;x&gt;\u{fffd}[2J&#10;&lt;/error&gt;</error>";
+        assert!(report.contains(error) && report.matches("errors=\"1\"").count() == 2, "{report}");
+    }
 
     #[test]
     fn nothing_in_a_text_ends_it() {

@@ -8,7 +8,7 @@ use diagnostics::Sources;
 
 use crate::{Coverage, Finished, Outcome, Suite};
 
-pub use junit::junit;
+pub use junit::{junit, junit_not_run};
 pub use lines::{coverage_lines, lines};
 pub use tables::table;
 

@@ -1,8 +1,10 @@
 //! For machines: the whole report as JSON.
 
+use engine::Mode;
 use serde_json::{Value as Json, json};
 
 use super::{Report, reason};
+use crate::coverage::Planned;
 use crate::{Coverage, Finished, Outcome, judge};
 
 /// The report: `passed`, `failed`, `cases`, `coverage`.
@@ -54,17 +56,27 @@ fn row((name, file, at): (&str, &str, &str), finished: &Finished) -> Json {
     })
 }
 
+/// What would have been refused was not: it has a key of its own.
+fn planned(one: &Planned) -> Json {
+    let is_shadow = one.mode == Mode::Shadow;
+    json!({
+        "control": one.control,
+        "part": one.part.name(),
+        "mode": one.mode.name(),
+        "place": one.place,
+        "allowed": one.allowed,
+        "refused": one.refused && !is_shadow,
+        "shadowed": one.refused && is_shadow,
+    })
+}
+
 fn coverage(coverage: &Coverage) -> Json {
     let (there, tried) = coverage.count();
     let operations: Vec<Json> = coverage
         .operations
         .iter()
         .map(|((api, id), of)| {
-            let controls: Vec<Json> = of
-                .controls
-                .iter()
-                .map(|(name, tried)| json!({ "control": name, "allowed": tried.allowed, "refused": tried.refused }))
-                .collect();
+            let controls: Vec<Json> = of.controls.iter().map(planned).collect();
             json!({ "api": api, "operation": id, "calls": of.calls, "controls": controls })
         })
         .collect();

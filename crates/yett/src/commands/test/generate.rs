@@ -61,6 +61,9 @@ fn tell(path: &Path, written: &Written) {
     for (id, why) in &written.without_good_call {
         terminal::out(fold(&format!("  no good call of {id} could be made: {why}")));
     }
+    for (whose, why) in &written.beyond_limits {
+        terminal::out(fold(&format!("  no case shows {whose}: {why}")));
+    }
     for (what, counts) in [
         ("let through, since nothing forbids it", &written.let_through),
         ("refused for another reason, so that it shows nothing", &written.otherwise_refused),

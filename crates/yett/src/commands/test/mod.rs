@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use diagnostics::{Diagnostics, Sources};
 use policy_tests::document::Case;
-use policy_tests::report::{Ran, Report, junit, lines, table};
+use policy_tests::report::{Ran, Report, junit, junit_not_run, lines, table};
 use policy_tests::{Coverage, Finished, Outcome as CaseOutcome, Subject, Suite};
 use serde_json::json;
 
@@ -54,8 +54,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.watch {
         return watch::run(arguments);
     }
-    let loaded = load::load(&arguments.which.config, arguments.which.env.as_deref(), None)?;
-    once(arguments, &loaded)
+    let loaded = load::load(&arguments.which.config, arguments.which.env.as_deref(), None);
+    let ended = loaded.and_then(|loaded| once(arguments, &loaded));
+    // A build server that finds no report takes it for no failure.
+    if let (Format::Junit, false, Err(why)) = (arguments.format, arguments.generate, &ended) {
+        terminal::out(junit_not_run(why, why).trim_end());
+    }
+    ended
 }
 
 /// How many threads run cases.
@@ -140,9 +145,13 @@ fn refused(arguments: &Arguments, found: &Diagnostics, sources: &Sources) -> Out
         let (views, _) = render::views(found, sources, usize::MAX);
         let report = json!({ "ok": false, "diagnostics": views });
         terminal::out(inert_json(&report, true)?);
-    } else {
-        terminal::rendered(&render::human(found, sources, terminal::color()));
-        terminal::say(format_args!("not run: {}", render::tally(found)));
+        return Ok(ExitCode::FAILURE);
     }
+    if arguments.format == Format::Junit && !arguments.generate {
+        let message = format!("not run: {}", render::tally(found));
+        terminal::out(junit_not_run(&message, &render::human(found, sources, false)).trim_end());
+    }
+    terminal::rendered(&render::human(found, sources, terminal::color()));
+    terminal::say(format_args!("not run: {}", render::tally(found)));
     Ok(ExitCode::FAILURE)
 }
