@@ -341,14 +341,17 @@ fn events_are_found_by_what_they_say_and_followed() {
     });
 }
 
-/// Puts the same refused call many times on one connection; ends early when the gateway does.
-fn flood(address: &str, calls: usize) {
-    let Ok(stream) = TcpStream::connect(address) else { return };
+/// Puts the same refused call many times, and once more, on one connection; ends early when the gateway does. Each that is answered is
+/// refused as it is without a flood; says how many are.
+fn flood(address: &str, calls: usize) -> usize {
+    let Ok(stream) = TcpStream::connect(address) else { return 0 };
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut writer = stream.try_clone().unwrap();
     let reader = std::thread::spawn(move || {
-        let (mut stream, mut buffer) = (stream, [0; 65_536]);
-        while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
+        let (mut stream, mut answers) = (stream, Vec::new());
+        // What came before a gateway was gone stands in it all the same.
+        let _ = stream.read_to_end(&mut answers);
+        answers
     });
     let request = "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".repeat(10);
     for _ in 0..calls.div_ceil(10) {
@@ -357,7 +360,12 @@ fn flood(address: &str, calls: usize) {
         }
     }
     let _ = writer.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    reader.join().unwrap();
+    let answers = text(&reader.join().unwrap());
+    // The last may be cut off.
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").filter_map(|answer| answer.get(..3)).collect();
+    let other = statuses.iter().find(|status| **status != "404");
+    assert_eq!(other, None, "each is refused");
+    statuses.len()
 }
 
 #[test]
@@ -376,7 +384,9 @@ fn a_kill_in_the_middle_loses_nothing_that_was_written() {
             assert!(until(60, || (written() > 500).then_some(())).is_some(), "{} were written", written());
             let acknowledged = written();
             gateway.kill();
-            floods.into_iter().for_each(|flood| flood.join().unwrap());
+            for flood in floods {
+                flood.join().unwrap();
+            }
             gateway = Gateway::start(house);
             let all = events(house, &["--limit", "100000"]);
             let ids: BTreeSet<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
@@ -414,7 +424,7 @@ fn a_store_that_is_gone_stops_no_call_and_what_is_lost_is_said() {
     assert_eq!(gateway.metric("yett_decisions_up", "").to_string(), "0");
     assert_eq!(gateway.metric("yett_decisions_lost_total", "").to_string(), "0", "it waits");
     // More than fits: calls go on as before, and it is counted.
-    flood(&gateway.url, 12_000);
+    assert_eq!(flood(&gateway.url, 12_000), 12_001, "each is answered");
     assert_eq!(call(&gateway.url, "GET", "/notes", Some(&read), None).0, 200);
     assert!(gateway.metric("yett_decisions_lost_total", "unavailable") > 0.0);
     assert!(gateway.metric("yett_bound_reached_total", "decision_queue") > 0.0);
@@ -444,7 +454,7 @@ fn a_full_disk_stops_no_call_and_what_is_lost_is_said() {
     let (_, first) = call(&gateway.url, "GET", "/nowhere", Some(&read), None);
     assert_eq!(explained(&house, &id_of(&first))["status"], 404);
     let lost = until(60, || {
-        flood(&gateway.url, 4_000);
+        assert_eq!(flood(&gateway.url, 4_000), 4_001, "each is answered");
         (gateway.metric("yett_decisions_lost_total", "disk_full") > 0.0).then_some(())
     });
     assert!(lost.is_some(), "{}", ready(&gateway));
