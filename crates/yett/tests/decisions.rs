@@ -341,6 +341,47 @@ fn events_are_found_by_what_they_say_and_followed() {
     });
 }
 
+#[test]
+fn an_alert_is_kept_and_explained_also_where_nobody_is_told() {
+    everywhere("sample: 0%", |house, _| {
+        house.write("hook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        let told = "notify:
+  sinks: { calls: { url: \"https://soc.example/hook\", secret: \"file:hook.secret\", tell: [calls], events: { code: [answer_refused] } } }
+  alerts:
+    guessing: { events: { code: [credential_missing] }, by: [api, address], rate: 3/10s, hold: 0s }
+";
+        house.write("yett.yaml", &format!("{}{told}", house.read("yett.yaml")));
+        let gateway = Gateway::start(house);
+        let ids: BTreeSet<String> =
+            (0..3).map(|_| id_of(&call(&gateway.url, "GET", "/notes", None, None).1)).collect();
+        let alerts = || events(house, &["--outcome", "alert", "--control", "guessing"]);
+        let kept = until(90, || Some(alerts()).filter(|all| all.len() > 1)).expect("it holds, and is over");
+        let codes: Vec<&Value> = kept.iter().map(|one| &one["code"]).collect();
+        assert_eq!(codes, ["alert_firing", "alert_resolved"]);
+        for one in &kept {
+            assert_eq!((&one["kept"], &one["control"]), (&json!("alert"), &json!("guessing")));
+            assert_eq!((&one["api"], &one["address"]), (&json!("notes"), &json!("127.0.0.1")));
+        }
+        let id = |at: usize| kept[at]["id"].as_str().unwrap();
+        let said = explained(house, id(0));
+        let alert = &said["record"]["alert"];
+        assert_eq!((&alert["state"], &alert["events"]), (&json!("firing"), &json!(3)), "{said}");
+        let over = explained(house, id(1));
+        assert_eq!(over["record"]["alert"]["alert"], alert["alert"], "one alert from beginning to end");
+        let calls = alert["calls"].as_array().unwrap();
+        assert!(calls.len() == 3 && calls.iter().all(|call| ids.contains(call.as_str().unwrap())), "{said}");
+        let told = house.good(&["explain", id(0)]);
+        for part in
+            ["`guessing` holds", "3 events within 10 s; it holds from 3 on", "api notes", "yett explain "]
+        {
+            assert!(told.contains(part), "`{part}` in\n{told}");
+        }
+        assert!(house.good(&["explain", id(1)]).contains("`guessing` is over"));
+        assert!(house.good(&["events"]).contains("alert_firing  guessing"));
+        assert_eq!(events(house, &["--outcome", "refused"]).len(), 3, "calls stay calls");
+    });
+}
+
 /// Puts the same refused call many times, and once more, on one connection; ends early when the gateway does. Each that is answered is
 /// refused as it is without a flood; says how many are.
 fn flood(address: &str, calls: usize) -> usize {
