@@ -20,11 +20,13 @@ pub enum Kept {
     Shadowed,
     /// It is of the sample of the rest.
     Passed,
+    /// It is no call: a rule over many of them began to hold, or ceased to.
+    Alert,
 }
 
 impl Kept {
     /// All.
-    pub const ALL: [Kept; 4] = [Kept::Refused, Kept::Failed, Kept::Shadowed, Kept::Passed];
+    pub const ALL: [Kept; 5] = [Kept::Refused, Kept::Failed, Kept::Shadowed, Kept::Passed, Kept::Alert];
 
     /// Its name in stores, filters and metric labels.
     #[must_use]
@@ -34,6 +36,7 @@ impl Kept {
             Kept::Failed => "failed",
             Kept::Shadowed => "shadowed",
             Kept::Passed => "passed",
+            Kept::Alert => "alert",
         }
     }
 
@@ -44,10 +47,10 @@ impl Kept {
     }
 }
 
-/// The record of one decision. A text that there is none of is empty.
+/// The record of one decision, or of an alert. A text that there is none of is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// Of the call.
+    /// Of the call; of an alert, of the event that tells it.
     pub id: CallId,
     /// When the call began, in milliseconds since 1970.
     pub at: u64,
@@ -57,7 +60,7 @@ pub struct Evidence {
     pub status: u16,
     /// Its code.
     pub code: Box<str>,
-    /// The control that ended it; where it was not ended, the first that would have.
+    /// The control that ended it; where it was not ended, the first that would have. Of an alert, its rule.
     pub control: Box<str>,
     /// Method of the request.
     pub method: Box<str>,

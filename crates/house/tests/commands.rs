@@ -88,6 +88,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("init/files.rs", &["fs"]),
         // The time of day, for how long ago something was.
         ("events.rs", &["clock", "engine", "manage_api", "spec"]),
+        ("explain/alert.rs", &["manage_api"]),
         // Tries a call that was not made with what was read, without a network.
         ("explain/before.rs", &["diagnostics", "engine", "load", "manage_api"]),
         ("explain/mod.rs", &[]),

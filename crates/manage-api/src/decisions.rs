@@ -1,5 +1,7 @@
-//! Decisions as they are asked for: one by the id of its call, or page by page by what they say. Fields are added, never given
-//! another meaning.
+//! Decisions, and alerts among them, as they are asked for: one by the id of its call, or page by page by what they say. Fields are
+//! added, never given another meaning.
+
+use std::collections::BTreeMap;
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
@@ -14,17 +16,17 @@ use crate::types::Problem;
 pub struct Event {
     /// Its number: in the order in which decisions came to the store.
     pub sequence: u64,
-    /// Id of the call: 32 lower-case hexadecimal digits.
+    /// Id of the call, or of the event that told an alert: 32 lower-case hexadecimal digits.
     pub id: String,
     /// When the call began, in milliseconds since 1970.
     pub at: u64,
-    /// `refused`, `failed`, `shadowed` or `passed`.
+    /// `refused`, `failed`, `shadowed`, `passed` or `alert`.
     pub kept: String,
     /// Status of the answer; 0 when there was none.
     pub status: u16,
-    /// Its code.
+    /// Its code; of an alert, `alert_firing` or `alert_resolved`.
     pub code: String,
-    /// The control that ended it; where nothing did, the first in shadow that would have.
+    /// The control that ended it; where nothing did, the first in shadow that would have. Of an alert, its rule.
     pub control: String,
     /// Method of the request.
     pub method: String,
@@ -127,6 +129,35 @@ pub struct Record {
     pub digest: String,
     /// Verdicts in the order given, of controls in shadow too.
     pub verdicts: Vec<Verdict>,
+    /// How severe an alert is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub severity: String,
+    /// What an alert says, and nothing where it is a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Box<Alert>>,
+}
+
+/// What an alert says: the data of its event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Alert {
+    /// The rule.
+    pub rule: String,
+    /// Names it from its beginning to its end.
+    pub alert: String,
+    /// `firing` or `resolved`.
+    pub state: String,
+    /// When it began (RFC 3339).
+    pub since: String,
+    /// Who answers for what it is about.
+    pub owners: Vec<String>,
+    /// What its calls have in common, by label.
+    pub group: BTreeMap<String, String>,
+    /// Calls that it is about, the newest last.
+    pub calls: Vec<String>,
+    /// What was found, and what it was held against: `events`, `of_calls`, `at_least`, `window_s` and their like.
+    #[serde(flatten)]
+    pub numbers: BTreeMap<String, serde_json::Value>,
 }
 
 /// One control's verdict.
@@ -174,7 +205,7 @@ pub struct EventFilter {
     pub code: Option<String>,
     /// The control that ended it or would have.
     pub control: Option<String>,
-    /// `refused`, `failed`, `shadowed` or `passed`.
+    /// `refused`, `failed`, `shadowed`, `passed` or `alert`.
     pub outcome: Option<String>,
     /// Not before this moment, in milliseconds since 1970.
     pub since: Option<u64>,

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 pub use client::{Client, ClientError};
 pub use decisions::{
-    AskDecisions, Begin, Event, EventFilter, Events, Explained, Record, SaidDecisions, Verdict,
+    Alert, AskDecisions, Begin, Event, EventFilter, Events, Explained, Record, SaidDecisions, Verdict,
 };
 pub use notices::{AskNotices, DeadLetter, DeadLetters, Retried, Retry, SaidNotices, SinkStatus, Sinks};
 pub use nouns::{

@@ -125,6 +125,12 @@ pub struct RefusedBy {
     pub who: String,
     /// Who vouches for a subject.
     pub issuer: String,
+    /// Name of the API.
+    #[serde(default)]
+    pub api: String,
+    /// Name of the operation.
+    #[serde(default)]
+    pub operation: String,
     /// The control.
     pub control: String,
     /// `request` or `answer`.

@@ -52,7 +52,7 @@ impl Severity {
     pub fn of(kept: Kept, code: &str) -> Self {
         let to_blame = codes::find(code).map(|code| code.blame);
         match kept {
-            Kept::Passed | Kept::Shadowed => Self::Info,
+            Kept::Passed | Kept::Shadowed | Kept::Alert => Self::Info,
             Kept::Refused if SUSPICIOUS.contains(&code) => Self::Warning,
             Kept::Refused if to_blame == Some(Blame::Client) => Self::Notice,
             Kept::Refused | Kept::Failed => Self::Error,
@@ -116,7 +116,8 @@ impl Event {
             Kept::Refused => "yett.call.refused",
             Kept::Failed => "yett.call.failed",
             Kept::Shadowed => "yett.call.shadowed",
-            Kept::Passed => return None,
+            // An alert is told by an event of its own.
+            Kept::Passed | Kept::Alert => return None,
         };
         let subject = match (&*evidence.api, &*evidence.operation) {
             (api, "") => api.to_owned(),

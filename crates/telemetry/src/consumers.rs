@@ -90,7 +90,7 @@ fn record(kept: Kept, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) -> Ev
     let control = match kept {
         Kept::Refused | Kept::Failed => ended_by(decision),
         Kept::Shadowed => shadowed(),
-        Kept::Passed => None,
+        Kept::Passed | Kept::Alert => None,
     };
     let control = control.unwrap_or_default();
     let mut document = Vec::with_capacity(1_024);

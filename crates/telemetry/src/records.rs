@@ -1,4 +1,5 @@
-//! Records of calls on their way to one consumer: each core appends to a queue of its own, whoever consumes them empties all.
+//! Records on their way to one consumer: each core appends to a queue of its own, and who makes records beside the cores to one of theirs;
+//! whoever consumes them empties all.
 //!
 //! A queue that is full drops what comes and counts it under the reason for which it is full, and the call knows nothing of it
 //! (invariant 15).
@@ -66,6 +67,8 @@ struct Room {
 pub struct RecordQueue {
     room: Room,
     queues: Mutex<Vec<Arc<Mutex<Queue>>>>,
+    /// The one of what is no call's: no flood of calls takes its room.
+    beside: Arc<Mutex<Queue>>,
     shared: Arc<Shared>,
 }
 
@@ -93,6 +96,17 @@ struct Queue {
     bytes: usize,
 }
 
+impl Queue {
+    fn has_room(&self, room: Room) -> bool {
+        self.records.len() < room.records && self.bytes < room.bytes
+    }
+
+    fn push(&mut self, record: Arc<Evidence>) {
+        self.bytes += record.bytes();
+        self.records.push_back(record);
+    }
+}
+
 impl RecordQueue {
     /// The way to the store.
     pub(crate) fn of_store() -> Self {
@@ -107,7 +121,21 @@ impl RecordQueue {
     fn with_room(room: Room) -> Self {
         let shared =
             Shared { sample: AtomicU32::new(NOTHING), full: AtomicU8::new(0), lost: Default::default() };
-        Self { room, queues: Mutex::default(), shared: Arc::new(shared) }
+        let beside = Arc::<Mutex<Queue>>::default();
+        Self { room, queues: Mutex::new(vec![Arc::clone(&beside)]), beside, shared: Arc::new(shared) }
+    }
+
+    /// Appends what is no call's, where anything is kept at all; without room it is lost and counted. It never waits.
+    pub fn add(&self, record: Arc<Evidence>) {
+        if self.shared.sample.load(Ordering::Relaxed) == NOTHING {
+            return;
+        }
+        let mut queue = self.beside.lock();
+        if queue.has_room(self.room) {
+            queue.push(record);
+        } else {
+            self.shared.lose(self.shared.full.load(Ordering::Relaxed), 1);
+        }
     }
 
     /// Says what is kept from now on: nothing, or what ended otherwise than well and so many of a million of the rest.
@@ -192,8 +220,7 @@ impl QueueEnd {
     /// Whether there is room; when there is none, a record is lost. Looked at before anything is made of it: a flood costs no
     /// more than this.
     pub(crate) fn has_room(&self) -> bool {
-        let queue = self.queue.lock();
-        let has_room = queue.records.len() < self.room.records && queue.bytes < self.room.bytes;
+        let has_room = self.queue.lock().has_room(self.room);
         if !has_room {
             self.shared.lose(self.shared.full.load(Ordering::Relaxed), 1);
         }
@@ -201,8 +228,6 @@ impl QueueEnd {
     }
 
     pub(crate) fn push(&self, record: Arc<Evidence>) {
-        let mut queue = self.queue.lock();
-        queue.bytes += record.bytes();
-        queue.records.push_back(record);
+        self.queue.lock().push(record);
     }
 }

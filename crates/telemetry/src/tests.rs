@@ -385,6 +385,30 @@ fn a_full_queue_drops_what_comes_and_says_why() {
     assert_eq!(queue.waiting(), 2);
 }
 
+#[test]
+fn what_is_no_calls_waits_where_no_flood_of_calls_takes_its_room_and_is_bounded_too() {
+    let telemetry = Telemetry::new(&Destination::Off, Arc::new(FakeClock::new())).unwrap();
+    let (queue, plan) = (telemetry.decisions(), plan());
+    queue.want(Some(0));
+    let core = telemetry.core(0);
+    for _ in 0..=bounds::DECISION_QUEUE {
+        core.call(&snapshot(1), &refused(&plan));
+    }
+    let alert = taken(queue).remove(0);
+    for _ in 0..=bounds::DECISION_QUEUE {
+        core.call(&snapshot(1), &refused(&plan));
+    }
+    let lost = queue.lost()[0].1;
+    queue.add(Arc::clone(&alert));
+    assert_eq!((queue.waiting(), queue.lost()[0].1), (bounds::DECISION_QUEUE + 1, lost));
+    (0..bounds::DECISION_QUEUE).for_each(|_| queue.add(Arc::clone(&alert)));
+    assert_eq!((queue.waiting(), queue.lost()[0].1), (2 * bounds::DECISION_QUEUE, lost + 1));
+    assert_eq!(taken(queue).len(), 2 * bounds::DECISION_QUEUE);
+    queue.want(None);
+    queue.add(alert);
+    assert_eq!(queue.waiting(), 0, "nothing is kept");
+}
+
 fn looked_at(verdicts: &[(&'static str, Stage, Mode, Option<&'static codes::Code>)], status: u16) -> Call {
     let mut call = call("x", &plan());
     call.decision.status = status;

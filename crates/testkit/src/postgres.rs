@@ -71,8 +71,14 @@ impl Postgres {
     /// Makes a database and says by which URL it is reached.
     #[must_use]
     pub fn database(&self, name: &str) -> String {
+        self.database_in("C", name)
+    }
+
+    /// The same in a locale, as in `C.UTF-8`, which says which letters are the same but for their case.
+    #[must_use]
+    pub fn database_in(&self, locale: &str, name: &str) -> String {
         let made = Command::new(program("createdb"))
-            .args(["-U", "yett", "-h"])
+            .args(["-U", "yett", "-T", "template0", "-l", locale, "-h"])
             .arg(&self.folder)
             .arg(name)
             .output()

@@ -341,14 +341,58 @@ fn events_are_found_by_what_they_say_and_followed() {
     });
 }
 
-/// Puts the same refused call many times on one connection; ends early when the gateway does.
-fn flood(address: &str, calls: usize) {
-    let Ok(stream) = TcpStream::connect(address) else { return };
+#[test]
+fn an_alert_is_kept_and_explained_also_where_nobody_is_told() {
+    everywhere("sample: 0%", |house, _| {
+        house.write("hook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        let told = "notify:
+  sinks: { calls: { url: \"https://soc.example/hook\", secret: \"file:hook.secret\", tell: [calls], events: { code: [answer_refused] } } }
+  alerts:
+    guessing: { events: { code: [credential_missing] }, by: [api, address], rate: 3/10s, hold: 0s }
+";
+        house.write("yett.yaml", &format!("{}{told}", house.read("yett.yaml")));
+        let gateway = Gateway::start(house);
+        let ids: BTreeSet<String> =
+            (0..3).map(|_| id_of(&call(&gateway.url, "GET", "/notes", None, None).1)).collect();
+        let alerts = || events(house, &["--outcome", "alert", "--control", "guessing"]);
+        let kept = until(90, || Some(alerts()).filter(|all| all.len() > 1)).expect("it holds, and is over");
+        let codes: Vec<&Value> = kept.iter().map(|one| &one["code"]).collect();
+        assert_eq!(codes, ["alert_firing", "alert_resolved"]);
+        for one in &kept {
+            assert_eq!((&one["kept"], &one["control"]), (&json!("alert"), &json!("guessing")));
+            assert_eq!((&one["api"], &one["address"]), (&json!("notes"), &json!("127.0.0.1")));
+        }
+        let id = |at: usize| kept[at]["id"].as_str().unwrap();
+        let said = explained(house, id(0));
+        let alert = &said["record"]["alert"];
+        assert_eq!((&alert["state"], &alert["events"]), (&json!("firing"), &json!(3)), "{said}");
+        let over = explained(house, id(1));
+        assert_eq!(over["record"]["alert"]["alert"], alert["alert"], "one alert from beginning to end");
+        let calls = alert["calls"].as_array().unwrap();
+        assert!(calls.len() == 3 && calls.iter().all(|call| ids.contains(call.as_str().unwrap())), "{said}");
+        let told = house.good(&["explain", id(0)]);
+        for part in
+            ["`guessing` holds", "3 events within 10 s; it holds from 3 on", "api notes", "yett explain "]
+        {
+            assert!(told.contains(part), "`{part}` in\n{told}");
+        }
+        assert!(house.good(&["explain", id(1)]).contains("`guessing` is over"));
+        assert!(house.good(&["events"]).contains("alert_firing  guessing"));
+        assert_eq!(events(house, &["--outcome", "refused"]).len(), 3, "calls stay calls");
+    });
+}
+
+/// Puts the same refused call many times, and once more, on one connection; ends early when the gateway does. Each that is answered is
+/// refused as it is without a flood; says how many are.
+fn flood(address: &str, calls: usize) -> usize {
+    let Ok(stream) = TcpStream::connect(address) else { return 0 };
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut writer = stream.try_clone().unwrap();
     let reader = std::thread::spawn(move || {
-        let (mut stream, mut buffer) = (stream, [0; 65_536]);
-        while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
+        let (mut stream, mut answers) = (stream, Vec::new());
+        // What came before a gateway was gone stands in it all the same.
+        let _ = stream.read_to_end(&mut answers);
+        answers
     });
     let request = "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".repeat(10);
     for _ in 0..calls.div_ceil(10) {
@@ -357,7 +401,12 @@ fn flood(address: &str, calls: usize) {
         }
     }
     let _ = writer.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    reader.join().unwrap();
+    let answers = text(&reader.join().unwrap());
+    // The last may be cut off.
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").filter_map(|answer| answer.get(..3)).collect();
+    let other = statuses.iter().find(|status| **status != "404");
+    assert_eq!(other, None, "each is refused");
+    statuses.len()
 }
 
 #[test]
@@ -376,7 +425,9 @@ fn a_kill_in_the_middle_loses_nothing_that_was_written() {
             assert!(until(60, || (written() > 500).then_some(())).is_some(), "{} were written", written());
             let acknowledged = written();
             gateway.kill();
-            floods.into_iter().for_each(|flood| flood.join().unwrap());
+            for flood in floods {
+                flood.join().unwrap();
+            }
             gateway = Gateway::start(house);
             let all = events(house, &["--limit", "100000"]);
             let ids: BTreeSet<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
@@ -414,7 +465,7 @@ fn a_store_that_is_gone_stops_no_call_and_what_is_lost_is_said() {
     assert_eq!(gateway.metric("yett_decisions_up", "").to_string(), "0");
     assert_eq!(gateway.metric("yett_decisions_lost_total", "").to_string(), "0", "it waits");
     // More than fits: calls go on as before, and it is counted.
-    flood(&gateway.url, 12_000);
+    assert_eq!(flood(&gateway.url, 12_000), 12_001, "each is answered");
     assert_eq!(call(&gateway.url, "GET", "/notes", Some(&read), None).0, 200);
     assert!(gateway.metric("yett_decisions_lost_total", "unavailable") > 0.0);
     assert!(gateway.metric("yett_bound_reached_total", "decision_queue") > 0.0);
@@ -444,7 +495,7 @@ fn a_full_disk_stops_no_call_and_what_is_lost_is_said() {
     let (_, first) = call(&gateway.url, "GET", "/nowhere", Some(&read), None);
     assert_eq!(explained(&house, &id_of(&first))["status"], 404);
     let lost = until(60, || {
-        flood(&gateway.url, 4_000);
+        assert_eq!(flood(&gateway.url, 4_000), 4_001, "each is answered");
         (gateway.metric("yett_decisions_lost_total", "disk_full") > 0.0).then_some(())
     });
     assert!(lost.is_some(), "{}", ready(&gateway));

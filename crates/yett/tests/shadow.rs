@@ -149,7 +149,14 @@ fn a_report_counts_every_call_and_names_some() {
             said["in_shadow"].as_array().unwrap().iter().map(|one| one["place"].as_str().unwrap()).collect();
         assert!(places.iter().all(|place| place.starts_with("yett.yaml:")), "{places:?}");
         let who = &said["by"].as_array().unwrap();
-        assert!(who.iter().all(|one| one["who"] == "alice"), "{said:#}");
+        assert!(who.iter().all(|one| one["who"] == "alice" && one["api"] == "notes"), "{said:#}");
+        // Who, which operation and why are had in one.
+        let whose: Vec<[&str; 3]> = who
+            .iter()
+            .map(|one| ["operation", "control", "code"].map(|name| one[name].as_str().unwrap()))
+            .collect();
+        assert!(whose.contains(&["addNote", "validation", "body_invalid"]), "{said:#}");
+        assert!(whose.contains(&["listNotes", "limits", "rate_limited"]), "{said:#}");
         assert_eq!(who.iter().map(|one| one["good"].as_u64().unwrap()).sum::<u64>(), 5);
         assert_eq!((&said["uncounted"], &said["lost"]), (&json!(0), &json!(0)));
         // Examples can be asked for.
@@ -163,7 +170,7 @@ fn a_report_counts_every_call_and_names_some() {
             "validation of the request",
             "20%",
             "notes/addNote, body_invalid (and 1 that were not good)",
-            "127.0.0.1, limits",
+            "notes/listNotes, limits, rate_limited",
         ] {
             assert!(human.contains(part), "`{part}` in\n{human}");
         }

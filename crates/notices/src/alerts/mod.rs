@@ -6,6 +6,7 @@
 //! [`GROUPS`] groups, of which those that have nothing in their window give way to new ones; an event that finds no room is counted.
 
 mod groups;
+mod kept;
 mod rule;
 #[cfg(test)]
 mod tests;

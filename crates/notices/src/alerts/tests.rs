@@ -253,3 +253,30 @@ fn an_alert_is_an_event_with_one_name_from_beginning_to_end() {
     assert_eq!((&data["events"], &data["at_least"], &data["window_s"]), (&2.into(), &2.into(), &60.into()));
     assert_eq!(data["calls"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn what_begins_and_ceases_is_kept_under_the_id_of_its_event() {
+    let by = [Label::Operation, Label::Principal, Label::Application, Label::Address];
+    let mut alerts = Alerts::new(vec![rule(rate(1), &by)], NOW);
+    let hostile = Evidence { subject: "a of b\u{202e}\n".into(), ..from("2001:db8::7") };
+    alerts.event(&hostile, NOW);
+    let told = tick(&mut alerts, NOW).remove(0);
+    let rule = alerts.rule(told.rule).unwrap().clone();
+    let of = |change| {
+        let alert = Alert { change, ..told.clone() };
+        let event = Event::of_alert(&rule, &alert, 0xab, &[String::from("team")], NOW + 7);
+        event.evidence(&rule, &alert)
+    };
+    assert_eq!(of(Change::Lasting), None);
+    assert_eq!(&*of(Change::Resolved).unwrap().code, "alert_resolved");
+    let kept = of(Change::Firing).unwrap();
+    assert_eq!((kept.id.0, kept.at, kept.kept, kept.status), (0xab, NOW + 7, Kept::Alert, 0));
+    let texts = [&kept.code, &kept.control, &kept.api, &kept.operation, &kept.issuer, &kept.application];
+    assert_eq!(texts.map(|text| &**text), ["alert_firing", "rule", "notes", "listNotes", "local", "tests"]);
+    assert!(kept.subject.starts_with("a of b") && !kept.subject.contains(engine::text::is_hidden));
+    assert_eq!(&*kept.address, "2001:db8::/64");
+    assert!(!kept.document.contains(engine::text::is_hidden), "{}", kept.document);
+    let json: serde_json::Value = serde_json::from_str(&kept.document).unwrap();
+    assert_eq!((&json["kept"], &json["severity"]), (&"alert".into(), &"error".into()));
+    assert_eq!((&json["alert"]["state"], &json["alert"]["events"]), (&"firing".into(), &1.into()));
+}

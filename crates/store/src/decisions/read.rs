@@ -22,18 +22,52 @@ macro_rules! columns {
     };
 }
 macro_rules! matching {
-    () => {
-        " FROM yett_decisions WHERE sequence > $1 AND sequence < $2 AND ($3 IS NULL OR subject = $3) \
-         AND ($4 IS NULL OR issuer = $4) AND ($5 IS NULL OR application = $5) AND ($6 IS NULL OR api = $6) \
-         AND ($7 IS NULL OR operation = $7) AND ($8 IS NULL OR address = $8) AND ($9 IS NULL OR code = $9) \
-         AND ($10 IS NULL OR control = $10) AND ($11 IS NULL OR kept = $11) AND ($12 IS NULL OR at >= $12) \
-         AND ($13 IS NULL OR at < $13) AND ($14 IS NULL OR LOWER(document) LIKE $14 ESCAPE '!')"
+    ($lowered:literal) => {
+        concat!(
+            " FROM yett_decisions WHERE sequence > $1 AND sequence < $2 AND ($3 IS NULL OR subject = $3) \
+             AND ($4 IS NULL OR issuer = $4) AND ($5 IS NULL OR application = $5) AND ($6 IS NULL OR api = $6) \
+             AND ($7 IS NULL OR operation = $7) AND ($8 IS NULL OR address = $8) AND ($9 IS NULL OR code = $9) \
+             AND ($10 IS NULL OR control = $10) AND ($11 IS NULL OR kept = $11) AND ($12 IS NULL OR at >= $12) \
+             AND ($13 IS NULL OR at < $13) AND ($14 IS NULL OR ",
+            $lowered,
+            " LIKE $14 ESCAPE '!')"
+        )
     };
 }
-const NEWEST_FIRST: &str = concat!(columns!(), matching!(), " ORDER BY sequence DESC LIMIT $15");
-const OLDEST_FIRST: &str = concat!(columns!(), matching!(), " ORDER BY sequence LIMIT $15");
-const WHOLE: &str = concat!(columns!(), ", document", matching!(), " ORDER BY sequence DESC LIMIT $15");
+macro_rules! statements {
+    ($lowered:literal) => {
+        Statements {
+            newest_first: concat!(columns!(), matching!($lowered), " ORDER BY sequence DESC LIMIT $15"),
+            oldest_first: concat!(columns!(), matching!($lowered), " ORDER BY sequence LIMIT $15"),
+            whole: concat!(
+                columns!(),
+                ", document",
+                matching!($lowered),
+                " ORDER BY sequence DESC LIMIT $15"
+            ),
+        }
+    };
+}
+/// What finds decisions. Texts are lowered as [`pattern`] lowers what is asked for: ASCII letters and no other. SQLite's `LOWER`
+/// does just that; PostgreSQL's follows the locale of its database, unless it is told the collation of bytes.
+const SQLITE: Statements = statements!("LOWER(document)");
+const POSTGRES: Statements = statements!("LOWER(document COLLATE \"C\")");
 const BY_ID: &str = concat!(columns!(), ", document FROM yett_decisions WHERE id = $1");
+
+struct Statements {
+    newest_first: &'static str,
+    oldest_first: &'static str,
+    whole: &'static str,
+}
+
+impl Statements {
+    const fn of(work: &Work) -> &'static Self {
+        match work {
+            Work::Sqlite(_) => &SQLITE,
+            Work::Postgres(_) => &POSTGRES,
+        }
+    }
+}
 
 /// What decisions have to say to be found; what is not asked for is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -194,16 +228,16 @@ impl DecisionStore {
         in_time(PATIENCE, async {
             let mut work = self.link.read().await?;
             let (first, last) = bounds(&mut work).await?;
-            let most = most as u64;
+            let (most, all) = (most as u64, Statements::of(&work));
             let (sql, after, before) = match from {
-                Position::Newest => (NEWEST_FIRST, last.saturating_sub(LOOKED_AT), last + 1),
+                Position::Newest => (all.newest_first, last.saturating_sub(LOOKED_AT), last + 1),
                 Position::Before(before) => {
                     let before = before.min(last + 1);
-                    (NEWEST_FIRST, before.saturating_sub(1 + LOOKED_AT), before)
+                    (all.newest_first, before.saturating_sub(1 + LOOKED_AT), before)
                 }
                 Position::After(after) => {
                     let after = after.max(first.saturating_sub(1)).min(last);
-                    (OLDEST_FIRST, after, last.min(after + LOOKED_AT) + 1)
+                    (all.oldest_first, after, last.min(after + LOOKED_AT) + 1)
                 }
             };
             let rows = work.rows(sql, filter.values(after, before, most)).await?;
@@ -229,7 +263,8 @@ impl DecisionStore {
             let (first, last) = bounds(&mut work).await?;
             let before = before.min(last + 1);
             let after = before.saturating_sub(1 + LOOKED_AT);
-            let rows = work.rows(WHOLE, filter.values(after, before, most as u64)).await?;
+            let rows =
+                work.rows(Statements::of(&work).whole, filter.values(after, before, most as u64)).await?;
             let decisions: Vec<Stored> = rows.iter().map(with_document).collect::<Result<_, _>>()?;
             let cut = decisions.last().filter(|_| decisions.len() == most).map(|last| last.sequence);
             let next = cut.or(Some(after + 1)).filter(|next| *next > first);

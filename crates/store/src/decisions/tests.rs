@@ -28,6 +28,8 @@ macro_rules! everywhere {
         async fn on_postgres() {
             let server = Postgres::start();
             $({ $name(Place::Postgres(server.database(stringify!($name)))).await; })*
+            // Where letters outside ASCII have a case as well.
+            letters_are_the_same_in_any_locale(Place::Postgres(server.database_in("C.UTF-8", "letters"))).await;
         }
     };
 }
@@ -39,6 +41,7 @@ everywhere!(
     a_batch_written_again_is_there_once,
     who_follows_misses_nothing_of_several_writers,
     hostile_texts_are_values,
+    letters_are_the_same_in_any_locale,
     counts_are_sums_and_each_batch_counts_once,
     counts_are_folded_to_hours_and_end,
     decisions_come_with_their_documents,
@@ -218,6 +221,32 @@ async fn hostile_texts_are_values(place: Place) {
     assert_eq!(store.find(CallId(1)).await.unwrap().unwrap().evidence, hostile);
     let long = Filter { text: Some("x".repeat(1 << 20)), ..Filter::default() };
     assert_eq!(numbers(&store.page(&long, Position::Newest, 9).await.unwrap()), []);
+}
+
+/// ASCII letters are the same but for their case, and others are what they are, whatever the database thinks of them.
+async fn letters_are_the_same_in_any_locale(place: Place) {
+    let store = DecisionStore::open(&place).await.unwrap();
+    let written = |number, text: &str| {
+        Arc::new(Evidence { document: format!("{{\"agent\":\"{text}\"}}").into(), ..record(number) })
+    };
+    store.write(&[written(1, "Ärger/7 İX"), written(2, "ärger/7 ix")], ALL, NOW).await.unwrap();
+    for (text, expected) in [
+        ("Ärger", vec![1]),
+        ("ÄRGER", vec![1]),
+        ("ärger", vec![2]),
+        ("RGER/7", vec![2, 1]),
+        ("İx", vec![1]),
+        ("IX", vec![2]),
+        ("X", vec![2, 1]),
+    ] {
+        let filter = Filter { text: Some(text.to_owned()), ..Filter::default() };
+        let page = store.page(&filter, Position::Newest, 9).await.unwrap();
+        assert_eq!(numbers(&page), expected, "{text}");
+        let back = store.page(&filter, Position::After(0), 9).await.unwrap();
+        assert_eq!(numbers(&back), expected.iter().rev().copied().collect::<Vec<_>>(), "{text}");
+        let whole = store.whole(&filter, u64::MAX, 9).await.unwrap();
+        assert_eq!(numbers(&whole), expected, "{text}");
+    }
 }
 
 /// What the file takes stays near what was allowed, however much goes through it.

@@ -1,4 +1,4 @@
-//! `yett events`: what a running gateway decided, page by page or as it happens.
+//! `yett events`: what a running gateway decided, and which alerts it gave, page by page or as it happens.
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -48,8 +48,8 @@ pub(super) struct Arguments {
     /// Those that this control ended, or would have
     #[arg(long, value_name = "NAME")]
     control: Option<String>,
-    /// `refused`, `failed`, `shadowed` (a control in shadow would have ended it) or `passed` (of the sample)
-    #[arg(long, value_parser = ["refused", "failed", "shadowed", "passed"])]
+    /// `refused`, `failed`, `shadowed` (a control in shadow would have ended it), `passed` (of the sample) or `alert` (of a rule over many)
+    #[arg(long, value_parser = ["refused", "failed", "shadowed", "passed", "alert"])]
     outcome: Option<String>,
     /// Those that have this text anywhere
     #[arg(long, value_name = "TEXT")]
@@ -191,12 +191,14 @@ fn shown(event: &Event, json: bool) -> bool {
 
 /// An event in two lines: what happened, and to whom.
 fn lines(event: &Event) -> [String; 2] {
-    let what = match event.kept.as_str() {
-        "shadowed" => format!("{} shadowed", event.status),
-        "passed" => format!("{} passed", event.status),
-        _ => format!("{} {}", event.status, event.code),
+    let call = format!("{} {}", event.method, event.path);
+    let (what, of) = match event.kept.as_str() {
+        "shadowed" => (format!("{} shadowed", event.status), call),
+        "passed" => (format!("{} passed", event.status), call),
+        "alert" => (event.code.clone(), event.control.clone()),
+        _ => (format!("{} {}", event.status, event.code), call),
     };
-    let first = format!("{}  {what}  {} {}", moment(event.at), event.method, event.path);
+    let first = format!("{}  {what}  {of}", moment(event.at));
     let mut words = vec![event.id.clone()];
     let caller = if event.issuer.is_empty() {
         String::new()
@@ -205,10 +207,9 @@ fn lines(event: &Event) -> [String; 2] {
     };
     let operation =
         if event.operation.is_empty() { String::new() } else { format!("{}/{}", event.api, event.operation) };
+    let control = if event.kept == "alert" { String::new() } else { event.control.clone() };
     words.extend(
-        [event.control.clone(), event.address.clone(), operation, caller]
-            .into_iter()
-            .filter(|word| !word.is_empty()),
+        [control, event.address.clone(), operation, caller].into_iter().filter(|word| !word.is_empty()),
     );
     [cut(&first, COLUMNS), cut(&format!("  {}", words.join("  ")), COLUMNS)]
 }
@@ -238,6 +239,19 @@ mod tests {
             "  0123456789abcdef0123456789abcdef  limits  192.0.2.7",
         ];
         assert_eq!(lines(&event), expected);
+        let alert = Event {
+            kept: "alert".into(),
+            code: "alert_firing".into(),
+            control: "guessing".into(),
+            method: String::new(),
+            path: String::new(),
+            ..event.clone()
+        };
+        let expected = [
+            "2026-01-01 00:00:00.123  alert_firing  guessing",
+            "  0123456789abcdef0123456789abcdef  192.0.2.7",
+        ];
+        assert_eq!(lines(&alert), expected);
         let hostile = format!("\u{1b}[2J\r\n\u{202e}{}", "W".repeat(1 << 20));
         let event = Event { path: hostile.clone(), subject: hostile.clone(), issuer: hostile, ..event };
         for line in lines(&event) {

@@ -58,6 +58,10 @@ fn alerts_are_told_once_to_whom_they_concern_and_when_they_are_over() {
     assert_eq!(find(&all, "yett.alert.resolved", "refusing").len(), 1);
     assert_eq!((soc.taken().len(), other.taken().len()), (4, 1), "each once, and no call");
     assert_eq!(gateway.metric("yett_alerts_firing", "").to_string(), "1");
+    // What receivers were told is kept under the ids that they know.
+    let kept = house.good(&["events", "--outcome", "alert", "--json"]);
+    let known = |event: &Value| kept.contains(event["id"].as_str().unwrap());
+    assert!(kept.lines().count() == 5 && known(&flood) && known(&over) && known(&told), "{kept}");
 }
 
 /// A contract whose callers have keys of applications.

@@ -1,5 +1,6 @@
-//! `yett explain`: why a call ended as it did, by its id; or how one would end that was not made yet.
+//! `yett explain`: why a call ended as it did, or what an alert is about, by its id; or how one would end that was not made yet.
 
+mod alert;
 mod before;
 mod story;
 
@@ -15,7 +16,7 @@ use crate::terminal;
 pub(super) struct Arguments {
     #[command(flatten)]
     running: Running,
-    /// Id of the call: in `yett-call-id` of its answer, as `instance` of a problem document, or in the access log
+    /// Id of the call or the alert: in `yett-call-id` of its answer, as `instance` of a problem document, or in the access log
     #[arg(value_name = "ID", required_unless_present = "request", conflicts_with = "request")]
     call: Option<String>,
     /// Instead: a call that was not made, as in `GET /orders/7`; tried with the configuration, without a network
@@ -54,7 +55,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         terminal::out(inert_json(&found, true)?);
     } else {
-        story::story(&found).iter().for_each(terminal::out);
+        let story = match &found.record.alert {
+            Some(alert) => alert::story(&found.event, alert),
+            None => story::story(&found),
+        };
+        story.iter().for_each(terminal::out);
     }
     Ok(ExitCode::SUCCESS)
 }

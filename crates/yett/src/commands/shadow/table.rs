@@ -117,25 +117,30 @@ fn one_control(
 }
 
 fn operation(one: &Looked) -> String {
-    if one.operation.is_empty() {
-        String::from("(no operation)")
-    } else {
-        format!("{}/{}", one.api, one.operation)
-    }
+    named(&one.api, &one.operation)
+}
+
+fn named(api: &str, operation: &str) -> String {
+    if operation.is_empty() { String::from("(no operation)") } else { format!("{api}/{operation}") }
 }
 
 fn by_whom(report: &ShadowReport, out: &mut Vec<String>) {
     out.push(String::new());
-    out.push(format!("{:>12} {:>12} {:>10}  who, control, code", "good calls", "of records", ""));
+    out.push(format!(
+        "{:>12} {:>12} {:>10}  who, and of which operation, control, code",
+        "good calls", "of records", ""
+    ));
     for row in &report.by {
         let who = match (row.who.as_str(), row.issuer.as_str()) {
             ("", _) => String::from("(nobody)"),
             (who, "") => who.to_owned(),
             (who, issuer) => format!("{who} of {issuer}"),
         };
-        let name = format!("{who}, {}, {}", row.control, row.code);
-        let line = format!("{:>12} {:>12} {:>10}  {name}", number(row.good), number(row.calls), "");
+        // In two lines, so that no name of a caller pushes out what they called.
+        let line = format!("{:>12} {:>12} {:>10}  {who}", number(row.good), number(row.calls), "");
         out.push(cut(&line, COLUMNS));
+        let what = format!("{}, {}, {}", named(&row.api, &row.operation), row.control, row.code);
+        out.push(cut(&format!("{:NAMES$}{what}", ""), COLUMNS));
         if let Some(id) = row.examples.first() {
             out.push(format!("{:NAMES$}yett explain {id}", ""));
         }
@@ -261,6 +266,8 @@ mod tests {
             by: vec![RefusedBy {
                 who: "alice".into(),
                 issuer: "local".into(),
+                api: "notes".into(),
+                operation: "addNote".into(),
                 control: "limits".into(),
                 part: "request".into(),
                 code: "rate_limited".into(),
@@ -279,7 +286,7 @@ mod tests {
             "          15        1,500         1%  notes/addNote, rate_limited (and 5 that were not good)",
             "yett explain 0123456789abcdef0123456789abcdef",
             "           0            8         0%  2 other operations",
-            "alice of local, limits, rate_limited",
+            "  alice of local\n                                      notes/addNote, limits, rate_limited",
             "20 records, back to 2026-01-01 00:00 UTC (all that",
         ] {
             assert!(text.contains(part), "`{part}` in\n{text}");

@@ -140,8 +140,8 @@ struct Numbers {
 #[derive(Default)]
 struct Found {
     examples: BTreeMap<Key, Examples>,
-    /// By who, their issuer, control, side and code.
-    by: BTreeMap<Key, Numbers>,
+    /// By who, their issuer, and what they called.
+    by: BTreeMap<(String, String, Key), Numbers>,
 }
 
 impl Found {
@@ -154,18 +154,16 @@ impl Found {
             if ask.control.as_deref().is_some_and(|wanted| wanted != control) {
                 continue;
             }
-            let key = |first: &str, second: &str| {
-                (first.to_owned(), second.to_owned(), control.to_owned(), part, code.to_owned())
-            };
-            let row = self.examples.entry(key(&evidence.api, &evidence.operation));
-            row.or_default().add(id, good);
+            let operation = (evidence.api.to_string(), evidence.operation.to_string());
+            let key = (operation.0, operation.1, control.to_owned(), part, code.to_owned());
+            self.examples.entry(key.clone()).or_default().add(id, good);
             let Some(by) = ask.by else { continue };
-            let who = match by {
-                By::Principal => key(&evidence.subject, &evidence.issuer),
-                By::Address => key(&evidence.address, ""),
-                By::Application => key(&evidence.application, ""),
+            let (who, issuer) = match by {
+                By::Principal => (&*evidence.subject, &*evidence.issuer),
+                By::Address => (&*evidence.address, ""),
+                By::Application => (&*evidence.application, ""),
             };
-            let row = self.by.entry(who).or_default();
+            let row = self.by.entry((who.to_owned(), issuer.to_owned(), key)).or_default();
             (row.calls, row.good) = (row.calls + 1, row.good + u64::from(good));
             row.examples.add(id, good);
         }
@@ -174,15 +172,20 @@ impl Found {
     /// Those with the most good calls, these first.
     fn by(&mut self) -> Vec<RefusedBy> {
         let all = std::mem::take(&mut self.by);
-        let row = |((who, issuer, control, part, code), numbers): (Key, Numbers)| RefusedBy {
-            who,
-            issuer,
-            control,
-            part: part.to_owned(),
-            code,
-            calls: numbers.calls,
-            good: numbers.good,
-            examples: numbers.examples.ids(),
+        let row = |((who, issuer, of), numbers): ((String, String, Key), Numbers)| {
+            let (api, operation, control, part, code) = of;
+            RefusedBy {
+                who,
+                issuer,
+                api,
+                operation,
+                control,
+                part: part.to_owned(),
+                code,
+                calls: numbers.calls,
+                good: numbers.good,
+                examples: numbers.examples.ids(),
+            }
         };
         let mut rows: Vec<RefusedBy> = all.into_iter().map(row).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.good, row.calls)));

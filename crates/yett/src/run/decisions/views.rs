@@ -68,7 +68,7 @@ pub(super) fn call_id(text: &str) -> Result<u128, Problem> {
     let is_id = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let id = is_id.then(|| u128::from_str_radix(digits, 16).ok()).flatten();
     id.ok_or_else(|| {
-        let detail = "it is not the id of a call: 32 hexadecimal digits, as in `yett-call-id` of the answer";
+        let detail = "it is not the id of a call or an alert: 32 hexadecimal digits, as in `yett-call-id` of the answer";
         Problem::invalid(detail)
     })
 }

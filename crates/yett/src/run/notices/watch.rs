@@ -128,6 +128,10 @@ impl Notices {
             let mut id = [0; 16];
             clock.fill(&mut id);
             let event = Event::of_alert(&rule, &alert, u128::from_le_bytes(id), &owners, unix(clock));
+            // Whoever is told of it, and also where nobody is.
+            if let Some(kept) = event.evidence(&rule, &alert) {
+                self.telemetry.decisions().add(Arc::new(kept));
+            }
             told.push(Told { event, owners, sinks: rule.sinks });
         }
         told
