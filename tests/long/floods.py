@@ -13,7 +13,7 @@ that was not complete, and of calls that were reset no more than the bound allow
 in `yett_bound_reached_total`.
 
 One kind misses that bound of memory: a hundred streams that are opened at one time by a client whose windows are shut, of which all but two
-are refused at once, leave 3 to 5 KiB each in the tables of their connection for as long as it lives. 8 KiB for each of them are
+are refused at once, leave 3 to 5 KiB resident each, of which the record of the refusal is a third. 8 KiB for each of them are
 allowed; that more than the 64 KiB is used stands in the results, under `wanted`.
 """
 import argparse
