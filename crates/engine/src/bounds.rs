@@ -35,8 +35,6 @@ pub const STREAMS: u32 = 100;
 pub const SMALL_WINDOW: u32 = 4 * 1024;
 /// Calls that such a client may have under way on one connection; more are 503.
 pub const SMALL_WINDOW_STREAMS: u32 = 2;
-/// Streams that such a client may open before those which it has opened have had their turn: each that waits for it takes memory.
-pub const SMALL_WINDOW_AT_ONCE: u32 = 8;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.

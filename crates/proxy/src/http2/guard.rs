@@ -43,8 +43,6 @@ pub(crate) struct Guard<S> {
     watch: Watch,
     /// When the field block that is open has to be whole.
     alarm: Alarm,
-    /// The streams that were opened have their turn.
-    resting: bool,
     /// Nothing more goes on.
     refused: bool,
     /// But this.
@@ -60,7 +58,6 @@ impl<S> Guard<S> {
             good: 0,
             watch: Watch::new(core.clock.now()),
             alarm: Alarm::new(Arc::clone(&core.clock)),
-            resting: false,
             refused: false,
             instead: MISPLACED,
             core: Rc::clone(core),
@@ -95,19 +92,6 @@ impl<S> Guard<S> {
             }
         }
         late
-    }
-
-    /// Lets calls that were handed on have their turn before there are more; whether this is to be asked again later.
-    fn rests(&mut self, context: &Context<'_>) -> bool {
-        self.resting = !self.resting;
-        if self.resting {
-            // Behind them in the queue of this thread.
-            context.waker().wake_by_ref();
-        } else {
-            self.watch.go_on();
-            self.look();
-        }
-        self.resting
     }
 
     fn refuse(&mut self, objection: Objection) {
@@ -147,11 +131,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.good == 0 && !this.refused {
-            if this.watch.waits() {
-                if this.rests(context) {
-                    return Poll::Pending;
-                }
-            } else if this.inbox.is_empty() && out.remaining() >= DIRECT {
+            if this.inbox.is_empty() && out.remaining() >= DIRECT {
                 // Nothing is kept back: no copy, and no buffer while the connection is idle.
                 let before = out.filled().len();
                 if Pin::new(&mut this.io).poll_read(context, out)?.is_pending() {

@@ -44,30 +44,6 @@ fn frames_have_the_length_of_their_type_and_settings_come_first() {
     }
 }
 
-#[test]
-fn a_client_without_room_for_answers_opens_few_streams_at_one_time() {
-    for (window, at_once) in [([0, 0, 0, 0], bounds::SMALL_WINDOW_AT_ONCE as usize), ([0, 1, 0, 0], 30)] {
-        let mut bytes = vec![0; PREFACE];
-        // SETTINGS_INITIAL_WINDOW_SIZE.
-        bytes.extend([&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4][..], &window].concat());
-        let before = bytes.len();
-        for stream in 0..30_u8 {
-            bytes.extend([0, 0, 1, 1, 5, 0, 0, 0, stream * 2 + 1, 0x82]);
-        }
-        let mut watch = Watch::new(Tick(0));
-        let (mut good, mut turns) = (watch.judge(&bytes, || Tick(0)), 0);
-        assert_eq!(good, (before + at_once * 10, None), "{window:?}");
-        let mut at = good.0;
-        while watch.waits() {
-            watch.go_on();
-            good = watch.judge(&bytes[at..], || Tick(0));
-            assert_eq!(good.1, None);
-            (at, turns) = (at + good.0, turns + 1);
-        }
-        assert_eq!((at, turns), (bytes.len(), 30_usize.div_ceil(at_once) - 1));
-    }
-}
-
 /// How many frames like this one pass at one moment, at most `most`.
 fn passing(frame: FrameHead, most: u32) -> (u32, Option<Objection>) {
     let mut rules = begun();

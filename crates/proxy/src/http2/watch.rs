@@ -1,6 +1,6 @@
 //! Where one frame ends and the next begins, in bytes that come in pieces; no IO.
 
-use engine::{Tick, bounds};
+use engine::Tick;
 
 use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules, SETTINGS};
 use super::settings::Settings;
@@ -30,10 +30,6 @@ pub(crate) struct Watch {
     settings: Settings,
     /// Whether the bytes that are skipped are a SETTINGS frame's.
     in_settings: bool,
-    /// Streams that were opened since those before them had their turn.
-    opened: u32,
-    /// The next frame opens one more than may be opened before that.
-    waits: bool,
 }
 
 impl Watch {
@@ -46,8 +42,6 @@ impl Watch {
             since: None,
             settings: Settings::new(),
             in_settings: false,
-            opened: 0,
-            waits: false,
         }
     }
 
@@ -82,10 +76,6 @@ impl Watch {
                 return (good, None);
             };
             let frame = FrameHead::read(*header);
-            if frame.kind == HEADERS && self.has_opened_enough() {
-                self.waits = true;
-                return (good, None);
-            }
             if let Err(objection) = self.rules.judge(frame, now) {
                 return (good, Some(objection));
             }
@@ -97,27 +87,11 @@ impl Watch {
             if frame.kind == HEADERS {
                 // Each has its own time, also when the end of the last one came with it.
                 self.since = None;
-                self.opened = self.opened.saturating_add(1);
             }
             if matches!(frame.kind, HEADERS | CONTINUATION) {
                 self.block = if frame.flags & END_HEADERS != 0 { Block::Ending } else { Block::Open };
             }
         }
-    }
-
-    /// Whether a client that leaves hardly any room for answers has opened as many streams as it may at one time.
-    fn has_opened_enough(&self) -> bool {
-        self.opened >= bounds::SMALL_WINDOW_AT_ONCE && self.window() < bounds::SMALL_WINDOW
-    }
-
-    /// Whether what comes next has to wait for the streams that are open.
-    pub(crate) fn waits(&self) -> bool {
-        self.waits
-    }
-
-    /// They have had their turn.
-    pub(crate) fn go_on(&mut self) {
-        (self.opened, self.waits) = (0, false);
     }
 
     /// Bytes with which a new stream of the client may be answered at once.
