@@ -34,7 +34,10 @@ pub const STREAMS: u32 = 100;
 /// its window holds a connection to the upstream, and what was read of it.
 pub const SMALL_WINDOW: u32 = 4 * 1024;
 /// Calls that such a client may have under way on one connection; more are 503.
-pub const SMALL_WINDOW_STREAMS: u32 = 2;
+pub const SMALL_WINDOW_STREAMS: u32 = 1;
+/// Streams that such a client may open before as many of them are over; one more ends its connection: each that is refused holds
+/// memory of its connection as well.
+pub const SMALL_WINDOW_OPENED: u32 = 4;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
@@ -189,7 +192,7 @@ pub enum Bound {
     Message,
     /// The messages of a WebSocket's client ([`MESSAGES`], or what the configuration says).
     MessageRate,
-    /// [`SMALL_WINDOW_STREAMS`].
+    /// [`SMALL_WINDOW_STREAMS`] and [`SMALL_WINDOW_OPENED`].
     SmallWindow,
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.

@@ -48,6 +48,8 @@ pub(crate) struct Conn {
     pub(crate) standing: Option<Standing>,
     malformed: Cell<bool>,
     active: Cell<u32>,
+    /// Calls that are over and that [`Self::take_ended`] did not tell of.
+    ended: Cell<u32>,
     /// Whether any call has begun on it.
     used: Cell<bool>,
     head_open: Cell<bool>,
@@ -72,6 +74,7 @@ impl Conn {
             standing,
             malformed: Cell::new(false),
             active: Cell::new(0),
+            ended: Cell::new(0),
             used: Cell::new(false),
             head_open: Cell::new(false),
             closing: Cell::new(core.ending.get()),
@@ -94,10 +97,16 @@ impl Conn {
     pub(crate) fn end(&self, now: Tick) {
         let active = self.active.get().saturating_sub(1);
         self.active.set(active);
+        self.ended.set(self.ended.get().saturating_add(1));
         if active == 0 {
             let time = if self.head_open.get() { bounds::HEAD_TIME } else { bounds::IDLE_TIME };
             self.alarm.set(now.after(time));
         }
+    }
+
+    /// How many calls ended since it was asked last.
+    pub(crate) fn take_ended(&self) -> u32 {
+        self.ended.take()
     }
 
     /// Whether its client takes hardly anything of an answer at once.

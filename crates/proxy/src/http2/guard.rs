@@ -67,6 +67,7 @@ impl<S> Guard<S> {
 
     /// How many of the bytes that come next may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
+        self.watch.over(self.conn.take_ended());
         let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
         self.conn.narrow(self.watch.window() < bounds::SMALL_WINDOW);
         if let Some(objection) = objection {

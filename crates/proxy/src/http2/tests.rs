@@ -172,3 +172,27 @@ fn the_window_that_a_client_leaves_is_read_however_its_settings_are_cut() {
         }
     }
 }
+
+#[test]
+fn threat_08_who_shuts_its_window_opens_few_streams_before_as_many_are_over() {
+    let head = |stream: u32| [&[0, 0, 1, 1, 5][..], &stream.to_be_bytes(), &[0x82]].concat();
+    let (shut, usual) = ([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0], [0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let most = bounds::SMALL_WINDOW_OPENED;
+    let ends = Some(Objection::Bound(Bound::SmallWindow));
+    for (name, settings, over, expected) in [
+        ("one too many", &shut[..], 0, ends),
+        ("as many as it may, of which one is over", &shut, 1, None),
+        ("a window as it is by default", &usual, 0, None),
+    ] {
+        let mut watch = Watch::new(Tick(0));
+        let opening =
+            [&[b'x'; PREFACE][..], settings, &(0..most).flat_map(|at| head(at * 2 + 1)).collect::<Vec<_>>()]
+                .concat();
+        assert_eq!(watch.judge(&opening, || Tick(0)), (opening.len(), None), "{name}");
+        // Trailers open nothing.
+        let trailers = head(1);
+        assert_eq!(watch.judge(&trailers, || Tick(0)), (trailers.len(), None), "{name}");
+        watch.over(over);
+        assert_eq!(watch.judge(&head(most * 2 + 1), || Tick(0)).1, expected, "{name}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Where one frame ends and the next begins, in bytes that come in pieces; no IO.
 
 use engine::Tick;
+use engine::bounds::{self, Bound};
 
 use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules, SETTINGS};
 use super::settings::Settings;
@@ -30,6 +31,10 @@ pub(crate) struct Watch {
     settings: Settings,
     /// Whether the bytes that are skipped are a SETTINGS frame's.
     in_settings: bool,
+    /// The newest stream of the client.
+    newest: u32,
+    /// Streams that were opened while its window was small, less those that are over.
+    crowd: u32,
 }
 
 impl Watch {
@@ -42,6 +47,8 @@ impl Watch {
             since: None,
             settings: Settings::new(),
             in_settings: false,
+            newest: 0,
+            crowd: 0,
         }
     }
 
@@ -76,7 +83,7 @@ impl Watch {
                 return (good, None);
             };
             let frame = FrameHead::read(*header);
-            if let Err(objection) = self.rules.judge(frame, now) {
+            if let Err(objection) = self.rules.judge(frame, now).and_then(|()| self.open(frame)) {
                 return (good, Some(objection));
             }
             self.skip = HEADER + frame.length as usize;
@@ -92,6 +99,26 @@ impl Watch {
                 self.block = if frame.flags & END_HEADERS != 0 { Block::Ending } else { Block::Open };
             }
         }
+    }
+
+    /// Counts the streams of a client whose window is small.
+    fn open(&mut self, frame: FrameHead) -> Result<(), Objection> {
+        if frame.kind != HEADERS || frame.stream <= self.newest {
+            return Ok(());
+        }
+        self.newest = frame.stream;
+        if self.window() < bounds::SMALL_WINDOW {
+            self.crowd += 1;
+            if self.crowd > bounds::SMALL_WINDOW_OPENED {
+                return Err(Objection::Bound(Bound::SmallWindow));
+            }
+        }
+        Ok(())
+    }
+
+    /// So many streams are over since the last time.
+    pub(crate) fn over(&mut self, streams: u32) {
+        self.crowd = self.crowd.saturating_sub(streams);
     }
 
     /// Bytes with which a new stream of the client may be answered at once.

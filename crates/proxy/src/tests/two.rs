@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::BodyMode;
+use engine::bounds::{self, Bound};
 use engine::snapshot::{ListenerTls, TlsIdentity, TlsMinimum, UpstreamHttp};
 use http::{HeaderMap, Request, Response};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -328,7 +329,7 @@ fn an_upstream_is_verified_over_tls() {
 
 #[test]
 fn threat_08_a_client_without_room_for_answers_has_few_at_a_time() {
-    for (window, expected) in [(0, vec![200, 200, 503, 503, 503]), (65_535, vec![200; 5])] {
+    for (window, expected) in [(0, vec![200, 503, 503, 503]), (65_535, vec![200; 4])] {
         let backend = Backend::answering(OK);
         let world = World::start(&Shape::to(backend.address));
         block(async {
@@ -337,7 +338,7 @@ fn threat_08_a_client_without_room_for_answers_has_few_at_a_time() {
             let (mut client, connection) = builder.handshake::<_, Bytes>(io).await.unwrap();
             tokio::spawn(connection);
             let mut answers = Vec::new();
-            for _ in 0..5 {
+            for _ in 0..4 {
                 std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
                 answers.push(client.send_request(get("http://a/v1/a"), true).unwrap().0);
             }
@@ -351,8 +352,39 @@ fn threat_08_a_client_without_room_for_answers_has_few_at_a_time() {
             assert_eq!(statuses, expected);
         });
         assert_eq!(backend.requests().len(), expected.iter().filter(|status| **status == 200).count());
-        let crowded =
-            world.tape.bounds().iter().filter(|bound| **bound == engine::bounds::Bound::SmallWindow).count();
+        let crowded = world.tape.bounds().iter().filter(|bound| **bound == Bound::SmallWindow).count();
         assert_eq!(crowded, expected.iter().filter(|status| **status == 503).count());
+    }
+}
+
+#[test]
+fn threat_08_a_client_without_room_for_answers_that_opens_many_streams_is_ended() {
+    for (window, answered) in [(0, false), (65_535, true)] {
+        let backend = Backend::answering(OK);
+        let world = World::start(&Shape::to(backend.address));
+        let streams = bounds::SMALL_WINDOW_OPENED as usize + 4;
+        block(async {
+            let io = dial(world.address).await;
+            let builder = h2::client::Builder::new().initial_window_size(window).clone();
+            let (mut client, connection) = builder.handshake::<_, Bytes>(io).await.unwrap();
+            let mut answers = Vec::new();
+            for _ in 0..streams {
+                std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+                answers.push(client.send_request(get("http://a/v1/a"), true).unwrap().0);
+            }
+            // What was opened goes out at once.
+            let connection = tokio::spawn(connection);
+            for answer in answers {
+                assert_eq!(
+                    answer.await.is_ok_and(|answer| answer.status() == 200),
+                    answered,
+                    "window of {window}"
+                );
+            }
+            drop(client);
+            assert_eq!(connection.await.unwrap().is_ok(), answered, "window of {window}");
+        });
+        assert_eq!(backend.requests().len(), if answered { streams } else { 0 });
+        assert_eq!(world.tape.bounds().contains(&Bound::SmallWindow), !answered);
     }
 }
