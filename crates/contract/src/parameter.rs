@@ -1,5 +1,7 @@
 //! One parameter of a contract, compiled: where it is, how it is written, what it may be.
 
+use std::borrow::Cow;
+
 use tape::{Bounds, Tape};
 
 use crate::checker::Checker;
@@ -53,6 +55,16 @@ impl Parameter {
             return;
         }
         self.check_readings(style::single(self.style, self.explode, &self.name, raw, &self.shape), out);
+    }
+
+    /// The text of a cookie as the readings decode it to what stands there. A plus is a plus in a cookie: only queries and
+    /// forms write spaces so. In the style `cookie` a percent sign is one too.
+    pub(crate) fn of_cookie<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let (sign, written) = match self.style {
+            Style::Cookie if !self.json => ('%', "%25"),
+            _ => ('+', "%2B"),
+        };
+        if value.contains(sign) { value.replace(sign, written).into() } else { value.into() }
     }
 
     /// From a header field, which is not percent-encoded.

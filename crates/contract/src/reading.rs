@@ -251,8 +251,7 @@ fn read_cookie(parameter: Option<&Parameter>, name: &str, headers: &HeaderMap) -
     match (own.as_slice(), parameter) {
         ([], _) => Reading::Absent,
         ([value], _) if value.starts_with('"') => Reading::Unreadable,
-        // A plus is a plus in a cookie: only queries and forms write spaces so.
-        ([value], Some(parameter)) => parameter.read_single(Some(&value.replace('+', "%2B"))),
+        ([value], Some(parameter)) => parameter.read_single(Some(&parameter.of_cookie(value))),
         ([value], None) => texts([(*value).to_owned()]),
         _ => Reading::Unreadable,
     }

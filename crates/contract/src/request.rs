@@ -250,11 +250,7 @@ impl RequestRules {
                 out.push(Place::Cookie, &parameter.name, "encoding", "must be written without quotes");
                 continue;
             }
-            // A plus is a plus in a cookie: only queries and forms write spaces so.
-            match value.filter(|value| value.contains('+')) {
-                Some(value) => parameter.check_single(Some(&value.replace('+', "%2B")), out),
-                None => parameter.check_single(value, out),
-            }
+            parameter.check_single(value.map(|value| parameter.of_cookie(value)).as_deref(), out);
         }
         for (name, _) in &found {
             if self.cookies.iter().any(|parameter| parameter.name == *name)

@@ -13,6 +13,8 @@ pub(crate) enum Style {
     Label,
     Matrix,
     Form,
+    /// As `form`, of text that stands for itself: nothing in it is percent-encoded (OpenAPI 3.2, RFC 6265).
+    Cookie,
     Space,
     Pipe,
     Deep,
@@ -24,7 +26,8 @@ impl Style {
             "simple" => Self::Simple,
             "label" => Self::Label,
             "matrix" => Self::Matrix,
-            "form" | "cookie" => Self::Form,
+            "form" => Self::Form,
+            "cookie" => Self::Cookie,
             "spaceDelimited" => Self::Space,
             "pipeDelimited" => Self::Pipe,
             "deepObject" => Self::Deep,

@@ -7,7 +7,7 @@ use engine::fetch::{FetchError, FetchRequest, FetchResponse, Reach};
 use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -97,6 +97,10 @@ fn build(target: &Target, request: FetchRequest) -> Result<Request<Full<Bytes>>,
 }
 
 async fn collect(mut body: Incoming, max_bytes: usize) -> Result<Bytes, FetchError> {
+    // What is announced as too long is not waited for.
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(FetchError::TooLarge);
+    }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| exchange_failed(&error))?;

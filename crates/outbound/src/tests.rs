@@ -94,6 +94,10 @@ async fn size_and_time_are_bounded() {
     assert_eq!(client.fetch(request.clone()).await.unwrap_err(), FetchError::TooLarge);
     request.max_bytes = 9;
     client.fetch(request.clone()).await.unwrap();
+    // Announced, and never sent.
+    let (long, _) = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n").await;
+    let announced = client.fetch(FetchRequest { url: long, ..request.clone() }).await;
+    assert_eq!(announced.unwrap_err(), FetchError::TooLarge);
     (request.max_bytes, request.head_only) = (0, true);
     let head = client.fetch(request).await.unwrap();
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));

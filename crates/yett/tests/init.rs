@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::House;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener};
+
+use common::{Gateway, House, Service, call};
 
 const UPSTREAM: &str = "http://127.0.0.1:3000";
 /// A Swagger 2.0 contract of two files, one of which has references of its own.
@@ -143,4 +146,116 @@ fn operations_that_refuse_every_call_are_said() {
     house.write("openapi.yaml", &other);
     assert!(!house.good(&init("openapi.yaml", &["--force"])).contains("closed:"));
     assert!(!house.good(&["check"]).contains("closed:"));
+}
+
+/// A server of documents; its URL without a path. What it announces as long it never sends.
+fn documents() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+            let (status, more, body) = match path {
+                "/openapi.yaml" => ("200 OK", "", common::CONTRACT),
+                "/login" => ("200 OK", "", "<!DOCTYPE html><html><body>Log in</body></html>"),
+                "/broken.yaml" => ("200 OK", "", "openapi: ["),
+                "/moved.yaml" => ("301 Moved Permanently", "location: /openapi.yaml\r\n", ""),
+                "/cut.yaml" => ("200 OK", "content-length: 5000\r\n", common::CONTRACT),
+                "/large.yaml" => ("200 OK", "content-length: 67108865\r\n", ""),
+                _ => ("404 Not Found", "", ""),
+            };
+            let length = if more.starts_with("content-length") {
+                String::new()
+            } else {
+                format!("content-length: {}\r\n", body.len())
+            };
+            let answer = format!("HTTP/1.1 {status}\r\n{more}{length}connection: close\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+    });
+    url
+}
+
+#[test]
+fn a_contract_is_fetched_and_kept_beside_the_document() {
+    let (house, service, url) = (House::new(), Service::start(), format!("{}/openapi.yaml", documents()));
+    let upstream = format!("http://127.0.0.1:{}", service.port);
+    let arguments = ["--listen", "http://127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let command = [&["init", &url, "--upstream", &upstream][..], &arguments].concat();
+    // The name under which it would be kept is taken.
+    let said = house.bad(&command);
+    assert!(said.contains("`./openapi.yaml` is there already") && said.contains("`--force`"), "{said}");
+    assert!(!house.path("yett.yaml").exists());
+    std::fs::remove_file(house.path("openapi.yaml")).unwrap();
+    house.good(&command);
+    assert_eq!(house.read("openapi.yaml"), common::CONTRACT);
+    let written = house.read("yett.yaml");
+    assert!(written.contains("contract: openapi.yaml") && !written.contains(&url), "{written}");
+    house.good(&["check"]);
+    let gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "ada", "--scope", "notes:write"]);
+    let post = |body: &str| call(&gateway.url, "POST", "/notes", Some(token.trim()), Some(body)).0;
+    assert_eq!((post("{\"text\":5}"), service.count()), (400, 0));
+    assert_eq!((post("{\"text\":\"a\"}"), service.count()), (200, 1));
+}
+
+#[test]
+fn what_is_fetched_and_is_no_contract_is_refused_by_name() {
+    let (house, url) = (House::new(), documents());
+    std::fs::remove_file(house.path("openapi.yaml")).unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (asked, expected) in [
+        (format!("{url}/none.yaml"), "/none.yaml` answered 404 Not Found"),
+        (format!("{url}/moved.yaml"), "/moved.yaml` redirects to `/openapi.yaml`: use that URL"),
+        (format!("{url}/large.yaml"), "/large.yaml` is longer than 64 MiB, the most that a contract may be"),
+        (format!("{url}/cut.yaml"), "/cut.yaml`: the exchange failed"),
+        (format!("{url}/login"), "this is no API contract: it says neither `openapi` nor `swagger`"),
+        (format!("{url}/broken.yaml"), "`broken.yaml` cannot be read: unclosed bracket"),
+        (format!("http://{closed}/a.yaml"), "/a.yaml`: the exchange failed: Connection refused"),
+    ] {
+        let said = unfolded(&house.bad(&init(&asked, &[])));
+        assert!(said.contains(expected), "{asked}: {said}");
+        assert_eq!(std::fs::read_dir(house.dir.path()).unwrap().count(), 0, "{asked} left something");
+    }
+}
+
+/// What OpenAPI 3.2 has and 3.1 has not: other methods, media types that are referred to, cookies that stand for themselves.
+#[test]
+fn what_openapi_3_2_brought_is_enforced() {
+    let (house, service) = (House::new(), Service::start());
+    let operation = "{ security: [], requestBody: { required: true, content: { application/json: { $ref: \"#/components/mediaTypes/Text\" } } }, responses: { \"200\": { description: ok } } }";
+    let paths = format!(
+        "paths:\n  /notes:\n    query: {operation}\n    additionalOperations:\n      COPY: {operation}\n    \
+         get: {{ security: [], parameters: [{{ name: c, in: cookie, style: cookie, required: true, schema: {{ pattern: \"^A$\", type: string }} }}], \
+         responses: {{ \"200\": {{ description: ok }} }} }}\n"
+    );
+    let schema = "{ schema: { type: object, required: [text], properties: { text: { type: string } } } }";
+    let contract = format!(
+        "openapi: 3.2.0\ninfo: {{ title: Notes, version: \"1\" }}\ncomponents: {{ mediaTypes: {{ Text: {schema} }} }}\n{paths}"
+    );
+    house.write("openapi.yaml", &contract);
+    house.write("yett.yaml", &house.document(service.port));
+    let gateway = Gateway::start(&house);
+    for (number, method) in ["QUERY", "COPY"].into_iter().enumerate() {
+        let ask = |body: &str| call(&gateway.url, method, "/notes", None, Some(body));
+        let (status, said) = ask("{\"text\":5}");
+        assert!(status == 400 && said.contains("body_invalid"), "{method}: {said}");
+        assert_eq!(service.count(), number, "{method}");
+        assert_eq!((ask("{\"text\":\"a\"}").0, service.count()), (200, number + 1), "{method}");
+    }
+    assert!(call(&gateway.url, "MOVE", "/notes", None, None).1.contains("method_not_allowed"));
+    assert!(service.seen.lock().unwrap()[0].starts_with("QUERY /notes"));
+    house.write("openapi.yaml", &contract.replace("3.2.0", "3.1.1"));
+    let said = house.bad(&["check"]);
+    for part in [
+        "a path has no `query` before OpenAPI 3.2",
+        "`additionalOperations`",
+        "`mediaTypes`",
+        "the style `cookie`",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }

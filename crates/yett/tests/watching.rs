@@ -3,6 +3,8 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -157,4 +159,54 @@ fn a_list_of_networks_is_part_of_the_document() {
     house.write("inside.txt", "127.0.0.0/8\n");
     serves(&mut gateway, 3);
     ask(&gateway, true);
+}
+
+/// A service that lets in who shows this key; its port.
+fn behind_a_key(key: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let good = head.iter().any(|line| line.to_ascii_lowercase() == format!("x-api-key: {key}"));
+            let status = if good { "200 OK" } else { "403 Forbidden" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+/// A secret that is rotated by writing its file is in use without a word to the process, and is told to nobody.
+#[test]
+fn a_secret_in_a_file_is_part_of_the_document() {
+    let house = House::new();
+    let port = behind_a_key("second-key");
+    let upstream = format!(
+        "upstreams: {{ main: {{ url: \"http://127.0.0.1:{port}\", headers: {{ secrets: {{ x-api-key: \"file:key.txt\" }} }} }} }}\n"
+    );
+    let document =
+        house.document(port).replace(&format!("upstream: http://127.0.0.1:{port}"), "upstream: main");
+    house.write("yett.yaml", &(document + &upstream));
+    house.write("key.txt", "first-key\n");
+    let mut gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "ada", "--scope", "notes:read"]);
+    let status = |gateway: &Gateway| call(&gateway.url, "GET", "/notes", Some(token.trim()), None).0;
+    assert_eq!(status(&gateway), 403, "the service knows another key");
+    house.write("key.txt", "second-key\n");
+    let said = gateway.line("configuration 2 serves now");
+    assert!(!said.contains("-key"), "{said}");
+    assert_eq!(status(&gateway), 200);
+    // One that cannot be the value of a field leaves what was.
+    house.write("key.txt", "third\nkey\n");
+    let said = gateway.line("reload failed");
+    assert!(!said.contains("third"), "{said}");
+    assert_eq!(status(&gateway), 200);
+    fs::remove_file(house.path("key.txt")).unwrap();
+    gateway.line("reload failed");
+    assert_eq!(status(&gateway), 200);
+    house.write("key.txt", "first-key\n");
+    serves(&mut gateway, 3);
+    assert_eq!(status(&gateway), 403);
 }

@@ -56,9 +56,13 @@ impl Import<'_> {
 
     fn encoding_style(&mut self, spot: &Spot, value: &Value, kind: MediaKind) -> Option<Style> {
         let text = value.get("style").and_then(Value::as_str);
-        let style = text.and_then(Style::parse);
-        if text.is_some() && style.is_none() {
-            self.lowering.operation_issue(&spot.join("style"), "the style is not known");
+        // Those of queries (OpenAPI 3.1.1 §4.8.15.1.2).
+        let for_forms =
+            |style: &Style| matches!(style, Style::Form | Style::Space | Style::Pipe | Style::Deep);
+        let style = text.and_then(Style::parse).filter(for_forms);
+        if let (Some(text), None) = (text, style) {
+            let what = format!("`{text}` is not a style for a field of a form");
+            self.lowering.operation_issue(&spot.join("style"), what);
         }
         // OpenAPI 3.0 has styles in urlencoded forms only, and says nothing of what else such a list would be.
         let spread = style.is_none_or(|style| style == Style::Form)

@@ -63,12 +63,17 @@ pub fn import(
     }
     let version = documents.files.first().and_then(|file| file.value.get("openapi"));
     let Some(minor) = version.and_then(Value::as_str).and_then(minor) else {
-        let shown =
-            version.map_or_else(|| String::from("(none)"), |version| version.to_string().replace('"', ""));
+        let message = version.map_or_else(
+            || String::from("this is no API contract: it says neither `openapi` nor `swagger`"),
+            |version| {
+                let shown = version.to_string().replace('"', "");
+                format!("`{shown}` is not a version of OpenAPI that is known here")
+            },
+        );
         documents.error(
             &Spot::root(0).join("openapi"),
             "contract-version",
-            format!("`{shown}` is not a version of OpenAPI that is known here"),
+            message,
             "the document needs `openapi: 3.0.x`, `3.1.x` or `3.2.x` (or `swagger: \"2.0\"`)",
         );
         documents.flush(sources, out);

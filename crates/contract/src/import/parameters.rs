@@ -103,7 +103,10 @@ impl Import<'_> {
     /// `schema` or `content` with the style, for parameters and header fields alike.
     fn value(&mut self, at: &Spot, value: &Value, place: Place, side: Side) -> Option<Parameter> {
         let style = self.style(at, value, place)?;
-        let explode = value.get("explode").and_then(Value::as_bool).unwrap_or(style == Style::Form);
+        let explode = value
+            .get("explode")
+            .and_then(Value::as_bool)
+            .unwrap_or(matches!(style, Style::Form | Style::Cookie));
         let (schema, json) = match value.get("content").and_then(Value::as_object) {
             Some(content) => {
                 let Some(media) = content.keys().next().filter(|_| content.len() == 1) else {
@@ -174,11 +177,14 @@ impl Import<'_> {
         let allowed = match place {
             Place::Path => matches!(style, Some(Style::Simple | Style::Label | Style::Matrix)),
             Place::Query => matches!(style, Some(Style::Form | Style::Space | Style::Pipe | Style::Deep)),
+            Place::Cookie if self.minor >= 2 => matches!(style, Some(Style::Form | Style::Cookie)),
             Place::Cookie => matches!(style, Some(Style::Form)),
             _ => matches!(style, Some(Style::Simple)),
         };
         if !allowed {
-            let message = format!("the style `{name}` is not one for a {} parameter", place.as_str());
+            let since =
+                if style == Some(Style::Cookie) { " (only of cookies, since OpenAPI 3.2)" } else { "" };
+            let message = format!("the style `{name}` is not one for a {} parameter{since}", place.as_str());
             let help = "see the table of styles in OpenAPI 3, `Style Values`";
             self.documents.error(&at.join("style"), "bad-style", message, help);
             return None;

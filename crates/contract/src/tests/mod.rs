@@ -4,6 +4,7 @@ mod bodies;
 mod compiled;
 mod documents;
 mod formats;
+mod later;
 mod objects;
 mod parameters;
 mod reading;

@@ -102,6 +102,8 @@ fn values_of_another_type_are_errors() {
         ),
         (String::from("swagger: '1.2'\npaths: {}\n"), "`1.2` is not a version of Swagger"),
         (String::from("openapi: 3.1\npaths: {}\n"), "`3.1` is not a version of OpenAPI"),
+        (String::from("<!DOCTYPE html><p>log in</p>\n"), "this is no API contract"),
+        (String::from("paths: {}\n"), "it says neither `openapi` nor `swagger`"),
     ];
     for (text, expected) in rows {
         let (api, said) = try_import(&[("api.yaml", &text)], &Options::default());

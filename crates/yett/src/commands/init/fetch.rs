@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::fetch::{Fetch, FetchRequest, Reach};
+use engine::fetch::{Fetch, FetchError, FetchRequest, Reach};
 
 use crate::clock::SystemClock;
 
@@ -16,7 +16,15 @@ pub(super) fn fetch(url: &str) -> Result<Bytes, String> {
     let mut request = FetchRequest::get(url, Reach::Operator);
     request.max_bytes = contract::MAX_FILE;
     request.deadline = Duration::from_secs(60);
-    let answer = runtime.block_on(client.fetch(request)).map_err(|error| format!("`{url}`: {error}"))?;
+    let answer = runtime.block_on(client.fetch(request)).map_err(|error| match error {
+        FetchError::TooLarge => {
+            format!(
+                "`{url}` is longer than {} MiB, the most that a contract may be",
+                contract::MAX_FILE >> 20
+            )
+        }
+        error => format!("`{url}`: {error}"),
+    })?;
     if answer.status.is_redirection() {
         let target = answer
             .headers
