@@ -17,7 +17,7 @@ use spec::{Api, ContractSource, OperationRef};
 use crate::contracts::Contract;
 use crate::mounts::{self, Claims, Site, Way};
 use crate::operations::{self, Draft};
-use crate::plan::{Planner, Sections};
+use crate::plan::{Origin, Planner, Sections};
 use crate::{ApiSummary, selectors, websocket};
 
 /// What an API is built from, and into.
@@ -126,14 +126,8 @@ impl Build<'_, '_> {
         let refuses = matches!(access(&scope), Access::Closed(_));
         let sections = Sections { settings: self.settings, operation: reference(draft, &tags) };
         let answers = Planner::ask(&scope, &sections, out);
-        let place = match (&draft.contract, &self.settings.contract.value) {
-            (Some(operation), ContractSource::File(file)) if operation.pointer.starts_with('/') => {
-                format!("{}#{}", file.path(), operation.pointer)
-            }
-            (Some(operation), _) => operation.pointer.clone(),
-            (None, _) => format!("{} {}", draft.method, draft.template),
-        };
-        let steps = self.planner.plan(&answers, &place, draft.method == Method::HEAD, out);
+        let origin = origin(draft, self.settings);
+        let steps = self.planner.plan(&answers, &origin, draft.method == Method::HEAD, out);
         let plan = OperationPlan {
             api: Arc::clone(name),
             names: names(api),
@@ -187,6 +181,20 @@ impl Build<'_, '_> {
             self.well_known.extend(mounts::lay_out(site, &ways, |_, _| {}));
         }
     }
+}
+
+/// Where an operation and its parts are declared.
+fn origin<'a>(draft: &'a Draft, settings: &'a Api) -> Origin<'a> {
+    let Some(operation) = &draft.contract else {
+        return Origin { place: format!("{} {}", draft.method, draft.template), parts: None };
+    };
+    let file = match &settings.contract.value {
+        ContractSource::File(file) => file.path(),
+        _ => "",
+    };
+    let is_own = operation.pointer.starts_with('/') && !file.is_empty();
+    let place = if is_own { format!("{file}#{}", operation.pointer) } else { operation.pointer.clone() };
+    Origin { place, parts: Some((file, &operation.parts)) }
 }
 
 fn reference<'a>(draft: &'a Draft, tags: &'a [&'a str]) -> OperationRef<'a> {

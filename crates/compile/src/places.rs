@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use contract::PlacedPart;
 use diagnostics::{FileId, Sources, Span};
 use engine::plan::PlaceId;
+use engine::text::bounded;
 
 /// The table of places while it grows. Number 0 is no place.
 #[derive(Debug)]
@@ -12,13 +14,25 @@ pub(crate) struct Places<'a> {
     document: FileId,
     by_text: HashMap<Box<str>, PlaceId>,
     by_span: HashMap<Span, PlaceId>,
+    /// Where lines of contracts end, in bytes: a large one has thousands of places, and each is far from its beginning.
+    lines: HashMap<FileId, Vec<u32>>,
     all: Vec<Box<str>>,
 }
+
+/// Longest place in a contract, in bytes: whoever writes one may name a path as they like.
+const LONGEST: usize = 1_024;
 
 impl<'a> Places<'a> {
     pub(crate) fn new(sources: &'a Sources, document: FileId) -> Self {
         let all = vec![Box::default()];
-        Self { sources, document, by_text: HashMap::new(), by_span: HashMap::new(), all }
+        Self {
+            sources,
+            document,
+            by_text: HashMap::new(),
+            by_span: HashMap::new(),
+            lines: HashMap::new(),
+            all,
+        }
     }
 
     /// The number of a text such as `openapi.yaml#/paths/~1orders/get`.
@@ -45,6 +59,25 @@ impl<'a> Places<'a> {
         let id = self.text(&text);
         self.by_span.insert(span, id);
         Some(id)
+    }
+
+    /// The number of a part of the contract in `file`, as `file:line#pointer`.
+    pub(crate) fn part(&mut self, file: &str, part: &PlacedPart) -> PlaceId {
+        let (file, pointer) = part.pointer.split_once('#').unwrap_or((file, &part.pointer));
+        let line = part.span.and_then(|span| self.line(span));
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let text = format!("{file}{line}#{pointer}");
+        self.text(bounded(&text, LONGEST))
+    }
+
+    /// The line on which a span begins.
+    fn line(&mut self, span: Span) -> Option<usize> {
+        let text = &self.sources.get(span.file)?.text;
+        let lines = self.lines.entry(span.file).or_insert_with(|| {
+            let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            ends.filter_map(|(at, _)| u32::try_from(at).ok()).collect()
+        });
+        Some(lines.partition_point(|end| *end < span.start) + 1)
     }
 
     pub(crate) fn finish(self) -> Vec<Box<str>> {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use controls::scope::{Compiled, GatewayScope, OperationScope};
+use contract::{Parts, PlacedPart};
+use controls::scope::{Compiled, GatewayScope, HeldTo, OperationScope};
 use controls::{CONTROLS, ORDER};
 use diagnostics::{Diagnostic, Diagnostics, FileId, Sources};
 use engine::plan::PlaceId;
@@ -24,6 +25,37 @@ pub(crate) struct Steps {
     pub(crate) observe: Box<[u32]>,
     pub(crate) request_mode: BodyMode,
     pub(crate) response_mode: ResponseMode,
+}
+
+/// Where an operation comes from.
+pub(crate) struct Origin<'a> {
+    /// Where it is declared.
+    pub(crate) place: String,
+    /// The contract's file, and where its parts are there.
+    pub(crate) parts: Option<(&'a str, &'a Parts)>,
+}
+
+/// The places of an operation and of its parts; that of the operation where it has not this one.
+#[derive(Default)]
+struct Whereabouts {
+    operation: PlaceId,
+    security: PlaceId,
+    parameters: PlaceId,
+    body: PlaceId,
+    responses: PlaceId,
+}
+
+impl Whereabouts {
+    /// What of the contract a control goes by at a stage; none where its rules are the configuration's.
+    const fn rules(&self, held_to: HeldTo, stage: Stage) -> PlaceId {
+        match (held_to, stage) {
+            (HeldTo::Configuration, _) | (HeldTo::Messages, Stage::Admission | Stage::Message) => PlaceId(0),
+            (HeldTo::Security, _) => self.security,
+            (HeldTo::Messages, Stage::Head) => self.parameters,
+            (HeldTo::Messages, Stage::Body) => self.body,
+            (HeldTo::Messages, Stage::ResponseHead | Stage::ResponseBody) => self.responses,
+        }
+    }
 }
 
 /// Operations, controls and places, each by its number.
@@ -54,7 +86,7 @@ impl<'a> Planner<'a> {
             .filter_map(|entry| entry.gateway.map(|gateway| (entry.name, gateway(scope, out))))
             .collect();
         check_places(&answers, out);
-        self.steps(&answers, Stage::Admission, PlaceId::default()).into_vec()
+        self.steps(&answers, Stage::Admission, &Whereabouts::default()).into_vec()
     }
 
     /// Asks every control about an operation.
@@ -72,16 +104,16 @@ impl<'a> Planner<'a> {
         answers
     }
 
-    /// Plans an operation by the answers of its controls. `place` is where the operation itself is declared.
+    /// Plans an operation by the answers of its controls.
     pub(crate) fn plan(
         &mut self,
         answers: &Answers,
-        place: &str,
+        origin: &Origin<'_>,
         head_only: bool,
         out: &mut Diagnostics,
     ) -> Steps {
         check_places(answers, out);
-        let place = self.places.text(place);
+        let place = &self.whereabouts(origin);
         let body = self.steps(answers, Stage::Body, place);
         // The answer to HEAD has no body to look at.
         let response_body =
@@ -118,7 +150,7 @@ impl<'a> Planner<'a> {
         number
     }
 
-    fn steps(&mut self, answers: &Answers, stage: Stage, fallback: PlaceId) -> Box<[PlannedStep]> {
+    fn steps(&mut self, answers: &Answers, stage: Stage, at: &Whereabouts) -> Box<[PlannedStep]> {
         let mut steps = Vec::new();
         for place in ORDER.iter().filter(|place| place.stage == stage) {
             let of_control = answers.iter().filter(|(name, _)| *name == place.control);
@@ -126,12 +158,28 @@ impl<'a> Planner<'a> {
                 let mode = mode_at(compiled, stage);
                 if mode != Mode::Off && speaks_at(compiled.control.needs(), stage) {
                     let control = self.number(&compiled.control);
-                    let place = compiled.span.and_then(|span| self.places.span(span)).unwrap_or(fallback);
-                    steps.push(PlannedStep { control, mode, place });
+                    let place = compiled.span.and_then(|span| self.places.span(span)).unwrap_or(at.operation);
+                    let contract = at.rules(compiled.held_to, stage);
+                    steps.push(PlannedStep { control, mode, place, contract });
                 }
             }
         }
         steps.into_boxed_slice()
+    }
+
+    fn whereabouts(&mut self, origin: &Origin<'_>) -> Whereabouts {
+        let operation = self.places.text(&origin.place);
+        let Some((file, parts)) = origin.parts else {
+            return Whereabouts { operation, ..Whereabouts::default() };
+        };
+        let mut part = |part: &Option<PlacedPart>| part.as_ref().map(|part| self.places.part(file, part));
+        Whereabouts {
+            operation,
+            security: part(&parts.security).unwrap_or(operation),
+            parameters: part(&parts.parameters).unwrap_or(operation),
+            body: part(&parts.body).unwrap_or(operation),
+            responses: part(&parts.responses).unwrap_or(operation),
+        }
     }
 
     fn observers(&mut self, answers: &Answers) -> Box<[u32]> {

@@ -56,8 +56,8 @@ pub use import::import;
 pub use load::{Assets, MAX_FILE, references};
 pub use media::{ContentType, MediaKind};
 pub use model::{
-    Api, KeyPlace, OnUndeclared, Open, Operation, Options, Requirement, Security, SecurityScheme, Server,
-    Stats, Undeclared, Unenforced,
+    Api, KeyPlace, OnUndeclared, Open, Operation, Options, Parts, PlacedPart, Requirement, Security,
+    SecurityScheme, Server, Stats, Undeclared, Unenforced,
 };
 pub use multipart::{MAX_PARTS, Part, parse as parse_multipart};
 pub use query::{Fault as PairsFault, MAX_PAIRS, MAX_READ_PAIRS, Pair, pairs};

@@ -104,6 +104,8 @@ pub struct Operation {
     pub pointer: String,
     /// Where it is declared.
     pub span: Option<Span>,
+    /// Where its parts stand.
+    pub parts: Parts,
     /// Who may call it; the document's default is applied.
     pub security: Security,
     /// Base path of the operation's or path's own `servers`, where they differ from the document's.
@@ -116,6 +118,28 @@ pub struct Operation {
     pub responses: ResponseRules,
     /// Whether each part of the contract that it uses is enforced.
     pub fully_enforced: bool,
+}
+
+/// Where the parts of an operation stand that calls are held to; those that it has.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// `security`: its own, else the document's.
+    pub security: Option<PlacedPart>,
+    /// `parameters`: its own, else those of its path.
+    pub parameters: Option<PlacedPart>,
+    /// The schema of the body where it has one media type, else what is declared of the body.
+    pub body: Option<PlacedPart>,
+    /// `responses`.
+    pub responses: Option<PlacedPart>,
+}
+
+/// A part of an operation.
+#[derive(Debug)]
+pub struct PlacedPart {
+    /// JSON Pointer, with `file#` before it when not in the contract's own file.
+    pub pointer: String,
+    /// Where it stands in the text.
+    pub span: Option<Span>,
 }
 
 /// The meaning of `security`.

@@ -145,13 +145,40 @@ pub struct Compiled {
     pub body_limit: Option<u64>,
     /// Where it was configured.
     pub span: Option<Span>,
+    /// Whose rules it holds calls to.
+    pub held_to: HeldTo,
+}
+
+/// Whose rules a control holds calls to: decisions point there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeldTo {
+    /// The configuration's.
+    #[default]
+    Configuration,
+    /// Those of the contract's `security`.
+    Security,
+    /// What the contract says of requests and answers.
+    Messages,
 }
 
 impl Compiled {
     /// A control that is enforced throughout.
     #[must_use]
     pub fn enforced(control: Arc<dyn Control>, span: Option<Span>) -> Self {
-        Self { control, mode: Mode::Enforce, response_mode: Mode::Enforce, body_limit: None, span }
+        Self {
+            control,
+            mode: Mode::Enforce,
+            response_mode: Mode::Enforce,
+            body_limit: None,
+            span,
+            held_to: HeldTo::Configuration,
+        }
+    }
+
+    /// The same, which holds calls to the contract's `security`.
+    #[must_use]
+    pub fn by_security(self) -> Self {
+        Self { held_to: HeldTo::Security, ..self }
     }
 }
 

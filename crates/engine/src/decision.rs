@@ -63,6 +63,8 @@ pub struct Recorded {
     pub code: Option<&'static Code>,
     /// Where in the configuration or the contract it comes from.
     pub place: PlaceId,
+    /// The part of the contract whose rule it is, when it is one of the contract's.
+    pub contract: PlaceId,
     /// What it took, in nanoseconds (saturating at 4 s).
     pub cost: u32,
     /// For the operator; redacted and bounded.

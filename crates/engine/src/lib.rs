@@ -10,6 +10,7 @@
 pub mod bounds;
 pub mod calendar;
 pub mod call;
+pub mod carried;
 pub mod cells;
 pub mod clock;
 pub mod codes;
@@ -40,6 +41,7 @@ pub mod websocket;
 pub mod withdrawn;
 
 pub use call::{Body, Call, CallId, Request, Response};
+pub use carried::Carried;
 pub use clock::{Clock, Tick, UnixTime};
 pub use codes::{Blame, Code};
 pub use control::{Attached, Control, CoreContext, Needs, Step};

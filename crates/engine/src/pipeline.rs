@@ -155,6 +155,7 @@ impl Pipeline<'_> {
             outcome,
             code: Some(refusal.code),
             place: PlaceId::default(),
+            contract: PlaceId::default(),
             cost: 0,
             detail: Some(refusal.detail.clone()),
         });
@@ -267,6 +268,7 @@ impl Pipeline<'_> {
             outcome,
             code,
             place: step.place,
+            contract: step.contract,
             cost: u32::try_from(now.since(start).as_nanos()).unwrap_or(u32::MAX),
             detail,
         });

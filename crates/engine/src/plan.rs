@@ -76,6 +76,8 @@ pub struct PlannedStep {
     pub mode: Mode,
     /// Where it was configured.
     pub place: PlaceId,
+    /// The part of the contract whose rules it holds calls to, when these are the contract's.
+    pub contract: PlaceId,
 }
 
 /// How a request's body is handled.

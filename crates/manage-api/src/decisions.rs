@@ -95,6 +95,12 @@ pub struct Record {
     /// What kind of credential was presented: `jwt`, `introspected` or `api_key`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub credential: String,
+    /// Scopes that the caller brought and that count in the API, where a scope was missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// Words of the credential's `scope` or `scp` that count for nothing there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_scopes: Vec<String>,
     /// Who has to act: `client`, `upstream`, `issuer` or `gateway`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub blame: String,
@@ -179,6 +185,9 @@ pub struct Verdict {
     /// Where in the configuration or the contract it comes from.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub place: String,
+    /// The part of the contract whose rule it is, of what it refuses or notes: `file:line#pointer`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub contract: String,
     /// What it says of it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,

@@ -7,7 +7,7 @@ use engine::bounds::Bound;
 use engine::decision::{Outcome, Recorded};
 use engine::plan::{Mode, Stage};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
-use engine::{Call, Snapshot};
+use engine::{Call, Carried, Snapshot};
 use tokio::sync::Notify;
 
 /// One control's verdict.
@@ -25,6 +25,8 @@ pub struct Heard {
     pub code: Option<&'static str>,
     /// Place in the configuration or pointer into the contract.
     pub place: String,
+    /// The part of the contract whose rule it is; empty when it is none of the contract's.
+    pub contract: String,
     /// Why, for the operator.
     pub detail: Option<String>,
 }
@@ -40,6 +42,8 @@ pub struct Decided {
     pub code: Option<&'static str>,
     /// The fault behind `code`, when no verdict says it.
     pub fault: Option<String>,
+    /// Scopes that the caller brought, when there was a caller.
+    pub carried: Option<Carried>,
     /// Whether the client got no whole answer.
     pub aborted: bool,
 }
@@ -98,6 +102,7 @@ impl CoreRecorder for Book {
             outcome: recorded.outcome,
             code: recorded.code.map(|code| code.name),
             place: snapshot.place(recorded.place).to_owned(),
+            contract: snapshot.place(recorded.contract).to_owned(),
             detail: recorded.detail.as_deref().map(str::to_owned),
         };
         let plan = call.operation.as_ref();
@@ -106,6 +111,7 @@ impl CoreRecorder for Book {
             verdicts: call.decision.verdicts.iter().map(heard).collect(),
             code: call.decision.code.map(|code| code.name),
             fault: call.decision.fault.as_deref().map(str::to_owned),
+            carried: Carried::of(call),
             aborted: call.decision.aborted,
         };
         self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).push_back(decided);

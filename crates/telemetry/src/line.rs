@@ -14,9 +14,12 @@ use engine::evidence::{Kept, TEXT};
 use engine::plan::Mode;
 use engine::principal::CredentialKind;
 use engine::text::{bounded, push_address, push_json, push_number as number};
-use engine::{Snapshot, bounds, decision::Decision};
+use engine::{Carried, Snapshot, bounds, codes, decision::Decision};
 
 use crate::timestamp::Stamp;
+
+/// Longest place in a contract, in bytes: pointers are long, and one that is cut leads nowhere.
+const POINTER: usize = 1_024;
 
 /// Which verdicts are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,12 @@ pub(crate) fn document(
         };
         text(out, "credential", kind);
     }
+    if lacks_scope(&call.decision)
+        && let Some(carried) = Carried::of(call)
+    {
+        texts(out, "scopes", &carried.counted);
+        texts(out, "other_scopes", &carried.others);
+    }
     key(out, "generation");
     number(out, snapshot.generation);
     out.extend_from_slice(b",\"digest\":\"");
@@ -70,6 +79,12 @@ pub(crate) fn document(
     out.push(b'"');
     push_verdicts(out, snapshot, &call.decision, Verdicts::All);
     out.push(b'}');
+}
+
+/// Whether a scope was missing, or would have been: only then is it kept which ones there were.
+fn lacks_scope(decision: &Decision) -> bool {
+    let mut codes = decision.verdicts.iter().filter_map(|verdict| verdict.code);
+    codes.any(|code| code.name == codes::INSUFFICIENT_SCOPE.name)
 }
 
 /// What is said of a call, but for the verdicts and the end of the object.
@@ -169,12 +184,17 @@ fn push_verdicts(out: &mut Vec<u8>, snapshot: &Snapshot, decision: &Decision, wh
         }
         // A stream has any number of messages that something is said of.
         let room = which == Verdicts::Telling || out.len() - start < bounds::DECISION_BYTES;
-        push_verdict(out, snapshot, verdict, room);
+        push_verdict(out, snapshot, verdict, (which, room));
     }
     out.push(b']');
 }
 
-fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded, detailed: bool) {
+fn push_verdict(
+    out: &mut Vec<u8>,
+    snapshot: &Snapshot,
+    verdict: &Recorded,
+    (which, detailed): (Verdicts, bool),
+) {
     out.extend_from_slice(b"{\"control\":");
     push_json(out, verdict.control);
     text(out, "stage", verdict.stage.name());
@@ -188,6 +208,12 @@ fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded, deta
     let place = snapshot.place(verdict.place);
     if !place.is_empty() {
         text(out, "place", place);
+    }
+    let contract = snapshot.place(verdict.contract);
+    if which == Verdicts::All && !contract.is_empty() && (verdict.outcome.stops() || verdict.detail.is_some())
+    {
+        key(out, "contract");
+        push_json(out, bounded(contract, POINTER));
     }
     if let Some(detail) = verdict.detail.as_ref().filter(|_| detailed) {
         // Bounded when it was recorded.
@@ -208,6 +234,18 @@ fn key(out: &mut Vec<u8>, name: &str) {
 fn text(out: &mut Vec<u8>, name: &str, value: &str) {
     key(out, name);
     push_json(out, bounded(value, TEXT));
+}
+
+fn texts(out: &mut Vec<u8>, name: &str, values: &[Box<str>]) {
+    key(out, name);
+    out.push(b'[');
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_json(out, value);
+    }
+    out.push(b']');
 }
 
 fn micros(out: &mut Vec<u8>, name: &str, value: Duration) {

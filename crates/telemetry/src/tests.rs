@@ -78,6 +78,7 @@ pub(crate) fn refused(plan: &Arc<OperationPlan>) -> Call {
         outcome: Outcome::Throttle,
         code: Some(&codes::RATE_LIMITED),
         place: PlaceId(1),
+        contract: PlaceId::default(),
         cost: 1_500,
         detail: Some("subject".into()),
     });
@@ -419,6 +420,7 @@ fn looked_at(verdicts: &[(&'static str, Stage, Mode, Option<&'static codes::Code
         outcome: if code.is_some() { Outcome::Refuse } else { Outcome::Allow },
         code: *code,
         place: PlaceId(1),
+        contract: PlaceId::default(),
         cost: 0,
         detail: None,
     }));

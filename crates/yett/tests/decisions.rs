@@ -127,6 +127,27 @@ fn explained(house: &House, id: &str) -> Value {
     as_json(&house.good(&["explain", id, "--json"]))
 }
 
+/// What the contract's rules refused points into the contract, and says which scopes there were where one was missing.
+fn by_contract(said: &Value, control: &str, code: &str) {
+    let verdicts = said["record"]["verdicts"].as_array().unwrap();
+    let decisive = verdicts.iter().rfind(|one| one["control"] == control && one["code"] != Value::Null);
+    let part = match code {
+        "insufficient_scope" => "#/paths/~1notes/post/security",
+        "parameter_invalid" | "body_invalid" | "body_missing" => "#/paths/~1notes/",
+        _ => "",
+    };
+    let contract = decisive.and_then(|one| one["contract"].as_str()).unwrap_or_default();
+    assert!(contract.contains(part), "{said}");
+    let (_, line) =
+        contract.split_once('#').map_or("", |(place, _)| place).split_once(':').unwrap_or_default();
+    let is_placed = ["insufficient_scope", "body_invalid"].contains(&code);
+    assert!(!is_placed || line.parse::<u32>().is_ok(), "{contract}");
+    assert!(code != "body_invalid" || contract.contains("/requestBody"), "{contract}");
+    assert!(!["limits", "inspection", "route"].contains(&control) || contract.is_empty(), "{said}");
+    let scopes = if code == "insufficient_scope" { json!(["notes:read"]) } else { Value::Null };
+    assert_eq!(said["record"]["scopes"], scopes, "{said}");
+}
+
 fn as_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
@@ -204,6 +225,7 @@ fn each_refusal_is_found_by_its_id_with_its_rule() {
                     verdicts.iter().rev().find(|one| one["control"] == control).unwrap()["place"].clone();
                 assert!(place.as_str().unwrap_or_default().starts_with("yett.yaml:"), "{place}: {said}");
             }
+            by_contract(&said, control, code);
             // One id from the answer through the log to the decision, and no secret in either.
             let told = house.good(&["explain", &id]);
             assert!(
@@ -339,6 +361,31 @@ fn events_are_found_by_what_they_say_and_followed() {
         following.kill().unwrap();
         following.wait().unwrap();
     });
+}
+
+#[test]
+fn events_are_followed_over_a_restart() {
+    let service = Service::start();
+    let house = house(&service, "sample: 0%");
+    let gateway = Gateway::start(&house);
+    call(&gateway.url, "GET", "/nowhere/1", None, None);
+    assert_eq!(events(&house, &[]).len(), 1);
+    let mut command = house.command(&["events", "--follow", "--json"]);
+    let mut following = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut said = BufReader::new(following.stderr.take().unwrap()).lines();
+    let mut next = || as_json(&lines.next().unwrap().unwrap())["path"].clone();
+    assert_eq!(next(), "/nowhere/1");
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0);
+    let told = said.next().unwrap().unwrap();
+    assert!(told.contains("it is asked again, at the latest every 10 s"), "{told}");
+    let gateway = Gateway::start(&house);
+    call(&gateway.url, "GET", "/nowhere/2", None, None);
+    assert_eq!(next(), "/nowhere/2");
+    assert_eq!(said.next().unwrap().unwrap(), "the gateway answers again");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[test]

@@ -10,16 +10,18 @@ mod paths;
 mod security;
 mod servers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use diagnostics::{Diagnostic, Diagnostics, Sources};
+use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use serde_json::Value;
 
 use crate::documents::{Documents, Spot};
 use crate::load::Assets;
 use crate::lower::Lowering;
-use crate::model::{Api, OnUndeclared, Open, Operation, Options, SecurityScheme, Stats, Unenforced};
+use crate::model::{
+    Api, OnUndeclared, Open, Operation, Options, Parts, PlacedPart, SecurityScheme, Stats, Unenforced,
+};
 use crate::swagger::{self, Source};
 
 /// What every part of the import needs.
@@ -41,7 +43,37 @@ pub(crate) struct Import<'d> {
 pub(crate) struct Draft {
     pub(crate) operation: Operation,
     spot: Spot,
+    parts: PartSpots,
     issues: BTreeSet<usize>,
+}
+
+/// [`Parts`] before their places are known.
+pub(crate) struct PartSpots {
+    security: Option<Spot>,
+    parameters: Option<Spot>,
+    body: Option<Spot>,
+    responses: Option<Spot>,
+}
+
+impl PartSpots {
+    fn all(&self) -> impl Iterator<Item = &Spot> {
+        [&self.security, &self.parameters, &self.body, &self.responses].into_iter().flatten()
+    }
+
+    fn placed(self, documents: &Documents, places: &HashMap<Spot, Span>) -> Parts {
+        let part = |spot: Option<Spot>| {
+            spot.map(|spot| PlacedPart {
+                pointer: documents.display(&spot),
+                span: places.get(&spot).copied(),
+            })
+        };
+        Parts {
+            security: part(self.security),
+            parameters: part(self.parameters),
+            body: part(self.body),
+            responses: part(self.responses),
+        }
+    }
 }
 
 /// Imports the contract at `path`; every file that it refers to must be among `assets`.
@@ -160,7 +192,9 @@ impl Import<'_> {
         let used = drafts.iter().flat_map(|draft| draft.issues.iter().copied()).chain(loose).collect();
         let accepted = documents.accepted(&options.accept_unenforced);
         let unenforced = unenforced(documents, &lowering, used, &accepted);
-        let spots: Vec<Spot> = drafts.iter().map(|draft| draft.spot.clone()).collect();
+        let of_draft =
+            |draft: &Draft| std::iter::once(&draft.spot).chain(draft.parts.all()).cloned().collect();
+        let spots: Vec<Spot> = drafts.iter().flat_map(|draft| -> Vec<Spot> { of_draft(draft) }).collect();
         let mut stats =
             Stats { operations: drafts.len(), definitions: lowering.definitions(), ..Stats::default() };
         let ok = !documents.has_errors();
@@ -182,6 +216,7 @@ impl Import<'_> {
         for draft in drafts {
             let mut operation = draft.operation;
             operation.span = places.get(&draft.spot).copied();
+            operation.parts = draft.parts.placed(documents, &places);
             operation.fully_enforced = draft.issues.is_empty();
             stats.fully_enforced += usize::from(operation.fully_enforced);
             operations.push(Arc::new(operation));

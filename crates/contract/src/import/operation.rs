@@ -7,11 +7,11 @@ use http::Method;
 use serde_json::Value;
 
 use super::paths::{self, Item};
-use super::{Draft, Import, keys, servers};
+use super::{Draft, Import, PartSpots, keys, servers};
 use crate::body::MediaRules;
 use crate::documents::Spot;
 use crate::lower::Side;
-use crate::model::{KeyPlace, OnUndeclared, Open, Operation, Security};
+use crate::model::{KeyPlace, OnUndeclared, Open, Operation, Parts, Security};
 use crate::parameter::Parameter;
 use crate::request::RequestRules;
 use crate::response::{ResponseRule, ResponseRules};
@@ -51,6 +51,7 @@ impl Import<'_> {
             tags: tags.filter_map(Value::as_str).map(str::to_owned).collect(),
             pointer: documents.display(spot),
             span: None,
+            parts: Parts::default(),
             security,
             base_path,
             deprecated: value.get("deprecated").and_then(Value::as_bool) == Some(true),
@@ -58,7 +59,31 @@ impl Import<'_> {
             responses,
             fully_enforced: false,
         };
-        Some(Draft { operation, spot: spot.clone(), issues: self.lowering.end_operation() })
+        let parts = self.parts(spot, item);
+        Some(Draft { operation, spot: spot.clone(), parts, issues: self.lowering.end_operation() })
+    }
+
+    /// Where the parts of an operation are that calls are held to.
+    fn parts(&self, spot: &Spot, item: &Item<'_>) -> PartSpots {
+        let documents = self.documents;
+        let known = |at: Spot| documents.get(&at).is_some().then_some(at);
+        let body = known(spot.join("requestBody")).map(|at| {
+            let (at, body) = documents.follow(&at).unwrap_or((at, &Value::Null));
+            let content = body.get("content").and_then(Value::as_object);
+            match content.and_then(|content| content.keys().next().filter(|_| content.len() == 1)) {
+                Some(only) => {
+                    let media = at.join("content").join(only);
+                    known(media.join("schema")).unwrap_or(media)
+                }
+                None => at,
+            }
+        });
+        PartSpots {
+            security: known(spot.join("security")).or_else(|| known(Spot::root(0).join("security"))),
+            parameters: known(item.owner("parameters").join("parameters")),
+            body,
+            responses: known(spot.join("responses")),
+        }
     }
 
     /// The base path of the operation's own servers, else of its path's.

@@ -11,7 +11,7 @@ use spec::{Rate, Spanned};
 use super::open::Open;
 use super::{Admission, Allowance, Settings};
 use crate::meter;
-use crate::scope::{Compiled, GatewayScope, OperationScope, mode};
+use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
 use crate::security::{Access, Alternative, Where, access, key_scheme};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
@@ -200,5 +200,12 @@ fn places(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Vec<Where
 }
 
 fn compiled(control: impl Control + 'static, mode: Mode, read: &Read) -> Compiled {
-    Compiled { control: Arc::new(control), mode, response_mode: mode, body_limit: None, span: read.span }
+    Compiled {
+        control: Arc::new(control),
+        mode,
+        response_mode: mode,
+        body_limit: None,
+        held_to: HeldTo::Configuration,
+        span: read.span,
+    }
 }

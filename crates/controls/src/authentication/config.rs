@@ -73,7 +73,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             .with_keys(keys)
             .with_revocations(api.gateway.document.wants_store())
     });
-    vec![Compiled::enforced(control, span(api, scope))]
+    vec![Compiled::enforced(control, span(api, scope)).by_security()]
 }
 
 /// Reports a demand on tokens where none is looked at.

@@ -96,7 +96,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let key = format!("authorization {alternatives:?} {anonymous}");
         let control = api.share(&key, || Authorization::new(challenge, alternatives, anonymous));
         let span = scope.contract.and_then(|operation| operation.span).or(Some(api.settings.name.span));
-        compiled.insert(0, Compiled::enforced(control, span));
+        compiled.insert(0, Compiled::enforced(control, span).by_security());
     }
     compiled
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use spec::{Mode, Node, Size, Spanned};
 
 use super::Bodies;
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// A content coding that can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -151,7 +151,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let max = section.max.bytes();
         let control: Arc<dyn Control> = Arc::new(Bodies::new(&section, reads));
         let mode = mode(section.mode);
-        Some(Compiled { control, mode, response_mode: mode, body_limit: reads.then_some(max), span })
+        Some(Compiled {
+            control,
+            mode,
+            response_mode: mode,
+            body_limit: reads.then_some(max),
+            held_to: HeldTo::Configuration,
+            span,
+        })
     });
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }

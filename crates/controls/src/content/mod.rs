@@ -217,5 +217,12 @@ impl Attached for AtWork {
 /// Of a section for an operation; never off.
 fn compiled(section: &ContentSection, mode: Mode, span: Option<diagnostics::Span>) -> crate::scope::Compiled {
     let control: Arc<dyn Control> = Arc::new(Content::new(section));
-    crate::scope::Compiled { control, mode, response_mode: mode, body_limit: None, span }
+    crate::scope::Compiled {
+        control,
+        mode,
+        response_mode: mode,
+        body_limit: None,
+        held_to: crate::scope::HeldTo::Configuration,
+        span,
+    }
 }

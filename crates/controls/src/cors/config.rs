@@ -9,7 +9,7 @@ use serde::Deserialize;
 use spec::{Duration, Mode, Spanned};
 
 use super::{Cors, Origin, Origins};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// Which pages of other origins may call, and what they may send and read.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -93,6 +93,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         mode,
         response_mode: mode,
         body_limit: None,
+        held_to: HeldTo::Configuration,
         span: Some(node.span),
     }]
 }

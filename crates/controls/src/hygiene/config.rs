@@ -11,7 +11,7 @@ use serde::Deserialize;
 use spec::{Duration, Mode, Spanned};
 
 use super::{Hygiene, Settings};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// A year, as lists of hosts that are preloaded into browsers want it.
 const YEAR: u64 = 365 * 86_400;
@@ -102,6 +102,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         mode: *mode,
         response_mode: *mode,
         body_limit: None,
+        held_to: HeldTo::Configuration,
         span: Some(node.span),
     }]
 }

@@ -11,7 +11,7 @@ use spec::{FileRef, Mode, Node, Size, Spanned};
 use super::exclude::{self, Excluded};
 use super::rules::{self, Loaded, Wanted};
 use super::{Inspection, Settings, own};
-use crate::scope::{Compiled, NamedFile, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
 
 /// Rules that look for attacks in calls, and for leaks in answers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -258,7 +258,14 @@ fn control(
     };
     let control: Arc<dyn Control> = Arc::new(Inspection::new(Arc::clone(loaded), exclusions, settings));
     let body_limit = body_limit(section);
-    Compiled { control, mode, response_mode: answers, body_limit, span: Some(span) }
+    Compiled {
+        control,
+        mode,
+        response_mode: answers,
+        body_limit,
+        held_to: HeldTo::Configuration,
+        span: Some(span),
+    }
 }
 
 /// In shadow nothing is refused for its length that would have passed unread.

@@ -8,7 +8,7 @@ use spec::Mode;
 
 use super::builtin::{Builtin, Excluded, Settings};
 use super::config::{ExcludeSection, InspectionSection, Over, body_limit};
-use crate::scope::{Compiled, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationScope, mode};
 
 /// The highest score of a finding.
 const SUREST: u32 = 10;
@@ -98,6 +98,7 @@ pub(super) fn compile(
         mode,
         response_mode: mode,
         body_limit: body_limit(section),
+        held_to: HeldTo::Configuration,
         span: Some(span),
     }]
 }

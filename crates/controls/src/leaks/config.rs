@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use spec::Mode;
 
 use super::{LeakWatch, Settings};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// What is done about a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +74,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let settings =
             Settings { traces, databases, listings, secrets, enforced: mode == engine::Mode::Enforce };
         let control: Arc<dyn Control> = Arc::new(LeakWatch::new(settings));
-        Some(Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) })
+        Some(Compiled {
+            control,
+            mode,
+            response_mode: mode,
+            body_limit: None,
+            held_to: HeldTo::Configuration,
+            span: Some(node.span),
+        })
     });
     shared.iter().filter(|compiled| compiled.mode != engine::Mode::Off).cloned().collect()
 }

@@ -12,7 +12,7 @@ use spec::{Rate, Spanned};
 use super::calendar::Window;
 use super::{Kind, Limit, Limits, fields};
 use crate::meter;
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// Limits of one operation at most: each is a look-up per call.
 const MOST: usize = 16;
@@ -145,6 +145,7 @@ pub(super) fn build(
             mode,
             response_mode: mode,
             body_limit: None,
+            held_to: HeldTo::Configuration,
             span: Some(span),
         })
         .collect()

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use spec::{Cidr, FileRef, Mode, Node, Spanned};
 
 use super::{Networks, Ranges};
-use crate::scope::{Compiled, NamedFile, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, OperationScope, mode};
 
 /// Most networks of one list.
 const MOST: usize = 1_000_000;
@@ -135,7 +135,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     // A section with errors keeps the document from being served.
     let Some((control, mode)) = &*shared else { return Vec::new() };
     let (control, mode) = (Arc::clone(control), *mode);
-    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+    vec![Compiled {
+        control,
+        mode,
+        response_mode: mode,
+        body_limit: None,
+        held_to: HeldTo::Configuration,
+        span: Some(node.span),
+    }]
 }
 
 fn ranges(scope: &OperationScope<'_>, sources: &[Spanned<Source>], out: &mut Diagnostics) -> Option<Ranges> {

@@ -15,7 +15,7 @@ use crate::callers::ClaimPath;
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 use crate::security::{Access, access};
 
 /// Whose objects callers may name: ids in calls that belong to a claim of who calls.
@@ -204,7 +204,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let operation = scope.contract.map(Arc::clone);
     let control: Arc<dyn Control> = Arc::new(Objects::new(bindings, refuse, operation, scope.params));
     let mode = mode(section.mode);
-    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+    vec![Compiled {
+        control,
+        mode,
+        response_mode: mode,
+        body_limit: None,
+        held_to: HeldTo::Configuration,
+        span: Some(node.span),
+    }]
 }
 
 /// Those that have a place in the operation.

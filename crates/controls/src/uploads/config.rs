@@ -13,7 +13,7 @@ use spec::{Duration, Mode, Node, Size, Spanned};
 
 use super::checks::ACTIVE;
 use super::{Rules, Scan, Scanner, Speaks, Uploads};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// What becomes of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -283,6 +283,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             mode,
             response_mode: mode,
             body_limit: None,
+            held_to: HeldTo::Configuration,
             span: Some(span),
         };
         let mut all = vec![compiled(Arc::new(Uploads::new(section.rules())), node.span)];

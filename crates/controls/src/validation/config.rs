@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use spec::Mode;
 
 use super::{Settings, Validation};
-use crate::scope::{Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// How calls and answers are held to the contract.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -231,6 +231,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         mode: settings.request,
         response_mode: settings.response,
         body_limit: None,
+        held_to: HeldTo::Messages,
         span: span.or(operation.span),
     }]
 }

@@ -16,7 +16,7 @@ use super::{Bodies, Hide, Rule, Rules, Views, unguarded};
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
-use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope, mode};
+use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
 use crate::security::{Where, key_schemes, operation_ref};
 
 /// Which fields of answers callers see, and which of bodies they may set.
@@ -146,7 +146,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let operation = scope.contract.map(Arc::clone);
     let control: Arc<dyn Control> =
         Arc::new(Views::new(rules, operation, bodies(scope), mode == engine::Mode::Enforce));
-    vec![Compiled { control, mode, response_mode: mode, body_limit: None, span: Some(node.span) }]
+    vec![Compiled {
+        control,
+        mode,
+        response_mode: mode,
+        body_limit: None,
+        held_to: HeldTo::Configuration,
+        span: Some(node.span),
+    }]
 }
 
 fn rules(scope: &OperationScope<'_>, section: &ViewsSection, out: &mut Diagnostics) -> Rules {

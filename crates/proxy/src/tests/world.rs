@@ -400,7 +400,9 @@ impl Shape {
 
     fn plan(&self, method: &Method) -> OperationPlan {
         let steps = |mode: Option<Mode>| -> Box<[PlannedStep]> {
-            mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0) }).into_iter().collect()
+            mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0), contract: PlaceId(0) })
+                .into_iter()
+                .collect()
         };
         let reads = matches!(self.request, BodyMode::Whole { .. });
         OperationPlan {

@@ -255,6 +255,7 @@ fn what_is_sampled_is_decided_by_the_trace_and_what_went_wrong_is_kept() {
         outcome: Outcome::Throttle,
         code: Some(&codes::RATE_LIMITED),
         place: PlaceId(1),
+        contract: PlaceId::default(),
         cost: 1,
         detail: None,
     });

@@ -155,10 +155,21 @@ fn explained(case: &Value, claims: &Map<String, Value>, seen: &Seen) -> Explaine
     let record = Record {
         blame: code.map_or("", |code| code.blame.name()).to_owned(),
         fault: decided.fault.clone().unwrap_or_default(),
+        scopes: decided.carried.as_ref().map(|carried| texts(&carried.counted)),
+        other_scopes: decided.carried.as_ref().map(|carried| texts(&carried.others)).unwrap_or_default(),
         verdicts: decided.verdicts.iter().map(verdict).collect(),
         ..Record::default()
     };
     Explained { event, record }
+}
+
+/// Whether it says something of the call, so that it is worth telling whose rule that is.
+fn told_of(heard: &Heard) -> bool {
+    heard.outcome.stops() || heard.detail.is_some()
+}
+
+fn texts(all: &[Box<str>]) -> Vec<String> {
+    all.iter().map(|text| text.to_string()).collect()
 }
 
 fn verdict(heard: &Heard) -> Verdict {
@@ -169,6 +180,7 @@ fn verdict(heard: &Heard) -> Verdict {
         mode: if heard.mode == engine::Mode::Shadow { heard.mode.name().to_owned() } else { String::new() },
         code: heard.code.unwrap_or_default().to_owned(),
         place: heard.place.clone(),
+        contract: if told_of(heard) { heard.contract.clone() } else { String::new() },
         detail: heard.detail.clone().unwrap_or_default(),
         cost_us: 0,
     }

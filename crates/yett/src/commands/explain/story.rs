@@ -32,6 +32,7 @@ pub(super) fn story(found: &Explained) -> Vec<String> {
     traces.into_iter().flatten().for_each(|trace| wrap(&mut out, 2, &trace));
     out.push(String::from("caller"));
     wrap(&mut out, 2, &caller(found));
+    wrap(&mut out, 2, &scopes(record));
     if happened(found) {
         out.push(String::from("took"));
         wrap(&mut out, 2, &timings(record));
@@ -104,6 +105,7 @@ fn why(out: &mut Vec<String>, found: &Explained) {
         Some(verdict) => {
             let place = named("at", &verdict.place).map(|place| format!(" {place}")).unwrap_or_default();
             wrap(out, 2, &format!("control {} ({} stage){place}", verdict.control, verdict.stage));
+            wrap(out, 2, &named("contract", &verdict.contract).unwrap_or_default());
             wrap(out, 2, &verdict.detail);
         }
         None if event.code.is_empty() => out.push(String::from("  nothing was said against it")),
@@ -122,6 +124,21 @@ fn caller(found: &Explained) -> String {
     words.extend(named("application", &event.application));
     words.extend(named("by", &found.record.credential));
     words.join(", ")
+}
+
+/// Which scopes the caller brought, where that is kept.
+fn scopes(record: &Record) -> String {
+    let list =
+        |scopes: &[String]| scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
+    let Some(counted) = &record.scopes else { return String::new() };
+    let counted = match counted.as_slice() {
+        [] => String::from("no scope that counts here"),
+        some => format!("scopes that count here: {}", list(some)),
+    };
+    if record.other_scopes.is_empty() {
+        return counted;
+    }
+    format!("{counted}; others: {}", list(&record.other_scopes))
 }
 
 fn timings(record: &Record) -> String {
@@ -156,6 +173,9 @@ fn control(out: &mut Vec<String>, verdict: &Verdict, is_timed: bool) {
         .filter(|text| said && !text.is_empty())
         .collect();
     wrap(out, 4, &about.join(" "));
+    if said {
+        wrap(out, 4, &named("contract", &verdict.contract).unwrap_or_default());
+    }
     wrap(out, 4, &verdict.detail);
 }
 
@@ -190,6 +210,7 @@ mod tests {
             mode: mode.into(),
             code: if outcome == "allow" { String::new() } else { "insufficient_scope".into() },
             place: "yett.yaml:7:5".into(),
+            contract: "openapi.yaml:12#/paths/~1notes/post/security".into(),
             detail: if outcome == "allow" { String::new() } else { "lacks `notes:write`".into() },
             cost_us: 12,
         };
@@ -203,6 +224,8 @@ mod tests {
             record: Record {
                 host: "localhost".into(),
                 blame: "client".into(),
+                scopes: Some(vec!["notes:read".into()]),
+                other_scopes: vec!["note:write".into()],
                 verdicts,
                 ..Record::default()
             },
@@ -216,7 +239,9 @@ mod tests {
             "refused with 403 insufficient_scope at 2026-01-01 00:00:00.123 UTC",
             "insufficient_scope: the credential lacks a required scope (to act: the client)",
             "control authorization (head stage) at yett.yaml:7:5",
+            "contract openapi.yaml:12#/paths/~1notes/post/security",
             "lacks `notes:write`",
+            "scopes that count here: `notes:read`; others: `note:write`",
             "POST /notes",
             "operation addNote of notes",
             "alice, of local",
@@ -269,9 +294,11 @@ mod tests {
         ] {
             *text = hostile.clone();
         }
+        (found.record.scopes, found.record.other_scopes) =
+            (Some(vec![hostile.clone()]), vec![hostile.clone(); 2]);
         for verdict in &mut found.record.verdicts {
-            (verdict.detail, verdict.stage, verdict.place) =
-                (hostile.clone(), hostile.clone(), hostile.clone());
+            (verdict.detail, verdict.stage, verdict.place, verdict.contract) =
+                (hostile.clone(), hostile.clone(), hostile.clone(), hostile.clone());
         }
         for line in story(&found) {
             assert!(!line.contains(is_hidden) && line.chars().count() <= WIDTH, "{line:?}");

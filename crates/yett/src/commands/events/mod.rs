@@ -1,5 +1,7 @@
 //! `yett events`: what a running gateway decided, and which alerts it gave, page by page or as it happens.
 
+mod follow;
+
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,14 +11,13 @@ use engine::Clock;
 use manage_api::{Begin, Client, ClientError, Event, EventFilter, MAX_DECISIONS};
 use policy_tests::moment::Moment;
 
+use self::follow::{Following, follow};
 use super::{Outcome, Running};
 use crate::clock::SystemClock;
 use crate::layout::{cut, inert_json};
 use crate::render::moment;
 use crate::terminal;
 
-/// How often is looked for what is new.
-const LOOK: Duration = Duration::from_millis(500);
 /// Columns of a line for people.
 const COLUMNS: usize = 100;
 
@@ -140,7 +141,10 @@ async fn show(arguments: &Arguments, client: &Client) -> Result<(), ClientError>
     }
     let all_shown = known.iter().all(|event| shown(event, arguments.json));
     if arguments.follow && all_shown {
-        follow(client, &filter, from, arguments.json).await?;
+        let show = |event: &Event| shown(event, arguments.json);
+        let say = |text: &str| terminal::say(text);
+        let following = Following { show: &show, say: &say, clock: &SystemClock };
+        follow(following, |begin| client.decisions(&filter, begin, MAX_DECISIONS), from).await?;
     }
     Ok(())
 }
@@ -161,22 +165,6 @@ async fn back(
             Some(next) if all.len() < most => begin = Begin::Before(next),
             _ => return Ok(all),
         }
-    }
-}
-
-/// Shows what comes, until nobody reads it any more.
-async fn follow(client: &Client, filter: &EventFilter, from: u64, json: bool) -> Result<(), ClientError> {
-    let mut after = from;
-    loop {
-        let page = client.decisions(filter, Begin::After(after), MAX_DECISIONS).await?;
-        if !page.events.iter().all(|event| shown(event, json)) {
-            return Ok(());
-        }
-        let next = page.next.unwrap_or(after);
-        if next == after {
-            SystemClock.sleep(LOOK).await;
-        }
-        after = next;
     }
 }
 
