@@ -177,6 +177,9 @@ fn push_verdicts(out: &mut Vec<u8>, snapshot: &Snapshot, decision: &Decision, wh
 fn push_verdict(out: &mut Vec<u8>, snapshot: &Snapshot, verdict: &Recorded, detailed: bool) {
     out.extend_from_slice(b"{\"control\":");
     push_json(out, verdict.control);
+    if let Some(rule) = &verdict.rule {
+        text(out, "rule", rule);
+    }
     text(out, "stage", verdict.stage.name());
     text(out, "outcome", verdict.outcome.name());
     if verdict.mode == Mode::Shadow {
