@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use diagnostics::{Sources, Span};
+use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use engine::keyed::Keyed;
 use engine::{Control, Mode};
 
@@ -179,6 +179,17 @@ impl Compiled {
     #[must_use]
     pub fn by_security(self) -> Self {
         Self { held_to: HeldTo::Security, ..self }
+    }
+}
+
+/// Longest name of a rule with a mode of its own, in bytes: counts and records have it.
+pub const RULE_NAME: usize = 100;
+
+/// Reports a rule with a mode of its own whose name is too long for counts and records.
+pub fn rule_name(name: &str, mode: Option<spec::Mode>, span: Span, out: &mut Diagnostics) {
+    if mode.is_some() && name.len() > RULE_NAME {
+        let message = format!("the name of a rule with a `mode` has more than {RULE_NAME} bytes");
+        out.push(Diagnostic::error("invalid-value", message).at(span).help("give it a shorter one"));
     }
 }
 

@@ -45,6 +45,11 @@ pub struct Needs {
 pub trait Control: Any + Send + Sync + fmt::Debug {
     /// Its name in documents, logs and metrics.
     fn name(&self) -> &'static str;
+    /// Which one of its rules this is, where that has a mode of its own: its path in the control's section, after which reports and
+    /// `yett promote` tell it from the others. It holds a bounded number of bytes.
+    fn rule(&self) -> Option<&str> {
+        None
+    }
     /// What it takes part in.
     fn needs(&self) -> Needs;
     /// Binds it to one core and to the state that outlives snapshots.

@@ -2,6 +2,7 @@
 //!
 //! One versioned type from the start. Fields are added, never given another meaning.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codes::{Blame, Code};
@@ -53,6 +54,8 @@ impl Outcome {
 pub struct Recorded {
     /// The control's name.
     pub control: &'static str,
+    /// The one rule of it that speaks, where that has a mode of its own.
+    pub rule: Option<Arc<str>>,
     /// Where in the life of the call.
     pub stage: Stage,
     /// Whether it counted.

@@ -150,6 +150,7 @@ impl Pipeline<'_> {
         };
         call.decision.verdicts.push(Recorded {
             control: "route",
+            rule: None,
             stage: Stage::Head,
             mode: Mode::Enforce,
             outcome,
@@ -263,6 +264,7 @@ impl Pipeline<'_> {
         let (outcome, code, detail) = summarize(&verdict);
         call.decision.verdicts.push(Recorded {
             control,
+            rule: self.core.rule(step.control),
             stage,
             mode: step.mode,
             outcome,

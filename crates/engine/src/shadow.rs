@@ -54,7 +54,7 @@ pub struct ShadowCount {
     pub api: Arc<str>,
     /// Name of the operation.
     pub operation: Arc<str>,
-    /// The control.
+    /// The control, or one rule of it, as [`named`].
     pub control: Cow<'static, str>,
     /// What of the call it looked at.
     pub part: Part,
@@ -68,9 +68,11 @@ pub struct ShadowCount {
 
 /// What a control in shadow said of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Said {
+pub struct Said<'c> {
     /// The control.
     pub control: &'static str,
+    /// The one rule of it, where that is in shadow by itself.
+    pub rule: Option<&'c Arc<str>>,
     /// What of the call it looked at.
     pub part: Part,
     /// The code with which it would have ended the call; where it would have for several reasons, the first.
@@ -83,20 +85,31 @@ pub fn is_good(decision: &Decision) -> bool {
     decision.code.is_none() && matches!(decision.status, 101 | 200..=399) && decision.refusal().is_none()
 }
 
-/// What each control in shadow said of a call: once for each side that it looked at.
-pub fn said(call: &Call) -> impl Iterator<Item = Said> {
+/// The name of a control, or of one rule of it, in counts and reports: what `yett promote` takes.
+#[must_use]
+pub fn named(control: &str, rule: &str) -> String {
+    if rule.is_empty() { control.to_owned() } else { format!("{control}.{rule}") }
+}
+
+/// Whose a verdict is, and of which side of the call.
+fn of(verdict: &Recorded) -> (&'static str, Option<&Arc<str>>, Part) {
+    (verdict.control, verdict.rule.as_ref(), Part::of_stage(verdict.stage))
+}
+
+/// What each control in shadow said of a call: once for each side that it looked at, and for each rule that is in shadow by itself.
+pub fn said(call: &Call) -> impl Iterator<Item = Said<'_>> {
     let verdicts = &call.decision.verdicts;
     let in_shadow = |verdict: &&Recorded| verdict.mode == Mode::Shadow;
-    let of = |verdict: &Recorded| (verdict.control, Part::of_stage(verdict.stage));
     let first = move |(number, one): &(usize, &Recorded)| {
         let mut before = verdicts.iter().take(*number).filter(in_shadow);
         in_shadow(one) && !before.any(|earlier| of(earlier) == of(one))
     };
     verdicts.iter().enumerate().filter(first).map(move |(_, one)| {
-        let (control, part) = of(one);
+        let (control, rule, part) = of(one);
         let refuses = |verdict: &&Recorded| verdict.outcome.stops() && verdict.outcome != Outcome::Answer;
-        let mut own = verdicts.iter().filter(in_shadow).filter(|verdict| of(verdict) == (control, part));
+        let mut own =
+            verdicts.iter().filter(in_shadow).filter(|verdict| of(verdict) == (control, rule, part));
         let code = own.find(refuses).map(|verdict| verdict.code.map_or("", |code| code.name));
-        Said { control, part, code }
+        Said { control, rule, part, code }
     })
 }

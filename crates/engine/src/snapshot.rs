@@ -82,6 +82,8 @@ impl Snapshot {
 pub struct CoreSnapshot {
     snapshot: Arc<Snapshot>,
     attached: Vec<Box<dyn Attached>>,
+    /// By number, as `attached`: each core counts the holders of its own.
+    rules: Vec<Option<Arc<str>>>,
     websockets: bool,
 }
 
@@ -90,8 +92,9 @@ impl CoreSnapshot {
     #[must_use]
     pub fn attach(snapshot: Arc<Snapshot>, core: &CoreContext) -> Self {
         let attached = snapshot.controls.iter().map(|control| Arc::clone(control).attach(core)).collect();
+        let rules = snapshot.controls.iter().map(|control| control.rule().map(Arc::from)).collect();
         let websockets = snapshot.operations.iter().any(|plan| plan.websocket.is_some());
-        Self { snapshot, attached, websockets }
+        Self { snapshot, attached, rules, websockets }
     }
 
     /// What was attached.
@@ -104,6 +107,12 @@ impl CoreSnapshot {
     #[must_use]
     pub fn has_websockets(&self) -> bool {
         self.websockets
+    }
+
+    /// The one rule that a control of a planned step is.
+    #[must_use]
+    pub fn rule(&self, number: u32) -> Option<Arc<str>> {
+        self.rules.get(number as usize).cloned().flatten()
     }
 
     /// A control of a planned step, with its name.

@@ -172,6 +172,9 @@ pub struct Alert {
 pub struct Verdict {
     /// The control, or `route`.
     pub control: String,
+    /// The one rule of it that speaks, where that has a mode of its own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// Where in the life of the call.
     pub stage: String,
     /// `allow`, `note`, `refuse`, `step_up`, `throttle` or `answer`.

@@ -35,7 +35,7 @@ impl By {
 pub struct AskShadow {
     /// Not before this moment, in milliseconds since 1970; else as far back as there are counts.
     pub since: Option<u64>,
-    /// Of this control.
+    /// Of this control, whichever rule of it, or of this one rule.
     pub control: Option<String>,
     /// Of this API.
     pub api: Option<String>,
@@ -43,6 +43,16 @@ pub struct AskShadow {
     pub operation: Option<String>,
     /// Told by whom, too.
     pub by: Option<By>,
+}
+
+impl AskShadow {
+    /// Whether a control, or one rule of it, was asked for.
+    #[must_use]
+    pub fn wants(&self, control: &str) -> bool {
+        let rest = |wanted| control.strip_prefix(wanted);
+        let is_of = |wanted| rest(wanted).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('.'));
+        self.control.as_deref().is_none_or(is_of)
+    }
 }
 
 /// What controls in shadow would have refused.
@@ -75,7 +85,7 @@ pub struct ShadowReport {
 /// A control that is in shadow now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InShadow {
-    /// The control.
+    /// The control; with the rule where only that is: `objects.bindings.customer`.
     pub control: String,
     /// `request` or `answer`.
     pub part: String,
@@ -92,7 +102,7 @@ pub struct Looked {
     pub api: String,
     /// Name of the operation.
     pub operation: String,
-    /// The control.
+    /// The control; with the rule where only that is in shadow.
     pub control: String,
     /// `request` or `answer`.
     pub part: String,
@@ -131,7 +141,7 @@ pub struct RefusedBy {
     /// Name of the operation.
     #[serde(default)]
     pub operation: String,
-    /// The control.
+    /// The control; with the rule where only that is in shadow.
     pub control: String,
     /// `request` or `answer`.
     pub part: String,

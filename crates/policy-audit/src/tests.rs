@@ -146,6 +146,10 @@ fn cases() -> Vec<(&'static str, Change)> {
             json(READ, "/request/parameters/path id", json!({ "schema": { "type": "string" } })),
         ),
         ("object-id-guessable", Change::Both("/settings/limits", json!([]))),
+        (
+            "objects-in-shadow",
+            json(WRITE, "/rules_in_shadow", json!(["objects.bindings.a", "objects.bindings.b"])),
+        ),
         ("anonymous-write", json(WRITE, "/access", anonymous())),
         ("anonymous-read", json(READ, "/access", anonymous())),
         ("key-in-query", Change::Facts(|facts| facts.keys_in_query.push(String::from("key")))),
@@ -179,6 +183,7 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("limits-by-everyone", json(WRITE, "/settings/limits", json!([{ "per": "api", "rate": "9/s" }]))),
         ("bodies-in-shadow", json(WRITE, "/settings/bodies/mode", json!("shadow"))),
         ("attacks-unseen", off("inspection")),
+        ("views-in-shadow", json(WRITE, "/controls/views", json!("shadow"))),
         ("attacks-in-shadow", json(WRITE, "/settings/inspection/mode", json!("shadow"))),
         ("leaks-unseen", off("leaks")),
         ("uploads-unchecked", json(WRITE, "/controls/uploads", json!("shadow"))),

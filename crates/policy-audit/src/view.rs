@@ -144,6 +144,18 @@ impl<'j> Operation<'j> {
         at(self.json, &["controls", control]).as_str()
     }
 
+    /// What of a control is in shadow for it, as a sentence: all of it, or rules beside enforced ones.
+    pub(crate) fn in_shadow(&self, control: &str) -> Option<String> {
+        let rules = self.json["rules_in_shadow"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let is_of = |name: &&str| name.split('.').next() == Some(control);
+        let mut rules = rules.filter(is_of);
+        match (rules.next(), rules.count()) {
+            (None, _) => (self.mode(control) == Some("shadow")).then(|| format!("`{control}` is in shadow")),
+            (Some(rule), 0) => Some(format!("`{rule}` is in shadow")),
+            (Some(rule), more) => Some(format!("`{rule}` and {more} more are in shadow")),
+        }
+    }
+
     /// Whether a control refuses for it.
     pub(crate) fn enforces(&self, control: &str) -> bool {
         self.mode(control) == Some("enforce")

@@ -140,10 +140,14 @@ fn describe_operation(
     let id = declared.map(|one| one.id.as_str()).filter(|id| !id.contains(' '));
     let reference = OperationRef { id, method: plan.method.as_str(), template, tags: &tags };
     let mut controls: Map<String, Json> = Map::new();
+    let mut rules_in_shadow: BTreeSet<String> = BTreeSet::new();
     let steps = [&plan.head, &plan.body, &plan.message, &plan.response_head, &plan.response_body];
     for step in steps.into_iter().flatten() {
         let Some(control) = compiled.snapshot.controls.get(step.control as usize) else { continue };
         let known = controls.get(control.name()).and_then(Json::as_str) == Some(Mode::Enforce.name());
+        if let (Some(rule), Mode::Shadow) = (control.rule(), step.mode) {
+            rules_in_shadow.insert(format!("{}.{rule}", control.name()));
+        }
         if !known {
             controls.insert(control.name().to_owned(), json!(step.mode.name()));
         }
@@ -165,6 +169,7 @@ fn describe_operation(
         "websocket": api.websocket_for(&reference).map(|websocket| websocket::describe(websocket)),
         "sender_constrained": binding::describe(api, &reference, declared),
         "controls": controls,
+        "rules_in_shadow": rules_in_shadow,
         "settings": settings,
     })
 }

@@ -52,12 +52,35 @@ fn spread<'j>(one: &mut BTreeMap<String, &'j Json>, other: &BTreeMap<String, &'j
     }
 }
 
+/// A section with the mode of each rule that has one of its own on the other side: without it a rule does as its section says.
+fn with_modes(section: &str, one: &Json, other: &Json) -> Json {
+    let mut one = one.clone();
+    let groups: &[&str] = match section {
+        "objects" => &["bindings"],
+        "views" => &["answers", "requests"],
+        _ => &[],
+    };
+    let of_section = one.get("mode").cloned().unwrap_or_else(|| Json::from("enforce"));
+    for group in groups {
+        let rules = one.get_mut(*group).and_then(Json::as_object_mut);
+        for (name, rule) in rules.into_iter().flatten() {
+            let named = other.get(*group).and_then(|rules| rules.get(name));
+            let said = named.is_some_and(|rule| rule.get("mode").is_some_and(|mode| !mode.is_null()));
+            if let Some(rule) = rule.as_object_mut().filter(|rule| said && !rule.contains_key("mode")) {
+                rule.insert(String::from("mode"), of_section.clone());
+            }
+        }
+    }
+    one
+}
+
 /// Compares two trees; `prefix` is put before each key.
 pub(crate) fn compare(prefix: &str, old: &Json, new: &Json, out: &mut Changes<'_>) {
     if prefix == LIMITS {
         return limits(old, new, out);
     }
-    let (mut before, mut after) = (flat(old), flat(new));
+    let (was, is) = (with_modes(prefix, old, new), with_modes(prefix, new, old));
+    let (mut before, mut after) = (flat(&was), flat(&is));
     spread(&mut before, &after);
     spread(&mut after, &before);
     let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();

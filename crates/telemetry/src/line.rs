@@ -197,6 +197,9 @@ fn push_verdict(
 ) {
     out.extend_from_slice(b"{\"control\":");
     push_json(out, verdict.control);
+    if let Some(rule) = &verdict.rule {
+        text(out, "rule", rule);
+    }
     text(out, "stage", verdict.stage.name());
     text(out, "outcome", verdict.outcome.name());
     if verdict.mode == Mode::Shadow {

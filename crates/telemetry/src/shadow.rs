@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::plan::OperationPlan;
-use engine::shadow::{Part, is_good, said};
+use engine::shadow::{Part, is_good, named, said};
 use engine::{Call, ShadowCount, bounds};
 use parking_lot::Mutex;
 
@@ -78,6 +78,7 @@ struct Tally {
 #[derive(Debug)]
 struct Cell {
     control: &'static str,
+    rule: Option<Arc<str>>,
     part: Part,
     code: &'static str,
     calls: u64,
@@ -101,14 +102,17 @@ impl Tally {
             // Looked at, and then what came of it.
             for code in [Some(""), said.code].into_iter().flatten() {
                 let same = |cell: &&mut Cell| {
-                    cell.code == code && cell.control == said.control && cell.part == said.part
+                    cell.code == code
+                        && (cell.control, cell.rule.as_ref(), cell.part)
+                            == (said.control, said.rule, said.part)
                 };
                 match cells.iter_mut().find(same) {
                     Some(cell) => (cell.calls, cell.good) = (cell.calls + 1, cell.good + good),
                     None if self.held >= bounds::SHADOW_COUNTS => whole = false,
                     None => {
                         self.held += 1;
-                        cells.push(Cell { control: said.control, part: said.part, code, calls: 1, good });
+                        let (control, rule, part) = (said.control, said.rule.map(Arc::clone), said.part);
+                        cells.push(Cell { control, rule, part, code, calls: 1, good });
                     }
                 }
             }
@@ -134,7 +138,10 @@ impl Tally {
                 at: self.minute,
                 api: Arc::clone(&api),
                 operation: Arc::clone(&operation),
-                control: Cow::Borrowed(cell.control),
+                control: match &cell.rule {
+                    Some(rule) => Cow::Owned(named(cell.control, rule)),
+                    None => Cow::Borrowed(cell.control),
+                },
                 part: cell.part,
                 code: Cow::Borrowed(cell.code),
                 calls: cell.calls,

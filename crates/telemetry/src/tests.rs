@@ -73,6 +73,7 @@ pub(crate) fn refused(plan: &Arc<OperationPlan>) -> Call {
     call.decision.code = Some(&codes::RATE_LIMITED);
     call.decision.verdicts.push(Recorded {
         control: "limits",
+        rule: None,
         stage: Stage::Head,
         mode: Mode::Enforce,
         outcome: Outcome::Throttle,
@@ -415,6 +416,7 @@ fn looked_at(verdicts: &[(&'static str, Stage, Mode, Option<&'static codes::Code
     call.decision.status = status;
     call.decision.verdicts.extend(verdicts.iter().map(|(control, stage, mode, code)| Recorded {
         control,
+        rule: None,
         stage: *stage,
         mode: *mode,
         outcome: if code.is_some() { Outcome::Refuse } else { Outcome::Allow },

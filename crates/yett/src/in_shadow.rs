@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::shadow::named;
 use engine::{Part, Snapshot};
 use manage_api::{AskShadow, InShadow};
 
 /// What is in shadow in a configuration, of the control that was asked for.
 pub(crate) fn in_shadow(snapshot: &Snapshot, ask: &AskShadow) -> Vec<InShadow> {
-    let mut found: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
-    let name = |number: u32| snapshot.controls.get(number as usize).map_or("", |control| control.name());
+    let mut found: BTreeMap<((&str, &str), &str, &str), u64> = BTreeMap::new();
+    let name = |number: u32| {
+        let control = snapshot.controls.get(number as usize);
+        control.map_or(("", ""), |control| (control.name(), control.rule().unwrap_or_default()))
+    };
     let wanted = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     for plan in &snapshot.operations {
         if !wanted(&ask.api, &plan.api) || !wanted(&ask.operation, &plan.id) {
@@ -33,15 +37,15 @@ pub(crate) fn in_shadow(snapshot: &Snapshot, ask: &AskShadow) -> Vec<InShadow> {
     for step in snapshot.admission.iter().filter(|step| step.mode == engine::Mode::Shadow) {
         found.insert((name(step.control), Part::Request.name(), written(snapshot.place(step.place))), all);
     }
-    let view = |((control, part, place), operations): ((&str, &str, &str), u64)| InShadow {
-        control: control.to_owned(),
+    let view = |(((control, rule), part, place), operations): (((&str, &str), &str, &str), u64)| InShadow {
+        control: named(control, rule),
         part: part.to_owned(),
         place: place.to_owned(),
         operations,
     };
     // What only writes on answers cannot refuse, in whatever mode.
-    let refuses = |row: &InShadow| controls::can_refuse(&row.control) && wanted(&ask.control, &row.control);
-    found.into_iter().map(view).filter(refuses).collect()
+    found.retain(|((control, _), ..), _| controls::can_refuse(control));
+    found.into_iter().map(view).filter(|row| ask.wants(&row.control)).collect()
 }
 
 /// A place of the document. What holds by default is said to stand at the operation in the contract, which is no place of a setting.

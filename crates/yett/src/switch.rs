@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use compile::Compiled;
 use diagnostics::Span;
-use manage_api::AskShadow;
+use engine::shadow::named;
+use manage_api::{AskShadow, InShadow};
 use spec::{Edits, Node, OperationRef, Origin, Selector, Value};
 
 use crate::in_shadow::in_shadow as planned;
@@ -31,6 +32,13 @@ pub(crate) struct Wanted<'a> {
     to: &'static str,
 }
 
+/// What is to be enforced: a control, or one rule of it, and of which side of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) name: String,
+    pub(crate) part: &'static str,
+}
+
 /// A setting that puts the control into shadow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Switch {
@@ -47,6 +55,19 @@ struct Switch {
 impl Switch {
     fn name(&self) -> String {
         self.below.join(".")
+    }
+
+    /// Whether a setting that was named is this one, or what it is in: a key may have dots of its own.
+    fn is_in(&self, setting: &str) -> bool {
+        (1..=self.below.len())
+            .any(|keys| self.below.get(..keys).is_some_and(|keys| keys.join(".") == setting))
+    }
+
+    /// The name under which it is counted: that of the control, or of one rule of it.
+    fn counted<'s>(&self, control: &'s str, shadow: &'s [InShadow]) -> &'s str {
+        let rule = self.below.split_last().map(|(_, rule)| named(control, &rule.join(".")));
+        let mut names = shadow.iter().map(|one| one.control.as_str());
+        rule.and_then(|rule| names.find(|name| **name == rule)).unwrap_or(control)
     }
 
     fn is_of_answer(&self) -> bool {
@@ -71,11 +92,11 @@ impl<'a> Wanted<'a> {
         Self { control, setting, api, operation: None, from: "off", to: "shadow" }
     }
 
-    /// Which sides of a call would be enforced, after the names that reports have for them.
+    /// Which sides of a call would be enforced, and what of the control, both after the names that reports have for them.
     ///
     /// # Errors
     /// When nothing is in shadow that was named, or too much was named at once.
-    pub(crate) fn parts(&self, compiled: &Compiled) -> Result<Vec<&'static str>, String> {
+    pub(crate) fn parts(&self, compiled: &Compiled) -> Result<Vec<Judged>, String> {
         let control = self.control;
         if !controls::CONTROLS.iter().any(|entry| entry.name == control) {
             let names = controls::CONTROLS.iter().map(|entry| entry.name);
@@ -103,10 +124,24 @@ impl<'a> Wanted<'a> {
         }
         let shadow = planned(&compiled.snapshot, &self.ask());
         let [_, answer] = sides;
+        let names: BTreeSet<&str> = switches.iter().map(|switch| switch.counted(control, &shadow)).collect();
         // A setting of both sides speaks of the answer where the control has nothing to say of the request.
-        let is_asked = |part: &str| shadow.iter().any(|one| one.part == part);
-        let only_answer = answer || !is_asked("request");
-        Ok(if only_answer { vec!["answer"] } else { vec!["request"] })
+        let is_asked = |name: &str| shadow.iter().any(|one| one.control == name && one.part == "request");
+        let part = |name| if answer || !is_asked(name) { "answer" } else { "request" };
+        let mut all: Vec<Judged> =
+            names.iter().map(|name| Judged { name: (*name).to_owned(), part: part(name) }).collect();
+        // One rule is judged by all that it looks at.
+        let rules =
+            shadow.iter().filter(|one| one.control != control && names.contains(one.control.as_str()));
+        for (name, part) in
+            rules.map(|one| (&one.control, if one.part == "answer" { "answer" } else { "request" }))
+        {
+            let one = Judged { name: name.clone(), part };
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        Ok(all)
     }
 
     fn ask(&self) -> AskShadow {
@@ -206,13 +241,7 @@ impl<'a> Wanted<'a> {
                 self.collect(&section, &mut Vec::new(), false, Some(api), &mut all);
             }
         }
-        let wanted = |switch: &Switch| {
-            let name = switch.name();
-            self.setting.is_none_or(|setting| {
-                name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
-        };
-        all.retain(wanted);
+        all.retain(|switch| self.setting.is_none_or(|setting| switch.is_in(setting)));
         Ok(all)
     }
 

@@ -31,6 +31,9 @@ fn document(upstream: &str) -> String {
         .replacen("rate: 60/min", "rate: 1000/s", 1)
 }
 
+/// An order with a discount, which is not for customers to give.
+const DISCOUNTED: &str = r#"{"customer_id":"cus_000001","lines":[{"product_id":"prd_000001","quantity":1,"discount_percent":50}],"ship_to":{"line1":"1 Castle Street","city":"Edinburgh","postal_code":"EH1 2ND","country":"GB"}}"#;
+
 struct Shop {
     recorder: Recorder,
     gateway: Gateway,
@@ -439,6 +442,48 @@ fn nobody_asks_by_what_is_hidden() {
         assert_eq!(shop.get(CUSTOMER, &target).code().as_deref(), code, "{target}");
         assert_eq!(shop.get(CLERK, &target).status, 200, "{target}");
     }
+}
+
+#[test]
+fn a_rule_in_shadow_changes_nothing_and_those_beside_it_hide() {
+    let shop = Shop::with(|document| {
+        let shadowed = document
+            .replace("response: enforce", "response: shadow")
+            .replace("            addresses:\n", "            addresses:\n              mode: shadow\n");
+        shadowed
+            .replace("discount: { at:", "discount: { mode: shadow, at:")
+            .replace("placing: { at:", "placing: { mode: 'off', at:")
+    });
+    let reply = shop.get(CLERK, "/orders/ord_000001");
+    assert_eq!(json_of(&reply), view(&["updated_at"], false), "the street is there, and the time is not");
+    assert_eq!((reply.head.get("etag"), reply.head.get("cache-control")), (None, Some("private")));
+    let line = shop.gateway.log_of(&reply);
+    let told = line["verdicts"].as_array().unwrap().iter();
+    let told: Vec<[&str; 3]> = told
+        .filter(|one| one["control"] == "views" && one["stage"] == "response_body")
+        .map(|one| ["rule", "mode", "detail"].map(|key| one[key].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        [["", "", "hidden: `history` (1)"], ["answers.addresses", "shadow", "hidden: `addresses` (1)"]]
+    );
+    // What is off is not looked at.
+    assert_eq!(
+        json_of(&shop.get(CUSTOMER, "/orders/ord_000001")),
+        view(&["note", "discount_percent", "updated_at"], false)
+    );
+    // A field that they may not set goes on, and the decision says that it would not.
+    shop.say(Answer::json(201, order().to_string()));
+    let before = shop.recorder.count();
+    let reply = shop.send(CUSTOMER, "POST", "/orders", "application/json", DISCOUNTED);
+    assert_eq!((reply.status, shop.recorder.count() - before), (201, 1), "{}", reply.text());
+    let line = shop.gateway.log_of(&reply);
+    let told =
+        line["verdicts"].as_array().unwrap().iter().find(|one| one["rule"] == "requests.discount").cloned();
+    let told = told.unwrap_or_else(|| panic!("{line}"));
+    assert_eq!((&told["code"], &told["mode"]), (&json!("property_forbidden"), &json!("shadow")));
+    let twin = Shop::open().send(CUSTOMER, "POST", "/orders", "application/json", DISCOUNTED);
+    assert_eq!((twin.status, twin.code().as_deref()), (403, Some("property_forbidden")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -162,12 +162,12 @@ fn a_list_of_networks_is_part_of_the_document() {
 }
 
 /// A service that lets in who shows this key; its port.
-fn behind_a_key(key: &'static str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+fn behind_a_key(key: &'static str) -> io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
             let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
             let good = head.iter().any(|line| line.to_ascii_lowercase() == format!("x-api-key: {key}"));
             let status = if good { "200 OK" } else { "403 Forbidden" };
@@ -175,14 +175,14 @@ fn behind_a_key(key: &'static str) -> u16 {
             let _ = stream.write_all(answer.as_bytes());
         }
     });
-    port
+    Ok(port)
 }
 
 /// A secret that is rotated by writing its file is in use without a word to the process, and is told to nobody.
 #[test]
 fn a_secret_in_a_file_is_part_of_the_document() {
     let house = House::new();
-    let port = behind_a_key("second-key");
+    let port = behind_a_key("second-key").unwrap();
     let upstream = format!(
         "upstreams: {{ main: {{ url: \"http://127.0.0.1:{port}\", headers: {{ secrets: {{ x-api-key: \"file:key.txt\" }} }} }} }}\n"
     );

@@ -10,12 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned, Strings};
 
+use super::modes::{Bound, Group, groups};
 use super::{Binding, Objects, Place, Refuse, unguarded};
 use crate::callers::ClaimPath;
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
-use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, rule_name};
 use crate::security::{Access, access};
 
 /// Whose objects callers may name: ids in calls that belong to a claim of who calls.
@@ -52,6 +53,9 @@ pub enum RefuseAs {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ObjectBinding")]
 pub struct BindingSection {
+    /// whether this binding alone refuses, is only recorded, or is not looked at; without it as the section says
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// the claim that says which ids are the caller's: equal to it, or in it when it is a list
     pub claim: ClaimPath,
     /// issuers whose claim is believed, by their names; `applications` for API keys, or `any`
@@ -157,6 +161,7 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
         return;
     }
     for (name, binding) in &section.bindings {
+        rule_name(name, binding.mode, binding.span, out);
         if binding.places.is_empty() {
             let message = format!("the binding `{name}` has no place, so it guards nothing");
             out.push(Diagnostic::error("objects", message).at(binding.span).help("say where the id stands"));
@@ -190,53 +195,62 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return Vec::new();
     };
     unguarded::report(scope, section, out);
-    let bindings = bindings(scope, section, out);
-    if bindings.is_empty() {
+    let bound = bindings(scope, section, out);
+    if bound.is_empty() {
         return Vec::new();
     }
     if access(scope) == Access::Open {
-        open(scope, &bindings, node, out);
+        open(scope, &bound, node, out);
     }
     let refuse = match section.refuse {
         RefuseAs::Forbidden => Refuse::Forbidden,
         RefuseAs::NotFound => Refuse::NotFound,
     };
-    let operation = scope.contract.map(Arc::clone);
-    let control: Arc<dyn Control> = Arc::new(Objects::new(bindings, refuse, operation, scope.params));
-    let mode = mode(section.mode);
-    vec![Compiled {
-        control,
-        mode,
-        response_mode: mode,
+    let compiled = |group: Group| Compiled {
+        control: Arc::new(Objects {
+            bindings: group.bindings,
+            known: group.known,
+            rule: group.rule,
+            refuse,
+            operation: scope.contract.map(Arc::clone),
+            params: scope.params.to_vec(),
+        }) as Arc<dyn Control>,
+        mode: group.mode,
+        response_mode: group.mode,
         body_limit: None,
         held_to: HeldTo::Configuration,
-        span: Some(node.span),
-    }]
+        span: Some(group.span),
+    };
+    groups(&bound, node.span).into_iter().map(compiled).collect()
 }
 
 /// Those that have a place in the operation.
-fn bindings(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut Diagnostics) -> Vec<Binding> {
+fn bindings(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut Diagnostics) -> Vec<Bound> {
     let trust = Trust::of(scope, out);
     let mut all = Vec::new();
     for (name, binding) in &section.bindings {
         let places: Vec<Place> = binding.places.iter().flat_map(|place| of_operation(scope, place)).collect();
-        if places.is_empty() {
+        let mode = binding.mode.unwrap_or(section.mode);
+        if places.is_empty() || mode == Mode::Off {
             continue;
         }
-        all.push(Binding {
+        let own = binding.mode.map(|_| binding.span);
+        let binding = Arc::new(Binding {
             name: name.as_str().into(),
             claim: binding.claim.clone(),
             issuers: trust.issuers(binding.issuer.as_ref(), binding.span, out),
             except: trust.callers(&binding.except, binding.span, out),
             places,
         });
+        all.push(Bound { binding, mode, own });
     }
     all
 }
 
 /// Nobody who calls an operation that anyone may call has a claim: whatever it names is refused.
-fn open(scope: &OperationScope<'_>, bindings: &[Binding], node: &spec::Node, out: &mut Diagnostics) {
-    let named = bindings.iter().find(|binding| binding.places.iter().any(|place| place.declared));
+fn open(scope: &OperationScope<'_>, bound: &[Bound], node: &spec::Node, out: &mut Diagnostics) {
+    let mut bindings = bound.iter().map(|one| &one.binding);
+    let named = bindings.find(|binding| binding.places.iter().any(|place| place.declared));
     if let Some(binding) = named {
         let message =
             format!("anyone may call `{}`, so no object of `{}` is the caller's", scope.id, binding.name);

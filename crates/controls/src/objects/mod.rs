@@ -14,6 +14,7 @@
 
 mod config;
 mod elsewhere;
+mod modes;
 mod patches;
 #[cfg(test)]
 mod tests;
@@ -85,10 +86,14 @@ enum Why {
     Undecidable,
 }
 
-/// The control, for one operation.
+/// The control, for one operation: all bindings of one mode, or one that has a mode of its own.
 #[derive(Debug)]
 pub struct Objects {
-    bindings: Vec<Binding>,
+    bindings: Vec<Arc<Binding>>,
+    /// These and those that are enforced beside them: where ids are known to stand.
+    known: Vec<Arc<Binding>>,
+    /// Its one binding, where that is in shadow by itself.
+    rule: Option<Box<str>>,
     refuse: Refuse,
     operation: Option<Arc<contract::Operation>>,
     params: Vec<Box<str>>,
@@ -98,15 +103,6 @@ pub struct Objects {
 type Checked = Result<(), Why>;
 
 impl Objects {
-    fn new(
-        bindings: Vec<Binding>,
-        refuse: Refuse,
-        operation: Option<Arc<contract::Operation>>,
-        params: &[Box<str>],
-    ) -> Self {
-        Self { bindings, refuse, operation, params: params.to_vec() }
-    }
-
     fn has(&self, body: bool) -> bool {
         let places = self.bindings.iter().flat_map(|binding| &binding.places);
         places.into_iter().any(|place| (place.part == contract::Place::Body) == body)
@@ -169,7 +165,7 @@ impl Objects {
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {
-        self.bindings.iter().flat_map(|binding| &binding.places)
+        self.known.iter().flat_map(|binding| &binding.places)
     }
 
     fn check_body(&self, call: &mut Call) -> Verdict {
@@ -316,6 +312,10 @@ fn check_place(place: &Place, owned: &Owned<'_>, (body, patch): (&Content, Optio
 impl Control for Objects {
     fn name(&self) -> &'static str {
         "objects"
+    }
+
+    fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
     }
 
     fn needs(&self) -> Needs {

@@ -429,3 +429,70 @@ fn ids_elsewhere_in_a_value_are_the_caller_s_own_too() {
         CallBuilder::new(Method::POST, "/body").body("application/json", r#"{"id":"c1","line":{"id":"c9"}}"#);
     assert_eq!(code(attached(BODY, "body").body(&mut caller(call, claims, &[]))), "ok");
 }
+
+#[test]
+fn bindings_have_modes_of_their_own() {
+    let of = |section: &str| -> Vec<(engine::Mode, Option<String>)> {
+        let (all, codes) = compiled(section, "list", OperationKind::Declared);
+        assert!(codes.is_empty(), "{section}: {codes:?}");
+        all.iter().map(|one| (one.mode, one.control.rule().map(str::to_owned))).collect()
+    };
+    let bindings = |mode: &str, first: &str, second: &str| {
+        let own = |mode: &str| if mode.is_empty() { String::new() } else { format!("mode: '{mode}', ") };
+        let binding = |mode| format!("{{ {}claim: ids, places: [{QUERY}] }}", own(mode));
+        format!(
+            "{}bindings: {{ a: {}, b: {} }}",
+            own(mode).replace(", ", "\n"),
+            binding(first),
+            binding(second)
+        )
+    };
+    let (shadow, enforce) = (engine::Mode::Shadow, engine::Mode::Enforce);
+    let rule = |name: &str| Some(format!("bindings.{name}"));
+    for (modes, expected) in [
+        (["", "", ""], vec![(enforce, None)]),
+        (["", "shadow", ""], vec![(shadow, rule("a")), (enforce, None)]),
+        (["", "shadow", "shadow"], vec![(shadow, rule("a")), (shadow, rule("b"))]),
+        (["", "off", "shadow"], vec![(shadow, rule("b"))]),
+        (["", "off", "off"], vec![]),
+        (["shadow", "", ""], vec![(shadow, None)]),
+        (["shadow", "enforce", ""], vec![(shadow, None), (enforce, None)]),
+        (["shadow", "shadow", ""], vec![(shadow, rule("a")), (shadow, None)]),
+        // What is off as a whole is off, whatever its bindings say.
+        (["off", "enforce", "shadow"], vec![]),
+    ] {
+        let section = bindings(modes[0], modes[1], modes[2]);
+        assert_eq!(of(&section), expected, "{section}");
+    }
+    let long = section(QUERY).replace("own: {", &format!("{}: {{ mode: shadow,", "x".repeat(101)));
+    assert_eq!(compiled(&long, "list", OperationKind::Declared).1, ["invalid-value"]);
+}
+
+/// An id at a place of a binding that is in shadow is still one under its own name elsewhere to those that are enforced.
+#[test]
+fn a_binding_in_shadow_takes_nothing_from_those_that_are_enforced() {
+    let said = |mode: &str, body: &'static str| -> Vec<(engine::Mode, &'static str)> {
+        let places = "{ in: body, pointer: /where/customer_id, absent: pass, undeclared: true }";
+        let section = format!(
+            "bindings:\n  own: {{ claim: ids, places: [{{ in: body, pointer: /customer_id }}] }}\n  \
+             other: {{ mode: {mode}, claim: others, places: [{places}] }}"
+        );
+        let judge = |one: &Compiled| {
+            let call = CallBuilder::new(Method::POST, "/orders").body("application/json", body);
+            let mut call = caller(call, r#"{"ids":"c1","others":"o1"}"#, &[]);
+            let core = core(&FakeClock::new(), &Arc::new(MemoryCells::new()));
+            (one.mode, code(Arc::clone(&one.control).attach(&core).body(&mut call)))
+        };
+        compiled(&section, "orders", OperationKind::Declared).0.iter().map(judge).collect()
+    };
+    let (shadow, enforce) = (engine::Mode::Shadow, engine::Mode::Enforce);
+    let (of_other, of_nobody) = (
+        r#"{"customer_id":"c1","where":{"customer_id":"o1"}}"#,
+        r#"{"customer_id":"c1","where":{"customer_id":"c9"}}"#,
+    );
+    assert_eq!(said("shadow", of_other), [(shadow, "ok"), (enforce, REFUSED)]);
+    assert_eq!(said("off", of_other), [(enforce, REFUSED)]);
+    assert_eq!(said("enforce", of_other), [(enforce, "ok")]);
+    assert_eq!(said("enforce", of_nobody), [(enforce, REFUSED)]);
+    assert_eq!(said("shadow", of_nobody), [(shadow, REFUSED), (enforce, REFUSED)]);
+}

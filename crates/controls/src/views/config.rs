@@ -11,12 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned};
 
+use super::modes::{Bound, Group, groups};
 use super::question::Question;
-use super::{Bodies, Hide, Rule, Rules, Views, unguarded};
+use super::{Bodies, Hide, Rule, Views, unguarded};
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
-use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
+use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
 use crate::security::{Where, key_schemes, operation_ref};
 
 /// Which fields of answers callers see, and which of bodies they may set.
@@ -43,6 +44,9 @@ impl Default for ViewsSection {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AnswerView")]
 pub struct AnswerSection {
+    /// whether this rule alone holds, is only recorded, or is not looked at; without it as the section says
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// where they stand: JSON Pointers, `*` for every item or member
     #[schemars(length(min = 1))]
     pub at: Vec<Pattern>,
@@ -79,6 +83,9 @@ pub enum Otherwise {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RequestView")]
 pub struct RequestSection {
+    /// whether this rule alone holds, is only recorded, or is not looked at; without it as the section says
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// where they stand: JSON Pointers, `*` for every item or member
     #[schemars(length(min = 1))]
     pub at: Vec<Pattern>,
@@ -104,9 +111,14 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     if out.count(Severity::Error) > before {
         return;
     }
-    let answers = section.answers.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
-    let requests = section.requests.iter().map(|(name, rule)| (name, rule.at.is_empty(), rule.span));
-    for (name, _, span) in answers.chain(requests).filter(|(_, empty, _)| *empty) {
+    let answers = section.answers.iter().map(|(name, rule)| (name, rule.mode, rule.at.is_empty(), rule.span));
+    let requests =
+        section.requests.iter().map(|(name, rule)| (name, rule.mode, rule.at.is_empty(), rule.span));
+    for (name, mode, empty, span) in answers.chain(requests) {
+        rule_name(name, mode, span, out);
+        if !empty {
+            continue;
+        }
         let message = format!("`{name}` names no field");
         out.push(Diagnostic::error("views", message).at(span).help("write pointers under `at`"));
     }
@@ -130,7 +142,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(section) = shared.as_ref().as_ref().filter(|section| section.mode != Mode::Off) else {
         return Vec::new();
     };
-    if scope.websocket && !section.answers.is_empty() {
+    let looks = |rule: &Spanned<AnswerSection>| rule.mode != Some(Mode::Off);
+    if scope.websocket && section.answers.values().any(looks) {
         let message =
             format!("`{}` is a WebSocket, whose messages are not read: nothing of them is hidden", scope.id);
         let help = "write `answers` for the other operations, or `views: { mode: off }` for this one";
@@ -138,45 +151,59 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return Vec::new();
     }
     unguarded::report(scope, section, out);
-    let rules = rules(scope, section, out);
-    if rules.answers.is_empty() && rules.requests.is_empty() {
-        return Vec::new();
-    }
-    let mode = mode(section.mode);
-    let operation = scope.contract.map(Arc::clone);
-    let control: Arc<dyn Control> =
-        Arc::new(Views::new(rules, operation, bodies(scope), mode == engine::Mode::Enforce));
-    vec![Compiled {
-        control,
-        mode,
-        response_mode: mode,
+    let bodies = bodies(scope);
+    let compiled = |group: Group| Compiled {
+        control: Arc::new(Views {
+            rules: group.rules,
+            rule: group.rule,
+            operation: scope.contract.map(Arc::clone),
+            bodies,
+            enforced: group.mode == engine::Mode::Enforce,
+        }) as Arc<dyn Control>,
+        mode: group.mode,
+        response_mode: group.mode,
         body_limit: None,
         held_to: HeldTo::Configuration,
-        span: Some(node.span),
-    }]
+        span: Some(group.span),
+    };
+    groups(rules(scope, section, out), &vary(scope.api), node.span).into_iter().map(compiled).collect()
 }
 
-fn rules(scope: &OperationScope<'_>, section: &ViewsSection, out: &mut Diagnostics) -> Rules {
+/// Fields, what becomes of them, and by what they are asked for.
+type What<'a> = (&'a [Pattern], Hide, Box<[Question]>);
+
+/// Those that are not off.
+fn rules(scope: &OperationScope<'_>, section: &ViewsSection, out: &mut Diagnostics) -> Vec<Bound> {
     let trust = Trust::of(scope, out);
-    let mut rule = |name: &str, at: &[Pattern], (who, span): (&[CallerSection], Span), hide: Hide| Rule {
-        name: name.into(),
-        at: at.into(),
-        callers: trust.callers(who, span, out),
-        hide,
-        questions: Box::default(),
-    };
-    let mut answers = Vec::new();
+    let mut all = Vec::new();
+    let mut add =
+        |(name, mode, span): (&str, Option<Mode>, Span), who: &[CallerSection], what: What<'_>, answer| {
+            let (at, hide, questions) = what;
+            let rule = Rule {
+                name: name.into(),
+                at: at.into(),
+                callers: trust.callers(who, span, out),
+                hide,
+                questions,
+            };
+            let own = mode.map(|_| span);
+            let mode = mode.unwrap_or(section.mode);
+            if mode != Mode::Off {
+                all.push(Bound { rule, mode, own, answer });
+            }
+        };
     for (name, one) in &section.answers {
         let hide = match one.otherwise {
             Otherwise::Remove => Hide::Remove,
             Otherwise::Mask => Hide::Mask,
         };
         let questions = one.asked_by.iter().map(|text| Question::parse(text)).collect();
-        answers.push(Rule { questions, ..rule(name, &one.at, (&one.to, one.span), hide) });
+        add((name, one.mode, one.span), &one.to, (&one.at, hide, questions), true);
     }
-    let requests = section.requests.iter();
-    let requests = requests.map(|(name, one)| rule(name, &one.at, (&one.by, one.span), Hide::Remove));
-    Rules { answers, requests: requests.collect(), vary: vary(scope.api) }
+    for (name, one) in &section.requests {
+        add((name, one.mode, one.span), &one.by, (&one.at, Hide::Remove, Box::default()), false);
+    }
+    all
 }
 
 /// Which bodies an operation may have.
@@ -270,7 +297,8 @@ fn check_validation(
     node: &spec::Node,
     out: &mut Diagnostics,
 ) {
-    let hides = section.mode == Mode::Enforce && !section.answers.is_empty();
+    let holds = |rule: &Spanned<AnswerSection>| rule.mode.unwrap_or(section.mode) == Mode::Enforce;
+    let hides = section.mode != Mode::Off && section.answers.values().any(holds);
     if !hides || scope.contract.is_none() || withholds(scope) {
         return;
     }

@@ -18,6 +18,7 @@
 //! merge patch. Of a JSON Patch the paths count, and what it copies or tests where a field is hidden.
 
 mod config;
+mod modes;
 mod private;
 mod question;
 mod set;
@@ -84,10 +85,12 @@ struct Rules {
     vary: HeaderValue,
 }
 
-/// The control, for one operation.
+/// The control, for one operation: all rules of one mode, or one that has a mode of its own.
 #[derive(Debug)]
 pub struct Views {
     rules: Rules,
+    /// Its one rule, where that is in shadow by itself.
+    rule: Option<Box<str>>,
     operation: Option<Arc<contract::Operation>>,
     bodies: Bodies,
     /// Whether answers may be changed and withheld.
@@ -143,13 +146,14 @@ fn is_bare(method: &Method, status: StatusCode) -> bool {
 }
 
 impl Views {
+    #[cfg(test)]
     fn new(
         rules: Rules,
         operation: Option<Arc<contract::Operation>>,
         bodies: Bodies,
         enforced: bool,
     ) -> Self {
-        Self { rules, operation, bodies, enforced }
+        Self { rules, rule: None, operation, bodies, enforced }
     }
 
     /// Refuses questions by what is hidden, and asks for an answer that can be read and tells nothing by its status.
@@ -304,6 +308,10 @@ fn withhold(why: &str) -> Verdict {
 impl Control for Views {
     fn name(&self) -> &'static str {
         "views"
+    }
+
+    fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
     }
 
     fn needs(&self) -> Needs {

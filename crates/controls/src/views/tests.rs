@@ -580,6 +580,8 @@ fn wrong_sections_are_told() {
         ("answers: { a: { at: [''] } }", &["invalid-value"]),
         ("answers: { a: { at: [/x], to: [{}] } }", &["invalid-value"]),
         ("answers: { a: { at: [/x], by: [r] } }", &["unknown-key"]),
+        ("answers: { a: { at: [/x], mode: shadow } }\nrequests: { a: { at: [/x], mode: 'off' } }", &[]),
+        ("answers: { a: { at: [/x], mode: log } }", &["unknown-value"]),
     ] {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
         let file = sources.add("x.yaml", section);
@@ -636,6 +638,8 @@ fn fields_that_nothing_hides_are_told() {
         ("answers: { r: { at: [/a] } }", false, &["views-unvalidated"][..]),
         ("mode: shadow\nanswers: { r: { at: [/a] } }", false, &[]),
         ("requests: { r: { at: [/a] } }", false, &[]),
+        ("answers: { r: { mode: shadow, at: [/a] } }", false, &[]),
+        ("mode: shadow\nanswers: { r: { mode: enforce, at: [/a] } }", false, &["views-unvalidated"]),
         // What schemas only leave room may be misspelled.
         ("mode: shadow\nanswers: { r: { at: [/aa] } }", false, &["views"]),
         ("mode: shadow\nanswers: { r: { at: [/aa], undeclared: true } }", false, &[]),

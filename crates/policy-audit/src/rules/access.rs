@@ -37,6 +37,16 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Operation(object_id_guessable),
     },
     Rule {
+        id: "objects-in-shadow",
+        risk: Risk::Api1,
+        weight: 6,
+        title: "ids of other people's objects pass",
+        why: "what is only recorded is not stopped",
+        fix: "run `yett promote objects`, with the binding behind it where only that is in shadow: it says whom that harms, and writes it",
+        home: Home::Document(&["objects"]),
+        check: Check::Operation(objects_in_shadow),
+    },
+    Rule {
         id: "anonymous-write",
         risk: Risk::Api2,
         weight: 15,
@@ -130,6 +140,10 @@ fn object_id_free(operation: &Operation<'_>) -> Hit {
     };
     let (name, _) = ids(operation).find(|(_, schema)| free(schema))?;
     Some(format!("`{{{name}}}` takes any text"))
+}
+
+fn objects_in_shadow(operation: &Operation<'_>) -> Hit {
+    operation.in_shadow("objects")
 }
 
 fn object_id_guessable(operation: &Operation<'_>) -> Hit {

@@ -98,6 +98,16 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Operation(attacks_in_shadow),
     },
     Rule {
+        id: "views-in-shadow",
+        risk: Risk::Api3,
+        weight: 6,
+        title: "fields that are for some callers only are shown to all",
+        why: "what is only recorded is not hidden, and not kept from being set",
+        fix: "run `yett promote views`, with the rule behind it where only that is in shadow: it says whom that harms, and writes it",
+        home: Home::Document(&["views"]),
+        check: Check::Operation(views_in_shadow),
+    },
+    Rule {
         id: "leaks-unseen",
         risk: Risk::Api8,
         weight: 4,
@@ -219,6 +229,10 @@ fn attacks_unseen(operation: &Operation<'_>) -> Hit {
 fn attacks_in_shadow(operation: &Operation<'_>) -> Hit {
     (operation.mode("inspection").is_some() && operation.setting(&["inspection", "mode"]) == "shadow")
         .then(|| String::from("`inspection.mode` is in shadow"))
+}
+
+fn views_in_shadow(operation: &Operation<'_>) -> Hit {
+    operation.in_shadow("views")
 }
 
 fn leaks_unseen(operation: &Operation<'_>) -> Hit {

@@ -5,7 +5,7 @@ use super::selector::{OperationRef, Selector};
 use super::source::{AcceptUnenforced, Allow, ContractSource};
 use super::websocket::{WebSocket, check};
 use crate::merge::merge;
-use crate::node::{Entry, Node};
+use crate::node::{Entry, Node, Value};
 use crate::read::{Spanned, read};
 use crate::units::{Strings, Url};
 use diagnostics::{Diagnostic, Diagnostics, Span};
@@ -175,6 +175,24 @@ fn split(node: &Node, sections: &[&'static str]) -> (Node, Vec<(String, Node)>) 
     (own, raw)
 }
 
+/// Reports a `mode` of authentication, and takes it out. A scheme of the contract may have that name: then it is no word.
+fn always_enforced(own: &mut Node, out: &mut Diagnostics) {
+    let Some(authentication) = own.get_mut("authentication") else { return };
+    let is_mode = |node: &Node| node.get("mode").is_some_and(|mode| !matches!(mode.value, Value::Mapping(_)));
+    let mut found = Vec::new();
+    if is_mode(authentication) {
+        found.extend(authentication.remove("mode"));
+    }
+    for scheme in authentication.entries_mut().into_iter().flatten().filter(|scheme| is_mode(&scheme.value)) {
+        found.extend(scheme.value.remove("mode"));
+    }
+    for mode in found {
+        let message = "authentication has no `mode`: it is always enforced, since every later control judges by whom it has proven";
+        let help = "take it out; what is added to the contract's demands can be tried in shadow under `authorization`";
+        out.push(Diagnostic::error("authentication-mode", message).at(mode.key_span).help(help));
+    }
+}
+
 impl Api {
     /// Reads one entry of `apis`, whose unknown keys have been reported and removed.
     pub(crate) fn from_entry(
@@ -184,6 +202,7 @@ impl Api {
     ) -> Option<Self> {
         let (mut own, raw) = split(&entry.value, sections);
         let operations = own.remove("operations");
+        always_enforced(&mut own, out);
         let keys: ApiKeys = read(&own, out)?;
         let missing = |key: &str, help: &str, out: &mut Diagnostics| {
             let lost = own.entry(key).is_some();
@@ -294,7 +313,8 @@ pub(crate) struct OperationKeys {
 
 impl OperationSettings {
     fn from_entry(entry: &Entry, sections: &[&'static str], out: &mut Diagnostics) -> Option<Self> {
-        let (own, raw) = split(&entry.value, sections);
+        let (mut own, raw) = split(&entry.value, sections);
+        always_enforced(&mut own, out);
         let keys: Option<OperationKeys> = read(&own, out);
         // A key with nothing after it means all defaults, as everywhere.
         let empty = own.entry("websocket").map(|entry| Spanned::new(WebSocket::default(), entry.key_span));

@@ -59,7 +59,8 @@ static FOLD: LazyLock<String> = LazyLock::new(|| {
 const FOLDED_AWAY: &str = "DELETE FROM yett_shadow_counts WHERE at < $1 AND at % 3600000 <> 0";
 
 const SUMS: &str = "SELECT api, operation, control, part, code, CAST(SUM(calls) AS BIGINT), CAST(SUM(good) AS BIGINT), \
-                    MIN(at), MAX(at) FROM yett_shadow_counts WHERE at >= $1 AND ($2 IS NULL OR control = $2) \
+                    MIN(at), MAX(at) FROM yett_shadow_counts WHERE at >= $1 AND ($2 IS NULL OR control = $2 \
+                    OR substr(control, 1, length(CAST($2 AS TEXT)) + 1) = CAST($2 AS TEXT) || '.') \
                     AND ($3 IS NULL OR api = $3) AND ($4 IS NULL OR operation = $4) \
                     GROUP BY api, operation, control, part, code ORDER BY 7 DESC, 6 DESC, 1, 2, 3, 4, 5 LIMIT $5";
 

@@ -250,6 +250,7 @@ fn what_is_sampled_is_decided_by_the_trace_and_what_went_wrong_is_kept() {
     (shadowed.trace.current.flags, shadowed.decision.status) = (0, 202);
     shadowed.decision.verdicts.push(Recorded {
         control: "limits",
+        rule: None,
         stage: Stage::Head,
         mode: Mode::Shadow,
         outcome: Outcome::Throttle,

@@ -175,6 +175,7 @@ fn texts(all: &[Box<str>]) -> Vec<String> {
 fn verdict(heard: &Heard) -> Verdict {
     Verdict {
         control: heard.control.to_owned(),
+        rule: String::new(),
         stage: heard.stage.name().to_owned(),
         outcome: heard.outcome.name().to_owned(),
         mode: if heard.mode == engine::Mode::Shadow { heard.mode.name().to_owned() } else { String::new() },

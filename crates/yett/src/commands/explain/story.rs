@@ -205,6 +205,7 @@ mod tests {
         };
         let verdict = |control: &str, outcome: &str, mode: &str| Verdict {
             control: control.into(),
+            rule: String::new(),
             stage: "head".into(),
             outcome: outcome.into(),
             mode: mode.into(),

@@ -1,5 +1,6 @@
 //! Whether what was seen in shadow speaks for enforcing it.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use engine::Clock;
@@ -8,6 +9,7 @@ use manage_api::{Looked, ShadowReport, WouldRefuse};
 use super::super::shadow::{number, share};
 use crate::clock::SystemClock;
 use crate::render::{day, printable};
+use crate::switch::Judged;
 
 /// Counts are by the hour after so long, in milliseconds.
 const FOLDED: u64 = 2 * 3_600_000;
@@ -77,11 +79,14 @@ pub(super) fn counted_from(serving: u64) -> u64 {
 ///
 /// # Errors
 /// What speaks against it.
-pub(super) fn judge(report: &ShadowReport, parts: &[&str], bounds: Bounds) -> Result<Vec<String>, String> {
+pub(super) fn judge(report: &ShadowReport, judged: &[Judged], bounds: Bounds) -> Result<Vec<String>, String> {
     let mut said = Vec::new();
-    for part in parts {
-        said.push(one_part(report, part, bounds)?);
+    for one in judged {
+        let line = one_part(report, one, bounds)?;
+        // Of one nobody asks which.
+        said.push(if judged.len() > 1 { format!("`{}`: {line}", printable(&one.name)) } else { line });
     }
+    together(report, judged, bounds)?;
     if report.uncounted > 0 {
         said.push(format!(
             "note: {} calls since the gateway started are missing in these counts",
@@ -96,9 +101,39 @@ pub(super) fn judge(report: &ShadowReport, parts: &[&str], bounds: Bounds) -> Re
     Ok(said)
 }
 
-fn one_part(report: &ShadowReport, part: &str, bounds: Bounds) -> Result<String, String> {
-    let looked: Vec<&Looked> = report.looked.iter().filter(|one| one.part == part).collect();
-    let refused: Vec<&WouldRefuse> = report.refused.iter().filter(|one| one.of.part == part).collect();
+/// What several rules would refuse together: each may be harmless, and all of them not. A call that several of them would refuse is
+/// counted for each, and looked at by each, so that the share is never less than it is.
+fn together(report: &ShadowReport, judged: &[Judged], bounds: Bounds) -> Result<(), String> {
+    let mut all: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    let is_judged = |of: &Looked| judged.iter().any(|one| one.is(of));
+    for looked in report.looked.iter().filter(|looked| is_judged(looked)) {
+        let (_, good) = all.entry((&looked.api, &looked.operation)).or_default();
+        *good = looked.good.max(*good);
+    }
+    for row in report.refused.iter().filter(|row| is_judged(&row.of)) {
+        let (harmed, _) = all.entry((&row.of.api, &row.of.operation)).or_default();
+        *harmed += row.of.good;
+    }
+    let sum = all.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let mut rows =
+        std::iter::once(("all operations", sum)).chain(all.iter().map(|((_, name), row)| (*name, *row)));
+    match rows.find(|(_, (harmed, good))| *harmed > 0 && bounds.max_harm.is_exceeded(*harmed, *good)) {
+        None => Ok(()),
+        Some((name, (harmed, good))) => Err(format!(
+            "together they would refuse {} of {} good calls ({}) of {}, and at most {} may be (`--max-harm`): promote one by one",
+            number(harmed),
+            number(good),
+            share(harmed, good),
+            printable(name),
+            bounds.max_harm.shown()
+        )),
+    }
+}
+
+fn one_part(report: &ShadowReport, judged: &Judged, bounds: Bounds) -> Result<String, String> {
+    let part = judged.part;
+    let looked: Vec<&Looked> = report.looked.iter().filter(|one| judged.is(one)).collect();
+    let refused: Vec<&WouldRefuse> = report.refused.iter().filter(|one| judged.is(&one.of)).collect();
     let good: u64 = looked.iter().map(|one| one.good).sum();
     let harmed: u64 = refused.iter().map(|one| one.of.good).sum();
     let first = looked.iter().map(|one| one.first).min().unwrap_or(report.since).max(report.since);
@@ -138,6 +173,12 @@ fn one_part(report: &ShadowReport, part: &str, bounds: Bounds) -> Result<String,
         number(good),
         share(harmed, good)
     ))
+}
+
+impl Judged {
+    fn is(&self, of: &Looked) -> bool {
+        of.control == self.name && of.part == self.part
+    }
 }
 
 fn of_operation(one: &Looked, refused: &[&WouldRefuse]) -> (String, u64, u64) {
@@ -202,6 +243,10 @@ mod tests {
         }
     }
 
+    fn limits() -> [Judged; 1] {
+        [Judged { name: String::from("limits"), part: "request" }]
+    }
+
     fn report(all: &[(&str, u64, u64)]) -> ShadowReport {
         let refused = |(operation, harmed, _): &(&str, u64, u64)| WouldRefuse {
             of: looked(operation, *harmed, *harmed),
@@ -217,10 +262,48 @@ mod tests {
         }
     }
 
+    /// Each of two rules is harmless, and the two together are not; and what one of them looked at makes up for nothing of the other.
+    #[test]
+    fn rules_are_judged_one_by_one_and_together() {
+        let named = |name: &str, rows: ShadowReport| {
+            let mut rows = rows;
+            rows.looked.iter_mut().for_each(|one| one.control = name.into());
+            rows.refused.iter_mut().for_each(|one| one.of.control = name.into());
+            rows
+        };
+        let both = |a: (u64, u64), b: (u64, u64)| {
+            let (a, b) = (report(&[("addNote", a.0, a.1)]), report(&[("addNote", b.0, b.1)]));
+            let (a, b) = (named("objects.bindings.a", a), named("objects.bindings.b", b));
+            let (looked, refused) =
+                ([a.looked.clone(), b.looked].concat(), [a.refused.clone(), b.refused].concat());
+            ShadowReport { looked, refused, ..a }
+        };
+        let rule = |name: &str| Judged { name: format!("objects.bindings.{name}"), part: "request" };
+        let bounds = Bounds { max_harm: Share(10_000), min_calls: Some(100) };
+        let said = |rows: &ShadowReport, names: &[&str]| {
+            let rules: Vec<Judged> = names.iter().map(|name| rule(name)).collect();
+            judge(rows, &rules, bounds)
+        };
+        let harmed = both((1, 1_000), (900, 1_000));
+        assert!(
+            said(&harmed, &["a"]).unwrap()[0].starts_with("1 of 1,000"),
+            "the other is none of its business"
+        );
+        assert!(said(&harmed, &["b"]).unwrap_err().contains("900 of 1,000"));
+        let few = both((0, 1_000), (0, 50));
+        assert!(said(&few, &["a", "b"]).unwrap_err().contains("50 good ones"));
+        let together = both((6, 1_000), (6, 1_000));
+        assert!(said(&together, &["a"]).is_ok() && said(&together, &["b"]).is_ok());
+        let why = said(&together, &["a", "b"]).unwrap_err();
+        assert!(why.contains("together they would refuse 12 of 1,000 good calls (1.2%)"), "{why}");
+        let good = said(&both((1, 1_000), (2, 1_000)), &["a", "b"]).unwrap();
+        assert!(good[1].starts_with("`objects.bindings.b`: 2 of 1,000"), "{good:?}");
+    }
+
     #[test]
     fn harm_and_ignorance_decline_and_nothing_else_does() {
         let bounds = Bounds { max_harm: Share(1_000), min_calls: None };
-        let judged = |all: &[(&str, u64, u64)], bounds: Bounds| judge(&report(all), &["request"], bounds);
+        let judged = |all: &[(&str, u64, u64)], bounds: Bounds| judge(&report(all), &limits(), bounds);
         let good = judged(&[("addNote", 2, 2_500), ("getNote", 0, 501)], bounds);
         let told = good.unwrap();
         assert!(
@@ -250,6 +333,6 @@ mod tests {
         assert!(judged(&[("addNote", 0, 1)], none).is_ok());
         assert!(judged(&[("addNote", 1, 1_000_000)], none).is_err());
         let cut = ShadowReport { more: true, ..report(&[("addNote", 0, 9_000)]) };
-        assert!(judge(&cut, &["request"], bounds).is_err(), "what is not whole says nothing");
+        assert!(judge(&cut, &limits(), bounds).is_err(), "what is not whole says nothing");
     }
 }

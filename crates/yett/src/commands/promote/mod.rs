@@ -17,7 +17,8 @@ use judge::{Bounds, Share};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The control, as in `limits`; with a setting of it where it has several, as in `validation.request`
+    /// The control, as in `limits`; with a setting of it where it has several, as in `validation.request`, or with
+    /// one rule of it, as in `objects.bindings.customer`
     #[arg(value_name = "CONTROL")]
     control: Option<String>,
     #[command(flatten)]
@@ -56,12 +57,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         });
     };
     let wanted = Wanted::promoted(control, api, operation);
-    let parts = wanted.parts(&document.compiled)?;
+    let judged = wanted.parts(&document.compiled)?;
     let mut edits = document.edits()?;
     wanted.change(&mut edits, &document.compiled)?;
     let report = report(arguments, wanted.control)?;
     let bounds = Bounds { max_harm: arguments.max_harm, min_calls: arguments.min_calls };
-    for line in judge::judge(&report, &parts, bounds).map_err(|why| format!("declined: {why}"))? {
+    for line in judge::judge(&report, &judged, bounds).map_err(|why| format!("declined: {why}"))? {
         terminal::say(fold(&line));
     }
     let changed = document.compiled(edits)?;

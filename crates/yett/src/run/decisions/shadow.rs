@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::shadow::named;
 use engine::{Kept, Part};
 use manage_api::{AskShadow, By, Looked, Problem, Record, RecordsRead, RefusedBy, ShadowReport, WouldRefuse};
 use store::{Counted, DecisionStore, Filter, Stored};
@@ -151,11 +152,11 @@ impl Found {
         let good = matches!(evidence.status, 101 | 200..=399);
         let id = || evidence.id.to_string();
         for (control, part, code) in refusals(&record) {
-            if ask.control.as_deref().is_some_and(|wanted| wanted != control) {
+            if !ask.wants(&control) {
                 continue;
             }
             let operation = (evidence.api.to_string(), evidence.operation.to_string());
-            let key = (operation.0, operation.1, control.to_owned(), part, code.to_owned());
+            let key = (operation.0, operation.1, control, part, code.to_owned());
             self.examples.entry(key.clone()).or_default().add(id, good);
             let Some(by) = ask.by else { continue };
             let (who, issuer) = match by {
@@ -194,16 +195,16 @@ impl Found {
     }
 }
 
-/// What controls in shadow would have refused a call for: the first of each control and side, as it is counted.
-fn refusals(record: &Record) -> Vec<(&str, &'static str, &str)> {
-    let mut all: Vec<(&str, &'static str, &str)> = Vec::new();
+/// What controls in shadow would have refused a call for: the first of each control (or rule) and side, as it is counted.
+fn refusals(record: &Record) -> Vec<(String, &'static str, &str)> {
+    let mut all: Vec<(String, &'static str, &str)> = Vec::new();
     for verdict in record.verdicts.iter().filter(|verdict| verdict.mode == "shadow") {
         let refuses = matches!(verdict.outcome.as_str(), "refuse" | "step_up" | "throttle");
         let part = if verdict.stage.starts_with("response") { Part::Answer } else { Part::Request };
-        let is_known =
-            all.iter().any(|(control, known, _)| *control == verdict.control && *known == part.name());
+        let name = named(&verdict.control, &verdict.rule);
+        let is_known = all.iter().any(|(control, known, _)| *control == name && *known == part.name());
         if refuses && !is_known {
-            all.push((&verdict.control, part.name(), &verdict.code));
+            all.push((name, part.name(), &verdict.code));
         }
     }
     all
@@ -234,11 +235,19 @@ mod tests {
             verdict("options", "head", "shadow", "answer", ""),
             verdict("validation", "response_body", "shadow", "refuse", "response_invalid"),
         ];
+        let of_rule = |name: &str, code: &str| Verdict {
+            rule: name.into(),
+            ..verdict("objects", "head", "shadow", "refuse", code)
+        };
+        let verdicts = [verdicts, vec![of_rule("bindings.a", "x"), of_rule("bindings.b", "y")]].concat();
         let expected = [
             ("validation", "request", "parameter_invalid"),
             ("limits", "request", "rate_limited"),
             ("validation", "answer", "response_invalid"),
+            ("objects.bindings.a", "request", "x"),
+            ("objects.bindings.b", "request", "y"),
         ];
+        let expected = expected.map(|(name, part, code)| (String::from(name), part, code));
         assert_eq!(refusals(&Record { verdicts, ..Record::default() }), expected);
     }
 }
