@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use engine::text::{bounded, is_hidden};
 
 use crate::counters::{BUCKETS, Histogram};
 use crate::families::{Family, Shape, Value};
@@ -68,6 +71,32 @@ fn seconds(micros: u64) -> String {
     text.to_owned()
 }
 
+/// Longest value of a label, in bytes, before it is escaped as the format wants.
+const LONGEST: usize = 256;
+
+/// What a label says of a text that a contract or a document may hold: hidden characters by their number, a long one cut. Different
+/// texts stay different, since two series with the same labels would cost the whole page.
+fn shown(text: &str) -> Cow<'_, str> {
+    let is_plain = |char| char != '\\' && !is_hidden(char);
+    if text.len() <= LONGEST && text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    for char in bounded(text, LONGEST).chars() {
+        if is_plain(char) {
+            out.push(char);
+        } else {
+            out.extend(char.escape_default());
+        }
+    }
+    if text.len() > LONGEST {
+        let mut digest = DefaultHasher::new();
+        text.hash(&mut digest);
+        let _ = write!(out, "…{:016x}", digest.finish());
+    }
+    Cow::Owned(out)
+}
+
 struct Page {
     text: String,
 }
@@ -81,12 +110,41 @@ impl Page {
         self.text.push_str(name);
         for (index, (label, text)) in labels.iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let escaped = shown(text).replace('\\', "\\\\").replace('"', "\\\"");
             let _ = write!(self.text, "{label}=\"{escaped}\"");
         }
         if !labels.is_empty() {
             self.text.push('}');
         }
         let _ = writeln!(self.text, " {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_show_what_they_are_of_and_stay_different() {
+        let long = "ä".repeat(LONGEST);
+        let texts = [
+            "GET /a",
+            "a\u{202e}b",
+            "a\\u{202e}b",
+            "a\u{fffd}b",
+            "a\nb",
+            "a\\nb",
+            "a\u{1b}[31m",
+            &long,
+            &long[..510],
+            "日本",
+        ];
+        let all: Vec<_> = texts.iter().map(|text| shown(text)).collect();
+        for (number, one) in all.iter().enumerate() {
+            assert!(!one.contains(is_hidden) && one.len() <= LONGEST + 19, "{one}");
+            assert!(!all[..number].contains(one), "{one}");
+        }
+        assert_eq!(all[..3], ["GET /a", "a\\u{202e}b", "a\\\\u{202e}b"]);
+        assert_eq!(all[9], "日本");
     }
 }

@@ -271,3 +271,101 @@ fn callers_are_inert_in_what_commands_print() {
     let target = "/notes/%1b%5b2J%c2%9b31m%e2%80%ae%0d%0a";
     look(&house, &gateway, HOSTILE, target, "a\u{9b}31m\u{202e}b\u{2066}");
 }
+
+/// A running gateway whose contract has this text wherever somebody may write one, and its access log in a file.
+fn with_contract(service: &Service, text: &str) -> House {
+    let house = House::new();
+    house.write("openapi.json", &ascii(&contract(text)));
+    let document = house.document(service.port).replace("openapi.yaml", "openapi.json");
+    house.write("yett.yaml", &format!("{document}record: {{ access_log: \"file:access.log\" }}\n"));
+    house
+}
+
+/// Whether a line of the exposition is a comment or `name{label="value",…} number`, strictly (OpenMetrics 1.0, section "Text Format").
+fn is_exposition(line: &str) -> bool {
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if line.starts_with("# ") {
+        return ["# HELP ", "# TYPE ", "# UNIT ", "# EOF"].iter().any(|begin| line.starts_with(begin));
+    }
+    let Some(end) = line.find(['{', ' ']) else { return false };
+    let (name, mut rest) = line.split_at(end);
+    if let Some(labels) = rest.strip_prefix('{') {
+        rest = labels;
+        while let Some((label, more)) = rest.split_once("=\"") {
+            let mut escaped = false;
+            let Some(close) = more.find(|char| {
+                let closes = char == '"' && !escaped;
+                escaped = char == '\\' && !escaped;
+                closes
+            }) else {
+                return false;
+            };
+            rest = &more[close + 1..];
+            if !is_name(label) {
+                return false;
+            }
+            match (rest.strip_prefix(','), rest.strip_prefix('}')) {
+                (Some(next), _) => rest = next,
+                (None, Some(last)) => {
+                    rest = last;
+                    break;
+                }
+                (None, None) => return false,
+            }
+        }
+    }
+    is_name(name) && rest.strip_prefix(' ').is_some_and(|value| value.parse::<f64>().is_ok())
+}
+
+/// All that a running gateway writes of its contract: metrics, the access log, decisions.
+fn told_of_contract(service: &Service, text: &str) -> String {
+    let house = with_contract(service, text);
+    let gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "alice", "--scope", "other"]).trim().to_owned();
+    let ids: Vec<String> = ["/notes/7", "/notes/8?none=1", "/none"]
+        .iter()
+        .filter_map(|target| call(&gateway, target, "curl", &token))
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let mut said = String::new();
+    for id in &ids {
+        for more in [&[][..], &["--json"]] {
+            said.push_str(&printed(&house, &[&["explain", id.as_str()], more].concat()));
+        }
+    }
+    for arguments in [&["events"][..], &["events", "--json"], &["status"], &["audit", "--format", "github"]] {
+        said.push_str(&printed(&house, arguments));
+    }
+    let (status, page) = common::call(&gateway.admin, "GET", "/metrics", None, None);
+    let page = page.split_once("\r\n\r\n").map_or(page.as_str(), |(_, body)| body);
+    assert_eq!(status, 200);
+    let odd =
+        page.lines().find(|line| !is_exposition(line) || line.contains(is_hidden) || line.len() > 2_200);
+    assert_eq!(odd, None, "no line of an exposition");
+    let log = testkit::until(15, || {
+        let log = std::fs::read_to_string(house.path("access.log")).unwrap_or_default();
+        (log.lines().count() >= ids.len()).then_some(log)
+    })
+    .unwrap();
+    for line in log.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok() && !line.contains(is_hidden), "{line:?}");
+        assert!(line.len() <= 8 << 10, "{} bytes", line.len());
+    }
+    said
+}
+
+#[test]
+fn contracts_are_inert_in_what_a_running_gateway_tells() {
+    let service = Service::start();
+    let said = told_of_contract(&service, PLAIN);
+    for part in
+        ["missing scopes: `scopePlain`", "operationPlain", "openapi.json:1#/security", "others: `other`"]
+    {
+        assert!(said.contains(part), "`{part}` in\n{said}");
+    }
+    told_of_contract(&service, HOSTILE);
+    let said = told_of_contract(&service, &"W".repeat(1 << 18));
+    let longest = said.lines().map(str::len).max().unwrap_or(0);
+    assert!(longest <= 16 << 10 && said.len() <= 256 << 10, "{longest} of {}", said.len());
+}
