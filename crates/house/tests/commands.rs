@@ -87,7 +87,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         // Writes what it was asked for, below the folder of `--out`.
         ("init/files.rs", &["fs"]),
         // The time of day, for how long ago something was.
-        ("events.rs", &["clock", "engine", "manage_api", "spec"]),
+        ("events/follow.rs", &["engine", "manage_api"]),
+        ("events/mod.rs", &["clock", "engine", "manage_api", "spec"]),
         ("explain/alert.rs", &["manage_api"]),
         // Tries a call that was not made with what was read, without a network.
         ("explain/before.rs", &["diagnostics", "engine", "load", "manage_api"]),

@@ -73,6 +73,8 @@ pub(crate) async fn exchange(
             match checks(&mut flight, &mut incoming).await {
                 Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {
+                    let call = &mut flight.call;
+                    call.decision.timings.checks = call.marked.since(call.started);
                     // Who wanted another protocol may have sent it ahead: what follows is no request (THREATS row 3).
                     let switching = flight.call.request.handshake.is_some();
                     let close = switching || Box::pin(settle(&flight, incoming.take())).await;

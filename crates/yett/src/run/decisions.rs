@@ -227,6 +227,9 @@ impl Decisions {
     fn absent(&self) -> Problem {
         match self.state.lock().fault.clone() {
             Some(why) => problem(&StoreError::Unavailable(why)),
+            None if self.settings.lock().sample.is_some() => {
+                problem(&StoreError::Unavailable(String::from("the gateway begins or ends")))
+            }
             None => {
                 let detail = "nothing is kept of calls: write `record: { decisions: { enabled: true } }`";
                 Problem::new(409, "no_decisions", "no decisions are kept", detail)

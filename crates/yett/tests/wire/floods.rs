@@ -183,12 +183,24 @@ fn threat_08_shut_windows_hold_their_streams_and_nobody_elses() {
     let under = Under::start();
     under.recorder.answer(Answer::json(200, "x".repeat(200_000)));
     let shut = frame(kind::SETTINGS, 0, 0, [0, 4, 0, 0, 0, 0]);
-    let gets: Vec<u8> = (0..bounds::STREAMS + 20).flat_map(|number| get(number * 2 + 1, "/m/shut")).collect();
-    let last = (bounds::STREAMS + 19) * 2 + 1;
-    let outcome = under.flood(&[shut, gets].concat(), &[last]);
-    assert_eq!(outcome.resets.get(&last), Some(&code::REFUSED), "{outcome:?}");
+    let gets = |count: u32| (0..count).flat_map(|number| get(number * 2 + 1, "/m/shut")).collect::<Vec<u8>>();
+    let last = |count: u32| count * 2 - 1;
+    // As many as are borne: one is under way, the others are refused.
+    let (few, before) = (bounds::SMALL_WINDOW_OPENED, under.recorder.count());
+    let refused: Vec<u32> = (2..=few).map(last).collect();
+    let outcome = under.flood(&[shut.clone(), gets(few)].concat(), &refused);
+    assert!(
+        !outcome.closed && refused.iter().all(|stream| outcome.answers.get(stream) == Some(&503)),
+        "{outcome:?}"
+    );
     assert!(outcome.bytes.values().all(|bytes| *bytes == 0), "{outcome:?}");
-    assert!(under.recorder.count() <= bounds::STREAMS as usize + 3, "{} calls", under.recorder.count());
+    // And another client is served behind each flood.
+    assert!(under.recorder.count() <= before + 2, "{} calls", under.recorder.count());
+    under.bites("one more", &[shut, gets(few + 1)].concat(), Bound::SmallWindow, code::PROTOCOL);
+    // A window as it is by default is no such thing: the bound is that of streams.
+    let many = bounds::STREAMS + 20;
+    let outcome = under.flood(&gets(many), &[last(many)]);
+    assert_eq!(outcome.resets.get(&last(many)), Some(&code::REFUSED), "{outcome:?}");
 }
 
 fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
