@@ -42,9 +42,11 @@ pub const SMALL_WINDOW_OPENED: u32 = 4;
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
 pub const CLIENT_RESETS: Rate = Rate { burst: 200, per_second: 50 };
-/// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data), or of a WebSocket (pings,
-/// pongs, empty fragments), that may come at once, and how many more every second.
-pub const CONTROL_FRAMES: Rate = Rate { burst: 1_000, per_second: 100 };
+/// Frames of HTTP/2 that carry nothing (SETTINGS, PING, PRIORITY, unknown types, DATA without data) that may come at once, and how
+/// many more every second. Whoever sends more comes back with as many on a new connection: others wait for all of them.
+pub const CONTROL_FRAMES: Rate = Rate { burst: 150, per_second: 100 };
+/// Frames of a WebSocket that carry nothing (pings, pongs, empty fragments) that may come at once, and how many more every second.
+pub const CRUMBS: Rate = Rate { burst: 1_000, per_second: 100 };
 /// Longest message of a WebSocket unless the configuration says otherwise, in bytes; more closes it with 1009.
 pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
@@ -186,7 +188,7 @@ pub enum Bound {
     HandshakeTime,
     /// [`CLIENT_RESETS`].
     ClientResets,
-    /// [`CONTROL_FRAMES`].
+    /// [`CONTROL_FRAMES`] and [`CRUMBS`].
     ControlFrames,
     /// The longest message or frame of a WebSocket.
     Message,

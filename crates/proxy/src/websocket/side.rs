@@ -48,7 +48,7 @@ impl Side {
     pub(super) fn new(from: From, core: &Rc<Core>, now: Tick) -> Self {
         Self {
             reader: Reader::new(from),
-            crumbs: Bucket::new(bounds::CONTROL_FRAMES, now),
+            crumbs: Bucket::new(bounds::CRUMBS, now),
             lease: body::Lease::new(&core.bodies),
             heard: now,
             moved: false,
