@@ -84,6 +84,11 @@ impl Bucket {
         self.left = self.left.saturating_sub(1);
         had
     }
+
+    /// Gives some more, up to the burst.
+    pub(crate) fn give(&mut self, more: u32) {
+        self.left = self.left.saturating_add(more).min(self.burst);
+    }
 }
 
 #[cfg(test)]

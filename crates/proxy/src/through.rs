@@ -1,15 +1,18 @@
 //! What wraps a socket to look at what is read writes as the socket does.
 
-/// Has a type with a field `io` write through it.
+/// Has a type with a field `io` write through it; a method of it, where one is named, is told how many bytes that were.
 macro_rules! writes_through {
-    ($wrapper:ident) => {
+    ($wrapper:ident $(, $wrote:ident)?) => {
         impl<S: tokio::io::AsyncWrite + Unpin> tokio::io::AsyncWrite for $wrapper<S> {
             fn poll_write(
                 self: std::pin::Pin<&mut Self>,
                 context: &mut std::task::Context<'_>,
                 bytes: &[u8],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut self.get_mut().io).poll_write(context, bytes)
+                let this = self.get_mut();
+                let written = std::pin::Pin::new(&mut this.io).poll_write(context, bytes);
+                $(if let std::task::Poll::Ready(Ok(bytes)) = &written { this.$wrote(*bytes); })?
+                written
             }
 
             fn poll_write_vectored(
@@ -17,7 +20,10 @@ macro_rules! writes_through {
                 context: &mut std::task::Context<'_>,
                 slices: &[std::io::IoSlice<'_>],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut self.get_mut().io).poll_write_vectored(context, slices)
+                let this = self.get_mut();
+                let written = std::pin::Pin::new(&mut this.io).poll_write_vectored(context, slices);
+                $(if let std::task::Poll::Ready(Ok(bytes)) = &written { this.$wrote(*bytes); })?
+                written
             }
 
             fn is_write_vectored(&self) -> bool {

@@ -41,6 +41,8 @@ pub(crate) struct Guard<S> {
     /// How many bytes of `inbox` may go on.
     good: usize,
     watch: Watch,
+    /// Bytes that were written since they were looked at.
+    wrote: u64,
     /// When the field block that is open has to be whole.
     alarm: Alarm,
     /// Nothing more goes on.
@@ -57,6 +59,7 @@ impl<S> Guard<S> {
             inbox: BytesMut::new(),
             good: 0,
             watch: Watch::new(core.clock.now()),
+            wrote: 0,
             alarm: Alarm::new(Arc::clone(&core.clock)),
             refused: false,
             instead: MISPLACED,
@@ -67,7 +70,7 @@ impl<S> Guard<S> {
 
     /// How many of the bytes that come next may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
-        self.watch.over(self.conn.take_ended());
+        self.watch.catch_up(self.conn.take_ended(), std::mem::take(&mut self.wrote));
         let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
         self.conn.narrow(self.watch.window() < bounds::SMALL_WINDOW);
         if let Some(objection) = objection {
@@ -173,4 +176,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     }
 }
 
-crate::through::writes_through!(Guard);
+impl<S> Guard<S> {
+    fn wrote(&mut self, bytes: usize) {
+        self.wrote = self.wrote.saturating_add(bytes as u64);
+    }
+}
+
+crate::through::writes_through!(Guard, wrote);

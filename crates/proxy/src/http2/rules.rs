@@ -19,6 +19,10 @@ const WINDOW_UPDATE: u8 = 0x8;
 pub(crate) const CONTINUATION: u8 = 0x9;
 /// END_HEADERS of HEADERS and CONTINUATION.
 pub(crate) const END_HEADERS: u8 = 0x4;
+/// Bytes of the ACK of a PING; that of SETTINGS is shorter.
+const LONGEST_ACK: u64 = 17;
+/// For so many bytes of answers one frame of control more may come: less than the least message of gRPC takes.
+const ANSWER: u64 = 16;
 /// END_STREAM of DATA, ACK of SETTINGS and PING.
 const LAST: u8 = 0x1;
 const PADDED: u8 = 0x8;
@@ -64,6 +68,10 @@ pub(crate) struct Rules {
     begun: bool,
     resets: Bucket,
     control: Bucket,
+    /// Bytes that the library under us still writes in answer to frames of control.
+    owed: u64,
+    /// Bytes of answers that no frame of control was allowed for yet.
+    earned: u64,
 }
 
 impl Rules {
@@ -72,6 +80,8 @@ impl Rules {
             begun: false,
             resets: Bucket::new(bounds::CLIENT_RESETS, now),
             control: Bucket::new(bounds::CONTROL_FRAMES, now),
+            owed: 0,
+            earned: 0,
         }
     }
 
@@ -94,9 +104,29 @@ impl Rules {
             DATA if length > 0 || flags & LAST != 0 => Ok(()),
             // Field blocks in many pieces are bounded by the library; windows open as fast as data is taken.
             HEADERS | CONTINUATION | WINDOW_UPDATE => Ok(()),
-            _ if self.control.take(now()) => Ok(()),
+            _ if self.control.take(now()) => {
+                self.owed += LONGEST_ACK;
+                Ok(())
+            }
             _ => Err(Objection::Bound(Bound::ControlFrames)),
         }
+    }
+}
+
+impl Rules {
+    /// So many bytes were written. Clients that measure the path send a PING for each round trip in which answers come (gRPC's do), and
+    /// may, however many that are: what they get costs us more. Answers to frames of control earn nothing.
+    pub(crate) fn earn(&mut self, wrote: u64) {
+        let paid = wrote.min(self.owed);
+        self.owed -= paid;
+        self.earned += wrote - paid;
+        self.earn_frames(u32::try_from(self.earned / ANSWER).unwrap_or(u32::MAX));
+        self.earned %= ANSWER;
+    }
+
+    /// So many more frames of control may come.
+    pub(crate) fn earn_frames(&mut self, frames: u32) {
+        self.control.give(frames);
     }
 }
 

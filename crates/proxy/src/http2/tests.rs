@@ -173,26 +173,80 @@ fn the_window_that_a_client_leaves_is_read_however_its_settings_are_cut() {
     }
 }
 
+/// HEADERS that open and end a stream.
+fn opens(stream: u32) -> Vec<u8> {
+    [&[0, 0, 1, 1, 5][..], &stream.to_be_bytes(), &[0x82]].concat()
+}
+
+fn opens_many(from: u32, count: u32) -> Vec<u8> {
+    (from..from + count).flat_map(|at| opens(at * 2 + 1)).collect()
+}
+
+const SHUT: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+const USUAL: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0xff, 0xff];
+
 #[test]
 fn threat_08_who_shuts_its_window_opens_few_streams_before_as_many_are_over() {
-    let head = |stream: u32| [&[0, 0, 1, 1, 5][..], &stream.to_be_bytes(), &[0x82]].concat();
-    let (shut, usual) = ([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0], [0, 0, 0, 4, 0, 0, 0, 0, 0]);
     let most = bounds::SMALL_WINDOW_OPENED;
     let ends = Some(Objection::Bound(Bound::SmallWindow));
     for (name, settings, over, expected) in [
-        ("one too many", &shut[..], 0, ends),
-        ("as many as it may, of which one is over", &shut, 1, None),
-        ("a window as it is by default", &usual, 0, None),
+        ("one too many", SHUT, 0, ends),
+        ("as many as it may, of which one is over", SHUT, 1, None),
+        ("a window as it is by default", USUAL, 0, None),
     ] {
         let mut watch = Watch::new(Tick(0));
-        let opening =
-            [&[b'x'; PREFACE][..], settings, &(0..most).flat_map(|at| head(at * 2 + 1)).collect::<Vec<_>>()]
-                .concat();
+        let opening = [&[b'x'; PREFACE][..], settings, &opens_many(0, most)].concat();
         assert_eq!(watch.judge(&opening, || Tick(0)), (opening.len(), None), "{name}");
         // Trailers open nothing.
-        let trailers = head(1);
-        assert_eq!(watch.judge(&trailers, || Tick(0)), (trailers.len(), None), "{name}");
-        watch.over(over);
-        assert_eq!(watch.judge(&head(most * 2 + 1), || Tick(0)).1, expected, "{name}");
+        assert_eq!(watch.judge(&opens(1), || Tick(0)), (opens(1).len(), None), "{name}");
+        watch.catch_up(over, 0);
+        assert_eq!(watch.judge(&opens(most * 2 + 1), || Tick(0)).1, expected, "{name}");
     }
+}
+
+#[test]
+fn threat_08_a_window_that_is_shut_later_is_that_of_open_streams_too() {
+    let (most, ends) = (bounds::SMALL_WINDOW_OPENED, Some(Objection::Bound(Bound::SmallWindow)));
+    for (name, frames, expected) in [
+        ("behind too many", vec![USUAL.to_vec(), opens_many(0, most + 1), SHUT.to_vec()], ends),
+        ("behind as many as it may", vec![USUAL.to_vec(), opens_many(0, most), SHUT.to_vec()], None),
+        (
+            "and open, and shut again",
+            [SHUT.to_vec(), opens_many(0, most), USUAL.to_vec(), opens_many(most, 1), SHUT.to_vec()].to_vec(),
+            ends,
+        ),
+    ] {
+        let bytes = [vec![b'x'; PREFACE], frames.concat()].concat();
+        for step in [1, 7, bytes.len()] {
+            let (mut watch, mut held, mut said) = (Watch::new(Tick(0)), Vec::new(), None);
+            for piece in bytes.chunks(step) {
+                held.extend_from_slice(piece);
+                let (good, objection) = watch.judge(&held, || Tick(0));
+                held.drain(..good);
+                said = said.or(objection);
+            }
+            assert_eq!(said, expected, "{name}, in reads of {step}");
+        }
+    }
+}
+
+#[test]
+fn who_calls_may_ping_for_each_answer_and_who_only_pings_earns_nothing() {
+    let ping = frame(8, 6, 0, 0);
+    // The least answer of gRPC that has a message; and nothing but the ACK of each PING.
+    for (name, wrote, passes) in
+        [("answers", 17 + 16, 10_000), ("acks", 17, bounds::CONTROL_FRAMES.burst - 1)]
+    {
+        let mut rules = begun();
+        let passed = (0..10_000).take_while(|_| {
+            rules.earn(wrote);
+            rules.judge(ping, &|| Tick(0)).is_ok()
+        });
+        assert_eq!(passed.count() as u32, passes, "{name}");
+    }
+    let mut watch = Watch::new(Tick(0));
+    let opening = [&[b'x'; PREFACE][..], USUAL].concat();
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let calls: Vec<u8> = (0..1_000).flat_map(|at| [opens(at * 2 + 1), ping.to_vec()].concat()).collect();
+    assert_eq!(watch.judge(&[opening, calls].concat(), || Tick(0)).1, None);
 }

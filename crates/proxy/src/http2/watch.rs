@@ -33,8 +33,9 @@ pub(crate) struct Watch {
     in_settings: bool,
     /// The newest stream of the client.
     newest: u32,
-    /// Streams that were opened while its window was small, less those that are over.
-    crowd: u32,
+    /// Streams that were opened, less those that are over. One on which no call began (its head is malformed, or it was reset before)
+    /// stays: that counts against those only who shut their windows.
+    open: u32,
 }
 
 impl Watch {
@@ -48,7 +49,7 @@ impl Watch {
             settings: Settings::new(),
             in_settings: false,
             newest: 0,
-            crowd: 0,
+            open: 0,
         }
     }
 
@@ -79,6 +80,11 @@ impl Watch {
             if self.block == Block::Ending {
                 self.block = Block::None;
             }
+            if std::mem::take(&mut self.in_settings)
+                && let Err(objection) = self.is_crowded()
+            {
+                return (good, Some(objection));
+            }
             let Some(header) = bytes.get(good..).and_then(<[u8]>::first_chunk::<HEADER>) else {
                 return (good, None);
             };
@@ -101,24 +107,30 @@ impl Watch {
         }
     }
 
-    /// Counts the streams of a client whose window is small.
+    /// Counts a stream that is opened.
     fn open(&mut self, frame: FrameHead) -> Result<(), Objection> {
         if frame.kind != HEADERS || frame.stream <= self.newest {
             return Ok(());
         }
         self.newest = frame.stream;
-        if self.window() < bounds::SMALL_WINDOW {
-            self.crowd += 1;
-            if self.crowd > bounds::SMALL_WINDOW_OPENED {
-                return Err(Objection::Bound(Bound::SmallWindow));
-            }
+        self.open += 1;
+        self.rules.earn_frames(1);
+        self.is_crowded()
+    }
+
+    /// Whether a client whose windows are small has more streams than it may. A window that is made small is that of streams that
+    /// are open as well (RFC 9113 section 6.9.2).
+    const fn is_crowded(&self) -> Result<(), Objection> {
+        if self.settings.window() < bounds::SMALL_WINDOW && self.open > bounds::SMALL_WINDOW_OPENED {
+            return Err(Objection::Bound(Bound::SmallWindow));
         }
         Ok(())
     }
 
-    /// So many streams are over since the last time.
-    pub(crate) fn over(&mut self, streams: u32) {
-        self.crowd = self.crowd.saturating_sub(streams);
+    /// What became of the connection since the last time: so many streams are over, so many bytes were written.
+    pub(crate) fn catch_up(&mut self, over: u32, wrote: u64) {
+        self.open = self.open.saturating_sub(over);
+        self.rules.earn(wrote);
     }
 
     /// Bytes with which a new stream of the client may be answered at once.

@@ -196,8 +196,9 @@ impl SharedCells {
         Some((held.share.want(&plan), held.share.window()))
     }
 
-    /// Gives back all that was not used, before the end.
-    pub(super) fn give_up(&self) {
+    /// Gives back all that was not used, before the end; whether that was any.
+    pub(super) fn give_up(&self) -> bool {
+        let mut any = false;
         for shard in self.shards.iter() {
             let held: Vec<(u128, UnixTime, u32)> = shard
                 .lock()
@@ -206,8 +207,10 @@ impl SharedCells {
                 .map(|(key, held)| (*key, held.share.window(), held.share.give_up()))
                 .filter(|(.., back)| *back > 0)
                 .collect();
+            any |= !held.is_empty();
             held.into_iter().for_each(|(key, at, back)| give_back(&self.link, key, at, back));
         }
+        any
     }
 
     /// Gives back what was not used of one of the shards, and forgets what is idle.

@@ -145,10 +145,16 @@ impl Shared {
 
     /// Gives back what was taken of quotas and not used, at the end; waits for that, but no longer than for one answer.
     pub async fn close(&self) {
-        self.cells.give_up();
         let until = self.clock.now().after(self.link.settings.timeout);
-        while !self.link.is_quiet() && self.clock.now() < until {
-            self.clock.sleep(QUIET).await;
+        self.cells.give_up();
+        loop {
+            while !self.link.is_quiet() && self.clock.now() < until {
+                self.clock.sleep(QUIET).await;
+            }
+            // An answer that was on its way may have brought more.
+            if !self.cells.give_up() {
+                return;
+            }
         }
     }
 
