@@ -194,7 +194,7 @@ fn build(
         operations,
         controls,
         admission,
-        places,
+        places: places.into(),
         live: input.live.enter(),
     };
     let kept = Kept { contracts, made };

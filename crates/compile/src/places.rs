@@ -63,7 +63,10 @@ impl<'a> Places<'a> {
 
     /// The number of a part of the contract in `file`, as `file:line#pointer`.
     pub(crate) fn part(&mut self, file: &str, part: &PlacedPart) -> PlaceId {
-        let (file, pointer) = part.pointer.split_once('#').unwrap_or((file, &part.pointer));
+        // A key may have a `#` in it.
+        let is_own = part.pointer.is_empty() || part.pointer.starts_with('/');
+        let elsewhere = part.pointer.split_once('#').filter(|_| !is_own);
+        let (file, pointer) = elsewhere.unwrap_or((file, &part.pointer));
         let line = part.span.and_then(|span| self.line(span));
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let text = format!("{file}{line}#{pointer}");

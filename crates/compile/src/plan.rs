@@ -160,7 +160,8 @@ impl<'a> Planner<'a> {
                     let control = self.number(&compiled.control);
                     let place = compiled.span.and_then(|span| self.places.span(span)).unwrap_or(at.operation);
                     let contract = at.rules(compiled.held_to, stage);
-                    steps.push(PlannedStep { control, mode, place, contract });
+                    let contract_body = at.rules(compiled.held_to, Stage::Body);
+                    steps.push(PlannedStep { control, mode, place, contract, contract_body });
                 }
             }
         }

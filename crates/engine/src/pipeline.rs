@@ -270,7 +270,7 @@ impl Pipeline<'_> {
             outcome,
             code,
             place: step.place,
-            contract: step.contract,
+            contract: step.contract_of(code),
             cost: u32::try_from(now.since(start).as_nanos()).unwrap_or(u32::MAX),
             detail,
         });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::codes::{self, Code};
 use crate::principal::Names;
 use crate::snapshot::Upstream;
 use crate::websocket::Rules;
@@ -78,6 +79,21 @@ pub struct PlannedStep {
     pub place: PlaceId,
     /// The part of the contract whose rules it holds calls to, when these are the contract's.
     pub contract: PlaceId,
+    /// The same where it refuses a request for its body, before that is there.
+    pub contract_body: PlaceId,
+}
+
+impl PlannedStep {
+    /// The part of the contract that a verdict with this code goes by.
+    #[must_use]
+    pub fn contract_of(&self, code: Option<&'static Code>) -> PlaceId {
+        let of_body =
+            [codes::BODY_MISSING.name, codes::BODY_NOT_DECLARED.name, codes::MEDIA_TYPE_UNSUPPORTED.name];
+        match code {
+            Some(code) if of_body.contains(&code.name) => self.contract_body,
+            _ => self.contract,
+        }
+    }
 }
 
 /// How a request's body is handled.

@@ -1,7 +1,8 @@
 //! The compiled configuration: immutable, swapped whole, pinned by each call that began under it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::control::{Attached, Control, CoreContext};
 pub use crate::listener::{Bind, ClientAuth, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum};
@@ -56,16 +57,48 @@ pub struct Snapshot {
     /// Checks before routing, in order.
     pub admission: Vec<PlannedStep>,
     /// Places in documents and contracts, by number.
-    pub places: Vec<Box<str>>,
+    pub places: Places,
     /// Counts it as alive.
     pub live: LiveGuard,
+}
+
+/// Texts of places, by number.
+#[derive(Debug, Default)]
+pub struct Places {
+    all: Vec<Box<str>>,
+    by_text: OnceLock<HashMap<Box<str>, PlaceId>>,
+}
+
+impl Places {
+    fn by_text(&self) -> &HashMap<Box<str>, PlaceId> {
+        let numbered = || self.all.iter().zip(0..).map(|(text, number)| (text.clone(), PlaceId(number)));
+        self.by_text.get_or_init(|| numbered().collect())
+    }
+}
+
+impl PartialEq for Places {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl From<Vec<Box<str>>> for Places {
+    fn from(all: Vec<Box<str>>) -> Self {
+        Self { all, by_text: OnceLock::new() }
+    }
 }
 
 impl Snapshot {
     /// A place as text.
     #[must_use]
     pub fn place(&self, id: PlaceId) -> &str {
-        self.places.get(id.0 as usize).map_or("", |place| place)
+        self.places.all.get(id.0 as usize).map_or("", |place| place)
+    }
+
+    /// The number of this text here; that of no place when it is not there. Calls that outlive a snapshot ask.
+    #[must_use]
+    pub fn place_like(&self, text: &str) -> PlaceId {
+        self.places.by_text().get(text).copied().unwrap_or_default()
     }
 
     /// The operation of the same API, name and method in this snapshot; how a live stream finds itself after a reload.
@@ -120,5 +153,22 @@ impl CoreSnapshot {
     pub fn control(&self, number: u32) -> Option<(&'static str, &dyn Attached)> {
         let control = self.snapshot.controls.get(number as usize)?;
         Some((control.name(), &**self.attached.get(number as usize)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_found_by_its_text_and_one_that_is_gone_is_none() {
+        let places =
+            |texts: &[&str]| Places::from(texts.iter().map(|text| Box::from(*text)).collect::<Vec<_>>());
+        let (old, new) = (places(&["", "a:1", "b:1"]), places(&["", "new:1", "b:1", "a:2"]));
+        let like = |text: &str| new.by_text().get(text).copied().unwrap_or_default();
+        assert_eq!(
+            old.all.iter().map(|text| like(text)).collect::<Vec<_>>(),
+            [PlaceId(0), PlaceId(0), PlaceId(2)]
+        );
     }
 }

@@ -145,8 +145,10 @@ fn describe_operation(
     for step in steps.into_iter().flatten() {
         let Some(control) = compiled.snapshot.controls.get(step.control as usize) else { continue };
         let known = controls.get(control.name()).and_then(Json::as_str) == Some(Mode::Enforce.name());
-        if let (Some(rule), Mode::Shadow) = (control.rule(), step.mode) {
-            rules_in_shadow.insert(format!("{}.{rule}", control.name()));
+        if step.mode == Mode::Shadow {
+            // Without a name: the rules that do as their section says.
+            let rule = control.rule().map(|rule| format!(".{rule}")).unwrap_or_default();
+            rules_in_shadow.insert(format!("{}{rule}", control.name()));
         }
         if !known {
             controls.insert(control.name().to_owned(), json!(step.mode.name()));

@@ -142,7 +142,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         operations,
         controls: Vec::new(),
         admission: Vec::new(),
-        places: Vec::new(),
+        places: engine::snapshot::Places::default(),
         live: live.enter(),
     })
 }

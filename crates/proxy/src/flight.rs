@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use engine::call::{BodyLength, Trace};
 use engine::pipeline::Pipeline;
-use engine::plan::PlaceId;
 use engine::trace::TraceParent;
 use engine::{Call, CoreSnapshot, Request, Tick};
 use http::HeaderMap;
@@ -104,9 +103,9 @@ impl Flight {
         let old = std::mem::replace(&mut self.pin, Rc::clone(new));
         let (old, new) = (old.snapshot(), new.snapshot());
         for verdict in &mut self.call.decision.verdicts {
-            let text = old.place(verdict.place);
-            let found = new.places.iter().position(|place| **place == *text);
-            verdict.place = PlaceId(found.and_then(|at| u32::try_from(at).ok()).unwrap_or_default());
+            for place in [&mut verdict.place, &mut verdict.contract] {
+                *place = new.place_like(old.place(*place));
+            }
         }
         let call = &mut *self.call;
         let Some(plan) = &call.operation else { return true };

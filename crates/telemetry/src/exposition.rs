@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use engine::text::{bounded, is_hidden};
+use engine::text::is_hidden;
 
 use crate::counters::{BUCKETS, Histogram};
 use crate::families::{Family, Shape, Value};
@@ -82,14 +82,19 @@ fn shown(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
-    for char in bounded(text, LONGEST).chars() {
+    let mut whole = true;
+    for char in text.chars() {
+        if out.len() >= LONGEST {
+            whole = false;
+            break;
+        }
         if is_plain(char) {
             out.push(char);
         } else {
             out.extend(char.escape_default());
         }
     }
-    if text.len() > LONGEST {
+    if !whole {
         let mut digest = DefaultHasher::new();
         text.hash(&mut digest);
         let _ = write!(out, "…{:016x}", digest.finish());
@@ -126,7 +131,7 @@ mod tests {
 
     #[test]
     fn labels_show_what_they_are_of_and_stay_different() {
-        let long = "ä".repeat(LONGEST);
+        let (long, hidden) = ("ä".repeat(LONGEST), "\u{1}".repeat(300));
         let texts = [
             "GET /a",
             "a\u{202e}b",
@@ -137,14 +142,16 @@ mod tests {
             "a\u{1b}[31m",
             &long,
             &long[..510],
+            &hidden,
+            &hidden[..299],
             "日本",
         ];
         let all: Vec<_> = texts.iter().map(|text| shown(text)).collect();
         for (number, one) in all.iter().enumerate() {
-            assert!(!one.contains(is_hidden) && one.len() <= LONGEST + 19, "{one}");
+            assert!(!one.contains(is_hidden) && one.len() <= LONGEST + 10 + 19, "{one}");
             assert!(!all[..number].contains(one), "{one}");
         }
         assert_eq!(all[..3], ["GET /a", "a\\u{202e}b", "a\\\\u{202e}b"]);
-        assert_eq!(all[9], "日本");
+        assert_eq!(all.last().map(AsRef::as_ref), Some("日本"));
     }
 }

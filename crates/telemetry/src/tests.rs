@@ -21,7 +21,7 @@ pub(crate) fn snapshot(generation: u64) -> Snapshot {
         operations: Vec::new(),
         controls: Vec::new(),
         admission: Vec::new(),
-        places: vec!["".into(), "yett.yaml:7:5".into()],
+        places: vec!["".into(), "yett.yaml:7:5".into()].into(),
         live: Live::default().enter(),
     }
 }

@@ -133,8 +133,8 @@ fn by_contract(said: &Value, control: &str, code: &str) {
     let decisive = verdicts.iter().rfind(|one| one["control"] == control && one["code"] != Value::Null);
     let part = match code {
         "insufficient_scope" => "#/paths/~1notes/post/security",
-        "body_invalid" => "#/components/requestBodies/Note/content/application~1json/schema",
-        "parameter_invalid" | "body_missing" => "#/paths/~1notes/",
+        "body_invalid" | "body_missing" => "#/components/requestBodies/Note/content/application~1json/schema",
+        "parameter_invalid" => "#/paths/~1notes/",
         _ => "",
     };
     let contract = decisive.and_then(|one| one["contract"].as_str()).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 use contract::RequestRules;
 use diagnostics::{Diagnostic, Diagnostics};
+use spec::Mode;
 
 use super::config::{BindingSection, ObjectsSection, Part, PlaceSection};
 use crate::pattern::{PLAIN, Pattern, Step, written};
@@ -13,7 +14,8 @@ const PARTS: [Part; 4] = [Part::Path, Part::Query, Part::Header, Part::Cookie];
 /// Warns of such places of one operation, once for each binding.
 pub(super) fn report(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut Diagnostics) {
     let Some(contract) = scope.contract else { return };
-    for (name, binding) in &section.bindings {
+    let is_on = |binding: &BindingSection| binding.mode.unwrap_or(section.mode) != Mode::Off;
+    for (name, binding) in section.bindings.iter().filter(|(_, binding)| is_on(binding)) {
         let found = unguarded(&contract.request, binding);
         let Some(first) = found.first() else { continue };
         let more = match found.len() - 1 {

@@ -2,6 +2,7 @@
 //! the list of orders that nobody thought of.
 
 use diagnostics::{Diagnostic, Diagnostics};
+use spec::Mode;
 
 use super::config::{AnswerSection, ViewsSection};
 use crate::pattern::{PLAIN, Pattern, Step, written};
@@ -10,7 +11,7 @@ use crate::scope::OperationScope;
 /// Warns of such places of one operation, once for each rule.
 pub(super) fn report(scope: &OperationScope<'_>, section: &ViewsSection, out: &mut Diagnostics) {
     let Some(contract) = scope.contract else { return };
-    for (name, rule) in &section.answers {
+    for (name, rule) in section.answers.iter().filter(|(_, rule)| mode(section, rule) != Mode::Off) {
         let found = unguarded(contract, section, rule);
         let Some(first) = found.first() else { continue };
         let more = match found.len() - 1 {
@@ -28,7 +29,12 @@ fn unguarded(contract: &contract::Operation, section: &ViewsSection, rule: &Answ
     let mut names: Vec<&str> =
         rule.at.iter().filter_map(|at| at.steps().last().and_then(Step::name)).collect();
     names.retain(|name| !PLAIN.contains(name));
-    let hidden = section.answers.values().flat_map(|rule| &rule.at);
+    // What a rule in shadow would hide is seen.
+    let hides = |other: &AnswerSection| {
+        let mode = mode(section, other);
+        mode == Mode::Enforce || mode == self::mode(section, rule)
+    };
+    let hidden = section.answers.values().filter(|other| hides(other)).flat_map(|rule| &rule.at);
     let known: Vec<&Pattern> = hidden.chain(&rule.shown_at).collect();
     for media in contract.responses.media_of_all() {
         for steps in names.iter().flat_map(|name| media.places(name)) {
@@ -39,6 +45,10 @@ fn unguarded(contract: &contract::Operation, section: &ViewsSection, rule: &Answ
         }
     }
     found
+}
+
+fn mode(section: &ViewsSection, rule: &AnswerSection) -> Mode {
+    rule.mode.unwrap_or(section.mode)
 }
 
 /// Whether a pattern leads there, or to what it is in.

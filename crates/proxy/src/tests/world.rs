@@ -400,9 +400,15 @@ impl Shape {
 
     fn plan(&self, method: &Method) -> OperationPlan {
         let steps = |mode: Option<Mode>| -> Box<[PlannedStep]> {
-            mode.map(|mode| PlannedStep { control: 0, mode, place: PlaceId(0), contract: PlaceId(0) })
-                .into_iter()
-                .collect()
+            mode.map(|mode| PlannedStep {
+                control: 0,
+                mode,
+                place: PlaceId(0),
+                contract: PlaceId(0),
+                contract_body: PlaceId(0),
+            })
+            .into_iter()
+            .collect()
         };
         let reads = matches!(self.request, BodyMode::Whole { .. });
         OperationPlan {
@@ -442,7 +448,7 @@ impl Shape {
             operations,
             controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
             admission: vec![],
-            places: vec!["yett.yaml:1:1".into()],
+            places: vec!["yett.yaml:1:1".into()].into(),
             live: live.enter(),
         })
     }

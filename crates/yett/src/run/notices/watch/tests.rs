@@ -53,7 +53,7 @@ impl World {
             operations: Vec::new(),
             controls: Vec::new(),
             admission: Vec::new(),
-            places: vec!["".into()],
+            places: vec!["".into()].into(),
             live: Live::default().enter(),
         };
         for _ in 0..count {
