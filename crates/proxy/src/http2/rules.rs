@@ -85,6 +85,21 @@ impl Rules {
         }
     }
 
+    /// So many bytes were written. Clients that measure the path send a PING for each round trip in which answers come (gRPC's do), and
+    /// may, however many that are: what they get costs us more. Answers to frames of control earn nothing.
+    pub(crate) fn earn(&mut self, wrote: u64) {
+        let paid = wrote.min(self.owed);
+        self.owed -= paid;
+        self.earned += wrote - paid;
+        self.earn_frames(u32::try_from(self.earned / ANSWER).unwrap_or(u32::MAX));
+        self.earned %= ANSWER;
+    }
+
+    /// So many more frames of control may come.
+    pub(crate) fn earn_frames(&mut self, frames: u32) {
+        self.control.give(frames);
+    }
+
     /// Judges the next frame. The clock is asked for frames that are counted only.
     ///
     /// # Errors
@@ -110,23 +125,6 @@ impl Rules {
             }
             _ => Err(Objection::Bound(Bound::ControlFrames)),
         }
-    }
-}
-
-impl Rules {
-    /// So many bytes were written. Clients that measure the path send a PING for each round trip in which answers come (gRPC's do), and
-    /// may, however many that are: what they get costs us more. Answers to frames of control earn nothing.
-    pub(crate) fn earn(&mut self, wrote: u64) {
-        let paid = wrote.min(self.owed);
-        self.owed -= paid;
-        self.earned += wrote - paid;
-        self.earn_frames(u32::try_from(self.earned / ANSWER).unwrap_or(u32::MAX));
-        self.earned %= ANSWER;
-    }
-
-    /// So many more frames of control may come.
-    pub(crate) fn earn_frames(&mut self, frames: u32) {
-        self.control.give(frames);
     }
 }
 

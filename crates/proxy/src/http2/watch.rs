@@ -81,7 +81,7 @@ impl Watch {
                 self.block = Block::None;
             }
             if std::mem::take(&mut self.in_settings)
-                && let Err(objection) = self.is_crowded()
+                && let Err(objection) = self.check_crowd()
             {
                 return (good, Some(objection));
             }
@@ -115,12 +115,12 @@ impl Watch {
         self.newest = frame.stream;
         self.open += 1;
         self.rules.earn_frames(1);
-        self.is_crowded()
+        self.check_crowd()
     }
 
-    /// Whether a client whose windows are small has more streams than it may. A window that is made small is that of streams that
+    /// Refuses more open streams than a client may have whose windows are small. A window that is made small is that of streams that
     /// are open as well (RFC 9113 section 6.9.2).
-    const fn is_crowded(&self) -> Result<(), Objection> {
+    const fn check_crowd(&self) -> Result<(), Objection> {
         if self.settings.window() < bounds::SMALL_WINDOW && self.open > bounds::SMALL_WINDOW_OPENED {
             return Err(Objection::Bound(Bound::SmallWindow));
         }

@@ -152,7 +152,7 @@ impl Shared {
                 self.clock.sleep(QUIET).await;
             }
             // An answer that was on its way may have brought more.
-            if !self.cells.give_up() {
+            if !self.cells.give_up() || self.clock.now() >= until {
                 return;
             }
         }
