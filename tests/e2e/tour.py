@@ -4,7 +4,8 @@
     tour.py [--bin DIR]
 
 A block ```console after `<!-- tour -->` is run: lines with `$ ` are commands (bash, in one folder that is kept between
-them), what follows is what they print. `…` stands for any text within a line, a line with only `…` for any lines.
+them), what follows is what they print, and where nothing follows they print nothing. `…` stands for any text within a line, a line with
+only `…` for any lines. A command that ends with anything but 0 fails: where that is meant, it ends with `; echo "ends with $?"`.
 """
 import argparse
 import os
@@ -77,13 +78,17 @@ def tour(page, bins, misses, workspace):
             count += 1
             shell.stdin.write(f"{command}\necho \"=== $?\"\n")
             shell.stdin.flush()
-            printed = ""
+            printed, status = "", None
             for line in shell.stdout:
                 if line.startswith("=== "):
+                    status = int(line[4:])
                     break
                 printed += line
             say(f"$ {command}\n{printed}")
-            if not re.fullmatch(pattern(expected) if expected else r"(?:.*\n)*", printed):
+            if status != 0:
+                misses.append(f"{page}: `{command}` ended with {status}: {printed}")
+                break
+            if not re.fullmatch(pattern(expected), printed):
                 misses.append(f"{page}: `{command}` printed\n{printed}\nnot\n" + "\n".join(expected))
                 break
     finally:

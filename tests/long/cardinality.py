@@ -8,20 +8,30 @@ them: two calls with a good token of a new subject to a new object (the second i
 a path that the contract does not know. After the first fiftieth, which shows each kind of call, no series may be added. What
 grows beyond that is memory of callers: a cell of the limits for each subject, the bounded cache of tokens and the bounded queue of
 decisions; at most `PER_STRANGER` bytes a round between the middle and the end, when caches and queues are full.
+
+All that tells of calls is on: the access log, the store of decisions, a collector that counts the series which it gets by OTLP, a webhook
+sink where nobody answers, so that its spool fills, and an alert that is told apart by address, principal and application. Resident
+memory at the end is under `MOST_RESIDENT_KIB`, whatever came.
 """
 import argparse
 import asyncio
+import base64
 import collections
 import json
 import random
+import socket
 import sys
 import time
+import urllib.request
 
 import common
-from common import Client, Control, Workspace, finish, say
+from common import PEERS, ROOT, Client, Control, Workspace, finish, say
 
 # A cell of the limits and its place in the table, for the subject; doubled, because tables grow by doubling.
 PER_STRANGER = 256
+# What docs/ names as bounds of what is kept for whom is told: per core 8 MiB of decisions, 32 MiB of events and 8 MiB for the collector,
+# once 64 MiB of the store's pages and 1,024 groups of an alert; and 64 MiB of the program, its contract and caches of tokens.
+MOST_RESIDENT_KIB = 224 * 1024
 # Tokens that are minted ahead of the calls which use them.
 BATCH = 500
 # As they stand in a header: what would break a log, a label, a terminal or a page.
@@ -35,8 +45,19 @@ PATHS = [
 ]
 
 
-def document(orders):
-    return f"""version: 1
+def told(collector, away):
+    """The part of the document by which all of a call is told."""
+    return f"""telemetry: {{ otlp: {{ endpoint: "{collector}", interval: 1s }} }}
+notify:
+  sinks:
+    soc: {{ url: "http://127.0.0.1:{away}/hook", secret: "file:hook.secret", allow_private: true, allow_cleartext: true, size: 8MiB }}
+  alerts:
+    guessing: {{ by: [address, principal, application], rate: 2/min }}
+"""
+
+
+def document(orders, more):
+    return more + f"""version: 1
 listen: http://127.0.0.1:0
 admin: {{ bind: "127.0.0.1:0" }}
 # All callers of this load have one address: they shall get as far as strangers from many would.
@@ -69,8 +90,18 @@ def subject(number):
     return odd[number % len(odd)].format(n=number)
 
 
-def series(gateway):
-    return {line.rsplit(" ", 1)[0] for line in gateway.metrics().splitlines() if line and not line.startswith("#")}
+def series(gateway, collector):
+    """Series of the page of metrics, and those that the collector has."""
+    page = {line.rsplit(" ", 1)[0] for line in gateway.metrics().splitlines() if line and not line.startswith("#")}
+    with urllib.request.urlopen(f"{collector}/seen") as answer:
+        seen = json.load(answer)
+    sent = {f"{one['name']} {json.dumps(point['attributes'], sort_keys=True)}" for one in seen["metrics"] for point in one["points"]}
+    return page | {f"otlp {name}" for name in sent}, seen["lean"]
+
+
+def value(gateway, name):
+    lines = gateway.metrics().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
 class Strangers:
@@ -107,7 +138,14 @@ class Strangers:
 async def main(flags):
     bins = common.binaries(flags)
     with Workspace(flags.keep) as workspace:
-        _, gateway = await asyncio.to_thread(common.before_sample, workspace, bins, document)
+        peer = workspace.start("collector", PEERS / "venv/bin/python", ROOT / "tests/peers/collector.py", "--lean", held=True)
+        collector = peer.wait_for(r'"url": "(http://[^"]+)"')[1]
+        (workspace.path / "hook.secret").write_text(f"whsec_{base64.b64encode(bytes(32)).decode()}\n")
+        # A port where nobody listens, and nobody else will.
+        away = socket.socket()
+        away.bind(("127.0.0.1", 0))
+        more = told(collector, away.getsockname()[1])
+        _, gateway = await asyncio.to_thread(common.before_sample, workspace, bins, lambda url: document(url, more))
         strangers, queue, minting = Strangers(gateway, flags.count), asyncio.Queue(BATCH), Control(gateway.data / "yett.sock")
         tasks = [asyncio.create_task(strangers.client(queue)) for _ in range(flags.clients)]
         numbers = list(range(flags.count))
@@ -120,27 +158,35 @@ async def main(flags):
                 await queue.put(work)
             for name, share in (("warm", flags.count // 50), ("middle", flags.count // 2)):
                 if name not in marks and strangers.done >= share:
-                    marks[name] = (strangers.done, await asyncio.to_thread(series, gateway), gateway.process.rss())
+                    # What is shown once a second has come to the collector.
+                    await asyncio.sleep(3)
+                    marks[name] = (strangers.done, (await asyncio.to_thread(series, gateway, collector))[0], gateway.process.rss())
             if time.monotonic() - said > 30:
                 said = time.monotonic()
                 say(f"cardinality: {strangers.done} of {flags.count}, {gateway.process.rss()} KiB")
         for _ in tasks:
             await queue.put(None)
         await asyncio.wait(tasks)
-        marks["end"] = (strangers.done, await asyncio.to_thread(series, gateway), gateway.process.rss())
+        await asyncio.sleep(3)
+        last, exported = await asyncio.to_thread(series, gateway, collector)
+        marks["end"] = (strangers.done, last, gateway.process.rss())
+        spooled = sum(value(gateway, name) for name in ("yett_events_spooled_total", "yett_events_lost_total"))
         added = sorted(marks["end"][1] - marks["warm"][1])
         per = (marks["end"][2] - marks["middle"][2]) * 1024 / max(1, marks["end"][0] - marks["middle"][0])
         results = {
             "calls": sum(strangers.statuses.values()), "statuses": dict(sorted(strangers.statuses.items())),
             "wrong": dict(strangers.wrong.most_common(20)), "series": {name: len(mark[1]) for name, mark in marks.items()},
             "series_added": added[:20], "rss_kib": {name: mark[2] for name, mark in marks.items()},
-            "bytes_per_stranger": round(per, 1), "alive": gateway.process.alive(), "exit_code": gateway.process.stop(),
+            "bytes_per_stranger": round(per, 1), "exported": exported, "events": spooled, "alive": gateway.process.alive(), "exit_code": gateway.process.stop(),
         }
         # A short run has not filled what is bounded by its middle.
         whole = flags.count >= 50_000
         misses = [text for text, missed in [
             ("wrong answers", strangers.wrong), ("series were born of what callers write", added),
             (f"more than {PER_STRANGER} bytes are kept of a stranger", whole and per > PER_STRANGER),
+            (f"{marks['end'][2]} KiB are resident", marks["end"][2] > MOST_RESIDENT_KIB),
+            ("the collector got less than a span of every second stranger", exported["spans"] < flags.count / 2),
+            ("nobody was to be told of every second stranger", spooled < flags.count / 2),
             ("it ended", not results["alive"]), ("it did not drain well", results["exit_code"] != 0),
         ] if missed]
         return finish("cardinality", flags, results, misses)

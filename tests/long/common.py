@@ -57,18 +57,20 @@ class Workspace:
         else:
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def start(self, name, *command, cwd=None):
-        process = Process(self.path / f"{name}.log", name, *command, cwd=cwd)
+    def start(self, name, *command, cwd=None, held=False):
+        """A process; one that is held ends when its standard input does."""
+        process = Process(self.path / f"{name}.log", name, *command, cwd=cwd, held=held)
         self.processes.append(process)
         return process
 
 
 class Process:
-    def __init__(self, log, name, *command, cwd=None):
+    def __init__(self, log, name, *command, cwd=None, held=False):
         self.log, self.name = log, name
         with open(log, "wb") as out:
             self.popen = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd)
+                [str(part) for part in command], stdin=subprocess.PIPE if held else subprocess.DEVNULL, stdout=out, stderr=out,
+                cwd=cwd)
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """A collector for tests: takes OTLP over HTTP, reads it with OpenTelemetry's own types, and tells what it got.
 
-    collector.py [--rotel]
+    collector.py [--rotel] [--lean]
 
 Prints {"url": where OTLP goes, "control": its own address}. `GET /seen` on the control address gives all that came, as JSON; `POST /behave`
 with {"times": N, "status": 503, "headers": {...}, "body": "hex", "stall": true} says what the next N requests are answered
 (-1 for all). With `--rotel` a real collector (rotel, by Streamfold) stands before it: what is seen has been taken, batched and
-written anew by that.
+written anew by that. With `--lean` spans and records are read and counted, and not kept.
 """
 import argparse
 import ctypes
@@ -30,6 +30,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 DEATH_SIGNAL = 1
 LOCK = threading.Lock()
 SEEN = {"requests": [], "spans": [], "records": [], "metrics": []}
+LEAN = {"on": False, "requests": 0, "spans": 0, "records": 0}
 BEHAVE = {"times": 0}
 
 
@@ -92,17 +93,25 @@ def metric(one):
     return {"name": one.name, "unit": one.unit, "kind": one.WhichOneof("data"), "points": points}
 
 
+def keep(kind, found):
+    """All of it, or how much it was."""
+    if LEAN["on"]:
+        LEAN[kind] += len(found)
+    else:
+        SEEN[kind] += found
+
+
 def take(path, body):
     if path == "/v1/traces":
         message = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
         for of in message.resource_spans:
             resource = attributes(of.resource.attributes)
-            SEEN["spans"] += [span(one, resource) for scope in of.scope_spans for one in scope.spans]
+            keep("spans", [span(one, resource) for scope in of.scope_spans for one in scope.spans])
     elif path == "/v1/logs":
         message = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
         for of in message.resource_logs:
             resource = attributes(of.resource.attributes)
-            SEEN["records"] += [record(one, resource) for scope in of.scope_logs for one in scope.log_records]
+            keep("records", [record(one, resource) for scope in of.scope_logs for one in scope.log_records])
     elif path == "/v1/metrics":
         message = metrics_service_pb2.ExportMetricsServiceRequest.FromString(body)
         # The latest says all.
@@ -128,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         with LOCK:
-            body = json.dumps(SEEN).encode()
+            body = json.dumps({**SEEN, "lean": LEAN}).encode()
         self.answer(200, body, {"content-type": "application/json"})
 
     def do_POST(self):
@@ -142,13 +151,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             behave = dict(BEHAVE) if BEHAVE.get("times", 0) else {}
             if behave:
                 BEHAVE["times"] -= 1
-            SEEN["requests"].append({
+            keep("requests", [{
                 "path": self.path,
                 "type": self.headers.get("content-type"),
                 "encoding": self.headers.get("content-encoding"),
                 "key": self.headers.get("x-api-key"),
                 "behave": behave,
-            })
+            }])
         if behave.get("stall"):
             threading.Event().wait()
         status = behave.get("status", 200)
@@ -201,7 +210,9 @@ def rotel(control, folder):
 def main():
     parser = argparse.ArgumentParser(description="a collector for tests")
     parser.add_argument("--rotel", action="store_true", help="put a real collector before it")
+    parser.add_argument("--lean", action="store_true", help="count spans and records instead of keeping them")
     options = parser.parse_args()
+    LEAN["on"] = options.lean
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     control = f"http://127.0.0.1:{server.server_address[1]}"

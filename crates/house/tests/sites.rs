@@ -77,7 +77,7 @@ fn only_the_clock_reads_the_time() {
             ("crates/controls/examples/views.rs:", measures),
             ("crates/controls/examples/views.rs:spent", measures),
             (
-                "crates/yett/tests/notices/misbehaving.rs:what_a_receiver_asks_for_by_retry_after_is_obeyed_in_both_forms",
+                "crates/yett/tests/process/notices/misbehaving.rs:what_a_receiver_asks_for_by_retry_after_is_obeyed_in_both_forms",
                 "a date for another process",
             ),
             ("crates/testkit/src/clock.rs:seconds", "a deadline for what happens in another process"),
@@ -90,8 +90,11 @@ fn only_the_clock_reads_the_time() {
             ("crates/proxy/examples/plain.rs:now", own),
             ("crates/proxy/examples/plain.rs:unix", own),
             ("crates/proxy/examples/plain.rs:main", own),
-            ("crates/yett/tests/harness/mod.rs:now", "tokens for the real binary, which has the time of day"),
-            ("crates/yett/tests/applications/revocations.rs:now", "the same"),
+            (
+                "crates/yett/tests/calls/harness/mod.rs:now",
+                "tokens for the real binary, which has the time of day",
+            ),
+            ("crates/yett/tests/process/applications/revocations.rs:now", "the same"),
             ("crates/state/src/shared/tests/world.rs:ahead", "a real server has the time of day"),
             ("crates/state/src/shared/tests/world.rs:now", "the same"),
             ("crates/state/src/shared/tests/world.rs:unix", "the same"),
@@ -226,7 +229,7 @@ fn tests_do_not_sleep() {
                 "holds a question back until there is something to say",
             ),
             (
-                "crates/yett/tests/applications/revocations.rs:watch",
+                "crates/yett/tests/process/applications/revocations.rs:watch",
                 "measures how late the machine wakes it up",
             ),
         ],

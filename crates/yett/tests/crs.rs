@@ -16,6 +16,7 @@
 
 #[path = "../../seclang/tests/ftw/mod.rs"]
 mod ftw;
+#[path = "calls/harness/mod.rs"]
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,9 +10,10 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
+#[path = "calls/harness/mod.rs"]
 mod harness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use http::{HeaderMap, StatusCode};
 use policy_tests::document::Case;
 use policy_tests::generate::generate;
 use policy_tests::moment::Moment;
-use policy_tests::{Files, Seen, Subject, Suite, Threads, World, on_the_wire};
+use policy_tests::{Decided, Files, Heard, Seen, Subject, Suite, Threads, World, on_the_wire};
+use serde_json::Value;
 use testkit::raw::exchange;
 use testkit::{Answer, Recorder};
 
@@ -162,8 +164,41 @@ fn arrived(method: &str, target: &str, headers: &[(String, String)], body: &[u8]
     format!("{method} {target}\n{}\n{}", lines.join("\n"), String::from_utf8_lossy(body))
 }
 
-/// What the service answers, to both.
-const SAID: &str = "{\"id\":\"ord_000001\"}";
+/// What the service answers, to both, one after the other: what the contract has, what it has not, and what went wrong.
+const SAID: [(u16, &str); 4] = [
+    (200, "{\"id\":\"ord_000001\"}"),
+    (200, "{\"id\":7,\"secret\":true}"),
+    (404, "{}"),
+    (500, "{\"error\":\"x\"}"),
+];
+
+/// What was decided of a call, as both can say it: what would stop it, and what has something to say.
+fn decided(code: Option<&str>, verdicts: impl Iterator<Item = [String; 6]>) -> String {
+    let verdicts: Vec<String> = verdicts.map(|words| words.join(" ")).collect();
+    format!("{}\n{}", code.unwrap_or("-"), verdicts.join("\n"))
+}
+
+fn decided_live(line: &Value) -> String {
+    let word = |verdict: &Value, key: &str| verdict[key].as_str().unwrap_or("-").to_owned();
+    let mode = |verdict: &Value| String::from(if verdict["mode"].is_null() { "enforce" } else { "shadow" });
+    let keys = |verdict: &Value| {
+        let [control, stage, outcome, code, place] =
+            ["control", "stage", "outcome", "code", "place"].map(|key| word(verdict, key));
+        [control, stage, outcome, mode(verdict), code, place]
+    };
+    decided(line["code"].as_str(), line["verdicts"].as_array().into_iter().flatten().map(keys))
+}
+
+fn decided_still(decided_of: &Decided) -> String {
+    let telling = decided_of.verdicts.iter().filter(|heard| heard.outcome.stops() || heard.detail.is_some());
+    let or = |text: &str| String::from(if text.is_empty() { "-" } else { text });
+    let words = |heard: &Heard| {
+        let names = [heard.control, heard.stage.name(), heard.outcome.name(), heard.mode.name()];
+        let [control, stage, outcome, mode] = names.map(String::from);
+        [control, stage, outcome, mode, or(heard.code.unwrap_or_default()), or(&heard.place)]
+    };
+    decided(decided_of.code, telling.map(words))
+}
 
 /// The calls: those that are generated from the contract, altered at random.
 fn calls(subject: &Subject, count: usize, at: u64) -> Vec<Vec<u8>> {
@@ -194,12 +229,13 @@ fn offline(subject: &Subject, calls: &[Vec<u8>], at: u64) -> Vec<Seen> {
     local.block_on(&runtime, async {
         let threads = Threads::start(subject).unwrap();
         let world = World::new(subject, &threads, at);
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", "application/json".parse().unwrap());
-        let body = Bytes::from_static(SAID.as_bytes());
-        world.answer(Some(proxy::offline::Answer { status: StatusCode::OK, headers, body }));
         let mut all = Vec::with_capacity(calls.len());
-        for call in calls {
+        for (call, (status, said)) in calls.iter().zip(SAID.iter().cycle()) {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", "application/json".parse().unwrap());
+            let (status, body) =
+                (StatusCode::from_u16(*status).unwrap(), Bytes::from_static(said.as_bytes()));
+            world.answer(Some(proxy::offline::Answer { status, headers, body }));
             let peer = Peer::new(([127, 0, 0, 1], 40_000).into(), 0);
             all.push(world.call(peer, call).await.unwrap());
         }
@@ -212,14 +248,15 @@ fn cases_see_what_clients_of_the_running_gateway_see() {
     // Half an hour of calls at most: `tools/long` asks for 5,000.
     let count = std::env::var("YETT_CALLS").ok().and_then(|text| text.parse().ok()).unwrap_or(500);
     let recorder = Recorder::start();
-    recorder.answer(Answer::json(200, SAID));
     let subject = subject(&setup().document(&recorder.url()));
     let at = now();
     let calls = calls(&subject, count, at);
     let seen = offline(&subject, &calls, at);
     let gateway = Gateway::with_files(&setup(), &recorder.url(), &[("keys.json", subject.jwks())]);
     let (mut wrong, mut codes) = (Vec::new(), BTreeMap::<String, usize>::new());
-    for (call, seen) in calls.iter().zip(&seen) {
+    let mut ids = Vec::new();
+    for ((call, seen), (status, said)) in calls.iter().zip(&seen).zip(SAID.iter().cycle()) {
+        recorder.answer(Answer::json(*status, *said));
         let before = recorder.count();
         let mut client = testkit::RawClient::connect(gateway.address);
         let _ = client.send(call);
@@ -236,14 +273,17 @@ fn cases_see_what_clients_of_the_running_gateway_see() {
             .arrived
             .as_ref()
             .map(|one| arrived(&one.method, &one.target, &pairs(&one.headers), &one.body));
+        let shown = call[..call.len().min(300)].escape_ascii().to_string();
+        ids.push((reply.head.get("yett-call-id").map(str::to_owned), shown.clone(), &seen.decided));
         if live != still || live_upstream != still_upstream {
-            let shown = call[..call.len().min(300)].escape_ascii().to_string();
             wrong.push(format!(
                 "{shown}\nlive: {live}\nstill: {still}\n{live_upstream:?}\n{still_upstream:?}"
             ));
         }
     }
-    println!("{count} calls: {codes:?}");
+    let (more, verdicts) = decided_otherwise(&gateway, &ids);
+    wrong.extend(more);
+    println!("{count} calls: {codes:?}; {verdicts:?}");
     assert!(
         wrong.is_empty(),
         "{} of {count} differ:\n{}",
@@ -255,6 +295,34 @@ fn cases_see_what_clients_of_the_running_gateway_see() {
         codes.len() >= 12 && codes.contains_key("200") && codes.contains_key("quota_exhausted"),
         "{codes:?}"
     );
+    let in_shadow = verdicts.iter().any(|verdict| verdict.contains("refuse shadow response_invalid"));
+    assert!(verdicts.len() >= 12 && in_shadow, "{verdicts:?}");
+}
+
+/// A call by its id, as it is shown, and what was decided of it without a network.
+type Known<'a> = (Option<String>, String, &'a Decided);
+
+/// Calls of which a running gateway and a still one decided otherwise, and all verdicts that there were.
+fn decided_otherwise(gateway: &Gateway, known: &[Known<'_>]) -> (Vec<String>, BTreeSet<String>) {
+    let log = testkit::until(30, || {
+        let log = gateway.log();
+        let there: BTreeSet<&str> = log.iter().filter_map(|line| line["id"].as_str()).collect();
+        known.iter().filter_map(|(id, ..)| id.as_deref()).all(|id| there.contains(id)).then_some(log)
+    })
+    .expect("all are logged");
+    let by_id: BTreeMap<&str, &Value> =
+        log.iter().filter_map(|line| Some((line["id"].as_str()?, line))).collect();
+    let (mut wrong, mut verdicts) = (Vec::new(), BTreeSet::new());
+    for (id, shown, still) in known {
+        let Some(id) = id else { continue };
+        let live = decided_live(by_id[id.as_str()]);
+        let still = decided_still(still);
+        verdicts.extend(live.lines().skip(1).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()));
+        if live != still {
+            wrong.push(format!("{shown}\nlive: {live}\nstill: {still}"));
+        }
+    }
+    (wrong, verdicts)
 }
 
 fn yett(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
@@ -283,7 +351,7 @@ fn from_a_contract_to_tested_policies_without_a_line_typed() {
     let (code, out, _) = yett(dir.path(), &["test"]);
     assert!(code == 0 && out.contains(": all passed") && out.contains("tried: 18 of 18 operations"), "{out}");
     let (code, out, _) = yett(dir.path(), &["test", "--format", "json", "--jobs", "1"]);
-    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &report["ok"], &report["failed"]), (0, &true.into(), &0.into()));
     // The next change that lets more through is caught.
     std::fs::write(dir.path().join("yett.yaml"), SAMPLE.replace("request: enforce", "request: shadow"))
@@ -307,7 +375,7 @@ fn cases_that_cannot_be_read_are_not_run() {
     let (code, _, err) = yett(dir.path(), &["test"]);
     assert!(code == 1 && err.contains("a.test.yaml:4:5") && err.contains("did you mean `request`?"), "{err}");
     let (code, out, _) = yett(dir.path(), &["test", "a.test.yaml", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &report["diagnostics"][0]["code"]), (1, &"unknown-key".into()));
     let (code, _, err) = yett(dir.path(), &["test", "gone.test.yaml"]);
     assert!(code == 1 && err.contains("there is no such file"), "{err}");
@@ -325,7 +393,7 @@ fn a_difference_is_told_and_weaker_ones_fail() {
     let unfolded = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(code == 1 && unfolded.contains("limit rate per subject: rate 60/min → 120/min"), "{out}");
     let (code, out, _) = yett(dir.path(), &["diff", "yett.yaml", "strict.yaml", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
         (code, &report["weaker"], &report["changes"][0]["effect"]),
         (0, &false.into(), &"stricter".into())

@@ -1,4 +1,4 @@
-//! What a binding comes to for an operation, and what it says of calls; hostile forms are put to the binary in `yett/tests/objects.rs`.
+//! What a binding comes to for an operation, and what it says of calls; hostile forms are put to the binary in `yett/tests/calls/objects.rs`.
 
 use std::sync::Arc;
 

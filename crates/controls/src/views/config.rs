@@ -317,9 +317,15 @@ fn check_questions(api: &contract::Api, section: &ViewsSection, out: &mut Diagno
             };
             let own = question.name.split('[').next().unwrap_or_default();
             if !named(&question.name) && !named(own) {
-                let message =
-                    format!("no operation of the contract has the parameter `{}` of `{name}`", question.name);
-                let help = "compare it with the contract: it is asked by nothing";
+                let (message, help) = if question.name.is_empty() {
+                    let message = format!("an entry of `asked_by` of `{name}` names no parameter");
+                    (message, "write the name of a parameter, as in `sort=total`, or take it out")
+                } else {
+                    let parameter = &question.name;
+                    let message =
+                        format!("no operation of the contract has the parameter `{parameter}` of `{name}`");
+                    (message, "compare it with the contract: it is asked by nothing")
+                };
                 out.push(Diagnostic::error("views", message).at(rule.span).help(help));
             }
         }

@@ -1,4 +1,4 @@
-//! The walk that writes an answer anew, and what wrong sections are told; the binary with the sample API is in `yett/tests/views.rs`.
+//! The walk that writes an answer anew, and what wrong sections are told; the binary with the sample API is in `yett/tests/calls/views.rs`.
 
 use std::sync::Arc;
 

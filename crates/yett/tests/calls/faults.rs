@@ -10,12 +10,10 @@
 )]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
-mod harness;
-
 use std::net::TcpListener;
 use std::time::Duration;
 
-use harness::*;
+use crate::harness::*;
 use testkit::{Answer, Deadline, Fault, RawClient, Recorder, Reply};
 
 const QUICK: &str = "deadlines: { connect: 1s, first_byte: 1s, total: 2s, idle: 2s }";

@@ -8,12 +8,10 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod harness;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::*;
+use crate::harness::*;
 use testkit::{Answer, Http2, Recorder, Reply, until};
 
 /// Where the Core Rule Set is.
@@ -176,6 +174,40 @@ fn shadow_reports_and_changes_nothing() {
         assert!(sent.ends_with(&got), "{}: the body has changed", attack.name);
     }
     assert!(gateway.call(get("/things?q=shoes", "")).status == 200);
+}
+
+/// Rules of a file and detectors of our own alike: what one family alone takes for an attack passes and is recorded under its name, what
+/// the others do is refused.
+#[test]
+fn one_family_in_shadow_refuses_nothing_and_the_others_do() {
+    let recorder = Recorder::start();
+    let more = |mode: &str| format!("modes: {{ new-sql: {{ tag: attack-sqli, mode: {mode} }} }}");
+    let sql = get("/things?q=1%27%20OR%20%271%27=%271", "");
+    let body = post_json("/things", r#"{"user":{"names":["x","1' or '1'='1"]}}"#);
+    let script = get("/things?q=%3Cscript%3Ealert(1)%3C/script%3E", "");
+    let both = get("/things?q=1%27%20OR%20%271%27=%271&r=%3Cscript%3Ealert(1)%3C/script%3E", "");
+    for start in [start, start_builtin] {
+        let shadow = start(&recorder, &more("shadow"));
+        for call in [&sql, &body] {
+            let calls = recorder.count();
+            let reply = shadow.call(call);
+            assert_eq!((reply.status, recorder.count()), (200, calls + 1));
+            let found = verdict(&shadow, &reply);
+            assert_eq!((&found["mode"], &found["code"]), (&"shadow".into(), &"payload_refused".into()));
+            let detail = found["detail"].as_str().unwrap();
+            assert!(detail.contains("942") || detail.contains("sql/"), "{detail}");
+        }
+        let calls = recorder.count();
+        for call in [&script, &both] {
+            assert_eq!(shadow.call(call).status, 403);
+        }
+        assert_eq!(recorder.count(), calls);
+        let quiet = shadow.call(get("/things?q=shoes", ""));
+        let verdicts = shadow.log_of(&quiet)["verdicts"].to_string();
+        assert!(quiet.status == 200 && !verdicts.contains("shadow"), "{verdicts}");
+        assert_eq!(start(&recorder, &more("off")).call(sql.clone()).status, 200);
+        assert_eq!(start(&recorder, &more("enforce")).call(sql.clone()).status, 403);
+    }
 }
 
 /// `:authority` is a `Host` to rules, and the body comes in frames.
@@ -342,6 +374,15 @@ fn answers_that_leak_are_withheld() {
     assert_eq!(verdict(&shadow, &reply)["mode"], "shadow");
     let off = start(&recorder, "");
     assert_eq!(off.call(get("/leak", "")).status, 200);
+    // One family of them.
+    let one = start(
+        &recorder,
+        "answers: enforce\nmodes: { sql: { tag: attack-disclosure, mode: shadow }, not: { rule: 953100, mode: shadow } }",
+    );
+    let reply = one.call(get("/leak", ""));
+    assert!(reply.status == 200 && reply.text().contains("SQL"));
+    let found = verdict(&one, &reply);
+    assert_eq!((&found["mode"], &found["code"]), (&"shadow".into(), &"answer_refused".into()));
 }
 
 /// `yett check` says what is wrong with rules where they are written.
@@ -361,6 +402,7 @@ fn what_is_wrong_with_the_section_or_its_rules_is_said_with_its_place() {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(check("good.conf", "exclude: [{ rule: 1, parameters: [a] }, { tag: t }]").0);
+    assert!(check("good.conf", "modes: { a: { rule: 1, mode: shadow, operations: [\"GET /notes\"] } }").0);
     assert!(
         check("builtin", "exclude: [{ tag: attack-sqli, parameters: [q] }]\nthreshold: { inbound: 6 }").0
     );
@@ -385,6 +427,17 @@ fn what_is_wrong_with_the_section_or_its_rules_is_said_with_its_place() {
         ("good.conf", "exclude: [{ parameters: [a], operations: [\"/x\"] }]", "`/x` selects no operation"),
         ("good.conf", "exclude: [{}]", "would leave out everything"),
         ("good.conf", "exclude: [{ rule: 1, tag: t }]", "not both"),
+        ("good.conf", "modes: { a: { rule: 2, mode: shadow } }", "no rule that was loaded has the id 2"),
+        ("good.conf", "modes: { a: { mode: shadow } }", "`modes.a` has `rule` or `tag`, and one of them"),
+        ("good.conf", "modes: { a: { rule: 1, tag: t, mode: off } }", "`modes.a` has `rule` or `tag`"),
+        ("good.conf", "modes: { a: { rule: 1 } }", "the key `mode` is missing"),
+        (
+            "good.conf",
+            "modes: { a: { rule: 1, mode: shadow, operations: [\"/x\"] } }",
+            "`/x` selects no operation",
+        ),
+        ("builtin", "modes: { a: { rule: 1, mode: shadow } }", "`rule: 1` says nothing to `rules: builtin`"),
+        ("builtin", "modes: { a: { tag: u, mode: shadow } }", "no family of detectors has the tag `u`"),
     ] {
         let (good, text) = check(rules, more);
         assert!(!good && text.contains(said), "{rules} {more}: {text}");

@@ -10,11 +10,9 @@
 )]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
-mod harness;
-
 use std::process::Command;
 
-use harness::*;
+use crate::harness::*;
 use testkit::raw::exchange;
 use testkit::{Recorder, Reply, until};
 

@@ -8,9 +8,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod harness;
-
-use harness::*;
+use crate::harness::*;
 use testkit::{Answer, Recorder, Reply};
 
 fn document(upstream: &str, section: &str) -> String {

@@ -12,11 +12,9 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod harness;
-
 use std::process::Command;
 
-use harness::*;
+use crate::harness::*;
 use testkit::{Answer, Recorder};
 
 const CONTRACT: &str = r##"

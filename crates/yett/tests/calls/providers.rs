@@ -10,13 +10,11 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-mod harness;
-
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Gateway, Setup};
+use crate::harness::{Gateway, Setup};
 use serde_json::{Value, json};
 use testkit::raw::exchange;
 use testkit::{Answer, Peer, Recorder, until, until_every};

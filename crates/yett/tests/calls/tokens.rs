@@ -10,12 +10,10 @@
 )]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
-mod harness;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use harness::*;
+use crate::harness::*;
 use serde_json::{Value, json};
 use testkit::mint::{base64url, hmac_token};
 use testkit::{Alg, Answer, Fault, Mint, Recorder, until};

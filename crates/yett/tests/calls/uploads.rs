@@ -11,15 +11,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod harness;
-
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use harness::*;
+use crate::harness::*;
 use tempfile::TempDir;
 use testkit::files::{multipart, zip};
 use testkit::{Recorder, Reply, until};

@@ -8,11 +8,9 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-mod harness;
-
 use std::net::TcpListener;
 
-use harness::*;
+use crate::harness::*;
 use testkit::{Answer, Fault, Recorder};
 
 /// The document of the harness with these targets in place of its one.

@@ -9,16 +9,14 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod harness;
-
 use std::process::Command;
 
-use harness::*;
+use crate::harness::*;
 use serde_json::{Value, json};
 use testkit::{Answer, Recorder, Reply};
 
-const CONTRACT: &str = include_str!("../../../examples/orders/openapi.yaml");
-const NEED_TO_KNOW: &str = include_str!("../../../examples/orders/need-to-know.yaml");
+const CONTRACT: &str = include_str!("../../../../examples/orders/openapi.yaml");
+const NEED_TO_KNOW: &str = include_str!("../../../../examples/orders/need-to-know.yaml");
 
 /// The document of the example, with ports of the system's choice.
 fn document(upstream: &str) -> String {

@@ -9,8 +9,6 @@
     reason = "a test that cannot be set up has to fail loudly, and its client connects on its own"
 )]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -20,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Gateway, House, Service, call, text};
+use crate::common::{Gateway, House, Service, call, text};
 
 fn document(house: &House, address: &str, upstream: u16) {
     house.write(

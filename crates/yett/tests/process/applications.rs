@@ -11,16 +11,10 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-mod common;
-#[path = "applications/feeds.rs"]
 mod feeds;
-#[path = "applications/polling.rs"]
 mod polling;
-#[path = "applications/revocations.rs"]
 mod revocations;
-#[path = "applications/sharing.rs"]
 mod sharing;
-#[path = "applications/streams.rs"]
 mod streams;
 
 use std::io::{Read, Write};
@@ -31,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Gateway, House, Service, mode, text};
+use crate::common::{self, Gateway, House, Service, mode, text};
 use serde_json::{Value, json};
 use testkit::{Postgres, until};
 

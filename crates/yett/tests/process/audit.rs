@@ -8,9 +8,7 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-mod common;
-
-use common::{House, mode};
+use crate::common::{self, House, mode};
 use serde_json::Value;
 
 const CONTRACT: &str = r##"openapi: 3.1.0

@@ -1,8 +1,6 @@
 //! Commands that need no running gateway.
 
-mod common;
-
-use common::House;
+use crate::common::{self, House};
 
 #[test]
 fn check_tells_people_everything_at_once() {

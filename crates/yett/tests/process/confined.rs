@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::{Gateway, House, call};
+use crate::common::{self, Gateway, House, call};
 
 /// What the kernel says of the process.
 fn of_status(gateway: &Gateway, name: &str) -> String {

@@ -11,15 +11,13 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Gateway, House, Service, call, mode, text};
+use crate::common::{Gateway, House, Service, call, mode, text};
 use serde_json::{Value, json};
 use testkit::{Postgres, until};
 
@@ -456,6 +454,10 @@ fn flood(address: &str, calls: usize) -> usize {
     statuses.len()
 }
 
+fn ids_of(events: &[Value]) -> BTreeSet<String> {
+    events.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn a_kill_in_the_middle_loses_nothing_that_was_written() {
     everywhere("sample: 0%", |house, _| {
@@ -470,6 +472,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_written() {
                 .collect();
             let written = || gateway.metric("yett_decisions_written_total", "") as usize;
             assert!(until(60, || (written() > 500).then_some(())).is_some(), "{} were written", written());
+            let known = ids_of(&events(house, &["--limit", "100000"]));
             let acknowledged = written();
             gateway.kill();
             for flood in floods {
@@ -477,8 +480,9 @@ fn a_kill_in_the_middle_loses_nothing_that_was_written() {
             }
             gateway = Gateway::start(house);
             let all = events(house, &["--limit", "100000"]);
-            let ids: BTreeSet<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
+            let ids = ids_of(&all);
             assert_eq!(ids.len(), all.len(), "each is there once");
+            assert!(known.len() > 500 && known.is_subset(&ids), "what was shown once is there");
             assert!(ids.len() >= before + acknowledged, "{} of {before} and {acknowledged}", ids.len());
             before = ids.len();
             assert_eq!(explained(house, all.last().unwrap()["id"].as_str().unwrap())["status"], 404);

@@ -10,12 +10,10 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Gateway, House, call, text};
+use crate::common::{self, Gateway, House, call, text};
 use serde_json::{Value, json};
 use testkit::{Answer, Peer, Recorder};
 

@@ -9,12 +9,10 @@
     reason = "a test that cannot go on has failed, and its client connects on its own"
 )]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use common::{Gateway, House, Service, text};
+use crate::common::{self, Gateway, House, Service, text};
 use engine::text::is_hidden;
 use serde_json::{Value, json};
 
@@ -144,8 +142,8 @@ fn contracts_and_cases_are_inert_in_what_commands_print() {
 
 #[test]
 fn names_of_a_megabyte_fill_no_screen() {
-    let long = "W".repeat(1 << 20);
-    for contract in [contract(&long), wrong(&long)] {
+    let (long, longest) = ("W".repeat(1 << 20), "W".repeat(1_015));
+    for contract in [contract(&long), wrong(&long), contract(&longest), wrong(&longest)] {
         let house = house(&contract, PLAIN);
         for arguments in [&["check"][..], &["audit"], &["test"], &["promote"], &["test", "--generate"]] {
             let said = printed(&house, arguments);
@@ -365,5 +363,8 @@ fn contracts_are_inert_in_what_a_running_gateway_tells() {
         assert!(said.contains(part), "`{part}` in\n{said}");
     }
     told_of_contract(&service, HOSTILE);
-    told_of_contract(&service, &"W".repeat(1 << 18));
+    // The longest that a contract may have.
+    let said = told_of_contract(&service, &"W".repeat(1_015));
+    let longest = said.lines().map(str::len).max().unwrap_or(0);
+    assert!(longest <= 16 << 10 && said.len() <= 256 << 10, "{longest} of {}", said.len());
 }

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail loudly")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener};
 
-use common::{Gateway, House, Service, call};
+use crate::common::{self, Gateway, House, Service, call};
 
 const UPSTREAM: &str = "http://127.0.0.1:3000";
 /// A Swagger 2.0 contract of two files, one of which has references of its own.

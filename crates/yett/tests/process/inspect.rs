@@ -7,12 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod common;
-
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use common::{House, text};
+use crate::common::{House, text};
 use serde_json::Value;
 
 const BUILTIN: &str = "{ rules: builtin, mode: enforce }";

@@ -10,14 +10,12 @@
     reason = "a test that cannot be set up has to fail loudly, and its client connects on its own"
 )]
 
-mod common;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Gateway, House, Service, call, mode};
+use crate::common::{self, Gateway, House, Service, call, mode};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use testkit::{Alg, Deadline, Mint, until};

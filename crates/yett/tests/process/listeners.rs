@@ -9,11 +9,9 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-mod common;
-
 use std::process::Command;
 
-use common::{Gateway, House, Service, call, mode, text};
+use crate::common::{Gateway, House, Service, call, mode, text};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,

@@ -10,16 +10,10 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-#[path = "notices/alerts.rs"]
 mod alerts;
-#[path = "notices/alone.rs"]
 mod alone;
-mod common;
-#[path = "notices/hostile.rs"]
 mod hostile;
-#[path = "notices/losses.rs"]
 mod losses;
-#[path = "notices/misbehaving.rs"]
 mod misbehaving;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Gateway, House, Service, call};
+use crate::common::{self, Gateway, House, Service, call};
 use serde_json::{Value, json};
 use testkit::recorder::Recorded;
 use testkit::{Answer, Fault, Recorder, until};
@@ -172,8 +166,22 @@ fn ready(gateway: &Gateway) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
-/// Puts refused calls on one connection: in the name of who holds a token, or `/nowhere/0` and on.
-fn burst(address: &str, token: Option<&str>, calls: usize) {
+/// Whose calls are refused.
+enum Caller {
+    /// That of a token.
+    Token(String),
+    /// Nobody, who asks for `/path/0` and on.
+    Stranger(String),
+}
+
+impl Caller {
+    fn nowhere() -> Self {
+        Self::Stranger(String::from("nowhere"))
+    }
+}
+
+/// Puts refused calls on one connection.
+fn burst(address: &str, caller: &Caller, calls: usize) {
     let Ok(stream) = TcpStream::connect(address) else { return };
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut writer = stream.try_clone().unwrap();
@@ -181,12 +189,13 @@ fn burst(address: &str, token: Option<&str>, calls: usize) {
         let (mut stream, mut buffer) = (stream, [0; 65_536]);
         while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
     });
-    let credential = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     for number in 0..calls {
         let last = if number + 1 == calls { "connection: close\r\n" } else { "" };
-        let line =
-            if token.is_some() { String::from("POST /notes") } else { format!("GET /nowhere/{number}") };
-        let request = format!("{line} HTTP/1.1\r\nhost: x\r\n{credential}content-length: 0\r\n{last}\r\n");
+        let head = match caller {
+            Caller::Token(token) => format!("POST /notes HTTP/1.1\r\nauthorization: Bearer {token}\r\n"),
+            Caller::Stranger(path) => format!("GET /{path}/{number} HTTP/1.1\r\n"),
+        };
+        let request = format!("{head}host: x\r\ncontent-length: 0\r\n{last}\r\n");
         if writer.write_all(request.as_bytes()).is_err() {
             break;
         }
@@ -276,12 +285,12 @@ fn ten_thousand_events_wait_for_a_receiver_that_is_down_and_arrive_in_order() {
     let gateway = Gateway::start(&house);
     receiver.is_down();
     let token = |number| house.good(&["token", "--subject", &format!("u{number}"), "--scope", "notes:read"]);
-    let tokens = (0..12).map(|number| (Some(token(number).trim().to_owned()), 500));
+    let tokens = (0..12).map(|number| (Caller::Token(token(number).trim().to_owned()), 500));
     let bursts: Vec<_> = tokens
-        .chain([(None, 4_000)])
-        .map(|(token, calls)| {
+        .chain([(Caller::nowhere(), 4_000)])
+        .map(|(caller, calls)| {
             let address = gateway.url.clone();
-            std::thread::spawn(move || burst(&address, token.as_deref(), calls))
+            std::thread::spawn(move || burst(&address, &caller, calls))
         })
         .collect();
     bursts.into_iter().for_each(|burst| burst.join().unwrap());

@@ -1,8 +1,6 @@
 //! The main job as a user does it: `init`, `check`, `run`, a token, calls; then reloads and the end.
 
-mod common;
-
-use common::{CONTRACT, Gateway, House, Service, call, mode};
+use crate::common::{CONTRACT, Gateway, House, Service, call, mode};
 
 fn token(house: &House, scope: &str) -> String {
     house.good(&["token", "--subject", "alice", "--scope", scope]).trim().to_owned()

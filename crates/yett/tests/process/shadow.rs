@@ -10,9 +10,7 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-mod common;
-
-use common::{Gateway, House, Service, call};
+use crate::common::{self, Gateway, House, Service, call};
 use serde_json::{Value, json};
 use testkit::{Postgres, until};
 

@@ -11,9 +11,7 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-mod common;
-
-use common::{Gateway, House, Service, call};
+use crate::common::{Gateway, House, Service, call, text};
 use serde_json::{Value, json};
 use testkit::{Postgres, until};
 
@@ -183,4 +181,49 @@ fn one_binding_in_shadow_is_counted_apart_and_promoted_alone() {
         assert_eq!(post(&mallory, "c1", r#"{"shop_id":"s1"}"#), 200);
         assert_eq!(names(&report(house, &[]), "in_shadow"), ["objects.bindings.path_too"]);
     });
+}
+
+/// Fields of an answer that has another status than the contract declares, which cannot be looked into.
+const FIELDS: &str = "    views:
+      mode: shadow
+      answers:
+        contact: { at: [/email], to: [support], asked_by: [sort=email] }
+";
+
+#[test]
+fn a_control_of_both_sides_is_judged_by_both() {
+    let service = Service::start();
+    let house = house(&service, "");
+    let declared = r#""201": { description: ok, content: { application/json: { schema: { type: object, properties: { email: { type: string } } } } } }"#;
+    let contract = CONTRACT
+        .replace(r#""200": { description: ok }"#, declared)
+        .replace("parameters: [", "parameters: [{ name: sort, in: query, schema: { type: string } }, ");
+    house.write("openapi.yaml", &contract);
+    house.write("yett.yaml", &house.read("yett.yaml").replace(BINDINGS, FIELDS));
+    let gateway = Gateway::start(&house);
+    let alice = token(&house, "alice");
+    let post =
+        || call(&gateway.url, "POST", "/customers/c1/orders", Some(&alice), Some(r#"{"shop_id":"s1"}"#)).0;
+    (0..8).for_each(|_| assert_eq!(post(), 200));
+    // Answers are looked at afterwards.
+    until(15, || {
+        let said = report(&house, &[]);
+        let refused = said["refused"].as_array().unwrap();
+        (refused.iter().map(|row| row["calls"].as_u64().unwrap()).sum::<u64>() == 8).then_some(())
+    })
+    .expect("all are counted");
+    let said = report(&house, &[]);
+    let parts: Vec<&Value> = said["in_shadow"].as_array().unwrap().iter().map(|row| &row["part"]).collect();
+    assert_eq!(parts, ["answer", "request"]);
+    assert_eq!(row(&said, "refused", "views")["part"], "answer");
+    // No request was harmed; each answer would have been.
+    let before = house.read("yett.yaml");
+    let promote = ["promote", "views", "--yes", "--min-calls", "5", "--max-harm"];
+    let harm = house.bad(&[&promote[..], &["1%"]].concat());
+    assert!(harm.contains("declined") && harm.contains("8 of 8 good calls"), "{harm}");
+    assert_eq!(house.read("yett.yaml"), before);
+    let promoted = house.yett(&[&promote[..], &["100%"]].concat());
+    let told = text(&promoted.stderr);
+    assert!(told.contains("0 of 8") && told.contains("8 of 8"), "each side is told: {told}");
+    assert_eq!(house.read("yett.yaml"), before.replace("mode: shadow", "mode: enforce"));
 }

@@ -10,21 +10,24 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
-mod common;
-
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Gateway, House, call, text};
+use crate::common::{self, Gateway, House, call, text};
 use serde_json::{Value, json};
 use testkit::recorder::Recorder;
 use testkit::{Peer, until_every};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn peers() -> PathBuf {
+    std::env::var_os("YETT_PEERS").map_or_else(|| root().join(".peers"), PathBuf::from)
 }
 
 /// A collector of others' making, and what it got.
@@ -36,8 +39,7 @@ struct Collector {
 
 impl Collector {
     fn start(arguments: &[&str]) -> Self {
-        let peers = std::env::var_os("YETT_PEERS").map_or_else(|| root().join(".peers"), PathBuf::from);
-        let mut command = Command::new(peers.join("venv/bin/python"));
+        let mut command = Command::new(peers().join("venv/bin/python"));
         command.arg(root().join("tests/peers/collector.py")).args(arguments);
         let peer = Peer::start(command.stdin(Stdio::piped()));
         let about = as_json(&peer.about);
@@ -151,11 +153,36 @@ fn line(house: &House, id: &str) -> Value {
     found.unwrap_or_else(|| panic!("no line of {id}"))
 }
 
-/// A real collector takes all three signals, and one id leads from the answer's header through log, decision, trace and log record.
+/// Has a receiver told of what is refused, too.
+fn tell(house: &House, receiver: &Recorder) {
+    house.write("hook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    let sink = format!(
+        "url: \"{}/hook\", secret: \"file:hook.secret\", allow_private: true, allow_cleartext: true",
+        receiver.url()
+    );
+    house.write(
+        "yett.yaml",
+        &(house.read("yett.yaml") + &format!("notify: {{ sinks: {{ soc: {{ {sink} }} }} }}\n")),
+    );
+}
+
+/// The event of a call, once a receiver was told of it.
+fn event(receiver: &Recorder, id: &str) -> Value {
+    let found = until_every(Duration::from_millis(20), 60, || {
+        let calls = receiver.calls();
+        let of_call = calls.iter().find(|call| call.head.get("webhook-id") == Some(id))?;
+        Some(as_json(&text(&of_call.body)))
+    });
+    found.unwrap_or_else(|| panic!("no event of {id}"))
+}
+
+/// A real collector takes all three signals, and one id leads from the answer's header through log, decision, notice, trace and log record.
 #[test]
 fn one_id_leads_everywhere_through_a_real_collector() {
     let (upstream, collector) = (Recorder::start(), Collector::start(&["--rotel"]));
+    let receiver = Recorder::start();
     let house = house(&upstream, &collector.url, ", resource: { service.name: edge }");
+    tell(&house, &receiver);
     let gateway = Gateway::start(&house);
     let good = bearer(&token(&house, "notes:read"));
     let stranger = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
@@ -184,6 +211,10 @@ fn one_id_leads_everywhere_through_a_real_collector() {
         assert_eq!(span["resource"]["service.name"], "edge");
         let explained = as_json(&house.good(&["explain", &id, "--json"]));
         assert_eq!(explained["id"], id);
+        if let Some(code) = code {
+            let event = event(&receiver, &id);
+            assert_eq!((&event["id"], &event["data"]["code"]), (&json!(id), &json!(code)));
+        }
         let told = format!("{span}{record}");
         assert!(!told.contains("hunter2") && !told.contains("Bearer"), "{told}");
         assert!(!told.contains("\\u001b") && !told.contains('\u{202e}'), "{told}");
@@ -226,6 +257,124 @@ fn one_id_leads_everywhere_through_a_real_collector() {
     for signal in ["traces", "metrics", "logs"] {
         let told = wait_ready(&gateway, signal, |told| told["exported"].as_u64() > Some(0));
         assert_eq!((&told["ok"], &told["lost"]), (&json!(true), &json!(0)));
+    }
+    let read = read_by_others(&receiver, &collector.seen());
+    assert_eq!(read["unknown"], json!([]), "names that no semantic convention has");
+    let events = read["events"].as_array().unwrap();
+    assert!(events.len() >= 2, "{read}");
+    for event in events {
+        let call =
+            receiver.calls().into_iter().find(|call| call.head.get("webhook-id") == event["id"].as_str());
+        let sent = as_json(&text(&call.unwrap().body));
+        assert_eq!((&event["type"], &event["specversion"]), (&json!("yett.call.refused"), &json!("1.0")));
+        for part in ["source", "subject", "data"] {
+            assert_eq!(event[part], sent[part], "{part}");
+        }
+        assert_eq!(event["extensions"]["partitionkey"], sent["partitionkey"]);
+    }
+}
+
+/// What libraries of others make of the events that a receiver got, and of the names that a collector did.
+fn read_by_others(receiver: &Recorder, seen: &Value) -> Value {
+    let of = |call: &testkit::recorder::Recorded| json!({ "headers": { "content-type": call.head.get("content-type") }, "body": text(&call.body) });
+    let events: Vec<Value> = receiver.calls().iter().map(of).collect();
+    let mut names = BTreeSet::new();
+    let mut keys = |attributes: &Value| names.extend(attributes.as_object().unwrap().keys().cloned());
+    for one in ["spans", "records"].iter().flat_map(|kind| seen[*kind].as_array().unwrap()) {
+        keys(&one["attributes"]);
+        keys(&one["resource"]);
+        one["events"].as_array().into_iter().flatten().for_each(|event| keys(&event["attributes"]));
+    }
+    // Metrics of our own have the labels of the page of metrics.
+    let name = |one: &Value| one["name"].as_str().unwrap().to_owned();
+    let others = seen["metrics"].as_array().unwrap().iter().filter(|one| !name(one).starts_with("yett."));
+    for one in others {
+        one["points"].as_array().unwrap().iter().for_each(|point| keys(&point["attributes"]));
+        keys(&json!({ name(one): 0 }));
+    }
+    assert!(names.contains("http.server.request.duration") && names.len() > 15, "{names:?}");
+    let mut command = Command::new(peers().join("venv/bin/python"));
+    command.arg(root().join("tests/peers/readers.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let given = json!({ "events": events, "names": names }).to_string();
+    child.stdin.take().unwrap().write_all(given.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "it cannot be read");
+    as_json(&text(&output.stdout))
+}
+
+/// Text of a contract: it clears a screen, ends a line, turns text around, and is a script.
+const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\r\n\u{202e}\u{2066}<script>alert(1)</script>";
+
+/// All texts of a JSON value, names of members among them.
+fn texts(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(text) => out.push(text.clone()),
+        Value::Array(all) => all.iter().for_each(|one| texts(one, out)),
+        Value::Object(all) => all.iter().for_each(|(name, one)| {
+            out.push(name.clone());
+            texts(one, out);
+        }),
+        _ => {}
+    }
+}
+
+/// JSON in ASCII, which is YAML too.
+fn ascii(value: &Value) -> String {
+    let escaped = |char: char| match char {
+        ' '..='~' => String::from(char),
+        other => format!("\\u{:04x}", u32::from(other)),
+    };
+    value.to_string().chars().map(escaped).collect()
+}
+
+/// Whoever writes a contract names operations, tags, schemes and scopes: a collector and a receiver get them as text.
+#[test]
+fn what_a_contract_says_is_text_for_who_is_told() {
+    for (name, shown) in [("Plain", "readPlain"), (HOSTILE, "<script>")] {
+        let (upstream, collector, receiver) = (Recorder::start(), Collector::start(&[]), Recorder::start());
+        let house = house(&upstream, &collector.url, "");
+        tell(&house, &receiver);
+        let (scheme, scope) = (format!("scheme{name}"), format!("scope{name}"));
+        let flow = json!({ "tokenUrl": "https://idp.example/t", "scopes": { &scope: name } });
+        let operation = json!({
+            "operationId": format!("read{name}"), "tags": [name], "security": [{ &scheme: [scope] }],
+            "responses": { "200": { "description": name } }
+        });
+        let contract = json!({
+            "openapi": "3.1.0", "info": { "title": name, "version": name },
+            "components": { "securitySchemes": { scheme: { "type": "oauth2", "flows": { "clientCredentials": flow } } } },
+            "paths": { "/notes": { "get": operation } }
+        });
+        house.write("openapi.yaml", &ascii(&contract));
+        let mut gateway = Gateway::start(&house);
+        let (status, id) = get(&gateway, "/notes", &bearer(&token(&house, "other")));
+        assert_eq!(status, 403);
+        let (span, record, event) = (collector.span(&id, 2), collector.record(&id), event(&receiver, &id));
+        let metric = collector.wait("metric", |seen| {
+            let metrics = seen["metrics"].as_array().unwrap();
+            metrics
+                .iter()
+                .find(|one| one["name"] == "yett.calls" && one.to_string().contains("read"))
+                .cloned()
+        });
+        // To a receiver they go escaped, as JSON has it, so that what it writes down is inert; what it reads is what the contract says.
+        assert_eq!(event["data"]["operation"], format!("read{name}"));
+        let sent = receiver.calls().iter().map(|call| text(&call.body)).collect::<String>();
+        assert!(sent.contains(shown) && !sent.contains(engine::text::is_hidden), "{sent:?}");
+        for told in [&span, &record, &metric, &collector.seen()] {
+            let mut all = Vec::new();
+            texts(told, &mut all);
+            let odd = all.iter().find(|text| text.contains(engine::text::is_hidden) || text.len() > 8 << 10);
+            assert_eq!(odd, None);
+            assert!(all.iter().any(|text| text.contains(shown)), "no `{shown}` in {told}");
+        }
+        // What the process says of a contract that is none any more.
+        house.write("openapi.yaml", &ascii(&contract).replace("\"3.1.0\"", "\"9\""));
+        for part in ["error[", "goes on serving"] {
+            let said = gateway.line(part);
+            assert!(!said.contains(engine::text::is_hidden), "{said:?}");
+        }
     }
 }
 

@@ -10,14 +10,12 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use common::{CONTRACT, House};
+use crate::common::{self, CONTRACT, House};
 
 /// `yett test --watch` in a folder.
 struct Watching {

@@ -1,7 +1,5 @@
 //! Files, folders and links that are replaced while the gateway runs: each is seen without being told.
 
-mod common;
-
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Gateway, House, Service, call};
+use crate::common::{self, Gateway, House, Service, call};
 use testkit::until_every;
 
 /// Waits until a configuration serves.

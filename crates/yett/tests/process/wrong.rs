@@ -7,11 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{House, text};
+use crate::common::{House, text};
 
 /// What begins the last part.
 const SAID: &str = "=== yett check\n";
@@ -64,7 +62,7 @@ fn wrong_configurations_are_told_word_for_word() {
     let all = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
     all.sort();
-    assert!(all.len() >= 120, "{}", all.len());
+    assert!(all.len() >= 140, "{}", all.len());
     let mut differing = String::new();
     for path in all {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();

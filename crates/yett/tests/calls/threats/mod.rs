@@ -10,9 +10,6 @@
 )]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod admission;
 mod bodies;
 mod framing;

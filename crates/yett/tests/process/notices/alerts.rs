@@ -64,6 +64,47 @@ fn alerts_are_told_once_to_whom_they_concern_and_when_they_are_over() {
     assert!(kept.lines().count() == 5 && known(&flood) && known(&over) && known(&told), "{kept}");
 }
 
+/// The shortest times that there are: this takes a minute.
+#[test]
+fn silence_is_told_what_lasts_again_and_what_is_over() {
+    let (service, soc) = (Service::start(), Receiver::start());
+    let house = house(&service, &hook(&soc), &format!("tell: [alerts], {SOON}"));
+    let alerts = "  alerts:
+    silent: { events: { api: [notes] }, of: calls, absent: 1m, hold: 0s }
+    refusing: { events: { code: [credential_missing] }, rate: 1/300s, repeat: 1m }
+";
+    house.write("yett.yaml", &format!("{}{alerts}", house.read("yett.yaml")));
+    let gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "alice", "--scope", "notes:read"]).trim().to_owned();
+    assert_eq!(call(&gateway.url, "GET", "/notes", None, None).0, 401);
+    let told = |count: usize| {
+        let word = |one: &Taken, key: &str| one.event[key].as_str().unwrap().to_owned();
+        let all = soc.wait_for(count);
+        let mut words: Vec<[String; 2]> =
+            all.iter().map(|one| [word(one, "subject"), word(one, "type")]).collect();
+        words[1..].sort();
+        (all, words.into_iter().map(|words| words.join(" ")).collect::<Vec<_>>())
+    };
+    assert_eq!(told(1).1, ["refusing yett.alert.firing"]);
+    let (all, words) = told(3);
+    assert_eq!(words[1..], ["refusing yett.alert.lasting", "silent yett.alert.firing"]);
+    let of = |all: &[Taken], subject: &str, kind: &str| {
+        let is = |one: &&Taken| one.event["subject"] == subject && one.event["type"] == kind;
+        all.iter().find(is).unwrap().event["data"]["alert"].clone()
+    };
+    let alert = |kind: &str| of(&all, "refusing", kind);
+    assert_eq!(alert("yett.alert.lasting"), alert("yett.alert.firing"), "it is the same");
+    // A call that passes ends the silence, though nothing was refused.
+    assert_eq!(call(&gateway.url, "GET", "/notes", Some(&token), None).0, 200);
+    let all = testkit::until(30, || {
+        let all = soc.taken();
+        all.iter().any(|one| one.event["type"] == "yett.alert.resolved").then_some(all)
+    })
+    .expect("it is over");
+    let silent = |kind: &str| of(&all, "silent", kind);
+    assert_eq!(silent("yett.alert.resolved"), silent("yett.alert.firing"));
+}
+
 /// A contract whose callers have keys of applications.
 const KEYS: &str = r##"openapi: 3.1.0
 info: { title: Notes, version: "1" }
@@ -121,4 +162,13 @@ fn an_alert_goes_to_who_answers_for_the_application_and_for_the_api() {
     }
     assert!(others.taken().is_empty());
     assert_eq!(gateway.metric("yett_events_spooled_total", "others").to_string(), "0");
+    // Decisions are found by the application, too.
+    let of = |application: &str| {
+        house
+            .good(&["events", "--application", application, "--code", "insufficient_scope", "--json"])
+            .lines()
+            .count()
+    };
+    let id = made["id"].as_str().unwrap();
+    assert!(until(15, || (of(id) == 3).then_some(())).is_some() && of("another") == 0);
 }

@@ -1,0 +1,15 @@
+//! Calls through the real binary to an upstream that records every byte: what is refused never gets there, and its valid twin does.
+
+mod content;
+mod faults;
+mod harness;
+mod inspection;
+mod keys;
+mod leaks;
+mod objects;
+mod providers;
+mod threats;
+mod tokens;
+mod uploads;
+mod upstreams;
+mod views;

@@ -1,0 +1,25 @@
+//! The program as people run it: commands, what they print, and gateways as processes, from start to end. One program for all of
+//! them, so that those that wait for somebody wait beside each other.
+
+mod activation;
+mod applications;
+mod audit;
+mod cli;
+mod common;
+mod confined;
+mod decisions;
+mod holders;
+mod hostile;
+mod init;
+mod inspect;
+mod lifetime;
+mod listeners;
+mod notices;
+mod promoting;
+mod run;
+mod shadow;
+mod shadow_rules;
+mod telemetry;
+mod testing;
+mod watching;
+mod wrong;
