@@ -80,6 +80,7 @@ pub fn import_options(
     contract::Options {
         undeclared: controls::validation::undeclared(api),
         accept_unenforced: accepted::pointers(api, assets, sources, out),
+        accept_all: false,
         lean: !controls::pattern::named(api),
     }
 }

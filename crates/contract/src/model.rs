@@ -51,6 +51,8 @@ pub struct Options {
     pub undeclared: Undeclared,
     /// JSON Pointers of parts that are known not to be enforced and accepted so; `other.yaml#/a/b` for another file.
     pub accept_unenforced: BTreeSet<String>,
+    /// Whether all such parts are accepted: for who asks which they are, and reads [`Api::unenforced`].
+    pub accept_all: bool,
     /// Whether nobody will ask where JSON has places ([`crate::MediaRules::carries`]): validation does not, and in a large
     /// contract to know takes memory. Then every place may be there.
     pub lean: bool,

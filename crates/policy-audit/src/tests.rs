@@ -227,6 +227,17 @@ fn cases() -> Vec<(&'static str, Change)> {
 }
 
 #[test]
+fn some_rules_of_inspection_in_shadow_are_found() {
+    let rule = all().find(|rule| rule.id == "attacks-in-shadow").unwrap();
+    // The second is what answers in shadow come to, which is no matter of attacks.
+    for (names, found) in [(json!(["inspection.modes.new-sql"]), 1), (json!(["inspection"]), 0)] {
+        let (mut described, mut facts) = good();
+        apply(Change::Json(format!("{WRITE}/rules_in_shadow"), names), &mut described, &mut facts);
+        assert_eq!(run_one(rule, &whole(&described, &facts)).len(), found);
+    }
+}
+
+#[test]
 fn every_rule_finds_its_case_and_nothing_in_its_twin() {
     let (described, facts) = good();
     let nothing: Vec<&str> = run(&whole(&described, &facts)).iter().map(|found| found.rule.id).collect();

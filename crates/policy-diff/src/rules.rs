@@ -104,6 +104,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         "refuse" if below("objects") => return Some(Kind::Neutral),
         "undeclared" if below("bindings") || below("views") => return Some(Kind::Neutral),
         "shown_at" if below("views") => return Some(Kind::Neutral),
+        "operations" if below("modes") => return Some(Kind::GrantsOrAll),
         "by_issue" => return Some(Kind::TrueIsWeaker),
         "roles_issuer" => return Some(Kind::Believes),
         "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::rules::{self, Kind, RANKS};
 use crate::{Changes, Effect};
@@ -55,6 +55,9 @@ fn spread<'j>(one: &mut BTreeMap<String, &'j Json>, other: &BTreeMap<String, &'j
 /// A section with the mode of each rule that has one of its own on the other side: without it a rule does as its section says.
 fn with_modes(section: &str, one: &Json, other: &Json) -> Json {
     let mut one = one.clone();
+    if section == "inspection" {
+        in_force(&mut one, other);
+    }
     let groups: &[&str] = match section {
         "objects" => &["bindings"],
         "views" => &["answers", "requests"],
@@ -72,6 +75,26 @@ fn with_modes(section: &str, one: &Json, other: &Json) -> Json {
         }
     }
     one
+}
+
+/// Rules that have a mode of their own on the other side only, as they are without one: in force.
+fn in_force(one: &mut Json, other: &Json) {
+    let (Some(one), Some(modes)) = (one.as_object_mut(), other.get("modes").and_then(Json::as_object)) else {
+        return;
+    };
+    let own = one.entry("modes").or_insert(Json::Null);
+    if own.is_null() {
+        *own = Json::Object(Map::new());
+    }
+    for (name, rules) in modes {
+        let mut rules = rules.clone();
+        if let Some(rules) = rules.as_object_mut() {
+            rules.insert(String::from("mode"), Json::from("enforce"));
+        }
+        if let Some(own) = own.as_object_mut() {
+            own.entry(name.clone()).or_insert(rules);
+        }
+    }
 }
 
 /// Compares two trees; `prefix` is put before each key.

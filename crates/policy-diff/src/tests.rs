@@ -38,6 +38,7 @@ fn go<const N: usize>(cases: [(&str, Json, Json, Effect); N]) {
 
 #[test]
 fn settings_have_a_direction() {
+    let ruled = |rules: Json| json!({ "modes": { "a": rules } });
     go([
         ("validation", json!({ "request": "enforce" }), json!({ "request": "shadow" }), Weaker),
         ("validation", json!({ "request": "off" }), json!({ "request": "shadow" }), Stricter),
@@ -72,6 +73,20 @@ fn settings_have_a_direction() {
             Weaker,
         ),
         ("inspection", json!({ "paranoia": 2 }), json!({ "paranoia": 1 }), Weaker),
+        ("inspection", json!({}), ruled(json!({ "tag": "a", "mode": "shadow" })), Weaker),
+        ("inspection", ruled(json!({ "tag": "a", "mode": "off" })), json!({ "modes": {} }), Stricter),
+        (
+            "inspection",
+            ruled(json!({ "tag": "a", "mode": "shadow" })),
+            ruled(json!({ "tag": "a", "mode": "enforce" })),
+            Stricter,
+        ),
+        (
+            "inspection",
+            ruled(json!({ "mode": "shadow", "operations": ["a", "b"] })),
+            ruled(json!({ "mode": "shadow", "operations": ["a"] })),
+            Stricter,
+        ),
         ("hygiene", json!({ "hsts": { "max_age": "365d" } }), json!({ "hsts": { "max_age": "1d" } }), Weaker),
         ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
         ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),

@@ -94,6 +94,34 @@ fn each_part_of_a_case_does_what_it_says() {
     assert_eq!(failed(&suite, &run(&subject, &suite)), Vec::<String>::new());
 }
 
+/// A token of one moment, at moments before, within and after its time: `at` is the time of the case, and no other clock's.
+#[test]
+fn a_case_has_its_own_time() {
+    let subject = subject(SAMPLE, CONTRACT).unwrap();
+    // Good from 2030-01-01T00:00:00Z for an hour.
+    let credential =
+        "{ scopes: [\"orders:read\"], claims: { iat: 1893456000, nbf: 1893456000, exp: 1893459600 } }";
+    let early = "{ decision: refuse, control: authentication, code: token_invalid, status: 401 }";
+    let late = "{ decision: refuse, control: authentication, code: token_expired, status: 401 }";
+    let case = |at: &str, expect: &str| {
+        format!(
+            "  - {{ name: \"{at}\", request: GET /orders, at: {at}, credential: {credential}, expect: {expect} }}\n"
+        )
+    };
+    let moments = [
+        ("2029-12-31T23:50:00Z", early),
+        ("2030-01-01T00:00:01Z", "allow"),
+        ("2030-01-01T00:59:00Z", "allow"),
+        ("2030-01-01T01:10:00Z", late),
+        ("2031-01-01T00:00:00Z", late),
+    ];
+    let cases: String = moments.iter().map(|(at, expect)| case(at, expect)).collect();
+    let suite = suite(&format!("version: 1\ntests:\n{cases}"));
+    for (case, finished) in suite.cases.iter().zip(&run(&subject, &suite)) {
+        assert!(matches!(finished.outcome, Outcome::Passed), "{}: {finished:?}", case.name.value);
+    }
+}
+
 #[test]
 fn a_case_that_expects_the_contrary_fails() {
     let subject = subject(SAMPLE, CONTRACT).unwrap();

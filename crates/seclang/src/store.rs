@@ -99,6 +99,16 @@ impl Store {
         }
     }
 
+    /// About what a copy reads, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let length = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        let slots = self.slots.iter().map(|value| 32 + value.as_ref().map_or(0, length));
+        let dynamic = self.dynamic.iter();
+        // A name stands among the places too.
+        let dynamic = dynamic.map(|(name, value)| 96 + 2 * name.len() + value.as_ref().map_or(0, length));
+        slots.chain(dynamic).sum::<usize>() as u64
+    }
+
     /// The members whose names came up while rules ran.
     pub(crate) fn dynamic(&self) -> impl Iterator<Item = (&[u8], &Value)> {
         self.dynamic.iter().filter_map(|(name, value)| Some((name.as_slice(), value.as_ref()?)))

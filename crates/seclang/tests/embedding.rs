@@ -107,3 +107,51 @@ fn exclusions_take_parts_or_rules_out_of_one_call() {
         engine.exclusion(Which::Id(7), &[]).is_none() && engine.exclusion(Which::Tag("words"), &[]).is_none()
     );
 }
+
+#[test]
+fn rules_that_are_watched_change_nothing_and_are_known_to_have_matched() {
+    const CHAINS: &str = r#"
+SecRule ARGS "@rx ^(ev)il$" "id:1,phase:2,pass,log,capture,chain,setvar:tx.first=%{tx.1}"
+    SecRule TX:first "@streq ev" "setvar:tx.score=+5,ctl:ruleRemoveById=3"
+SecRule ARGS "@streq evil" "id:2,phase:2,pass,log,skipAfter:END,setvar:tx.score=+5"
+SecRule ARGS "@contains evil" "id:3,phase:2,pass,log,setvar:tx.score=+2"
+SecRule ARGS "@contains evil" "id:5,phase:2,deny,log,status:403"
+SecMarker END
+SecRule TX:score "@ge 5" "id:4,phase:2,deny,log,status:403"
+"#;
+    let (engine, found, _) = Engine::load(&[RuleFile { name: "t", text: CHAINS }], &BTreeMap::new());
+    let engine = engine.unwrap_or_else(|| panic!("{found:?}"));
+    let said = |watched: &[u64], query: &str| {
+        let rules: Vec<_> = watched.iter().map(|id| engine.exclusion(Which::Id(*id), &[]).unwrap()).collect();
+        let mut call = engine.transaction();
+        rules.iter().for_each(|rules| call.watch(rules));
+        head(&mut call, query, &[]);
+        // It is known after a pause too.
+        let mut call = engine.resume(call.suspend());
+        let denied = matches!(call.request_body(b""), Verdict::Deny(_));
+        let known: Vec<u64> = rules
+            .iter()
+            .zip(watched)
+            .filter(|(rules, _)| call.has_watched(rules))
+            .map(|(_, id)| *id)
+            .collect();
+        let reported: Vec<u64> = call.reports().iter().map(|report| report.id).collect();
+        assert_eq!(reported, call.matched_ids());
+        let variables = (call.tx("score"), call.tx("first"), call.tx("1"));
+        (call.matched_ids().to_vec(), denied, known, variables)
+    };
+    let number = |text: &str| Some(text.as_bytes().to_vec());
+    // All count: the first takes the third out, the second skips to the mark.
+    assert_eq!(said(&[], "/?q=evil").0, [1, 2, 4]);
+    let (ids, denied, known, variables) = said(&[1], "/?q=evil");
+    assert_eq!((ids.as_slice(), denied, known.as_slice()), (&[2, 4][..], true, &[1][..]));
+    assert_eq!(variables, (number("5"), None, None), "nothing of it is left");
+    // Neither sets, takes out nor skips, nor is what refuses refused by.
+    let (ids, denied, known, variables) = said(&[1, 2, 5], "/?q=evil");
+    assert_eq!((ids.as_slice(), denied, known.as_slice()), (&[3][..], false, &[1, 2, 5][..]));
+    assert_eq!(variables.0, number("2"));
+    // What does not match is not said to, and the rest does as ever.
+    let (ids, denied, known, _) = said(&[1, 2], "/?q=evils");
+    assert_eq!((ids.as_slice(), denied, known.as_slice()), (&[3, 5][..], true, &[][..]));
+    assert_eq!(said(&[1, 2, 5], "/?q=fine").0, [0; 0]);
+}

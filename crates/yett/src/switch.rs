@@ -46,6 +46,8 @@ struct Switch {
     api: Option<String>,
     /// Keys that lead to it, from the control's section on.
     below: Vec<String>,
+    /// Sides of a call that it speaks of, as reports name them.
+    parts: &'static [&'static str],
     /// Whether all of these are keys: what stands in a list cannot be said elsewhere.
     is_listed: bool,
     /// Where it is written, and whether a profile shares it; `None` where it holds by default.
@@ -71,8 +73,7 @@ impl Switch {
     }
 
     fn is_of_answer(&self) -> bool {
-        let last = self.below.last().map_or("", String::as_str);
-        SWITCHES.iter().any(|(key, answer)| *key == last && *answer)
+        !self.parts.contains(&"request")
     }
 }
 
@@ -123,22 +124,17 @@ impl<'a> Wanted<'a> {
             ));
         }
         let shadow = planned(&compiled.snapshot, &self.ask());
-        let [_, answer] = sides;
-        let names: BTreeSet<&str> = switches.iter().map(|switch| switch.counted(control, &shadow)).collect();
-        // A setting of both sides speaks of the answer where the control has nothing to say of the request.
-        let is_asked = |name: &str| shadow.iter().any(|one| one.control == name && one.part == "request");
-        let part = |name| if answer || !is_asked(name) { "answer" } else { "request" };
-        let mut all: Vec<Judged> =
-            names.iter().map(|name| Judged { name: (*name).to_owned(), part: part(name) }).collect();
-        // One rule is judged by all that it looks at.
-        let rules =
-            shadow.iter().filter(|one| one.control != control && names.contains(one.control.as_str()));
-        for (name, part) in
-            rules.map(|one| (&one.control, if one.part == "answer" { "answer" } else { "request" }))
-        {
-            let one = Judged { name: name.clone(), part };
-            if !all.contains(&one) {
-                all.push(one);
+        let mut all: Vec<Judged> = Vec::new();
+        for switch in &switches {
+            let name = switch.counted(control, &shadow);
+            let looks = |part: &str| shadow.iter().any(|one| one.control == name && one.part == part);
+            // What looks at nothing is judged too: by no call, which speaks for nothing.
+            let idle = switch.parts.first().filter(|_| !switch.parts.iter().any(|part| looks(part)));
+            for part in switch.parts.iter().filter(|part| looks(part)).chain(idle) {
+                let one = Judged { name: name.to_owned(), part };
+                if !all.contains(&one) {
+                    all.push(one);
+                }
             }
         }
         Ok(all)
@@ -254,10 +250,12 @@ impl<'a> Wanted<'a> {
         api: Option<&str>,
         out: &mut Vec<Switch>,
     ) {
+        let answers = |key: &str| SWITCHES.iter().find(|(name, _)| *name == key).map(|(_, answers)| *answers);
         for entry in node.entries() {
             below.push(entry.key.clone());
-            let is_switch = SWITCHES.iter().any(|(key, _)| *key == entry.key);
-            if is_switch && entry.value.as_str() == Some(self.from) {
+            if let Some(answers) = answers(&entry.key)
+                && entry.value.as_str() == Some(self.from)
+            {
                 let written = match &entry.value.origin {
                     Origin::Default(_) => None,
                     Origin::Profile(..) => Some((entry.value.span, true)),
@@ -265,8 +263,15 @@ impl<'a> Wanted<'a> {
                         Some((entry.value.span, false))
                     }
                 };
+                let parts: &[&str] = match (answers, entry.key.as_str()) {
+                    (true, _) => &["answer"],
+                    (false, "mode") if below.len() > 1 || !has_own_answers(self.control) => {
+                        &["request", "answer"]
+                    }
+                    (false, _) => &["request"],
+                };
                 let below = below.clone();
-                out.push(Switch { api: api.map(str::to_owned), below, is_listed, written });
+                out.push(Switch { api: api.map(str::to_owned), below, parts, is_listed, written });
             } else {
                 self.collect(&entry.value, below, is_listed, api, out);
             }
@@ -291,6 +296,17 @@ impl<'a> Wanted<'a> {
         let merged = with_operation(compiled, api, operation, |one| settings.section_for(self.control, one))?;
         Ok(merged.or(own).into_iter().collect())
     }
+}
+
+/// Whether a control has a mode for answers beside that of its section, which then speaks of requests alone.
+fn has_own_answers(control: &str) -> bool {
+    let entry = controls::CONTROLS.iter().find(|entry| entry.name == control);
+    let Some(section) = entry.and_then(|entry| entry.section.as_ref()) else { return false };
+    let schema = (section.schema)();
+    SWITCHES.iter().filter(|(_, answers)| *answers).any(|(key, _)| {
+        let kind = schema.pointer(&format!("/properties/{key}/$ref")).and_then(serde_json::Value::as_str);
+        kind.is_some_and(|kind| kind.ends_with("/Mode"))
+    })
 }
 
 /// What could be promoted, as `yett promote` takes it: a control, with its setting where that is not all of it.

@@ -3,6 +3,7 @@
 mod content;
 mod encoding;
 mod keys;
+mod names;
 mod operation;
 mod overlap;
 mod parameters;
@@ -79,7 +80,7 @@ impl PartSpots {
 /// Imports the contract at `path`; every file that it refers to must be among `assets`.
 ///
 /// `None` when there is an error, which is then in `out` together with everything else that was found. A part that the
-/// document uses and that is not enforced is an error unless [`Options::accept_unenforced`] names its pointer.
+/// document uses and that is not enforced is an error unless [`Options::accept_unenforced`] names its pointer, or all are accepted.
 pub fn import(
     path: &str,
     assets: &Assets,
@@ -191,7 +192,8 @@ impl Import<'_> {
         let Import { documents, lowering, options, schemes, open, loose, .. } = self;
         let used = drafts.iter().flat_map(|draft| draft.issues.iter().copied()).chain(loose).collect();
         let accepted = documents.accepted(&options.accept_unenforced);
-        let unenforced = unenforced(documents, &lowering, used, &accepted);
+        let is_accepted = |pointer: &str| options.accept_all || accepted.contains(pointer);
+        let unenforced = unenforced(documents, &lowering, used, is_accepted);
         let of_draft =
             |draft: &Draft| std::iter::once(&draft.spot).chain(draft.parts.all()).cloned().collect();
         let spots: Vec<Spot> = drafts.iter().flat_map(|draft| -> Vec<Spot> { of_draft(draft) }).collect();
@@ -246,13 +248,13 @@ fn unenforced(
     documents: &Documents,
     lowering: &Lowering<'_>,
     used: BTreeSet<usize>,
-    accepted: &BTreeSet<String>,
+    is_accepted: impl Fn(&str) -> bool,
 ) -> Vec<Unenforced> {
     let mut out = Vec::new();
     for index in used {
         let Some(issue) = lowering.issues().get(index) else { continue };
         let pointer = documents.display(&issue.spot);
-        let accepted = accepted.contains(&pointer);
+        let accepted = is_accepted(&pointer);
         let diagnostic = if accepted {
             Diagnostic::note("unenforced", format!("not enforced, as accepted: {}", issue.what))
         } else {

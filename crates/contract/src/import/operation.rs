@@ -35,6 +35,9 @@ impl Import<'_> {
         self.server_list(&spot.join("servers"));
         self.outward(spot, "callbacks");
         let id = value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty());
+        if let Some(id) = id {
+            self.name(&spot.join("operationId"), "an operationId", id);
+        }
         let id = id.map_or_else(|| format!("{method} {template}"), str::to_owned);
         let security = self.security(spot, value, &id);
         let parameters = self.parameters(spot, item.owner("parameters"), template);
@@ -43,12 +46,11 @@ impl Import<'_> {
         let responses = self.responses(spot, value, &id);
         let request = self.request_rules(parameters, &security, body, body_required);
         let base_path = self.own_base_path(spot, item);
-        let tags = value.get("tags").and_then(Value::as_array).into_iter().flatten();
         let operation = Operation {
             id,
             method,
             template: template.to_owned(),
-            tags: tags.filter_map(Value::as_str).map(str::to_owned).collect(),
+            tags: self.tags(spot, value),
             pointer: documents.display(spot),
             span: None,
             parts: Parts::default(),

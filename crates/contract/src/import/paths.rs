@@ -49,6 +49,9 @@ impl<'d> Import<'d> {
                 documents.error(&spot, "bad-template", message, help);
                 continue;
             }
+            if !self.name(&spot, "a path", template) {
+                continue;
+            }
             let Some(item) = self.item(&spot) else { continue };
             self.loose_of(&item.layers);
             self.path_item(template, &item, &mut shapes, &mut drafts);
@@ -134,6 +137,9 @@ impl<'d> Import<'d> {
             }
         }
         for (method, at) in found {
+            if !self.name(&at, "a method", &method) {
+                continue;
+            }
             let shape = shape(template);
             if let Some((other, _)) = shapes.get(&(method.clone(), shape.clone())) {
                 let message = format!("`{method} {template}` matches the same calls as `{method} {other}`");

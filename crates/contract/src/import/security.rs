@@ -131,6 +131,7 @@ impl Import<'_> {
         let mut understood = true;
         for (name, scopes) in map {
             let at = at.join(name);
+            self.name(&at, "the name of a security scheme", name);
             self.known_scheme(&at, name);
             if let Some(issues) = self.scheme_issues.get(name) {
                 self.lowering.operation_uses(issues);
@@ -166,6 +167,9 @@ impl Import<'_> {
             self.documents.error(at, "bad-security", message, &help);
             return None;
         };
+        for (index, scope) in list.iter().enumerate() {
+            self.name(&at.join(&index.to_string()), "a scope", scope);
+        }
         if let Some(SecurityScheme::OAuth2 { scopes: declared, .. }) = self.schemes.get(name) {
             for scope in list.iter().filter(|scope| !declared.contains(*scope)) {
                 let hint = diagnostics::nearest(scope, declared.iter().map(String::as_str)).map_or_else(

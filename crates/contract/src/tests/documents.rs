@@ -1,5 +1,7 @@
 //! Whole documents: what is wrong with them, with places; several files; what an API says of itself.
 
+use serde_json::json;
+
 use super::{import, import_with, try_import};
 use crate::{Options, Requirement, Security, SecurityScheme};
 
@@ -304,5 +306,33 @@ proptest::proptest! {
         problems(&text);
         problems(&format!("{HEAD}paths:\n  {tail}"));
         problems(&format!("{{\"openapi\":\"3.1.0\",\"paths\":{{{tail}"));
+    }
+}
+
+/// What is said of a contract whose names are as long as given: operation, template, tag, scheme, scope, method.
+fn said_of_names(lengths: [usize; 6]) -> Vec<String> {
+    let [id, path, tag, scheme, scope, method] = lengths.map(|length| "W".repeat(length));
+    let operation = json!({
+        "operationId": id, "tags": [tag], "security": [{ &scheme: [scope] }], "responses": {}
+    });
+    let contract = json!({
+        "openapi": "3.2.0",
+        "info": { "title": "t", "version": "1" },
+        "components": { "securitySchemes": { scheme: { "type": "http", "scheme": "bearer" } } },
+        "paths": { format!("/{path}"): { "additionalOperations": { method: operation } } }
+    });
+    try_import(&[("api.json", &contract.to_string())], &Options::default()).1
+}
+
+#[test]
+fn names_that_go_further_than_the_contract_are_bounded() {
+    assert_eq!(said_of_names([1_024, 1_023, 1_024, 1_024, 1_024, 1_024]), [""; 0]);
+    let kinds = ["an operationId", "a path", "a tag", "the name of a security scheme", "a scope", "a method"];
+    for (at, kind) in kinds.iter().enumerate() {
+        let mut lengths = [9; 6];
+        lengths[at] = if *kind == "a path" { 1_024 } else { 1_025 };
+        let expected = format!("[name-too-long] {kind} of 1025 bytes; at most 1024 are read");
+        let said = said_of_names(lengths);
+        assert!(said.iter().any(|one| one.contains(&expected)), "{kind}: {said:?}");
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Settings {
 #[derive(Debug)]
 pub(super) struct Builtin {
     settings: Settings,
+    /// Its name, where it is one family of detectors that is only watched.
+    rule: Option<Box<str>>,
     contract: Option<Arc<contract::Operation>>,
     params: Vec<Box<str>>,
     /// Whether the operation has messages.
@@ -70,12 +72,13 @@ pub(super) struct Builtin {
 impl Builtin {
     pub(super) fn new(
         settings: Settings,
+        rule: Option<Box<str>>,
         contract: Option<Arc<contract::Operation>>,
         params: &[Box<str>],
         messages: bool,
     ) -> Self {
         detect::prepare();
-        Self { settings, contract, params: params.to_vec(), messages }
+        Self { settings, rule, contract, params: params.to_vec(), messages }
     }
 
     fn check_head(&self, call: &Call) -> Verdict {
@@ -285,6 +288,10 @@ impl Sink for Scan<'_> {
 impl Control for Builtin {
     fn name(&self) -> &'static str {
         "inspection"
+    }
+
+    fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
     }
 
     fn needs(&self) -> Needs {

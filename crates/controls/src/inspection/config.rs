@@ -5,11 +5,14 @@ use std::sync::Arc;
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::{Control, Mode as EngineMode};
 use schemars::JsonSchema;
+use seclang::Exclusion;
 use serde::{Deserialize, Serialize};
 use spec::{FileRef, Mode, Node, Size, Spanned};
 
 use super::exclude::{self, Excluded};
+use super::modes::{self, Modes, Ruled};
 use super::rules::{self, Loaded, Wanted};
+use super::watch::Watch;
 use super::{Inspection, Settings, own};
 use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
 
@@ -37,6 +40,8 @@ pub struct InspectionSection {
     pub body: BodySection,
     /// what some rules do not look at
     pub exclude: Vec<Spanned<ExcludeSection>>,
+    /// rules that have a mode of their own, by names of your choice, which decisions have
+    pub modes: Modes,
 }
 
 impl Default for InspectionSection {
@@ -50,6 +55,7 @@ impl Default for InspectionSection {
             threshold: ThresholdSection::default(),
             body: BodySection::default(),
             exclude: Vec::new(),
+            modes: Modes::new(),
         }
     }
 }
@@ -208,6 +214,7 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
     for exclude in &section.exclude {
         exclude::check(exclude, out);
     }
+    modes::check(section, out);
     (out.count(diagnostics::Severity::Error) == before).then_some(())
 }
 
@@ -217,6 +224,7 @@ struct Prepared {
     /// `None` for detectors of our own.
     loaded: Option<Arc<Loaded>>,
     exclusions: Vec<Excluded>,
+    modes: Vec<Ruled>,
 }
 
 /// Compiles it for an operation that goes upstream, when it has the section.
@@ -227,8 +235,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let prepared = scope.api.share(&name, || prepare(node, scope, out));
     let Some(prepared) = &*prepared else { return Vec::new() };
     let here = exclude::holding(&prepared.section, scope);
+    let ruled = modes::holding(&prepared.section, scope);
     let Some(loaded) = &prepared.loaded else {
-        return own::compile(&prepared.section, &here, node.span, scope);
+        return own::compile(&prepared.section, (&here, &ruled), node.span, scope, out);
     };
     if scope.websocket {
         let message = format!("rules of a file cannot read the messages of the WebSocket `{}`", scope.id);
@@ -236,19 +245,23 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             "write `inspection: { rules: builtin }` for this operation, or `inspection: { mode: off }`";
         out.push(Diagnostic::error("unsupported", message).at(node.span).help(help));
     }
-    let control = scope.api.share(&format!("{name}:{here:?}"), || {
+    let all = scope.api.share(&format!("{name}:{here:?}:{ruled:?}"), || {
         let exclusions = here.iter().filter_map(|at| prepared.exclusions.get(*at).cloned()).collect();
-        control(&prepared.section, loaded, exclusions, node.span)
+        let modes: Vec<Ruled> = ruled.iter().filter_map(|at| prepared.modes.get(*at).cloned()).collect();
+        let entries: Vec<_> = modes.iter().map(|one| (&*one.name, one.mode, one.span, &one.rules)).collect();
+        modes::check_overlap(&entries, Exclusion::overlaps, out);
+        controls(&prepared.section, loaded, (exclusions, modes), node.span)
     });
-    vec![(*control).clone()]
+    (*all).clone()
 }
 
-fn control(
+/// The control, and one for each of the rules that are only watched.
+fn controls(
     section: &InspectionSection,
     loaded: &Arc<Loaded>,
-    exclusions: Vec<Excluded>,
+    (exclusions, modes): (Vec<Excluded>, Vec<Ruled>),
     span: Span,
-) -> Compiled {
+) -> Vec<Compiled> {
     let (mode, answers) = (mode(section.mode), mode(section.answers));
     let settings = Settings {
         request: mode,
@@ -256,16 +269,28 @@ fn control(
         body: section.body.max.as_usize(),
         whole: section.body.over == Over::Refuse,
     };
-    let control: Arc<dyn Control> = Arc::new(Inspection::new(Arc::clone(loaded), exclusions, settings));
-    let body_limit = body_limit(section);
-    Compiled {
+    let of_mode = |mode: Mode| modes.iter().filter(move |one| one.mode == mode);
+    let left_out = of_mode(Mode::Off).map(|one| Excluded::new(one.rules.clone(), []));
+    let exclusions = exclusions.into_iter().chain(left_out).collect();
+    let watched: Vec<&Ruled> = of_mode(Mode::Shadow).collect();
+    let rules = watched.iter().map(|one| one.rules.clone()).collect();
+    let inspection = Arc::new(Inspection::new(Arc::clone(loaded), exclusions, rules, settings));
+    let compiled = |control: Arc<dyn Control>, mode, response_mode, span| Compiled {
         control,
         mode,
-        response_mode: answers,
-        body_limit,
+        response_mode,
+        body_limit: body_limit(section),
         held_to: HeldTo::Configuration,
         span: Some(span),
-    }
+    };
+    // What counts speaks first: those that are watched learn from it whether they have matched.
+    let mut all = vec![compiled(Arc::clone(&inspection) as Arc<dyn Control>, mode, answers, span)];
+    let shadow = |answers| if answers == EngineMode::Off { answers } else { EngineMode::Shadow };
+    all.extend(watched.iter().enumerate().map(|(at, one)| {
+        let watch = Watch::new(Arc::clone(&inspection), at, one.name.clone());
+        compiled(Arc::new(watch), EngineMode::Shadow, shadow(answers), one.span)
+    }));
+    all
 }
 
 /// In shadow nothing is refused for its length that would have passed unread.
@@ -285,7 +310,7 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
         return None;
     }
     let Some(rules) = section.rules.as_ref().filter(|_| !section.is_builtin()) else {
-        return Some(Prepared { section, loaded: None, exclusions: Vec::new() });
+        return Some(Prepared { section, loaded: None, exclusions: Vec::new(), modes: Vec::new() });
     };
     let path = |file: &Spanned<FileRef>| file.path().trim_end_matches('/').to_owned();
     let setup = section.setup.as_ref().map(path);
@@ -303,5 +328,6 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
     for exclude in &section.exclude {
         exclusions.push(exclude::compile(engine, exclude, out)?);
     }
-    Some(Prepared { section, exclusions, loaded: Some(loaded) })
+    let modes = modes::compile(&section, engine, out)?;
+    Some(Prepared { section, exclusions, modes, loaded: Some(loaded) })
 }

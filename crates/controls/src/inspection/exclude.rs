@@ -62,11 +62,6 @@ pub(super) fn check(exclude: &Spanned<ExcludeSection>, out: &mut Diagnostics) {
         }
         _ => {}
     }
-    for selector in exclude.operations.iter().filter(|text| text.parse::<Selector>().is_err()) {
-        let message = format!("`{}` selects no operation", selector.value);
-        let help = "write an operationId, `METHOD /template` or `tag:name`";
-        error("inspection", message, selector.span, help);
-    }
     for caller in
         exclude.callers.iter().filter(|caller| caller.subject.is_none() && caller.application.is_none())
     {
@@ -78,6 +73,16 @@ pub(super) fn check(exclude: &Spanned<ExcludeSection>, out: &mut Diagnostics) {
             "an issuer alone is everybody: leave `callers` out for that",
         );
     }
+    check_selectors(&exclude.operations, out);
+}
+
+/// Reports selectors that cannot be read.
+pub(super) fn check_selectors(operations: &[Spanned<String>], out: &mut Diagnostics) {
+    for selector in operations.iter().filter(|text| text.parse::<Selector>().is_err()) {
+        let message = format!("`{}` selects no operation", selector.value);
+        let help = "write an operationId, `METHOD /template` or `tag:name`";
+        out.push(Diagnostic::error("inspection", message).at(selector.span).help(help));
+    }
 }
 
 /// Finds the rules that are meant.
@@ -86,51 +91,67 @@ pub(super) fn compile(
     exclude: &Spanned<ExcludeSection>,
     out: &mut Diagnostics,
 ) -> Option<Excluded> {
-    let (which, what, span) = match (&exclude.rule, &exclude.tag) {
-        (Some(id), _) => (Which::Id(id.value), format!("the id {}", id.value), id.span),
-        (None, Some(tag)) => (Which::Tag(&tag.value), format!("the tag `{}`", tag.value), tag.span),
-        (None, None) => (Which::All, String::new(), exclude.span),
-    };
     let parameters = exclude.parameters.iter().map(|name| Part::Parameter(name));
     let headers = exclude.headers.iter().map(|name| Part::Header(name));
     let cookies = exclude.cookies.iter().map(|name| Part::Cookie(name));
     let parts: Vec<Part<'_>> = parameters.chain(headers).chain(cookies).collect();
-    let found = engine.exclusion(which, &parts);
+    let callers = exclude.callers.iter().map(|caller| caller.value.clone());
+    let rules = rules(engine, (&exclude.rule, &exclude.tag, exclude.span), &parts, out)?;
+    Some(Excluded::new(rules, callers))
+}
+
+/// Which rules are meant, and where that is written.
+pub(super) type Meant<'a> = (&'a Option<Spanned<u64>>, &'a Option<Spanned<String>>, Span);
+
+/// The rules of an id or a tag, or all, for some parts of calls or, without any, altogether.
+pub(super) fn rules(
+    engine: &seclang::Engine,
+    (rule, tag, span): Meant<'_>,
+    parts: &[Part<'_>],
+    out: &mut Diagnostics,
+) -> Option<Exclusion> {
+    let (which, what, span) = match (rule, tag) {
+        (Some(id), _) => (Which::Id(id.value), format!("the id {}", id.value), id.span),
+        (None, Some(tag)) => (Which::Tag(&tag.value), format!("the tag `{}`", tag.value), tag.span),
+        (None, None) => (Which::All, String::new(), span),
+    };
+    let found = engine.exclusion(which, parts);
     if found.is_none() {
         let message = format!("no rule that was loaded has {what}");
-        out.push(
-            Diagnostic::error("inspection", message).at(span).help("take the exclusion out, or mend it"),
-        );
+        out.push(Diagnostic::error("inspection", message).at(span).help("take it out, or mend it"));
     }
-    let callers = exclude.callers.iter().map(|caller| caller.value.clone());
-    found.map(|rules| Excluded::new(rules, callers))
+    found
 }
 
 /// Numbers of the exclusions that hold for an operation.
 pub(super) fn holding(section: &InspectionSection, scope: &OperationScope<'_>) -> Vec<usize> {
+    let numbered = section.exclude.iter().enumerate();
+    numbered.filter(|(_, exclude)| selects(&exclude.operations, scope)).map(|(at, _)| at).collect()
+}
+
+/// Whether what is said of these operations holds for one; without any it holds for all.
+pub(super) fn selects(operations: &[Spanned<String>], scope: &OperationScope<'_>) -> bool {
     let tags: Vec<&str> = scope.contract.iter().flat_map(|op| &op.tags).map(String::as_str).collect();
     // A HEAD is its GET.
     let method = if scope.kind == OperationKind::ImpliedHead { "GET" } else { scope.method.as_str() };
     let reference = OperationRef { id: Some(scope.id), method, template: scope.template, tags: &tags };
-    let holds = |exclude: &ExcludeSection| {
-        exclude.operations.is_empty() || selectors(exclude).any(|(selector, _)| selector.matches(&reference))
-    };
-    let numbered = section.exclude.iter().enumerate();
-    numbered.filter(|(_, exclude)| holds(exclude)).map(|(at, _)| at).collect()
+    operations.is_empty() || selectors(operations).any(|(selector, _)| selector.matches(&reference))
 }
 
-fn selectors(exclude: &ExcludeSection) -> impl Iterator<Item = (Selector, Span)> {
-    exclude.operations.iter().filter_map(|text| Some((text.parse().ok()?, text.span)))
+fn selectors(operations: &[Spanned<String>]) -> impl Iterator<Item = (Selector, Span)> {
+    operations.iter().filter_map(|text| Some((text.parse().ok()?, text.span)))
 }
 
-/// An exclusion for operations that the contract does not have is a mistake.
+/// What is said of operations that the contract does not have is a mistake.
 pub(super) fn check_operations(
     section: &InspectionSection,
     scope: &OperationScope<'_>,
     out: &mut Diagnostics,
 ) {
     let Some(contract) = scope.api.contract else { return };
-    for (selector, span) in section.exclude.iter().flat_map(|exclude| selectors(exclude)) {
+    let excluded = section.exclude.iter().map(|exclude| &exclude.operations);
+    let all = excluded.chain(section.modes.values().map(|one| &one.operations));
+    for (selector, span) in all.flat_map(|operations| selectors(operations)) {
         let selected = contract.operations.iter().any(|operation| {
             let tags: Vec<&str> = operation.tags.iter().map(String::as_str).collect();
             selector.matches(&OperationRef {

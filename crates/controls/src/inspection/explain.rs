@@ -84,6 +84,7 @@ impl Inspection {
         for exclusion in &self.exclusions {
             exclusion.apply(call, &mut inspection);
         }
+        self.watched.iter().for_each(|rules| inspection.watch(rules));
         let _ = view::head(&mut inspection, call);
         let _ = inspection.request_head_done();
         let bytes = call.body.bytes();

@@ -25,12 +25,19 @@
 //!
 //! The caller learns that it was refused. The decision keeps ids of rules, the score, and the name of the part that
 //! matched first; never a value. Rules that matched without reaching the threshold are a note.
+//!
+//! # Rules that are only watched
+//!
+//! They run with the others and change nothing. Where one matches, the call is inspected once more with it in force, which says whether it
+//! would have been refused (`watch.rs`): what does not match costs nothing more.
 
 mod builtin;
 mod config;
 mod evidence;
 mod exclude;
 mod explain;
+mod inspected;
+mod modes;
 mod multipart;
 mod own;
 mod parts;
@@ -38,6 +45,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,20 +53,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::control::Job;
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Code, Control, CoreContext, Mode, Needs, Step, Verdict, codes};
+use engine::{Attached, Call, Control, CoreContext, Mode, Needs, Step, Verdict, codes};
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use parking_lot::Mutex;
-use seclang::{Exclusion, Suspended, Transaction, Which};
+use seclang::{Exclusion, Which};
 
 pub use config::{
     BodySection, CallerSection, ExcludeSection, InspectionSection, Over, ThresholdSection, check_section,
     compile, files, schema,
 };
-
 pub use explain::{Explanation, Matched, Named, RuleName, explain};
+pub use modes::ModeSection;
 
 use evidence::Side;
 use exclude::Excluded;
+use inspected::{Inspected, missing, of};
 
 use crate::coding::is_encoded;
 use rules::Loaded;
@@ -86,17 +94,24 @@ struct Settings {
 pub struct Inspection {
     loaded: Arc<Loaded>,
     exclusions: Vec<Excluded>,
+    /// Rules that are only watched, each by itself.
+    watched: Arc<[Exclusion]>,
     /// For bodies of which only the beginning is read.
     beginning: Vec<Exclusion>,
     settings: Settings,
 }
 
 impl Inspection {
-    fn new(loaded: Arc<Loaded>, exclusions: Vec<Excluded>, settings: Settings) -> Self {
+    fn new(
+        loaded: Arc<Loaded>,
+        exclusions: Vec<Excluded>,
+        watched: Vec<Exclusion>,
+        settings: Settings,
+    ) -> Self {
         let beginning = loaded.engine().map_or_else(Vec::new, |engine| {
             WHOLE_BODY_RULES.iter().filter_map(|id| engine.exclusion(Which::Id(*id), &[])).collect()
         });
-        Self { loaded, exclusions, beginning, settings }
+        Self { loaded, exclusions, watched: watched.into(), beginning, settings }
     }
 
     /// Begins with a call.
@@ -107,9 +122,10 @@ impl Inspection {
         for exclusion in &self.exclusions {
             exclusion.apply(call, &mut inspection);
         }
+        self.watched.iter().for_each(|rules| inspection.watch(rules));
         let read = view::head(&mut inspection, call);
-        let state = Mutex::new(State { call: Some(inspection.suspend()), told: 0, stopped: None });
-        let inspected = Arc::new(Inspected { loaded: Arc::clone(&self.loaded), read, state });
+        let (loaded, watched) = (Arc::clone(&self.loaded), Arc::clone(&self.watched));
+        let inspected = Arc::new(Inspected::new(loaded, watched, inspection.suspend(), read));
         call.held.push(Box::new(Arc::clone(&inspected)));
         Some(inspected)
     }
@@ -127,7 +143,7 @@ impl Inspection {
     }
 
     fn check_body(&self, call: &mut Call) -> Step<'static> {
-        let Some(inspected) = inspected(call) else { return Step::Done(missing()) };
+        let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let bytes = call.body.bytes().clone();
         if !bytes.is_empty() && is_encoded(&call.request.headers) {
             let detail = "a body in a content coding cannot be inspected: see `bodies.codings`";
@@ -152,17 +168,17 @@ impl Inspection {
     }
 
     fn check_answer_head(&self, call: &Call) -> Step<'static> {
-        let Some(inspected) = inspected(call) else { return Step::Done(missing()) };
+        let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let mode = seclang_mode(self.settings.answers);
         Step::Done(inspected.go_on(Side::Answer, false, |inspection| {
             inspection.set_mode(mode);
-            view::answer(inspection, &call.response);
+            view::answer(inspection, call.response.status, &call.response.headers);
             let _ = inspection.response_head_done();
         }))
     }
 
     fn check_answer_body(&self, call: &Call) -> Step<'static> {
-        let Some(inspected) = inspected(call) else { return Step::Done(missing()) };
+        let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let bytes: Bytes = call.response.body.bytes().clone();
         if is_encoded(&call.response.headers) {
             // In shadow nobody asked the upstream for another; enforced, it was asked and did not listen.
@@ -180,74 +196,6 @@ impl Inspection {
                 let _ = inspection.response_body(&bytes);
             })
         })
-    }
-}
-
-/// A call between its stages.
-#[derive(Debug)]
-struct Inspected {
-    loaded: Arc<Loaded>,
-    /// Bytes of the head.
-    read: usize,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// `None` when it is over, or when a thread that nobody waits for any more has it.
-    call: Option<Suspended>,
-    /// Reports that an earlier stage has told of.
-    told: usize,
-    /// The side that an earlier stage would have ended the call at: said once is enough.
-    stopped: Option<Side>,
-}
-
-impl Inspected {
-    /// Goes on with the next part of the call, whose last is followed by phase 5.
-    fn go_on(&self, side: Side, last: bool, work: impl FnOnce(&mut Transaction<'_>)) -> Verdict {
-        // A thread that nobody waits for any more may be at it still: the core does not wait for it either.
-        let Some(mut state) = self.state.try_lock() else { return missing() };
-        let (Some(engine), Some(call)) = (self.loaded.engine(), state.call.take()) else { return missing() };
-        let mut inspection = engine.resume(call);
-        work(&mut inspection);
-        if last {
-            inspection.finish();
-        }
-        let verdict = judge(&inspection, &state, side, &self.loaded);
-        if matches!(verdict, Verdict::Refuse(_)) {
-            state.stopped = Some(side);
-        }
-        state.told = inspection.reports().len();
-        state.call = (!last).then(|| inspection.suspend());
-        verdict
-    }
-}
-
-fn judge(inspection: &Transaction<'_>, state: &State, side: Side, loaded: &Loaded) -> Verdict {
-    let said = evidence::describe(inspection, state.told, side, loaded);
-    // What comes after the budget was not checked, whatever the rules have said until then.
-    let stopped = state.stopped == Some(side);
-    if inspection.is_exhausted() && !stopped {
-        let detail = "the call takes more work than the engine's budget";
-        return Verdict::Refuse(Refusal::new(code(side), detail));
-    }
-    let denied = match inspection.verdict() {
-        seclang::Verdict::Deny(intervention) => Some(intervention),
-        seclang::Verdict::Pass => inspection.foreseen(),
-    };
-    match denied.filter(|_| !stopped) {
-        Some(_) => {
-            let detail = said.unwrap_or_else(|| String::from("a rule that is not logged refused"));
-            Verdict::Refuse(Refusal::new(code(side), detail))
-        }
-        None => said.map_or(Verdict::Allow, |said| Verdict::Note(said.into())),
-    }
-}
-
-const fn code(side: Side) -> &'static Code {
-    match side {
-        Side::Request => &codes::PAYLOAD_REFUSED,
-        Side::Answer => &codes::ANSWER_REFUSED,
     }
 }
 
@@ -273,17 +221,6 @@ fn dispatch_over(
         return Step::Done(work());
     }
     Step::Offload(Job { budget: PATIENCE, run: Box::new(move |_| work()) })
-}
-
-fn inspected(call: &Call) -> Option<Arc<Inspected>> {
-    call.held.iter().find_map(|held| held.downcast_ref::<Arc<Inspected>>()).cloned()
-}
-
-fn missing() -> Verdict {
-    Verdict::Refuse(Refusal::new(
-        &codes::CONTROL_FAILED,
-        "the inspection of this call was not begun, or is lost",
-    ))
 }
 
 impl Control for Inspection {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use detect::{Families, Family};
-use diagnostics::Span;
-use spec::Mode;
+use diagnostics::{Diagnostics, Span};
+use engine::Mode as EngineMode;
+use spec::{Mode, Spanned};
 
 use super::builtin::{Builtin, Excluded, Settings};
 use super::config::{ExcludeSection, InspectionSection, Over, body_limit};
+use super::modes::{self, ModeSection};
 use crate::scope::{Compiled, HeldTo, OperationScope, mode};
 
 /// The highest score of a finding.
@@ -74,33 +76,77 @@ fn check_exclusion(exclude: &ExcludeSection, error: &mut impl FnMut(&'static str
     }
 }
 
-/// The control of one operation; `here` are the numbers of the exclusions that hold for it.
+/// The control of one operation, and one for each family that is only watched; `here` are the numbers of the exclusions that hold for
+/// it, `ruled` those of the modes.
 pub(super) fn compile(
     section: &InspectionSection,
-    here: &[usize],
+    (here, ruled): (&[usize], &[usize]),
     span: Span,
     scope: &OperationScope<'_>,
+    out: &mut Diagnostics,
 ) -> Vec<Compiled> {
-    let excluded =
+    let mut exclusions: Vec<Excluded> =
         here.iter().filter_map(|at| section.exclude.get(*at)).map(|exclude| excluded(exclude)).collect();
+    let modes = section.modes.iter().enumerate().filter(|(at, _)| ruled.contains(at));
+    let own: Vec<Own> = modes.filter_map(|(_, (name, one))| Own::of(name, one)).collect();
+    let entries: Vec<_> = own.iter().map(|own| (&*own.name, own.said, own.span, &own.family)).collect();
+    modes::check_overlap(&entries, |one, other| one == other, out);
+    let own: Vec<Own> = own.into_iter().filter(|own| own.said != Mode::Enforce).collect();
     let threshold = section.threshold.inbound.map_or(u32::from(detect::THRESHOLD), |score| score.value);
-    let settings = Settings {
+    let settings = |excluded: Vec<Excluded>| Settings {
         threshold: u8::try_from(threshold).unwrap_or(detect::THRESHOLD),
         excluded,
         body: section.body.max.as_usize(),
         whole: section.body.over == Over::Refuse,
         arguments: section.body.arguments.map(|most| most.value),
     };
-    let builtin = Builtin::new(settings, scope.contract.cloned(), scope.params, scope.websocket);
-    let mode = mode(section.mode);
-    vec![Compiled {
-        control: Arc::new(builtin),
+    let compiled = |excluded, rule: Option<Box<str>>, mode, span| Compiled {
+        control: Arc::new(Builtin::new(
+            settings(excluded),
+            rule,
+            scope.contract.cloned(),
+            scope.params,
+            scope.websocket,
+        )),
         mode,
         response_mode: mode,
         body_limit: body_limit(section),
         held_to: HeldTo::Configuration,
         span: Some(span),
-    }]
+    };
+    let watched: Vec<Compiled> = own
+        .iter()
+        .filter(|own| own.said == Mode::Shadow)
+        .map(|own| {
+            let others = everywhere(Families::ALL.without(own.family));
+            let excluded = exclusions.iter().cloned().chain([others]).collect();
+            compiled(excluded, Some(own.name.clone()), EngineMode::Shadow, own.span)
+        })
+        .collect();
+    exclusions.extend(own.iter().map(|own| everywhere(Families::NONE.with(own.family))));
+    let mut all = vec![compiled(exclusions, None, mode(section.mode), span)];
+    all.extend(watched);
+    all
+}
+
+/// A family that has a mode of its own.
+struct Own {
+    name: Box<str>,
+    family: Family,
+    said: Mode,
+    span: Span,
+}
+
+impl Own {
+    fn of(name: &str, one: &Spanned<ModeSection>) -> Option<Self> {
+        let family = one.tag.as_ref().and_then(|tag| Family::by_tag(&tag.value))?;
+        Some(Self { name: modes::rule(name), family, said: one.mode, span: one.span })
+    }
+}
+
+/// Families that are looked for nowhere.
+fn everywhere(families: Families) -> Excluded {
+    Excluded { families, everywhere: true, parameters: Vec::new(), headers: Vec::new(), cookies: Vec::new() }
 }
 
 fn excluded(exclude: &ExcludeSection) -> Excluded {

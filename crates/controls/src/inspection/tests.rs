@@ -1,5 +1,6 @@
 mod builtin;
 mod multipart;
+mod watch;
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ fn attach_for(
     let exclusion = |(which, part): &(Which<'_>, Part<'_>)| engine.exclusion(*which, &[*part]).unwrap();
     let excluded = |rules| Excluded::new(rules, callers.iter().cloned());
     let exclusions = exclude.iter().map(exclusion).map(excluded).collect();
-    let control = Inspection::new(Arc::clone(&loaded), exclusions, settings);
+    let control = Inspection::new(Arc::clone(&loaded), exclusions, Vec::new(), settings);
     Arc::new(control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
 
@@ -207,7 +208,7 @@ fn long_and_encoded_bodies_are_refused_unless_configured() {
     };
     let loaded = Arc::new(compile(&wanted(body), &[("a.conf", RULES.as_bytes())], &[]));
     let settings = Settings { body: 1_000, whole: false, ..settings(Mode::Enforce, Mode::Off) };
-    let lax = Arc::new(Inspection::new(loaded, Vec::new(), settings))
+    let lax = Arc::new(Inspection::new(loaded, Vec::new(), Vec::new(), settings))
         .attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
     let json = |filler: usize, value: &str| {
         let body = format!("{{\"a\":\"{value}\",\"b\":\"{}\"}}", "x".repeat(filler));
@@ -271,8 +272,9 @@ fn a_call_that_takes_too_much_work_is_refused() {
     loaded.limit_work(1_000);
     let loaded = Arc::new(loaded);
     for mode in [Mode::Enforce, Mode::Shadow] {
-        let control = Arc::new(Inspection::new(Arc::clone(&loaded), Vec::new(), settings(mode, Mode::Off)))
-            .attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
+        let control =
+            Arc::new(Inspection::new(Arc::clone(&loaded), Vec::new(), Vec::new(), settings(mode, Mode::Off)))
+                .attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
         assert_eq!(request(&*control, &mut CallBuilder::get("/a?q=fine").build()), ["ok", "ok"]);
         let [_, body] = request(&*control, &mut form(&format!("q={}", "evi ".repeat(5_000))).build());
         assert!(body.contains("more work than"), "{body}");

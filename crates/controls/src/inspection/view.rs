@@ -1,9 +1,9 @@
 //! What rules see of a call: the canonical target, the fields as they are now, the address that admission found.
 
+use engine::Call;
 use engine::call::BodyLength;
-use engine::{Call, Response};
 use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Version};
+use http::{HeaderMap, StatusCode, Version};
 use seclang::Transaction;
 
 /// Hands the head of the request over; returns how many bytes that were.
@@ -43,9 +43,9 @@ fn is_coding(value: &[u8]) -> bool {
 }
 
 /// Hands the head of the answer over.
-pub(super) fn answer(inspection: &mut Transaction<'_>, response: &Response) {
-    inspection.response_line(response.status.as_u16(), b"HTTP/1.1");
-    fields(&response.headers, |name, value| inspection.response_header(name, value));
+pub(super) fn answer(inspection: &mut Transaction<'_>, status: StatusCode, headers: &HeaderMap) {
+    inspection.response_line(status.as_u16(), b"HTTP/1.1");
+    fields(headers, |name, value| inspection.response_header(name, value));
 }
 
 fn fields(headers: &HeaderMap, mut each: impl FnMut(&[u8], &[u8])) -> usize {

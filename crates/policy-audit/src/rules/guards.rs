@@ -93,7 +93,7 @@ pub(super) static RULES: &[Rule] = &[
         weight: 4,
         title: "calls that inspection takes for attacks pass",
         why: "what is only recorded is not stopped",
-        fix: "run `yett promote inspection.mode`",
+        fix: "run `yett promote inspection.mode`, or with the name of the rules where only some are in shadow",
         home: Home::Document(&["inspection"]),
         check: Check::Operation(attacks_in_shadow),
     },
@@ -227,8 +227,10 @@ fn attacks_unseen(operation: &Operation<'_>) -> Hit {
 }
 
 fn attacks_in_shadow(operation: &Operation<'_>) -> Hit {
-    (operation.mode("inspection").is_some() && operation.setting(&["inspection", "mode"]) == "shadow")
-        .then(|| String::from("`inspection.mode` is in shadow"))
+    let whole =
+        operation.mode("inspection").is_some() && operation.setting(&["inspection", "mode"]) == "shadow";
+    let some = || operation.in_shadow("inspection").filter(|said| said.contains("`inspection.modes."));
+    whole.then(|| String::from("`inspection.mode` is in shadow")).or_else(some)
 }
 
 fn views_in_shadow(operation: &Operation<'_>) -> Hit {

@@ -16,11 +16,17 @@ const MAX_MATCHES: usize = 64;
 
 impl Transaction<'_> {
     /// The actions that a single match carries out at once.
-    pub(super) fn act(&mut self, link: &Link) {
+    pub(super) fn act(&mut self, link: &Link, last: bool) {
+        // Of a rule that is watched only what its own next links may look at.
+        if last && self.is_watching() {
+            return;
+        }
         for set in &link.set_vars {
             self.set_var(set);
         }
-        for control in &link.controls {
+        // What it sets is taken back after it; what it switches could not be.
+        let controls = if self.is_watching() { &[][..] } else { &link.controls };
+        for control in controls {
             self.control(control);
         }
     }

@@ -45,8 +45,18 @@ impl Part<'_> {
 /// Rules that do not run, or do not look at some parts. Only for calls of the engine that made it.
 #[derive(Debug, Clone)]
 pub struct Exclusion {
-    rules: Bits,
+    pub(super) rules: Bits,
     parts: Vec<Selector>,
+}
+
+impl Exclusion {
+    /// Whether a rule is meant by both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Exclusion) -> bool {
+        let mut both = self.rules.clone();
+        both.keep(other.rules.words());
+        !both.is_empty()
+    }
 }
 
 impl Engine {

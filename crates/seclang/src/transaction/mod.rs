@@ -10,6 +10,7 @@ mod response;
 mod run;
 mod suspended;
 mod values;
+mod watch;
 
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ use crate::store::Store;
 use crate::syntax::{AllowScope, Mode, Processor};
 use crate::texts::{Text, Texts};
 use crate::variable::Variable;
+use watch::Watched;
 
 pub use exclusion::{Exclusion, Part, Which};
 use gather::Candidates;
@@ -67,6 +69,7 @@ pub struct Transaction<'e> {
     /// Rules that `ctl` took out of this call.
     removed: Option<Bits>,
     removed_targets: Vec<(Bits, Selector)>,
+    watched: Option<Watched>,
     candidates: Candidates,
     reports: Vec<Report>,
     matched_ids: Vec<u64>,
@@ -79,7 +82,7 @@ pub struct Transaction<'e> {
 }
 
 /// `MATCHED_VAR` and `MATCHED_VARS`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Matched {
     last: Option<Subject>,
     all: Vec<Subject>,
@@ -105,6 +108,7 @@ impl<'e> Transaction<'e> {
             matched: Matched::default(),
             removed: None,
             removed_targets: Vec::new(),
+            watched: None,
             candidates: Candidates::new(engine.rules.len()),
             reports: Vec::new(),
             matched_ids: Vec::new(),

@@ -48,7 +48,12 @@ impl Transaction<'_> {
             if self.exhausted {
                 break;
             }
-            if self.rule(at, rule) {
+            if self.is_watched(at) {
+                self.watch_rule(at, rule);
+                if self.exhausted {
+                    break;
+                }
+            } else if self.rule(at, rule) {
                 if let Some(skip_to) = rule.skip_to {
                     next = skip_to;
                 }
@@ -63,7 +68,7 @@ impl Transaction<'_> {
     }
 
     /// Whether the rule with its whole chain matched.
-    fn rule(&mut self, at: usize, rule: &Rule) -> bool {
+    pub(super) fn rule(&mut self, at: usize, rule: &Rule) -> bool {
         let mut reports = Vec::new();
         for (number, link) in rule.links.iter().enumerate() {
             let last = number + 1 == rule.links.len();
@@ -89,7 +94,7 @@ impl Transaction<'_> {
         reports: &mut Vec<super::Match>,
     ) -> bool {
         let Some((negated, operator)) = &link.test else {
-            self.act(link);
+            self.act(link, last);
             if last && rule.log {
                 let data = self.log_data(rule);
                 reports.push(data);
@@ -145,10 +150,11 @@ impl Transaction<'_> {
         let matched = Subject { value: text, ..subject };
         self.matched.last = Some(matched);
         run.hits.push(matched);
-        if run.link.capture != Capture::No {
+        let last = run.reports.is_some();
+        if run.link.capture != Capture::No && !(last && self.is_watching()) {
             self.capture(text, found);
         }
-        self.act(run.link);
+        self.act(run.link, last);
         if let Some(reports) = run.reports.as_mut().filter(|_| run.rule.log) {
             let report = self.match_report(run.rule, Hit { source: subject, text });
             reports.push(report);

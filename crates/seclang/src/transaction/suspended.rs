@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::gather::Candidates;
+use super::watch::Watched;
 use super::{Entry, Intervention, Matched, Report, Transaction, Verdict};
 use crate::Engine;
 use crate::bits::Bits;
@@ -27,6 +28,7 @@ pub struct Suspended {
     matched: Matched,
     removed: Option<Bits>,
     removed_targets: Vec<(Bits, Selector)>,
+    watched: Option<Watched>,
     candidates: Candidates,
     reports: Vec<Report>,
     matched_ids: Vec<u64>,
@@ -56,6 +58,7 @@ impl Transaction<'_> {
             matched: self.matched,
             removed: self.removed,
             removed_targets: self.removed_targets,
+            watched: self.watched,
             candidates: self.candidates,
             reports: self.reports,
             matched_ids: self.matched_ids,
@@ -88,6 +91,7 @@ impl Engine {
             matched: call.matched,
             removed: call.removed,
             removed_targets: call.removed_targets,
+            watched: call.watched,
             candidates: call.candidates,
             reports: call.reports,
             matched_ids: call.matched_ids,

@@ -1,5 +1,5 @@
-//! What is said of a call in its span and in its log record alike: the stable semantic conventions for HTTP, and what only a
-//! gateway knows under `yett.`.
+//! What is said of a call in its span and in its log record alike: OpenTelemetry's semantic conventions for HTTP (all of them stable but
+//! the sizes of bodies), and what only a gateway knows under `yett.`.
 //!
 //! It is what the access log may hold and no more (invariant 12): no query, no body, no credential, no header value but a bounded
 //! user agent.

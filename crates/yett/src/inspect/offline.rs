@@ -160,9 +160,15 @@ impl Offline {
             if !ASKED.contains(&name) {
                 continue;
             }
-            if name == INSPECTION && stage == Stage::Body {
-                let control = self.core.snapshot().controls.get(step.control as usize);
-                judged.explanation = control.and_then(|control| explain(&**control, call));
+            let planned = self.core.snapshot().controls.get(step.control as usize);
+            if let Some(planned) = planned.filter(|_| name == INSPECTION) {
+                // Rules that are only watched do not count.
+                if planned.rule().is_some() {
+                    continue;
+                }
+                if stage == Stage::Body {
+                    judged.explanation = explain(&**planned, call);
+                }
             }
             if let Verdict::Refuse(refusal) | Verdict::StepUp(refusal) | Verdict::Throttle(refusal) =
                 settle(speak(control, stage, call))?

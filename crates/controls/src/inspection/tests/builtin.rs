@@ -29,7 +29,7 @@ pub(super) fn attach(settings: Settings, contract: Option<&str>, params: &[&str]
         Arc::clone(&api.operations[0])
     });
     let params: Vec<Box<str>> = params.iter().map(|name| Box::from(*name)).collect();
-    let control: Arc<dyn Control> = Arc::new(Builtin::new(settings, contract, &params, true));
+    let control: Arc<dyn Control> = Arc::new(Builtin::new(settings, None, contract, &params, true));
     control.attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
 

@@ -1,6 +1,6 @@
 //! The contract that `init` is given: fetched, converted, imported, and what of it cannot be enforced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use contract::{Api, Options, Security, SecurityScheme};
@@ -105,26 +105,15 @@ fn convert(name: &str, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
 /// Imports the contract; a part that is not enforced is accepted with its reason. What else is wrong is given back as text.
 pub(super) fn import(name: &str, folder: &Path, files: &Files) -> Result<Imported, String> {
     let loaded = load::contract_alone(folder, name, files.planned(name));
-    let mut options = Options::default();
-    let mut accepted: Vec<(String, String)> = Vec::new();
-    let mut sources = Sources::default();
-    let mut found = Diagnostics::new();
-    let mut api = contract::import(name, &loaded.assets, &mut sources, &options, &mut found);
-    if api.is_none() {
-        for part in found.iter().filter(|one| one.code == "unenforced") {
-            let Some(pointer) = &part.pointer else { continue };
-            if options.accept_unenforced.insert(pointer.clone()) {
-                accepted.push((pointer.clone(), part.message.clone()));
-            }
-        }
-        if !accepted.is_empty() {
-            (sources, found) = (Sources::default(), Diagnostics::new());
-            api = contract::import(name, &loaded.assets, &mut sources, &options, &mut found);
-        }
-    }
+    let options = Options { accept_all: true, lean: true, ..Options::default() };
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::new());
+    let api = contract::import(name, &loaded.assets, &mut sources, &options, &mut found);
     let Some(api) = api else { return Err(render::human(&found, &sources, terminal::color())) };
     let (schemes, refusing) = unverified(&api);
-    accepted.extend(schemes);
+    let parts: BTreeMap<&str, &str> =
+        api.unenforced.iter().rev().map(|part| (part.pointer.as_str(), part.what.as_str())).collect();
+    let parts = parts.into_iter().map(|(pointer, what)| (pointer.to_owned(), what.to_owned()));
+    let mut accepted: Vec<(String, String)> = parts.chain(schemes).collect();
     accepted.sort();
     Ok(Imported { api, accepted, refusing })
 }
