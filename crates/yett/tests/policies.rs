@@ -414,6 +414,12 @@ fn a_file_is_compared_with_the_gateway_that_runs() {
     std::fs::write(gateway.path("next.yaml"), &document).unwrap();
     let (code, out, err) = yett(&folder, &["diff", "next.yaml"]);
     assert!(code == 0 && out.contains("is looked at by limits now"), "{out}{err}");
+    // What lets more through than what runs fails.
+    let weaker = String::from_utf8(std::fs::read(gateway.path("yett.yaml")).unwrap()).unwrap()
+        + "    validation: { request: shadow }\n";
+    std::fs::write(gateway.path("weaker.yaml"), &weaker).unwrap();
+    let (code, out, err) = yett(&folder, &["diff", "weaker.yaml"]);
+    assert!(code == 1 && out.starts_with("weaker ") && out.contains("validation"), "{code}: {out}{err}");
     let answer =
         exchange(gateway.address, "GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     assert_eq!(answer.status, 404, "it serves all the while");
