@@ -73,12 +73,14 @@ def clients(calls):
     command = ["cargo", "test", "--profile", "ci", "--locked", "-p", "yett", "--test", "policies", "--", "--nocapture"]
     ended = run(command, cwd=ROOT, env={**os.environ, "YETT_CALLS": str(calls)})
     counted = re.search(r"^.*?(\d+) calls: (\{.*\})$", ended.stdout, re.M)
+    verdicts = re.search(r"^verdicts: (\{.*\})$", ended.stdout, re.M)
     tests = re.search(r"^test result: .*?(\d+) passed; (\d+) failed", ended.stdout, re.M)
     if ended.returncode:
         say((ended.stdout + ended.stderr)[-8000:])
     return {
         "exit_code": ended.returncode, "calls": int(counted[1]) if counted else 0,
         "answers": ast.literal_eval(counted[2]) if counted else {},
+        "verdicts": sorted(ast.literal_eval(verdicts[1])) if verdicts else [],
         "tests": {"passed": int(tests[1]), "failed": int(tests[2])} if tests else None,
         "seconds": round(time.monotonic() - begun, 1),
     }
@@ -96,6 +98,7 @@ def main(flags):
         (f"{flags.cases} cases take over {flags.seconds} s", fast["median_s"] > flags.seconds),
         ("cases see other things than clients, or the test did not end well", same["exit_code"] != 0),
         ("not all calls were compared", same["calls"] != flags.calls),
+        ("fewer than twelve kinds of verdicts were", len(same["verdicts"]) < 12),
     ] if missed]
     return finish("policies", flags, results, misses)
 

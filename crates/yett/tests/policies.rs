@@ -283,7 +283,8 @@ fn cases_see_what_clients_of_the_running_gateway_see() {
     }
     let (more, verdicts) = decided_otherwise(&gateway, &ids);
     wrong.extend(more);
-    println!("{count} calls: {codes:?}; {verdicts:?}");
+    println!("{count} calls: {codes:?}");
+    println!("verdicts: {verdicts:?}");
     assert!(
         wrong.is_empty(),
         "{} of {count} differ:\n{}",
