@@ -245,8 +245,7 @@ fn offline(subject: &Subject, calls: &[Vec<u8>], at: u64) -> Vec<Seen> {
 
 #[test]
 fn cases_see_what_clients_of_the_running_gateway_see() {
-    // Half an hour of calls at most: `tools/long` asks for 5,000.
-    let count = std::env::var("YETT_CALLS").ok().and_then(|text| text.parse().ok()).unwrap_or(500);
+    let count = 5_000;
     let recorder = Recorder::start();
     let subject = subject(&setup().document(&recorder.url()));
     let at = now();
