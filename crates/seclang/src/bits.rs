@@ -46,6 +46,16 @@ impl Bits {
         each(&mut self.0, &other.0, |word, other| word & !other);
     }
 
+    /// Whether a rule is in both.
+    pub(crate) fn intersects(&self, other: &Bits) -> bool {
+        self.0.iter().zip(&other.0).any(|(word, other)| word & other != 0)
+    }
+
+    /// Takes all out.
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
     pub(crate) fn keep(&mut self, words: &[u64]) {
         each(&mut self.0, words, |word, other| word & other);
     }

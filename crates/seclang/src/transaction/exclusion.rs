@@ -53,9 +53,7 @@ impl Exclusion {
     /// Whether a rule is meant by both.
     #[must_use]
     pub fn overlaps(&self, other: &Exclusion) -> bool {
-        let mut both = self.rules.clone();
-        both.keep(other.rules.words());
-        !both.is_empty()
+        self.rules.intersects(&other.rules)
     }
 }
 

@@ -27,17 +27,13 @@ impl Transaction<'_> {
     /// Whether one of these rules matched while it was watched, since that was last forgotten.
     #[must_use]
     pub fn has_watched(&self, exclusion: &Exclusion) -> bool {
-        self.watched.as_ref().is_some_and(|watched| {
-            let mut matched = watched.matched.clone();
-            matched.keep(exclusion.rules.words());
-            !matched.is_empty()
-        })
+        self.watched.as_ref().is_some_and(|watched| watched.matched.intersects(&exclusion.rules))
     }
 
     /// Forgets which rules matched while they were watched: those of the next phases are told apart then.
     pub fn forget_watched(&mut self) {
         if let Some(watched) = &mut self.watched {
-            watched.matched = Bits::new(self.engine.rules.len());
+            watched.matched.clear();
         }
     }
 
