@@ -26,6 +26,7 @@ pub mod views;
 // What several controls need lies beside them.
 pub mod accepted;
 pub mod address;
+mod aside;
 pub mod callers;
 mod coding;
 pub mod hops;

@@ -13,8 +13,15 @@ pub const HEADER_BYTES: usize = 32 * 1024;
 pub const BODY_BYTES: u64 = 1024 * 1024;
 /// Longest body that passes unread unless the configuration says otherwise, in bytes; more is 413.
 pub const PASS_BYTES: u64 = 64 * 1024 * 1024;
-/// Bytes that all buffered bodies of one core may hold at one time; more is 503.
-pub const CORE_BODY_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes that bodies may hold at one time, buffered or parsed, for each core: the cores share what that comes to, unless the command
+/// line says otherwise, and it is never more than [`BODIES_SHARE`] of the memory there is. More is 503.
+pub const BODIES_BYTES: usize = 256 * 1024 * 1024;
+/// The part of the process's memory that bodies may hold: one in so many.
+pub const BODIES_SHARE: usize = 4;
+/// Longest body that a configuration may let be buffered, in bytes.
+pub const WHOLE_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes of a body on which work leaves the thread of its connection: some 500 µs of it.
+pub const LONG_BODY: usize = 128 * 1024;
 /// How much of an answer is copied for a check in shadow, in bytes.
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Open connections from clients per core.
@@ -114,6 +121,8 @@ pub const EXPORT_REQUEST: usize = 1024 * 1024;
 /// counted.
 pub const SHADOW_COUNTS: usize = 16_384;
 
+/// Work of one control that holds its core for longer is counted: it belongs on another thread.
+pub const LONG_WORK: Duration = Duration::from_micros(500);
 /// How long a client may take to send a complete head, from its first byte to its last: bytes buy no more time, so that this is
 /// the lowest rate too.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -156,8 +165,8 @@ pub enum Bound {
     Connections,
     /// [`ADDRESS_CONNECTIONS`].
     AddressConnections,
-    /// [`CORE_BODY_BYTES`].
-    CoreBodies,
+    /// [`BODIES_BYTES`].
+    Bodies,
     /// [`TARGET_BYTES`].
     Target,
     /// [`HEADERS`] or [`HEADER_BYTES`].
@@ -166,6 +175,8 @@ pub enum Bound {
     Body,
     /// [`OFFLOAD_QUEUE`].
     OffloadQueue,
+    /// [`LONG_WORK`]: nothing was refused for it, but others waited.
+    LongWork,
     /// [`LOG_QUEUE`].
     LogQueue,
     /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
@@ -219,14 +230,15 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 31] = [
+    pub const ALL: [Bound; 32] = [
         Bound::Connections,
         Bound::AddressConnections,
-        Bound::CoreBodies,
+        Bound::Bodies,
         Bound::Target,
         Bound::Headers,
         Bound::Body,
         Bound::OffloadQueue,
+        Bound::LongWork,
         Bound::LogQueue,
         Bound::DecisionQueue,
         Bound::EventQueue,
@@ -259,11 +271,12 @@ impl Bound {
         match self {
             Bound::Connections => "connections",
             Bound::AddressConnections => "address_connections",
-            Bound::CoreBodies => "core_bodies",
+            Bound::Bodies => "bodies",
             Bound::Target => "target",
             Bound::Headers => "headers",
             Bound::Body => "body",
             Bound::OffloadQueue => "offload_queue",
+            Bound::LongWork => "long_work",
             Bound::LogQueue => "log_queue",
             Bound::DecisionQueue => "decision_queue",
             Bound::EventQueue => "event_queue",

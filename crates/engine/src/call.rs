@@ -20,6 +20,7 @@ use crate::path::{NotCanonical, canonical_path, canonical_query};
 pub use crate::peer::Peer;
 use crate::plan::OperationPlan;
 use crate::principal::{Principal, Proof};
+use crate::room::Share;
 use crate::route::Params;
 use crate::text::{bounded, hex128};
 use crate::trace::TraceParent;
@@ -173,13 +174,25 @@ fn canonical(uri: &Uri) -> Result<(Replaced, Replaced), NotCanonical> {
 pub struct Body {
     bytes: Bytes,
     tape: Option<Arc<Tape>>,
+    /// Where what it holds is counted.
+    share: Option<Share>,
+    /// What it was read into beyond its bytes.
+    slack: usize,
+    short: bool,
 }
 
 impl Body {
-    /// A whole body.
+    /// A whole body whose memory is nobody's concern.
     #[must_use]
     pub fn new(bytes: Bytes) -> Self {
-        Self { bytes, tape: None }
+        Self { bytes, ..Self::default() }
+    }
+
+    /// A whole body that holds a share of the room for bodies; so does what it becomes.
+    #[must_use]
+    pub fn within(bytes: Bytes, share: Share) -> Self {
+        let slack = share.held().saturating_sub(bytes.len());
+        Self { bytes, share: Some(share), slack, ..Self::default() }
     }
 
     /// Its bytes, as they go on.
@@ -190,22 +203,41 @@ impl Body {
 
     /// Replaces it (decoded, or written anew); what was parsed of the old one is forgotten.
     pub fn replace(&mut self, bytes: Bytes) {
-        *self = Self::new(bytes);
+        (self.bytes, self.tape, self.slack) = (bytes, None, 0);
+        self.count();
+    }
+
+    /// Replaces it by what it was decoded to, if it was, and parsed to.
+    pub fn replace_parsed(&mut self, tape: Arc<Tape>) {
+        if tape.source().as_ptr() != self.bytes.as_ptr() {
+            (self.bytes, self.slack) = (tape.source().clone(), 0);
+        }
+        self.tape = Some(tape);
+        self.count();
     }
 
     /// Replaces the bytes by another spelling of the same value, so that the tape stays true.
     pub fn respell(&mut self, bytes: Bytes) {
         self.bytes = bytes;
+        self.count();
     }
 
     /// The body as JSON, parsed once for all controls.
     ///
     /// # Errors
-    /// When it is not JSON or exceeds `bounds`.
+    /// When it is not JSON or exceeds `bounds`, or when there is no room for what was parsed: then [`Body::is_short`].
     pub fn json(&mut self, bounds: &tape::Bounds) -> Result<&Arc<Tape>, tape::Error> {
         let parsed = match self.tape.take() {
             Some(parsed) => parsed,
-            None => Arc::new(Tape::parse(self.bytes.clone(), bounds)?),
+            None => {
+                let parsed = Arc::new(Tape::parse(self.bytes.clone(), bounds)?);
+                self.tape = Some(Arc::clone(&parsed));
+                self.count();
+                if self.short {
+                    return Err(tape::Error { kind: tape::ErrorKind::TooLarge, offset: 0 });
+                }
+                parsed
+            }
         };
         Ok(self.tape.insert(parsed))
     }
@@ -214,6 +246,30 @@ impl Body {
     #[must_use]
     pub fn tape(&self) -> Option<&Arc<Tape>> {
         self.tape.as_ref()
+    }
+
+    /// Forgets what was parsed: while a call waits for others, its bytes are enough.
+    pub fn forget_parsed(&mut self) {
+        if self.tape.take().is_some() {
+            self.count();
+        }
+    }
+
+    /// Whether there was no room for what it became. Nobody may go by it any more.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.short
+    }
+
+    /// Holds what it needs by now.
+    fn count(&mut self) {
+        let parsed = self.tape.as_ref().map_or(0, |tape| {
+            // Of another spelling there are both.
+            let same = tape.source().as_ptr() == self.bytes.as_ptr();
+            tape.index_bytes() + if same { 0 } else { tape.source().len() }
+        });
+        let needed = self.bytes.len().saturating_add(self.slack).saturating_add(parsed);
+        self.short |= self.share.as_mut().is_some_and(|share| !share.resize(needed));
     }
 }
 

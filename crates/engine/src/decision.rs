@@ -100,6 +100,8 @@ pub struct Decision {
     pub fault: Option<Box<str>>,
     /// When things happened.
     pub timings: Timings,
+    /// Whether a control held its core for long ([`crate::bounds::LONG_WORK`]).
+    pub held: bool,
     /// Bytes of the request's body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.

@@ -231,8 +231,20 @@ impl Pipeline<'_> {
             let Some((name, control)) = self.core.control(step.control) else {
                 return Err(missing_control());
             };
-            let verdict = self.finish(speak(control, stage, call)).await;
-            start = self.judge(name, stage, step, start, verdict, call)?;
+            let said = speak(control, stage, call);
+            let at_once = matches!(said, Step::Done(_));
+            let verdict = self.finish(said).await;
+            if call.body.is_short() || call.response.body.is_short() {
+                // Whatever it said: it may have seen a part.
+                return Err(Stop::Refuse(Refusal::new(
+                    &codes::OVERLOADED,
+                    "no room for what a body becomes",
+                )));
+            }
+            let began = start;
+            let judged = self.judge(name, stage, step, began, verdict, call);
+            call.decision.held |= at_once && call.marked.since(began) > bounds::LONG_WORK;
+            start = judged?;
         }
         Ok(())
     }

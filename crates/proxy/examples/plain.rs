@@ -175,6 +175,7 @@ fn main() -> std::io::Result<()> {
     let settings = Settings {
         cores,
         workers: 1,
+        bodies: engine::bounds::BODIES_BYTES,
         drain: Duration::from_secs(5),
         folder: std::path::PathBuf::new(),
         passed: proxy::Passed::default(),

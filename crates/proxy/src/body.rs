@@ -1,13 +1,12 @@
-//! Bodies that are buffered, under a bound of their own and one for the core (THREATS rows 21, 48).
+//! Bodies that are buffered, under a bound of their own and one for all of them (THREATS rows 21, 48).
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use engine::Share;
 use http_body::Body;
 
 use crate::alarm::Alarm;
@@ -18,70 +17,15 @@ use crate::pace::Pace;
 const DRAIN_BYTES: usize = 64 * 1024;
 /// Longer is not waited for.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// Room made at once, whatever the head says of the length.
-const FIRST_ROOM: usize = 64 * 1024;
-
-/// Bytes that buffered bodies of a core hold.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    used: Cell<usize>,
-    limit: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { used: Cell::new(0), limit }
-    }
-}
-
-/// What one call holds of the budget; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    budget: Rc<Budget>,
-    held: usize,
-}
-
-impl Lease {
-    pub(crate) fn new(budget: &Rc<Budget>) -> Self {
-        Self { budget: Rc::clone(budget), held: 0 }
-    }
-
-    /// Holds so much from now on, be it more or less; false when there is no more.
-    #[must_use]
-    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
-        if bytes > self.held {
-            return self.take(bytes - self.held);
-        }
-        self.budget.used.set(self.budget.used.get().saturating_sub(self.held - bytes));
-        self.held = bytes;
-        true
-    }
-
-    /// Takes more; false when there is no more.
-    #[must_use]
-    pub(crate) fn take(&mut self, bytes: usize) -> bool {
-        let used = self.budget.used.get().saturating_add(bytes);
-        if used > self.budget.limit {
-            return false;
-        }
-        self.budget.used.set(used);
-        self.held += bytes;
-        true
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.budget.used.set(self.budget.used.get().saturating_sub(self.held));
-    }
-}
+/// Room that is made at least when a body comes in pieces, unless its length is known to be less.
+const FIRST_ROOM: usize = 4 * 1024;
 
 /// Why a body could not be buffered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
     /// Longer than its bound.
     TooLarge,
-    /// The core has no room.
+    /// There is no room.
     NoRoom,
     /// Its sender broke off.
     Broken,
@@ -91,44 +35,69 @@ pub(crate) enum Unread {
     Late,
 }
 
-/// Buffers a body whole; the alarm's deadline holds, or the pace that its sender has to keep.
+/// Buffers a body whole; the alarm's deadline holds, or the pace that its sender has to keep. The share holds what was allocated.
 ///
 /// # Errors
 /// When it is too long, too slow or not whole.
 pub(crate) async fn read_whole(
     incoming: &mut Incoming,
     limit: u64,
-    lease: &mut Lease,
+    share: &mut Share,
     alarm: &Alarm,
     mut pace: Option<Pace>,
 ) -> Result<Bytes, Unread> {
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
+    let mut gathered = Gathered::default();
     let mut length = 0_u64;
     while let Some(data) = next_data(incoming, alarm, pace.as_mut()).await? {
         length += data.len() as u64;
         if length > limit {
             return Err(Unread::TooLarge);
         }
-        if !lease.take(data.len()) {
+        let most = incoming.size_hint().upper().map_or(limit, |more| (length + more).min(limit));
+        if !gathered.add(data, usize::try_from(most).unwrap_or(usize::MAX), share) {
             return Err(Unread::NoRoom);
-        }
-        match first.take() {
-            // Most bodies come in one piece: no copy.
-            None if rest.is_empty() => first = Some(data),
-            None => rest.extend_from_slice(&data),
-            Some(piece) => {
-                let expected = usize::try_from(incoming.size_hint().lower()).unwrap_or(FIRST_ROOM);
-                rest.reserve(piece.len() + data.len() + expected.min(FIRST_ROOM));
-                rest.extend_from_slice(&piece);
-                rest.extend_from_slice(&data);
-            }
         }
         if incoming.is_end_stream() {
             break;
         }
     }
-    Ok(first.unwrap_or_else(|| rest.freeze()))
+    Ok(gathered.whole())
+}
+
+/// The pieces of a body so far.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// Most bodies come in one piece: no copy.
+    first: Bytes,
+    /// All of them, as soon as there are two.
+    rest: Vec<u8>,
+}
+
+impl Gathered {
+    /// Adds a piece of a body that will have so many bytes at most; false when the share cannot hold it.
+    fn add(&mut self, data: Bytes, most: usize, share: &mut Share) -> bool {
+        if self.first.is_empty() && self.rest.is_empty() {
+            self.first = data;
+            return share.resize(self.first.len());
+        }
+        let needed = self.first.len() + self.rest.len() + data.len();
+        if needed > self.rest.capacity() {
+            // By doubling, but never beyond what will come: what is counted is what is allocated.
+            let grown = self.rest.capacity().saturating_mul(2).max(FIRST_ROOM);
+            let capacity = grown.min(most).max(needed);
+            if !share.resize(capacity) {
+                return false;
+            }
+            self.rest.reserve_exact(capacity - self.rest.len());
+        }
+        self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        self.rest.extend_from_slice(&data);
+        true
+    }
+
+    fn whole(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.into() }
+    }
 }
 
 async fn next_data(
@@ -186,4 +155,43 @@ pub(crate) async fn drain(mut incoming: Incoming, alarm: &Alarm) -> bool {
         }
     }
     incoming.is_end_stream()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use engine::Room;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Endless;
+
+    impl Room for Endless {
+        fn take(&self, _: usize) -> bool {
+            true
+        }
+
+        fn give_back(&self, _: usize) {}
+    }
+
+    proptest! {
+        /// In however many pieces it comes: it is put together again, and what it holds is counted and never twice its length.
+        #[test]
+        fn what_is_counted_is_what_is_held(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..9_000), 1..40), known in any::<bool>()) {
+            let whole = pieces.concat();
+            let mut share = Share::of(Rc::new(Endless));
+            let mut gathered = Gathered::default();
+            for piece in pieces {
+                let most = if known { whole.len() } else { usize::MAX };
+                prop_assert!(gathered.add(piece.into(), most, &mut share));
+                prop_assert_eq!(share.held(), gathered.rest.capacity().max(gathered.first.len()));
+            }
+            let bound = if known { whole.len() } else { (2 * whole.len()).max(FIRST_ROOM) };
+            prop_assert!(share.held() <= bound);
+            prop_assert_eq!(gathered.whole(), whole);
+        }
+    }
 }

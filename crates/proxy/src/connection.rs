@@ -250,14 +250,14 @@ impl Place {
             }
             None => None,
         };
-        core.sockets.set(core.sockets.get() + 1);
+        core.siblings.opened();
         Some(Self { core: Rc::clone(core), _seat: seat })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.core.sockets.set(self.core.sockets.get().saturating_sub(1));
+        self.core.siblings.closed();
     }
 }
 

@@ -9,15 +9,16 @@ use std::time::Duration;
 use engine::bounds::{self, Bound};
 use engine::control::CoreContext;
 use engine::record::CoreRecorder;
-use engine::{BodyMode, Clock, CoreSnapshot, OperationPlan, Snapshot, UnixTime, Withdrawn};
+use engine::{BodyMode, Clock, CoreSnapshot, OperationPlan, Room, Share, Snapshot, UnixTime, Withdrawn};
 
 use crate::addresses::Addresses;
-use crate::body::Budget;
 use crate::connection::Conn;
 use crate::ids::Ids;
+use crate::inbox::Siblings;
 use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::CoreOffload;
+use crate::room::CoreRoom;
 use crate::stream::{Stream, Who, Why};
 use crate::table::Table;
 use crate::task::Task;
@@ -36,11 +37,11 @@ pub(crate) struct Core {
     pub(crate) tls: Arc<Tls>,
     pub(crate) current: RefCell<Rc<CoreSnapshot>>,
     pub(crate) ids: Ids,
-    pub(crate) bodies: Rc<Budget>,
+    pub(crate) bodies: Rc<CoreRoom>,
     /// Copies of answers that are being checked.
     pub(crate) sampling: Cell<usize>,
-    /// Sockets of clients that are open, handshakes included.
-    pub(crate) sockets: Cell<usize>,
+    /// How many sockets of clients are open, here and on other cores.
+    pub(crate) siblings: Siblings,
     /// Whether the gateway ends: a connection carries one call more at most.
     pub(crate) ending: Cell<bool>,
     /// Sockets by address.
@@ -74,6 +75,10 @@ impl Core {
     }
 
     /// The moment on the wall clock; answers carry the date of the last one that was asked for.
+    pub(crate) fn share(&self) -> Share {
+        Share::of(Rc::clone(&self.bodies) as Rc<dyn Room>)
+    }
+
     pub(crate) fn unix(&self) -> UnixTime {
         let now = self.clock.unix();
         let second = now.seconds();

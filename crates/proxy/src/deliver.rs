@@ -199,7 +199,9 @@ pub(crate) fn withhold(mut flight: Flight, stop: Stop) -> Response<AnswerBody> {
 fn whole(mut flight: Flight) -> Response<AnswerBody> {
     let status = flight.call.response.status;
     let mut headers = std::mem::take(&mut flight.call.response.headers);
-    let body = std::mem::take(&mut flight.call.response.body).bytes().clone();
+    // It counts until the call is over, as the request's does.
+    flight.call.response.body.forget_parsed();
+    let body = flight.call.response.body.bytes().clone();
     let bodyless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     if flight.call.request.method != Method::HEAD && !bodyless {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -213,23 +215,18 @@ async fn read_whole(flight: &mut Flight, incoming: &mut Incoming, limit: u64) ->
     if incoming.is_end_stream() {
         return Ok(());
     }
-    let mut room = body::Lease::new(&flight.core.bodies);
-    let read = body::read_whole(incoming, limit, &mut room, flight.alarm(), None).await;
+    let mut share = flight.core.share();
+    let read = body::read_whole(incoming, limit, &mut share, flight.alarm(), None).await;
     let (code, detail) = match read {
         Ok(bytes) => {
-            flight.call.response.body = WholeBody::new(bytes);
-            // Both bodies count until the call is over.
-            flight.call.held.push(Box::new(room));
+            flight.call.response.body = WholeBody::within(bytes, share);
             return Ok(());
         }
         Err(Unread::TooLarge) => {
             flight.core.recorder.bound(Bound::Body);
             (&codes::RESPONSE_INVALID, "longer than can be checked")
         }
-        Err(Unread::NoRoom) => {
-            flight.core.recorder.bound(Bound::CoreBodies);
-            (&codes::OVERLOADED, "no room for another body on this core")
-        }
+        Err(Unread::NoRoom) => (&codes::OVERLOADED, "no room for another body"),
         Err(Unread::Late) => (&codes::UPSTREAM_TIMEOUT, "the answer's body did not end in time"),
         Err(Unread::Broken | Unread::Malformed) => {
             (&codes::UPSTREAM_RESET, "the answer broke off in its body")

@@ -137,6 +137,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     }
     let (pipeline, call) = flight.pipeline();
     let permitted = pipeline.body(call, passed).await?;
+    call.body.forget_parsed();
     let waited = whole && has_body(length);
     let checked = if waited { pipeline.clock.now() } else { call.marked };
     let took = checked.since(call.started);
@@ -166,18 +167,16 @@ async fn let_others_go_first() {
 }
 
 async fn read_whole(flight: &mut Flight, source: &mut Incoming, limit: u64) -> Result<(), Stop> {
-    let mut lease = body::Lease::new(&flight.core.bodies);
-    std::mem::swap(&mut lease, &mut flight.lease);
+    let mut share = flight.core.share();
     let alarm = flight.alarm();
     alarm.clear();
     let pace = Pace::new(bounds::BODY_GRACE, bounds::BODY_RATE);
-    let read = body::read_whole(source, limit, &mut lease, alarm, Some(pace)).await;
+    let read = body::read_whole(source, limit, &mut share, alarm, Some(pace)).await;
     alarm.clear();
-    flight.lease = lease;
     match read {
         Ok(bytes) => {
             flight.call.decision.bytes_in = bytes.len() as u64;
-            flight.call.body = WholeBody::new(bytes);
+            flight.call.body = WholeBody::within(bytes, share);
             Ok(())
         }
         Err(why) => Err(unread(flight, why)),
@@ -217,10 +216,7 @@ fn unread(flight: &Flight, why: Unread) -> Stop {
             recorder.bound(Bound::Body);
             (&codes::BODY_TOO_LARGE, "longer than the operation allows")
         }
-        Unread::NoRoom => {
-            recorder.bound(Bound::CoreBodies);
-            (&codes::OVERLOADED, "no room for another body on this core")
-        }
+        Unread::NoRoom => (&codes::OVERLOADED, "no room for another body"),
         Unread::Late => {
             recorder.bound(Bound::BodyRate);
             (&codes::BODY_INCOMPLETE, "the body came too slowly")

@@ -11,6 +11,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use engine::bounds::Bound;
 use engine::call::{BodyLength, Trace};
 use engine::pipeline::Pipeline;
 use engine::trace::TraceParent;
@@ -18,7 +19,6 @@ use engine::{Call, CoreSnapshot, Request, Tick};
 use http::HeaderMap;
 
 use crate::alarm::Alarm;
-use crate::body::Lease;
 use crate::connection::Conn;
 use crate::core::Core;
 use crate::outgoing::Passing;
@@ -33,7 +33,6 @@ pub(crate) struct Flight {
     pub(crate) call: Box<Call>,
     /// On HTTP/2 each call has its own; on HTTP/1 the connection's serves.
     own_alarm: Option<Alarm>,
-    pub(crate) lease: Lease,
     pub(crate) passing: Option<Rc<Passing>>,
     /// The handshake of a WebSocket that the upstream is to answer.
     pub(crate) opening: Option<Box<Opening>>,
@@ -52,7 +51,6 @@ impl Flight {
         Self {
             pin: core.current(),
             own_alarm: two.then(|| Alarm::new(Arc::clone(&core.clock))),
-            lease: Lease::new(&core.bodies),
             core,
             conn,
             call,
@@ -127,6 +125,9 @@ impl Drop for Flight {
         }
         if call.decision.status == 0 {
             call.decision.aborted = true;
+        }
+        if call.decision.held {
+            core.recorder.bound(Bound::LongWork);
         }
         let pipeline = Pipeline { core: pin, clock: &*core.clock, offload: &core.offload };
         pipeline.observe(call);

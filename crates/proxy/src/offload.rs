@@ -90,3 +90,78 @@ impl Offload for CoreOffload {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tests::world::Tape;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn offload(tape: &Tape) -> CoreOffload {
+        CoreOffload { queue: start(1).unwrap(), recorder: Rc::new(tape.clone()) }
+    }
+
+    fn job(run: impl FnOnce(&Cancel) -> Verdict + Send + 'static) -> Job {
+        Job { budget: PATIENCE, run: Box::new(run) }
+    }
+
+    /// A job that keeps its thread until it is let go, and then tells whether it is wanted; begun when this returns.
+    fn blocker(
+        offload: &CoreOffload,
+    ) -> (LocalFuture<'static, Option<Verdict>>, SyncSender<()>, Receiver<bool>) {
+        let ((started, begun), (go, wait), (tell, told)) =
+            (sync_channel(1), sync_channel(1), sync_channel(1));
+        let future = offload.run(job(move |cancel| {
+            started.send(()).unwrap();
+            wait.recv().unwrap();
+            tell.send(cancel.is_cancelled()).unwrap();
+            Verdict::Allow
+        }));
+        begun.recv_timeout(PATIENCE).unwrap();
+        (future, go, told)
+    }
+
+    #[test]
+    fn who_is_gone_has_no_job() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (tape, ran) = (Tape::default(), Arc::new(AtomicBool::new(false)));
+        let offload = offload(&tape);
+        let (running, go, told) = blocker(&offload);
+        let flag = Arc::clone(&ran);
+        let waiting = offload.run(job(move |_| {
+            flag.store(true, Ordering::SeqCst);
+            Verdict::Allow
+        }));
+        drop((running, waiting));
+        go.send(()).unwrap();
+        assert!(told.recv_timeout(PATIENCE).unwrap(), "it is told");
+        let next = offload.run(job(|cancel| {
+            assert!(!cancel.is_cancelled());
+            Verdict::Allow
+        }));
+        assert!(matches!(runtime.block_on(next), Some(Verdict::Allow)));
+        assert!(!ran.load(Ordering::SeqCst), "it never began");
+    }
+
+    #[test]
+    fn a_full_pool_takes_nothing_and_says_so() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let tape = Tape::default();
+        let offload = offload(&tape);
+        let (running, go, _told) = blocker(&offload);
+        let waiting: Vec<_> =
+            (0..bounds::OFFLOAD_QUEUE).map(|_| offload.run(job(|_| Verdict::Allow))).collect();
+        assert!(tape.bounds().is_empty());
+        assert!(runtime.block_on(offload.run(job(|_| Verdict::Allow))).is_none());
+        assert_eq!(tape.bounds(), [Bound::OffloadQueue]);
+        go.send(()).unwrap();
+        assert!(runtime.block_on(running).is_some());
+        for one in waiting {
+            assert!(matches!(runtime.block_on(one), Some(Verdict::Allow)));
+        }
+    }
+}

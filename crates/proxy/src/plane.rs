@@ -1,6 +1,5 @@
 //! The data plane as a whole: one thread per core, snapshots published to all of them, and the end.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,13 +23,14 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 
 use crate::addresses::Addresses;
-use crate::body::Budget;
 use crate::core::Core;
 use crate::ids::Ids;
+use crate::inbox::{Command, Inbox, Siblings};
 use crate::listen::{self, Address, Door, Passed, SocketFile};
 use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
+use crate::room::{Budget, CoreRoom};
 use crate::stream::Who;
 use crate::table::Table;
 use crate::tls::Tls;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub cores: usize,
     /// Threads for work that may take long, at least 1.
     pub workers: usize,
+    /// Bytes that bodies of all cores may hold at one time, buffered or parsed.
+    pub bodies: usize,
     /// How long calls in flight may go on when the plane ends, and streams whose operation is gone.
     pub drain: Duration,
     /// Where relative paths of unix sockets begin.
@@ -86,44 +88,12 @@ impl fmt::Debug for Services {
     }
 }
 
-enum Command {
-    Swap(Arc<Snapshot>, SyncSender<()>),
-    Note(Bound),
-    Revoke(Who),
-    Withdraw(Arc<dyn Withdrawn>),
-    Drain,
-}
-
-/// Commands on their way to a core. At most one swap is under way at a time, so this stays short.
-#[derive(Default)]
-struct Inbox {
-    commands: Mutex<VecDeque<Command>>,
-    notify: Notify,
-}
-
-impl Inbox {
-    fn send(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
-        self.notify.notify_one();
-    }
-
-    async fn next(&self) -> Command {
-        loop {
-            let next = self.commands.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(command) => return command,
-                None => self.notify.notified().await,
-            }
-        }
-    }
-}
-
 /// The running data plane.
 pub struct DataPlane {
     addresses: Vec<(String, Address)>,
     /// Of unix sockets; they go when nobody accepts any more.
     files: Vec<SocketFile>,
-    inboxes: Vec<Arc<Inbox>>,
+    inboxes: Arc<[Arc<Inbox>]>,
     threads: Vec<JoinHandle<()>>,
     publishing: Mutex<()>,
     live: Live,
@@ -145,21 +115,33 @@ impl DataPlane {
         let tls = Arc::new(Tls::new(Arc::clone(&services.clock)));
         let (addresses, sockets, files) =
             listen::open_all(first, &tls, (&settings.folder, &settings.passed), cores)?;
-        let queue = offload::start(settings.workers)?;
-        let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+        let (queue, bodies) = (offload::start(settings.workers)?, Budget::new(settings.bodies));
+        let inboxes: Arc<[Arc<Inbox>]> = (0..cores).map(|_| Arc::default()).collect();
+        let mut threads = Vec::with_capacity(cores);
         let (ready, started) = sync_channel(cores);
-        for (index, sockets) in sockets.into_iter().enumerate() {
-            let inbox = Arc::new(Inbox::default());
+        for (index, (sockets, inbox)) in sockets.into_iter().zip(inboxes.iter()).enumerate() {
             let (first, services) = (Arc::clone(first), services.clone());
-            let (tls, queue, drain) = (Arc::clone(&tls), queue.clone(), settings.drain);
-            let (inside, ready) = (Arc::clone(&inbox), ready.clone());
+            let (tls, queue, bodies) = (Arc::clone(&tls), queue.clone(), Arc::clone(&bodies));
+            let drain = settings.drain;
+            let (all, inbox, ready) = (Arc::clone(&inboxes), Arc::clone(inbox), ready.clone());
             let start = move || {
-                let seed = Seed { index, cores, first, drain, services, tls, queue, service: None };
-                live(Start { seed, sockets, inbox: inside, ready });
+                let siblings = Siblings::new(&all, &inbox);
+                let seed = Seed {
+                    index,
+                    cores,
+                    first,
+                    drain,
+                    services,
+                    tls,
+                    queue,
+                    bodies,
+                    siblings,
+                    service: None,
+                };
+                live(Start { seed, sockets, inbox, ready });
             };
             let name = format!("core-{index}");
             threads.push(std::thread::Builder::new().name(name).stack_size(STACK).spawn(start)?);
-            inboxes.push(inbox);
         }
         drop(ready);
         let plane = Self {
@@ -197,13 +179,14 @@ impl DataPlane {
             if !std::mem::replace(&mut crowded, true)
                 && let Some(inbox) = self.inboxes.first()
             {
-                inbox.send(Command::Note(Bound::Snapshots));
+                let _ = inbox.send(Command::Note(Bound::Snapshots));
             }
             std::thread::park_timeout(CROWD);
         }
         let (done, swapped) = sync_channel(self.inboxes.len());
-        for inbox in &self.inboxes {
-            inbox.send(Command::Swap(Arc::clone(snapshot), done.clone()));
+        for inbox in &*self.inboxes {
+            // One that ended would not tell when it has swapped: its sender is dropped with the command.
+            let _ = inbox.send(Command::Swap(Arc::clone(snapshot), done.clone()));
         }
         drop(done);
         while swapped.recv().is_ok() {}
@@ -214,8 +197,8 @@ impl DataPlane {
     /// the controls to refuse. For a feed of revocations; does not block.
     pub fn revoke(&self, issuer: &str, subject: &str) {
         let who: Who = (issuer.into(), subject.into());
-        for inbox in &self.inboxes {
-            inbox.send(Command::Revoke(who.clone()));
+        for inbox in &*self.inboxes {
+            let _ = inbox.send(Command::Revoke(who.clone()));
         }
     }
 
@@ -223,15 +206,21 @@ impl DataPlane {
     /// that opens with such a credential: also for calls that began before. What was handed over before counts no more. Does not
     /// block.
     pub fn withdraw(&self, withdrawn: &Arc<dyn Withdrawn>) {
-        for inbox in &self.inboxes {
-            inbox.send(Command::Withdraw(Arc::clone(withdrawn)));
+        for inbox in &*self.inboxes {
+            let _ = inbox.send(Command::Withdraw(Arc::clone(withdrawn)));
         }
+    }
+
+    /// What the cores are told by.
+    #[cfg(test)]
+    pub(crate) fn inboxes(&self) -> &[Arc<Inbox>] {
+        &self.inboxes
     }
 
     /// Stops accepting, lets calls in flight end within [`Settings::drain`], and ends the threads. Blocks.
     pub fn drain(self) {
-        for inbox in &self.inboxes {
-            inbox.send(Command::Drain);
+        for inbox in &*self.inboxes {
+            let _ = inbox.send(Command::Drain);
         }
         drop(self.files);
         for thread in self.threads {
@@ -250,6 +239,8 @@ pub(crate) struct Seed {
     pub(crate) services: Services,
     pub(crate) tls: Arc<Tls>,
     pub(crate) queue: Queue,
+    pub(crate) bodies: Arc<Budget>,
+    pub(crate) siblings: Siblings,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
 }
@@ -315,6 +306,7 @@ async fn serve(start: Start) {
             Command::Note(bound) => core.recorder.bound(bound),
             Command::Revoke(who) => core.revoke(&who),
             Command::Withdraw(withdrawn) => core.withdraw(withdrawn),
+            Command::Serve(listener, accepted) => listen::adopt(&core, listener, accepted),
             Command::Drain => break,
         }
     }
@@ -324,6 +316,13 @@ async fn serve(start: Start) {
         // It has nothing to wait for any more, and closes its socket.
         let _ = task.await;
     }
+    for command in start.inbox.close() {
+        if let Command::Serve(listener, accepted) = command {
+            listen::adopt(&core, listener, accepted);
+        }
+    }
+    // Who was taken just now counts when their task has begun.
+    tokio::task::yield_now().await;
     upkeep::drain(&core, time).await;
 }
 
@@ -347,13 +346,13 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         clock: Arc::clone(&services.clock),
         offload: CoreOffload { queue: seed.queue, recorder: Rc::clone(&recorder) },
         wants_digest: recorder.wants_digest(),
+        bodies: CoreRoom::new(&seed.bodies, &recorder),
         recorder,
         tls: seed.tls,
         current: std::cell::RefCell::new(Rc::new(attached)),
         ids: Ids::new(&*services.clock),
-        bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
-        sockets: std::cell::Cell::new(0),
+        siblings: seed.siblings,
         ending: std::cell::Cell::new(false),
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),

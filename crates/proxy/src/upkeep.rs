@@ -63,7 +63,7 @@ pub(crate) async fn drain(core: &Core, time: Duration) {
             stream.drain();
         }
         let now = core.clock.now();
-        let coming = core.sockets.get() > 0 && now < first;
+        let coming = core.siblings.open() > 0 && now < first;
         if now >= end || (core.conns.len() == 0 && core.sampling.get() == 0 && !coming) {
             return;
         }

@@ -84,6 +84,12 @@ impl Tape {
         self.root().write_canonical(out);
     }
 
+    /// Bytes that the index holds, the text apart.
+    #[must_use]
+    pub fn index_bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>()
+    }
+
     fn cell(&self, index: u32) -> Cell {
         self.cells.get(index as usize).copied().unwrap_or(Cell::NULL)
     }

@@ -165,7 +165,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
 
 fn check_ranges(section: &BodiesSection, node: Option<&Node>, out: &mut Diagnostics) -> Option<()> {
     let max = section.max;
-    let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
+    let bound = engine::bounds::WHOLE_BYTES / 4;
     if max.bytes() == 0 || max.bytes() > bound {
         let message = format!("`max: {}` is out of range", max.value);
         let help = format!(

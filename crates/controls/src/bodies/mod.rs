@@ -7,7 +7,7 @@
 //! A JSON body is parsed here once, for all controls: depth, counts and lengths are bounded and duplicate names refused
 //! in the same pass (RFC 8259 section 4, THREATS row 34). In shadow the body stays as it came.
 //!
-//! A body of up to [`engine::bounds::BODY_BYTES`] is parsed on its core: a millisecond or two.
+//! What takes long (a body of over [`engine::bounds::LONG_BODY`], or one that may decode to that) is done by another thread.
 
 mod config;
 mod decode;
@@ -16,18 +16,23 @@ mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contract::{ContentType, MediaKind};
 use engine::call::BodyLength;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict, codes};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
-use tape::ErrorKind;
+use tape::{ErrorKind, Tape};
 
 pub use config::{BodiesSection, Coding, JsonSection, check_section, compile, schema};
 
+use crate::aside::{aside, is_long};
 use crate::rewrite::sized;
 use decode::{Failure, Limits, decode};
+
+/// How much longer a body may take that has to be decoded.
+const DECODING: usize = 16;
 
 /// The control.
 #[derive(Debug)]
@@ -96,26 +101,65 @@ impl Bodies {
         }
     }
 
-    fn check_body(&self, call: &mut Call) -> Verdict {
+    fn check_body<'c>(self: &'c Arc<Self>, call: &'c mut Call) -> Step<'c> {
         if call.body.bytes().is_empty() {
             // Nothing to decode; an empty body is for validation to judge.
             self.forget_coding(call);
-            return Verdict::Allow;
+            return Step::Done(Verdict::Allow);
         }
-        match self.coding(&call.request.headers) {
-            Err(refusal) => return Verdict::Refuse(refusal),
-            Ok(None) => {}
-            Ok(Some(coding)) => match decode(coding, call.body.bytes(), self.limits) {
-                Ok(decoded) if self.changes => call.body.replace(decoded.into()),
-                Ok(_) => return Verdict::Note("the body is encoded: in shadow it is not read".into()),
-                Err(failure) => return Verdict::Refuse(refuse_coding(failure)),
+        let coding = match self.coding(&call.request.headers) {
+            Ok(coding) => coding,
+            Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+        };
+        let (bytes, json) = (call.body.bytes().clone(), Json::of(call));
+        let long = is_long(match coding {
+            Some(_) => bytes.len().saturating_mul(DECODING),
+            None => bytes.len(),
+        });
+        let this = Arc::clone(self);
+        let read = move || this.read(&bytes, coding, json);
+        aside(long, read, move |read| match read {
+            Ok(read) => self.put(call, read),
+            Err(refusal) => Verdict::Refuse(refusal),
+        })
+    }
+
+    /// Decodes and parses a body.
+    fn read(&self, bytes: &Bytes, coding: Option<Coding>, json: Json) -> Result<Read, Box<Refusal>> {
+        let decoded = match coding {
+            None => None,
+            Some(coding) => Some(Bytes::from(decode(coding, bytes, self.limits).map_err(refuse_coding)?)),
+        };
+        if decoded.is_some() && !self.changes {
+            return Ok(Read::Encoded);
+        }
+        let bytes = decoded.as_ref().unwrap_or(bytes);
+        if bytes.len() > self.limits.bytes {
+            return Err(Refusal::new(&codes::BODY_TOO_LARGE, "the body exceeds `bodies.max`"));
+        }
+        match json {
+            Json::Not => Ok(decoded.map_or(Read::Same, Read::Decoded)),
+            Json::Foreign => {
+                let refusal = Refusal::new(&codes::BODY_MALFORMED, "JSON in another charset than UTF-8");
+                Err(refusal.public("JSON is UTF-8 (RFC 8259 section 8.1)"))
+            }
+            Json::Is => match Tape::parse(bytes.clone(), &self.json) {
+                Ok(tape) => Ok(Read::Parsed(Arc::new(tape))),
+                Err(error) => Err(refuse_json(error)),
             },
         }
-        if call.body.bytes().len() > self.limits.bytes {
-            return Verdict::Refuse(Refusal::new(&codes::BODY_TOO_LARGE, "the body exceeds `bodies.max`"));
+    }
+
+    /// Puts in the call what its body was read to.
+    fn put(&self, call: &mut Call, read: Read) -> Verdict {
+        match read {
+            Read::Encoded => return Verdict::Note("the body is encoded: in shadow it is not read".into()),
+            Read::Same => {}
+            Read::Decoded(bytes) => call.body.replace(bytes),
+            Read::Parsed(tape) => call.body.replace_parsed(tape),
         }
         self.forget_coding(call);
-        self.check_json(call)
+        Verdict::Allow
     }
 
     fn forget_coding(&self, call: &mut Call) {
@@ -124,26 +168,47 @@ impl Bodies {
             sized(call);
         }
     }
+}
 
-    fn check_json(&self, call: &mut Call) -> Verdict {
+/// Whether a body is JSON, by its head.
+#[derive(Debug, Clone, Copy)]
+enum Json {
+    Not,
+    Is,
+    /// In another charset than JSON has.
+    Foreign,
+}
+
+impl Json {
+    fn of(call: &Call) -> Self {
         let content_type = call.request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let Some(content_type) = content_type.and_then(ContentType::parse) else { return Verdict::Allow };
-        if content_type.kind() != MediaKind::Json {
-            return Verdict::Allow;
-        }
-        if !content_type.is_utf8() {
-            let refusal = Refusal::new(&codes::BODY_MALFORMED, "JSON in another charset than UTF-8");
-            return Verdict::Refuse(refusal.public("JSON is UTF-8 (RFC 8259 section 8.1)"));
-        }
-        match call.body.json(&self.json) {
-            Ok(_) => Verdict::Allow,
-            Err(error) => {
-                let code =
-                    if is_bound(error.kind) { &codes::BODY_OUT_OF_BOUNDS } else { &codes::BODY_MALFORMED };
-                Verdict::Refuse(Refusal::new(code, error.kind.name()).public(error.to_string()))
+        match content_type.and_then(ContentType::parse) {
+            Some(content_type) if content_type.kind() == MediaKind::Json => {
+                if content_type.is_utf8() {
+                    Json::Is
+                } else {
+                    Json::Foreign
+                }
             }
+            _ => Json::Not,
         }
     }
+}
+
+/// What a body was read to.
+#[derive(Debug)]
+enum Read {
+    /// It stays encoded.
+    Encoded,
+    /// It stays as it came.
+    Same,
+    Decoded(Bytes),
+    Parsed(Arc<Tape>),
+}
+
+fn refuse_json(error: tape::Error) -> Box<Refusal> {
+    let code = if is_bound(error.kind) { &codes::BODY_OUT_OF_BOUNDS } else { &codes::BODY_MALFORMED };
+    Refusal::new(code, error.kind.name()).public(error.to_string())
 }
 
 fn refuse_coding(failure: Failure) -> Box<Refusal> {
@@ -193,6 +258,6 @@ impl Attached for AtWork {
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_body(call))
+        self.0.check_body(call)
     }
 }

@@ -195,3 +195,30 @@ fn in_shadow_the_body_stays_as_it_came() {
     assert_eq!(call.body.bytes().as_ref(), body);
     assert!(call.request.headers.contains_key("content-encoding"));
 }
+
+#[test]
+fn what_takes_long_is_read_off_the_core() {
+    let control = attach(&decoding());
+    let long = format!("[1{}]", " ".repeat(engine::bounds::LONG_BODY));
+    let numbers: Vec<String> = (0..7_000_u64).map(|at| (at * 2_654_435_761).to_string()).collect();
+    let packed = gzip(format!("[{}]", numbers.join(",")).as_bytes());
+    assert!(packed.len() < engine::bounds::LONG_BODY && packed.len() > engine::bounds::LONG_BODY / 16);
+    for (body, coding, code) in [
+        (long.clone().into_bytes(), None, Some("body_too_large")),
+        (packed.clone(), Some("gzip"), None),
+        (packed[..packed.len() / 2].to_vec(), Some("gzip"), Some("body_malformed")),
+    ] {
+        let mut builder = post(body);
+        if let Some(coding) = coding {
+            builder = builder.header("content-encoding", coding);
+        }
+        let mut call = builder.build();
+        let (left, verdict) = testkit::worked(control.body(&mut call));
+        let refused = match verdict {
+            Verdict::Refuse(refusal) => Some(refusal.code.name),
+            _ => None,
+        };
+        assert_eq!((left, refused), (true, code));
+        assert_eq!(call.body.tape().is_some(), code.is_none());
+    }
+}

@@ -21,12 +21,15 @@ mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contract::{ContentType, MediaKind};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Code, Control, CoreContext, Mode, Needs, Step, Verdict, bounds, codes};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use tape::Tape;
 
+use crate::aside::{aside, is_long};
 use crate::coding::is_encoded;
 use probe::Kind;
 
@@ -67,47 +70,60 @@ impl Content {
         Self { settings: section.settings() }
     }
 
-    fn check(&self, call: &mut Call) -> Verdict {
+    fn check<'c>(self: &'c Arc<Self>, call: &'c mut Call) -> Step<'c> {
         if call.body.bytes().is_empty() {
-            return Verdict::Allow;
+            return Step::Done(Verdict::Allow);
         }
         if is_encoded(&call.request.headers) {
             let detail = "a body in a content coding cannot be read: see `bodies.codings`";
-            return Verdict::Refuse(Refusal::new(&codes::CODING_UNSUPPORTED, detail));
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::CODING_UNSUPPORTED, detail)));
         }
-        let found = match content_type(&call.request.headers) {
-            Some(content_type) => self.check_body(call, &content_type),
-            None => {
-                Err(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, "a body without one readable media type")
-                    .public("a body wants a `Content-Type`, once"))
-            }
+        let Some(content_type) = content_type(&call.request.headers) else {
+            let refusal =
+                Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, "a body without one readable media type");
+            return Step::Done(Verdict::Refuse(refusal.public("a body wants a `Content-Type`, once")));
         };
-        match found {
-            Ok(()) => Verdict::Allow,
-            Err(refusal) => Verdict::Refuse(refusal),
-        }
-    }
-
-    fn check_body(&self, call: &mut Call, content_type: &ContentType) -> Found {
-        match content_type.kind() {
-            MediaKind::Json => match call.body.json(&INSIDE) {
-                Ok(tape) => self.settings.json.check(tape.root(), ""),
-                Err(error) => Err(malformed("", &error.to_string())),
+        let (bytes, tape) = (call.body.bytes().clone(), call.body.tape().cloned());
+        let (this, long) = (Arc::clone(self), is_long(bytes.len()));
+        aside(
+            long,
+            move || this.settings.check(&bytes, tape, &content_type),
+            |(found, parsed)| {
+                if let Some(tape) = parsed {
+                    call.body.replace_parsed(tape);
+                }
+                match found {
+                    Ok(()) => Verdict::Allow,
+                    Err(refusal) => Verdict::Refuse(refusal),
+                }
             },
-            MediaKind::Multipart => {
-                let bytes = call.body.bytes().clone();
-                self.settings.check_multipart(&bytes, content_type)
-            }
-            _ => self.settings.check_bytes(call.body.bytes(), content_type, ""),
-        }
+        )
     }
 }
 
 impl Settings {
+    /// A body; also what it was parsed to, if it had not been.
+    fn check(
+        &self,
+        bytes: &Bytes,
+        tape: Option<Arc<Tape>>,
+        content_type: &ContentType,
+    ) -> (Found, Option<Arc<Tape>>) {
+        match (content_type.kind(), tape) {
+            (MediaKind::Json, Some(tape)) => (self.json.check(tape.root(), ""), None),
+            (MediaKind::Json, None) => match Tape::parse(bytes.clone(), &INSIDE) {
+                Ok(tape) => (self.json.check(tape.root(), ""), Some(Arc::new(tape))),
+                Err(error) => (Err(malformed("", &error.to_string())), None),
+            },
+            (MediaKind::Multipart, _) => (self.check_multipart(bytes, content_type), None),
+            _ => (self.check_bytes(bytes, content_type, ""), None),
+        }
+    }
+
     /// A body, or a part of one at `pointer`, that is neither multipart nor parsed already.
     fn check_bytes(&self, bytes: &[u8], content_type: &ContentType, pointer: &str) -> Found {
         match content_type.kind() {
-            MediaKind::Json => match tape::Tape::parse(bytes::Bytes::copy_from_slice(bytes), &INSIDE) {
+            MediaKind::Json => match Tape::parse(Bytes::copy_from_slice(bytes), &INSIDE) {
                 Ok(tape) => self.json.check(tape.root(), pointer),
                 Err(error) => Err(malformed(pointer, &error.to_string())),
             },
@@ -210,7 +226,7 @@ struct AtWork(Arc<Content>);
 
 impl Attached for AtWork {
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check(call))
+        self.0.check(call)
     }
 }
 

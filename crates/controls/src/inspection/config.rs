@@ -199,7 +199,7 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
             error("inspection", message, score.span, "write at least 1; the set's own are 5 and 4");
         }
     }
-    let bound = engine::bounds::CORE_BODY_BYTES as u64 / 4;
+    let bound = engine::bounds::WHOLE_BYTES / 4;
     if !(1..=bound).contains(&section.body.max.bytes()) {
         let message = format!("`max: {}` is out of range", section.body.max.value);
         let help = format!("write from `1B` to `{}`", Size::from_bytes(bound));

@@ -253,7 +253,7 @@ fn check(section: &UploadsSection, node: &Node, out: &mut Diagnostics) -> Option
         let found = Diagnostic::error("uploads", format!("`{key}: {value}` is out of range"));
         out.push(found.at(node.at(&path).unwrap_or(node).span).help(help));
     }
-    let bound = engine::bounds::CORE_BODY_BYTES as u64;
+    let bound = engine::bounds::WHOLE_BYTES;
     if !(1..=bound).contains(&archives.size.bytes()) {
         let message = format!("`size: {}` is out of range", archives.size.value);
         let help =

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{ContentType, MediaKind, parse_multipart};
-use engine::control::Job;
+use engine::control::{Cancel, Job};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::header::CONTENT_TYPE;
@@ -169,16 +169,23 @@ impl Attached for AtWork {
             Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
         };
         let rules = Arc::clone(&self.0.rules);
-        let work = move || match files.iter().try_for_each(|file| rules.check(file)) {
-            Ok(()) => Verdict::Allow,
-            Err(refusal) => Verdict::Refuse(refusal),
+        let work = move |cancel: &Cancel| {
+            let check = |file| match cancel.is_cancelled() {
+                false => rules.check(file),
+                // Nobody waits for it any more.
+                true => Err(Refusal::new(&codes::CONTROL_FAILED, "looking at files was ended")),
+            };
+            match files.iter().try_for_each(check) {
+                Ok(()) => Verdict::Allow,
+                Err(refusal) => Verdict::Refuse(refusal),
+            }
         };
         // What an archive unpacks to may be large however small it is.
         let small = call.body.bytes().len() <= ON_CORE && !has_archives(call);
         if small {
-            Step::Done(work())
+            Step::Done(work(&Cancel::default()))
         } else {
-            Step::Offload(Job { budget: PATIENCE, run: Box::new(move |_| work()) })
+            Step::Offload(Job { budget: PATIENCE, run: Box::new(work) })
         }
     }
 }

@@ -103,7 +103,7 @@ impl Attached for AtWork {
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_body(call))
+        self.0.check_body(call)
     }
 
     fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
@@ -111,7 +111,7 @@ impl Attached for AtWork {
     }
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_response_body(call))
+        self.0.check_response_body(call)
     }
 }
 

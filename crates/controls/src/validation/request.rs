@@ -1,14 +1,21 @@
 //! The request's side.
 
-use contract::{BodyInput, BodyMatch, MediaKind, MediaRules, ParameterInput, Stripped, Violations};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract::{
+    BodyInput, BodyMatch, MediaKind, MediaRules, ParameterInput, Rewritten, Stripped, Violations,
+};
 use engine::call::BodyLength;
 use engine::verdict::Refusal;
-use engine::{Call, Verdict, codes};
+use engine::{Call, Step, Verdict, codes};
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, COOKIE};
 use smallvec::SmallVec;
+use tape::Tape;
 
 use super::{Validation, content_type, verdict};
+use crate::aside::{aside, is_long};
 use crate::rewrite::sized;
 
 impl Validation {
@@ -68,89 +75,112 @@ impl Validation {
         }
     }
 
-    pub(super) fn check_body(&self, call: &mut Call) -> Verdict {
+    pub(super) fn check_body<'c>(self: &'c Arc<Self>, call: &'c mut Call) -> Step<'c> {
         if call.body.bytes().is_empty() {
             let missing = self.operation.request.body_required();
-            return if missing {
+            return Step::Done(if missing {
                 Verdict::Refuse(Refusal::new(
                     &codes::BODY_MISSING,
                     "the body is empty and the contract requires one",
                 ))
             } else {
                 Verdict::Allow
-            };
+            });
         }
         // In shadow an undeclared coding is recorded by its own control and the body stays encoded.
         if call.request.headers.contains_key(CONTENT_ENCODING) {
             let refusal =
                 Refusal::new(&codes::CODING_UNSUPPORTED, "the body is encoded, so it cannot be checked");
-            return Verdict::Refuse(refusal);
+            return Step::Done(Verdict::Refuse(refusal));
         }
         let content_type = match content_type(&call.request.headers) {
             Ok(content_type) => content_type.map(str::to_owned),
-            Err(()) => return Verdict::Refuse(self.unsupported("`Content-Type` must be there once")),
-        };
-        let media = match self.operation.request.body(content_type.as_deref()) {
-            BodyMatch::Media(media) => media,
-            BodyMatch::NotDeclared | BodyMatch::MissingContentType | BodyMatch::Unsupported => {
-                return Verdict::Refuse(self.unsupported("the contract declares other media types"));
+            Err(()) => {
+                let refusal = self.unsupported("`Content-Type` must be there once");
+                return Step::Done(Verdict::Refuse(refusal));
             }
         };
-        self.check_content(call, media, content_type.as_deref())
+        let (bytes, tape) = (call.body.bytes().clone(), call.body.tape().cloned());
+        let (this, long) = (Arc::clone(self), is_long(bytes.len()));
+        let judge = move || this.judge(&bytes, tape, content_type.as_deref());
+        aside(long, judge, move |judged| judged.put(call))
     }
 
-    fn check_content(&self, call: &mut Call, media: &MediaRules, content_type: Option<&str>) -> Verdict {
-        if media.kind(content_type) == MediaKind::Json
-            && let Err(error) = call.body.json(&tape::Bounds::default())
-        {
-            let refusal = Refusal::new(&codes::BODY_MALFORMED, error.kind.name());
-            return Verdict::Refuse(refusal.public(error.to_string()));
-        }
-        let tape = call.body.tape().cloned();
-        let bytes = call.body.bytes().clone();
-        let input = BodyInput { bytes: &bytes, tape: tape.as_deref(), content_type };
+    /// Judges a body, and writes it anew where it is to be.
+    fn judge(&self, bytes: &Bytes, tape: Option<Arc<Tape>>, content_type: Option<&str>) -> Judged {
+        let media = match self.operation.request.body(content_type) {
+            BodyMatch::Media(media) => media,
+            BodyMatch::NotDeclared | BodyMatch::MissingContentType | BodyMatch::Unsupported => {
+                return Judged::refused(self.unsupported("the contract declares other media types"));
+            }
+        };
+        let tape = match tape {
+            None if media.kind(content_type) == MediaKind::Json => {
+                match Tape::parse(bytes.clone(), &tape::Bounds::default()) {
+                    Ok(tape) => Some(Arc::new(tape)),
+                    Err(error) => {
+                        let refusal = Refusal::new(&codes::BODY_MALFORMED, error.kind.name());
+                        return Judged::refused(refusal.public(error.to_string()));
+                    }
+                }
+            }
+            tape => tape,
+        };
+        let input = BodyInput { bytes, tape: tape.as_deref(), content_type };
         let mut found = Violations::new();
         let stripped = media.check(&input, &mut found);
-        let checked = verdict(&codes::BODY_INVALID, &found);
-        if matches!(checked, Verdict::Refuse(_)) || !self.changes() {
-            return checked;
+        let mut judged = Judged {
+            verdict: verdict(&codes::BODY_INVALID, &found),
+            written: None,
+            same: stripped.is_empty(),
+            tape: None,
+        };
+        let accepted = !matches!(judged.verdict, Verdict::Refuse(_));
+        if accepted && self.changes() && (self.settings.canonical || !judged.same) {
+            judged.written = media.rewrite(&input, &stripped);
+            // One that has no canonical form and has to lose something is refused.
+            if judged.written.is_none() && !judged.same {
+                let why = "undeclared properties cannot be stripped here";
+                judged.verdict = Verdict::Refuse(Refusal::new(&codes::BODY_INVALID, why));
+            }
         }
-        if self.settings.canonical || !stripped.is_empty() {
-            return rewrite(call, media, &input, &stripped, checked);
-        }
-        checked
+        judged.tape = tape;
+        judged
     }
 }
 
-/// Writes the body anew, without what is stripped. A body that has no canonical form and has to lose something is refused.
-fn rewrite(
-    call: &mut Call,
-    media: &MediaRules,
-    input: &BodyInput<'_>,
-    stripped: &[String],
-    checked: Verdict,
-) -> Verdict {
-    let Some(written) = media.rewrite(input, stripped) else {
-        return if stripped.is_empty() {
-            checked
+/// What a body was judged to be.
+struct Judged {
+    verdict: Verdict,
+    /// What it was parsed to.
+    tape: Option<Arc<Tape>>,
+    /// What goes on in its place, and whether that is the same value.
+    written: Option<Rewritten>,
+    same: bool,
+}
+
+impl Judged {
+    fn refused(refusal: Box<Refusal>) -> Self {
+        Self { verdict: Verdict::Refuse(refusal), tape: None, written: None, same: true }
+    }
+
+    /// Puts it in the call.
+    fn put(self, call: &mut Call) -> Verdict {
+        if let Some(tape) = self.tape.filter(|_| call.body.tape().is_none()) {
+            call.body.replace_parsed(tape);
+        }
+        let Some(written) = self.written else { return self.verdict };
+        if self.same {
+            call.body.respell(written.bytes.into());
         } else {
-            Verdict::Refuse(Refusal::new(
-                &codes::BODY_INVALID,
-                "undeclared properties cannot be stripped here",
-            ))
-        };
-    };
-    let content_type = written.content_type.as_deref().map(HeaderValue::from_str);
-    if stripped.is_empty() {
-        call.body.respell(written.bytes.into());
-    } else {
-        call.body.replace(written.bytes.into());
+            call.body.replace(written.bytes.into());
+        }
+        if let Some(Ok(content_type)) = written.content_type.as_deref().map(HeaderValue::from_str) {
+            call.request.headers.insert(CONTENT_TYPE, content_type);
+        }
+        sized(call);
+        self.verdict
     }
-    if let Some(Ok(content_type)) = content_type {
-        call.request.headers.insert(CONTENT_TYPE, content_type);
-    }
-    sized(call);
-    checked
 }
 
 /// Takes out of the head what the contract does not declare.

@@ -1,11 +1,16 @@
 //! The answer's side.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use contract::{BodyInput, BodyMatch, MediaKind, Place, Violations};
-use engine::{Call, Verdict, codes};
+use engine::{Call, Step, Verdict, codes};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderValue, Method, StatusCode};
+use tape::Tape;
 
 use super::{Validation, content_type, verdict};
+use crate::aside::{aside, is_long};
 use crate::coding::is_encoded;
 
 /// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
@@ -53,48 +58,74 @@ impl Validation {
         self.withhold(&found)
     }
 
-    pub(super) fn check_response_body(&self, call: &mut Call) -> Verdict {
+    pub(super) fn check_response_body<'c>(self: &'c Arc<Self>, call: &'c mut Call) -> Step<'c> {
         let status = call.response.status;
         let rules = &self.operation.responses;
         if is_bare(&call.request.method, status) || !rules.declares(status) {
-            return Verdict::Allow;
+            return Step::Done(Verdict::Allow);
         }
-        let mut found = Violations::new();
-        let declared = !rules.all_media(status).is_empty();
         let bytes = call.response.body.bytes().clone();
         // Nothing at all is content too where the contract declares some: no JSON document is empty.
-        if bytes.is_empty() && !declared {
-            return Verdict::Allow;
+        if bytes.is_empty() && rules.all_media(status).is_empty() {
+            return Step::Done(Verdict::Allow);
         }
         if is_encoded(&call.response.headers) {
-            // In shadow nobody asked the upstream for another; enforced, it was asked and did not listen.
-            if self.settings.response != engine::Mode::Enforce {
-                return Verdict::Note("the answer is encoded: in shadow it is not read".into());
-            }
-            found.push(Place::Header, "content-encoding", "encoding", "the answer must not be encoded");
-            return self.withhold(&found);
+            return Step::Done(self.refuse_encoded());
         }
         let content_type = content_type(&call.response.headers).ok().flatten().map(str::to_owned);
-        match rules.media(status, content_type.as_deref()) {
+        let tape = call.response.body.tape().cloned();
+        let (this, long) = (Arc::clone(self), is_long(bytes.len()));
+        let judge = move || this.judge_answer(status, &bytes, tape, content_type.as_deref());
+        aside(long, judge, move |(verdict, tape)| {
+            if let Some(tape) = tape.filter(|_| call.response.body.tape().is_none()) {
+                call.response.body.replace_parsed(tape);
+            }
+            verdict
+        })
+    }
+
+    fn refuse_encoded(&self) -> Verdict {
+        // In shadow nobody asked the upstream for another; enforced, it was asked and did not listen.
+        if self.settings.response != engine::Mode::Enforce {
+            return Verdict::Note("the answer is encoded: in shadow it is not read".into());
+        }
+        let mut found = Violations::new();
+        found.push(Place::Header, "content-encoding", "encoding", "the answer must not be encoded");
+        self.withhold(&found)
+    }
+
+    /// Judges an answer with content, and hands back what it was parsed to.
+    fn judge_answer(
+        &self,
+        status: StatusCode,
+        bytes: &Bytes,
+        mut tape: Option<Arc<Tape>>,
+        content_type: Option<&str>,
+    ) -> (Verdict, Option<Arc<Tape>>) {
+        let rules = &self.operation.responses;
+        let mut found = Violations::new();
+        match rules.media(status, content_type) {
             BodyMatch::Media(media) => {
-                if media.kind(content_type.as_deref()) == MediaKind::Json
-                    && let Err(error) = call.response.body.json(&INSIDE)
-                {
-                    found.push(Place::Body, "", "syntax", error.kind.to_string());
-                    return self.withhold(&found);
+                if tape.is_none() && media.kind(content_type) == MediaKind::Json {
+                    match Tape::parse(bytes.clone(), &INSIDE) {
+                        Ok(parsed) => tape = Some(Arc::new(parsed)),
+                        Err(error) => {
+                            found.push(Place::Body, "", "syntax", error.kind.to_string());
+                            return (self.withhold(&found), None);
+                        }
+                    }
                 }
-                let tape = call.response.body.tape().map(std::convert::AsRef::as_ref);
-                let input = BodyInput { bytes: &bytes, tape, content_type: content_type.as_deref() };
+                let input = BodyInput { bytes, tape: tape.as_deref(), content_type };
                 media.check(&input, &mut found);
             }
             // A status that declares no content leaves open what comes.
             BodyMatch::NotDeclared => {}
-            BodyMatch::MissingContentType if declared => {
+            BodyMatch::MissingContentType if !rules.all_media(status).is_empty() => {
                 found.push(Place::Header, "content-type", "media-type", "must be there");
             }
             BodyMatch::MissingContentType | BodyMatch::Unsupported => {}
         }
-        self.withhold(&found)
+        (self.withhold(&found), tape)
     }
 
     /// For the caller a bare 502: violations of an answer would tell what stands behind the gateway.

@@ -310,3 +310,37 @@ fn an_encoded_answer_is_asked_away_or_left_alone() {
         assert_eq!(encoded(&bench), expected);
     }
 }
+
+#[test]
+fn long_bodies_are_judged_off_the_core_and_in_the_same_way() {
+    let bench = bench("createOrder");
+    let room = " ".repeat(engine::bounds::LONG_BODY);
+    for (body, expected) in [
+        (format!(r#"{{"item":"a"{room}}}"#), "ok"),
+        (format!(r#"{{"count":0,"item":"a"{room}}}"#), "body_invalid body:/count"),
+        (format!(r#"{{"item":"a"{room}"#), "body_malformed"),
+    ] {
+        let mut call = post("application/json", "x").build();
+        call.body = Body::new(body.into());
+        let (left, verdict) = testkit::worked(bench.0.body(&mut call));
+        assert_eq!((left, said(&verdict).as_str()), (true, expected));
+        // Whoever comes next finds it parsed.
+        assert_eq!(call.body.tape().is_some(), expected != "body_malformed");
+    }
+}
+
+#[test]
+fn long_answers_are_judged_off_the_core_and_in_the_same_way() {
+    let bench = bench("getOrder");
+    let room = " ".repeat(engine::bounds::LONG_BODY);
+    for (body, expected) in
+        [(format!(r#"{{"id":7{room}}}"#), "ok"), (format!(r#"{{"id":"7"{room}}}"#), "response_invalid")]
+    {
+        let mut call = CallBuilder::get("/orders/7").params(&["7"]).build();
+        let json = HeaderValue::from_static("application/json");
+        call.response.headers.insert(http::header::CONTENT_TYPE, json);
+        call.response.body = Body::new(body.into());
+        let (left, verdict) = testkit::worked(bench.0.response_body(&mut call));
+        assert_eq!((left, said(&verdict).as_str()), (true, expected));
+    }
+}

@@ -29,6 +29,7 @@ mod write;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contract::{BodyMatch, ContentType, MediaKind};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Control, CoreContext, Needs, Request, Response, Step, Verdict, codes};
@@ -38,7 +39,9 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
+use tape::Tape;
 
+use crate::aside::{aside, is_long};
 use crate::callers::Callers;
 use crate::coding::is_encoded;
 use crate::pattern::Pattern;
@@ -107,6 +110,8 @@ enum Bodies {
 }
 
 type Against<'r> = SmallVec<[&'r Rule; 4]>;
+/// Rules of answers by their number.
+type Numbers = SmallVec<[usize; 4]>;
 
 /// The rules that a caller is on the wrong side of.
 fn against<'r>(rules: &'r [Rule], call: &Call) -> Against<'r> {
@@ -222,39 +227,62 @@ impl Views {
         }
     }
 
-    fn check_response_body(&self, call: &mut Call) -> Verdict {
-        let against = against(&self.rules.answers, call);
-        // By its bytes: a status that is to have no content may have some.
-        if against.is_empty() || call.response.body.bytes().is_empty() {
-            return Verdict::Allow;
-        }
+    fn check_response_body<'c>(self: &'c Arc<Self>, call: &'c mut Call) -> Step<'c> {
+        let rules = self.rules.answers.iter().enumerate();
+        let hidden: Numbers =
+            rules.filter(|(_, rule)| !rule.callers.include(call)).map(|(number, _)| number).collect();
         let response = &mut call.response;
-        if let Some(why) = self.unreadable(response) {
-            return withhold(why);
+        // By its bytes: a status that is to have no content may have some.
+        if hidden.is_empty() || response.body.bytes().is_empty() {
+            return Step::Done(Verdict::Allow);
         }
-        let Ok(tape) = response.body.json(&INSIDE).map(Arc::clone) else {
-            return withhold("it is not JSON that can be read in one way");
+        if let Some(why) = self.unreadable(response) {
+            return Step::Done(withhold(why));
+        }
+        let (bytes, tape) = (response.body.bytes().clone(), response.body.tape().cloned());
+        let (status, text) = (response.status, read_body::content_type(&response.headers).map(str::to_owned));
+        let (this, long) = (Arc::clone(self), is_long(bytes.len()));
+        let write = move || this.write(bytes, tape, (status, text.as_deref()), &hidden);
+        aside(long, write, move |(verdict, written)| {
+            if let Some(written) = written.filter(|_| self.enforced) {
+                response.body.replace(written);
+            }
+            verdict
+        })
+    }
+
+    /// Writes an answer without what rules of these numbers hide.
+    fn write(
+        &self,
+        bytes: Bytes,
+        tape: Option<Arc<Tape>>,
+        (status, text): (StatusCode, Option<&str>),
+        hidden: &Numbers,
+    ) -> (Verdict, Option<Bytes>) {
+        let Some(tape) = tape.or_else(|| Tape::parse(bytes, &INSIDE).ok().map(Arc::new)) else {
+            return (withhold("it is not JSON that can be read in one way"), None);
         };
-        let view = match write::view(&tape, &against, &Described(self.media(response))) {
+        let against: Against<'_> =
+            hidden.iter().filter_map(|number| self.rules.answers.get(*number)).collect();
+        let view = match write::view(&tape, &against, &Described(self.media(status, text))) {
             Ok(Some(view)) => view,
-            Ok(None) => return Verdict::Allow,
-            Err(Unsure::Misplaced) => return withhold("it has another shape than the contract says"),
+            Ok(None) => return (Verdict::Allow, None),
+            Err(Unsure::Misplaced) => {
+                return (withhold("it has another shape than the contract says"), None);
+            }
             Err(Unsure::Elsewhere(name)) => {
-                return withhold(&format!("it has `{name}` where neither a rule nor the contract has it"));
+                let why = format!("it has `{name}` where neither a rule nor the contract has it");
+                return (withhold(&why), None);
             }
         };
         let hidden = against.iter().zip(&view.counts).filter(|(_, count)| **count > 0);
         let names: Vec<String> = hidden.map(|(rule, count)| format!("`{}` ({count})", rule.name)).collect();
-        if self.enforced {
-            response.body.replace(view.bytes.into());
-        }
-        Verdict::Note(format!("hidden: {}", names.join(", ")).into())
+        (Verdict::Note(format!("hidden: {}", names.join(", ")).into()), Some(view.bytes.into()))
     }
 
-    /// What the contract says of such an answer.
-    fn media(&self, response: &Response) -> Option<&contract::MediaRules> {
-        let text = read_body::content_type(&response.headers);
-        match self.operation.as_ref()?.responses.media(response.status, text) {
+    /// What the contract says of an answer of such a status and media type.
+    fn media(&self, status: StatusCode, text: Option<&str>) -> Option<&contract::MediaRules> {
+        match self.operation.as_ref()?.responses.media(status, text) {
             BodyMatch::Media(media) => Some(media),
             _ => None,
         }
@@ -271,7 +299,8 @@ impl Views {
         match ContentType::parse(text) {
             Some(actual) if actual.essence == "application/json-patch+json" => Some("it is a patch"),
             Some(actual) if actual.kind() == MediaKind::Json && actual.is_utf8() => {
-                let undeclared = self.operation.is_some() && self.media(response).is_none();
+                let undeclared =
+                    self.operation.is_some() && self.media(response.status, Some(text)).is_none();
                 undeclared.then_some("the contract has none of this status and media type")
             }
             _ => Some("it is not JSON"),
@@ -353,6 +382,6 @@ impl Attached for AtWork {
     }
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_response_body(call))
+        self.0.check_response_body(call)
     }
 }

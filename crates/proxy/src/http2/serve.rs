@@ -23,7 +23,8 @@ use crate::websocket;
 /// So much of an answer waits to be sent on a stream.
 const SEND_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What bodies of a connection hold at most before anybody reads them: four that come as fast as they can.
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 const PING_TIME: Duration = Duration::from_secs(30);
 
 /// Serves a socket until it ends.

@@ -1,7 +1,8 @@
 //! Sockets that clients connect to, and what is found out of a connection before its first call.
 //!
 //! Each core has a socket of its own on the same address (`SO_REUSEPORT`), so that accepting needs no lock; the cores share
-//! the queue of a unix socket, and of one that was opened for us (`passed`). In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
+//! the queue of a unix socket, and of one that was opened for us (`passed`). A connection stays where it was accepted, unless another core has
+//! far fewer (`inbox`). In order: whose connection it is, where a trusted proxy says so (`preamble`); the ClientHello,
 //! kept as it came (`hello`); the handshake, and the client's certificate (`handshake`), over a socket of `records`. Whether that certificate is still
 //! good is asked again at each call (`standing`).
 
@@ -17,11 +18,12 @@ pub(crate) mod standing;
 mod unix;
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use engine::bounds::{self, Bound};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Notify;
 
 pub use bind::Address;
@@ -34,6 +36,7 @@ pub(crate) use unix::SocketFile;
 
 use crate::connection;
 use crate::core::Core;
+use crate::inbox::{Accepted, Command, Inbox};
 
 /// How long to wait when accepting fails, as when there are no descriptors left.
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -46,24 +49,61 @@ pub(crate) enum Accepting {
 }
 
 impl Accepting {
-    /// Waits for a connection and serves it in a task of its own, where there is room.
+    /// Waits for a connection, which is served in a task of its own: here, or on a core that has far fewer.
     async fn next(&self, core: &Rc<Core>, listener: u16) -> io::Result<()> {
+        let lighter = || core.siblings.lighter().filter(|_| !core.ending.get());
         match self {
             Accepting::Tcp(socket) => {
                 let (stream, address) = socket.accept().await?;
-                if has_room(core) {
-                    let serving = connection::serve(Rc::clone(core), listener, stream, address);
-                    tokio::task::spawn_local(serving);
+                match lighter() {
+                    Some(other) => hand(core, listener, other, Accepted::Tcp(stream.into_std()?, address)),
+                    None => serve_tcp(core, listener, stream, address),
                 }
             }
             Accepting::Unix(socket) => {
                 let (stream, _) = socket.accept().await?;
-                if has_room(core) {
-                    tokio::task::spawn_local(connection::serve_unix(Rc::clone(core), listener, stream));
+                match lighter() {
+                    Some(other) => hand(core, listener, other, Accepted::Unix(stream.into_std()?)),
+                    None => serve_unix(core, listener, stream),
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Gives a connection to another core; one that takes none any more leaves it here.
+fn hand(core: &Rc<Core>, listener: u16, other: &Inbox, accepted: Accepted) {
+    if let Err(Command::Serve(_, accepted)) = other.send(Command::Serve(listener, accepted)) {
+        adopt(core, listener, accepted);
+    }
+}
+
+/// Serves a connection that another core accepted.
+pub(crate) fn adopt(core: &Rc<Core>, listener: u16, accepted: Accepted) {
+    match accepted {
+        Accepted::Tcp(stream, address) => {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                serve_tcp(core, listener, stream, address);
+            }
+        }
+        Accepted::Unix(stream) => {
+            if let Ok(stream) = UnixStream::from_std(stream) {
+                serve_unix(core, listener, stream);
+            }
+        }
+    }
+}
+
+fn serve_tcp(core: &Rc<Core>, listener: u16, stream: TcpStream, address: SocketAddr) {
+    if has_room(core) {
+        tokio::task::spawn_local(connection::serve(Rc::clone(core), listener, stream, address));
+    }
+}
+
+fn serve_unix(core: &Rc<Core>, listener: u16, stream: UnixStream) {
+    if has_room(core) {
+        tokio::task::spawn_local(connection::serve_unix(Rc::clone(core), listener, stream));
     }
 }
 
@@ -95,7 +135,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: u16, socket: Accepting, end
 }
 
 fn has_room(core: &Core) -> bool {
-    let room = core.sockets.get() < bounds::CONNECTIONS;
+    let room = core.siblings.open() < bounds::CONNECTIONS;
     if !room {
         core.recorder.bound(Bound::Connections);
     }

@@ -19,15 +19,17 @@ use std::time::Duration;
 
 use engine::record::CoreRecorder;
 use engine::upstream::Target;
-use engine::{Peer, Snapshot, codes};
+use engine::{Peer, Snapshot, bounds, codes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::connection;
 use crate::core::Core;
 use crate::exchange::Failure;
 use crate::http1::wire::Socket;
+use crate::inbox::Siblings;
 use crate::offload::{self, Queue};
 use crate::plane::{self, Seed, Services};
+use crate::room::Budget;
 use crate::tls::Tls;
 
 pub use message::{Answer, Asked};
@@ -78,6 +80,8 @@ impl Offline {
             services: services.clone(),
             tls: Arc::clone(&self.tls),
             queue: self.queue.clone(),
+            bodies: Budget::new(bounds::BODIES_BYTES),
+            siblings: Siblings::none(),
             service: Some(service),
         };
         OfflineCore(Rc::new(plane::make(seed, recorder)))

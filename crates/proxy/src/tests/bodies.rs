@@ -1,11 +1,12 @@
 //! Bodies in both directions (THREATS rows 7, 21, 24, 44, 48).
 
+use std::io::Write;
 use std::sync::atomic::Ordering;
 
 use engine::bounds::Bound;
 use engine::{BodyMode, Mode, ResponseMode};
 
-use super::world::{Backend, OK, Shape, World};
+use super::world::{Backend, OK, PATIENCE, Shape, World};
 
 fn post(fields: &str, body: &str) -> String {
     format!("POST /v1/a HTTP/1.1\r\nhost: a\r\n{fields}\r\n{body}")
@@ -209,5 +210,60 @@ fn a_short_answer_is_the_same_in_one_piece_and_in_two() {
         assert_eq!(seen[0], seen[1], "{head}");
         assert_eq!(seen[0].0[1].1, body.as_bytes());
         assert_eq!(seen[0].2, if head.contains("close") { 2 } else { 1 }, "{head}");
+    }
+}
+
+/// Each is under its own bound; together they stop at the budget, whichever cores they are on, and the room of those that are
+/// refused serves who is left.
+#[test]
+fn threat_48_half_sent_bodies_stop_at_the_budget() {
+    const CLIENTS: usize = 8;
+    let backend = Backend::answering(OK);
+    let mut shape = Shape::to(backend.address);
+    (shape.request, shape.bodies) = (BodyMode::Whole { limit: 400_000 }, 250_000);
+    let world = World::start(&shape);
+    let (answered, answers) = std::sync::mpsc::channel();
+    let mut sockets = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = world.connect();
+        sockets.push(client.socket.try_clone().unwrap());
+        let answered = answered.clone();
+        std::thread::spawn(move || {
+            client.send(post("content-length: 220000\r\n", &"x".repeat(140_000)));
+            let reply = client.reply();
+            answered.send((number, reply.status, reply.text().contains("overloaded"))).unwrap();
+        });
+    }
+    let mut left: std::collections::BTreeSet<usize> = (0..CLIENTS).collect();
+    for _ in 1..CLIENTS {
+        let (number, status, overloaded) = answers.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((status, overloaded), (503, true));
+        left.remove(&number);
+    }
+    world.tape.bound(Bound::Bodies, CLIENTS - 1);
+    assert_eq!(backend.requests().len(), 0);
+    let last = left.pop_first().unwrap();
+    sockets[last].write_all("y".repeat(80_000).as_bytes()).unwrap();
+    assert_eq!(answers.recv_timeout(PATIENCE).unwrap(), (last, 200, false));
+    assert_eq!(backend.requests()[0].1.len(), 220_000);
+    // Nothing stays taken.
+    for _ in 0..2 {
+        assert_eq!(world.call(&post("content-length: 220000\r\n", &"x".repeat(220_000))).status, 200);
+    }
+}
+
+/// An answer that is read whole holds its room until the client has it.
+#[test]
+fn threat_48_answers_that_are_checked_count_too() {
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n{}", "x".repeat(90_000));
+    let backend = Backend::answering(answer.leak());
+    for (bodies, status) in [(80_000, 503), (100_000, 200)] {
+        let mut shape = Shape::to(backend.address);
+        (shape.response, shape.bodies) = (ResponseMode::Whole { limit: 200_000 }, bodies);
+        let world = World::start(&shape);
+        for _ in 0..2 {
+            assert_eq!(world.call("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n").status, status);
+        }
+        world.tape.bound(Bound::Bodies, usize::from(status == 503) * 2);
     }
 }

@@ -9,7 +9,8 @@ use engine::record::ConnectionEvent;
 use engine::snapshot::Bind;
 use testkit::FakeClock;
 
-use super::world::{Backend, OK, PATIENCE, Shape, World};
+use super::world::{Backend, Client, OK, PATIENCE, Shape, World};
+use crate::inbox::{Accepted, Command};
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -189,4 +190,45 @@ fn a_parked_connection_serves_on() {
     clock.advance(bounds::IDLE_TIME - Duration::from_secs(1));
     client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n");
     assert_eq!(client.reply().status, 200, "it is idle since its last call, not since it was parked");
+}
+
+#[test]
+fn a_core_serves_what_another_has_accepted() {
+    let backend = Backend::answering(OK);
+    let world = World::start(&Shape::to(backend.address));
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let inboxes = world.plane.as_ref().unwrap().inboxes();
+    for (number, inbox) in inboxes.iter().enumerate() {
+        let mut client = Client::to(door.local_addr().unwrap());
+        let (socket, address) = door.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        assert!(inbox.send(Command::Serve(0, Accepted::Tcp(socket, address))).is_ok());
+        for _ in 0..2 {
+            client.send(GET);
+            assert_eq!(client.reply().status, 200);
+        }
+        let open: Vec<usize> = inboxes.iter().map(|inbox| inbox.open()).collect();
+        assert_eq!(open.iter().sum::<usize>(), open[number], "{open:?}");
+        drop(client);
+        testkit::until(5, || (inbox.open() == 0).then_some(())).unwrap();
+    }
+}
+
+/// Wherever the kernel puts them.
+#[test]
+fn connections_weigh_on_all_cores_alike() {
+    let backend = Backend::answering(OK);
+    let world = World::start(&Shape::to(backend.address));
+    let inboxes = world.plane.as_ref().unwrap().inboxes();
+    let mut clients = Vec::new();
+    for count in 1..=120 {
+        let mut client = world.connect();
+        client.send(GET);
+        assert_eq!(client.reply().status, 200);
+        clients.push(client);
+        let open: Vec<usize> = inboxes.iter().map(|inbox| inbox.open()).collect();
+        assert_eq!(open.iter().sum::<usize>(), count);
+        let (least, most) = (open.iter().min().unwrap(), open.iter().max().unwrap());
+        assert!(*most <= least + 8 + least / 8, "{open:?}");
+    }
 }

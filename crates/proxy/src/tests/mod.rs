@@ -17,4 +17,4 @@ mod streams;
 mod trust;
 mod two;
 mod upstreams;
-mod world;
+pub(crate) mod world;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use engine::bounds::Bound;
+use engine::bounds::{self, Bound};
 use engine::cells::{Cells, Meter, Taken};
 use engine::control::{Job, Message, Needs};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Spawn};
@@ -108,7 +108,7 @@ pub(super) struct Record {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tape {
+pub(crate) struct Tape {
     inner: Arc<(Mutex<Notes>, Condvar)>,
 }
 
@@ -130,6 +130,14 @@ impl Tape {
     }
     pub(super) fn bounds(&self) -> Vec<Bound> {
         self.inner.0.lock().unwrap().bounds.clone()
+    }
+    /// Waits until a bound was reached so often.
+    pub(super) fn bound(&self, bound: Bound, count: usize) {
+        let (notes, changed) = &*self.inner;
+        let wait = changed.wait_timeout_while(notes.lock().unwrap(), PATIENCE, |n| {
+            n.bounds.iter().filter(|seen| **seen == bound).count() < count
+        });
+        assert!(!wait.unwrap().1.timed_out(), "{bound:?} not {count} times");
     }
     pub(super) fn event(&self, event: ConnectionEvent, count: usize) {
         let (notes, changed) = &*self.inner;
@@ -307,6 +315,8 @@ pub(super) struct Shape {
     pub(super) roots: Option<Vec<Vec<u8>>>,
     pub(super) host: &'static str,
     pub(super) path: Option<&'static str>,
+    /// Bytes that bodies may hold.
+    pub(super) bodies: usize,
     pub(super) request: BodyMode,
     pub(super) response: ResponseMode,
     pub(super) response_toy: Option<Mode>,
@@ -341,6 +351,7 @@ impl Shape {
             roots: None,
             host: "127.0.0.1",
             path: None,
+            bodies: bounds::BODIES_BYTES,
             request: BodyMode::Whole { limit: 100_000 },
             response: ResponseMode::Pass,
             response_toy: None,
@@ -495,7 +506,8 @@ impl World {
         let services = Services { side, ..services(clock, &tape, &live) };
         let keyed = Arc::clone(&services.keyed);
         let (folder, passed) = (PathBuf::new(), Passed::default());
-        let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder, passed };
+        let (bodies, drain) = (shape.bodies, Duration::from_secs(5));
+        let settings = Settings { cores: 2, workers: 1, bodies, drain, folder, passed };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let address = plane.addresses()[0].1.tcp().unwrap_or(local);

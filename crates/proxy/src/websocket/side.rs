@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use engine::{Clock, Tick, bounds};
+use engine::{Clock, Share, Tick, bounds};
 
 use super::frames::{From, Reader};
-use crate::body;
 use crate::core::Core;
 use crate::pace::Bucket;
 
@@ -16,7 +15,7 @@ pub(super) struct Side {
     /// Frames that carry nothing.
     pub(super) crumbs: Bucket,
     /// What its messages hold of the core's room: those that are not whole, and those that wait for the other end.
-    pub(super) lease: body::Lease,
+    pub(super) share: Share,
     /// When anything came from it last, or it was asked.
     heard: Tick,
     /// Whether anything came since that was noted.
@@ -49,7 +48,7 @@ impl Side {
         Self {
             reader: Reader::new(from),
             crumbs: Bucket::new(bounds::CRUMBS, now),
-            lease: body::Lease::new(&core.bodies),
+            share: core.share(),
             heard: now,
             moved: false,
             stuck: None,

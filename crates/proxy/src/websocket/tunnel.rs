@@ -197,13 +197,12 @@ impl Tunnel {
         // Nobody is heard who is not read.
         from.moved |= turn == Turn::Full || self.checking.is_some();
         if !self.hold(way, client) && self.ending.is_none() {
-            self.core.recorder.bound(Bound::CoreBodies);
             self.end(Ending::no_room(), client);
         }
         turn
     }
 
-    /// Holds of the core's room what of one way is here: a message that is not whole, one that a control looks at, and what
+    /// Holds of the room for bodies what of one way is here: a message that is not whole, one that a control looks at, and what
     /// waits for the other end. False when there is not so much.
     fn hold(&mut self, way: Way, client: &mut Wire) -> bool {
         let (from, to) = match way {
@@ -212,7 +211,7 @@ impl Tunnel {
         };
         let looked_at = self.checking.as_ref().filter(|checking| checking.way == way);
         let looked_at = looked_at.map_or(0, |checking| checking.length);
-        from.lease.resize(from.reader.held() + to.queued() + looked_at)
+        from.share.resize(from.reader.held() + to.queued() + looked_at)
     }
 
     /// Gives back what is held for bytes that have gone.

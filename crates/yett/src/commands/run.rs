@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use spec::units::Size;
 
 use super::{Outcome, Which};
-use crate::run::{Options, Stopped, serve};
+use crate::run::{Options, Stopped, memory_for_bodies, serve};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -19,6 +20,10 @@ pub(super) struct Arguments {
     /// Cores that serve; without it all
     #[arg(long, value_name = "N")]
     cores: Option<NonZeroUsize>,
+    /// Memory that bodies of calls and answers may hold at one time; without it 256MiB for each core, at most a quarter of
+    /// what the machine or its control group has
+    #[arg(long, value_name = "SIZE")]
+    body_memory: Option<Size>,
     /// A folder that later versions of the document may name files of; those of its files of now are allowed
     #[arg(long, value_name = "DIR")]
     allow_read: Vec<PathBuf>,
@@ -34,6 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         environment: arguments.which.env.clone(),
         data: arguments.data.clone(),
         cores,
+        bodies: arguments.body_memory.map_or_else(|| memory_for_bodies(cores), Size::as_usize),
         unconfined: arguments.unconfined,
         allow_read: arguments.allow_read.clone(),
     };

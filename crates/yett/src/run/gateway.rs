@@ -385,6 +385,7 @@ fn settings(options: &Options, passed: &Passed) -> Settings {
     Settings {
         cores: options.cores,
         workers: options.cores,
+        bodies: options.bodies,
         drain: bounds::DRAIN_TIME,
         folder: load::folder(&options.config),
         passed: passed.clone(),

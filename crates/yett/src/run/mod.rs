@@ -13,6 +13,7 @@ mod descriptors;
 mod export;
 mod feeds;
 mod gateway;
+mod memory;
 mod mint;
 mod notices;
 mod reload;
@@ -34,6 +35,7 @@ use crate::load::{self, Loaded};
 use crate::terminal;
 use alone::Alone;
 use gateway::Gateway;
+pub(crate) use memory::for_bodies as memory_for_bodies;
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) environment: Option<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) cores: usize,
+    /// Bytes that bodies may hold.
+    pub(crate) bodies: usize,
     /// Whether it may open whatever its user may.
     pub(crate) unconfined: bool,
     /// Folders that later versions of the document may name files of.

@@ -150,6 +150,7 @@ impl Plane {
         let settings = Settings {
             cores: 1,
             workers: 1,
+            bodies: engine::bounds::BODIES_BYTES,
             drain: Duration::from_secs(5),
             folder: "".into(),
             passed: proxy::Passed::default(),

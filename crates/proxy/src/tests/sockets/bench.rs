@@ -20,14 +20,15 @@ use tokio::runtime::Runtime;
 
 use super::super::world::{Shape, Tape, services};
 use super::kit::MASK;
-use crate::body::Lease as Room;
 use crate::connection::Conn;
 use crate::core::Core;
 use crate::flight::Flight;
 use crate::http1::client::Connection;
 use crate::http1::wire::{Socket, Wire};
+use crate::inbox::Siblings;
 use crate::offload;
 use crate::plane::{self, Seed};
+use crate::room::Budget;
 use crate::tls::Tls;
 use crate::upstream::{Lease, Permit};
 use crate::websocket::Tunnel;
@@ -169,6 +170,8 @@ impl Bench {
             drain: Duration::from_secs(5),
             tls: Arc::new(Tls::new(Arc::clone(&services.clock))),
             queue: offload::start(1).unwrap(),
+            bodies: Budget::new(bounds::BODIES_BYTES),
+            siblings: Siblings::none(),
             service: None,
             services,
         };
@@ -236,9 +239,9 @@ impl Bench {
         self.core.revoke(&("i".into(), "s".into()));
     }
 
-    /// Whether messages hold as many bytes of the core's room as this, or more.
+    /// Whether messages hold as many bytes of the room for bodies as this, or more.
     pub(super) fn holds(&self, bytes: usize) -> bool {
-        !Room::new(&self.core.bodies).take(bounds::CORE_BODY_BYTES - bytes + 1)
+        self.core.bodies.used() >= bytes
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Setup {
     pub log: String,
     /// Lines of the upstream beside its URL, without indentation.
     pub upstream: String,
+    /// Further arguments of the command line.
+    pub arguments: &'static [&'static str],
 }
 
 impl Default for Setup {
@@ -61,6 +63,7 @@ impl Default for Setup {
             contract: CONTRACT.to_owned(),
             log: String::from("file:access.log"),
             upstream: String::new(),
+            arguments: &[],
         }
     }
 }
@@ -109,7 +112,7 @@ impl Gateway {
 
     /// Starts it as told.
     pub fn with(setup: &Setup, upstream: &str) -> Self {
-        Self::from(&setup.document(upstream), &setup.contract)
+        Self::with_files(setup, upstream, &[])
     }
 
     /// Starts it with a document of which the harness knows nothing.
@@ -128,18 +131,19 @@ impl Gateway {
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
-        Self::in_folder(dir, &setup.document(upstream), &setup.contract)
+        Self::in_folder(dir, &setup.document(upstream), &setup.contract, setup.arguments)
     }
 
     fn from(document: &str, contract: &str) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), document, contract)
+        Self::in_folder(tempfile::tempdir().unwrap(), document, contract, &[])
     }
 
-    fn in_folder(dir: TempDir, document: &str, contract: &str) -> Self {
+    fn in_folder(dir: TempDir, document: &str, contract: &str, arguments: &[&str]) -> Self {
         std::fs::write(dir.path().join("yett.yaml"), document).unwrap();
         std::fs::write(dir.path().join("openapi.yaml"), contract).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_yett"))
             .args(["run", "--cores", "1"])
+            .args(arguments)
             .current_dir(dir.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

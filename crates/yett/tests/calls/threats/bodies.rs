@@ -421,3 +421,41 @@ fn a_large_upload_passes_unread_where_nothing_reads_it() {
     let grown = gateway.resident().saturating_sub(before);
     assert!(grown < 12 * 1024, "a body that passes is not held: {grown} KiB");
 }
+
+/// Short texts become long indexes: those count as well as the texts.
+#[test]
+fn threat_48_what_is_parsed_counts_too() {
+    let recorder = Recorder::start();
+    let setup = Setup { arguments: &["--body-memory", "120KiB"], ..Setup::default() };
+    let gateway = Gateway::with(&setup, &recorder.url());
+    let dense = format!(r#"{{"name":"a","tags":[{}""]}}"#, r#""","#.repeat(9_000));
+    let sparse = body_of(dense.len(), "");
+    let room = Expect::Problem(503, "overloaded");
+    let cases = [case("many values", post_json("/things", &dense), room).twin(post_json("/things", sparse))];
+    judge(&gateway, &recorder, &cases);
+    reaches_naive(&cases);
+    assert!(gateway.metric("yett_bound_reached_total", &[("bound", "bodies")]) >= 1.0);
+    // With room for it, it is a good call.
+    let roomy = Gateway::start(&recorder);
+    assert_eq!(roomy.call(post_json("/things", dense)).status, 200);
+}
+
+/// What takes long is done elsewhere, with the same outcome.
+#[test]
+fn long_bodies_are_judged_as_short_ones_are() {
+    let recorder = Recorder::start();
+    let gateway = Gateway::with(&Setup::api("bodies: { max: 1MiB, codings: [gzip] }"), &recorder.url());
+    let bound = 300 * 1024;
+    let (good, bad) = (body_of(bound, ""), body_of(bound, r#","evil":1"#));
+    // Not so well compressed that it would be refused for that.
+    let tags: Vec<String> = (0..9_000_u64).map(|at| format!("\"{:x}\"", at * 2_654_435_761)).collect();
+    let tagged = |more: &str| format!(r#"{{"name":"a"{more},"tags":[{}]}}"#, tags.join(","));
+    let packed = |more: &str| coded("gzip", &gzip(tagged(more).as_bytes()));
+    let cases = [
+        case("long", post_json("/things", &bad), invalid()).twin(post_json("/things", &good)),
+        case("long when decoded", packed(r#","evil":1"#), invalid()).twin(packed("")),
+        case("long and broken", post_json("/things", &good[1..]), Expect::Problem(400, "body_malformed"))
+            .twin(post_json("/things", &good)),
+    ];
+    judge(&gateway, &recorder, &cases);
+}
