@@ -97,8 +97,8 @@ pub const REVOCATIONS: usize = 4_096;
 pub const DENIED: usize = 100_000;
 /// Security events that are remembered until they would not be taken any more, so that each takes effect once.
 pub const EVENTS: usize = 65_536;
-/// Lines waiting to be written to the access log per core; more are counted as lost.
-pub const LOG_QUEUE: usize = 4_096;
+/// Bytes of lines that wait to be written to the access log per core; lines that come on top are lost and counted.
+pub const LOG_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// Records of decisions that wait for the store, per core; more are dropped and counted.
 pub const DECISION_QUEUE: usize = 4_096;
 /// What the records that wait may hold per core, in bytes; more are dropped and counted.
@@ -177,7 +177,7 @@ pub enum Bound {
     OffloadQueue,
     /// [`LONG_WORK`]: nothing was refused for it, but others waited.
     LongWork,
-    /// [`LOG_QUEUE`].
+    /// [`LOG_QUEUE_BYTES`].
     LogQueue,
     /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
     DecisionQueue,
