@@ -204,7 +204,7 @@ fn what_takes_long_is_read_off_the_core() {
     let packed = gzip(format!("[{}]", numbers.join(",")).as_bytes());
     assert!(packed.len() < engine::bounds::LONG_BODY && packed.len() > engine::bounds::LONG_BODY / 16);
     for (body, coding, code) in [
-        (long.clone().into_bytes(), None, Some("body_too_large")),
+        (long.into_bytes(), None, Some("body_too_large")),
         (packed.clone(), Some("gzip"), None),
         (packed[..packed.len() / 2].to_vec(), Some("gzip"), Some("body_malformed")),
     ] {

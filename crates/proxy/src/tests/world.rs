@@ -128,7 +128,7 @@ impl Tape {
         assert_eq!(calls.len(), count, "{calls:?}");
         calls
     }
-    pub(super) fn bounds(&self) -> Vec<Bound> {
+    pub(crate) fn bounds(&self) -> Vec<Bound> {
         self.inner.0.lock().unwrap().bounds.clone()
     }
     /// Waits until a bound was reached so often.
