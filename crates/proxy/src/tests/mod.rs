@@ -12,6 +12,7 @@ mod lifecycle;
 mod pki;
 mod probes;
 mod proxied;
+mod refused;
 mod sockets;
 mod streams;
 mod trust;
