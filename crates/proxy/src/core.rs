@@ -39,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) bodies: Rc<Budget>,
     /// Copies of answers that are being checked.
     pub(crate) sampling: Cell<usize>,
+    /// Copies of calls that are under way to mirrors.
+    pub(crate) mirroring: Cell<usize>,
     /// Sockets of clients that are open, handshakes included.
     pub(crate) sockets: Cell<usize>,
     /// Whether the gateway ends: a connection carries one call more at most.

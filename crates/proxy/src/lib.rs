@@ -38,6 +38,7 @@ mod ids;
 mod incoming;
 mod listen;
 mod live;
+mod mirror;
 pub mod offline;
 mod offload;
 mod outgoing;

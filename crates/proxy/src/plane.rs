@@ -353,6 +353,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         ids: Ids::new(&*services.clock),
         bodies: Rc::new(Budget::new(bounds::CORE_BODY_BYTES)),
         sampling: std::cell::Cell::new(0),
+        mirroring: std::cell::Cell::new(0),
         sockets: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),

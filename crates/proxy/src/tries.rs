@@ -57,7 +57,7 @@ pub(crate) async fn send(
                 continue;
             }
         };
-        if tries.retries > 0 {
+        if tries.retries > 0 || tries.refused {
             lease.retried();
         }
         let started = tries.started(&core, way);
@@ -259,8 +259,7 @@ impl<'a> Tries<'a> {
     ) -> Result<Outgoing, Failure> {
         let Unanswered { failure, ended, body } = unanswered;
         // Nothing is said of a target by a connection of it that had waited too long, or was to end anyway.
-        let waited =
-            reused && !self.fresh && matches!(ended, Ended::Unsent | Ended::Refused | Ended::Broken);
+        let waited = reused && !self.fresh && matches!(ended, Ended::Unsent | Ended::Refused | Ended::Broken);
         if !waited && failure.code.blame == Blame::Upstream {
             self.group.report(self.target, Met::Ill, now);
         }
@@ -280,7 +279,7 @@ impl<'a> Tries<'a> {
 }
 
 /// Statuses by which a target says that it cannot serve; what a caller could provoke at will (500) is not among them.
-fn says_ill(status: StatusCode) -> bool {
+pub(crate) fn says_ill(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502..=504)
 }
 

@@ -34,7 +34,7 @@ const REFUSED_STREAM: u32 = 7;
 type Came = (usize, Vec<u8>);
 
 #[derive(Debug, Default)]
-struct Log {
+pub(super) struct Log {
     /// All that came whole.
     came: Vec<Came>,
     /// Those that something was done with.
@@ -42,7 +42,7 @@ struct Log {
 }
 
 /// The upstream's side of a connection.
-struct Wire {
+pub(super) struct Wire {
     socket: TcpStream,
     connection: usize,
     body: Vec<u8>,
@@ -114,7 +114,7 @@ impl Wire {
 }
 
 /// An upstream that does `act` for each call, given its stream, and which call it is on which connection.
-fn upstream(
+pub(super) fn upstream(
     act: impl Fn(&mut Wire, u32, (usize, usize)) + Send + Sync + 'static,
 ) -> (SocketAddr, Arc<Mutex<Log>>) {
     let log = Arc::<Mutex<Log>>::default();
@@ -181,7 +181,11 @@ fn what_is_above_the_last_stream_of_a_goaway_is_sent_again_whatever_its_method()
         let (reply, _) = ask(&world(address, None), warm, request);
         let (came, done) = seen(&log, warm);
         assert_eq!((reply.status, came.len()), (200, 2), "{request} {warm} {code}");
-        assert_eq!(done, [(1, body(request))], "once, where something is done with it: {request} {warm} {code}");
+        assert_eq!(
+            done,
+            [(1, body(request))],
+            "once, where something is done with it: {request} {warm} {code}"
+        );
     }
 }
 

@@ -114,7 +114,7 @@ impl Pool {
     /// Readies the upstreams of a snapshot before its first call.
     pub(crate) fn adopt(&self, snapshot: &Snapshot, context: &CoreContext) {
         for plan in &snapshot.operations {
-            if let Some(upstream) = &plan.upstream {
+            for upstream in plan.upstream.iter().flat_map(Upstream::with_mirror) {
                 self.group(upstream, context);
             }
         }
@@ -273,7 +273,8 @@ pub struct TargetState {
 pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize, Tick)) -> Vec<TargetState> {
     let (keyed, cores, now) = context;
     let mut seen = std::collections::BTreeMap::new();
-    for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
+    let served = snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref());
+    for upstream in served.flat_map(Upstream::with_mirror) {
         for target in &upstream.targets {
             seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
         }
