@@ -380,6 +380,24 @@ fn upstreams_become_what_the_document_says_of_them() {
 }
 
 #[test]
+fn mirrors_are_other_upstreams_and_have_none() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let of = |rest: &str| {
+        let text = format!(
+            "{base}upstreams: {{ main: {{ url: \"http://a:1\", mirror: {{ upstream: next{rest} }} }}, next: {{ url: \"http://b:1\", mirror: {{ upstream: main }} }} }}\n"
+        );
+        let compiled = Case::new(&text).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        plan.upstream.as_ref().unwrap().mirror.clone().unwrap()
+    };
+    for (rest, share) in [("", 100), (", share: 10%", 10)] {
+        let mirror = of(rest);
+        assert_eq!((&*mirror.upstream.name, mirror.share), ("next", share));
+        assert!(mirror.upstream.mirror.is_none(), "no copy is copied");
+    }
+}
+
+#[test]
 fn upstreams_are_trusted_checked_and_bounded_as_written() {
     let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
     let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();

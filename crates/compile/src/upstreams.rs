@@ -6,8 +6,8 @@ use std::sync::Arc;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics};
 use engine::upstream::{
-    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Rewrites, Target, Trust,
-    Upstream, UpstreamHttp,
+    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Mirror, Outliers, Retries, Rewrites, Target,
+    Trust, Upstream, UpstreamHttp,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use spec::HttpVersion;
@@ -25,6 +25,16 @@ pub(crate) fn build(
     for (name, upstream) in &document.upstreams {
         if let Some(built) = one(name, upstream, files, out) {
             all.insert(name.clone(), Arc::new(built));
+        }
+    }
+    // Copies go to upstreams as they are without mirrors of their own: no copy is copied.
+    let plain = all.clone();
+    for (name, upstream) in &document.upstreams {
+        let mirror = upstream.mirror.as_ref();
+        let found = mirror.and_then(|mirror| Some((mirror, plain.get(mirror.upstream.as_str())?)));
+        if let (Some((mirror, found)), Some(own)) = (found, all.get_mut(name)) {
+            let mirror = Mirror { upstream: Arc::clone(found), share: mirror.share.get() };
+            *own = Arc::new(Upstream { mirror: Some(mirror), ..Upstream::clone(own) });
         }
     }
     all

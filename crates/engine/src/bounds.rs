@@ -65,6 +65,10 @@ pub const TARGETS: usize = 64;
 pub const WEIGHT: u32 = 1_000;
 /// Idle connections kept per upstream target and core, unless the configuration says otherwise.
 pub const IDLE_UPSTREAM: usize = 256;
+/// Copies of calls that are under way to mirrors per core; more are not made.
+pub const MIRRORED: usize = 256;
+/// What is read of an answer to such a copy, in bytes; what is longer ends its connection.
+pub const MIRROR_ANSWER: usize = 1024 * 1024;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
 pub const LIVE_SNAPSHOTS: usize = 4;
 /// Jobs waiting for a worker thread; more is 503.
@@ -226,6 +230,8 @@ pub enum Bound {
     UpstreamConnections,
     /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
     UpstreamCalls,
+    /// [`MIRRORED`], [`CORE_BODY_BYTES`] for a copy's body, or what the mirror is given at one time: a call was not copied.
+    Mirror,
 }
 
 impl Bound {
@@ -263,6 +269,7 @@ impl Bound {
         Bound::Revocations,
         Bound::UpstreamConnections,
         Bound::UpstreamCalls,
+        Bound::Mirror,
     ];
 
     /// Its name as a metric label.
@@ -301,6 +308,7 @@ impl Bound {
             Bound::Revocations => "revocations",
             Bound::UpstreamConnections => "upstream_connections",
             Bound::UpstreamCalls => "upstream_calls",
+            Bound::Mirror => "mirror",
         }
     }
 }

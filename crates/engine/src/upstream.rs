@@ -158,6 +158,15 @@ pub struct Kept {
     pub idle: Duration,
 }
 
+/// Who gets copies of calls.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    /// The upstream that gets them; its own mirror gets none of them.
+    pub upstream: Arc<Upstream>,
+    /// Copies per hundred calls that can be copied: 1 to 100.
+    pub share: u8,
+}
+
 /// A service behind the gateway.
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -187,6 +196,8 @@ pub struct Upstream {
     pub headers: Rewrites,
     /// What is asked of the targets from time to time.
     pub health: Option<HealthCheck>,
+    /// Who gets copies of its calls.
+    pub mirror: Option<Mirror>,
 }
 
 impl Upstream {
@@ -208,6 +219,12 @@ impl Upstream {
             breakers: Breakers { connections: 4096, pending: 1024, calls: None },
             headers: Rewrites::default(),
             health: None,
+            mirror: None,
         }
+    }
+
+    /// This one, and the one that gets copies of its calls.
+    pub fn with_mirror(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(self.mirror.as_ref().map(|mirror| &mirror.upstream))
     }
 }

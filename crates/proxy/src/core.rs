@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// How many sockets of clients are open, here and on other cores.
     pub(crate) siblings: Siblings,
+    /// Copies of calls that are under way to mirrors.
+    pub(crate) mirroring: Cell<usize>,
     /// Whether the gateway ends: a connection carries one call more at most.
     pub(crate) ending: Cell<bool>,
     /// Sockets by address.

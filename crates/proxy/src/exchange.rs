@@ -26,6 +26,7 @@ use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::listen::standing;
+use crate::mirror;
 use crate::outgoing::{Outgoing, Pass, Passing};
 use crate::pace::Pace;
 use crate::tries;
@@ -232,6 +233,7 @@ async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -
     if let (Some(rules), Some(asked)) = (&permitted.plan().websocket, &flight.call.request.handshake) {
         flight.opening = Some(Box::new(Opening::new(asked, rules, &*flight.core.clock)));
     }
+    mirror::offer(&flight, permitted, &outgoing);
     match tries::send(&mut flight, permitted, outgoing).await {
         Ok(answer) => deliver::answered(flight, permitted, answer).await,
         Err(failure) => {

@@ -19,7 +19,7 @@ use crate::http1::client::{AnswerBody, Connection, NoAnswer};
 use crate::http1::encode;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Passed, Passing};
-use crate::upstream::{Lease, classify, is_break};
+use crate::upstream::{Lease, classify, is_break, is_refusal};
 use crate::websocket::Opening;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -111,6 +111,7 @@ impl Attempt<'_> {
         let body = error.take_message().map(Request::into_body);
         let ended = match &body {
             Some(_) => Ended::Unsent,
+            None if is_refusal(error.error()) => Ended::Refused,
             None if is_break(error.error()) => Ended::Broken,
             None => Ended::Otherwise,
         };
@@ -152,6 +153,8 @@ fn no_target() -> Failure {
 pub(crate) enum Ended {
     /// The connection was gone before any of the call was written.
     Unsent,
+    /// The upstream says that it did nothing with the call (RFC 9113 section 8.7).
+    Refused,
     /// The connection broke before an answer.
     Broken,
     /// The try took longer than one may, and there is time for another.

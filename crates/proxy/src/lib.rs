@@ -39,6 +39,7 @@ mod inbox;
 mod incoming;
 mod listen;
 mod live;
+mod mirror;
 pub mod offline;
 mod offload;
 mod outgoing;

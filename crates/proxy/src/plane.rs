@@ -353,6 +353,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         ids: Ids::new(&*services.clock),
         sampling: std::cell::Cell::new(0),
         siblings: seed.siblings,
+        mirroring: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),

@@ -48,6 +48,8 @@ pub(crate) struct Group {
     members: Box<[Member]>,
     ward: Arc<Ward>,
     pub(crate) budget: Rc<Budget>,
+    /// Hundredths of a call that are still to be copied.
+    copied: Cell<u8>,
     dice: Cell<u64>,
 }
 
@@ -75,6 +77,7 @@ impl Group {
             calls: upstream.breakers.calls,
             ward,
             budget,
+            copied: Cell::new(0),
             dice: Cell::new(seed),
         }
     }
@@ -136,6 +139,14 @@ impl Group {
         let next = self.dice.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.dice.set(next);
         balance::mix(next)
+    }
+
+    /// Whether the next call is one of `share` of a hundred that are copied: they are spread evenly, and neither by chance nor by
+    /// anything that a caller could choose.
+    pub(crate) fn is_copied(&self, share: u8) -> bool {
+        let sum = self.copied.get().saturating_add(share.min(100));
+        self.copied.set(sum.checked_sub(100).unwrap_or(sum));
+        sum >= 100
     }
 
     /// Takes down what a call met at a target.

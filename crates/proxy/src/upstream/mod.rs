@@ -11,6 +11,7 @@
 //! | `connections` | connections are used again only when nothing is left in them |
 //! | `resolve` | names are asked for again without a call waiting for it |
 //! | `connect` | address, TCP, TLS, HTTP |
+//! | `fault` | what an error says of the call: never sent, refused, broken |
 //!
 //! Connections and budgets belong to a core, health to the process ([`engine::keyed::Keyed`]); all of them outlive
 //! snapshots, since they are found again by the names of upstream and target.
@@ -19,6 +20,7 @@ mod balance;
 mod budget;
 mod connect;
 mod connections;
+mod fault;
 mod gate;
 mod group;
 mod health;
@@ -34,16 +36,16 @@ use std::sync::{Arc, Weak};
 
 use engine::control::CoreContext;
 use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp};
-use engine::{Snapshot, Tick, codes};
+use engine::{Snapshot, Tick};
 use hyper::client::conn::http2;
 
-use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::outgoing::Outgoing;
 use crate::tls::Tls;
 
 pub(crate) use balance::Set;
 pub(crate) use connections::{Lease, Wanted, Way, busy};
+pub(crate) use fault::{classify, is_break, is_refusal};
 pub(crate) use gate::Permit;
 pub(crate) use group::Group;
 pub(crate) use health::Met;
@@ -112,7 +114,7 @@ impl Pool {
     /// Readies the upstreams of a snapshot before its first call.
     pub(crate) fn adopt(&self, snapshot: &Snapshot, context: &CoreContext) {
         for plan in &snapshot.operations {
-            if let Some(upstream) = &plan.upstream {
+            for upstream in plan.upstream.iter().flat_map(Upstream::with_mirror) {
                 self.group(upstream, context);
             }
         }
@@ -271,7 +273,8 @@ pub struct TargetState {
 pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize, Tick)) -> Vec<TargetState> {
     let (keyed, cores, now) = context;
     let mut seen = std::collections::BTreeMap::new();
-    for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
+    let served = snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref());
+    for upstream in served.flat_map(Upstream::with_mirror) {
         for target in &upstream.targets {
             seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
         }
@@ -297,22 +300,6 @@ pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize
         }
     };
     seen.into_values().map(state).collect()
-}
-
-/// Whether a connection ended before it gave an answer.
-pub(crate) fn is_break(error: &hyper::Error) -> bool {
-    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || io_kind(error).is_some()
-}
-
-fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
-    use std::error::Error;
-    error.source()?.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
-}
-
-/// What went wrong on a connection, as a code and a word for the operator.
-pub(crate) fn classify(error: &hyper::Error) -> Failure {
-    let code = if error.is_parse() { &codes::UPSTREAM_PROTOCOL } else { &codes::UPSTREAM_RESET };
-    Failure::new(code, error.to_string())
 }
 
 #[cfg(test)]

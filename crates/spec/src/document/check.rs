@@ -28,6 +28,9 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     super::shared::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
+        if let Some(mirror) = &upstream.mirror {
+            refer("upstream", &mirror.upstream, tree, out);
+        }
         if upstream.targets.is_empty()
             && tree.at(&["upstreams", name, "targets"]).is_some_and(|n| n.items().is_empty())
         {

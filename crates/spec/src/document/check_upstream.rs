@@ -16,6 +16,7 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     targets(name, upstream, out);
     tls(name, upstream, out);
     headers(upstream, out);
+    mirror(name, upstream, out);
     if let Some(health) = &upstream.health {
         asked_at(name, &health.path, out);
     }
@@ -62,6 +63,10 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
         for (key, count) in [("down_after", health.down_after), ("up_after", health.up_after)] {
             within(key, &count.value, (1..=100).contains(&count.value), count.span, "write 1 to 100");
         }
+    }
+    if let Some(mirror) = &upstream.mirror {
+        let share = mirror.share;
+        within("share", &share.value, share.get() > 0, share.span, "write `1%` to `100%`");
     }
     let kept = upstream.pool.connections;
     within("connections", &kept.value, (1..=65_535).contains(&kept.value), kept.span, "write 1 to 65535");
@@ -123,6 +128,15 @@ fn headers(upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
             let help = "use printable ASCII without spaces around it";
             out.push(Diagnostic::error("invalid-value", message).at(value.span).help(help));
         }
+    }
+}
+
+/// An upstream that gets its own calls twice.
+fn mirror(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    if let Some(mirror) = upstream.mirror.as_ref().filter(|mirror| *mirror.upstream.value == *name) {
+        let message = format!("the upstream `{name}` is its own mirror: it would get calls twice");
+        let help = "name another upstream, or take `mirror` out";
+        out.push(Diagnostic::error("conflict", message).at(mirror.upstream.span).help(help));
     }
 }
 

@@ -45,7 +45,7 @@ pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
 pub use upstream::{
-    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
+    Breakers, Deadlines, HealthCheck, HttpVersion, Mirror, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
 };
 pub use websocket::WebSocket;

@@ -46,6 +46,9 @@ pub struct Upstream {
     /// what is asked of each target from time to time; a path alone is short for `{ path: … }`
     #[serde(default)]
     pub health: Option<HealthCheck>,
+    /// another upstream that gets a copy of calls when they have passed all checks; its answers are thrown away
+    #[serde(default)]
+    pub mirror: Option<Mirror>,
 }
 
 fn slow_start() -> Duration {
@@ -146,6 +149,21 @@ pub struct HealthCheck {
     #[serde(default = "up_after")]
     #[schemars(range(min = 1, max = 100))]
     pub up_after: Spanned<u32>,
+}
+
+/// Who gets a copy of calls.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Mirror {
+    /// name of the upstream that gets them
+    pub upstream: Spanned<String>,
+    /// share of the calls that are copied
+    #[serde(default = "all")]
+    #[schemars(extend("not" = serde_json::json!({ "pattern": "^0+%$" })))]
+    pub share: Spanned<Percent>,
+}
+
+fn all() -> Spanned<Percent> {
+    Spanned::nowhere(Percent::new(100))
 }
 
 fn every() -> Spanned<Duration> {

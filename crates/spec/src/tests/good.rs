@@ -194,3 +194,24 @@ fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
         assert_eq!(validator.is_valid(&json(&tree(&text))), taken, "{text}");
     }
 }
+
+#[test]
+fn the_schema_and_the_reader_agree_on_mirrors() {
+    let validator = validator();
+    for (mirror, taken) in [
+        ("{ upstream: m }", true),
+        ("{ upstream: m, share: 1% }", true),
+        ("{ upstream: m, share: 100% }", true),
+        ("{ upstream: m, share: 0% }", false),
+        ("{ upstream: m, share: 5 }", false),
+        ("{ share: 5% }", false),
+        ("m", false),
+    ] {
+        let upstreams =
+            format!("upstreams: {{ m: {{ url: http://m }}, u: {{ url: http://u, mirror: {mirror} }} }}");
+        let text = TEN_LINES.replace("apis:", &format!("{upstreams}\napis:"));
+        let found = lines(&outcome(&text, None));
+        assert_eq!(found.is_empty(), taken, "{text}{found:?}");
+        assert_eq!(validator.is_valid(&json(&tree(&text))), taken, "{text}");
+    }
+}
