@@ -363,6 +363,9 @@ fn upstreams_become_what_the_document_says_of_them() {
     };
     let plain = of("{ url: \"http://a:1\" }");
     assert_eq!((plain.targets.len(), plain.retries.most, &plain.balance), (1, 0, &Balance::RoundRobin));
+    assert_eq!(plain.deadlines.lifetime, engine::bounds::STREAM_LIFETIME);
+    let brief = of("{ url: \"http://a:1\", deadlines: { lifetime: 1h } }");
+    assert_eq!(brief.deadlines.lifetime, Duration::from_secs(3_600));
     let two = of(
         "{ targets: [{ url: \"http://a:1\", weight: 95 }, { url: \"https://b/x\" }], balance: hash:subject, \
                   outliers: { failures: 2, eject: 3s, floor: 10% }, slow_start: 4s, \

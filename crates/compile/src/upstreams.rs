@@ -47,6 +47,7 @@ fn one(
         first_byte: deadlines.first_byte.get(),
         total: deadlines.total.get(),
         idle: deadlines.idle.get(),
+        lifetime: deadlines.lifetime.get(),
     };
     let (outliers, retries, pool) = (&upstream.outliers, &upstream.retries, &upstream.pool);
     let usual = Upstream::new(name, targets, deadlines);

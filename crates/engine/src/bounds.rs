@@ -124,6 +124,8 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How long an answer that streams may last from its head on, unless the configuration says otherwise.
+pub const STREAM_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long neither side of a WebSocket may say anything, unless the configuration says otherwise.
 pub const WEBSOCKET_IDLE: Duration = Duration::from_secs(5 * 60);
 /// How long a WebSocket may last, unless the configuration says otherwise.

@@ -32,6 +32,8 @@ pub struct Deadlines {
     pub total: Duration,
     /// Between two bytes of an answer that streams, from the upstream and to the client.
     pub idle: Duration,
+    /// From the head of an answer that streams to its end, however much of it moves.
+    pub lifetime: Duration,
 }
 
 /// How an upstream proves who it is, and how we do.

@@ -120,6 +120,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "origins" | "subprotocols" => Kind::Grants,
             _ => Kind::Unknown,
         },
+        // How long what was allowed once goes on.
+        () if below("deadlines") && last == "lifetime" => Kind::MoreIsWeaker,
         () if below("networks") => match last {
             "allow" => Kind::GrantsOrAll,
             "deny" => Kind::Demands,

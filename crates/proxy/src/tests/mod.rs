@@ -9,6 +9,7 @@ mod crafted;
 mod framing;
 mod hostile_tls;
 mod lifecycle;
+mod lifetimes;
 mod pki;
 mod probes;
 mod proxied;

@@ -57,7 +57,7 @@ impl Clock for System {
 }
 
 #[derive(Debug)]
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Cells for Nothing {
     fn take(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
@@ -354,6 +354,7 @@ impl Shape {
                 first_byte: Duration::from_secs(5),
                 total: Duration::from_secs(20),
                 idle: Duration::from_secs(20),
+                lifetime: engine::bounds::STREAM_LIFETIME,
             },
             operation: "all",
             behind: None,

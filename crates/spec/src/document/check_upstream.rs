@@ -170,9 +170,10 @@ fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
 
 /// A deadline of no time lets no call through.
 fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
-    let Deadlines { connect, first_byte, total, idle } = &upstream.deadlines;
-    let all = [("connect", connect), ("first_byte", first_byte), ("total", total), ("idle", idle)];
-    for (key, _) in all.into_iter().filter(|(_, deadline)| deadline.get().is_zero()) {
+    let Deadlines { connect, first_byte, total, idle, lifetime } = &upstream.deadlines;
+    let calls = [("connect", connect), ("first_byte", first_byte), ("total", total)];
+    let all = calls.into_iter().chain([("idle", idle), ("lifetime", lifetime)]);
+    for (key, _) in all.filter(|(_, deadline)| deadline.get().is_zero()) {
         let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
         let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
         out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));

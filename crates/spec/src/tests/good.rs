@@ -166,6 +166,8 @@ fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { connect: 0s } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { total: 0m0ms } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { idle: 10ms } } }"), true),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { lifetime: 30d } } }"), true),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { lifetime: 0d } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: , retries: , pool: } }"), true),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: { eject: 0s } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: { failures: 0 } } }"), false),
