@@ -56,6 +56,8 @@ pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
 pub const WEIGHT: u32 = 1_000;
+/// Addresses of one name; more are not used.
+pub const ADDRESSES: usize = 64;
 /// Idle connections kept per upstream target and core, unless the configuration says otherwise.
 pub const IDLE_UPSTREAM: usize = 256;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
@@ -124,6 +126,14 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How long the addresses of a name are not asked for again, however short their TTL is.
+pub const NAME_LEAST: Duration = Duration::from_secs(1);
+/// After so long they are, however long it is.
+pub const NAME_MOST: Duration = Duration::from_secs(5 * 60);
+/// After so long they are when there was no answer.
+pub const NAME_RETRY: Duration = Duration::from_secs(5);
+/// How long one answer may take, all tries at all name servers together.
+pub const NAME_ANSWER: Duration = Duration::from_secs(30);
 /// How long an answer that streams may last from its head on, unless the configuration says otherwise.
 pub const STREAM_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long neither side of a WebSocket may say anything, unless the configuration says otherwise.

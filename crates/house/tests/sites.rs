@@ -186,6 +186,7 @@ fn tests_do_not_sleep() {
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/upstream/probe.rs:run", asked),
+            ("crates/proxy/src/upstream/names.rs:keep", asked),
             ("crates/state/src/shared/denials.rs:follow", asked),
             ("crates/state/src/shared/link.rs:ask", asked),
             ("crates/state/src/shared/link.rs:beat", asked),

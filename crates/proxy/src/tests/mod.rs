@@ -10,6 +10,7 @@ mod framing;
 mod hostile_tls;
 mod lifecycle;
 mod lifetimes;
+mod names;
 mod pki;
 mod probes;
 mod proxied;
@@ -19,3 +20,5 @@ mod trust;
 mod two;
 mod upstreams;
 mod world;
+
+pub(crate) use probes::Side;

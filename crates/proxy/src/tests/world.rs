@@ -492,9 +492,18 @@ impl World {
 
     /// With this clock, and what starts work beside the cores.
     pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
-        let (tape, live) = (Tape::default(), Live::default());
-        let services = Services { side, ..services(clock, &tape, &live) };
-        let keyed = Arc::clone(&services.keyed);
+        Self::among(shape, clock, side, &Arc::default())
+    }
+
+    /// The same, with state that others have left.
+    pub(super) fn among(
+        shape: &Shape,
+        clock: Arc<dyn Clock>,
+        side: Arc<dyn Spawn>,
+        keyed: &Arc<Keyed>,
+    ) -> Self {
+        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::clone(keyed));
+        let services = Services { side, keyed: Arc::clone(&keyed), ..services(clock, &tape, &live) };
         let (folder, passed) = (PathBuf::new(), Passed::default());
         let settings = Settings { cores: 2, workers: 1, drain: Duration::from_secs(5), folder, passed };
         let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
@@ -675,7 +684,13 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn start(serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    pub(super) fn on(
+        listener: TcpListener,
+        serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static,
+    ) -> Self {
         let backend = Self {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),

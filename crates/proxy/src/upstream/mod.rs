@@ -9,7 +9,9 @@
 //! | `gate` | no target is given more at one time than it takes |
 //! | `budget` | retries stay a share of the calls |
 //! | `connections` | connections are used again only when nothing is left in them |
-//! | `resolve` | names are asked for again without a call waiting for it |
+//! | `dns` | the system's name servers, and how long what they say holds |
+//! | `names` | names are asked for again, without a call waiting for it |
+//! | `resolve` | the addresses of a target, by turns |
 //! | `connect` | address, TCP, TLS, HTTP |
 //!
 //! Connections and budgets belong to a core, health to the process ([`engine::keyed::Keyed`]); all of them outlive
@@ -19,9 +21,11 @@ mod balance;
 mod budget;
 mod connect;
 mod connections;
+mod dns;
 mod gate;
 mod group;
 mod health;
+mod names;
 mod probe;
 mod resolve;
 mod tls;
@@ -52,6 +56,7 @@ pub(crate) use tls::Clients;
 use connections::{Connections, Shared, Stats};
 use gate::Gate;
 use health::{Health, Ward};
+use names::Host;
 use probe::Probe;
 
 /// A connection as calls use it.
@@ -77,7 +82,7 @@ type Known = (Weak<Upstream>, Rc<Group>);
 pub(crate) struct Pool {
     tls: Arc<Tls>,
     cores: u32,
-    /// Whether targets are asked how they are.
+    /// Whether targets are asked how they are, and name servers where they are.
     probes: bool,
     /// By the upstream's address; the weak count keeps that from being given to another.
     by_upstream: RefCell<HashMap<usize, Known>>,
@@ -99,7 +104,7 @@ impl Pool {
         }
     }
 
-    /// Asks no target how it is.
+    /// Asks no target how it is, and nobody where it is.
     pub(crate) fn without_probes(self) -> Self {
         Self { probes: false, ..self }
     }
@@ -150,7 +155,8 @@ impl Pool {
                 let health = keyed.get_or_make(HEALTH, &name, || Health::new(at));
                 let stats = keyed.get_or_make(STATS, &format!("{} {name}", context.core), Stats::default);
                 let gate = keyed.get_or_make(GATE, &name, Gate::default);
-                Rc::new(Connections::new(target, kept, Shared { health, stats, gate }))
+                let host = Host::of(&target.host, context, self.probes);
+                Rc::new(Connections::new(target, kept, Shared { health, stats, gate, host }))
             });
             connections.keep(kept);
             (Rc::clone(connections), self.probe(upstream, target, context))
@@ -297,6 +303,15 @@ pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize
         }
     };
     seen.into_values().map(state).collect()
+}
+
+/// Asks this name server, of all those that share the state, for as long as what is returned is held.
+#[cfg(test)]
+pub(crate) fn names_from(
+    server: std::net::SocketAddr,
+    keyed: &engine::keyed::Keyed,
+) -> Arc<dyn std::any::Any + Send + Sync> {
+    keyed.get_or_make(names::RESOLVER, "", || names::tests::resolver(server, &[]))
 }
 
 /// Whether a connection ended before it gave an answer.
