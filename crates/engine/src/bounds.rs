@@ -126,6 +126,10 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How late a core may be before it refuses a share of its new calls, unless the configuration says otherwise.
+pub const CORE_LAG: Duration = Duration::from_millis(50);
+/// For how long it has to be later than that, unless the configuration says otherwise.
+pub const CORE_LAG_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the addresses of a name are not asked for again, however short their TTL is.
 pub const NAME_LEAST: Duration = Duration::from_secs(1);
 /// After so long they are, however long it is.
@@ -227,11 +231,13 @@ pub enum Bound {
     UpstreamConnections,
     /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
     UpstreamCalls,
+    /// [`CORE_LAG`]: a call was refused.
+    CoreLag,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 31] = [
+    pub const ALL: [Bound; 32] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::CoreBodies,
@@ -263,6 +269,7 @@ impl Bound {
         Bound::Revocations,
         Bound::UpstreamConnections,
         Bound::UpstreamCalls,
+        Bound::CoreLag,
     ];
 
     /// Its name as a metric label.
@@ -300,6 +307,7 @@ impl Bound {
             Bound::Revocations => "revocations",
             Bound::UpstreamConnections => "upstream_connections",
             Bound::UpstreamCalls => "upstream_calls",
+            Bound::CoreLag => "core_lag",
         }
     }
 }

@@ -193,6 +193,8 @@ codes! {
     RESPONSE_INVALID = "response_invalid", 502, Upstream, "the service's answer violates the contract";
     /// The gateway has no room for this call now.
     OVERLOADED = "overloaded", 503, Gateway, "the gateway has no room for this call at the moment";
+    /// The core that the call came to is too late with what it has taken on.
+    LOAD_SHED = "load_shed", 503, Gateway, "the gateway is too busy for this call at the moment";
     /// The gateway is shutting down.
     DRAINING = "draining", 503, Gateway, "the gateway is shutting down";
     /// A control could not be built or failed; what it guards stays closed.

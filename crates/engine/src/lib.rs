@@ -31,6 +31,7 @@ pub mod record;
 pub mod replay;
 pub mod route;
 pub mod shadow;
+pub mod shedding;
 pub mod signal;
 pub mod snapshot;
 pub mod text;

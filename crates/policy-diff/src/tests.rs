@@ -94,6 +94,7 @@ fn settings_have_a_direction() {
         ("", json!({ "deadlines": { "total": "5s" } }), json!({ "deadlines": { "total": "50s" } }), Neutral),
         ("", json!({ "deadlines": { "lifetime": "1h" } }), json!({ "deadlines": { "lifetime": "1d" } }), Weaker),
         ("", json!({ "deadlines": { "lifetime": "1d" } }), json!({ "deadlines": { "lifetime": "1h" } }), Stricter),
+        ("", json!({ "shedding": { "lag": "50ms" } }), json!({ "shedding": { "lag": "1s" } }), Neutral),
         ("", json!({ "unheard_of": 1 }), json!({ "unheard_of": 2 }), Weaker),
         ("", json!({ "unsecured": "authenticated" }), json!({ "unsecured": "anonymous" }), Weaker),
         ("", json!({}), json!({ "unsecured": "authenticated" }), Weaker),

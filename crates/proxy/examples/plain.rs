@@ -144,6 +144,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         controls: Vec::new(),
         admission: Vec::new(),
         places: engine::snapshot::Places::default(),
+        shedding: None,
         live: live.enter(),
     })
 }

@@ -161,6 +161,7 @@ apis:
 environments:
   prod: { profiles: { standard: { validation: { response: enforce } } }, data: /prod }
   test: { listeners: { public: { bind: 127.0.0.1:0 } } }
+shedding: { lag: 20ms }
 record: { access_log: file:access.log, on_full: refuse, decisions: { sample: 0%, keep: 7d, size: 1GiB } }
 telemetry: { otlp: { endpoint: https://collector.example:4318, headers: { authorization: env:OTLP }, logs: none, sample: 5%,
   interval: 30s, timeout: 5s, compression: none, resource: { service.name: edge } } }

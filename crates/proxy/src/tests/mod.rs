@@ -14,6 +14,7 @@ mod names;
 mod pki;
 mod probes;
 mod proxied;
+mod shedding;
 mod sockets;
 mod streams;
 mod trust;

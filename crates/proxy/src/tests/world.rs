@@ -205,13 +205,16 @@ impl Control for Toy {
             ..Needs::default()
         }
     }
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(ToyAt(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(ToyAt(self, Arc::clone(&core.clock)))
     }
 }
 
 #[derive(Debug)]
-struct ToyAt(Arc<Toy>);
+struct ToyAt(Arc<Toy>, Arc<dyn Clock>);
+
+/// For how long the toy occupies its core when it is told to.
+pub(super) const SPIN: Duration = Duration::from_millis(10);
 
 impl Toy {
     /// What `x-until` proves: a subject up to a second since 1970.
@@ -262,6 +265,11 @@ impl Attached for ToyAt {
                 Verdict::Allow
             })),
             Some("work") => job(|| Verdict::Allow),
+            Some("spin") => {
+                let began = self.1.now();
+                while self.1.now().since(began) < SPIN {}
+                Step::Done(Verdict::Allow)
+            }
             Some("panic") => job(|| panic!("as planned")),
             Some("answer") => Step::Done(Verdict::Answer(Box::new(Answer {
                 status: StatusCode::OK,
@@ -330,6 +338,7 @@ pub(super) struct Shape {
     pub(super) names: (&'static [&'static str], &'static [&'static str]),
     /// The scope that the toy wants.
     pub(super) wanted: Option<&'static str>,
+    pub(super) shedding: Option<engine::shedding::Shedding>,
 }
 
 impl Shape {
@@ -363,6 +372,7 @@ impl Shape {
             closed: false,
             names: (&["toy"], &[]),
             wanted: None,
+            shedding: None,
         }
     }
 
@@ -450,6 +460,7 @@ impl Shape {
             controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()].into(),
+            shedding: self.shedding,
             live: live.enter(),
         })
     }

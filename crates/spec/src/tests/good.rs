@@ -91,6 +91,7 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/upstreams/orders/headers",
         "/upstreams/orders/retries",
         "/upstreams/files/pool",
+        "/shedding",
         "/profiles/standard",
         "/profiles/standard/validation",
         "/apis/orders",
