@@ -57,15 +57,26 @@ fn faults(text: &str) -> Vec<String> {
     };
     let user = of(last, "USER");
     let numbers: Vec<u32> = user.iter().flat_map(|user| user.split(':')).flat_map(str::parse).collect();
-    demand(user.len() == 1 && numbers.len() == 2 && !numbers.contains(&0), "runs as somebody by name, or as root");
+    demand(
+        user.len() == 1 && numbers.len() == 2 && !numbers.contains(&0),
+        "runs as somebody by name, or as root",
+    );
     let at = last.iter().position(|(word, _)| word == "USER").unwrap_or(last.len());
-    demand(last.iter().skip(at).all(|(word, _)| word != "COPY" && word != "RUN"), "is changed by its own user");
+    demand(
+        last.iter().skip(at).all(|(word, _)| word != "COPY" && word != "RUN"),
+        "is changed by its own user",
+    );
     demand(of(&all, "ADD").is_empty(), "adds what may come from elsewhere");
     demand(of(last, "RUN").is_empty(), "runs something in the image itself");
-    demand(of(&all, "ENV").is_empty() && of(&all, "ARG").iter().all(|arg| arg.contains("_IMAGE=")), "sets variables");
+    demand(
+        of(&all, "ENV").is_empty() && of(&all, "ARG").iter().all(|arg| arg.contains("_IMAGE=")),
+        "sets variables",
+    );
     let told = |rest: &str| {
         let lower = rest.to_ascii_lowercase();
-        ["://", "password", "secret", "token", "private", "curl", "wget"].iter().any(|word| lower.contains(word))
+        ["://", "password", "secret", "token", "private", "curl", "wget"]
+            .iter()
+            .any(|word| lower.contains(word))
     };
     demand(!all.iter().any(|(_, rest)| told(rest)), "names a URL, a secret or a download");
     for copy in of(&stages[1], "COPY") {
@@ -145,11 +156,15 @@ fn the_image_runs_what_the_unit_file_runs() {
 #[test]
 fn the_image_is_built_from_sources_and_nothing_else() {
     let ignored = read(".dockerignore");
-    let rules: Vec<&str> = ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let rules: Vec<&str> =
+        ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(rules[0], "*", "what nobody names stays out");
     let taken: Vec<&str> = rules.iter().filter_map(|rule| rule.strip_prefix('!')).collect();
     // The members of the workspace, what locks them, and the pages that the program has in it (`crates/yett/build.rs`).
-    assert_eq!(taken, ["Cargo.toml", "Cargo.lock", "crates", "benches/load", "examples/orders", "docs/errors"]);
+    assert_eq!(
+        taken,
+        ["Cargo.toml", "Cargo.lock", "crates", "benches/load", "examples/orders", "docs/errors"]
+    );
     assert!(taken.iter().all(|path| root().join(path).exists()));
     let workspace = read("Cargo.toml");
     assert!(workspace.contains("members = [\"crates/*\", \"benches/load\", \"examples/orders\"]"));

@@ -56,9 +56,17 @@ pub(crate) fn kind(path: &str) -> Kind {
         return kind;
     }
     let below = |part: &str| path.split('.').any(|one| one == part);
-    let neutral =
-        [
-        "deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record", "shedding",
+    let neutral = [
+        "deadlines",
+        "pool",
+        "outliers",
+        "slow_start",
+        "retries",
+        "health",
+        "breakers",
+        "balance",
+        "record",
+        "shedding",
     ];
     if neutral.iter().any(|part| below(part)) {
         return Kind::Neutral;

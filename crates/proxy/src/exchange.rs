@@ -105,7 +105,8 @@ async fn shed(flight: Flight, incoming: Option<Incoming>) -> Response<AnswerBody
     flight.core.recorder.bound(Bound::CoreLag);
     // Those who are refused together do not come back together.
     let after = Duration::from_secs(1 + (flight.call.id.0 % 4) as u64);
-    let refusal = Refusal::new(&codes::LOAD_SHED, "the core is late with what it has taken on").retry_after(after);
+    let refusal =
+        Refusal::new(&codes::LOAD_SHED, "the core is late with what it has taken on").retry_after(after);
     let close = flight.call.request.handshake.is_some() || settle(&flight, incoming).await;
     deliver::stopped(flight, Stop::Refuse(refusal), close)
 }

@@ -1,13 +1,55 @@
-//! Which answers are live streams, whose are open on a core, who was revoked lately, and how gRPC is told why one ends.
+//! Which answers are live streams, why one ends and how gRPC is told, whose are open on a core, and who was revoked lately.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use engine::{Tick, bounds};
+use engine::{Code, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::stream::{Kind, Who, Why};
+use crate::stream::Who;
+
+/// Why a stream ends that could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its credential is taken no more.
+    Expired,
+    /// Its operation is gone, its principal revoked, or it is not allowed any more.
+    Withdrawn,
+    /// The gateway ends.
+    Draining,
+    /// It has lasted as long as it may.
+    Old,
+}
+
+impl Why {
+    /// What the record calls it, and what is said of it to the operator.
+    pub(crate) fn told(self) -> Option<(&'static Code, &'static str)> {
+        match self {
+            Why::Expired => Some((&codes::TOKEN_EXPIRED, "the credential expired while the stream was open")),
+            Why::Withdrawn => Some((
+                &codes::STREAM_WITHDRAWN,
+                "the stream is not allowed any more since the configuration or a right changed",
+            )),
+            Why::Draining => None,
+            Why::Old => Some((&codes::STREAM_TOO_LONG, "the answer was cut off after `deadlines.lifetime`")),
+        }
+    }
+}
+
+/// What kind of stream it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has an end of its own: what was allowed when it began is carried out.
+    Finite,
+    /// It has none.
+    Live,
+    /// It has none, and whoever reads it knows where an event ends, and comes again after the last one
+    /// (`text/event-stream`, HTML section 9.2).
+    Events,
+    /// It speaks another protocol now, polled by a task of its own.
+    Switched,
+}
 
 /// The media type of events, which end and are asked for again.
 const OF_EVENTS: &[u8] = b"text/event-stream";

@@ -14,55 +14,14 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use engine::principal::CredentialKind;
-use engine::{Call, Code, CoreSnapshot, Principal, Tick, Withdrawn, bounds, codes};
+use engine::{Call, CoreSnapshot, Principal, Tick, Withdrawn, bounds};
 use smallvec::SmallVec;
 
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::flight::Flight;
+pub(crate) use crate::live::{Kind, Why};
 use crate::task::Task;
-
-/// Why a stream ends that could go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Its credential is taken no more.
-    Expired,
-    /// Its operation is gone, its principal revoked, or it is not allowed any more.
-    Withdrawn,
-    /// The gateway ends.
-    Draining,
-    /// It has lasted as long as it may.
-    Old,
-}
-
-impl Why {
-    /// What the record calls it, and what is said of it to the operator.
-    pub(crate) fn told(self) -> Option<(&'static Code, &'static str)> {
-        match self {
-            Why::Expired => Some((&codes::TOKEN_EXPIRED, "the credential expired while the stream was open")),
-            Why::Withdrawn => Some((
-                &codes::STREAM_WITHDRAWN,
-                "the stream is not allowed any more since the configuration or a right changed",
-            )),
-            Why::Draining => None,
-            Why::Old => Some((&codes::STREAM_TOO_LONG, "the answer was cut off after `deadlines.lifetime`")),
-        }
-    }
-}
-
-/// What kind of stream it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It has an end of its own: what was allowed when it began is carried out.
-    Finite,
-    /// It has none.
-    Live,
-    /// It has none, and whoever reads it knows where an event ends, and comes again after the last one
-    /// (`text/event-stream`, HTML section 9.2).
-    Events,
-    /// It speaks another protocol now, polled by a task of its own.
-    Switched,
-}
 
 /// How long a stream may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

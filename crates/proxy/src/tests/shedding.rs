@@ -29,7 +29,9 @@ fn backend() -> (Backend, Arc<Gate>) {
                 client.send(OK);
                 continue;
             }
-            client.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+            client.send(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+            );
             held.wait();
             client.send("4\r\nlast\r\n0\r\n\r\n");
         }
@@ -49,7 +51,8 @@ fn press(address: SocketAddr, calls: usize) -> Vec<Reply> {
             each.collect()
         }
     };
-    let clients = (0..CLIENTS).map(|number| std::thread::spawn(one(if number % 4 == 0 { BODY } else { CALL })));
+    let clients =
+        (0..CLIENTS).map(|number| std::thread::spawn(one(if number % 4 == 0 { BODY } else { CALL })));
     let clients: Vec<_> = clients.collect();
     clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
 }

@@ -352,13 +352,8 @@ mod tests {
             path: None,
             weight: 1,
         };
-        let deadlines = Deadlines {
-            connect: SECOND,
-            first_byte: SECOND,
-            total: SECOND,
-            idle: SECOND,
-            lifetime: SECOND,
-        };
+        let deadlines =
+            Deadlines { connect: SECOND, first_byte: SECOND, total: SECOND, idle: SECOND, lifetime: SECOND };
         let mut made = Upstream::new("u", hosts.iter().map(target).collect(), deadlines);
         made.slow_start = 10 * SECOND;
         Arc::new(made)

@@ -164,9 +164,8 @@ fn a_name_without_an_address_is_said_and_asked_for_again() {
 
 #[test]
 fn a_name_is_asked_for_at_once_when_none_of_its_addresses_answers() {
-    let bench = Bench::new(|question, turn| {
-        only(question, if turn == 0 { "10.0.0.1" } else { "10.0.0.2" }, 300)
-    });
+    let bench =
+        Bench::new(|question, turn| only(question, if turn == 0 { "10.0.0.1" } else { "10.0.0.2" }, 300));
     let host = bench.host("orders.test");
     assert_eq!(bench.addresses(&host).unwrap(), ["10.0.0.1"]);
     bench.next();
