@@ -167,6 +167,8 @@ pub struct Upstream {
     pub name: Box<str>,
     /// Where it runs: 1 to [`bounds::TARGETS`].
     pub targets: Box<[Target]>,
+    /// The name of a service whose records say where it runs (RFC 2782); then the one target is what all of those are like.
+    pub service: Option<Box<str>>,
     /// How one of them is chosen.
     pub balance: Balance,
     /// Which HTTP it speaks.
@@ -199,6 +201,7 @@ impl Upstream {
         Self {
             name: name.into(),
             targets: targets.into_boxed_slice(),
+            service: None,
             balance: Balance::RoundRobin,
             http: UpstreamHttp::Auto,
             trust: Arc::default(),

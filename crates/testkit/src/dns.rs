@@ -11,6 +11,9 @@ pub const CNAME: u16 = 5;
 /// Type of an IPv6 address.
 pub const AAAA: u16 = 28;
 
+/// Type of a record of a service (RFC 2782).
+pub const SRV: u16 = 33;
+
 /// What was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -111,6 +114,13 @@ impl Record {
     #[must_use]
     pub fn alias(to: &str, ttl: u32) -> Self {
         Self { name: None, kind: CNAME, ttl, data: encode(to) }
+    }
+
+    /// A place where the service runs that was asked for.
+    #[must_use]
+    pub fn place((priority, weight): (u16, u16), host: &str, port: u16, ttl: u32) -> Self {
+        let numbers = [priority, weight, port].map(u16::to_be_bytes).concat();
+        Self { name: None, kind: SRV, ttl, data: [numbers, encode(host)].concat() }
     }
 
     /// The same of another name.

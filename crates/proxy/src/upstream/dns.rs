@@ -1,10 +1,12 @@
-//! Questions to the name servers of the system, answered with how long the answer holds (RFC 1035).
+//! Questions to the name servers of the system, answered with how long the answer holds (RFC 1035), for addresses and for the
+//! records of services (RFC 2782).
 //!
 //! The C library tells nobody a TTL. `hickory-resolver` does; it is used without its cache, since who asks keeps the answer. It
 //! goes by the same files as the C library: `/etc/resolv.conf` (servers in their order, search domains, `ndots`, `timeout`,
 //! `attempts`; without it the server of this machine) and `/etc/hosts`, read anew when they have changed. Of `nsswitch.conf` it
 //! knows nothing: names that come from elsewhere are not found.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +19,7 @@ use hickory_resolver::config::{
     LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::proto::rr::{RData, RecordType};
 
 /// What says how names are looked up.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
@@ -35,11 +37,23 @@ pub(super) struct Resolver {
     fixed: Option<TokioResolver>,
 }
 
-/// The addresses of a name, and how long they are said to hold.
+/// What was asked for, in an order of its own, and how long it is said to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) addresses: Vec<IpAddr>,
+pub(super) struct Found<T> {
+    pub(super) items: Vec<T>,
     pub(super) ttl: Duration,
+}
+
+/// Or why there is none, as a clause.
+pub(super) type Answer<T> = Result<Found<T>, Box<str>>;
+
+/// A record of a service: where it runs. In the order of priorities.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) priority: u16,
+    pub(super) host: Box<str>,
+    pub(super) port: u16,
+    pub(super) weight: u16,
 }
 
 impl Resolver {
@@ -52,11 +66,8 @@ impl Resolver {
         Self { made: Mutex::default(), fixed: Some(builder.build().unwrap()) }
     }
 
-    /// Asks for all addresses of a name, which had these before. Only to be polled on the side runtime.
-    ///
-    /// # Errors
-    /// Why there is none, as a clause.
-    pub(super) async fn ask(self: Arc<Self>, host: Box<str>, had: Arc<[IpAddr]>) -> Result<Found, Box<str>> {
+    /// Asks for all addresses of a name, which had these before; there is at least one. Only to be polled on the side runtime.
+    pub(super) async fn addresses(self: Arc<Self>, host: Box<str>, had: Arc<[IpAddr]>) -> Answer<IpAddr> {
         let resolver = Arc::clone(&self).current().await?;
         let found = resolver.lookup_ip(&*host).await.map_err(fault)?;
         let answers = found.as_lookup().answers();
@@ -87,7 +98,36 @@ impl Resolver {
         addresses.sort_unstable();
         addresses.dedup();
         addresses.truncate(bounds::ADDRESSES);
-        Ok(Found { addresses, ttl })
+        Ok(Found { items: addresses, ttl })
+    }
+
+    /// Asks where a service runs; nowhere, when its one record says so. Only to be polled on the side runtime.
+    pub(super) async fn places(self: Arc<Self>, service: Box<str>, _had: Arc<[Place]>) -> Answer<Place> {
+        let resolver = Arc::clone(&self).current().await?;
+        let found = resolver.lookup(&*service, RecordType::SRV).await.map_err(fault)?;
+        let ttl = found.answers().iter().map(|record| held(record.ttl)).min().unwrap_or_default();
+        let records = found.answers().iter().filter_map(|record| match &record.data {
+            RData::SRV(record) => Some(record),
+            _ => None,
+        });
+        if records.clone().next().is_none() {
+            return Err(Box::from("no record of a service"));
+        }
+        // A target of `.` is none.
+        let mut items: Vec<Place> = records
+            .filter(|record| !record.target.is_root() && record.port != 0)
+            .map(|record| Place {
+                priority: record.priority,
+                host: record.target.to_ascii().to_ascii_lowercase().into(),
+                port: record.port,
+                weight: record.weight,
+            })
+            .collect();
+        items.sort_unstable();
+        let mut seen = BTreeSet::new();
+        items.retain(|place| seen.insert((place.host.clone(), place.port)));
+        items.truncate(bounds::TARGETS);
+        Ok(Found { items, ttl })
     }
 
     async fn current(self: Arc<Self>) -> Result<TokioResolver, Box<str>> {

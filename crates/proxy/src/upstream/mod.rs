@@ -11,6 +11,7 @@
 //! | `connections` | connections are used again only when nothing is left in them |
 //! | `dns` | the system's name servers, and how long what they say holds |
 //! | `names` | names are asked for again, without a call waiting for it |
+//! | `services` | targets that are the records of a service come and go |
 //! | `resolve` | the addresses of a target, by turns |
 //! | `connect` | address, TCP, TLS, HTTP |
 //!
@@ -28,6 +29,7 @@ mod health;
 mod names;
 mod probe;
 mod resolve;
+mod services;
 mod tls;
 
 use std::cell::{Cell, RefCell};
@@ -41,6 +43,7 @@ use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp}
 use engine::{Snapshot, Tick, codes};
 use hyper::client::conn::http2;
 
+use crate::core::Core;
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::outgoing::Outgoing;
@@ -58,6 +61,7 @@ use gate::Gate;
 use health::{Health, Ward};
 use names::Host;
 use probe::Probe;
+use services::Resolved;
 
 /// A connection as calls use it.
 #[derive(Debug)]
@@ -126,7 +130,9 @@ impl Pool {
     /// The targets of an upstream.
     pub(crate) fn group(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Rc<Group> {
         let address = Arc::as_ptr(upstream).addr();
-        if let Some((_, group)) = self.by_upstream.borrow().get(&address) {
+        if let Some((_, group)) =
+            self.by_upstream.borrow().get(&address).filter(|(_, group)| group.is_current())
+        {
             return Rc::clone(group);
         }
         let group = Rc::new(self.make(upstream, context));
@@ -134,13 +140,33 @@ impl Pool {
         group
     }
 
-    fn make(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Group {
+    /// The same once it has a target; waits for the first answer of the name servers, where they know the targets.
+    ///
+    /// # Errors
+    /// When there is none, or no answer in time.
+    pub(crate) async fn ready(&self, upstream: &Arc<Upstream>, core: &Core) -> Result<Rc<Group>, Failure> {
+        let group = self.group(upstream, &core.context);
+        let Some(resolved) = group.resolved.as_ref().filter(|_| group.is_empty()) else { return Ok(group) };
+        let time = upstream.deadlines.connect;
+        let failure = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
+        match tokio::time::timeout(time, resolved.service.current(&*core.clock)).await {
+            Ok(Ok(_)) => Ok(self.group(upstream, &core.context)),
+            Ok(Err(why)) => Err(failure(why)),
+            Err(_) => Err(failure(String::from("no name server said in time where it runs"))),
+        }
+    }
+
+    fn make(&self, configured: &Arc<Upstream>, context: &CoreContext) -> Group {
         let keyed = &context.keyed;
-        let budget = self.like(upstream).unwrap_or_default();
+        let budget = self.like(configured).unwrap_or_default();
         // Whichever core comes first: to all that start with it the upstream is new.
-        let own = Arc::as_ptr(upstream).addr();
-        let ward = keyed.get_or_make(WARD, &upstream.name, || Ward::of(own));
-        let at = (!ward.is_of(own)).then(|| context.clock.now());
+        let own = Arc::as_ptr(configured).addr();
+        let ward = keyed.get_or_make(WARD, &configured.name, || Ward::of(own));
+        let had = self.by_upstream.borrow().get(&own).is_some_and(|(_, group)| !group.is_empty());
+        let at = (had || !ward.is_of(own)).then(|| context.clock.now());
+        let resolved = if self.probes { Resolved::of(configured, context) } else { None };
+        let upstream = resolved.as_ref().map_or(configured, |resolved| &resolved.upstream);
+        let upstream = &Arc::clone(upstream);
         let kept = self.kept(upstream);
         let targets = upstream.targets.iter().map(|target| {
             let key = Key {
@@ -163,7 +189,7 @@ impl Pool {
         });
         let mut seed = [0; 8];
         context.clock.fill(&mut seed);
-        Group::new(upstream, targets.collect(), (ward, budget), u64::from_le_bytes(seed))
+        Group::new(upstream, (targets.collect(), resolved), (ward, budget), u64::from_le_bytes(seed))
     }
 
     /// Idle connections that a core may keep: never so many that another core could have none.
@@ -278,11 +304,14 @@ pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize
     let (keyed, cores, now) = context;
     let mut seen = std::collections::BTreeMap::new();
     for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
+        let upstream = services::current(upstream, keyed);
         for target in &upstream.targets {
-            seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
+            let key = (upstream.name.clone(), target.name.clone());
+            seen.entry(key).or_insert_with(|| (Arc::clone(&upstream), target.clone()));
         }
     }
-    let state = |(upstream, target): (&Arc<Upstream>, &Target)| {
+    let state = |(upstream, target): (Arc<Upstream>, Target)| {
+        let (upstream, target) = (&upstream, &target);
         let name = named(upstream, &target.name);
         let health = keyed.get_or_make(HEALTH, &name, Health::default);
         let checked = upstream

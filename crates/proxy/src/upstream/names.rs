@@ -1,4 +1,5 @@
-//! Names and the addresses that they lead to: asked for on the side runtime, once for all cores, and read by calls.
+//! What name servers say of a name, its addresses or the records of a service: asked for on the side runtime, once for all cores, and
+//! read by calls.
 //!
 //! One task per name asks again when the answer's TTL is over, not sooner than [`bounds::NAME_LEAST`] and not later than
 //! [`bounds::NAME_MOST`], and sooner when none of the addresses answers. What was known serves until there is something better,
@@ -6,22 +7,27 @@
 //! The task ends when the last core lets go of its name.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use engine::control::CoreContext;
-use engine::{Clock, Tick, bounds};
+use engine::{BoxFuture, Clock, Tick, bounds};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::dns::{Found, Resolver};
+use super::dns::{Answer, Resolver};
 
 /// Addresses as a call takes them.
 pub(super) type List = SmallVec<[IpAddr; 2]>;
 
 pub(super) const RESOLVER: &str = "name servers";
 const NAME: &str = "addresses of a name";
+
+/// A name and its addresses.
+pub(super) type Name = Watched<IpAddr>;
+/// How it is asked for.
+type Ask<T> = fn(Arc<Resolver>, Box<str>, Arc<[T]>) -> BoxFuture<'static, Answer<T>>;
 
 /// Where a host is.
 #[derive(Debug, Clone)]
@@ -41,7 +47,7 @@ impl Host {
         }
         let name = context.keyed.get_or_make(NAME, bare, || Name::new(bare));
         if ask {
-            name.start(context);
+            name.start(context, |resolver, host, had| Box::pin(resolver.addresses(host, had)));
         }
         Self::Named(name)
     }
@@ -53,7 +59,7 @@ impl Host {
     pub(super) async fn addresses(&self, clock: &dyn Clock) -> Result<List, String> {
         match self {
             Self::Fixed(address) => Ok(List::from_iter([*address])),
-            Self::Named(name) => name.addresses(clock).await,
+            Self::Named(name) => Ok(name.current(clock).await?.iter().copied().collect()),
         }
     }
 
@@ -76,22 +82,24 @@ impl Host {
     }
 }
 
-/// A name.
+/// What is said of a name.
 #[derive(Debug)]
-pub(super) struct Name {
-    host: Box<str>,
+pub(super) struct Watched<T> {
+    name: Box<str>,
     started: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
+    /// Counts what was said that is something else than before.
+    version: AtomicU64,
     /// Told of each answer, be it good or not.
     answered: Notify,
     /// Tells the task not to wait any longer.
     wanted: Arc<Notify>,
 }
 
-/// What is known of a name.
+/// What is known of it.
 #[derive(Debug)]
-struct State {
-    known: Arc<[IpAddr]>,
+struct State<T> {
+    known: Arc<[T]>,
     /// Whether an answer is on its way that was asked for out of turn, or is the first one.
     pending: bool,
     /// When the last answer came.
@@ -100,42 +108,59 @@ struct State {
     fault: Box<str>,
 }
 
-impl Name {
-    fn new(host: &str) -> Self {
+impl<T: Clone + PartialEq + Send + Sync + 'static> Watched<T> {
+    pub(super) fn new(name: &str) -> Self {
         let state = State { known: Arc::default(), pending: true, answered: Tick(0), fault: Box::default() };
         Self {
-            host: host.into(),
+            name: name.into(),
             started: AtomicBool::new(false),
             state: Mutex::new(state),
+            version: AtomicU64::new(0),
             answered: Notify::new(),
             wanted: Arc::default(),
         }
     }
 
     /// Begins to ask, once however many cores want to know.
-    fn start(self: &Arc<Self>, context: &CoreContext) {
+    pub(super) fn start(self: &Arc<Self>, context: &CoreContext, ask: Ask<T>) {
         if !self.started.swap(true, Ordering::AcqRel) {
             let resolver = context.keyed.get_or_make(RESOLVER, "", Resolver::default);
-            context.side.spawn(Box::pin(keep(Arc::downgrade(self), resolver, Arc::clone(&context.clock))));
+            let clock = Arc::clone(&context.clock);
+            context.side.spawn(Box::pin(keep(Arc::downgrade(self), (resolver, ask), clock)));
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Counts up with what is known.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// What is known, and its version.
+    pub(super) fn known(&self) -> (u64, Arc<[T]>) {
+        let state = self.state();
+        (self.version(), Arc::clone(&state.known))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn addresses(&self, clock: &dyn Clock) -> Result<List, String> {
+    /// What is known. Waits for the first answer, and for no other.
+    ///
+    /// # Errors
+    /// Why there is none, as a clause.
+    pub(super) async fn current(&self, clock: &dyn Clock) -> Result<Arc<[T]>, String> {
         loop {
             // Before the look, so that no answer comes unseen between it and the wait.
             let answered = self.answered.notified();
             {
                 let mut state = self.state();
                 if !state.known.is_empty() {
-                    return Ok(state.known.iter().copied().collect());
+                    return Ok(Arc::clone(&state.known));
                 }
                 self.hurry(&mut state, clock.now());
                 if !state.pending {
-                    return Err(format!("`{}` has no address: {}", self.host, state.fault));
+                    return Err(format!("`{}` leads nowhere: {}", self.name, state.fault));
                 }
             }
             answered.await;
@@ -143,7 +168,7 @@ impl Name {
     }
 
     /// Asks out of turn, unless an answer has just come or is on its way.
-    fn hurry(&self, state: &mut State, now: Tick) {
+    fn hurry(&self, state: &mut State<T>, now: Tick) {
         if !state.pending && now.since(state.answered) >= bounds::NAME_LEAST {
             state.pending = true;
             self.wanted.notify_one();
@@ -151,13 +176,18 @@ impl Name {
     }
 
     /// Takes down an answer, and says when to ask again.
-    fn learn(&self, answer: Result<Found, Box<str>>, now: Tick) -> Duration {
+    fn learn(&self, answer: Answer<T>, now: Tick) -> Duration {
         let again = {
             let mut state = self.state();
             (state.pending, state.answered) = (false, now);
             match answer {
                 Ok(found) => {
-                    state.known = found.addresses.into();
+                    if *state.known != *found.items {
+                        state.known = found.items.into();
+                        self.version.fetch_add(1, Ordering::Release);
+                    }
+                    // No longer than until there is something.
+                    state.fault = "it is said to be nowhere".into();
                     found.ttl.clamp(bounds::NAME_LEAST, bounds::NAME_MOST)
                 }
                 Err(why) => {
@@ -171,22 +201,26 @@ impl Name {
     }
 }
 
-impl Drop for Name {
+impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
         self.wanted.notify_one();
     }
 }
 
-/// Asks for the addresses of a name for as long as somebody wants to know.
-async fn keep(name: Weak<Name>, resolver: Arc<Resolver>, clock: Arc<dyn Clock>) {
+/// Asks for as long as somebody wants to know.
+async fn keep<T: Clone + PartialEq + Send + Sync + 'static>(
+    name: Weak<Watched<T>>,
+    (resolver, ask): (Arc<Resolver>, Ask<T>),
+    clock: Arc<dyn Clock>,
+) {
     loop {
-        let Some((host, had, wanted)) = name.upgrade().map(|name| {
-            let known = Arc::clone(&name.state().known);
-            (name.host.clone(), known, Arc::clone(&name.wanted))
+        let Some((question, wanted)) = name.upgrade().map(|name| {
+            let (_, known) = name.known();
+            (ask(Arc::clone(&resolver), name.name.clone(), known), Arc::clone(&name.wanted))
         }) else {
             return;
         };
-        let answer = ask(&resolver, host, had).await;
+        let answer = answer(question).await;
         let Some(again) = name.upgrade().map(|name| name.learn(answer, clock.now())) else { return };
         tokio::select! {
             () = clock.sleep(again) => {}
@@ -196,8 +230,8 @@ async fn keep(name: Weak<Name>, resolver: Arc<Resolver>, clock: Arc<dyn Clock>) 
 }
 
 /// One question, in a task of its own: whatever comes over the network, the next one is asked.
-async fn ask(resolver: &Arc<Resolver>, host: Box<str>, had: Arc<[IpAddr]>) -> Result<Found, Box<str>> {
-    let question = tokio::spawn(Arc::clone(resolver).ask(host, had));
+async fn answer<T: Send + 'static>(question: BoxFuture<'static, Answer<T>>) -> Answer<T> {
+    let question = tokio::spawn(question);
     let stop = question.abort_handle();
     match tokio::time::timeout(bounds::NAME_ANSWER, question).await {
         Ok(Ok(answer)) => answer,

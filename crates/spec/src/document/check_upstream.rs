@@ -161,10 +161,33 @@ fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
             out.push(Diagnostic::error("conflict", message).at(target.url.span).help(help));
         }
     }
+    service(name, upstream, out);
     if let Some(first) = upstream.targets.get(TARGETS) {
         let message = format!("the upstream `{name}` has {} targets", upstream.targets.len());
         let help = format!("write at most {TARGETS}, or a name that leads to several addresses");
         out.push(Diagnostic::error("invalid-value", message).at(first.url.span).help(help));
+    }
+}
+
+/// The records of a service say where it runs, on which ports, and with which weights.
+fn service(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let Some(service) = upstream.targets.iter().find(|target| target.url.service().is_some()) else { return };
+    let url = &service.url;
+    let mut wrong = |what: &str, help: &str| {
+        let message = format!("`{}` of the upstream `{name}` is a service, and {what}", url.value);
+        out.push(Diagnostic::error("conflict", message).at(url.span).help(help));
+    };
+    if upstream.targets.len() > 1 {
+        wrong(
+            "stands beside other targets",
+            "give it an upstream of its own, since its records name all targets",
+        );
+    }
+    if url.has_port() {
+        wrong("has a port", "take the port out: it is in the records");
+    }
+    if service.weight.value != 1 {
+        wrong("has a weight", "take the weight out: it is in the records");
     }
 }
 
