@@ -40,6 +40,9 @@ impl Member {
     }
 }
 
+/// The connections of a target, and its checks.
+type Place = (Rc<Connections>, Option<Arc<Probe>>);
+
 /// The targets of an upstream. It does not hold the upstream itself, whose end is how the pool knows of its own.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -60,7 +63,7 @@ impl Group {
     /// The targets in the order of the configuration, each with its connections.
     pub(super) fn new(
         upstream: &Upstream,
-        (targets, resolved): (Vec<(Rc<Connections>, Option<Arc<Probe>>)>, Option<Resolved>),
+        (targets, resolved): (Vec<Place>, Option<Resolved>),
         (ward, budget): (Arc<Ward>, Rc<Budget>),
         seed: u64,
     ) -> Self {

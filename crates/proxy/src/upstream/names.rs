@@ -75,8 +75,8 @@ impl Host {
         match self {
             Self::Fixed(_) => true,
             Self::Named(name) => {
-                let known = &name.state().known;
-                known.is_empty() || known.contains(&address)
+                let state = name.state();
+                state.known.is_empty() || state.known.contains(&address)
             }
         }
     }
