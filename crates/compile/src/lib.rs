@@ -35,6 +35,7 @@ use controls::scope::{Assets, GatewayScope};
 use diagnostics::{Diagnostics, Sources};
 use engine::Snapshot;
 use engine::route::RouteTable;
+use engine::shedding::Shedding;
 use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, header_secret, needed_assets, outline, secret_key};
@@ -195,10 +196,16 @@ fn build(
         controls,
         admission,
         places: places.into(),
+        shedding: shedding(document),
         live: input.live.enter(),
     };
     let kept = Kept { contracts, made };
     Some(Compiled { snapshot: Arc::new(snapshot), resolved, warnings: Diagnostics::new(), apis, kept })
+}
+
+fn shedding(document: &spec::Document) -> Option<Shedding> {
+    let written = &document.shedding;
+    written.enabled.then(|| Shedding { lag: written.lag.get(), interval: written.interval.get() })
 }
 
 /// The sections of the document that controls own.

@@ -57,10 +57,17 @@ fn one(
         first_byte: deadlines.first_byte.get(),
         total: deadlines.total.get(),
         idle: deadlines.idle.get(),
+        lifetime: deadlines.lifetime.get(),
     };
     let (outliers, retries, pool) = (&upstream.outliers, &upstream.retries, &upstream.pool);
-    let usual = Upstream::new(name, targets, deadlines);
+    let service = upstream.targets.iter().find_map(|target| target.url.service().map(|_| target.url.host()));
+    let mut usual = Upstream::new(name, targets, deadlines);
+    if service.is_some() {
+        // Its records may name several.
+        usual.retries.most = 1;
+    }
     Some(Upstream {
+        service: service.map(Into::into),
         balance: balance(&upstream.balance),
         http: match upstream.http {
             HttpVersion::Auto => UpstreamHttp::Auto,
@@ -149,9 +156,11 @@ fn trust(
 ) -> Trust {
     let tls = &upstream.tls;
     let pair = tls.certificate.as_ref().zip(tls.key.as_ref());
+    // The domain of a service stands in the document, its targets in records that nobody vouches for (RFC 6125 section 6.2.1).
+    let domain = upstream.targets.iter().find_map(|target| target.url.service());
     Trust {
         roots: roots(name, upstream, files, out),
-        server_name: tls.server_name.as_ref().map(|name| name.as_str().into()),
+        server_name: tls.server_name.as_ref().map(|name| name.as_str()).or(domain).map(Into::into),
         pins: tls.pins.iter().map(|pin| pin.bytes()).collect(),
         identity: pair.and_then(|pair| identity(pair, files, out)).map(Arc::new),
     }
@@ -160,6 +169,17 @@ fn trust(
 fn target(target: &spec::Target) -> Option<Target> {
     let url = &target.url;
     let (scheme, host) = (if url.is_https() { "https" } else { "http" }, url.host());
+    if let Some(domain) = url.service() {
+        return Some(Target {
+            name: format!("{scheme}://{host}").into(),
+            tls: url.is_https(),
+            host: domain.into(),
+            port: url.port(),
+            authority: HeaderValue::from_str(domain).ok()?,
+            path: path(url.path()),
+            weight: 1,
+        });
+    }
     let host_port = if host.contains(':') {
         format!("[{host}]:{}", url.port())
     } else {

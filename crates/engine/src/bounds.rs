@@ -63,6 +63,8 @@ pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
 pub const WEIGHT: u32 = 1_000;
+/// Addresses of one name; more are not used.
+pub const ADDRESSES: usize = 64;
 /// Idle connections kept per upstream target and core, unless the configuration says otherwise.
 pub const IDLE_UPSTREAM: usize = 256;
 /// Copies of calls that are under way to mirrors per core; more are not made.
@@ -137,6 +139,21 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How late a core may be before it refuses a share of its new calls, unless the configuration says otherwise: a neighbor that takes the
+/// processor for a moment is no reason.
+pub const CORE_LAG: Duration = Duration::from_millis(500);
+/// For how long it has to be later than that, unless the configuration says otherwise.
+pub const CORE_LAG_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the addresses of a name are not asked for again, however short their TTL is.
+pub const NAME_LEAST: Duration = Duration::from_secs(1);
+/// After so long they are, however long it is.
+pub const NAME_MOST: Duration = Duration::from_secs(5 * 60);
+/// After so long they are when there was no answer.
+pub const NAME_RETRY: Duration = Duration::from_secs(5);
+/// How long one answer may take, all tries at all name servers together.
+pub const NAME_ANSWER: Duration = Duration::from_secs(30);
+/// How long an answer that streams may last from its head on, unless the configuration says otherwise.
+pub const STREAM_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long neither side of a WebSocket may say anything, unless the configuration says otherwise.
 pub const WEBSOCKET_IDLE: Duration = Duration::from_secs(5 * 60);
 /// How long a WebSocket may last, unless the configuration says otherwise.
@@ -230,13 +247,15 @@ pub enum Bound {
     UpstreamConnections,
     /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
     UpstreamCalls,
-    /// [`MIRRORED`], [`CORE_BODY_BYTES`] for a copy's body, or what the mirror is given at one time: a call was not copied.
+    /// [`MIRRORED`], [`BODIES_BYTES`] for a copy's body, or what the mirror is given at one time: a call was not copied.
     Mirror,
+    /// [`CORE_LAG`]: a call was refused.
+    CoreLag,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 32] = [
+    pub const ALL: [Bound; 34] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::Bodies,
@@ -270,6 +289,7 @@ impl Bound {
         Bound::UpstreamConnections,
         Bound::UpstreamCalls,
         Bound::Mirror,
+        Bound::CoreLag,
     ];
 
     /// Its name as a metric label.
@@ -309,6 +329,7 @@ impl Bound {
             Bound::UpstreamConnections => "upstream_connections",
             Bound::UpstreamCalls => "upstream_calls",
             Bound::Mirror => "mirror",
+            Bound::CoreLag => "core_lag",
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Deadlines {
     pub total: Duration,
     /// Between two bytes of an answer that streams, from the upstream and to the client.
     pub idle: Duration,
+    /// From the head of an answer that streams to its end, however much of it moves.
+    pub lifetime: Duration,
 }
 
 /// How an upstream proves who it is, and how we do.
@@ -174,6 +176,8 @@ pub struct Upstream {
     pub name: Box<str>,
     /// Where it runs: 1 to [`bounds::TARGETS`].
     pub targets: Box<[Target]>,
+    /// The name of a service whose records say where it runs (RFC 2782); then the one target is what all of those are like.
+    pub service: Option<Box<str>>,
     /// How one of them is chosen.
     pub balance: Balance,
     /// Which HTTP it speaks.
@@ -208,6 +212,7 @@ impl Upstream {
         Self {
             name: name.into(),
             targets: targets.into_boxed_slice(),
+            service: None,
             balance: Balance::RoundRobin,
             http: UpstreamHttp::Auto,
             trust: Arc::default(),

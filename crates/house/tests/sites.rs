@@ -186,6 +186,7 @@ fn tests_do_not_sleep() {
             ("crates/outbound/src/lib.rs:fetch", asked),
             ("crates/outbound/src/lib.rs:dialog", asked),
             ("crates/proxy/src/upstream/probe.rs:run", asked),
+            ("crates/proxy/src/upstream/names.rs:keep", asked),
             ("crates/state/src/shared/denials.rs:follow", asked),
             ("crates/state/src/shared/link.rs:ask", asked),
             ("crates/state/src/shared/link.rs:beat", asked),
@@ -210,6 +211,7 @@ fn tests_do_not_sleep() {
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
             ("crates/proxy/src/upkeep.rs:park", "tells idle connections so; decides nothing of a call"),
             ("crates/proxy/src/upkeep.rs:sweep", "tidies up from time to time; decides nothing of a call"),
+            ("crates/proxy/src/upkeep.rs:listen", "how late it is woken is what it wants to know"),
             ("crates/proxy/src/upkeep.rs:drain", looks),
             ("crates/proxy/src/plane.rs:publish", looks),
             (

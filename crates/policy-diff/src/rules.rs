@@ -56,8 +56,18 @@ pub(crate) fn kind(path: &str) -> Kind {
         return kind;
     }
     let below = |part: &str| path.split('.').any(|one| one == part);
-    let neutral =
-        ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
+    let neutral = [
+        "deadlines",
+        "pool",
+        "outliers",
+        "slow_start",
+        "retries",
+        "health",
+        "breakers",
+        "balance",
+        "record",
+        "shedding",
+    ];
     if neutral.iter().any(|part| below(part)) {
         return Kind::Neutral;
     }
@@ -120,6 +130,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "origins" | "subprotocols" => Kind::Grants,
             _ => Kind::Unknown,
         },
+        // How long what was allowed once goes on.
+        () if below("deadlines") && last == "lifetime" => Kind::MoreIsWeaker,
         () if below("networks") => match last {
             "allow" => Kind::GrantsOrAll,
             "deny" => Kind::Demands,

@@ -4,10 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use engine::bounds;
 use engine::{Code, codes};
 use http_body::{Body, Frame, SizeHint};
 
@@ -16,7 +14,7 @@ use crate::flight::Flight;
 use crate::incoming::Incoming;
 use crate::live;
 use crate::sample::Sample;
-use crate::stream::{Kind, Stream, Why};
+use crate::stream::{Kind, Span, Stream, Why};
 use crate::upstream::Lease;
 use crate::websocket::Tunnel;
 
@@ -62,6 +60,8 @@ pub(crate) struct Streamed {
     broken: Option<(&'static Code, &'static str)>,
     /// Whether it can be cut off with a status (gRPC).
     grpc: bool,
+    /// Whether its end says no more than that it is to be asked for again.
+    events: bool,
 }
 
 impl AnswerBody {
@@ -99,17 +99,18 @@ impl AnswerBody {
         flight: Flight,
         (sample, kind): (Option<usize>, Kind),
     ) -> Self {
-        let (idle, grpc) = (idle(&flight), is_grpc(&flight));
+        let (span, grpc) = (Span::of(&flight.call), is_grpc(&flight));
         let sample = sample.map(Sample::new);
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
-            stream: Stream::enter(flight, idle, kind),
+            stream: Stream::enter(flight, span, kind),
             sample,
             bytes: 0,
             ended: false,
             broken: None,
             grpc,
+            events: kind == Kind::Events,
         }))
     }
 
@@ -134,8 +135,8 @@ impl AnswerBody {
 
 impl Held {
     fn stream(flight: Flight) -> Self {
-        let idle = idle(&flight);
-        Held::Stream(Stream::enter(flight, idle, Kind::Finite))
+        let span = Span::of(&flight.call);
+        Held::Stream(Stream::enter(flight, span, Kind::Finite))
     }
 }
 
@@ -153,12 +154,6 @@ impl Known {
         self.late = stream.is_some_and(|stream| stream.overdue(context));
         self.late
     }
-}
-
-/// How long nothing of an answer may move.
-fn idle(flight: &Flight) -> Duration {
-    let upstream = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
-    upstream.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle)
 }
 
 /// The answer cannot be ended well; the connection or stream has to break.
@@ -264,9 +259,15 @@ impl Streamed {
         }
     }
 
-    /// Ends it before its end: by a status where the protocol has one, else by breaking off.
+    /// Ends it before its end: by a status where the protocol has one, else by breaking off, so that nobody takes a part for
+    /// the whole (RFC 9112 section 8). Events that have lasted as long as they may just end: an event that is not whole is
+    /// dropped by who reads it, and the stream asked for again (HTML section 9.2.6).
     fn cut(&mut self, why: Why) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.ended {
+            return Poll::Ready(None);
+        }
+        if why == Why::Old && self.events && !self.grpc {
+            (self.ended, self.incoming) = (true, Incoming::Nothing);
             return Poll::Ready(None);
         }
         self.broken = why.told();
@@ -290,11 +291,16 @@ impl Drop for Streamed {
         if !self.ended && self.incoming.is_end_stream() {
             self.end();
         }
+        // Who takes nothing is not told why it ends; the record is.
+        let broken = self.broken.or_else(|| {
+            let over = self.stream.due_now().filter(|_| !self.ended);
+            over.and_then(Why::told)
+        });
         let Some(mut flight) = self.stream.leave() else { return };
         flight.leave();
         let decision = &mut flight.call.decision;
         decision.bytes_out = self.bytes;
-        if let Some((code, fault)) = self.broken {
+        if let Some((code, fault)) = broken {
             decision.code = Some(code);
             decision.fault = Some(fault.into());
         } else if !self.ended {

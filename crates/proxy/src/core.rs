@@ -19,6 +19,7 @@ use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::CoreOffload;
 use crate::room::CoreRoom;
+use crate::shed::Shed;
 use crate::stream::{Stream, Who, Why};
 use crate::table::Table;
 use crate::task::Task;
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) mirroring: Cell<usize>,
     /// Whether the gateway ends: a connection carries one call more at most.
     pub(crate) ending: Cell<bool>,
+    /// How many new calls are refused since the core is late.
+    pub(crate) shed: Shed,
     /// Sockets by address.
     pub(crate) addresses: Rc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,

@@ -71,6 +71,9 @@ pub(crate) async fn exchange(
                     "too many calls of a client without room for answers",
                 );
             }
+            if flight.core.shed.refuses() {
+                return Box::pin(shed(flight, incoming)).await;
+            }
             match checks(&mut flight, &mut incoming).await {
                 Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {
@@ -96,6 +99,17 @@ pub(crate) async fn exchange(
             deliver::stopped(flight, stop, close)
         }
     }
+}
+
+/// Refuses a call since the core is late, before anything is looked at: who calls is not known, and no limit counts it.
+async fn shed(flight: Flight, incoming: Option<Incoming>) -> Response<AnswerBody> {
+    flight.core.recorder.bound(Bound::CoreLag);
+    // Those who are refused together do not come back together.
+    let after = Duration::from_secs(1 + (flight.call.id.0 % 4) as u64);
+    let refusal =
+        Refusal::new(&codes::LOAD_SHED, "the core is late with what it has taken on").retry_after(after);
+    let close = flight.call.request.handshake.is_some() || settle(&flight, incoming).await;
+    deliver::stopped(flight, Stop::Refuse(refusal), close)
 }
 
 /// The bound that a head has reached which is refused for its size.

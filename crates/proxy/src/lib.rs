@@ -17,6 +17,7 @@
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `stream` | a reload, an end of a credential or a revocation finds every answer that is on its way |
 //! | `websocket` | frames are read strictly and written anew; nothing tunnels |
+//! | `shed` | a core that is late refuses new calls before it looks at them |
 //! | `alarm` | deadlines cost no timer per call |
 //! | `offline` | tests of policies run calls through all of this without a socket |
 
@@ -47,6 +48,7 @@ mod pace;
 pub mod plane;
 mod room;
 mod sample;
+mod shed;
 mod stream;
 mod table;
 mod task;

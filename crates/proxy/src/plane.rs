@@ -31,6 +31,7 @@ use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
 use crate::room::{Budget, CoreRoom};
+use crate::shed::Shed;
 use crate::stream::Who;
 use crate::table::Table;
 use crate::tls::Tls;
@@ -297,6 +298,7 @@ async fn serve(start: Start) {
     drop(start.ready);
     tokio::task::spawn_local(upkeep::sweep(Rc::clone(&core)));
     tokio::task::spawn_local(upkeep::park(Rc::clone(&core)));
+    tokio::task::spawn_local(upkeep::listen(Rc::clone(&core)));
     loop {
         match start.inbox.next().await {
             Command::Swap(snapshot, done) => {
@@ -355,6 +357,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         siblings: seed.siblings,
         mirroring: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
+        shed: Shed::default(),
         addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
         conns: Table::default(),
         streams: Table::default(),

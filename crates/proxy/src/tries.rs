@@ -42,7 +42,11 @@ pub(crate) async fn send(
         return Err(Failure::new(&codes::CONTROL_FAILED, "no control answered in place of an upstream"));
     };
     let core = Rc::clone(&flight.core);
-    let group = core.pool.group(upstream, &core.context);
+    let group = match core.pool.group(upstream, &core.context) {
+        group if !group.is_empty() => group,
+        _ => Box::pin(core.pool.ready(upstream, &core)).await?,
+    };
+    let upstream = group.upstream(upstream);
     let mut tries = Tries::begin(flight, upstream, &group);
     loop {
         let Some(lease) = Lease::take(&group, tries.target, &core) else {

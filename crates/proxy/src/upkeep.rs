@@ -12,6 +12,8 @@ use crate::core::Core;
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often it looks for connections to park: what all hold that came meanwhile is held at once.
 const PARK: Duration = Duration::from_millis(200);
+/// How often it looks how late it is.
+const BEAT: Duration = Duration::from_millis(50);
 /// Bytes of a block that has pages of its own.
 const UNUSED: usize = 16 << 20;
 /// How often it is looked, at the end, whether all have gone.
@@ -38,6 +40,17 @@ pub(crate) async fn sweep(core: Rc<Core>) {
         for stream in core.streams.all() {
             stream.sweep(now);
         }
+    }
+}
+
+/// Listens to how late the core is with what is ready.
+pub(crate) async fn listen(core: Rc<Core>) {
+    loop {
+        let due = core.clock.now().after(BEAT);
+        tokio::time::sleep(BEAT).await;
+        let now = core.clock.now();
+        let rules = core.current.borrow().snapshot().shedding;
+        core.shed.note(now.since(due), now, rules);
     }
 }
 

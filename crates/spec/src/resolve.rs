@@ -132,7 +132,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 12] = [
+    const ORDER: [&str; 13] = [
         "version",
         "data",
         "listeners",
@@ -144,6 +144,7 @@ fn order(root: &mut Node) {
         "record",
         "notify",
         "telemetry",
+        "shedding",
         "accept",
     ];
     if let Some(entries) = root.entries_mut() {

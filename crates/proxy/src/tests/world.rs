@@ -57,7 +57,7 @@ impl Clock for System {
 }
 
 #[derive(Debug)]
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Cells for Nothing {
     fn take(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
@@ -213,13 +213,16 @@ impl Control for Toy {
             ..Needs::default()
         }
     }
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(ToyAt(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(ToyAt(self, Arc::clone(&core.clock)))
     }
 }
 
 #[derive(Debug)]
-struct ToyAt(Arc<Toy>);
+struct ToyAt(Arc<Toy>, Arc<dyn Clock>);
+
+/// For how long the toy occupies its core when it is told to.
+pub(super) const SPIN: Duration = Duration::from_millis(10);
 
 impl Toy {
     /// What `x-until` proves: a subject up to a second since 1970.
@@ -270,6 +273,11 @@ impl Attached for ToyAt {
                 Verdict::Allow
             })),
             Some("work") => job(|| Verdict::Allow),
+            Some("spin") => {
+                let began = self.1.now();
+                while self.1.now().since(began) < SPIN {}
+                Step::Done(Verdict::Allow)
+            }
             Some("panic") => job(|| panic!("as planned")),
             Some("answer") => Step::Done(Verdict::Answer(Box::new(Answer {
                 status: StatusCode::OK,
@@ -340,6 +348,7 @@ pub(super) struct Shape {
     pub(super) names: (&'static [&'static str], &'static [&'static str]),
     /// The scope that the toy wants.
     pub(super) wanted: Option<&'static str>,
+    pub(super) shedding: Option<engine::shedding::Shedding>,
 }
 
 impl Shape {
@@ -365,6 +374,7 @@ impl Shape {
                 first_byte: Duration::from_secs(5),
                 total: Duration::from_secs(20),
                 idle: Duration::from_secs(20),
+                lifetime: engine::bounds::STREAM_LIFETIME,
             },
             operation: "all",
             behind: None,
@@ -373,6 +383,7 @@ impl Shape {
             closed: false,
             names: (&["toy"], &[]),
             wanted: None,
+            shedding: None,
         }
     }
 
@@ -460,6 +471,7 @@ impl Shape {
             controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()].into(),
+            shedding: self.shedding,
             live: live.enter(),
         })
     }
@@ -502,9 +514,18 @@ impl World {
 
     /// With this clock, and what starts work beside the cores.
     pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
-        let (tape, live) = (Tape::default(), Live::default());
-        let services = Services { side, ..services(clock, &tape, &live) };
-        let keyed = Arc::clone(&services.keyed);
+        Self::among(shape, clock, side, &Arc::default())
+    }
+
+    /// The same, with state that others have left.
+    pub(super) fn among(
+        shape: &Shape,
+        clock: Arc<dyn Clock>,
+        side: Arc<dyn Spawn>,
+        keyed: &Arc<Keyed>,
+    ) -> Self {
+        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::clone(keyed));
+        let services = Services { side, keyed: Arc::clone(&keyed), ..services(clock, &tape, &live) };
         let (folder, passed) = (PathBuf::new(), Passed::default());
         let (bodies, drain) = (shape.bodies, Duration::from_secs(5));
         let settings = Settings { cores: 2, workers: 1, bodies, drain, folder, passed };
@@ -686,7 +707,13 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn start(serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    pub(super) fn on(
+        listener: TcpListener,
+        serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static,
+    ) -> Self {
         let backend = Self {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),

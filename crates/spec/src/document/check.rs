@@ -26,6 +26,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
+    super::shedding::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
         if let Some(mirror) = &upstream.mirror {

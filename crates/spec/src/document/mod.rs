@@ -19,6 +19,7 @@ mod record;
 mod revocation;
 mod selector;
 mod shared;
+mod shedding;
 mod source;
 mod store;
 mod telemetry;
@@ -41,6 +42,7 @@ pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
+pub use shedding::Shedding;
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
@@ -109,6 +111,8 @@ pub struct Document {
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
     pub state: Option<Spanned<SharedState>>,
+    /// What a core does whose calls wait for it.
+    pub shedding: Shedding,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -160,6 +164,9 @@ pub(crate) struct Top {
     /// where state is kept that several gateways share; without it each has its own
     #[serde(default)]
     state: Option<Spanned<SharedState>>,
+    /// when a core that is late refuses a share of its new calls
+    #[serde(default)]
+    shedding: Shedding,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -212,6 +219,7 @@ impl Document {
             notify: top.notify,
             revocation: top.revocation,
             state: top.state,
+            shedding: top.shedding,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

@@ -220,6 +220,9 @@ pub struct Deadlines {
     /// between two bytes of an answer that streams
     #[schemars(extend("not" = no_time()))]
     pub idle: Duration,
+    /// from the head of an answer that streams to its end, however much of it moves
+    #[schemars(extend("not" = no_time()))]
+    pub lifetime: Duration,
 }
 
 /// What no deadline may be.
@@ -234,6 +237,7 @@ impl Default for Deadlines {
             first_byte: Duration::from_secs(30),
             total: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            lifetime: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

@@ -7,6 +7,7 @@ mod audit;
 mod cli;
 mod common;
 mod confined;
+mod container;
 mod decisions;
 mod holders;
 mod hostile;
