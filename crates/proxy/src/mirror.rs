@@ -86,8 +86,9 @@ impl Drop for Place {
     }
 }
 
-async fn send(core: &Rc<Core>, upstream: &Arc<Upstream>, copy: Copy) {
-    let group = core.pool.group(upstream, &core.context);
+async fn send(core: &Rc<Core>, configured: &Arc<Upstream>, copy: Copy) {
+    let Ok(group) = core.pool.ready(configured, core).await else { return };
+    let upstream = group.upstream(configured);
     let number = group.pick(&copy.call, Set::default(), copy.call.started);
     let (Some(target), Some(lease)) = (upstream.targets.get(number), Lease::take(&group, number, core))
     else {

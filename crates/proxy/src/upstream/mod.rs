@@ -42,10 +42,11 @@ use std::sync::{Arc, Weak};
 
 use engine::control::CoreContext;
 use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp};
-use engine::{Snapshot, Tick};
+use engine::{Snapshot, Tick, codes};
 use hyper::client::conn::http2;
 
 use crate::core::Core;
+use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::outgoing::Outgoing;
 use crate::tls::Tls;
