@@ -43,8 +43,8 @@ pub(crate) struct Core {
     pub(crate) sockets: Cell<usize>,
     /// Whether the gateway ends: a connection carries one call more at most.
     pub(crate) ending: Cell<bool>,
-    /// Sockets by address.
-    pub(crate) addresses: Rc<Addresses>,
+    /// Sockets of all cores, by listener and by address.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

@@ -146,15 +146,16 @@ impl DataPlane {
         let (addresses, sockets, files) =
             listen::open_all(first, &tls, (&settings.folder, &settings.passed), cores)?;
         let queue = offload::start(settings.workers)?;
+        let places = Addresses::new(first.listeners.len(), cores);
         let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
         let (ready, started) = sync_channel(cores);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let inbox = Arc::new(Inbox::default());
             let (first, services) = (Arc::clone(first), services.clone());
             let (tls, queue, drain) = (Arc::clone(&tls), queue.clone(), settings.drain);
-            let (inside, ready) = (Arc::clone(&inbox), ready.clone());
+            let (inside, ready, places) = (Arc::clone(&inbox), ready.clone(), Arc::clone(&places));
             let start = move || {
-                let seed = Seed { index, cores, first, drain, services, tls, queue, service: None };
+                let seed = Seed { index, cores, first, drain, services, tls, queue, places, service: None };
                 live(Start { seed, sockets, inbox: inside, ready });
             };
             let name = format!("core-{index}");
@@ -250,6 +251,8 @@ pub(crate) struct Seed {
     pub(crate) services: Services,
     pub(crate) tls: Arc<Tls>,
     pub(crate) queue: Queue,
+    /// Sockets of all cores.
+    pub(crate) places: Arc<Addresses>,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
 }
@@ -355,7 +358,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         sampling: std::cell::Cell::new(0),
         sockets: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
-        addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
+        addresses: seed.places,
         conns: Table::default(),
         streams: Table::default(),
         live: Registry::default(),

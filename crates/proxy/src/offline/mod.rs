@@ -22,6 +22,7 @@ use engine::upstream::Target;
 use engine::{Peer, Snapshot, codes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+use crate::addresses::Addresses;
 use crate::connection;
 use crate::core::Core;
 use crate::exchange::Failure;
@@ -78,6 +79,7 @@ impl Offline {
             services: services.clone(),
             tls: Arc::clone(&self.tls),
             queue: self.queue.clone(),
+            places: Addresses::new(snapshot.listeners.len(), 1),
             service: Some(service),
         };
         OfflineCore(Rc::new(plane::make(seed, recorder)))

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 
 use super::super::world::{Shape, Tape, services};
 use super::kit::MASK;
+use crate::addresses::Addresses;
 use crate::body::Lease as Room;
 use crate::connection::Conn;
 use crate::core::Core;
@@ -169,6 +170,7 @@ impl Bench {
             drain: Duration::from_secs(5),
             tls: Arc::new(Tls::new(Arc::clone(&services.clock))),
             queue: offload::start(1).unwrap(),
+            places: Addresses::new(1, 1),
             service: None,
             services,
         };
