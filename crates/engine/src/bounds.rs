@@ -26,7 +26,8 @@ pub const LONG_BODY: usize = 128 * 1024;
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Open connections from clients per core.
 pub const CONNECTIONS: usize = 20_000;
-/// Open connections from one address (of IPv6 its /64) per core: nobody takes more than half of the room.
+/// Open connections from one address (of IPv6 its /64), for each core of the process: nobody takes more than half of the room. A
+/// listener may have less, and less in all.
 pub const ADDRESS_CONNECTIONS: u32 = 10_000;
 /// Longest ClientHello that is read, in bytes, headers of its records included; more ends the handshake. A large one, with a
 /// post-quantum key share and a ticket that holds a client's chain, is a third of it.
@@ -45,6 +46,18 @@ pub const SMALL_WINDOW_STREAMS: u32 = 1;
 /// Streams that such a client may open before as many of them are over; one more ends its connection: each that is refused holds
 /// memory of its connection as well.
 pub const SMALL_WINDOW_OPENED: u32 = 4;
+/// Streams that a connection of HTTP/2 may have open when it has shown nothing yet; those behind them wait, as the bytes that came. It
+/// may have one more for each answer that its client took, or [`ROOM_BYTES`] of one, and twice as many each [`TURN`] in which none of
+/// its answers waits for its client.
+pub const FIRST_STREAMS: u32 = 4;
+/// The same of a client whose windows, of its streams and of the connection, are [`WIDE_WINDOW`] at least: browsers' are.
+pub const FIRST_STREAMS_WIDE: u32 = 16;
+/// A window in bytes in which a whole answer finds room, mostly; who took so much of answers is believed to take more.
+pub const WIDE_WINDOW: u32 = 1024 * 1024;
+/// Bytes of answers that a client takes for one stream more: no less than its windows give away unasked.
+pub const ROOM_BYTES: u64 = 64 * 1024;
+/// Bytes of streams that wait; more are not read until some of them go on.
+pub const WAITING_BYTES: usize = 256 * 1024;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
@@ -59,6 +72,8 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
 /// otherwise; more close it with 1008.
 pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
+/// Heads of the class 1xx that an upstream may send before its answer (RFC 9110 section 15.2); more are a fault of its.
+pub const INTERIM: usize = 16;
 /// Targets of one upstream; the calls of one are tried at each of them once at most.
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
@@ -167,6 +182,8 @@ pub const WEBSOCKET_CLOSE: Duration = Duration::from_secs(5);
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long a trusted proxy may take to say whose connection it is.
 pub const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);
+/// How often streams that wait for others of their connection are looked at.
+pub const TURN: Duration = Duration::from_millis(100);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -182,9 +199,9 @@ pub struct Rate {
 /// A bound that was reached; each is a series of the metric `yett_bound_reached_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bound {
-    /// [`CONNECTIONS`].
+    /// [`CONNECTIONS`], or what a listener may have in all.
     Connections,
-    /// [`ADDRESS_CONNECTIONS`].
+    /// [`ADDRESS_CONNECTIONS`], or what one address may have on a listener.
     AddressConnections,
     /// [`BODIES_BYTES`].
     Bodies,
@@ -228,9 +245,15 @@ pub enum Bound {
     MessageRate,
     /// [`SMALL_WINDOW_STREAMS`] and [`SMALL_WINDOW_OPENED`].
     SmallWindow,
+    /// [`FIRST_STREAMS`], and what became of them: a stream waited for others of its connection.
+    WaitingStreams,
+    /// [`STREAMS`]: one more was refused.
+    Streams,
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
     Http2Excess,
+    /// [`INTERIM`].
+    InterimAnswers,
     /// [`CLIENT_HELLO_BYTES`].
     ClientHello,
     /// [`PROXY_HEADER_BYTES`].
@@ -255,7 +278,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 34] = [
+    pub const ALL: [Bound; 37] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::Bodies,
@@ -279,7 +302,10 @@ impl Bound {
         Bound::Message,
         Bound::MessageRate,
         Bound::SmallWindow,
+        Bound::WaitingStreams,
+        Bound::Streams,
         Bound::Http2Excess,
+        Bound::InterimAnswers,
         Bound::ClientHello,
         Bound::ProxyHeader,
         Bound::ProxyHeaderTime,
@@ -319,7 +345,10 @@ impl Bound {
             Bound::Message => "message",
             Bound::MessageRate => "message_rate",
             Bound::SmallWindow => "small_window",
+            Bound::WaitingStreams => "waiting_streams",
+            Bound::Streams => "streams",
             Bound::Http2Excess => "http2_excess",
+            Bound::InterimAnswers => "interim_answers",
             Bound::ClientHello => "client_hello",
             Bound::ProxyHeader => "proxy_header",
             Bound::ProxyHeaderTime => "proxy_header_time",

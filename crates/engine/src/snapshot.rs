@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::control::{Attached, Control, CoreContext};
-pub use crate::listener::{Bind, ClientAuth, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum};
+pub use crate::listener::{
+    Bind, ClientAuth, Connections, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum,
+};
 use crate::plan::{OperationPlan, PlaceId, PlannedStep};
 use crate::route::RouteTable;
 use crate::shedding::Shedding;

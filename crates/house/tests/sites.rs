@@ -209,6 +209,7 @@ fn tests_do_not_sleep() {
             ("crates/yett/src/commands/events/follow.rs:follow", "shows what comes as it comes"),
             ("crates/proxy/src/upstream/probe.rs:is_well", asked),
             ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
+            ("crates/proxy/src/http2/guard.rs:is_turn", "lets streams that wait go on; refuses nothing"),
             ("crates/proxy/src/upkeep.rs:park", "tells idle connections so; decides nothing of a call"),
             ("crates/proxy/src/upkeep.rs:sweep", "tidies up from time to time; decides nothing of a call"),
             ("crates/proxy/src/upkeep.rs:listen", "how late it is woken is what it wants to know"),

@@ -83,6 +83,8 @@ pub(crate) fn kind(path: &str) -> Kind {
         | "inbound" | "outbound" | "arguments" | "burst" | "rate" | "head" | "head_timeout" | "idle"
         | "streams" => Kind::MoreIsWeaker,
         "window" if below("dpop") => Kind::MoreIsWeaker,
+        // Of a listener.
+        "total" | "address" if below("connections") => Kind::MoreIsWeaker,
         "paranoia" => Kind::MoreIsStricter,
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"

@@ -50,6 +50,10 @@ fn settings_have_a_direction() {
         ),
         ("bodies", json!({ "max": "1MiB" }), json!({ "max": "64KiB" }), Stricter),
         ("bodies", json!({ "max": "64KiB" }), json!({ "max": "1MiB" }), Weaker),
+        // Of a listener.
+        ("", json!({ "connections": { "total": 9 } }), json!({ "connections": { "total": 10 } }), Weaker),
+        ("", json!({ "connections": {} }), json!({ "connections": { "address": 10 } }), Stricter),
+        ("", json!({ "connections": { "address": 10 } }), json!({}), Weaker),
         ("bodies", json!({ "codings": [] }), json!({ "codings": ["gzip"] }), Weaker),
         ("uploads", json!({}), json!({ "types": ["image/png"] }), Stricter),
         ("uploads", json!({ "types": ["image/png"] }), json!({}), Weaker),

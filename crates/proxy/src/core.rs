@@ -49,8 +49,8 @@ pub(crate) struct Core {
     pub(crate) ending: Cell<bool>,
     /// How many new calls are refused since the core is late.
     pub(crate) shed: Shed,
-    /// Sockets by address.
-    pub(crate) addresses: Rc<Addresses>,
+    /// Sockets of all cores, by listener and by address.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use engine::bounds::Bound;
+use engine::record::CoreRecorder;
 use engine::upstream::{Rewrites, Target};
 use engine::{Call, Clock, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -40,6 +42,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a Rewrites,
     pub(crate) wait: Wait<'a>,
+    pub(crate) recorder: &'a dyn CoreRecorder,
     /// Set when the call is to go on as a WebSocket.
     pub(crate) opening: Option<&'a Opening>,
 }
@@ -86,6 +89,10 @@ impl Attempt<'_> {
                 body: connection.into_unsent_body(),
             },
             NoAnswer::Malformed(why) => Failure::new(&codes::UPSTREAM_PROTOCOL, why).into(),
+            NoAnswer::Interim => {
+                self.recorder.bound(Bound::InterimAnswers);
+                Failure::new(&codes::UPSTREAM_PROTOCOL, "too many interim answers").into()
+            }
             NoAnswer::Client => passed_badly(Passed::Broken).into(),
         })
     }

@@ -40,6 +40,13 @@ impl Incoming {
         }
     }
 
+    /// Whether an answer over HTTP/1 is read in short pieces, however long it is.
+    pub(crate) fn read_little(&mut self, little: bool) {
+        if let Incoming::Answer(body) = self {
+            body.read_little(little);
+        }
+    }
+
     /// The connection to the upstream that the body came on, when it may carry another call.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         match self {

@@ -55,6 +55,7 @@ mod task;
 mod through;
 mod tls;
 mod tries;
+mod untaken;
 mod upkeep;
 mod upstream;
 mod websocket;

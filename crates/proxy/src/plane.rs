@@ -117,13 +117,14 @@ impl DataPlane {
         let (addresses, sockets, files) =
             listen::open_all(first, &tls, (&settings.folder, &settings.passed), cores)?;
         let (queue, bodies) = (offload::start(settings.workers)?, Budget::new(settings.bodies));
+        let places = Addresses::new(first.listeners.len(), cores);
         let inboxes: Arc<[Arc<Inbox>]> = (0..cores).map(|_| Arc::default()).collect();
         let mut threads = Vec::with_capacity(cores);
         let (ready, started) = sync_channel(cores);
         for (index, (sockets, inbox)) in sockets.into_iter().zip(inboxes.iter()).enumerate() {
             let (first, services) = (Arc::clone(first), services.clone());
             let (tls, queue, bodies) = (Arc::clone(&tls), queue.clone(), Arc::clone(&bodies));
-            let drain = settings.drain;
+            let (places, drain) = (Arc::clone(&places), settings.drain);
             let (all, inbox, ready) = (Arc::clone(&inboxes), Arc::clone(inbox), ready.clone());
             let start = move || {
                 let siblings = Siblings::new(&all, &inbox);
@@ -137,6 +138,7 @@ impl DataPlane {
                     queue,
                     bodies,
                     siblings,
+                    places,
                     service: None,
                 };
                 live(Start { seed, sockets, inbox, ready });
@@ -242,6 +244,8 @@ pub(crate) struct Seed {
     pub(crate) queue: Queue,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) siblings: Siblings,
+    /// Sockets of all cores.
+    pub(crate) places: Arc<Addresses>,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
 }
@@ -358,7 +362,7 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         mirroring: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
         shed: Shed::default(),
-        addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
+        addresses: seed.places,
         conns: Table::default(),
         streams: Table::default(),
         live: Registry::default(),

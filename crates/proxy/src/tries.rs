@@ -120,6 +120,7 @@ async fn attempt(
             first_byte: upstream.deadlines.first_byte,
             started,
         },
+        recorder: &*flight.core.recorder,
         opening: flight.opening.as_deref(),
     };
     match sender {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::bounds::Bound;
 use engine::record::ConnectionEvent;
 
 use crate::connection::FIRST_CALL;
@@ -30,13 +31,14 @@ pub(crate) async fn park(core: Rc<Core>) {
     }
 }
 
-/// Looks after what nobody waits for: kept connections, and streams whose time is over.
+/// Looks after what nobody waits for: kept connections, streams whose time is over, and what was counted where nobody could tell.
 pub(crate) async fn sweep(core: Rc<Core>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         let now = core.clock.now();
         give_back();
         core.pool.sweep(now);
+        core.recorder.bounds(Bound::Cells, core.context.cells.take_crowded());
         for stream in core.streams.all() {
             stream.sweep(now);
         }

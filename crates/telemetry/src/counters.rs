@@ -197,9 +197,13 @@ impl Counters {
     }
 
     pub(crate) fn bound(&mut self, bound: Bound) {
+        self.bounds(bound, 1);
+    }
+
+    pub(crate) fn bounds(&mut self, bound: Bound, times: u64) {
         let index = Bound::ALL.iter().position(|known| *known == bound);
         if let Some(slot) = index.and_then(|index| self.bounds.get_mut(index)) {
-            *slot += 1;
+            *slot += times;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod balance;
 mod bodies;
+mod bounds;
 mod breakers;
 mod certificates;
 mod clients;

@@ -18,7 +18,7 @@ use engine::principal::{Names, Proof};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
-use engine::snapshot::{Bind, Listener, ListenerTls, Live, Network};
+use engine::snapshot::{Bind, Connections, Listener, ListenerTls, Live, Network};
 use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
 use engine::verdict::Answer;
 use engine::websocket::Rules;
@@ -333,6 +333,7 @@ pub(super) struct Shape {
     pub(super) second: Option<Arc<ListenerTls>>,
     pub(super) bind: Option<Bind>,
     pub(super) proxies: Arc<[Network]>,
+    pub(super) connections: Connections,
     pub(super) client_certificate: bool,
     pub(super) deadlines: Deadlines,
     pub(super) operation: &'static str,
@@ -368,6 +369,7 @@ impl Shape {
             second: None,
             bind: None,
             proxies: Arc::default(),
+            connections: Connections::default(),
             client_certificate: false,
             deadlines: Deadlines {
                 connect: Duration::from_secs(2),
@@ -414,8 +416,8 @@ impl Shape {
     fn listeners(&self) -> Vec<Listener> {
         let clear = |name: &str| Listener::clear(name, "127.0.0.1:0");
         let bind = self.bind.clone().unwrap_or_else(|| clear("").bind);
-        let proxies = Arc::clone(&self.proxies);
-        let mut all = vec![Listener { tls: self.tls.clone(), bind, proxies, ..clear("public") }];
+        let (proxies, connections) = (Arc::clone(&self.proxies), self.connections);
+        let mut all = vec![Listener { tls: self.tls.clone(), bind, proxies, connections, ..clear("public") }];
         all.extend(self.second.clone().map(|tls| Listener { tls: Some(tls), ..clear("second") }));
         all
     }

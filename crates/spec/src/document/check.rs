@@ -91,6 +91,14 @@ fn listeners(document: &Document, tree: &Node, out: &mut Diagnostics) {
         }
         hosts(&listener.hosts, out);
         transport::check(name, listener, tree, out);
+        for most in [listener.connections.total, listener.connections.address].into_iter().flatten() {
+            if !(1..=1_000_000).contains(&most.value) {
+                let message = format!("`{}` connections are out of bounds", most.value);
+                out.push(
+                    Diagnostic::error("invalid-value", message).at(most.span).help("write 1 to 1000000"),
+                );
+            }
+        }
         let streams = listener.http.streams;
         if !(1..=10_000).contains(&streams) {
             let message = format!("`{streams}` streams are out of bounds");

@@ -34,7 +34,8 @@ pub use issuer::{
     ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
 };
 pub use listener::{
-    Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
+    Admin, CertificateKey, ClientCertificate, Listener, ListenerConnections, ListenerHttp, ListenerTls,
+    TlsVersion,
 };
 pub use notify::{EventOutcome, Notify, Redelivery, Severity, Sink, Tell, Wanted};
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
