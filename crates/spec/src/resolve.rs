@@ -132,13 +132,14 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 12] = [
+    const ORDER: [&str; 13] = [
         "version",
         "data",
         "listeners",
         "admin",
         "trusted_hops",
         "issuers",
+        "authorities",
         "upstreams",
         "apis",
         "record",
