@@ -236,6 +236,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(secret), secret_kind(secret), secret.span);
         }
     }
+    for authority in document.authorities.values() {
+        add(authority.client_ca.path(), NeededKind::File, authority.client_ca.span);
+    }
     for upstream in document.upstreams.values() {
         if let Some(ca) = &upstream.tls.ca {
             add(ca.path(), NeededKind::File, ca.span);

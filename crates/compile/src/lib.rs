@@ -153,6 +153,7 @@ fn build(
     spec::dangers(document, out);
     assets::check(document, input, out);
     revocation::check(document, input.assets, out);
+    controls::authentication::check_authorities(document, out);
     telemetry::check(document, input.assets, out);
     state::check(document, input.assets, out);
     let contracts =

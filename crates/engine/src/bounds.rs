@@ -96,6 +96,12 @@ pub const VIOLATIONS: usize = 64;
 pub const TOKENS: usize = 16_384;
 /// Principals of API keys remembered per core and control: what is over is made anew.
 pub const KEY_PRINCIPALS: usize = 4_096;
+/// Principals of client certificates remembered per core and control: what is over is made anew.
+pub const CERTIFICATE_PRINCIPALS: usize = 4_096;
+/// Longest subject that a client certificate names, in bytes; a longer one names nobody. The longest that can be revoked.
+pub const CERTIFICATE_SUBJECT: usize = 1_024;
+/// Entries of a table that says which certificates of an authority are let in.
+pub const CERTIFICATE_GRANTS: usize = 10_000;
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.

@@ -67,6 +67,12 @@ codes! {
     CERTIFICATE_REQUIRED = "certificate_required", 403, Client, "a client certificate is required";
     /// The client certificate was good when the connection began and is not any more.
     CERTIFICATE_REFUSED = "certificate_refused", 403, Client, "the client certificate is not accepted";
+    /// The client certificate has expired since the connection began.
+    CERTIFICATE_EXPIRED = "certificate_expired", 401, Client, "the client certificate has expired";
+    /// The client certificate is good, and names nobody who may call here.
+    CERTIFICATE_INVALID = "certificate_invalid", 401, Client, "the client certificate names no known caller";
+    /// The client certificate is good, and it or all of its subject or authorities was revoked at the gateway.
+    CERTIFICATE_REVOKED = "certificate_revoked", 401, Client, "the client certificate was revoked";
     /// No operation of the contract has this path.
     OPERATION_UNKNOWN = "operation_unknown", 404, Client, "the contract has no such operation";
     /// The contract has the path, but not with this method.

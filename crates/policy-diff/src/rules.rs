@@ -89,7 +89,7 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" if below("authentication") => Kind::Grants,
+        "source" | "authorities" if below("authentication") => Kind::Grants,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -139,6 +139,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "deny" => Kind::Demands,
             _ => Kind::Unknown,
         },
+        () if path.starts_with("grants.") => Kind::Grants,
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),

@@ -200,6 +200,8 @@ fn settings_of_credentials_have_a_direction() {
         ),
         ("authentication", json!({ "a": {} }), json!({ "a": { "source": "applications" } }), Weaker),
         ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "authorities": ["ca"] } }), Weaker),
+        ("authentication", json!({ "a": { "authorities": ["ca"] } }), json!({ "a": {} }), Stricter),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",
@@ -310,6 +312,31 @@ fn an_issuer_that_is_asked_takes_more_tokens_and_withdraws_more() {
         (&all, &opaque, vec![Weaker]),
         (&opaque, &all, vec![Stricter]),
         (&all, &all, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn authorities_let_in_whom_they_name() {
+    let with = |grants: Json| json!({ "authorities": { "ca": { "client_ca": "ca.pem", "subject": "uri-san", "grants": grants } } });
+    let shop = "spiffe://record.example/shop";
+    let (everybody, one) = (with(json!({})), with(json!({ shop: { "scopes": [], "roles": [] } })));
+    let two = with(json!({ shop: { "scopes": [], "roles": [] }, "*": { "scopes": [], "roles": [] } }));
+    let more = with(json!({ shop: { "scopes": ["read"], "roles": ["boss"] } }));
+    let other =
+        json!({ "authorities": { "ca": { "client_ca": "ca.pem", "subject": "common-name", "grants": {} } } });
+    for (old, new, effect) in [
+        (&everybody, &one, vec![Stricter]),
+        (&one, &everybody, vec![Weaker]),
+        (&one, &two, vec![Weaker]),
+        (&two, &one, vec![Stricter]),
+        (&one, &more, vec![Weaker, Weaker]),
+        (&more, &one, vec![Stricter, Stricter]),
+        // Others are meant by the same text.
+        (&everybody, &other, vec![Weaker]),
+        (&two, &two, vec![]),
     ] {
         let changes = crate::compare(old, new);
         assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");

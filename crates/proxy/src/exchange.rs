@@ -128,7 +128,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let (pipeline, call) = flight.pipeline();
     let admitted = pipeline.admit(call).await?;
     flight.join_trace();
-    standing::check(flight).map_err(Stop::Refuse)?;
+    standing::check(flight, flight.call.at.seconds()).map_err(Stop::Refuse)?;
     let (pipeline, call) = flight.pipeline();
     let routed = pipeline.route(call, admitted)?;
     let plan = Arc::clone(routed.plan());

@@ -4,8 +4,8 @@
 //! 4). It ends when for too long no byte of it moves, whichever side is at fault, and when it has lasted as long as it may.
 //!
 //! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
-//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), when the
-//! token that let it in was ([`crate::DataPlane::withdraw`]), or when the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+//! credential is taken no more, when the client certificate of its connection does not stand any more, when its principal or the API key
+//! that proves it is revoked ([`crate::DataPlane::revoke`]), when the token that let it in was ([`crate::DataPlane::withdraw`]), or when the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::flight::Flight;
+use crate::listen::standing;
 pub(crate) use crate::live::{Kind, Why};
 use crate::task::Task;
 
@@ -240,6 +241,9 @@ impl Stream {
     /// polled any more, as when a client of HTTP/2 keeps its window shut, is ended from outside.
     pub(crate) fn sweep(&self, now: Tick) {
         self.ask_again(now);
+        if self.kind != Kind::Finite && self.is_outdated() {
+            self.end_at(now, Why::Withdrawn);
+        }
         if let Some(why) = self.due(now) {
             let told = self.over.replace(Some(why)).is_some();
             match &self.task {
@@ -293,6 +297,8 @@ impl Stream {
         self.renew();
         if !bound {
             self.end_at(now.after(drain), Why::Withdrawn);
+        } else if self.kind != Kind::Finite && !self.stands() {
+            self.end_at(now, Why::Withdrawn);
         } else if self.kind != Kind::Finite {
             self.recheck.set(Some(now.after(drain)));
             self.ask_again(now);
@@ -311,6 +317,22 @@ impl Stream {
         if self.old.replace(old) != old {
             self.rearm();
         }
+    }
+
+    /// Whether the client certificate of its connection, where there is one, is good under the snapshot that it has.
+    fn stands(&self) -> bool {
+        let now = self.core.clock.unix().seconds();
+        let flight = self.flight.borrow();
+        let shown = flight.as_ref().filter(|flight| flight.conn.peer.certificate().is_some());
+        shown.is_none_or(|flight| standing::stands(flight, now))
+    }
+
+    /// Whether that certificate is out of date, or the list that says whether it was revoked is.
+    fn is_outdated(&self) -> bool {
+        let flight = self.flight.borrow();
+        let shown = flight.as_ref().filter(|flight| flight.conn.peer.certificate().is_some());
+        let standing = shown.and_then(|flight| flight.conn.standing.as_ref());
+        standing.is_some_and(|standing| standing.is_over(self.core.clock.unix().seconds()))
     }
 
     /// Asks the controls whether it may go on. While one of them would have to wait, the question stays open, up to a deadline.

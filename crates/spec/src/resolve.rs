@@ -139,6 +139,7 @@ fn order(root: &mut Node) {
         "admin",
         "trusted_hops",
         "issuers",
+        "authorities",
         "upstreams",
         "apis",
         "record",

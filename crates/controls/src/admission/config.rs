@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Rate, Spanned};
 
-use super::open::Open;
-use super::{Admission, Allowance, Settings};
+use super::open::{Open, Read as Looked};
+use super::{Admission, Allowance, Credentials, Settings};
 use crate::meter;
 use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
-use crate::security::{Access, Alternative, Where, access, key_scheme};
+use crate::security::{Access, Alternative, access, certificate_scheme, key_scheme};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
 const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
@@ -87,8 +87,8 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
 struct Read {
     anonymous: (Option<Allowance>, Mode),
     failures: (Option<Allowance>, Mode),
-    /// Whether an API takes API keys.
-    keys: bool,
+    /// What an API takes.
+    credentials: Credentials,
     span: Option<Span>,
 }
 
@@ -98,9 +98,12 @@ impl Read {
         let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
         let [anonymous, failures] =
             section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
-        let mut schemes = scope.document.apis.values().flat_map(|api| api.authentication.values());
-        let keys = schemes.any(|scheme| scheme.source.is_some());
-        Self { anonymous, failures, keys, span: node.map(|node| node.span) }
+        let schemes = || scope.document.apis.values().flat_map(|api| api.authentication.values());
+        let credentials = Credentials {
+            keys: schemes().any(|scheme| scheme.source.is_some()),
+            certificates: schemes().any(|scheme| !scheme.authorities.is_empty()),
+        };
+        Self { anonymous, failures, credentials, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.
@@ -147,13 +150,13 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
     let (anonymous, failures) = read.in_mode(Mode::Enforce);
     let trusted = Some(scope.document.trusted_hops.clone());
     let mut controls = vec![compiled(
-        Admission::new(Settings { trusted, anonymous, failures, keys: read.keys }),
+        Admission::new(Settings { trusted, anonymous, failures, credentials: read.credentials }),
         Mode::Enforce,
         &read,
     )];
     let (anonymous, failures) = read.in_mode(Mode::Shadow);
     if anonymous.is_some() || failures.is_some() {
-        let settings = Settings { trusted: None, anonymous, failures, keys: read.keys };
+        let settings = Settings { trusted: None, anonymous, failures, credentials: read.credentials };
         controls.push(compiled(Admission::new(settings), Mode::Shadow, &read));
     }
     controls
@@ -162,26 +165,27 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
 /// Compiles it for one operation: where anyone may call, a credential that is not looked at is none, so calls with one count
 /// as calls without.
 pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    let places = match access(scope) {
+    let looked = match access(scope) {
         Access::Open => None,
-        Access::OneOf { alternatives, anonymous: true } => Some(places(scope, &alternatives)),
+        Access::OneOf { alternatives, anonymous: true } => Some(looked(scope, &alternatives)),
         Access::OneOf { anonymous: false, .. } | Access::Authenticated | Access::Closed(_) => {
             return Vec::new();
         }
     };
-    let shared = scope.api.share(&format!("admission open {places:?}"), || {
+    let shared = scope.api.share(&format!("admission open {looked:?}"), || {
         // What is wrong with the section has been said.
         let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
         let mut controls = Vec::new();
-        // Without keys, `Authorization` alone is a credential, and it is looked at.
-        if places.is_some() && !read.keys {
+        // Without these, `Authorization` alone is a credential, and it is looked at.
+        if looked.is_some() && !read.credentials.keys && !read.credentials.certificates {
             return controls;
         }
         for wanted in [Mode::Enforce, Mode::Shadow] {
             let (anonymous, failures) = read.in_mode(wanted);
             let suspects = failures.is_some() && wanted == Mode::Enforce;
             if anonymous.is_some() || suspects {
-                controls.push(compiled(Open::new(anonymous, read.keys, places.clone()), wanted, &read));
+                let open = Open::new(anonymous, read.credentials, looked.clone());
+                controls.push(compiled(open, wanted, &read));
             }
         }
         controls
@@ -189,14 +193,15 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
     (*shared).clone()
 }
 
-/// Where the API keys of these alternatives are looked for.
-fn places(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Vec<Where> {
-    let mut places = Vec::new();
+/// What these alternatives look at.
+fn looked(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Looked {
+    let mut looked = Looked { places: Vec::new(), certificates: false };
     for need in alternatives.iter().flat_map(|alternative| &alternative.needs) {
         let place = key_scheme(scope.api, need.scheme).map(|scheme| scheme.place);
-        places.extend(place.filter(|place| !places.contains(place)));
+        looked.places.extend(place.filter(|place| !looked.places.contains(place)));
+        looked.certificates |= !certificate_scheme(scope.api, need.scheme).is_empty();
     }
-    places
+    looked
 }
 
 fn compiled(control: impl Control + 'static, mode: Mode, read: &Read) -> Compiled {

@@ -31,7 +31,7 @@ use engine::call::too_many_failures;
 use engine::cells::{Cells, Meter, Taken};
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, Verdict};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 use spec::Cidr;
 
@@ -72,10 +72,21 @@ impl Allowance {
     }
 }
 
-/// Whether a credential came, good or not; `keys` says that API keys are taken somewhere, so that they count too. In which place
-/// is not known before routing, but how they begin.
-fn presents_credential(request: &Request, keys: bool) -> bool {
-    request.headers.contains_key(AUTHORIZATION) || (keys && security::holds_key(request))
+/// What counts as a credential beside what stands in `Authorization`, since an API takes it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Credentials {
+    /// API keys. In which place is not known before routing, but how they begin.
+    pub keys: bool,
+    /// Client certificates.
+    pub certificates: bool,
+}
+
+/// Whether a credential came, good or not.
+fn presents_credential(call: &Call, credentials: Credentials) -> bool {
+    let request = &call.request;
+    request.headers.contains_key(AUTHORIZATION)
+        || (credentials.keys && security::holds_key(request))
+        || (credentials.certificates && call.peer.certificate().is_some())
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {
@@ -92,8 +103,8 @@ pub struct Settings {
     pub anonymous: Option<Allowance>,
     /// Failing calls of one address.
     pub failures: Option<Allowance>,
-    /// Whether API keys are credentials here.
-    pub keys: bool,
+    /// What is a credential here.
+    pub credentials: Credentials,
 }
 
 /// The control.
@@ -164,7 +175,7 @@ impl AtWork {
 
 impl Attached for AtWork {
     fn admission<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let Settings { trusted, anonymous, failures, keys } = &self.control.0;
+        let Settings { trusted, anonymous, failures, credentials } = &self.control.0;
         let mut note = None;
         if trusted.is_some() {
             match self.locate(call) {
@@ -172,10 +183,11 @@ impl Attached for AtWork {
                 Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
             }
         }
-        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request, *keys));
+        let presents = presents_credential(call, *credentials);
+        let anonymous = anonymous.as_ref().filter(|_| !presents);
         let failing = failures.as_ref().map(|allowance| allowance.peek(&*self.cells, call));
         if let Some(wait) = failing.filter(|left| !left.allowed).map(|left| left.retry_after) {
-            if !presents_credential(&call.request, *keys) {
+            if !presents {
                 return Step::Done(Verdict::Throttle(too_many_failures(wait)));
             }
             if trusted.is_some() {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use engine::call::too_many_failures;
 use engine::cells::Cells;
-use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use super::{Allowance, presents_credential, too_many_anonymous};
+use super::{Allowance, Credentials, presents_credential, too_many_anonymous};
 use crate::security::Where;
 use crate::security::find::{Found, find};
 
@@ -17,25 +17,36 @@ use crate::security::find::{Found, find};
 #[derive(Debug)]
 pub(super) struct Open {
     anonymous: Option<Allowance>,
-    keys: bool,
-    read: Option<Vec<Where>>,
+    credentials: Credentials,
+    read: Option<Read>,
+}
+
+/// What is looked at beside tokens, which stand in `Authorization`.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    /// Where API keys are looked for.
+    pub(super) places: Vec<Where>,
+    /// Whether the client certificate is looked at.
+    pub(super) certificates: bool,
 }
 
 impl Open {
-    /// Counts under this allowance. `keys` says that API keys are credentials here; `read`, where the operation's are looked
-    /// for, beside tokens, which stand in `Authorization`: `None` where nobody looks for any.
+    /// Counts under this allowance. `credentials` says what is a credential here; `read`, what of it the operation looks at: `None`
+    /// where nobody looks at any.
     #[must_use]
-    pub(super) fn new(anonymous: Option<Allowance>, keys: bool, read: Option<Vec<Where>>) -> Self {
-        Self { anonymous, keys, read }
+    pub(super) fn new(anonymous: Option<Allowance>, credentials: Credentials, read: Option<Read>) -> Self {
+        Self { anonymous, credentials, read }
     }
 
     /// Whether a call counts as one without a credential, and was not counted as such before it was routed.
-    fn is_uncounted(&self, request: &Request) -> bool {
-        let is_read = |places: &Vec<Where>| {
+    fn is_uncounted(&self, call: &Call) -> bool {
+        let request = &call.request;
+        let is_read = |read: &Read| {
             request.headers.contains_key(AUTHORIZATION)
-                || places.iter().any(|place| find(request, place, false) != Found::Nothing)
+                || read.places.iter().any(|place| find(request, place, false) != Found::Nothing)
+                || (read.certificates && call.peer.certificate().is_some())
         };
-        !self.read.as_ref().is_some_and(is_read) && presents_credential(request, self.keys)
+        !self.read.as_ref().is_some_and(is_read) && presents_credential(call, self.credentials)
     }
 }
 
@@ -61,7 +72,7 @@ struct AtWork {
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        if !self.control.is_uncounted(&call.request) {
+        if !self.control.is_uncounted(call) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {

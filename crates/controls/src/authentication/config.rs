@@ -13,6 +13,7 @@ use spec::{
 };
 
 use super::apikey::Keys as ApiKeys;
+use super::certificate;
 use super::introspection::{Client, Endpoint, private_key};
 use super::keys;
 use super::scopes::{From, ScopeRule};
@@ -20,8 +21,8 @@ use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
-    ANY_SCHEME, Access, Challenge, KeyScheme, access, iss, key_scheme, key_schemes, operation_ref,
-    possession, report, scope_names,
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, certificate_scheme, iss, key_scheme, key_schemes,
+    operation_ref, possession, report, scope_names, takes_any_certificate,
 };
 
 /// A key set without keys.
@@ -69,8 +70,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
+        let certificates = certificate::compile(api, &alternatives);
         Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
             .with_keys(keys)
+            .with_certificates(certificates)
             .with_revocations(api.gateway.document.wants_store())
     });
     vec![Compiled::enforced(control, span(api, scope)).by_security()]
@@ -115,7 +118,7 @@ fn groups_of(
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.retain(|scheme| key_scheme(api, *scheme).is_none());
+    wanted.retain(|scheme| key_scheme(api, *scheme).is_none() && certificate_scheme(api, *scheme).is_empty());
     let mut groups: Vec<Group> = Vec::new();
     let mut asked = None;
     for scheme in wanted {
@@ -152,7 +155,8 @@ fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagno
             Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME))
         })
         .collect();
-    groups.filter(|groups| !groups.is_empty() || !key_schemes(api).is_empty())
+    let others = || !key_schemes(api).is_empty() || takes_any_certificate(api);
+    groups.filter(|groups| !groups.is_empty() || others())
 }
 
 /// Reports an issuer that would be asked beside another about the tokens of one operation. An opaque token does not say whose it

@@ -3,7 +3,8 @@
 //! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
 //! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
 //! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
-//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good.
+//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good. The client
+//! certificate of the connection proves the schemes that are bound to its authorities ([`certificate`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -15,6 +16,7 @@
 pub mod apikey;
 pub mod bearer;
 pub mod cache;
+pub mod certificate;
 mod config;
 mod facts;
 pub mod introspection;
@@ -47,6 +49,8 @@ use crate::security::{Challenge, Scheme};
 use apikey::{CoreKeys, Keys, Places, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
+pub use certificate::check_authorities;
+use certificate::{CoreCertificates, Group as CertificateGroup, Shown as ShownCertificate};
 pub use config::{check_issuers, compile};
 use introspection::Flight;
 use keys::KeySource;
@@ -76,6 +80,8 @@ pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
     keys: Option<Arc<Keys>>,
+    /// Who proves schemes by client certificates.
+    certificates: Arc<[CertificateGroup]>,
     /// Whether tokens can be revoked here.
     revocations: bool,
 }
@@ -104,19 +110,29 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why), keys: None, revocations: false }
+        Self::with_rule(challenge, Rule::Closed(why))
     }
 
     /// Asks for one of the alternatives.
     #[must_use]
     pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
-        Self { challenge, rule: Rule::Schemes(schemes), keys: None, revocations: false }
+        Self::with_rule(challenge, Rule::Schemes(schemes))
+    }
+
+    fn with_rule(challenge: Challenge, rule: Rule) -> Self {
+        Self { challenge, rule, keys: None, certificates: Arc::default(), revocations: false }
     }
 
     /// Takes API keys as well.
     #[must_use]
     pub fn with_keys(self, keys: Option<Keys>) -> Self {
         Self { keys: keys.map(Arc::new), ..self }
+    }
+
+    /// Takes client certificates as well.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Arc<[CertificateGroup]>) -> Self {
+        Self { certificates, ..self }
     }
 
     /// Asks the denylist of the gateway's store about tokens, where it has one.
@@ -143,7 +159,10 @@ impl Control for Authentication {
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
-        Box::new(AtCore { control: self, verifiers, proofs, keys, revoked, clock: Arc::clone(&core.clock) })
+        let asks = !self.certificates.is_empty();
+        let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
+        let clock = Arc::clone(&core.clock);
+        Box::new(AtCore { control: self, verifiers, proofs, keys, certificates, revoked, clock })
     }
 }
 
@@ -153,6 +172,7 @@ struct AtCore {
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
+    certificates: Option<CoreCertificates>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
 }
@@ -193,7 +213,7 @@ impl Attached for AtCore {
         // Of a live stream that is asked about again: a proof of possession is good once, and what others vouch for they would have
         // to be asked. Such a proof stands until it ends, or the operation takes none.
         let takes = matches!(self.control.rule, Rule::Schemes(_));
-        if takes && call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
+        if takes && call.proofs.iter().any(|proof| !is_provable(&proof.principal)) {
             return Step::Done(self.stands(call));
         }
         if let Some(wait) = call.suspect {
@@ -223,8 +243,12 @@ impl Attached for AtCore {
 }
 
 /// Whether a credential can be verified again by itself.
-fn is_signed_bearer(principal: &Principal) -> bool {
-    principal.credential == CredentialKind::Jwt && principal.binding == Binding::default()
+fn is_provable(principal: &Principal) -> bool {
+    match principal.credential {
+        CredentialKind::Jwt => principal.binding == Binding::default(),
+        CredentialKind::Certificate => true,
+        CredentialKind::Introspected | CredentialKind::ApiKey => false,
+    }
 }
 
 impl AtCore {
@@ -236,12 +260,34 @@ impl AtCore {
         }
     }
 
-    /// Whether what was proven before, and cannot be proven again by itself, goes on.
-    fn stands(&self, call: &Call) -> Verdict {
-        let Some(why) = call.proofs.iter().find_map(|proof| self.revoked(&proof.principal)) else {
+    /// Whether what was proven before, and cannot be proven again by itself, goes on. A certificate that was shown with it is looked
+    /// at again.
+    fn stands(&self, call: &mut Call) -> Verdict {
+        let challenge = &self.control.challenge;
+        let is_certificate = |proof: &Proof| proof.principal.credential == CredentialKind::Certificate;
+        let mut others = call.proofs.iter().filter(|proof| !is_certificate(proof));
+        if let Some(why) = others.find_map(|proof| self.revoked(&proof.principal)) {
+            return Verdict::Refuse(refuse_token(challenge, Scheme::presented(&call.request), why));
+        }
+        if !call.proofs.iter().any(is_certificate) {
             return Verdict::Allow;
-        };
-        Verdict::Refuse(refuse_token(&self.control.challenge, Scheme::presented(&call.request), why))
+        }
+        let shown = self.shown(call);
+        let proven = |proof: &Proof| shown.proofs.iter().any(|one| one.scheme == proof.scheme);
+        if call.proofs.iter().filter(|proof| is_certificate(proof)).all(proven) {
+            call.proofs.retain(|proof| !is_certificate(proof));
+            call.proofs.extend(shown.proofs);
+            return Verdict::Allow;
+        }
+        let missing = || challenge.missing("the certificate does not prove any more what it did", None);
+        Verdict::Refuse(shown.wrong.map_or_else(missing, |wrong| wrong.refuse(challenge)))
+    }
+
+    /// What the certificate of the connection proves.
+    fn shown(&self, call: &Call) -> ShownCertificate {
+        let revoked = |principal: &Principal| self.revoked.as_ref()?.find(principal, &*self.clock);
+        let certificates = self.certificates.as_ref();
+        certificates.map(|certificates| certificates.look(call, revoked)).unwrap_or_default()
     }
 
     fn revoked(&self, principal: &Principal) -> Option<Why> {
@@ -314,22 +360,27 @@ impl AtCore {
         };
         let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
+        let shown = self.shown(call);
         let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && schemes.anonymous => {
-                return Looked::Done(Verdict::Allow);
-            }
-            Ok((keys, None)) if keys.proofs.is_empty() => {
-                return refuse(challenge.missing("no credential came", None));
+            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() => {
+                return match schemes.anonymous {
+                    true => Looked::Done(Verdict::Allow),
+                    false => refuse(challenge.missing("no credential came", None)),
+                };
             }
             Ok(presented) => presented,
             Err(refusal) => return refuse(refusal),
         };
+        if let Some(wrong) = shown.wrong.as_ref().filter(|wrong| wrong.is_final()) {
+            return refuse(wrong.refuse(challenge));
+        }
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
         let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
         // A token that nobody verified goes no further, whatever keys come beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
         proofs.extend(keys.proofs);
+        proofs.extend(shown.proofs);
         let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
@@ -346,11 +397,12 @@ impl AtCore {
             };
             return Looked::Done(self.settle(call, (proofs, keys.places), shown));
         }
-        let refusal = match (token, worst) {
-            (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
-            (Some((scheme, _)), None) if unproven => {
+        let refusal = match (token, worst, shown.wrong) {
+            (Some((scheme, _)), Some(why), _) => refuse_token(challenge, scheme, why),
+            (Some((scheme, _)), None, _) if unproven => {
                 refuse_token(challenge, scheme, Why::from(Fault::IssuerMismatch))
             }
+            (_, _, Some(wrong)) => wrong.refuse(challenge),
             _ => challenge.missing("no alternative has all of its schemes proven", None),
         };
         match wanted {
@@ -371,7 +423,12 @@ impl AtCore {
         if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
             // It would go on to the service, which might take it for one that was verified.
             let detail = "`Authorization` holds a credential that the operation does not take";
-            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+            let public = match (&self.keys, &self.certificates) {
+                (Some(_), None) => "only API keys are accepted",
+                (None, Some(_)) => "only client certificates are accepted",
+                _ => "access tokens are not accepted",
+            };
+            return Err(challenge.missing(detail, Some(public)));
         }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";

@@ -1,5 +1,8 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys.
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys or client certificates.
+//!
+//! No registered scheme asks for a certificate; RFC 9110 section 15.5.2 wants a challenge with every 401. `ClientCertificate` is what
+//! the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,7 +14,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
 use super::keys::{KeyScheme, key_scheme, key_schemes};
-use super::{ANY_SCHEME, Access, possession};
+use super::{ANY_SCHEME, Access, certificate_scheme, possession, takes_any_certificate};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -61,8 +64,10 @@ pub struct Challenge {
     offered: &'static [Scheme],
     /// Whether tokens are taken.
     tokens: bool,
-    /// Challenges of the schemes that take keys, by number.
-    keys: Box<[(u16, Box<str>)]>,
+    /// Challenges of the schemes that take keys or certificates, by number.
+    others: Box<[(u16, Box<str>)]>,
+    /// That for certificates.
+    certificate: Box<str>,
 }
 
 impl Challenge {
@@ -74,24 +79,27 @@ impl Challenge {
             let names: Vec<&str> = proofs.algorithms.iter().map(|one| one.name()).collect();
             names.join(" ").into()
         });
+        let realm = quotable(api.name);
         Self {
-            realm: quotable(api.name).into(),
+            certificate: format!("ClientCertificate realm=\"{realm}\"").into(),
+            realm: realm.into(),
             metadata: quotable(&metadata).into(),
             algorithms,
             offered: &[Scheme::Bearer],
             tokens: true,
-            keys: Box::default(),
+            others: Box::default(),
         }
     }
 
     /// The challenge of operations that may be called as `access` says.
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
-        let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
+        let (schemes, certificates, tokens): (Vec<KeyScheme>, Vec<u16>, bool) = match access {
             Access::Open | Access::Closed(_) => return Self::of(api),
             Access::Authenticated => {
                 let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
-                (key_schemes(api), tokens)
+                let certificates = takes_any_certificate(api).then_some(ANY_SCHEME);
+                (key_schemes(api), certificates.into_iter().collect(), tokens)
             }
             Access::OneOf { alternatives, .. } => {
                 let mut numbers: Vec<u16> =
@@ -100,14 +108,18 @@ impl Challenge {
                 numbers.dedup();
                 let keys: Vec<KeyScheme> =
                     numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
-                let tokens = keys.len() < numbers.len();
-                (keys, tokens)
+                let by_certificate = |number: &u16| !certificate_scheme(api, *number).is_empty();
+                let certificates: Vec<u16> = numbers.iter().copied().filter(by_certificate).collect();
+                let tokens = keys.len() + certificates.len() < numbers.len();
+                (keys, certificates, tokens)
             }
         };
         let own = Self::of(api);
-        let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
-        let keys = keys.collect();
-        Self { tokens, keys, ..own }
+        let keys =
+            schemes.iter().map(|scheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm))));
+        let certificates = certificates.into_iter().map(|number| (number, own.certificate.clone()));
+        let others = keys.chain(certificates).collect();
+        Self { tokens, others, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -166,7 +178,25 @@ impl Challenge {
         if self.tokens {
             refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
         }
-        self.keys.iter().fold(refusal, |refusal, (_, text)| refusal.header(WWW_AUTHENTICATE, header(text)))
+        let mut asked_for: Vec<&str> = Vec::with_capacity(self.others.len());
+        for (_, text) in &self.others {
+            if !asked_for.contains(&&**text) {
+                asked_for.push(text);
+            }
+        }
+        asked_for.iter().fold(refusal, |refusal, text| refusal.header(WWW_AUTHENTICATE, header(text)))
+    }
+
+    /// A client certificate that does not let the call pass; `public` is what the caller may know, `detail` what the operator
+    /// should.
+    #[must_use]
+    pub fn certificate(
+        &self,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&self.certificate))
     }
 
     /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
@@ -184,7 +214,7 @@ impl Challenge {
     }
 
     fn of_key(&self, scheme: u16) -> Option<&str> {
-        let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
+        let found = self.others.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
         found.map(|(_, text)| &**text)
     }
 
@@ -231,7 +261,7 @@ impl Challenge {
         public: String,
     ) -> Box<Refusal> {
         let scopes = missing.join(" ");
-        let own = self.keys.iter().find(|(number, _)| *number == scheme);
+        let own = self.others.iter().find(|(number, _)| *number == scheme);
         let (name, value) = match own {
             Some((_, own)) => {
                 (WWW_AUTHENTICATE, header(&with_error(own, "insufficient_scope", &public, &scopes)))
@@ -253,7 +283,7 @@ impl Challenge {
     pub fn stale(&self, (scheme, presented): (u16, Scheme), most: Duration) -> Box<Refusal> {
         const WHY: &str = "the login is too long ago";
         let error = ("insufficient_user_authentication", WHY);
-        let (name, value) = match self.keys.iter().find(|(number, _)| *number == scheme) {
+        let (name, value) = match self.others.iter().find(|(number, _)| *number == scheme) {
             Some((_, own)) => (WWW_AUTHENTICATE, header(&with_error(own, error.0, error.1, ""))),
             None => self.error(presented, error, ""),
         };

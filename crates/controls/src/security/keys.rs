@@ -82,6 +82,7 @@ pub fn key_place(
             Some(Err("an API key has not the syntax of this HTTP authentication scheme"))
         }
         SecurityScheme::Http { scheme, .. } => Some(Ok(Where::Authorization(scheme.as_str().into()))),
+        SecurityScheme::MutualTls if !bound.authorities.is_empty() => None,
         _ if tokens => None,
         _ => Some(Err("API keys cannot satisfy a scheme of this type")),
     }

@@ -5,6 +5,7 @@
 //! configuration says `unsecured`. An alternative with a scheme that we cannot verify is dropped, which can only make an
 //! operation stricter; when none is left, the operation is closed.
 
+mod certificates;
 mod challenge;
 pub mod find;
 mod issuers;
@@ -26,6 +27,9 @@ use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
+pub use certificates::{
+    asking, authority_issuer, certificate_scheme, takes_any_certificate, takes_certificate,
+};
 pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
@@ -41,7 +45,7 @@ pub enum Access {
     Open,
     /// Nobody; says why.
     Closed(&'static str),
-    /// Whoever holds a valid token of one of the API's issuers, whatever its scopes.
+    /// Whoever holds a valid token of one of the API's issuers, or another credential that it takes, whatever its scopes.
     Authenticated,
     /// Whoever satisfies one of these.
     OneOf {
@@ -79,6 +83,9 @@ pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> 
 /// Why a scheme cannot be verified; `None` when it can.
 pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
     let Some(contract) = api.contract else { return Some("there is no contract") };
+    if takes_certificate(api.settings, contract, scheme) {
+        return None;
+    }
     match keys::bound(api, scheme) {
         Ok(Some(_)) => return None,
         Ok(None) => {}
@@ -94,7 +101,7 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         }
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
         Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),
-        Some(SecurityScheme::MutualTls) => Some("client certificates are not verified here"),
+        Some(SecurityScheme::MutualTls) => Some("no authorities of certificates are bound to it"),
         Some(SecurityScheme::Unknown(_)) => Some("its type is unknown"),
         None => Some("the contract does not define it"),
     }

@@ -136,6 +136,9 @@ pub struct Authentication {
     /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
     #[serde(default)]
     pub source: Option<Spanned<KeySource>>,
+    /// names of the authorities whose client certificates are taken
+    #[serde(default)]
+    pub authorities: Vec<Spanned<String>>,
     /// whether an API key is sent on to the service; without it, it ends at the gateway
     #[serde(default)]
     pub forward: bool,

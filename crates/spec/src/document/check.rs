@@ -23,6 +23,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     listeners(document, tree, out);
     hops(document, tree, out);
     issuers(document, out);
+    super::authority::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
@@ -56,7 +57,7 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "upstreams", "apis"] {
+    for group in ["listeners", "issuers", "authorities", "upstreams", "apis"] {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -220,6 +221,9 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
                 audience_missing(&issuer.value, issuer.span, out);
             }
         }
+        for authority in &settings.authorities {
+            refer("authority", authority, tree, out);
+        }
     }
     check_possession::api(document, api, out);
     contract(api, out);
@@ -246,12 +250,24 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// What a scheme takes: tokens, or keys. `*` may stand for schemes of both kinds.
+/// What a scheme takes: tokens, keys or certificates. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
+    if let Some(first) = settings.authorities.first().filter(|_| scheme != "*") {
+        let other = match (settings.issuers.is_empty(), &settings.source) {
+            (true, None) => None,
+            (false, _) => Some(("tokens", "issuers")),
+            (true, Some(_)) => Some(("API keys", "source")),
+        };
+        if let Some((what, key)) = other {
+            let message = format!("the scheme `{scheme}` takes {what} and client certificates");
+            let help = format!("keep `{key}` or `authorities`: a scheme has one kind of credential");
+            out.push(Diagnostic::error("conflict", message).at(first.span).help(help));
+        }
+    }
     match (settings.issuers.is_empty(), &settings.source) {
-        (true, None) => {
+        (true, None) if settings.authorities.is_empty() => {
             let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, or `source: applications` for API keys";
+            let help = "write `issuers: [name]`, `source: applications` for API keys, or `authorities: [name]` for client certificates";
             out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         }
         (false, Some(source)) if scheme != "*" => {
@@ -293,8 +309,9 @@ fn contract(api: &Api, out: &mut Diagnostics) {
 
 /// Reports a name that nothing has. What is there but broken has been reported itself.
 fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics) {
+    let group = what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"));
     let known: Vec<&str> = tree
-        .get(&format!("{what}s"))
+        .get(&group)
         .map(|group| group.entries().iter().map(|entry| entry.key.as_str()).collect())
         .unwrap_or_default();
     if known.contains(&name.as_str()) {
@@ -302,10 +319,10 @@ fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics)
     }
     let help = match nearest(&name.value, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!("write it under `{what}s`"),
+        None if known.is_empty() => format!("write it under `{group}`"),
         None => {
             let names: Vec<String> = known.iter().take(20).map(|name| format!("`{name}`")).collect();
-            format!("write it under `{what}s`; there are {}", names.join(", "))
+            format!("write it under `{group}`; there are {}", names.join(", "))
         }
     };
     let message = format!("there is no {what} `{}`", name.value);

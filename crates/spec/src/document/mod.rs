@@ -5,6 +5,7 @@
 
 mod alert;
 mod api;
+mod authority;
 mod check;
 mod check_possession;
 mod check_upstream;
@@ -30,6 +31,7 @@ mod websocket;
 pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
+pub use authority::{Authority, CertificateSubject, Grant};
 pub use issuer::{
     ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
 };
@@ -96,6 +98,8 @@ pub struct Document {
     pub trusted_hops: Vec<Cidr>,
     /// Who signs tokens, by name.
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// Who signs certificates of clients that prove who calls, by name.
+    pub authorities: BTreeMap<String, Spanned<Authority>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -144,6 +148,9 @@ pub(crate) struct Top {
     /// who signs tokens, by name
     #[serde(default)]
     issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// who signs certificates of clients that prove who calls, by name
+    #[serde(default)]
+    authorities: BTreeMap<String, Spanned<Authority>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -212,6 +219,7 @@ impl Document {
             admin: top.admin,
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
+            authorities: top.authorities,
             upstreams: top.upstreams,
             apis,
             record: top.record,

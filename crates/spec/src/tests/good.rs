@@ -81,6 +81,8 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/admin",
         "/issuers/staff",
         "/issuers/staff/introspection",
+        "/authorities/partners",
+        "/authorities/partners/grants/spiffe:~1~1example.com~1*",
         "/upstreams/orders",
         "/upstreams/orders/deadlines",
         "/upstreams/orders/targets/0",

@@ -4,6 +4,7 @@
 mod activation;
 mod applications;
 mod audit;
+mod certificates;
 mod cli;
 mod common;
 mod confined;
