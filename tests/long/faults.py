@@ -42,40 +42,47 @@ LONG_ENOUGH = 10_000
 RESET = struct.pack("ii", 1, 0)
 
 
-def document(upstream, nowhere, times):
+def upstreams(upstream, nowhere, times):
     first_byte, idle, total = (round(time * times) for time in (FIRST_BYTE, IDLE, TOTAL))
     deadlines = f"{{ connect: {first_byte}ms, first_byte: {first_byte}ms, total: {total}ms, idle: {idle}ms }}"
-    return f"""version: 1
-listen: http://127.0.0.1:0
-admin: {{ bind: "127.0.0.1:0" }}
-record: {{ access_log: file:access.log }}
-# All callers of this load have one address.
-admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
-upstreams:
+    return f"""upstreams:
   ill: {{ url: "{upstream}", deadlines: {deadlines} }}
   nobody: {{ url: "{nowhere}", deadlines: {deadlines} }}
-apis:
+"""
+
+
+APIS = """
   passed:
     contract: none
     hosts: [passed.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
+    validation: { request: off, response: off }
   held:
-    contract: ./openapi.yaml
+    contract: ./faults.yaml
     hosts: [held.test]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: enforce, response: enforce }}
+    validation: { request: enforce, response: enforce }
   nobody:
     contract: none
     hosts: [nobody.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: nobody
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
+    validation: { request: off, response: off }
 """
+
+
+def document(upstream, nowhere, times):
+    return f"""version: 1
+listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
+record: {{ access_log: file:access.log }}
+# All callers of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+{upstreams(upstream, nowhere, times)}apis:{APIS}"""
 
 
 OPERATION = """
@@ -224,7 +231,7 @@ class Load:
         self.kinds, self.wrong, self.slowest, self.expected = collections.Counter(), collections.Counter(), 0.0, {}
         self.chance = random.Random(20261125)
 
-    async def client(self):
+    async def client(self, pause=0):
         client = Client(*self.address)
         while self.next < self.count:
             number, self.next = self.next, self.next + 1
@@ -238,6 +245,8 @@ class Load:
             self.slowest = max(self.slowest, time.monotonic() - begun)
             if got != seen:
                 self.note(f"{target} {method} {host}: {got} in place of {seen}")
+            if pause:
+                await asyncio.sleep(pause)
         client.close()
 
     async def call(self, client, host, method, target, number, kind):
@@ -245,12 +254,8 @@ class Load:
         headers = [("Content-Type", "application/json")] if body else []
         try:
             async with asyncio.timeout(self.stuck):
-                await client.connect()
-                client_host, client.host = client.host, host
-                try:
-                    status, fields = await client.head(method, target, headers, body)
-                finally:
-                    client.host = client_host
+                client.name = host
+                status, fields = await client.head(method, target, headers, body)
                 data = b"".join([part async for part in client.chunks(method, status, fields)])
         except TimeoutError:
             client.close()
@@ -299,7 +304,7 @@ async def main(flags):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             nowhere = free.getsockname()[1]
-        (workspace.path / "openapi.yaml").write_text(CONTRACT)
+        (workspace.path / "faults.yaml").write_text(CONTRACT)
         config = workspace.path / "yett.yaml"
         config.write_text(document(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{nowhere}", flags.deadlines))
         gateway = await asyncio.to_thread(Gateway, workspace, bins, config)
