@@ -48,10 +48,10 @@ def is_two(client):
     return client % 4 == 3
 
 
-def two_sides(url, clients, deadlines):
+def two_sides(url, clients, times):
     """The part of the document for those whose upstream does: upstreams, APIs."""
     names = [client for client in range(clients) if is_two(client)]
-    upstreams = "".join(f"  two{name}: {{ url: \"{url}\", http: 2, deadlines: {deadlines} }}\n" for name in names)
+    upstreams = "".join(f"  two{name}: {{ url: \"{url}\", http: 2, deadlines: {deadlines(times)} }}\n" for name in names)
     apis = "".join(f"""  passed{name}:
     contract: none
     hosts: [passed{name}.two.test]
@@ -60,7 +60,7 @@ def two_sides(url, clients, deadlines):
     unsecured: anonymous
     validation: {{ request: off, response: off }}
   held{name}:
-    contract: ./openapi.yaml
+    contract: ./faults.yaml
     hosts: [held{name}.two.test]
     upstream: two{name}
     unsecured: anonymous
@@ -69,42 +69,51 @@ def two_sides(url, clients, deadlines):
     return upstreams, apis
 
 
-def document(upstream, two, nowhere, flags):
-    times = flags.deadlines
+def deadlines(times):
     first_byte, idle, total = (round(time * times) for time in (FIRST_BYTE, IDLE, TOTAL))
-    deadlines = f"{{ connect: {first_byte}ms, first_byte: {first_byte}ms, total: {total}ms, idle: {idle}ms }}"
-    upstreams, apis = two_sides(two, flags.clients, deadlines)
-    return f"""version: 1
-listen: http://127.0.0.1:0
-admin: {{ bind: "127.0.0.1:0" }}
-record: {{ access_log: file:access.log }}
-# All callers of this load have one address.
-admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
-upstreams:
-  ill: {{ url: "{upstream}", deadlines: {deadlines} }}
-  nobody: {{ url: "{nowhere}", deadlines: {deadlines} }}
-{upstreams}apis:
+    return f"{{ connect: {first_byte}ms, first_byte: {first_byte}ms, total: {total}ms, idle: {idle}ms }}"
+
+
+def upstreams(upstream, nowhere, times):
+    return f"""upstreams:
+  ill: {{ url: "{upstream}", deadlines: {deadlines(times)} }}
+  nobody: {{ url: "{nowhere}", deadlines: {deadlines(times)} }}
+"""
+
+
+APIS = """
   passed:
     contract: none
     hosts: [passed.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
+    validation: { request: off, response: off }
   held:
-    contract: ./openapi.yaml
+    contract: ./faults.yaml
     hosts: [held.test]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: enforce, response: enforce }}
+    validation: { request: enforce, response: enforce }
   nobody:
     contract: none
     hosts: [nobody.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: nobody
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
-{apis}"""
+    validation: { request: off, response: off }
+"""
+
+
+def document(upstream, two, nowhere, flags):
+    more, apis = two_sides(two, flags.clients, flags.deadlines)
+    return f"""version: 1
+listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
+record: {{ access_log: file:access.log }}
+# All callers of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+{upstreams(upstream, nowhere, flags.deadlines)}{more}apis:{APIS}{apis}"""
 
 
 OPERATION = """
@@ -263,7 +272,7 @@ class Load:
         expected = faults_two.outcome(side == "held", method, kind, at, chunked, BODY)
         return (f"{side}{name}.two.test", method, kind, at, chunked), expected, f"{kind} {side} two"
 
-    async def client(self, name):
+    async def client(self, name=0, pause=0):
         client = Client(*self.address)
         while self.next < self.count:
             number, self.next = self.next, self.next + 1
@@ -276,6 +285,8 @@ class Load:
             self.slowest = max(self.slowest, time.monotonic() - begun)
             if got != seen:
                 self.note(f"{target} {method} {host}: {got} in place of {seen}")
+            if pause:
+                await asyncio.sleep(pause)
         client.close()
 
     async def call(self, client, host, method, target, number, kind):
@@ -283,12 +294,8 @@ class Load:
         headers = [("Content-Type", "application/json")] if body else []
         try:
             async with asyncio.timeout(self.stuck):
-                await client.connect()
-                client_host, client.host = client.host, host
-                try:
-                    status, fields = await client.head(method, target, headers, body)
-                finally:
-                    client.host = client_host
+                client.name = host
+                status, fields = await client.head(method, target, headers, body)
                 data = b"".join([part async for part in client.chunks(method, status, fields)])
         except TimeoutError:
             client.close()
@@ -339,7 +346,7 @@ async def main(flags):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             nowhere = free.getsockname()[1]
-        (workspace.path / "openapi.yaml").write_text(CONTRACT)
+        (workspace.path / "faults.yaml").write_text(CONTRACT)
         config = workspace.path / "yett.yaml"
         config.write_text(document(*(f"http://127.0.0.1:{port}" for port in (*ports, nowhere)), flags))
         gateway = await asyncio.to_thread(Gateway, workspace, bins, config)

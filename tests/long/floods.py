@@ -54,7 +54,11 @@ apis:
     upstream: {quiet}
     unsecured: anonymous
     validation: {{ request: off, response: off }}
-  files:
+{apis(upstream)}"""
+
+
+def apis(upstream):
+    return f"""  files:
     contract: none
     hosts: [files.test]
     allow: ["GET /m/*", "POST /m/*"]
@@ -62,7 +66,7 @@ apis:
     unsecured: anonymous
     validation: {{ request: off, response: off }}
   read:
-    contract: ./openapi.yaml
+    contract: ./floods.yaml
     upstream: {upstream}
     unsecured: anonymous
     hosts: [read.test]
@@ -378,7 +382,7 @@ async def main(flags):
         await asyncio.sleep(0.05)
     results, misses = {}, []
     with Workspace(flags.keep) as workspace:
-        (workspace.path / "openapi.yaml").write_text(CONTRACT)
+        (workspace.path / "floods.yaml").write_text(CONTRACT)
         (workspace.path / "yett.yaml").write_text(document(f"http://127.0.0.1:{port.value}", f"http://127.0.0.1:{quiet_port.value}"))
         gateway = await asyncio.to_thread(Gateway, workspace, bins, workspace.path / "yett.yaml")
         await window(gateway.address(), 1)

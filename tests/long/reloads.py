@@ -224,11 +224,14 @@ async def shows(gateway, setup, kind, tokens):
             there, _, _ = await client.call("GET", f"/extra/{setup.extra}", bearer(0))
             gone, _, _ = await client.call("GET", f"/extra/{setup.extra + 1}", bearer(0))
             return (there, gone) == (200, 404)
-        host, port = gateway.address("secure")
-        shown = await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=20)
-        return shown.strip() == setup.certificates[setup.shown][0].read_text().strip()
+        return await shown(gateway.address("secure")) == setup.certificates[setup.shown][0].read_text().strip()
     finally:
         client.close()
+
+
+async def shown(address):
+    """The certificate that a client is shown."""
+    return (await asyncio.to_thread(ssl.get_server_certificate, address, timeout=20)).strip()
 
 
 async def reloaded(gateway, before, seconds=60):
