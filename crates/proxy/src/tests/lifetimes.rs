@@ -163,13 +163,19 @@ fn on_http_2_each_ends_by_its_own_close() {
             let mut body = response.await.unwrap().into_body();
             assert_eq!(body.data().await.unwrap().unwrap(), "event");
             clock.advance(DAY);
-            let found = match body.data().await {
-                Some(Err(error)) if error.is_reset() => End::Reset,
-                Some(other) => panic!("{media}: {other:?}"),
-                None => match body.trailers().await.unwrap() {
-                    Some(trailers) => End::Status(trailers["grpc-status"].to_str().unwrap().into()),
-                    None => End::Whole,
-                },
+            let found = loop {
+                match body.data().await {
+                    // The frame that ends it.
+                    Some(Ok(data)) if data.is_empty() => {}
+                    Some(Err(error)) if error.is_reset() => break End::Reset,
+                    Some(other) => panic!("{media}: {other:?}"),
+                    None => match body.trailers().await.unwrap() {
+                        Some(trailers) => {
+                            break End::Status(trailers["grpc-status"].to_str().unwrap().into());
+                        }
+                        None => break End::Whole,
+                    },
+                }
             };
             assert_eq!(found, end, "{media}");
         });

@@ -509,7 +509,7 @@ impl World {
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub(super) fn start(shape: &Shape) -> Self {
         let clock = Arc::new(System(Instant::now(), AtomicU64::new(0)));
-        let mut world = Self::at(shape, Arc::<System>::clone(&clock), Arc::new(Nothing));
+        let mut world = Self::at(shape, Arc::<System>::clone(&clock), super::Side::start());
         world.own = Some(clock);
         world
     }

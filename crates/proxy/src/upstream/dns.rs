@@ -164,6 +164,8 @@ impl Resolver {
 /// What the files do not say, as the C library has it; and no cache.
 fn usual(options: &mut ResolverOpts) {
     options.cache_size = 0;
+    // As it came: what is too long is for who asked to say.
+    options.positive_max_ttl = Some(Duration::from_secs(u64::from(u32::MAX)));
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
     options.num_concurrent_reqs = 1;
