@@ -155,6 +155,7 @@ async fn attempt(
             started: core.clock.now(),
         },
         opening: None,
+        recorder: &*core.recorder,
     };
     match sender {
         Sender::One(connection) => attempt.one(connection, copy.body).await,

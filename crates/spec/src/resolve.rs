@@ -132,7 +132,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 13] = [
+    const ORDER: [&str; 14] = [
         "version",
         "data",
         "listeners",
