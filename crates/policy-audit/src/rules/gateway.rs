@@ -261,8 +261,8 @@ fn certificates_unlisted(whole: &Whole<'_>) -> Hits {
     let proving: Vec<String> =
         group(whole, "authorities").into_iter().filter_map(|(_, one)| file(&one["client_ca"])).collect();
     let unlisted = |one: &Json| {
-        let asks = file(&one["tls"]["client_ca"]).is_some_and(|ca| proving.contains(&ca));
-        asks && one["tls"]["client_crls"].as_array().is_none_or(Vec::is_empty)
+        let asks = file(at(one, &["tls", "client_ca"])).is_some_and(|ca| proving.contains(&ca));
+        asks && at(one, &["tls", "client_crls"]).as_array().is_none_or(Vec::is_empty)
     };
     let all = group(whole, "listeners").into_iter().filter(|(_, one)| unlisted(one));
     all.map(|(name, _)| (Some(name.to_owned()), String::from("`client_ca` has no `client_crls`"))).collect()
