@@ -287,7 +287,7 @@ WAYS = {
     "http/1": (["--h1", "-m", "1"], "http", "plain"), "http/1 tls": (["--h1", "-m", "1"], "https", "secure"),
     "http/2 tls": (["-m", "4"], "https", "secure"),
 }
-CONNECTIONS = 8
+CONNECTIONS = 24
 
 
 async def h2load(gateway, way, token, seconds, rate=None):

@@ -35,9 +35,9 @@ const FIRST_READ: usize = 4 * 1024;
 /// A connection that is idle for so long is parked.
 const PARK_TIME: Duration = Duration::from_millis(200);
 
-/// How long a connection that has not called yet may still begin its first call when the gateway ends: its client has
-/// connected to be served, and cannot know.
-pub(crate) const FIRST_CALL: Duration = Duration::from_secs(1);
+/// How long a connection that carries no call may still begin one when the gateway ends: its client has connected to be served,
+/// or just sends its next call, and cannot know.
+pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// What is known of a connection while it is open.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(crate) struct Conn {
     used: Cell<bool>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
+    /// Whether its time to begin the last call has begun.
+    last: Cell<bool>,
     /// Whether its client takes hardly anything of an answer at once.
     narrow: Cell<bool>,
     /// Whether its client has yet to show that it takes answers (HTTP/2).
@@ -69,7 +71,7 @@ impl Conn {
     /// One that was just accepted.
     pub(crate) fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
         let alarm = Alarm::new(Arc::clone(&core.clock));
-        alarm.set_in(if core.ending.get() { FIRST_CALL } else { bounds::HEAD_TIME });
+        alarm.set_in(if core.ending.get() { LAST_CALL } else { bounds::HEAD_TIME });
         Self {
             peer,
             alarm,
@@ -80,6 +82,7 @@ impl Conn {
             used: Cell::new(false),
             head_open: Cell::new(false),
             closing: Cell::new(core.ending.get()),
+            last: Cell::new(false),
             narrow: Cell::new(false),
             trial: Cell::new(false),
             parks: Cell::new(false),
@@ -182,11 +185,11 @@ impl Conn {
         self.parked.get()
     }
 
-    /// Ends the connection after the calls that it carries; one that has carried none may still begin one.
+    /// Ends the connection after the calls that it carries; one that carries none may still begin one.
     pub(crate) fn close(&self) {
         self.closing.set(true);
         if !self.used.get() && !self.head_open.get() {
-            self.alarm.set_in(FIRST_CALL);
+            self.alarm.set_in(LAST_CALL);
         }
         self.wake();
     }
@@ -196,9 +199,11 @@ impl Conn {
         self.closing.get()
     }
 
-    /// Whether it ends, and waits for no call.
-    pub(crate) fn is_done(&self) -> bool {
-        self.closing.get() && self.used.get()
+    /// No call is under way: one that ends has a moment to begin the last one, which is told so by its answer.
+    pub(crate) fn await_last(&self) {
+        if self.closing.get() && !self.last.replace(true) {
+            self.alarm.set_in(LAST_CALL);
+        }
     }
 
     /// Polls its task.

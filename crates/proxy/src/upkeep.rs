@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::bounds::Bound;
 use engine::record::ConnectionEvent;
 
-use crate::connection::FIRST_CALL;
+use crate::connection::LAST_CALL;
 use crate::core::Core;
 
 /// How often a core looks after what is idle.
@@ -63,10 +63,10 @@ fn give_back() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(UNUSED)));
 }
 
-/// Lets calls in flight end within `time`, and connections that have just come begin one.
+/// Lets calls in flight end within `time`, and connections that carry none begin a last one.
 pub(crate) async fn drain(core: &Core, time: Duration) {
     let began = core.clock.now();
-    let (end, first) = (began.after(time), began.after(FIRST_CALL));
+    let (end, last) = (began.after(time), began.after(LAST_CALL));
     loop {
         // Connections may still come out of their handshake, or not have said anything yet.
         for conn in core.conns.all() {
@@ -78,7 +78,7 @@ pub(crate) async fn drain(core: &Core, time: Duration) {
             stream.drain();
         }
         let now = core.clock.now();
-        let coming = core.siblings.open() > 0 && now < first;
+        let coming = core.siblings.open() > 0 && now < last;
         if now >= end || (core.conns.len() == 0 && core.sampling.get() == 0 && !coming) {
             return;
         }
