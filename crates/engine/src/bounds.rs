@@ -49,7 +49,7 @@ pub const SMALL_WINDOW_OPENED: u32 = 4;
 /// Streams that a connection of HTTP/2 may have open when it has shown nothing yet; those behind them wait, as the bytes that came. It
 /// may have one more for each answer that its client took, or [`ROOM_BYTES`] of one, and twice as many each [`TURN`] in which none of
 /// its answers waits for its client.
-pub const FIRST_STREAMS: u32 = 4;
+pub const FIRST_STREAMS: u32 = 2;
 /// The same of a client whose windows, of its streams and of the connection, are [`WIDE_WINDOW`] at least: browsers' are.
 pub const FIRST_STREAMS_WIDE: u32 = 16;
 /// A window in bytes in which a whole answer finds room, mostly; who took so much of answers is believed to take more.

@@ -210,7 +210,8 @@ fn keys_that_share_cells_are_counted() {
     let cores = services(Arc::new(FakeClock::new()), &tape, &live);
     let services = Services { cells: Arc::<Crowded>::clone(&cells), ..cores };
     let (folder, passed) = (PathBuf::new(), Passed::default());
-    let settings = Settings { cores: 2, workers: 1, drain: Duration::ZERO, folder, passed };
+    let (bodies, drain) = (shape.bodies, Duration::ZERO);
+    let settings = Settings { cores: 2, workers: 1, bodies, drain, folder, passed };
     let plane = DataPlane::start(&shape.snapshot(&live), &settings, &services).unwrap();
     let told = |count| until(10, || (tape.bounds().len() == count).then_some(())).is_some();
     assert!(told(3), "{:?}", tape.bounds());

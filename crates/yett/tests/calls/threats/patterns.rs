@@ -25,15 +25,15 @@ fn contract() -> String {
     let mut properties = String::new();
     for (name, pattern, ..) in patterns() {
         let pattern = pattern.replace('\\', "\\\\");
-        let _ = write!(properties, "            {name}: {{ type: string, pattern: \"{pattern}\" }}\n");
+        let _ = writeln!(properties, "                {name}: {{ type: string, pattern: \"{pattern}\" }}");
     }
+    let answer = "responses: { \"200\": { description: any, content: { application/json: { schema: { type: object } } } } }";
+    let body = "requestBody:\n        required: true\n        content:\n          application/json:\n            schema:\n              \
+                type: object\n              additionalProperties: false\n              properties:\n";
     format!(
         "openapi: 3.1.0\ninfo: {{ title: Patterns, version: 1.0.0 }}\nservers: [{{ url: / }}]\npaths:\n  /things:\n    \
-         get: {{ operationId: list, security: [], responses: {{ \"200\": {{ description: any }} }} }}\n    \
-         post:\n      operationId: put\n      security: []\n      requestBody:\n        required: true\n        content:\n          \
-         application/json:\n            schema:\n              type: object\n              additionalProperties: false\n              \
-         properties:\n{}      responses: {{ \"200\": {{ description: any }} }}\n",
-        properties.replace("            ", "                ")
+         get: {{ operationId: list, security: [], {answer} }}\n    post:\n      operationId: put\n      security: []\n      \
+         {body}{properties}      {answer}\n"
     )
 }
 

@@ -45,7 +45,8 @@ fn is_clean(recorder: &Recorder, bytes: usize, (name, value): (&str, &str)) -> R
     let ours = ["host", "content-type", "content-length", "traceparent", "x-forwarded-for", "forwarded"];
     let named =
         !ours.contains(&name) && !matches!(name, "transfer-encoding") && seen.contains(&format!("{name}:"));
-    if seen.contains(&value.to_ascii_lowercase()) && value != "chunked" || named {
+    let valued = value != "chunked" && seen.contains(&value.to_ascii_lowercase());
+    if valued || named {
         return Err(format!("{name} reached the upstream: {seen}"));
     }
     Ok(())
