@@ -161,82 +161,76 @@ const WAITS: [&str; 8] = [
     "wait_timeout_while",
 ];
 
+const CLOCK: &str = "implements the clock's own timer";
+const ASKED: &str = "asks the clock, which a test moves";
+const SPENT: &str = "no descriptors are left: waits for some rather than spin";
+const LOOKS: &str = "waits for a condition until a deadline, looking again from time to time";
+/// Where something waits all the same, and why.
+const WAITING: &[(&str, &str)] = &[
+    ("crates/engine/src/clock.rs:sleep", CLOCK),
+    ("crates/yett/src/clock.rs:sleep", CLOCK),
+    ("crates/testkit/src/clock.rs:sleep", CLOCK),
+    ("crates/policy-tests/src/clock.rs:sleep", CLOCK),
+    ("crates/proxy/src/tests/world.rs:sleep", CLOCK),
+    ("crates/state/src/shared/tests/world.rs:sleep", CLOCK),
+    ("crates/proxy/examples/plain.rs:sleep", CLOCK),
+    ("crates/controls/src/authentication/keys/refresh.rs:run", ASKED),
+    ("crates/controls/src/authentication/keys/refresh.rs:ticking", ASKED),
+    ("crates/controls/src/authentication/introspection/ask.rs:ask", ASKED),
+    ("crates/outbound/src/lib.rs:fetch", ASKED),
+    ("crates/outbound/src/lib.rs:dialog", ASKED),
+    ("crates/proxy/src/upstream/probe.rs:run", ASKED),
+    ("crates/proxy/src/upstream/names.rs:keep", ASKED),
+    ("crates/state/src/shared/denials.rs:follow", ASKED),
+    ("crates/state/src/shared/link.rs:ask", ASKED),
+    ("crates/state/src/shared/link.rs:beat", ASKED),
+    ("crates/state/src/shared/link.rs:keep", ASKED),
+    ("crates/state/src/shared/mod.rs:close", ASKED),
+    ("crates/state/src/shared/mod.rs:tidy", ASKED),
+    ("crates/yett/src/run/credentials.rs:keep", ASKED),
+    ("crates/telemetry/src/otlp/exporter/mod.rs:close", ASKED),
+    ("crates/telemetry/src/otlp/exporter/mod.rs:keep", ASKED),
+    ("crates/telemetry/src/otlp/exporter/send.rs:wait", ASKED),
+    ("crates/yett/src/run/decisions.rs:keep", ASKED),
+    ("crates/yett/src/run/notices/mod.rs:keep", ASKED),
+    ("crates/yett/src/run/notices/deliver.rs:turn", ASKED),
+    ("crates/yett/src/run/notices/deliver.rs:settle_all", ASKED),
+    ("crates/yett/src/run/notices/deliver.rs:wait", ASKED),
+    ("crates/yett/src/run/notices/watch.rs:owners_in_time", ASKED),
+    ("crates/yett/src/run/feeds/poll.rs:keep", ASKED),
+    ("crates/yett/src/run/feeds/poll.rs:run", ASKED),
+    ("crates/yett/src/run/feeds/poll.rs:once", ASKED),
+    ("crates/yett/src/commands/events/follow.rs:follow", "shows what comes as it comes"),
+    ("crates/proxy/src/upstream/probe.rs:is_well", ASKED),
+    ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
+    ("crates/proxy/src/http2/guard.rs:is_turn", "lets streams that wait go on; refuses nothing"),
+    ("crates/proxy/src/upkeep.rs:park", "tells idle connections so; decides nothing of a call"),
+    ("crates/proxy/src/upkeep.rs:sweep", "tidies up from time to time; decides nothing of a call"),
+    ("crates/proxy/src/upkeep.rs:listen", "how late it is woken is what it wants to know"),
+    ("crates/proxy/src/upkeep.rs:drain", LOOKS),
+    ("crates/proxy/src/plane.rs:publish", LOOKS),
+    ("crates/telemetry/src/access_log.rs:open", "the writer's thread looks for lines from time to time"),
+    ("crates/proxy/src/listen/mod.rs:accept", SPENT),
+    ("crates/manage-api/src/server.rs:serve", SPENT),
+    ("crates/yett/src/run/service.rs:serve", SPENT),
+    ("examples/orders/src/main.rs:accept", SPENT),
+    ("crates/testkit/src/clock.rs:until_every", LOOKS),
+    ("crates/proxy/src/tests/world.rs:calls", LOOKS),
+    ("crates/proxy/src/tests/world.rs:bound", LOOKS),
+    ("crates/proxy/src/tests/world.rs:event", LOOKS),
+    ("crates/testkit/src/recorder.rs:write", "an upstream that is slow on purpose"),
+    ("crates/testkit/src/transmitter.rs:answer", "holds a question back until there is something to say"),
+    (
+        "crates/yett/tests/process/applications/revocations.rs:watch",
+        "measures how late the machine wakes it up",
+    ),
+];
+
 /// Tests wait for what happens, never for time to pass, and neither do their helpers; in the product a wait is a timer of the
 /// clock or one of these.
 #[test]
 fn tests_do_not_sleep() {
-    let clock = "implements the clock's own timer";
-    let asked = "asks the clock, which a test moves";
-    let spent = "no descriptors are left: waits for some rather than spin";
-    let looks = "waits for a condition until a deadline, looking again from time to time";
-    only(
-        "waits for time to pass",
-        &WAITS,
-        &[
-            ("crates/engine/src/clock.rs:sleep", clock),
-            ("crates/yett/src/clock.rs:sleep", clock),
-            ("crates/testkit/src/clock.rs:sleep", clock),
-            ("crates/policy-tests/src/clock.rs:sleep", clock),
-            ("crates/proxy/src/tests/world.rs:sleep", clock),
-            ("crates/state/src/shared/tests/world.rs:sleep", clock),
-            ("crates/proxy/examples/plain.rs:sleep", clock),
-            ("crates/controls/src/authentication/keys/refresh.rs:run", asked),
-            ("crates/controls/src/authentication/keys/refresh.rs:ticking", asked),
-            ("crates/controls/src/authentication/introspection/ask.rs:ask", asked),
-            ("crates/outbound/src/lib.rs:fetch", asked),
-            ("crates/outbound/src/lib.rs:dialog", asked),
-            ("crates/proxy/src/upstream/probe.rs:run", asked),
-            ("crates/proxy/src/upstream/names.rs:keep", asked),
-            ("crates/state/src/shared/denials.rs:follow", asked),
-            ("crates/state/src/shared/link.rs:ask", asked),
-            ("crates/state/src/shared/link.rs:beat", asked),
-            ("crates/state/src/shared/link.rs:keep", asked),
-            ("crates/state/src/shared/mod.rs:close", asked),
-            ("crates/state/src/shared/mod.rs:tidy", asked),
-            ("crates/yett/src/run/credentials.rs:keep", asked),
-            ("crates/telemetry/src/otlp/exporter/mod.rs:close", asked),
-            ("crates/telemetry/src/otlp/exporter/mod.rs:keep", asked),
-            ("crates/telemetry/src/otlp/exporter/send.rs:wait", asked),
-            ("crates/yett/src/run/decisions.rs:keep", asked),
-            ("crates/yett/src/run/notices/mod.rs:keep", asked),
-            ("crates/yett/src/run/notices/deliver.rs:turn", asked),
-            ("crates/yett/src/run/notices/deliver.rs:settle_all", asked),
-            ("crates/yett/src/run/notices/deliver.rs:wait", asked),
-            ("crates/yett/src/run/notices/watch.rs:owners_in_time", asked),
-            ("crates/yett/src/run/feeds/poll.rs:keep", asked),
-            ("crates/yett/src/run/feeds/poll.rs:run", asked),
-            ("crates/yett/src/run/feeds/poll.rs:once", asked),
-            ("crates/yett/src/commands/events/follow.rs:follow", "shows what comes as it comes"),
-            ("crates/proxy/src/upstream/probe.rs:is_well", asked),
-            ("crates/proxy/src/alarm.rs:poll", "the runtime's timer behind a deadline of the clock"),
-            ("crates/proxy/src/http2/guard.rs:is_turn", "lets streams that wait go on; refuses nothing"),
-            ("crates/proxy/src/upkeep.rs:park", "tells idle connections so; decides nothing of a call"),
-            ("crates/proxy/src/upkeep.rs:sweep", "tidies up from time to time; decides nothing of a call"),
-            ("crates/proxy/src/upkeep.rs:listen", "how late it is woken is what it wants to know"),
-            ("crates/proxy/src/upkeep.rs:drain", looks),
-            ("crates/proxy/src/plane.rs:publish", looks),
-            (
-                "crates/telemetry/src/access_log.rs:open",
-                "the writer's thread looks for lines from time to time",
-            ),
-            ("crates/proxy/src/listen/mod.rs:accept", spent),
-            ("crates/manage-api/src/server.rs:serve", spent),
-            ("crates/yett/src/run/service.rs:serve", spent),
-            ("examples/orders/src/main.rs:accept", spent),
-            ("crates/testkit/src/clock.rs:until_every", looks),
-            ("crates/proxy/src/tests/world.rs:calls", looks),
-            ("crates/proxy/src/tests/world.rs:event", looks),
-            ("crates/testkit/src/recorder.rs:write", "an upstream that is slow on purpose"),
-            (
-                "crates/testkit/src/transmitter.rs:answer",
-                "holds a question back until there is something to say",
-            ),
-            (
-                "crates/yett/tests/process/applications/revocations.rs:watch",
-                "measures how late the machine wakes it up",
-            ),
-        ],
-    );
+    only("waits for time to pass", &WAITS, WAITING);
 }
 
 #[test]

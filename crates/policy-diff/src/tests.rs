@@ -92,6 +92,12 @@ fn settings_have_a_direction() {
             Stricter,
         ),
         ("hygiene", json!({ "hsts": { "max_age": "365d" } }), json!({ "hsts": { "max_age": "1d" } }), Weaker),
+    ]);
+}
+
+#[test]
+fn settings_of_no_control_have_a_direction() {
+    go([
         ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
         ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),
         ("", json!({ "owner": "a" }), json!({ "owner": "b" }), Neutral),

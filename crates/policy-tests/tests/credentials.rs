@@ -304,66 +304,67 @@ fn generated(document: &str) -> Written {
 /// A configuration, what is in its cases, and what is weakened of it to what.
 type Weakened = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
+const WEAKENED: [Weakened; 4] = [
+    (
+        KEYS,
+        &[
+            "byHeader: without a credential",
+            "byHeader: with an API key that nobody made",
+            "byHeader: with a revoked API key",
+            "byHeader: with an expired API key",
+            "byHeader: with an API key that was replaced",
+            "byHeader: with an API key of a suspended application",
+            "byHeader: without the scope read",
+            "byQuery: with a revoked API key",
+            "byCookie: with a revoked API key",
+            "byAuthorization: with a revoked API key",
+            "byBoth: with an expired token",
+            "byBoth: with a revoked API key",
+            "byHeader: call 6 at one time",
+        ],
+        &[("rate: 5/min", "rate: 9/min")],
+    ),
+    (
+        BOUND,
+        &[
+            "listNotes: without the proof of a bound token",
+            "listNotes: with a bound token as a mere bearer token",
+            "listNotes: with a token that is bound to nobody",
+            "listNotes: with a proof by another key",
+            "listNotes: with a proof that was used before",
+            "listNotes: with a proof for another token",
+            "listNotes: with a proof for another method",
+            "listNotes: with a proof for another URI",
+            "listNotes: with a proof that is too old",
+            "listNotes: with a proof without a nonce",
+            "listNotes: call 6 at one time",
+        ],
+        &[(", sender_constrained: dpop", ""), ("nonce: required, ", ""), ("window: 30s", "window: 10m")],
+    ),
+    (
+        CERTIFIED,
+        &[
+            "listNotes: without a client certificate",
+            "listNotes: with a token of another certificate",
+            "listNotes: with a token of no certificate",
+        ],
+        &[(", sender_constrained: mtls", ""), ("    client_certificate: required\n", "")],
+    ),
+    (
+        SHOWN,
+        &[
+            "byCertificate: without the certificate that is a credential",
+            "byCertificate: with a certificate that names two",
+            "listNotes: without the certificate that is a credential",
+            "listNotes: without a credential",
+        ],
+        &[],
+    ),
+];
+
 #[test]
 fn what_is_generated_shows_what_is_wrong_with_a_credential() {
-    let rows: [Weakened; 4] = [
-        (
-            KEYS,
-            &[
-                "byHeader: without a credential",
-                "byHeader: with an API key that nobody made",
-                "byHeader: with a revoked API key",
-                "byHeader: with an expired API key",
-                "byHeader: with an API key that was replaced",
-                "byHeader: with an API key of a suspended application",
-                "byHeader: without the scope read",
-                "byQuery: with a revoked API key",
-                "byCookie: with a revoked API key",
-                "byAuthorization: with a revoked API key",
-                "byBoth: with an expired token",
-                "byBoth: with a revoked API key",
-                "byHeader: call 6 at one time",
-            ],
-            &[("rate: 5/min", "rate: 9/min")],
-        ),
-        (
-            BOUND,
-            &[
-                "listNotes: without the proof of a bound token",
-                "listNotes: with a bound token as a mere bearer token",
-                "listNotes: with a token that is bound to nobody",
-                "listNotes: with a proof by another key",
-                "listNotes: with a proof that was used before",
-                "listNotes: with a proof for another token",
-                "listNotes: with a proof for another method",
-                "listNotes: with a proof for another URI",
-                "listNotes: with a proof that is too old",
-                "listNotes: with a proof without a nonce",
-                "listNotes: call 6 at one time",
-            ],
-            &[(", sender_constrained: dpop", ""), ("nonce: required, ", ""), ("window: 30s", "window: 10m")],
-        ),
-        (
-            CERTIFIED,
-            &[
-                "listNotes: without a client certificate",
-                "listNotes: with a token of another certificate",
-                "listNotes: with a token of no certificate",
-            ],
-            &[(", sender_constrained: mtls", ""), ("    client_certificate: required\n", "")],
-        ),
-        (
-            SHOWN,
-            &[
-                "byCertificate: without the certificate that is a credential",
-                "byCertificate: with a certificate that names two",
-                "listNotes: without the certificate that is a credential",
-                "listNotes: without a credential",
-            ],
-            &[],
-        ),
-    ];
-    for (document, names, weakenings) in rows {
+    for (document, names, weakenings) in WEAKENED {
         let written = generated(document);
         for name in names {
             assert!(

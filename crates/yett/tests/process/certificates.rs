@@ -387,6 +387,14 @@ fn threat_16_a_certificate_is_known_by_its_one_name_and_may_what_the_table_says(
         assert_eq!(setting.get(shown, path, token), expected, "{name}");
         assert_eq!(setting.service.count() - before, usize::from(expected.0 == 200), "{name}");
     }
+}
+
+#[test]
+fn who_shows_a_certificate_is_told_and_the_certificate_is_not() {
+    let setting = Setting::start();
+    let leaf = |uris: &[&str]| setting.clients.client(uris, 7, None);
+    let (shop, guest) = (leaf(&[SHOP]), leaf(&[GUEST]));
+    assert_eq!(setting.get(Some(&shop), "/notes", None).0, 200);
     let refused = setting.connect(None).get("/notes", None).unwrap();
     assert_eq!(refused.field("www-authenticate"), Some("ClientCertificate realm=\"notes\""));
     // Who called is in the log and in what is told of a call, without the certificate itself.

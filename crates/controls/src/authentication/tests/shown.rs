@@ -364,7 +364,8 @@ fn what_was_revoked_is_refused_and_ends_streams() {
     let issuer = "yett:authorities:partners";
     let print: String =
         certificate(&[uri(SHOP)]).thumbprint.iter().map(|byte| format!("{byte:02x}")).collect();
-    let cases: [(Kind, (&str, &str), Option<u64>, bool); 4] = [
+    type Case<'c> = (Kind, (&'c str, &'c str), Option<u64>, bool);
+    let cases: [Case<'_>; 4] = [
         (Kind::Subject, (issuer, SHOP), None, false),
         (Kind::Subject, (issuer, SHOP), Some(NOW - 100), false),
         (Kind::Issuer, (issuer, ""), None, true),
