@@ -155,7 +155,7 @@ impl CoreCertificates {
                 })),
                 // What ends the call is not hidden by what does not.
                 Err(why) if shown.wrong.as_ref().is_none_or(|known| !known.is_final()) => {
-                    shown.wrong = Some(why)
+                    shown.wrong = Some(why);
                 }
                 Err(_) => {}
             }
