@@ -305,6 +305,7 @@ fn generated(document: &str) -> Written {
 type Weakened = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_generated_shows_what_is_wrong_with_a_credential() {
     let rows: [Weakened; 4] = [
         (

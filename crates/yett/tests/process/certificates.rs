@@ -317,6 +317,7 @@ fn now() -> u64 {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn threat_16_a_certificate_is_known_by_its_one_name_and_may_what_the_table_says() {
     let setting = Setting::start();
     let clients = &setting.clients;
