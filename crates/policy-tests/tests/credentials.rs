@@ -363,6 +363,7 @@ const WEAKENED: [Weakened; 4] = [
 ];
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_generated_shows_what_is_wrong_with_a_credential() {
     for (document, names, weakenings) in WEAKENED {
         let written = generated(document);

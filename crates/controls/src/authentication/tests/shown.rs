@@ -364,14 +364,12 @@ fn what_was_revoked_is_refused_and_ends_streams() {
     let issuer = "yett:authorities:partners";
     let print: String =
         certificate(&[uri(SHOP)]).thumbprint.iter().map(|byte| format!("{byte:02x}")).collect();
-    type Case<'c> = (Kind, (&'c str, &'c str), Option<u64>, bool);
-    let cases: [Case<'_>; 4] = [
+    for (kind, named, before, takes_other) in [
         (Kind::Subject, (issuer, SHOP), None, false),
         (Kind::Subject, (issuer, SHOP), Some(NOW - 100), false),
         (Kind::Issuer, (issuer, ""), None, true),
         (Kind::Digest, ("", print.as_str()), None, false),
-    ];
-    for (kind, named, before, takes_other) in cases {
+    ] {
         revoke(&published, kind, named, before);
         let refused = show(&gateway, "read", &[uri(SHOP)]);
         assert_eq!(refused.code(), "certificate_revoked", "{kind:?}");
