@@ -330,7 +330,7 @@ impl Bound {
         match self {
             Bound::Connections => "connections",
             Bound::AddressConnections => "address_connections",
-            Bound::Bodies => "bodies",
+            Bound::Bodies => "body_memory",
             Bound::Target => "target",
             Bound::Headers => "headers",
             Bound::Body => "body",

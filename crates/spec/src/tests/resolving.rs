@@ -108,7 +108,7 @@ fn an_environment_changes_a_profile_and_says_so() {
     assert_eq!(validation.response, Mode::Enforce);
     let printed = print(resolved, &outcome.sources);
     for line in [
-        "data: /prod  # environment prod (yett.yaml:44:80)",
+        "data: /prod  # environment prod (yett.yaml:47:80)",
         "      response: enforce  # environment prod (yett.yaml:44:59)",
         "      request: enforce  # profile standard (yett.yaml:17:28)",
         "    owner: team@example.com  # profile standard (yett.yaml:16:12)",

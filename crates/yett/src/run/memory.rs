@@ -23,6 +23,16 @@ fn read(path: &Path) -> Option<String> {
     Some(text)
 }
 
+/// The same as an operator says it.
+///
+/// # Errors
+/// When it is no size.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let size: spec::Size =
+        text.parse().map_err(|why: spec::ParseError| format!("{}; {}", why.message, why.help))?;
+    Ok(size.as_usize())
+}
+
 fn share(available: Option<u64>, cores: usize) -> usize {
     let wanted = BODIES_BYTES.saturating_mul(cores);
     let most = available.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);

@@ -26,7 +26,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use testkit::until_every;
+use testkit::{until, until_every};
 
 const CONTRACT: &str = r##"openapi: 3.1.0
 info: { title: Notes, version: "1" }
@@ -403,8 +403,9 @@ fn who_shows_a_certificate_is_told_and_the_certificate_is_not() {
     let told = setting.house.good(&["explain", refused.field("yett-call-id").unwrap()]);
     let who = format!("{GUEST}, of yett:authorities:partners, by certificate");
     assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(&who), "{told}");
-    let log = setting.house.read("access.log");
-    assert!(log.contains(&format!("\"subject\":\"{SHOP}\"")), "{log}");
+    let shown = format!("\"subject\":\"{SHOP}\"");
+    let log =
+        until(10, || Some(setting.house.read("access.log")).filter(|log| log.contains(&shown))).unwrap();
     assert!(log.contains("\"issuer\":\"yett:authorities:partners\"") && !log.contains("BEGIN CERT"), "{log}");
 }
 

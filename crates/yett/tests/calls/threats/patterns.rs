@@ -66,8 +66,8 @@ fn threat_28_patterns_take_time_by_the_length_of_what_is_sent() {
 #[test]
 fn threat_28_values_of_all_kinds_leave_nothing_behind() {
     let recorder = Recorder::start();
-    let setup = Setup { contract: contract(), ..Setup::default() };
-    let gateway = Gateway::with(&setup, &recorder.url());
+    let top = "admission: { anonymous: { rate: 100000/s }, failures: { rate: 100000/s } }\n".to_owned();
+    let gateway = Gateway::with(&Setup { contract: contract(), top, ..Setup::default() }, &recorder.url());
     // A generator of its own, so that runs repeat.
     let mut state = 1_u64;
     let mut value = |length: usize| -> String {
