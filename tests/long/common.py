@@ -321,6 +321,27 @@ def replace(path, text):
     os.replace(beside, path)
 
 
+class Served:
+    """The certificate that a gateway serves with, `server.pem` and its key: one of two, by turns."""
+
+    def __init__(self, folder):
+        self.folder, self.both = folder, [certificate(folder, name) for name in ("one", "two")]
+        self.write()
+
+    def write(self):
+        cert, key = self.both[0]
+        # The key first: a pair that does not match is not taken.
+        replace(self.folder / "server.key", key.read_bytes())
+        replace(self.folder / "server.pem", cert.read_bytes())
+
+    def swap(self):
+        self.both.reverse()
+        self.write()
+
+    def text(self):
+        return self.both[0][0].read_text().strip()
+
+
 def output(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()

@@ -26,7 +26,7 @@ import sys
 import time
 
 import common
-from common import Client, Gateway, Workspace, certificate, finish, replace, say, trusting
+from common import Client, Gateway, Served, Workspace, finish, replace, say, trusting
 from protocols import Two
 from reloads import reloaded, shown
 from restarts_load import GRACE, KINDS, Load, clients
@@ -62,18 +62,12 @@ class Setup:
     """The document, its certificate, and the sockets that outlive every process."""
 
     def __init__(self, folder, upstream):
-        self.folder, self.upstream, self.rate, self.shown = folder, upstream, 1_000_000, 0
+        self.folder, self.upstream, self.rate = folder, upstream, 1_000_000
         self.sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
         self.plain, self.secure = (listening.getsockname()[1] for listening in self.sockets)
-        self.certificates = [certificate(folder, name) for name in ("one", "two")]
+        self.served = Served(folder)
         replace(folder / "contract.yaml", CONTRACT)
-        self.tls()
         self.write()
-
-    def tls(self):
-        cert, key = self.certificates[self.shown]
-        replace(self.folder / "server.key", key.read_bytes())
-        replace(self.folder / "server.pem", cert.read_bytes())
 
     def write(self):
         replace(self.folder / "yett.yaml", f"""version: 1
@@ -95,8 +89,7 @@ apis:
     def change(self, number):
         """Makes a change; its kind."""
         if number % 2:
-            self.shown = 1 - self.shown
-            self.tls()
+            self.served.swap()
             return "certificate"
         self.rate += 1
         self.write()
@@ -104,7 +97,7 @@ apis:
 
     async def is_seen(self, kind, bearer):
         if kind == "certificate":
-            return await shown(("127.0.0.1", self.secure)) == self.certificates[self.shown][0].read_text().strip()
+            return await shown(("127.0.0.1", self.secure)) == self.served.text()
         client = Client("127.0.0.1", self.plain)
         _, fields, _ = await client.call("GET", "/items", [bearer])
         client.close()
