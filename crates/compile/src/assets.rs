@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use controls::CONTROLS;
-use controls::scope::Assets;
+use controls::scope::{Assets, NamedKind};
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
@@ -22,6 +22,8 @@ pub enum NeededKind {
     Contract,
     /// A file that may be shown.
     File,
+    /// The same, much longer than others.
+    Database,
     /// A file of rules, or a folder of such files: its `*.conf`, `*.data` and `*.conf.example`, and those in its `rules`.
     Rules,
     /// A file that is never shown.
@@ -168,7 +170,11 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
         entry.and_then(|entry| entry.section.as_ref()).map_or_else(Vec::new, |section| (section.files)(node))
     });
     named.map(|file| Needed {
-        kind: if file.rules { NeededKind::Rules } else { NeededKind::File },
+        kind: match file.kind {
+            NamedKind::File => NeededKind::File,
+            NamedKind::Rules => NeededKind::Rules,
+            NamedKind::Database => NeededKind::Database,
+        },
         name: file.path,
         span: file.span,
     })

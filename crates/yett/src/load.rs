@@ -16,6 +16,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a file that is neither a document nor a contract.
 const MAX_FILE: usize = 4 << 20;
+/// Bytes of a database. The largest of cities have a hundred million.
+const MAX_DATABASE: usize = 256 << 20;
 /// Files of one folder of rules.
 const MAX_RULE_FILES: usize = 1_000;
 /// Bytes of a secret.
@@ -121,6 +123,7 @@ pub(crate) fn load(
         match one.kind {
             NeededKind::Contract => contract(&folder, &one.name, before, &mut loaded),
             NeededKind::File => file(&folder, &one.name, MAX_FILE, &mut loaded),
+            NeededKind::Database => file(&folder, &one.name, MAX_DATABASE, &mut loaded),
             NeededKind::Rules => rules(&folder, &one.name, &mut loaded),
             NeededKind::Secret => {
                 file(&folder, &one.name, MAX_SECRET, &mut loaded);

@@ -9,6 +9,7 @@ mod clients;
 mod crafted;
 mod framing;
 mod hostile_tls;
+mod interim;
 mod lifecycle;
 mod lifetimes;
 mod mirror;
