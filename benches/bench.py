@@ -159,8 +159,9 @@ class Bench:
         statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
         if not counted or not statuses or any(int(count) for count in (*counted.groups()[1:], *statuses.groups()[1:])):
             raise RuntimeError(f"{row.name}, {proxy.name}: not every call passed:\n{text[-1500:]}")
-        rate = re.search(r"finished in ([\d.]+)s", text)
-        return {"calls": int(counted[1]), "seconds": float(rate[1]), "p50_us": None, "p99_us": None}
+        took = re.search(r"finished in ([\d.]+)(m?s)", text)
+        took = float(took[1]) / (1000 if took[2] == "ms" else 1)
+        return {"calls": int(counted[1]), "seconds": took, "p50_us": None, "p99_us": None}
 
     def handshakes(self, row, proxy, seconds):
         command = ["taskset", "-c", LOAD_CORE, self.load, "handshake", "--target", f"127.0.0.1:{getattr(proxy, row.how.listener)}",
