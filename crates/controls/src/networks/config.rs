@@ -106,7 +106,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
     const KEYS: [(&str, NamedKind); 3] =
         [("databases", NamedKind::Database), ("allow", NamedKind::File), ("deny", NamedKind::File)];
     let items = KEYS.into_iter().filter_map(|(key, kind)| Some((node.get(key)?, kind)));
-    let items = items.flat_map(|(list, kind)| list.items().map(move |item| (item, kind)));
+    let items = items.flat_map(|(list, kind)| list.items().iter().map(move |item| (item, kind)));
     let named = |(item, kind): (&Node, NamedKind)| {
         let is_file = |text: &&str| kind == NamedKind::Database || text.starts_with("file:");
         let text = item.as_str().filter(is_file)?;

@@ -29,7 +29,7 @@ fn bits(network: &str) -> (u128, u32) {
 }
 
 const fn bit(address: u128, at: u32) -> usize {
-    (address >> (127 - at) & 1) as usize
+    ((address >> (127 - at)) & 1) as usize
 }
 
 impl Writer {
