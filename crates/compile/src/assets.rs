@@ -10,7 +10,8 @@ use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
-    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, PublicKey, SecretRef,
+    Spanned,
 };
 
 use crate::Input;
@@ -256,6 +257,21 @@ fn named_by(document: &Document) -> Vec<Needed> {
         }
         if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
             add(&secret_key(key), secret_kind(key), key.span);
+        }
+        for signing in api.authentication.values().filter_map(|scheme| scheme.signature.as_ref()) {
+            if let Some(jwks) = &signing.jwks {
+                add(jwks.path(), NeededKind::File, jwks.span);
+            }
+            for signer in signing.keys.values() {
+                if let Some(public) = &signer.public
+                    && let PublicKey::File(file) = &public.value
+                {
+                    add(file.path(), NeededKind::File, public.span);
+                }
+                if let Some(secret) = &signer.secret {
+                    add(&secret_key(secret), secret_kind(secret), secret.span);
+                }
+            }
         }
         if let Some(accept) = &api.accept_unenforced
             && let AcceptUnenforced::File(file) = &accept.value

@@ -79,6 +79,14 @@ pub const KEY_PRINCIPALS: usize = 4_096;
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.
 pub const REPLAYS: usize = 1 << 20;
+/// Components that a signature over a request may cover; more are refused.
+pub const SIGNATURE_COMPONENTS: usize = 64;
+/// Longest `Signature-Input`, `Signature` or `Content-Digest`, in bytes; longer ones are refused.
+pub const SIGNATURE_FIELD_BYTES: usize = 8 * 1024;
+/// Longest signature over a request, in bytes: one of RSA with 8192 bits.
+pub const SIGNATURE_BYTES: usize = 1024;
+/// Longest text among the parameters of a signature (`keyid`, `nonce`, `tag`, `alg`), in bytes.
+pub const SIGNATURE_TEXT: usize = 256;
 /// Questions to the server of shared state that wait for their answer at one time; more are not asked.
 pub const SHARED_QUESTIONS: usize = 4_096;
 /// Bytes that the server of shared state may send without ending an answer.

@@ -95,6 +95,8 @@ pub enum CredentialKind {
     Introspected,
     /// An API key of an application.
     ApiKey,
+    /// A signature over the request (RFC 9421).
+    Signature,
 }
 
 /// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.

@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("x509", &[]),
     ("engine", &["tape"]),
     ("seclang", &["diagnostics"]),
+    ("signatures", &["engine", "jose"]),
     ("spec", &["diagnostics"]),
     ("contract", &["diagnostics", "tape"]),
     ("state", &["engine"]),
@@ -59,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jose",
             "probe",
             "seclang",
+            "signatures",
             "spec",
             "tape",
         ],
@@ -108,6 +110,7 @@ fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
         "notices",
         "probe",
         "seclang",
+        "signatures",
         "x509",
     ] {
         for absent in ["tokio", "hyper", "serde", "serde_json"] {

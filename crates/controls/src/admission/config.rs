@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Rate, Spanned};
 
-use super::open::Open;
-use super::{Admission, Allowance, Settings};
+use super::open::{Looked, Open};
+use super::{Admission, Allowance, Kinds, Settings};
 use crate::meter;
 use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
-use crate::security::{Access, Alternative, Where, access, key_scheme};
+use crate::security::{Access, Alternative, Where, access, key_scheme, signature_schemes};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
 const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
@@ -87,8 +87,8 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
 struct Read {
     anonymous: (Option<Allowance>, Mode),
     failures: (Option<Allowance>, Mode),
-    /// Whether an API takes API keys.
-    keys: bool,
+    /// What APIs take beside tokens.
+    kinds: Kinds,
     span: Option<Span>,
 }
 
@@ -98,9 +98,10 @@ impl Read {
         let section: AdmissionSection = node.and_then(|node| spec::read(node, out)).unwrap_or_default();
         let [anonymous, failures] =
             section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
-        let mut schemes = scope.document.apis.values().flat_map(|api| api.authentication.values());
-        let keys = schemes.any(|scheme| scheme.source.is_some());
-        Self { anonymous, failures, keys, span: node.map(|node| node.span) }
+        let schemes = || scope.document.apis.values().flat_map(|api| api.authentication.values());
+        let keys = schemes().any(|scheme| scheme.source.is_some());
+        let signatures = schemes().any(|scheme| scheme.signature.is_some());
+        Self { anonymous, failures, kinds: Kinds { keys, signatures }, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.
@@ -147,13 +148,13 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
     let (anonymous, failures) = read.in_mode(Mode::Enforce);
     let trusted = Some(scope.document.trusted_hops.clone());
     let mut controls = vec![compiled(
-        Admission::new(Settings { trusted, anonymous, failures, keys: read.keys }),
+        Admission::new(Settings { trusted, anonymous, failures, kinds: read.kinds }),
         Mode::Enforce,
         &read,
     )];
     let (anonymous, failures) = read.in_mode(Mode::Shadow);
     if anonymous.is_some() || failures.is_some() {
-        let settings = Settings { trusted: None, anonymous, failures, keys: read.keys };
+        let settings = Settings { trusted: None, anonymous, failures, kinds: read.kinds };
         controls.push(compiled(Admission::new(settings), Mode::Shadow, &read));
     }
     controls
@@ -162,9 +163,13 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
 /// Compiles it for one operation: where anyone may call, a credential that is not looked at is none, so calls with one count
 /// as calls without.
 pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    let places = match access(scope) {
+    let access = access(scope);
+    let signed = !signature_schemes(scope.api, &access).is_empty();
+    let places = match access {
         Access::Open => None,
-        Access::OneOf { alternatives, anonymous: true } => Some(places(scope, &alternatives)),
+        Access::OneOf { alternatives, anonymous: true } => {
+            Some(Looked { places: places(scope, &alternatives), signed })
+        }
         Access::OneOf { anonymous: false, .. } | Access::Authenticated | Access::Closed(_) => {
             return Vec::new();
         }
@@ -173,15 +178,15 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
         // What is wrong with the section has been said.
         let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
         let mut controls = Vec::new();
-        // Without keys, `Authorization` alone is a credential, and it is looked at.
-        if places.is_some() && !read.keys {
+        // Without keys and signatures, `Authorization` alone is a credential, and it is looked at.
+        if places.is_some() && read.kinds == Kinds::default() {
             return controls;
         }
         for wanted in [Mode::Enforce, Mode::Shadow] {
             let (anonymous, failures) = read.in_mode(wanted);
             let suspects = failures.is_some() && wanted == Mode::Enforce;
             if anonymous.is_some() || suspects {
-                controls.push(compiled(Open::new(anonymous, read.keys, places.clone()), wanted, &read));
+                controls.push(compiled(Open::new(anonymous, read.kinds, places.clone()), wanted, &read));
             }
         }
         controls

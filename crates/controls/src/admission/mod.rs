@@ -72,10 +72,26 @@ impl Allowance {
     }
 }
 
-/// Whether a credential came, good or not; `keys` says that API keys are taken somewhere, so that they count too. In which place
+/// Whether a credential came, good or not; of keys and signatures where they are taken somewhere. In which place a key belongs
 /// is not known before routing, but how they begin.
-fn presents_credential(request: &Request, keys: bool) -> bool {
-    request.headers.contains_key(AUTHORIZATION) || (keys && security::holds_key(request))
+fn presents_credential(request: &Request, kinds: Kinds) -> bool {
+    request.headers.contains_key(AUTHORIZATION)
+        || (kinds.keys && security::holds_key(request))
+        || (kinds.signatures && signs(request))
+}
+
+/// Whether a call carries a signature (RFC 9421).
+fn signs(request: &Request) -> bool {
+    request.headers.contains_key("signature")
+}
+
+/// What is a credential somewhere, beside what stands in `Authorization`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// API keys.
+    pub keys: bool,
+    /// Signatures over calls.
+    pub signatures: bool,
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {
@@ -92,8 +108,8 @@ pub struct Settings {
     pub anonymous: Option<Allowance>,
     /// Failing calls of one address.
     pub failures: Option<Allowance>,
-    /// Whether API keys are credentials here.
-    pub keys: bool,
+    /// What is a credential here.
+    pub kinds: Kinds,
 }
 
 /// The control.
@@ -164,7 +180,7 @@ impl AtWork {
 
 impl Attached for AtWork {
     fn admission<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let Settings { trusted, anonymous, failures, keys } = &self.control.0;
+        let Settings { trusted, anonymous, failures, kinds } = &self.control.0;
         let mut note = None;
         if trusted.is_some() {
             match self.locate(call) {
@@ -172,10 +188,10 @@ impl Attached for AtWork {
                 Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
             }
         }
-        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request, *keys));
+        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request, *kinds));
         let failing = failures.as_ref().map(|allowance| allowance.peek(&*self.cells, call));
         if let Some(wait) = failing.filter(|left| !left.allowed).map(|left| left.retry_after) {
-            if !presents_credential(&call.request, *keys) {
+            if !presents_credential(&call.request, *kinds) {
                 return Step::Done(Verdict::Throttle(too_many_failures(wait)));
             }
             if trusted.is_some() {

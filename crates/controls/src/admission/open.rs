@@ -9,7 +9,7 @@ use engine::cells::Cells;
 use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use super::{Allowance, presents_credential, too_many_anonymous};
+use super::{Allowance, Kinds, presents_credential, signs, too_many_anonymous};
 use crate::security::Where;
 use crate::security::find::{Found, find};
 
@@ -17,25 +17,35 @@ use crate::security::find::{Found, find};
 #[derive(Debug)]
 pub(super) struct Open {
     anonymous: Option<Allowance>,
-    keys: bool,
-    read: Option<Vec<Where>>,
+    kinds: Kinds,
+    read: Option<Looked>,
+}
+
+/// Where an operation's credentials are looked for, beside tokens, which stand in `Authorization`.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    /// Places of API keys.
+    pub(super) places: Vec<Where>,
+    /// Whether signatures are read.
+    pub(super) signed: bool,
 }
 
 impl Open {
-    /// Counts under this allowance. `keys` says that API keys are credentials here; `read`, where the operation's are looked
-    /// for, beside tokens, which stand in `Authorization`: `None` where nobody looks for any.
+    /// Counts under this allowance. `kinds` says what is a credential here; `read`, where the operation's are looked for: `None`
+    /// where nobody looks for any.
     #[must_use]
-    pub(super) fn new(anonymous: Option<Allowance>, keys: bool, read: Option<Vec<Where>>) -> Self {
-        Self { anonymous, keys, read }
+    pub(super) fn new(anonymous: Option<Allowance>, kinds: Kinds, read: Option<Looked>) -> Self {
+        Self { anonymous, kinds, read }
     }
 
     /// Whether a call counts as one without a credential, and was not counted as such before it was routed.
     fn is_uncounted(&self, request: &Request) -> bool {
-        let is_read = |places: &Vec<Where>| {
+        let is_read = |looked: &Looked| {
             request.headers.contains_key(AUTHORIZATION)
-                || places.iter().any(|place| find(request, place, false) != Found::Nothing)
+                || looked.places.iter().any(|place| find(request, place, false) != Found::Nothing)
+                || (looked.signed && signs(request))
         };
-        !self.read.as_ref().is_some_and(is_read) && presents_credential(request, self.keys)
+        !self.read.as_ref().is_some_and(is_read) && presents_credential(request, self.kinds)
     }
 }
 

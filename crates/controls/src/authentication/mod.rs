@@ -1,9 +1,10 @@
 //! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
 //!
-//! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
+//! Speaks at the head, and where signatures over calls are taken once more when the body is there. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
 //! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
 //! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
-//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good.
+//! API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
+//! read before anything is verified. Each credential that is presented has to be good.
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -23,6 +24,7 @@ pub mod keys;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
+pub mod signature;
 pub mod verifier;
 mod why;
 
@@ -53,6 +55,7 @@ use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
+use signature::{CoreSignatures, Refused, Signatures};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
 use why::{refuse as refuse_token, refuse_proof};
 
@@ -76,6 +79,9 @@ pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
     keys: Option<Arc<Keys>>,
+    signatures: Option<Arc<Signatures>>,
+    /// Whether calls can have a body that signatures have to cover.
+    bodies: bool,
     /// Whether tokens can be revoked here.
     revocations: bool,
 }
@@ -104,19 +110,29 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self { challenge, rule: Rule::Closed(why), keys: None, revocations: false }
+        Self::of(challenge, Rule::Closed(why))
     }
 
     /// Asks for one of the alternatives.
     #[must_use]
     pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
-        Self { challenge, rule: Rule::Schemes(schemes), keys: None, revocations: false }
+        Self::of(challenge, Rule::Schemes(schemes))
+    }
+
+    fn of(challenge: Challenge, rule: Rule) -> Self {
+        Self { challenge, rule, keys: None, signatures: None, bodies: false, revocations: false }
     }
 
     /// Takes API keys as well.
     #[must_use]
     pub fn with_keys(self, keys: Option<Keys>) -> Self {
         Self { keys: keys.map(Arc::new), ..self }
+    }
+
+    /// Takes signatures over calls as well, which may have `bodies`.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Option<Signatures>, bodies: bool) -> Self {
+        Self { signatures: signatures.map(Arc::new), bodies, ..self }
     }
 
     /// Asks the denylist of the gateway's store about tokens, where it has one.
@@ -132,7 +148,8 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, recheck: true, ..Needs::default() }
+        let body = self.bodies && self.signatures.is_some();
+        Needs { head: true, body, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -142,8 +159,10 @@ impl Control for Authentication {
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        let signatures = self.signatures.as_ref().map(|rule| CoreSignatures::attach(rule, core));
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
-        Box::new(AtCore { control: self, verifiers, proofs, keys, revoked, clock: Arc::clone(&core.clock) })
+        let clock = Arc::clone(&core.clock);
+        Box::new(AtCore { control: self, verifiers, proofs, keys, signatures, revoked, clock })
     }
 }
 
@@ -153,6 +172,7 @@ struct AtCore {
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
+    signatures: Option<CoreSignatures>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
 }
@@ -162,12 +182,30 @@ enum Looked<'k> {
     Done(Verdict),
     /// More may be known soon; the verdict if nothing comes of it.
     Wait(Waiting<'k>, Box<Refusal>),
-    /// All is good here, and other gateways are asked whether the proof was used there.
-    Elsewhere(BoxFuture<'static, Used>, Good),
+    /// All is good here, and other gateways are asked whether what may be used once was used there.
+    Elsewhere(Uses, Box<Good<'k>>),
 }
 
-/// What a call proved, the places of its keys, and a nonce for its next proof.
-type Good = (SmallVec<[Proof; 1]>, Places, Option<HeaderValue>);
+/// What a call proved, and what is left to do with it.
+struct Good<'k> {
+    proofs: SmallVec<[Proof; 1]>,
+    /// The places of its keys.
+    places: Places,
+    /// Set when it has a proof of possession: a nonce for the next one, where there is one.
+    fresh: Option<Option<HeaderValue>>,
+    /// Its signature.
+    signed: Option<signature::Read<'k>>,
+}
+
+/// What may be used once.
+#[derive(Debug, Clone, Copy)]
+enum Once {
+    Proof,
+    Signature,
+}
+
+/// What other gateways are asked about.
+type Uses = SmallVec<[(Once, BoxFuture<'static, Used>); 1]>;
 
 /// A token, and how it is presented.
 type Token<'c> = (Scheme, &'c str);
@@ -200,8 +238,8 @@ impl Attached for AtCore {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
             return match self.look(call) {
                 Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
-                Looked::Elsewhere(used, good) => Step::Wait(Box::pin(async move {
-                    match self.heard(call, used, good).await {
+                Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(async move {
+                    match self.heard(call, uses, good).await {
                         Verdict::Allow => Verdict::Allow,
                         _ => Verdict::Throttle(too_many_failures(wait)),
                     }
@@ -211,7 +249,7 @@ impl Attached for AtCore {
         }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
-            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, good))),
+            Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(self.heard(call, uses, good))),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
                     return Step::Done(Verdict::Refuse(otherwise));
@@ -219,6 +257,10 @@ impl Attached for AtCore {
                 Step::Wait(Box::pin(self.wait_and_look(call, waiting)))
             }
         }
+    }
+
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        signature::check_body(&self.control.challenge, call)
     }
 }
 
@@ -238,6 +280,14 @@ impl AtCore {
 
     /// Whether what was proven before, and cannot be proven again by itself, goes on.
     fn stands(&self, call: &Call) -> Verdict {
+        let is_known = |principal: &Principal| {
+            let signs = self.signatures.as_ref().is_some_and(|signatures| signatures.knows(principal));
+            signs || principal.credential != CredentialKind::Signature
+        };
+        if call.proofs.iter().any(|proof| !is_known(&proof.principal)) {
+            let why = Refused::Wrong("the key of the signature is not known any more".into());
+            return Verdict::Refuse(signature::refuse(&self.control.challenge, call, why));
+        }
         let Some(why) = call.proofs.iter().find_map(|proof| self.revoked(&proof.principal)) else {
             return Verdict::Allow;
         };
@@ -266,7 +316,7 @@ impl AtCore {
             self.wait(&waiting).await;
             match self.look(call) {
                 Looked::Done(verdict) => return verdict,
-                Looked::Elsewhere(used, good) => return self.heard(call, used, good).await,
+                Looked::Elsewhere(uses, good) => return self.heard(call, uses, good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
                     return Verdict::Refuse(otherwise);
@@ -282,20 +332,27 @@ impl AtCore {
         self.wait(&waiting).await;
         match self.look(call) {
             Looked::Done(verdict) => verdict,
-            Looked::Elsewhere(used, good) => self.heard(call, used, good).await,
+            Looked::Elsewhere(uses, good) => self.heard(call, uses, good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
         }
     }
 
-    /// Lets a call go on whose proof is the first of its kind, by what others say of it.
-    async fn heard(
-        &self,
-        call: &mut Call,
-        used: BoxFuture<'static, Used>,
-        (proofs, places, fresh): Good,
-    ) -> Verdict {
-        let shown = first(used.await).map(|()| Some(fresh));
-        self.settle(call, (proofs, places), shown)
+    /// Lets a call go on of which nothing was used before, by what others say.
+    async fn heard(&self, call: &mut Call, uses: Uses, good: Box<Good<'_>>) -> Verdict {
+        let challenge = &self.control.challenge;
+        for (once, used) in uses {
+            let used = used.await;
+            let wrong = match once {
+                Once::Proof => first(used).err().map(|why| refuse_proof(challenge, why)),
+                Once::Signature => {
+                    signature::first(used).err().map(|why| signature::refuse(challenge, call, why))
+                }
+            };
+            if let Some(refusal) = wrong {
+                return Verdict::Refuse(refusal);
+            }
+        }
+        self.settle(call, *good)
     }
 
     async fn wait(&self, waiting: &Waiting<'_>) {
@@ -314,37 +371,38 @@ impl AtCore {
         };
         let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
+        let signed = match self.signed(call) {
+            Ok(signed) => signed,
+            Err(why) => return refuse(signature::refuse(challenge, call, why)),
+        };
         let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && schemes.anonymous => {
-                return Looked::Done(Verdict::Allow);
-            }
-            Ok((keys, None)) if keys.proofs.is_empty() => {
-                return refuse(challenge.missing("no credential came", None));
+            Ok((keys, None)) if keys.proofs.is_empty() && signed.is_none() => {
+                return match schemes.anonymous {
+                    true => Looked::Done(Verdict::Allow),
+                    false => refuse(challenge.missing_from(&call.request, "no credential came")),
+                };
             }
             Ok(presented) => presented,
             Err(refusal) => return refuse(refusal),
         };
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
-        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
-        // A token that nobody verified goes no further, whatever keys come beside it.
+        let Found { proofs, wanted, worst } = found.unwrap_or_default();
+        // A token that nobody verified goes no further, whatever comes beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
-        proofs.extend(keys.proofs);
-        let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
+        let mut good = Good { proofs, places: keys.places, fresh: None, signed };
+        good.proofs.extend(keys.proofs);
+        if !unproven && let Err(why) = self.prove_signed(call, &mut good) {
+            return refuse(signature::refuse(challenge, call, why));
+        }
+        let proven = |scheme: &u16| good.proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
-            let shown = match token {
-                Some((Scheme::Dpop, token)) => {
-                    match self.show(call, token, proofs.get(..by_token).unwrap_or_default()) {
-                        Ok(Shown { fresh, elsewhere: Some(used) }) => {
-                            return Looked::Elsewhere(used, (proofs, keys.places, fresh));
-                        }
-                        shown => shown.map(|shown| Some(shown.fresh)),
-                    }
-                }
-                Some((Scheme::Bearer, _)) | None => Ok(None),
+            return match self.use_up(call, token, by_token, &mut good) {
+                Err(refusal) => refuse(refusal),
+                Ok(uses) if uses.is_empty() => Looked::Done(self.settle(call, good)),
+                Ok(uses) => Looked::Elsewhere(uses, Box::new(good)),
             };
-            return Looked::Done(self.settle(call, (proofs, keys.places), shown));
         }
         let refusal = match (token, worst) {
             (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
@@ -357,6 +415,49 @@ impl AtCore {
             Some(waiting) => Looked::Wait(waiting, refusal),
             None => refuse(refusal),
         }
+    }
+
+    /// The signature of a call. For an address that has failed too often none is verified, so there is none.
+    fn signed(&self, call: &Call) -> Result<Option<signature::Read<'_>>, Refused> {
+        match &self.signatures {
+            Some(signatures) if call.suspect.is_none() => signatures.read(call),
+            _ => Ok(None),
+        }
+    }
+
+    /// Adds what the signature of a call proves.
+    fn prove_signed(&self, call: &Call, good: &mut Good<'_>) -> Result<(), Refused> {
+        let (Some(signatures), Some(signed)) = (&self.signatures, &mut good.signed) else { return Ok(()) };
+        let proofs = signatures.prove(call, signed)?;
+        if proofs.iter().any(|proof| self.revoked(&proof.principal).is_some()) {
+            return Err(Refused::Revoked);
+        }
+        good.proofs.extend(proofs);
+        Ok(())
+    }
+
+    /// Takes down what may be used once of a call that is good but for that.
+    fn use_up(
+        &self,
+        call: &Call,
+        token: Option<Token<'_>>,
+        by_token: usize,
+        good: &mut Good<'_>,
+    ) -> Result<Uses, Box<Refusal>> {
+        let challenge = &self.control.challenge;
+        let mut uses = Uses::new();
+        if let Some((Scheme::Dpop, token)) = token {
+            let shown = self.show(call, token, good.proofs.get(..by_token).unwrap_or_default());
+            let Shown { fresh, elsewhere } = shown.map_err(|why| refuse_proof(challenge, why))?;
+            good.fresh = Some(fresh);
+            uses.extend(elsewhere.map(|used| (Once::Proof, used)));
+        }
+        if let (Some(signatures), Some(signed)) = (&self.signatures, &good.signed) {
+            let elsewhere = signatures.take(signed);
+            let elsewhere = elsewhere.map_err(|why| signature::refuse(challenge, call, why))?;
+            uses.extend(elsewhere.into_iter().map(|used| (Once::Signature, used)));
+        }
+        Ok(uses)
     }
 
     /// The good API keys of a call, and its token with how it came.
@@ -442,23 +543,17 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
-    fn settle(
-        &self,
-        call: &mut Call,
-        (proofs, places): (SmallVec<[Proof; 1]>, Places),
-        shown: Result<Option<Option<HeaderValue>>, NotShown>,
-    ) -> Verdict {
-        match shown {
-            Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
-            Ok(None) => {}
-            Ok(Some(fresh)) => {
-                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
-                call.request.headers.remove(DPOP);
-            }
+    /// Lets the call go on. A proof of possession ends here: it was for this gateway.
+    fn settle(&self, call: &mut Call, good: Good<'_>) -> Verdict {
+        if let Some(fresh) = good.fresh {
+            call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+            call.request.headers.remove(DPOP);
         }
-        call.proofs = proofs;
-        self.keys.iter().for_each(|keys| keys.strip(call, places));
+        call.proofs = good.proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call, good.places));
+        if let Some(signed) = good.signed {
+            signed.settle(call);
+        }
         Verdict::Allow
     }
 }

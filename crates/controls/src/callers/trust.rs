@@ -74,11 +74,17 @@ impl<'s> Trust<'s> {
 
     /// The one that is meant where none is named.
     fn only(&self, at: Span, out: &mut Diagnostics) -> Issuers {
-        let found = match (self.vouching.tokens.as_slice(), self.vouching.keys) {
-            ([], false) => None,
-            ([], true) => Some(APPLICATIONS),
-            ([(_, iss)], _) => Some(*iss),
-            (several, _) => {
+        let found = match (
+            self.vouching.tokens.as_slice(),
+            self.vouching.keys,
+            self.vouching.signers.as_slice(),
+        ) {
+            ([], true, _) => Some(APPLICATIONS),
+            ([], false, [signer]) => Some(*signer),
+            // Who signs has no roles, and no claims but its own name: of several, whoever is meant is named.
+            ([], false, _) => None,
+            ([(_, iss)], ..) => Some(*iss),
+            (several, ..) => {
                 let names: Vec<String> = several.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let id = self.scope.id;
                 self.say(at, "unsaid", out, || {
@@ -116,6 +122,7 @@ impl<'s> Trust<'s> {
                 None
             }
             (KEYS, None) => Some(APPLICATIONS),
+            (_, None) if self.signs(name).is_some() => self.signs(name),
             (_, Some(issuer)) if entries.values().any(|entry| taken(entry)) => Some(iss(issuer)),
             (_, known) => {
                 self.say(at, name, out, || {
@@ -128,6 +135,13 @@ impl<'s> Trust<'s> {
                 None
             }
         }
+    }
+
+    /// One who vouches for signers, by its name.
+    fn signs(&self, name: &str) -> Option<&'s str> {
+        let entries = self.scope.api.settings.authentication.values();
+        let mut issuers = entries.filter_map(|entry| Some(entry.signature.as_ref()?.issuer.as_str()));
+        issuers.find(|issuer| *issuer == name)
     }
 
     fn is_issuer(&self, name: &str) -> bool {

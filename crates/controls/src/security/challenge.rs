@@ -1,17 +1,20 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys.
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys, and one for signatures
+//! with what they have to cover (`Accept-Signature`, RFC 9421 section 5).
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use engine::Request;
+use engine::call::BodyLength;
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
+use super::asked::{ACCEPT_SIGNATURE, Asked};
 use super::keys::{KeyScheme, key_scheme, key_schemes};
-use super::{ANY_SCHEME, Access, possession};
+use super::{ANY_SCHEME, Access, possession, signature_schemes};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -61,8 +64,10 @@ pub struct Challenge {
     offered: &'static [Scheme],
     /// Whether tokens are taken.
     tokens: bool,
-    /// Challenges of the schemes that take keys, by number.
+    /// Challenges of the schemes that take keys, by number, and after them of those that take signatures.
     keys: Box<[(u16, Box<str>)]>,
+    /// What is asked of signatures, where they are taken.
+    signing: Option<Asked>,
 }
 
 impl Challenge {
@@ -81,12 +86,14 @@ impl Challenge {
             offered: &[Scheme::Bearer],
             tokens: true,
             keys: Box::default(),
+            signing: None,
         }
     }
 
     /// The challenge of operations that may be called as `access` says.
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let signed = signature_schemes(api, access);
         let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
             Access::Open | Access::Closed(_) => return Self::of(api),
             Access::Authenticated => {
@@ -100,14 +107,16 @@ impl Challenge {
                 numbers.dedup();
                 let keys: Vec<KeyScheme> =
                     numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
-                let tokens = keys.len() < numbers.len();
+                let tokens = keys.len() + signed.len() < numbers.len();
                 (keys, tokens)
             }
         };
         let own = Self::of(api);
         let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
-        let keys = keys.collect();
-        Self { tokens, keys, ..own }
+        let signature = signed.iter().map(|scheme| (scheme.number, own.signature().into()));
+        let keys = keys.chain(signature).collect();
+        let signing = signed.first().and_then(|scheme| Asked::of(api, scheme.entry));
+        Self { tokens, keys, signing, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -155,6 +164,12 @@ impl Challenge {
         self.field(scheme, Some(error), scope)
     }
 
+    /// 401 as [`Self::missing`], with what is asked of signatures.
+    #[must_use]
+    pub fn missing_from(&self, request: &Request, detail: &str) -> Box<Refusal> {
+        self.asking(self.missing(detail, None), request)
+    }
+
     /// 401 without an error code: no credential came, or none of a scheme that is taken (RFC 6750 section 3.1).
     #[must_use]
     pub fn missing(&self, detail: &str, public: Option<&'static str>) -> Box<Refusal> {
@@ -186,6 +201,34 @@ impl Challenge {
     fn of_key(&self, scheme: u16) -> Option<&str> {
         let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
         found.map(|(_, text)| &**text)
+    }
+
+    /// The challenge of signatures. There is no registered scheme for them; RFC 9110 section 15.5.2 wants a challenge with every 401.
+    fn signature(&self) -> String {
+        format!("Signature realm=\"{}\"", self.realm)
+    }
+
+    /// What is asked of signatures, with every refusal that one could mend.
+    fn asking(&self, refusal: Box<Refusal>, request: &Request) -> Box<Refusal> {
+        let body = !matches!(request.length, BodyLength::Empty | BodyLength::Known(0));
+        match &self.signing {
+            Some(asked) => refusal.header(ACCEPT_SIGNATURE, asked.field(body)),
+            None => refusal,
+        }
+    }
+
+    /// A signature over the call that does not let it pass; `public` is what the caller may know.
+    #[must_use]
+    pub fn unsigned(
+        &self,
+        request: &Request,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &str,
+    ) -> Box<Refusal> {
+        let text = with_error(&self.signature(), "invalid_signature", public, "");
+        let refusal = Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text));
+        self.asking(refusal, request)
     }
 
     /// 400 `invalid_request`.

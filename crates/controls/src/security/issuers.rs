@@ -3,7 +3,7 @@
 use engine::Principal;
 use spec::Issuer;
 
-use super::{Access, access, key_scheme, key_schemes};
+use super::{Access, access, key_scheme, key_schemes, signature_schemes};
 use crate::scope::{ApiScope, OperationScope};
 
 /// `iss` of the tokens of the built-in local issuer.
@@ -46,6 +46,8 @@ pub struct Vouching<'d> {
     pub tokens: Vec<(&'d str, &'d str)>,
     /// Whether API keys are taken.
     pub keys: bool,
+    /// Issuers of those who sign calls.
+    pub signers: Vec<&'d str>,
 }
 
 impl<'d> Vouching<'d> {
@@ -53,8 +55,15 @@ impl<'d> Vouching<'d> {
     #[must_use]
     pub fn of(scope: &OperationScope<'d>) -> Self {
         let api = scope.api;
-        let mut found = Self { tokens: Vec::new(), keys: false };
-        match access(scope) {
+        let access = access(scope);
+        let signers = signature_schemes(api, &access).into_iter();
+        let mut found = Self { tokens: Vec::new(), keys: false, signers: Vec::new() };
+        for issuer in signers.filter_map(|scheme| signer(api, scheme.entry)) {
+            if !found.signers.contains(&issuer) {
+                found.signers.push(issuer);
+            }
+        }
+        match access {
             Access::Open | Access::Closed(_) => {}
             Access::Authenticated => {
                 api.settings.authentication.keys().for_each(|entry| found.take_tokens(api, entry));
@@ -82,4 +91,10 @@ impl<'d> Vouching<'d> {
             self.tokens.extend(issuer.map(|issuer| (name.value.as_str(), iss(issuer))));
         }
     }
+}
+
+/// Who vouches for those whose signatures an entry of `authentication` takes.
+fn signer<'d>(api: &ApiScope<'d>, entry: &str) -> Option<&'d str> {
+    let signing = api.settings.authentication.get(entry)?.signature.as_ref()?;
+    Some(signing.issuer.as_str())
 }

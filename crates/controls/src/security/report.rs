@@ -22,6 +22,7 @@ pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
         unsecured(api, out);
         unenforced(api, out);
         super::possession::report(api, out);
+        super::signatures::report(api, out);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use super::possession::{Dpop, OperationAuthentication, SenderConstrained};
 use super::selector::{OperationRef, Selector};
+use super::signature::Signing;
 use super::source::{AcceptUnenforced, Allow, ContractSource};
 use super::websocket::{WebSocket, check};
 use crate::merge::merge;
@@ -136,7 +137,10 @@ pub struct Authentication {
     /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
     #[serde(default)]
     pub source: Option<Spanned<KeySource>>,
-    /// whether an API key is sent on to the service; without it, it ends at the gateway
+    /// signatures over calls are taken (HTTP Message Signatures), under these keys
+    #[serde(default)]
+    pub signature: Option<Spanned<Signing>>,
+    /// whether an API key, or the fields of a signature, are sent on to the service; without it, they end at the gateway
     #[serde(default)]
     pub forward: bool,
 }

@@ -1,6 +1,7 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
 use super::check_possession;
+use super::check_signature;
 use super::transport;
 use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
@@ -210,6 +211,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         }
     }
     check_possession::api(document, api, out);
+    check_signature::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {
@@ -236,10 +238,11 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
 
 /// What a scheme takes: tokens, or keys. `*` may stand for schemes of both kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
+    let signed = settings.signature.is_some();
     match (settings.issuers.is_empty(), &settings.source) {
-        (true, None) => {
+        (true, None) if !signed => {
             let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, or `source: applications` for API keys";
+            let help = "write `issuers: [name]`, `source: applications` for API keys, or `signature` for signed calls";
             out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         }
         (false, Some(source)) if scheme != "*" => {
@@ -247,8 +250,8 @@ fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostic
             let help = "keep `issuers` or `source`: a scheme has one kind of credential";
             out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
         }
-        (_, None) if settings.forward => {
-            let message = format!("`forward` is for API keys, and `{scheme}` takes none");
+        (_, None) if settings.forward && !signed => {
+            let message = format!("`forward` is for API keys and signatures, and `{scheme}` takes none");
             let help = "take it out: tokens are sent on to the service";
             out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
         }
