@@ -10,8 +10,8 @@ use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
-    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, PublicKey, SecretRef,
-    Spanned,
+    AcceptUnenforced, AccessLog, Api, ContractSource, Document, FileOrUrl, ListenAddress, PublicKey,
+    SecretRef, Spanned,
 };
 
 use crate::Input;
@@ -203,6 +203,36 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     all
 }
 
+/// What an API names, but for what its sections do.
+fn named_by_api(api: &Api, add: &mut impl FnMut(&str, NeededKind, Span)) {
+    if let ContractSource::File(file) = &api.contract.value {
+        add(file.path(), NeededKind::Contract, api.contract.span);
+    }
+    if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
+        add(&secret_key(key), secret_kind(key), key.span);
+    }
+    for signing in api.authentication.values().filter_map(|scheme| scheme.signature.as_ref()) {
+        if let Some(jwks) = &signing.jwks {
+            add(jwks.path(), NeededKind::File, jwks.span);
+        }
+        for signer in signing.keys.values() {
+            if let Some(public) = &signer.public
+                && let PublicKey::File(file) = &public.value
+            {
+                add(file.path(), NeededKind::File, public.span);
+            }
+            if let Some(secret) = &signer.secret {
+                add(&secret_key(secret), secret_kind(secret), secret.span);
+            }
+        }
+    }
+    if let Some(accept) = &api.accept_unenforced
+        && let AcceptUnenforced::File(file) = &accept.value
+    {
+        add(file.path(), NeededKind::File, accept.span);
+    }
+}
+
 /// What the document names, but for what its sections do.
 fn named_by(document: &Document) -> Vec<Needed> {
     let mut all = Vec::new();
@@ -251,34 +281,7 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
-    for api in document.apis.values() {
-        if let ContractSource::File(file) = &api.contract.value {
-            add(file.path(), NeededKind::Contract, api.contract.span);
-        }
-        if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
-            add(&secret_key(key), secret_kind(key), key.span);
-        }
-        for signing in api.authentication.values().filter_map(|scheme| scheme.signature.as_ref()) {
-            if let Some(jwks) = &signing.jwks {
-                add(jwks.path(), NeededKind::File, jwks.span);
-            }
-            for signer in signing.keys.values() {
-                if let Some(public) = &signer.public
-                    && let PublicKey::File(file) = &public.value
-                {
-                    add(file.path(), NeededKind::File, public.span);
-                }
-                if let Some(secret) = &signer.secret {
-                    add(&secret_key(secret), secret_kind(secret), secret.span);
-                }
-            }
-        }
-        if let Some(accept) = &api.accept_unenforced
-            && let AcceptUnenforced::File(file) = &accept.value
-        {
-            add(file.path(), NeededKind::File, accept.span);
-        }
-    }
+    document.apis.values().for_each(|api| named_by_api(api, &mut add));
     all.extend(named_by_sections(document));
     all
 }

@@ -13,7 +13,9 @@ pub(crate) fn describe(api: &Api, reference: &OperationRef<'_>, declared: Option
     let of_schemes = api
         .authentication
         .iter()
-        .filter(|(name, entry)| entry.source.is_none() && is_taken(api, name, declared))
+        .filter(|(name, entry)| {
+            entry.source.is_none() && entry.signature.is_none() && is_taken(api, name, declared)
+        })
         .map(|(name, entry)| {
             let demand = own.or(entry.sender_constrained.as_ref().map(|demand| demand.value));
             (name.clone(), json!(demand))

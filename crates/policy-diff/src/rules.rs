@@ -126,6 +126,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             _ => Kind::Unknown,
         },
         () if below("introspection") => of_introspection(last),
+        () if path.starts_with("authentication.") && below("signature") => return of_signature(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -141,6 +142,17 @@ fn of_introspection(last: &str) -> Kind {
         "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
         _ => Kind::Unknown,
     }
+}
+
+/// Who signs, and by which key, is let in; what signatures have to cover and to say keeps others out.
+fn of_signature(last: &str) -> Option<Kind> {
+    Some(match last {
+        "subject" | "application" | "scopes" | "public" | "secret" | "jwks" | "algorithm" | "issuer"
+        | "nonce" => Kind::Grants,
+        "components" | "tag" => Kind::Demands,
+        "max_age" => Kind::MoreIsWeaker,
+        _ => return None,
+    })
 }
 
 /// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.

@@ -183,6 +183,32 @@ fn settings_of_credentials_have_a_direction() {
         ),
         ("authentication", json!({ "a": {} }), json!({ "a": { "source": "applications" } }), Weaker),
         ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
+        (
+            "authentication",
+            json!({ "a": { "signature": { "keys": { "k": { "subject": "s", "secret": "env:S" } } } } }),
+            json!({ "a": {} }),
+            Stricter,
+        ),
+        (
+            "authentication",
+            json!({ "a": { "signature": {} } }),
+            json!({ "a": { "signature": { "keys": { "k": { "subject": "s" } } } } }),
+            Weaker,
+        ),
+        ("authentication", json!({ "a": {} }), json!({ "a": { "signature": { "nonce": "off" } } }), Weaker),
+        (
+            "authentication",
+            json!({ "a": { "signature": { "max_age": "1m" } } }),
+            json!({ "a": { "signature": { "max_age": "5m" } } }),
+            Weaker,
+        ),
+        (
+            "authentication",
+            json!({ "a": { "signature": { "components": ["x-a"] } } }),
+            json!({ "a": { "signature": { "components": [] } } }),
+            Weaker,
+        ),
+        ("authentication", json!({ "a": {} }), json!({ "a": { "signature": { "tag": "t" } } }), Stricter),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",

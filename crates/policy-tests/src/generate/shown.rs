@@ -56,6 +56,14 @@ pub(crate) fn shown(
             }
         }
     };
+    // Cases cannot sign: what comes of a call without a signature is what is seen.
+    let signs = |scheme: &str| {
+        let bound = api.authentication_for(scheme).is_some_and(|one| one.signature.is_some());
+        bound && !takes_key(scheme) && !issuers(scheme)
+    };
+    if requirement.schemes.iter().any(|(scheme, _)| signs(scheme)) {
+        return None;
+    }
     let mut found = Shown::default();
     for (scheme, scopes) in &requirement.schemes {
         let is_key = takes_key(scheme);

@@ -242,7 +242,7 @@ fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostic
     match (settings.issuers.is_empty(), &settings.source) {
         (true, None) if !signed => {
             let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, `source: applications` for API keys, or `signature` for signed calls";
+            let help = "write `issuers: [name]`, `source: applications` for API keys, or `signature`";
             out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         }
         (false, Some(source)) if scheme != "*" => {
