@@ -19,6 +19,7 @@ mod promoting;
 mod run;
 mod shadow;
 mod shadow_rules;
+mod signing;
 mod telemetry;
 mod testing;
 mod watching;

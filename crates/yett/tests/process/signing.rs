@@ -1,0 +1,187 @@
+//! Calls that PyPI's `http-message-signatures` signs with each algorithm, keys by `openssl`, and somebody on the way who changes them.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail loudly"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::{Gateway, House, text};
+use serde_json::{Value, json};
+use testkit::{Answer, Recorder};
+
+const CONTRACT: &str = r##"openapi: 3.1.0
+info: { title: Notes, version: "1" }
+security: [{ signed: ["notes:read"] }]
+components: { securitySchemes: { signed: { type: http, scheme: signature } } }
+paths:
+  /notes:
+    get:
+      operationId: listNotes
+      parameters: [{ name: q, in: query, schema: { type: string } }]
+      responses: { "200": { description: ok } }
+    post:
+      operationId: addNote
+      security: [{ signed: ["notes:write"] }]
+      requestBody:
+        required: true
+        content: { application/json: { schema: { type: object, required: [text], properties: { text: { type: string } } } } }
+      responses: { "200": { description: ok } }
+"##;
+
+/// Algorithm, and what `openssl genpkey` makes its key by.
+const ALGORITHMS: [(&str, &[&str]); 6] = [
+    ("ed25519", &["-algorithm", "ED25519"]),
+    ("ecdsa-p256-sha256", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+    ("ecdsa-p384-sha384", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]),
+    ("rsa-pss-sha512", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+    ("rsa-v1_5-sha256", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+    ("hmac-sha256", &[]),
+];
+
+fn openssl(house: &House, arguments: &[&str]) {
+    let output = Command::new("openssl").args(arguments).current_dir(house.dir.path()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+}
+
+/// Makes a key for each algorithm, and the lines of the document that name them.
+fn signers(house: &House) -> String {
+    let mut lines = String::new();
+    for (name, made_by) in ALGORITHMS {
+        let (private, public) = (format!("{name}.key"), format!("{name}.pem"));
+        let who = format!("subject: {name}, scopes: [\"notes:read\", \"notes:write\"]");
+        if made_by.is_empty() {
+            house.write(&private, "a secret that is as long as it has to be");
+            lines.push_str(&format!("            {name}: {{ {who}, secret: \"file:{private}\" }}\n"));
+            continue;
+        }
+        openssl(house, &[&["genpkey", "-out", &private][..], made_by].concat());
+        openssl(house, &["pkey", "-in", &private, "-pubout", "-out", &public]);
+        let algorithm = if name.starts_with("rsa") { format!(", algorithm: {name}") } else { String::new() };
+        lines.push_str(&format!("            {name}: {{ {who}, public: \"file:{public}\"{algorithm} }}\n"));
+    }
+    lines
+}
+
+fn start(house: &House, service: &Recorder) -> Gateway {
+    house.write("openapi.yaml", CONTRACT);
+    let signers = signers(house);
+    house.write(
+        "yett.yaml",
+        &format!(
+            "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\napis:\n  notes:\n    \
+             contract: ./openapi.yaml\n    upstream: {}\n    bodies: {{ codings: [gzip] }}\n    authentication:\n      signed:\n        signature:\n          \
+             issuer: partners\n          keys:\n{signers}",
+            service.url()
+        ),
+    );
+    Gateway::start(house)
+}
+
+/// What became of calls.
+fn client(house: &House, calls: &Value) -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let file = |name: &str| house.path(&format!("{name}.key")).to_str().unwrap().to_owned();
+    let keys = ALGORITHMS.map(|(name, _)| (name.to_owned(), json!({ "alg": name, "file": file(name) })));
+    let plan = json!({ "keys": serde_json::Map::from_iter(keys), "calls": calls });
+    let mut command = Command::new(root.join(".peers/venv/bin/python"));
+    let output = command.arg(root.join("tests/peers/signer.py")).arg(plan.to_string()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn outcome(call: &Value) -> (u64, &str) {
+    (call["status"].as_u64().unwrap(), call["code"].as_str().unwrap())
+}
+
+#[test]
+fn threat_33_a_standard_client_signs_its_calls_and_nobody_else_does() {
+    let (house, service) = (House::new(), Recorder::start());
+    service.answer(Answer::json(200, "{}"));
+    let gateway = start(&house, &service);
+    let url = |target: &str| format!("http://{}{target}", gateway.url);
+    let (list, body) = (url("/notes?q=a%20b"), json!({ "text": "buy bread" }).to_string());
+    for (name, _) in ALGORITHMS {
+        let before = service.count();
+        let good = [
+            json!({ "key": name, "url": list }),
+            json!({ "key": name, "url": list, "covered": ["@method", "@target-uri"], "include_alg": false }),
+            json!({ "key": name, "url": list, "headers": { "X-Request-Id": "7" } }),
+            json!({ "key": name, "url": url("/notes"), "method": "POST", "body": body }),
+            json!({ "key": name, "url": url("/notes"), "method": "POST", "body": body, "chunked": true }),
+            json!({ "key": name, "url": url("/notes"), "method": "POST", "body": body, "gzip": true }),
+        ];
+        for (call, ended) in good.iter().zip(client(&house, &json!(good))) {
+            assert_eq!(outcome(&ended), (200, "ok"), "{name}: {call} {ended}");
+        }
+        assert_eq!(service.count() - before, good.len());
+    }
+    let seen = text(&service.bytes()).to_lowercase();
+    assert!(!seen.contains("\nsignature"), "the fields of signatures end at the gateway");
+    assert!(seen.contains("buy bread"));
+}
+
+#[test]
+fn threat_33_what_is_changed_on_the_way_goes_nowhere() {
+    let (house, service) = (House::new(), Recorder::start());
+    service.answer(Answer::json(200, "{}"));
+    let gateway = start(&house, &service);
+    let url = |target: &str| format!("http://{}{target}", gateway.url);
+    let (list, notes) = (url("/notes?q=a"), url("/notes"));
+    let body = json!({ "text": "pay 10" }).to_string();
+    let get = |more: Value| {
+        let mut call = json!({ "key": "ed25519", "url": list });
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call
+    };
+    let post = |more: Value| {
+        let mut call = json!({ "key": "ed25519", "url": notes, "method": "POST", "body": body });
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call
+    };
+    let other = json!({ "text": "pay 99" }).to_string();
+    let invalid = (401, "signature_invalid");
+    let hostile = [
+        (get(json!({ "then": { "url": url("/notes?q=b") } })), invalid),
+        (get(json!({ "then": { "url": url("/notes") } })), invalid),
+        (get(json!({ "then": { "add": { "Authorization": "Bearer x" } } })), invalid),
+        (get(json!({ "then": { "add": { "Cookie": "a=b" } } })), invalid),
+        (get(json!({ "then": { "add": { "Host": "other.example.com" } } })), invalid),
+        (get(json!({ "then": { "drop": ["Signature"] } })), invalid),
+        (get(json!({ "then": { "drop": ["Signature", "Signature-Input"] } })), (401, "credential_missing")),
+        (get(json!({ "age": -61 })), invalid),
+        (get(json!({ "age": 60 })), invalid),
+        (get(json!({ "keyid": "hmac-sha256" })), invalid),
+        (get(json!({ "keyid": "ecdsa-p256-sha256", "include_alg": false })), invalid),
+        (get(json!({ "keyid": "nobody" })), invalid),
+        (get(json!({ "covered": ["@method", "@authority", "@path"] })), invalid),
+        (get(json!({ "covered": ["@authority", "@path", "@query"] })), invalid),
+        (post(json!({ "then": { "body": other } })), (401, "digest_mismatch")),
+        (post(json!({ "chunked": true, "then": { "body": other } })), (401, "digest_mismatch")),
+        (
+            post(json!({ "then": { "add": { "Content-Type": "application/x-www-form-urlencoded" } } })),
+            invalid,
+        ),
+        (post(json!({ "then": { "add": { "Content-Encoding": "gzip" } } })), invalid),
+        (post(json!({ "then": { "add": { "Content-Digest": "sha-256=:AAAA:" } } })), invalid),
+        (post(json!({ "covered": ["@method", "@authority", "@path", "@query"] })), invalid),
+    ];
+    let calls: Vec<&Value> = hostile.iter().map(|(call, _)| call).collect();
+    let ended = client(&house, &json!(calls));
+    for ((call, expected), ended) in hostile.iter().zip(&ended) {
+        assert_eq!(outcome(ended), *expected, "{call} {ended}");
+        assert!(ended["challenge"].as_str().unwrap().starts_with("Signature realm=\"notes\""), "{ended}");
+        assert!(ended["accept"].as_str().unwrap().starts_with("sig=(\"@method\" \"@authority\""), "{ended}");
+    }
+    assert_eq!(service.count(), 0, "nothing of it reached the service");
+    let twice = client(&house, &json!([get(json!({ "then": { "twice": true } })), get(json!({}))]));
+    assert_eq!((outcome(&twice[0]), outcome(&twice[0]["again"])), ((200, "ok"), invalid));
+    assert_eq!(outcome(&twice[1]), (200, "ok"));
+    assert_eq!(service.count(), 2);
+}
