@@ -19,11 +19,11 @@ Row = collections.namedtuple("Row", "name title requests order how fresh subject
 
 ROWS = [
     Row("get", "plain GET", "get", None, PLAIN, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 1.10), ("yett", "envoy", 0.45)]),
+        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
     Row("post", "plain POST, 1 KiB", "post", None, PLAIN, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 1.10), ("yett", "envoy", 0.45)]),
+        [("yett", "nginx", 1.20), ("yett", "envoy", 0.50)]),
     Row("tls", "TLS keep-alive GET", "get", None, TLS, False, ["yett", "nginx", "envoy"],
-        [("yett", "nginx", 0.85)]),
+        [("yett", "nginx", 0.90)]),
     Row("telemetry", "plain GET with all that is told of a call, over the same with nothing told", "get", None, PLAIN, False,
         ["yett-told", "yett-told-all", "yett-silent"],
         [("yett-told", "yett-silent", 1.20), ("yett-told-all", "yett-silent", None)]),

@@ -2,9 +2,13 @@
 """The Autobahn test suite's fuzzing client against its own echo server, directly and through the gateway: through the gateway no
 case may end worse. The suite wants Python 2.7: without one this fails and says so. `YETT_PYTHON2` names it.
 
-    autobahn.py [--cases 1.*,2.*] [--bin DIR] [--evidence DIR]
+    autobahn.py [--cases 1.*,2.*] [--limit 300] [--bin DIR] [--evidence DIR]
+
+Cases come in groups, one after another, the two ways side by side. A group that has not ended when `--limit` seconds are over is ended, and
+it and those after it count as missed.
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -20,8 +24,8 @@ from common import PEERS, Gateway, Workspace, finish, say
 SUITE = "autobahntestsuite==25.10.1"
 # Of an ending, and of how the connection was closed; a higher number is worse.
 RANKS = {"OK": 0, "INFORMATIONAL": 0, "NON-STRICT": 1, "UNIMPLEMENTED": 2, "WRONG CODE": 3, "UNCLEAN": 3, "FAILED BY CLIENT": 3, "FAILED": 4}
-# 12 and 13 are about compression, which the gateway never agrees to.
-CASES = "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*"
+# By what they are about. 12 and 13 are about compression, which the gateway never agrees to.
+GROUPS = ("1.*,2.*,3.*,4.*", "5.*,7.*,10.*", "6.*", "9.1.*,9.2.*,9.3.*,9.4.*", "9.5.*,9.6.*,9.7.*,9.8.*")
 
 DOCUMENT = """version: 1
 listen: http://127.0.0.1:0
@@ -80,15 +84,50 @@ def answers(port):
 
 
 def worse(direct, through):
-    return [f"{what}: {through[what]}, directly {direct[what]}" for what in ("behavior", "behaviorClose")
-            if RANKS.get(through[what], 4) > RANKS.get(direct[what], 4)]
+    return [f"{what}: {through.get(what)}, directly {direct[what]}" for what in ("behavior", "behaviorClose")
+            if RANKS.get(through.get(what), 4) > RANKS.get(direct[what], 4)]
+
+
+class Fuzzer:
+    """The fuzzing client on some cases, one way."""
+
+    def __init__(self, wstest, folder, agent, url, cases):
+        self.agent, self.folder, self.log = agent, folder, folder.with_suffix(".log")
+        spec = folder.with_suffix(".json")
+        spec.write_text(json.dumps({
+            "outdir": str(folder), "servers": [{"agent": agent, "url": url}], "cases": cases.split(","), "exclude-cases": [],
+            "exclude-agent-cases": {},
+        }))
+        with open(self.log, "wb") as out:
+            self.popen = subprocess.Popen([*wstest, "-m", "fuzzingclient", "-s", str(spec)], stdout=out, stderr=out)
+
+    def found(self, end):
+        """How each case ended; None when not all had by then."""
+        try:
+            self.popen.wait(max(0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            return None
+        index = self.folder / "index.json"
+        if not index.exists():
+            raise SystemExit(f"error: the fuzzing client left no report:\n{self.log.read_text()[-3000:]}")
+        return json.loads(index.read_text())[self.agent]
+
+
+def group(wstest, folder, urls, cases, end):
+    """The cases of a group by way; None when they took too long."""
+    fuzzers = [Fuzzer(wstest, folder / agent, agent, url, cases) for agent, url in urls.items()]
+    both = {fuzzer.agent: fuzzer.found(end) for fuzzer in fuzzers}
+    return None if None in both.values() else both
 
 
 def main(flags):
     python = python2()
-    folder = installed(python)
+    packages = installed(python)
     # Some of its packages share a name, which only a site folder knows to put together.
-    wstest = [python, "-c", f"import site; site.addsitedir({str(folder)!r}); from autobahntestsuite.wstest import run; run()"]
+    wstest = [python, "-c", f"import site; site.addsitedir({str(packages)!r}); from autobahntestsuite.wstest import run; run()"]
+    found, seconds, misses = {"direct": {}, "yett": {}}, {}, []
     with Workspace(flags.keep) as workspace:
         port = free_port()
         workspace.start("echo", *wstest, "-m", "echoserver", "-w", f"ws://127.0.0.1:{port}")
@@ -96,33 +135,35 @@ def main(flags):
         config = workspace.path / "yett.yaml"
         config.write_text(DOCUMENT.format(upstream=f"http://127.0.0.1:{port}"))
         gateway = Gateway(workspace, common.binaries(flags), config)
-        url = "ws://%s:%s" % gateway.address()
-        spec = workspace.path / "spec.json"
-        spec.write_text(json.dumps({
-            "outdir": str(workspace.path / "reports"),
-            "servers": [{"agent": "direct", "url": f"ws://127.0.0.1:{port}"}, {"agent": "yett", "url": url}],
-            "cases": flags.cases.split(","), "exclude-cases": [], "exclude-agent-cases": {},
-        }))
-        done = subprocess.run([*wstest, "-m", "fuzzingclient", "-s", str(spec)], capture_output=True, text=True)
-        index = workspace.path / "reports/index.json"
-        if not index.exists():
-            raise SystemExit(f"error: the fuzzing client left no report:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
-        found = json.loads(index.read_text())
-        misses = [f"{case}, {what}" for case, direct in found["direct"].items() for what in worse(direct, found["yett"][case])]
+        urls = {"direct": f"ws://127.0.0.1:{port}", "yett": "ws://%s:%s" % gateway.address()}
+        end = time.monotonic() + flags.limit
+        for number, cases in enumerate([flags.cases] if flags.cases else GROUPS):
+            begun, folder = time.monotonic(), workspace.path / f"group{number}"
+            folder.mkdir()
+            both = group(wstest, folder, urls, cases, end)
+            seconds[cases] = round(time.monotonic() - begun, 1)
+            if both is None:
+                misses.append(f"{cases} did not end in time")
+                continue
+            for agent, ended in both.items():
+                found[agent] |= ended
+            say(f"autobahn: {cases}: {len(both['direct'])} cases in {seconds[cases]} s")
+        misses += [f"{case}, {what}" for case, direct in found["direct"].items() for what in worse(direct, found["yett"].get(case, {}))]
         if not found["direct"] or set(found["direct"]) != set(found["yett"]):
             misses.append("not every case was run on both")
         if not gateway.process.alive():
             misses.append("the gateway ended")
-    counts = {}
-    for agent, cases in found.items():
-        for case in cases.values():
-            counts.setdefault(agent, {}).setdefault(case["behavior"], 0)
-            counts[agent][case["behavior"]] += 1
-    return finish("autobahn", flags, {"cases": len(found["direct"]), "behavior": counts}, misses)
+    results = {"cases": len(found["direct"]), "seconds": seconds, "behavior": {agent: counts(ended) for agent, ended in found.items()}}
+    return finish("autobahn", flags, results, misses)
+
+
+def counts(cases):
+    return dict(sorted(collections.Counter(case["behavior"] for case in cases.values()).items()))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", default=CASES, help=f"cases of the suite, as `1.*,7.3.1`; {CASES} without it")
+    parser.add_argument("--cases", default="", help="cases of the suite as one group, as `1.*,7.3.1`; all groups without it")
+    parser.add_argument("--limit", type=float, default=300)
     common.common_flags(parser)
     sys.exit(main(parser.parse_args()))

@@ -23,6 +23,21 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = pathlib.Path(os.environ.get("YETT_PEERS", ROOT / ".peers"))
 
 
+# What `sd_listen_fds(3)` says: descriptors from 3 on, and for whom they are. Out of the way first: one may stand where another goes.
+HANDOVER = """
+import fcntl, os, sys
+cut = sys.argv.index("--")
+numbers = [int(number) for number in sys.argv[1:cut]]
+away = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 100) for number in numbers]
+for number in numbers:
+    os.close(number)
+for at, number in enumerate(away):
+    os.dup2(number, 3 + at)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(away)))
+os.execv(sys.argv[cut + 1], sys.argv[cut + 1:])
+"""
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -57,20 +72,22 @@ class Workspace:
         else:
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def start(self, name, *command, cwd=None, held=False):
-        """A process; one that is held ends when its standard input does."""
-        process = Process(self.path / f"{name}.log", name, *command, cwd=cwd, held=held)
+    def start(self, name, *command, cwd=None, held=False, sockets=()):
+        """A process; one that is held ends when its standard input does. It gets `sockets` as a service manager would pass them."""
+        if sockets:
+            command = (sys.executable, "-c", HANDOVER, *(passed.fileno() for passed in sockets), "--", *command)
+        process = Process(self.path / f"{name}.log", name, *command, cwd=cwd, held=held, sockets=sockets)
         self.processes.append(process)
         return process
 
 
 class Process:
-    def __init__(self, log, name, *command, cwd=None, held=False):
+    def __init__(self, log, name, *command, cwd=None, held=False, sockets=()):
         self.log, self.name = log, name
         with open(log, "wb") as out:
             self.popen = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.PIPE if held else subprocess.DEVNULL, stdout=out, stderr=out,
-                cwd=cwd)
+                cwd=cwd, pass_fds=[passed.fileno() for passed in sockets])
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -135,12 +152,12 @@ class Control(http.client.HTTPConnection):
 
 
 class Gateway:
-    """`yett run` on a document, with its control socket."""
+    """`yett run` on a document, with its control socket; behind `sockets`, when somebody else holds those of its listeners."""
 
-    def __init__(self, workspace, bins, config):
+    def __init__(self, workspace, bins, config, sockets=()):
         self.yett, self.data, self.config = bins / "yett", workspace.path / "data", config
         self.data.mkdir(mode=0o700, exist_ok=True)
-        self.process = workspace.start("yett", self.yett, "run", "--config", config, "--data", self.data)
+        self.process = workspace.start("yett", self.yett, "run", "--config", config, "--data", self.data, sockets=sockets)
         self.admin = self.process.wait_for(r"^admin on http://(\S+)")[1]
         self.listeners = dict(re.findall(r"^listening on \w+://(\S+) \((\S+)\)$", self.process.text(), re.M))
         self.listeners = {name: address for address, name in self.listeners.items()}
@@ -212,12 +229,14 @@ class Broken(Exception):
 class Client:
     """One keep-alive connection; strict about framing; every answer whole or an error."""
 
-    def __init__(self, host, port, tls=None):
+    def __init__(self, host, port, tls=None, name=None):
+        """Calls for the host `name`: `localhost` over TLS and else the address, when none is given."""
         self.host, self.port, self.tls, self.pair = host, port, tls, None
+        self.name = name or ("localhost" if tls else host)
 
     async def connect(self):
         if self.pair is None:
-            name = "localhost" if self.tls else None
+            name = self.name if self.tls else None
             self.pair = await asyncio.open_connection(self.host, self.port, ssl=self.tls, server_hostname=name)
         return self.pair
 
@@ -228,14 +247,22 @@ class Client:
 
     async def head(self, method, target, headers=(), body=None):
         """Sends a call and reads the head of its answer: (status, headers)."""
-        reader, writer = await self.connect()
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {'localhost' if self.tls else self.host}:{self.port}"]
+        _, writer = await self.connect()
+        writer.write(self.request(method, target, headers, body))
+        await writer.drain()
+        return await self.read_head()
+
+    def request(self, method, target, headers=(), body=None):
+        """The bytes of a call."""
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.name}:{self.port}"]
         lines += [f"{name}: {value}" for name, value in headers]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
-        await writer.drain()
-        head = await reader.readuntil(b"\r\n\r\n")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+    async def read_head(self):
+        """The head of an answer: (status, headers)."""
+        head = await self.pair[0].readuntil(b"\r\n\r\n")
         first, *rest = head[:-4].decode("latin-1").split("\r\n")
         pairs = [line.partition(":") for line in rest]
         return int(first.split(" ", 2)[1]), {name.lower(): value.strip() for name, _, value in pairs}
@@ -269,11 +296,11 @@ class Client:
         return status, fields, whole
 
 
-def trusting():
+def trusting(protocol="http/1.1"):
     """A TLS client that takes any certificate: what is tested is which one is shown."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     return context
 
 
@@ -292,6 +319,27 @@ def replace(path, text):
     beside = path.with_name(path.name + ".new")
     beside.write_bytes(text if isinstance(text, bytes) else text.encode())
     os.replace(beside, path)
+
+
+class Served:
+    """The certificate that a gateway serves with, `server.pem` and its key: one of two, by turns."""
+
+    def __init__(self, folder):
+        self.folder, self.both = folder, [certificate(folder, name) for name in ("one", "two")]
+        self.write()
+
+    def write(self):
+        cert, key = self.both[0]
+        # The key first: a pair that does not match is not taken.
+        replace(self.folder / "server.key", key.read_bytes())
+        replace(self.folder / "server.pem", cert.read_bytes())
+
+    def swap(self):
+        self.both.reverse()
+        self.write()
+
+    def text(self):
+        return self.both[0][0].read_text().strip()
 
 
 def output(*command):

@@ -9,7 +9,7 @@ Kinds: reset, close, stall and rest (the last bytes are missing) at each byte of
 garbage in place of a head, interim answers below and above the bound, answers before the request was read, an answer and more than an
 answer, half-closed connections, a port where nobody listens. Every third call is a good one, whose answer must be its own:
 a connection that was left in doubt would give it another's. All of that where answers are passed on as they come, and where they
-are held until they are whole.
+are held until they are whole. A quarter of the clients has an upstream that speaks HTTP/2: `faults_two.py`.
 
 Shown: the client's status and the log's code and blame are those of `outcome` below; each call has one line in the log; no
 call takes longer than its deadlines; at the end there are as many descriptors as before but for idle connections, and
@@ -28,6 +28,7 @@ import sys
 import time
 
 import common
+import faults_two
 from common import Broken, Client, Gateway, Workspace, finish, say
 
 # Milliseconds to the head of an answer, between two parts of one, and for all of a call.
@@ -42,40 +43,77 @@ LONG_ENOUGH = 10_000
 RESET = struct.pack("ii", 1, 0)
 
 
-def document(upstream, nowhere, times):
+def is_two(client):
+    """Whether the upstream of this client speaks HTTP/2."""
+    return client % 4 == 3
+
+
+def two_sides(url, clients, times):
+    """The part of the document for those whose upstream does: upstreams, APIs."""
+    names = [client for client in range(clients) if is_two(client)]
+    upstreams = "".join(f"  two{name}: {{ url: \"{url}\", http: 2, deadlines: {deadlines(times)} }}\n" for name in names)
+    apis = "".join(f"""  passed{name}:
+    contract: none
+    hosts: [passed{name}.two.test]
+    allow: ["GET /f/*", "POST /f/*"]
+    upstream: two{name}
+    unsecured: anonymous
+    validation: {{ request: off, response: off }}
+  held{name}:
+    contract: ./faults.yaml
+    hosts: [held{name}.two.test]
+    upstream: two{name}
+    unsecured: anonymous
+    validation: {{ request: enforce, response: enforce }}
+""" for name in names)
+    return upstreams, apis
+
+
+def deadlines(times):
     first_byte, idle, total = (round(time * times) for time in (FIRST_BYTE, IDLE, TOTAL))
-    deadlines = f"{{ connect: {first_byte}ms, first_byte: {first_byte}ms, total: {total}ms, idle: {idle}ms }}"
-    return f"""version: 1
-listen: http://127.0.0.1:0
-admin: {{ bind: "127.0.0.1:0" }}
-record: {{ access_log: file:access.log }}
-# All callers of this load have one address.
-admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
-upstreams:
-  ill: {{ url: "{upstream}", deadlines: {deadlines} }}
-  nobody: {{ url: "{nowhere}", deadlines: {deadlines} }}
-apis:
+    return f"{{ connect: {first_byte}ms, first_byte: {first_byte}ms, total: {total}ms, idle: {idle}ms }}"
+
+
+def upstreams(upstream, nowhere, times):
+    return f"""upstreams:
+  ill: {{ url: "{upstream}", deadlines: {deadlines(times)} }}
+  nobody: {{ url: "{nowhere}", deadlines: {deadlines(times)} }}
+"""
+
+
+APIS = """
   passed:
     contract: none
     hosts: [passed.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
+    validation: { request: off, response: off }
   held:
-    contract: ./openapi.yaml
+    contract: ./faults.yaml
     hosts: [held.test]
     upstream: ill
     unsecured: anonymous
-    validation: {{ request: enforce, response: enforce }}
+    validation: { request: enforce, response: enforce }
   nobody:
     contract: none
     hosts: [nobody.test]
     allow: ["GET /f/*", "POST /f/*"]
     upstream: nobody
     unsecured: anonymous
-    validation: {{ request: off, response: off }}
+    validation: { request: off, response: off }
 """
+
+
+def document(upstream, two, nowhere, flags):
+    more, apis = two_sides(two, flags.clients, flags.deadlines)
+    return f"""version: 1
+listen: http://127.0.0.1:0
+admin: {{ bind: "127.0.0.1:0" }}
+record: {{ access_log: file:access.log }}
+# All callers of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+{upstreams(upstream, nowhere, flags.deadlines)}{more}apis:{APIS}{apis}"""
 
 
 OPERATION = """
@@ -224,20 +262,31 @@ class Load:
         self.kinds, self.wrong, self.slowest, self.expected = collections.Counter(), collections.Counter(), 0.0, {}
         self.chance = random.Random(20261125)
 
-    async def client(self):
+    def choose(self, name, number):
+        """(host, method, kind, at, chunked) of a call, what must come of it, and how it is counted."""
+        if not is_two(name):
+            host, method, kind, at, chunked = plan(number, self.chance)
+            return (host, method, kind, at, chunked), outcome(host, kind, at, chunked), f"{kind} {host.split('.')[0]}"
+        side = self.chance.choice(["passed", "held"])
+        method, kind, at, chunked = faults_two.plan(number, self.chance, BODY)
+        expected = faults_two.outcome(side == "held", method, kind, at, chunked, BODY)
+        return (f"{side}{name}.two.test", method, kind, at, chunked), expected, f"{kind} {side} two"
+
+    async def client(self, name=0, pause=0):
         client = Client(*self.address)
         while self.next < self.count:
             number, self.next = self.next, self.next + 1
-            host, method, kind, at, chunked = plan(number, self.chance)
+            (host, method, kind, at, chunked), (seen, code), counted = self.choose(name, number)
             target = f"/f/{kind}-{at}-{chunked}-{number}"
-            seen, code = outcome(host, kind, at, chunked)
             self.expected[target] = code
-            self.kinds[f"{kind} {host.split('.')[0]}"] += 1
+            self.kinds[counted] += 1
             begun = time.monotonic()
             got = await self.call(client, host, method, target, number, kind)
             self.slowest = max(self.slowest, time.monotonic() - begun)
             if got != seen:
                 self.note(f"{target} {method} {host}: {got} in place of {seen}")
+            if pause:
+                await asyncio.sleep(pause)
         client.close()
 
     async def call(self, client, host, method, target, number, kind):
@@ -245,12 +294,8 @@ class Load:
         headers = [("Content-Type", "application/json")] if body else []
         try:
             async with asyncio.timeout(self.stuck):
-                await client.connect()
-                client_host, client.host = client.host, host
-                try:
-                    status, fields = await client.head(method, target, headers, body)
-                finally:
-                    client.host = client_host
+                client.name = host
+                status, fields = await client.head(method, target, headers, body)
                 data = b"".join([part async for part in client.chunks(method, status, fields)])
         except TimeoutError:
             client.close()
@@ -266,7 +311,7 @@ class Load:
 
     def note(self, what):
         # By kind, with one example of each.
-        kind = re.sub(r"-\d+", "", what)
+        kind = re.sub(r"-\d+|\d+(?=\.)", "", what)
         self.wrong[kind] += 1
         if self.wrong[kind] == 1:
             say(f"faults: wrong: {what}")
@@ -283,7 +328,8 @@ def logged(path, load):
             if code is None:
                 wrong["a second line for one call"] += 1
             elif call.get("code", "") != code:
-                wrong[f"{re.sub(r'-[0-9]+-[0-9]+$', '', call['path'])} {call['host']}: code {call.get('code')} in place of {code}"] += 1
+                side = re.sub(r"[0-9]+(?=\.)", "", call["host"])
+                wrong[f"{re.sub(r'-[0-9]+-[0-9]+$', '', call['path'])} {side}: code {call.get('code')} in place of {code}"] += 1
             elif blame != ("upstream" if code else ""):
                 wrong[f"blame {blame} for {code}"] += 1
     wrong.update({"calls without a line": len(left)} if left else {})
@@ -294,19 +340,20 @@ async def main(flags):
     bins = common.binaries(flags)
     with Workspace(flags.keep) as workspace:
         upstream = Upstream()
-        server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
-        port = server.sockets[0].getsockname()[1]
+        two = faults_two.Upstream(own)
+        servers = [await asyncio.start_server(one.serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024) for one in (upstream, two)]
+        ports = [server.sockets[0].getsockname()[1] for server in servers]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             nowhere = free.getsockname()[1]
-        (workspace.path / "openapi.yaml").write_text(CONTRACT)
+        (workspace.path / "faults.yaml").write_text(CONTRACT)
         config = workspace.path / "yett.yaml"
-        config.write_text(document(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{nowhere}", flags.deadlines))
+        config.write_text(document(*(f"http://127.0.0.1:{port}" for port in (*ports, nowhere)), flags))
         gateway = await asyncio.to_thread(Gateway, workspace, bins, config)
         load = Load(gateway.address(), flags.count, TOTAL / 1000 * flags.deadlines + PATIENCE)
         await asyncio.to_thread(gateway.settle)
         before, samples, begun, said = gateway.process.descriptors(), [], time.monotonic(), 0
-        tasks = [asyncio.create_task(load.client()) for _ in range(flags.clients)]
+        tasks = [asyncio.create_task(load.client(name)) for name in range(flags.clients)]
         while not all(task.done() for task in tasks) and gateway.process.alive():
             samples.append(gateway.process.rss())
             if (elapsed := time.monotonic() - begun) - said > 15:
@@ -318,25 +365,26 @@ async def main(flags):
         seconds = time.monotonic() - begun
         end = time.monotonic() + 30
         while True:
-            kept = await asyncio.to_thread(gateway.process.connections_to, port)
+            kept = sum([await asyncio.to_thread(gateway.process.connections_to, port) for port in ports])
             after = gateway.process.descriptors() - kept
             if after <= before or time.monotonic() > end:
                 break
             await asyncio.sleep(0.5)
         alive, exit_code = gateway.process.alive(), await asyncio.to_thread(gateway.process.stop)
-        server.close()
+        for server in servers:
+            server.close()
         lines = await asyncio.to_thread(logged, workspace.path / "access.log", load)
         half = len(samples) // 2
         early, late = statistics.mean(samples[half // 2:half] or [1]), statistics.mean(samples[half:] or [1])
         results = {
-            "calls": load.next, "calls_per_second": round(load.next / seconds), "requests_upstream": upstream.requests,
-            "kinds": dict(sorted(load.kinds.items())), "wrong": load.wrong, "wrong_lines": lines, "wrong_requests": upstream.wrong,
+            "calls": load.next, "calls_per_second": round(load.next / seconds), "requests_upstream": upstream.requests + two.requests,
+            "kinds": dict(sorted(load.kinds.items())), "wrong": load.wrong, "wrong_lines": lines, "wrong_requests": upstream.wrong + two.wrong,
             "slowest_seconds": round(load.slowest, 2), "rss_ratio": round(late / early, 3), "rss_kib_most": max(samples),
             "descriptors_before": before, "descriptors_after": after, "idle_upstream_connections_after": kept,
             "alive": alive, "exit_code": exit_code,
         }
         misses = [text for text, missed in [
-            ("wrong outcomes", load.wrong), ("wrong lines in the log", lines), ("requests that nobody made", upstream.wrong),
+            ("wrong outcomes", load.wrong), ("wrong lines in the log", lines), ("requests that nobody made, or came twice", upstream.wrong + two.wrong),
             ("a call took longer than its deadlines", load.slowest > TOTAL / 1000 * flags.deadlines + flags.deadlines), ("memory grew", load.next >= LONG_ENOUGH and late > 1.1 * early),
             ("descriptors leak", after > before), ("it ended", not alive), ("it did not drain well", exit_code != 0),
         ] if missed]

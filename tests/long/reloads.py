@@ -18,7 +18,7 @@ import sys
 import time
 
 import common
-from common import Client, Gateway, Workspace, certificate, finish, replace, say, trusting
+from common import Client, Gateway, Served, Workspace, finish, replace, say, trusting
 
 SCOPES = ("items:a", "items:b")
 ITEM = json.dumps({"id": 7, "name": "a thing"}).encode()
@@ -68,15 +68,9 @@ class Setup:
 
     def __init__(self, folder, upstream):
         self.folder, self.upstream = folder, upstream
-        self.rate, self.scope, self.extra, self.shown = 1_000_000, 0, 0, 0
-        self.certificates = [certificate(folder, name) for name in ("one", "two")]
-        self.tls()
+        self.rate, self.scope, self.extra = 1_000_000, 0, 0
+        self.served = Served(folder)
         self.write()
-
-    def tls(self):
-        cert, key = self.certificates[self.shown]
-        replace(self.folder / "server.key", key.read_bytes())
-        replace(self.folder / "server.pem", cert.read_bytes())
 
     def write(self):
         replace(self.folder / "contract.yaml", self.contract())
@@ -135,8 +129,7 @@ components:
         elif kind == "contract":
             self.extra = number
         else:
-            self.shown = 1 - self.shown
-            self.tls()
+            self.served.swap()
             return kind
         self.write()
         return kind
@@ -224,11 +217,14 @@ async def shows(gateway, setup, kind, tokens):
             there, _, _ = await client.call("GET", f"/extra/{setup.extra}", bearer(0))
             gone, _, _ = await client.call("GET", f"/extra/{setup.extra + 1}", bearer(0))
             return (there, gone) == (200, 404)
-        host, port = gateway.address("secure")
-        shown = await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=20)
-        return shown.strip() == setup.certificates[setup.shown][0].read_text().strip()
+        return await shown(gateway.address("secure")) == setup.served.text()
     finally:
         client.close()
+
+
+async def shown(address):
+    """The certificate that a client is shown."""
+    return (await asyncio.to_thread(ssl.get_server_certificate, address, timeout=20)).strip()
 
 
 async def reloaded(gateway, before, seconds=60):

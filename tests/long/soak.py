@@ -1,203 +1,250 @@
 #!/usr/bin/env python3
-"""A mixed load through the gateway in front of the sample: memory stays flat, no descriptor leaks, each answer is right.
+"""Two thirds of capacity for ten minutes, with everything mixed in: memory stays flat, no descriptor leaks, each answer is right.
 
-    soak.py [--seconds 600] [--clients 8] [--bin DIR] [--evidence DIR]
+    soak.py [--seconds 600] [--clients 9] [--bin DIR] [--evidence DIR]
 
-Good calls, refused ones of each kind, new connections, clients that go away in mid-call. The first fifth of the time is
-warm-up; after it the mean resident memory of the last quarter must be within 5 % of that of the first (judged from two
-minutes on). From
-90 seconds on, a connection that stays idle must have been ended after its 75. At the end, with all clients gone, there must
-be as many descriptors open as before the first, but for idle connections to the upstream.
+What the machine can carry beside the other parts is measured first, by h2load in a closed loop, for each of HTTP/1, HTTP/1 over TLS and
+HTTP/2 over TLS; from then on two thirds of it come in an open loop, a third of that over each. Gateway, sample and all clients share
+the machine: capacity is that of all together, at that moment. The other parts, all the time: a mix of good and refused calls over all three, new
+connections, clients that go away in mid-call, uploads, downloads, streams of events, WebSockets, bytes that are no request, an upstream
+that fails in each way of `faults.py`, half of the time the floods of `floods.py` on few connections, and reloads.
+
+The time is parted in ten. The first part is warm-up; the mean resident memory of the last must be within 5 % of that of the second
+(judged from five minutes on: it moves by a tenth within a minute). From 90 seconds on, a connection that stays idle must have been ended
+after its 75. At the end, with all clients gone, there must be as many descriptors open as before the first, but for idle connections to
+upstreams.
 """
 import argparse
 import asyncio
-import collections
-import itertools
-import json
+import multiprocessing
+import os
+import signal
+import socket
 import statistics
 import sys
 import time
 
 import common
-from common import Client, Workspace, finish, say
+import faults
+import floods
+from common import ROOT, Gateway, Workspace, certificate, finish, say
+from service import beside
+from soak_parts import CONNECTIONS, DEADLINES, PIECES, WAYS, Flooded, Parts, Reloads, calls, document, h2load
 
-ORDER = json.dumps({
-    "customer_id": "cus_000001",
-    "lines": [{"product_id": "prd_000001", "quantity": 2}],
-    "ship_to": {"line1": "1 Castle Street", "city": "Edinburgh", "postal_code": "EH1 2ND", "country": "GB"},
-}).encode()
-KEY = "0b9c1a4e-6f0d-4e0a-9a53-5a3c6c1d2e3f"
-# Failures of callers that have proven nothing: the gateway takes 50 a second from one address (docs/controls/admission.md),
-# and this load stays below that, however fast the machine.
-UNPROVEN, UNPROVEN_PER_SECOND = {"no token", "unknown path", "odd path"}, 40
-# Resident memory moves up and down by a tenth within a minute (pages of 2 MiB in 40); quarters of a shorter run are no
-# means of anything. Such a run says its ratio and does not judge it.
-LONG_ENOUGH = 120
+PARTS = 10
+SHARE = 2 / 3
+# Seconds from which memory is judged.
+LONG_ENOUGH = 300
+# Idle connections to upstreams that are kept: one for each call at once of all that call.
+MOST_KEPT = 3 * CONNECTIONS * 4 + 100
 
 
-def document(orders):
-    return f"""version: 1
-listen: http://127.0.0.1:0
-admin: {{ bind: "127.0.0.1:0" }}
-# All callers of this load have one address.
-admission: {{ anonymous: {{ rate: 1000000/s }} }}
-apis:
-  orders:
-    contract: ./openapi.yaml
-    upstream: {orders}
-    issuer: local
-    limits: [{{ per: subject, rate: 1000000/s }}]
-    validation: {{ request: enforce, response: shadow }}
-"""
+class Loop:
+    """The open loop: its capacity, then two thirds of it."""
+
+    def __init__(self, gateway, token):
+        self.gateway, self.token, self.stopping = gateway, token, False
+        self.capacity, self.rates = {}, {}
+        self.done, self.wrong, self.intended = dict.fromkeys(WAYS, 0), {}, 0
+
+    async def measure(self, seconds):
+        for way in WAYS:
+            found = await h2load(self.gateway, way, self.token, seconds)
+            self.capacity[way] = round(found["2xx"] / seconds)
+            self.rates[way] = self.capacity[way] * SHARE / len(WAYS)
+
+    async def run(self, way, seconds, end):
+        """In turns of so many seconds, each with new connections."""
+        while (left := end - time.monotonic()) > 1 and not self.stopping:
+            turn = min(seconds, left)
+            found = await h2load(self.gateway, way, self.token, turn, self.rates[way])
+            self.done[way] += found["2xx"]
+            self.intended += self.rates[way] * turn
+            bad = {name: found[name] for name in ("failed", "errored", "timeout", "3xx", "4xx", "5xx") if found.get(name)}
+            if bad:
+                self.wrong[f"{way} after {self.done[way]}"] = bad
 
 
-def calls(reader, writer):
-    """(name, method, target, headers, body, accepted statuses), with how often each comes."""
-    read, write = ("Authorization", f"Bearer {reader}"), ("Authorization", f"Bearer {writer}")
-    as_json, key = ("Content-Type", "application/json"), ("Idempotency-Key", KEY)
-    bad = ORDER.replace(b'"quantity": 2', b'"quantity": "two"')
-    mix = [
-        (30, ("list", "GET", "/orders?limit=5", [read], None, {200})),
-        (20, ("products", "GET", "/products?limit=10&category=books", [], None, {200, 400})),
-        (10, ("one", "GET", "/products/prd_000001", [read], None, {200})),
-        (10, ("head", "GET", "/health", [], None, {200})),
-        # The sample keeps what it is given up to a bound.
-        (10, ("create", "POST", "/orders", [write, as_json, key], ORDER, {200, 201, 409, 507})),
-        (5, ("bad body", "POST", "/orders", [write, as_json, key], bad, {400, 422})),
-        (5, ("bad query", "GET", "/orders?limit=many", [read], None, {400})),
-        (3, ("wrong scope", "POST", "/orders", [read, as_json, key], ORDER, {403})),
-        (1, ("no token", "GET", "/orders", [], None, {401})),
-        (2, ("unknown path", "GET", "/admin", [read], None, {404})),
-        (2, ("odd path", "GET", "/orders/%2e%2e/admin", [read], None, {400, 404})),
-        (2, ("undeclared", "GET", "/orders?surprise=1", [read], None, {400})),
-    ]
-    return [call for times, call in mix for _ in range(times)]
+class Watch:
+    """Samples of memory and descriptors, by the second."""
+
+    def __init__(self, process):
+        self.process, self.samples = process, []
+
+    async def run(self, seconds, told):
+        begun = said = time.monotonic()
+        while time.monotonic() - begun < seconds and self.process.alive():
+            self.samples.append((time.monotonic() - begun, self.process.rss(), self.process.descriptors()))
+            if time.monotonic() - said > 30:
+                said = time.monotonic()
+                say(f"soak: {said - begun:.0f} of {seconds:.0f} s, {self.samples[-1][1]} KiB, {self.samples[-1][2]} descriptors, {told()}")
+            await asyncio.sleep(min(1, seconds / 60))
+
+    def parts(self, seconds):
+        """Mean memory of each tenth of the time, in KiB."""
+        tenth = seconds / PARTS
+        by_part = [[rss for at, rss, _ in self.samples if part * tenth <= at < (part + 1) * tenth] for part in range(PARTS)]
+        return [round(statistics.mean(part)) if part else 0 for part in by_part]
 
 
-class Load:
-    def __init__(self, address, mix):
-        self.address, self.mix, self.stopping = address, mix, False
-        self.statuses, self.wrong, self.seconds = collections.Counter(), collections.Counter(), []
-        self.begun, self.unproven = time.monotonic(), 0
+async def rotate(gateway, log, pause, stopped):
+    """What an operator's logrotate does; the old file is not kept."""
+    while not stopped():
+        await asyncio.sleep(pause)
+        old = log.with_name("access.old")
+        os.rename(log, old)
+        gateway.process.popen.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 30
+        while not log.exists():
+            if time.monotonic() > end:
+                raise SystemExit("the log was not opened again")
+            await asyncio.sleep(0.05)
+        old.unlink()
 
-    def affords(self, name):
-        """Whether a call of this kind leaves the limit on failing callers alone."""
-        if name not in UNPROVEN:
-            return True
-        good = self.unproven < UNPROVEN_PER_SECOND * (time.monotonic() - self.begun)
-        self.unproven += good
-        return good
 
-    async def client(self, number, pause):
-        client = Client(*self.address)
-        for turn in itertools.count(number * 13):
-            if self.stopping:
-                break
-            # 37 is coprime to the length of the mix: all kinds come, none in a row.
-            name, method, target, headers, body, accepted = self.mix[turn * 37 % len(self.mix)]
-            if not self.affords(name):
-                continue
-            begun = time.monotonic()
-            try:
-                if turn % 101 == 0:
-                    await self.leave(method, target, headers, body)
-                    continue
-                status, _, _ = await client.call(method, target, headers, body)
-                self.statuses[f"{name} {status}"] += 1
-                if status not in accepted:
-                    self.note(f"{name} {status}")
-            except (OSError, EOFError, ValueError, TimeoutError, common.Broken) as error:
-                self.note(f"{name} {type(error).__name__}")
-            if len(self.seconds) < 200_000:
-                self.seconds.append(time.monotonic() - begun)
-            if turn % 150 == 0:
-                client.close()
-            await asyncio.sleep(pause)
-        client.close()
+class Upstreams:
+    """The sample, and those of ours: each in a process of its own, but for the one that fails."""
 
-    async def idle(self):
-        """A connection that says nothing after its first call: the seconds until the gateway ends it."""
-        client = Client(*self.address)
-        await client.call("GET", "/health")
-        reader, begun = client.pair[0], time.monotonic()
-        rest = await reader.read()
-        client.close()
-        return time.monotonic() - begun if not rest else None
+    async def start(self, workspace, bins):
+        context = multiprocessing.get_context("spawn")
+        orders = workspace.start("orders", bins / "orders", "--listen", "127.0.0.1:0")
+        url = (await asyncio.to_thread(orders.wait_for, r"orders on (http://\S+)"))[1]
+        service, service_port = await beside(context, PIECES, 0.1)
+        flooded, counted, current = (context.Value("q", 0, lock=False) for _ in range(3))
+        flood = context.Process(target=floods.upstream, args=(flooded, counted, current), daemon=True)
+        flood.start()
+        self.faults = faults.Upstream()
+        self.server = await asyncio.start_server(self.faults.serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
+        while not flooded.value:
+            await asyncio.sleep(0.05)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            nowhere = free.getsockname()[1]
+        self.processes = [service, flood]
+        self.ports = {"orders": int(url.rstrip("/").rsplit(":", 1)[1]), "service": service_port, "floods": flooded.value,
+                      "faults": self.server.sockets[0].getsockname()[1], "nowhere": nowhere}
+        return self
 
-    async def leave(self, method, target, headers, body):
-        """A client that sends a call and goes away at once."""
-        _, writer = await asyncio.open_connection(*self.address)
-        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers)]
-        lines += [f"Content-Length: {len(body)}"] if body else []
-        writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b"")[: len(body or b"") // 2])
-        await writer.drain()
-        writer.close()
-        self.statuses["left"] += 1
+    def stop(self):
+        self.server.close()
+        for process in self.processes:
+            process.kill()
 
-    def note(self, what):
-        self.wrong[what] += 1
+
+def write_all(folder, ports):
+    """The document and all that it names."""
+    (folder / "openapi.yaml").write_bytes((ROOT / "examples/orders/openapi.yaml").read_bytes())
+    (folder / "faults.yaml").write_text(faults.CONTRACT)
+    (folder / "floods.yaml").write_text(floods.CONTRACT)
+    certificate(folder, "server")
+    (folder / "yett.yaml").write_text(document(ports, 1_000_000))
+
+
+class Soak:
+    """All parts on one gateway, for so long, and what came of them."""
+
+    def __init__(self, flags, workspace, upstreams, gateway):
+        self.flags, self.workspace, self.upstreams, self.gateway = flags, workspace, upstreams, gateway
+        reader, writer = gateway.token("alice", "orders:read"), gateway.token("bob", "orders:read", "orders:write")
+        self.before, self.tenth = gateway.process.descriptors(), flags.seconds / PARTS
+        self.parts, self.loop = Parts(gateway, calls(reader, writer)), Loop(gateway, reader)
+        self.failing = faults.Load(self.parts.plain, 1 << 60, faults.TOTAL / 1000 * DEADLINES + faults.PATIENCE)
+        self.reloads, self.flooded = Reloads(gateway, upstreams.ports, reader), Flooded(gateway, 5)
+        self.watch = Watch(gateway.process)
+
+    def told(self):
+        return (f"{sum(self.parts.done.values())} calls, {sum(self.loop.done.values())} in the open loop, "
+                f"{sum(self.parts.wrong.values())} wrong, {len(self.loop.wrong)} turns wrong")
+
+    async def run(self):
+        """Everything, and then until everything has ended."""
+        log, end = self.workspace.path / "access.log", time.monotonic() + self.flags.seconds
+        watching = asyncio.create_task(self.watch.run(self.flags.seconds, self.told))
+        tasks = [asyncio.create_task(part) for part in self.parts.all(self.flags.clients)]
+        tasks += [asyncio.create_task(self.failing.client(pause=0.1)) for _ in range(4)]
+        # IDLE_TIME of engine::bounds is 75 s and no configuration makes it less.
+        idle = asyncio.create_task(self.parts.idle()) if self.flags.seconds >= 90 else None
+        await self.loop.measure(min(5, self.tenth / 6))
+        tasks += [asyncio.create_task(self.loop.run(way, self.tenth, end)) for way in WAYS]
+        tasks += [asyncio.create_task(self.reloads.run(self.tenth / 6)), asyncio.create_task(self.flooded.run(self.tenth / 2)),
+                  asyncio.create_task(rotate(self.gateway, log, self.tenth, lambda: self.parts.stopping))]
+        await watching
+        for part in (self.parts, self.loop, self.reloads, self.flooded):
+            part.stopping = True
+        self.failing.count = self.failing.next
+        _, self.stuck = await asyncio.wait(tasks, timeout=self.tenth + 60)
+        self.broken = [str(task.exception())[:300] for task in tasks if task.done() and task.exception()]
+        self.idle = round(await idle, 1) if idle and idle.done() else None
+        if idle:
+            idle.cancel()
+        self.kept, self.after = await released(self.gateway.process, self.upstreams.ports.values(), self.before)
+        bounds = await asyncio.to_thread(floods.bound_counts, self.gateway)
+        self.bounds = {name: count for name, count in bounds.items() if count}
+        self.alive, self.code = self.gateway.process.alive(), await asyncio.to_thread(self.gateway.process.stop, 40)
+
+    def results(self):
+        parts, loop, samples = self.parts, self.loop, self.watch.samples
+        by_part, took = self.watch.parts(self.flags.seconds), sorted(parts.seconds)
+        return {
+            "capacity_calls_per_second": loop.capacity, "share": round(SHARE, 3), "intended_in_the_open_loop": round(loop.intended),
+            "calls_in_the_open_loop": loop.done, "wrong_in_the_open_loop": loop.wrong, "calls_of_the_mix": dict(sorted(parts.done.items())),
+            "wrong": parts.wrong, "faults": {"calls": self.failing.next, "wrong": self.failing.wrong,
+                                             "wrong_requests": self.upstreams.faults.wrong},
+            "floods": {"turns": self.flooded.turns, "bounds": self.bounds},
+            "reloads_seen": self.reloads.seen, "reloads_unseen": self.reloads.unseen,
+            "rss_kib_by_tenth": by_part, "rss_ratio": round(by_part[-1] / by_part[1], 4) if by_part[1] else 0,
+            "rss_kib_most": max(rss for _, rss, _ in samples), "descriptors_before": self.before,
+            "descriptors_most": max(count for _, _, count in samples), "descriptors_after": self.after,
+            "idle_upstream_connections_after": self.kept, "idle_client_ended_after_seconds": self.idle,
+            "mix_ms_median": round(took[len(took) // 2] * 1e3, 2), "mix_ms_p99": round(took[len(took) * 99 // 100] * 1e3, 2),
+            "alive": self.alive, "exit_code": self.code,
+        }
+
+    def misses(self, results):
+        parts, loop, seconds = self.parts, self.loop, self.flags.seconds
+        missing = {call[0] for call in parts.mix} - {name.rsplit(" ", 1)[0] for name in parts.done}
+        missing |= {name for name in ("left", "upload", "download", "events", "websocket", "hostile") if not parts.done[name]}
+        return [text for text, missed in [
+            ("wrong answers", parts.wrong or self.failing.wrong or loop.wrong), ("requests that nobody made", self.upstreams.faults.wrong),
+            (f"without an answer: {sorted(missing)}", missing), (f"parts that broke: {self.broken}", self.broken),
+            (f"{len(self.stuck)} parts did not end", self.stuck),
+            ("reloads that no call saw", self.reloads.unseen or not self.reloads.seen),
+            ("the open loop got less than half of what was meant", sum(loop.done.values()) < loop.intended / 2),
+            ("no flood was bounded", not (self.bounds.get("http2_excess") and self.bounds.get("control_frames"))),
+            ("memory is not flat", seconds >= LONG_ENOUGH and abs(results["rss_ratio"] - 1) > 0.05),
+            ("an idle connection was not ended after 75 s", seconds >= 90 and not 74 <= (self.idle or 0) <= 80),
+            ("descriptors leak", self.after > self.before), ("too many idle connections to upstreams", self.kept > MOST_KEPT),
+            ("it ended", not self.alive), ("it did not drain well", self.code != 0),
+        ] if missed]
 
 
 async def main(flags):
-    bins = common.binaries(flags)
     with Workspace(flags.keep) as workspace:
-        url, gateway = await asyncio.to_thread(common.before_sample, workspace, bins, document)
-        reader = gateway.token("alice", "orders:read")
-        writer = gateway.token("bob", "orders:read", "orders:write")
-        load = Load(gateway.address(), calls(reader, writer))
-        upstream = int(url.rstrip("/").rsplit(":", 1)[1])
-        before = gateway.process.descriptors()
-        tasks = [asyncio.create_task(load.client(number, 0.002)) for number in range(flags.clients)]
-        # IDLE_TIME of engine::bounds is 75 s and no configuration makes it less.
-        idle = asyncio.create_task(load.idle()) if flags.seconds >= 90 else None
-        samples, started, said = [], time.monotonic(), 0
-        while (elapsed := time.monotonic() - started) < flags.seconds and gateway.process.alive():
-            samples.append((elapsed, gateway.process.rss(), gateway.process.descriptors()))
-            if elapsed - said > 30:
-                said = elapsed
-                say(f"soak: {elapsed:.0f} of {flags.seconds:.0f} s, {sum(load.statuses.values())} calls, "
-                    f"{sum(load.wrong.values())} wrong, {samples[-1][1]} KiB, {samples[-1][2]} descriptors")
-            await asyncio.sleep(min(2, flags.seconds / 40))
-        load.stopping = True
-        await asyncio.wait(tasks, timeout=40)
-        ended = await asyncio.wait_for(idle, 10) if idle and idle.done() else None
-        if idle:
-            idle.cancel()
-        end = time.monotonic() + 30
-        while True:
-            kept = gateway.process.connections_to(upstream)
-            after = gateway.process.descriptors() - kept
-            if after <= before or time.monotonic() > end:
-                break
-            await asyncio.sleep(0.5)
-        warm = [rss for at, rss, _ in samples if at > flags.seconds / 5]
-        quarter = max(1, len(warm) // 4)
-        first, last = statistics.mean(warm[:quarter]), statistics.mean(warm[-quarter:])
-        load.seconds.sort()
-        total = sum(load.statuses.values())
-        results = {
-            "calls": total, "calls_per_second": round(total / elapsed), "statuses": dict(sorted(load.statuses.items())),
-            "wrong": load.wrong, "rss_kib_first_quarter": round(first), "rss_kib_last_quarter": round(last),
-            "rss_ratio": round(last / first, 4), "rss_kib_most": max(rss for _, rss, _ in samples),
-            "descriptors_before": before, "descriptors_most": max(count for _, _, count in samples),
-            "descriptors_after": after, "idle_upstream_connections_after": kept,
-            "idle_client_ended_after_seconds": ended and round(ended, 1), "latency_ms_median": round(load.seconds[len(load.seconds) // 2] * 1e3, 2),
-            "latency_ms_p99": round(load.seconds[len(load.seconds) * 99 // 100] * 1e3, 2),
-            "alive": gateway.process.alive(), "exit_code": gateway.process.stop(),
-        }
-        missing = {call[0] for call in load.mix} - {name.rsplit(" ", 1)[0] for name in load.statuses}
-        misses = [text for text, missed in [
-            ("wrong answers", load.wrong), (f"kinds of calls without an answer: {sorted(missing)}", missing), ("memory is not flat", flags.seconds >= LONG_ENOUGH and abs(results["rss_ratio"] - 1) > 0.05),
-            ("an idle connection was not ended after 75 s", idle and not 74 <= (ended or 0) <= 80),
-            ("descriptors leak", after > before), ("too many idle connections to the upstream", kept > 3 * flags.clients), ("it ended", not results["alive"]),
-            ("it did not drain well", results["exit_code"] != 0),
-        ] if missed]
-        return finish("soak", flags, results, misses)
+        upstreams = await Upstreams().start(workspace, common.binaries(flags))
+        write_all(workspace.path, upstreams.ports)
+        gateway = await asyncio.to_thread(Gateway, workspace, common.binaries(flags), workspace.path / "yett.yaml")
+        await asyncio.to_thread(gateway.settle)
+        soak = Soak(flags, workspace, upstreams, gateway)
+        await soak.run()
+        upstreams.stop()
+        results = soak.results()
+        return finish("soak", flags, results, soak.misses(results))
+
+
+async def released(process, upstreams, before):
+    """When all clients have gone: idle connections to upstreams, and all other descriptors."""
+    end = time.monotonic() + 30
+    while True:
+        kept = sum(process.connections_to(port) for port in upstreams)
+        after = process.descriptors() - kept
+        if after <= before or time.monotonic() > end:
+            return kept, after
+        await asyncio.sleep(0.5)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--clients", type=int, default=9)
     common.common_flags(parser)
     sys.exit(asyncio.run(main(parser.parse_args())))

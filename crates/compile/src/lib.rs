@@ -21,6 +21,7 @@ mod operations;
 mod places;
 mod plan;
 mod revocation;
+mod seal;
 mod selectors;
 mod state;
 mod telemetry;
@@ -35,6 +36,7 @@ use controls::scope::{Assets, GatewayScope};
 use diagnostics::{Diagnostics, Sources};
 use engine::Snapshot;
 use engine::route::RouteTable;
+use engine::shedding::Shedding;
 use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, header_secret, needed_assets, outline, secret_key};
@@ -152,6 +154,7 @@ fn build(
     spec::dangers(document, out);
     assets::check(document, input, out);
     revocation::check(document, input.assets, out);
+    controls::authentication::check_authorities(document, out);
     telemetry::check(document, input.assets, out);
     state::check(document, input.assets, out);
     let contracts =
@@ -195,10 +198,16 @@ fn build(
         controls,
         admission,
         places: places.into(),
+        shedding: shedding(document),
         live: input.live.enter(),
     };
     let kept = Kept { contracts, made };
     Some(Compiled { snapshot: Arc::new(snapshot), resolved, warnings: Diagnostics::new(), apis, kept })
+}
+
+fn shedding(document: &spec::Document) -> Option<Shedding> {
+    let written = &document.shedding;
+    written.enabled.then(|| Shedding { lag: written.lag.get(), interval: written.interval.get() })
 }
 
 /// The sections of the document that controls own.

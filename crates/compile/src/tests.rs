@@ -363,6 +363,9 @@ fn upstreams_become_what_the_document_says_of_them() {
     };
     let plain = of("{ url: \"http://a:1\" }");
     assert_eq!((plain.targets.len(), plain.retries.most, &plain.balance), (1, 0, &Balance::RoundRobin));
+    assert_eq!(plain.deadlines.lifetime, engine::bounds::STREAM_LIFETIME);
+    let brief = of("{ url: \"http://a:1\", deadlines: { lifetime: 1h } }");
+    assert_eq!(brief.deadlines.lifetime, Duration::from_secs(3_600));
     let two = of(
         "{ targets: [{ url: \"http://a:1\", weight: 95 }, { url: \"https://b/x\" }], balance: hash:subject, \
                   outliers: { failures: 2, eject: 3s, floor: 10% }, slow_start: 4s, \
@@ -377,6 +380,51 @@ fn upstreams_become_what_the_document_says_of_them() {
     assert_eq!((two.slow_start, two.retries.per_try, two.retries.budget), (seconds(4), Some(seconds(6)), 5));
     assert_eq!((two.kept.connections, two.kept.idle), (7, seconds(8)));
     assert_eq!(two.retries.statuses.len(), 1);
+}
+
+#[test]
+fn mirrors_are_other_upstreams_and_have_none() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let of = |rest: &str| {
+        let text = format!(
+            "{base}upstreams: {{ main: {{ url: \"http://a:1\", mirror: {{ upstream: next{rest} }} }}, next: {{ url: \"http://b:1\", mirror: {{ upstream: main }} }} }}\n"
+        );
+        let compiled = Case::new(&text).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        plan.upstream.as_ref().unwrap().mirror.clone().unwrap()
+    };
+    for (rest, share) in [("", 100), (", share: 10%", 10)] {
+        let mirror = of(rest);
+        assert_eq!((&*mirror.upstream.name, mirror.share), ("next", share));
+        assert!(mirror.upstream.mirror.is_none(), "no copy is copied");
+    }
+}
+
+#[test]
+fn an_upstream_may_be_a_service_whose_records_say_where_it_runs() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let of = |upstream: &str| {
+        let compiled = Case::new(&format!("{base}upstreams: {{ main: {upstream} }}\n")).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+        Arc::clone(plan.upstream.as_ref().unwrap())
+    };
+    let plain = of("{ url: \"http://_http._tcp.orders.internal/base\" }");
+    assert_eq!(plain.service.as_deref(), Some("_http._tcp.orders.internal"));
+    let target = &plain.targets[0];
+    assert_eq!(
+        (&*target.host, target.path.as_deref(), target.tls),
+        ("orders.internal", Some("/base"), false)
+    );
+    assert_eq!((target.authority.as_bytes(), plain.retries.most), (&b"orders.internal"[..], 1));
+    // Who it is proves the name that stands in the document, not one that a record says.
+    let secure = of("{ url: \"https://_https._tcp.orders.internal\", retries: { most: 3 } }");
+    assert_eq!((secure.trust.server_name.as_deref(), secure.retries.most), (Some("orders.internal"), 3));
+    let named = of("{ url: \"https://_https._tcp.orders.internal\", tls: { server_name: pay.internal } }");
+    assert_eq!(named.trust.server_name.as_deref(), Some("pay.internal"));
+    // What merely looks like one is a host.
+    for url in ["http://_http.orders.internal", "http://http._tcp.orders.internal", "http://_http._tcp"] {
+        assert_eq!(of(&format!("{{ url: \"{url}\" }}")).service, None, "{url}");
+    }
 }
 
 #[test]

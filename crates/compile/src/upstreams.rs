@@ -6,14 +6,16 @@ use std::sync::Arc;
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics};
 use engine::upstream::{
-    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Outliers, Retries, Rewrites, Target, Trust,
-    Upstream, UpstreamHttp,
+    Balance, Breakers, Deadlines, HashBy, HealthCheck, Kept, Mirror, Outliers, Retries, Rewrites, Target,
+    Trust, Upstream, UpstreamHttp,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
+use signatures::{SIGNATURE, SIGNATURE_INPUT};
 use spec::HttpVersion;
 
 use crate::assets::{header_secret, secret_key};
 use crate::listeners::{certificates, identity};
+use crate::seal;
 
 /// All upstreams by their names.
 pub(crate) fn build(
@@ -25,6 +27,16 @@ pub(crate) fn build(
     for (name, upstream) in &document.upstreams {
         if let Some(built) = one(name, upstream, files, out) {
             all.insert(name.clone(), Arc::new(built));
+        }
+    }
+    // Copies go to upstreams as they are without mirrors of their own: no copy is copied.
+    let plain = all.clone();
+    for (name, upstream) in &document.upstreams {
+        let mirror = upstream.mirror.as_ref();
+        let found = mirror.and_then(|mirror| Some((mirror, plain.get(mirror.upstream.as_str())?)));
+        if let (Some((mirror, found)), Some(own)) = (found, all.get_mut(name)) {
+            let mirror = Mirror { upstream: Arc::clone(found), share: mirror.share.get() };
+            *own = Arc::new(Upstream { mirror: Some(mirror), ..Upstream::clone(own) });
         }
     }
     all
@@ -47,10 +59,17 @@ fn one(
         first_byte: deadlines.first_byte.get(),
         total: deadlines.total.get(),
         idle: deadlines.idle.get(),
+        lifetime: deadlines.lifetime.get(),
     };
     let (outliers, retries, pool) = (&upstream.outliers, &upstream.retries, &upstream.pool);
-    let usual = Upstream::new(name, targets, deadlines);
+    let service = upstream.targets.iter().find_map(|target| target.url.service().map(|_| target.url.host()));
+    let mut usual = Upstream::new(name, targets, deadlines);
+    if service.is_some() {
+        // Its records may name several.
+        usual.retries.most = 1;
+    }
     Some(Upstream {
+        service: service.map(Into::into),
         balance: balance(&upstream.balance),
         http: match upstream.http {
             HttpVersion::Auto => UpstreamHttp::Auto,
@@ -84,6 +103,7 @@ fn one(
             calls: upstream.breakers.calls.map(|calls| calls.value),
         },
         headers: rewrites(name, upstream, files, out),
+        sign: seal::build(name, upstream, files, out),
         health: upstream.health.as_ref().map(health),
         ..usual
     })
@@ -117,7 +137,9 @@ fn rewrites(
         }
     }
     let removed = headers.remove.iter().filter_map(|name| field(name));
-    let without = set.iter().map(|(name, _)| name.clone()).chain(removed).collect();
+    // A client's own signature would stand beside the gateway's.
+    let signed = upstream.sign.iter().flat_map(|_| [SIGNATURE, SIGNATURE_INPUT]);
+    let without = set.iter().map(|(name, _)| name.clone()).chain(removed).chain(signed).collect();
     Rewrites { without, set: set.into_boxed_slice() }
 }
 
@@ -139,9 +161,11 @@ fn trust(
 ) -> Trust {
     let tls = &upstream.tls;
     let pair = tls.certificate.as_ref().zip(tls.key.as_ref());
+    // The domain of a service stands in the document, its targets in records that nobody vouches for (RFC 6125 section 6.2.1).
+    let domain = upstream.targets.iter().find_map(|target| target.url.service());
     Trust {
         roots: roots(name, upstream, files, out),
-        server_name: tls.server_name.as_ref().map(|name| name.as_str().into()),
+        server_name: tls.server_name.as_ref().map(|name| name.as_str()).or(domain).map(Into::into),
         pins: tls.pins.iter().map(|pin| pin.bytes()).collect(),
         identity: pair.and_then(|pair| identity(pair, files, out)).map(Arc::new),
     }
@@ -150,6 +174,17 @@ fn trust(
 fn target(target: &spec::Target) -> Option<Target> {
     let url = &target.url;
     let (scheme, host) = (if url.is_https() { "https" } else { "http" }, url.host());
+    if let Some(domain) = url.service() {
+        return Some(Target {
+            name: format!("{scheme}://{host}").into(),
+            tls: url.is_https(),
+            host: domain.into(),
+            port: url.port(),
+            authority: HeaderValue::from_str(domain).ok()?,
+            path: path(url.path()),
+            weight: 1,
+        });
+    }
     let host_port = if host.contains(':') {
         format!("[{host}]:{}", url.port())
     } else {

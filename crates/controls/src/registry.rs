@@ -303,6 +303,11 @@ pub static ORDER: &[Place] = &[
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
     place(
+        "forwarding",
+        Stage::Body,
+        "last: the digest that is signed is that of the body as it goes upstream",
+    ),
+    place(
         "inspection",
         Stage::Message,
         "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",

@@ -26,7 +26,8 @@ pub const LONG_BODY: usize = 128 * 1024;
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Open connections from clients per core.
 pub const CONNECTIONS: usize = 20_000;
-/// Open connections from one address (of IPv6 its /64) per core: nobody takes more than half of the room.
+/// Open connections from one address (of IPv6 its /64), for each core of the process: nobody takes more than half of the room. A
+/// listener may have less, and less in all.
 pub const ADDRESS_CONNECTIONS: u32 = 10_000;
 /// Longest ClientHello that is read, in bytes, headers of its records included; more ends the handshake. A large one, with a
 /// post-quantum key share and a ticket that holds a client's chain, is a third of it.
@@ -45,6 +46,18 @@ pub const SMALL_WINDOW_STREAMS: u32 = 1;
 /// Streams that such a client may open before as many of them are over; one more ends its connection: each that is refused holds
 /// memory of its connection as well.
 pub const SMALL_WINDOW_OPENED: u32 = 4;
+/// Streams that a connection of HTTP/2 may have open when it has shown nothing yet; those behind them wait, as the bytes that came. It
+/// may have one more for each answer that its client took, or [`ROOM_BYTES`] of one, and twice as many each [`TURN`] in which none of
+/// its answers waits for its client.
+pub const FIRST_STREAMS: u32 = 2;
+/// The same of a client whose windows, of its streams and of the connection, are [`WIDE_WINDOW`] at least: browsers' are.
+pub const FIRST_STREAMS_WIDE: u32 = 16;
+/// A window in bytes in which a whole answer finds room, mostly; who took so much of answers is believed to take more.
+pub const WIDE_WINDOW: u32 = 1024 * 1024;
+/// Bytes of answers that a client takes for one stream more: no less than its windows give away unasked.
+pub const ROOM_BYTES: u64 = 64 * 1024;
+/// Bytes of streams that wait; more are not read until some of them go on.
+pub const WAITING_BYTES: usize = 256 * 1024;
 /// Streams of one HTTP/2 connection that were reset and are still remembered.
 pub const RESET_STREAMS: usize = 50;
 /// Streams that a client of HTTP/2 may reset at once, and how many more every second; a page that is left resets a hundred.
@@ -59,12 +72,20 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Messages that the client of a WebSocket may send at once, and how many more every second, unless the configuration says
 /// otherwise; more close it with 1008.
 pub const MESSAGES: Rate = Rate { burst: 10_000, per_second: 2_000 };
+/// Heads of the class 1xx that an upstream may send before its answer (RFC 9110 section 15.2); more are a fault of its.
+pub const INTERIM: usize = 16;
 /// Targets of one upstream; the calls of one are tried at each of them once at most.
 pub const TARGETS: usize = 64;
 /// Largest weight of a target.
 pub const WEIGHT: u32 = 1_000;
+/// Addresses of one name; more are not used.
+pub const ADDRESSES: usize = 64;
 /// Idle connections kept per upstream target and core, unless the configuration says otherwise.
 pub const IDLE_UPSTREAM: usize = 256;
+/// Copies of calls that are under way to mirrors per core; more are not made.
+pub const MIRRORED: usize = 256;
+/// What is read of an answer to such a copy, in bytes; what is longer ends its connection.
+pub const MIRROR_ANSWER: usize = 1024 * 1024;
 /// Snapshots alive at one time (invariant 4); a reload waits for the oldest to end.
 pub const LIVE_SNAPSHOTS: usize = 4;
 /// Jobs waiting for a worker thread; more is 503.
@@ -75,12 +96,22 @@ pub const VIOLATIONS: usize = 64;
 pub const TOKENS: usize = 16_384;
 /// Principals of API keys remembered per core and control: what is over is made anew.
 pub const KEY_PRINCIPALS: usize = 4_096;
+/// Principals of client certificates remembered per core and control: what is over is made anew.
+pub const CERTIFICATE_PRINCIPALS: usize = 4_096;
+/// Longest subject that a client certificate names, in bytes; a longer one names nobody. The longest that can be revoked.
+pub const CERTIFICATE_SUBJECT: usize = 1_024;
+/// Entries of a table that says which certificates of an authority are let in.
+pub const CERTIFICATE_GRANTS: usize = 10_000;
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.
 pub const REPLAYS: usize = 1 << 20;
 /// Components that a signature over a request may cover; more are refused.
 pub const SIGNATURE_COMPONENTS: usize = 64;
+/// Of these, those that read the whole of something for a part of it (`key`, `sf`, `@query-param`); more are refused.
+pub const SIGNATURE_PARTS: usize = 16;
+/// Longest base of a signature, in bytes: a head, some of it in base64; longer ones are refused.
+pub const SIGNATURE_BASE_BYTES: usize = 128 * 1024;
 /// Longest `Signature-Input`, `Signature` or `Content-Digest`, in bytes; longer ones are refused.
 pub const SIGNATURE_FIELD_BYTES: usize = 8 * 1024;
 /// Longest signature over a request, in bytes: one of RSA with 8192 bits.
@@ -105,8 +136,8 @@ pub const REVOCATIONS: usize = 4_096;
 pub const DENIED: usize = 100_000;
 /// Security events that are remembered until they would not be taken any more, so that each takes effect once.
 pub const EVENTS: usize = 65_536;
-/// Lines waiting to be written to the access log per core; more are counted as lost.
-pub const LOG_QUEUE: usize = 4_096;
+/// Bytes of lines that wait to be written to the access log per core; lines that come on top are lost and counted.
+pub const LOG_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// Records of decisions that wait for the store, per core; more are dropped and counted.
 pub const DECISION_QUEUE: usize = 4_096;
 /// What the records that wait may hold per core, in bytes; more are dropped and counted.
@@ -141,6 +172,21 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How late a core may be before it refuses a share of its new calls, unless the configuration says otherwise: a neighbor that takes the
+/// processor for a moment is no reason.
+pub const CORE_LAG: Duration = Duration::from_millis(500);
+/// For how long it has to be later than that, unless the configuration says otherwise.
+pub const CORE_LAG_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the addresses of a name are not asked for again, however short their TTL is.
+pub const NAME_LEAST: Duration = Duration::from_secs(1);
+/// After so long they are, however long it is.
+pub const NAME_MOST: Duration = Duration::from_secs(5 * 60);
+/// After so long they are when there was no answer.
+pub const NAME_RETRY: Duration = Duration::from_secs(5);
+/// How long one answer may take, all tries at all name servers together.
+pub const NAME_ANSWER: Duration = Duration::from_secs(30);
+/// How long an answer that streams may last from its head on, unless the configuration says otherwise.
+pub const STREAM_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long neither side of a WebSocket may say anything, unless the configuration says otherwise.
 pub const WEBSOCKET_IDLE: Duration = Duration::from_secs(5 * 60);
 /// How long a WebSocket may last, unless the configuration says otherwise.
@@ -154,6 +200,8 @@ pub const WEBSOCKET_CLOSE: Duration = Duration::from_secs(5);
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long a trusted proxy may take to say whose connection it is.
 pub const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);
+/// How often streams that wait for others of their connection are looked at.
+pub const TURN: Duration = Duration::from_millis(100);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -169,9 +217,9 @@ pub struct Rate {
 /// A bound that was reached; each is a series of the metric `yett_bound_reached_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bound {
-    /// [`CONNECTIONS`].
+    /// [`CONNECTIONS`], or what a listener may have in all.
     Connections,
-    /// [`ADDRESS_CONNECTIONS`].
+    /// [`ADDRESS_CONNECTIONS`], or what one address may have on a listener.
     AddressConnections,
     /// [`BODIES_BYTES`].
     Bodies,
@@ -185,7 +233,7 @@ pub enum Bound {
     OffloadQueue,
     /// [`LONG_WORK`]: nothing was refused for it, but others waited.
     LongWork,
-    /// [`LOG_QUEUE`].
+    /// [`LOG_QUEUE_BYTES`].
     LogQueue,
     /// [`DECISION_QUEUE`] or [`DECISION_QUEUE_BYTES`].
     DecisionQueue,
@@ -215,9 +263,15 @@ pub enum Bound {
     MessageRate,
     /// [`SMALL_WINDOW_STREAMS`] and [`SMALL_WINDOW_OPENED`].
     SmallWindow,
+    /// [`FIRST_STREAMS`], and what became of them: a stream waited for others of its connection.
+    WaitingStreams,
+    /// [`STREAMS`]: one more was refused.
+    Streams,
     /// What the library under HTTP/2 bounds: streams that were reset before they were looked at ([`RESET_STREAMS`]), field
     /// blocks in too many pieces or far over [`HEADER_BYTES`], bodies in crumbs.
     Http2Excess,
+    /// [`INTERIM`].
+    InterimAnswers,
     /// [`CLIENT_HELLO_BYTES`].
     ClientHello,
     /// [`PROXY_HEADER_BYTES`].
@@ -234,11 +288,15 @@ pub enum Bound {
     UpstreamConnections,
     /// The calls that may wait for one, or be under way there: a call went elsewhere or was refused.
     UpstreamCalls,
+    /// [`MIRRORED`], [`BODIES_BYTES`] for a copy's body, or what the mirror is given at one time: a call was not copied.
+    Mirror,
+    /// [`CORE_LAG`]: a call was refused.
+    CoreLag,
 }
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 32] = [
+    pub const ALL: [Bound; 37] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::Bodies,
@@ -262,7 +320,10 @@ impl Bound {
         Bound::Message,
         Bound::MessageRate,
         Bound::SmallWindow,
+        Bound::WaitingStreams,
+        Bound::Streams,
         Bound::Http2Excess,
+        Bound::InterimAnswers,
         Bound::ClientHello,
         Bound::ProxyHeader,
         Bound::ProxyHeaderTime,
@@ -271,6 +332,8 @@ impl Bound {
         Bound::Revocations,
         Bound::UpstreamConnections,
         Bound::UpstreamCalls,
+        Bound::Mirror,
+        Bound::CoreLag,
     ];
 
     /// Its name as a metric label.
@@ -279,7 +342,7 @@ impl Bound {
         match self {
             Bound::Connections => "connections",
             Bound::AddressConnections => "address_connections",
-            Bound::Bodies => "bodies",
+            Bound::Bodies => "body_memory",
             Bound::Target => "target",
             Bound::Headers => "headers",
             Bound::Body => "body",
@@ -300,7 +363,10 @@ impl Bound {
             Bound::Message => "message",
             Bound::MessageRate => "message_rate",
             Bound::SmallWindow => "small_window",
+            Bound::WaitingStreams => "waiting_streams",
+            Bound::Streams => "streams",
             Bound::Http2Excess => "http2_excess",
+            Bound::InterimAnswers => "interim_answers",
             Bound::ClientHello => "client_hello",
             Bound::ProxyHeader => "proxy_header",
             Bound::ProxyHeaderTime => "proxy_header_time",
@@ -309,6 +375,8 @@ impl Bound {
             Bound::Revocations => "revocations",
             Bound::UpstreamConnections => "upstream_connections",
             Bound::UpstreamCalls => "upstream_calls",
+            Bound::Mirror => "mirror",
+            Bound::CoreLag => "core_lag",
         }
     }
 }

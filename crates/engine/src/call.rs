@@ -57,7 +57,7 @@ pub enum BodyLength {
 }
 
 /// The head of the request. What stands here is what goes upstream: controls change it in place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Its method.
     pub method: Method,
@@ -380,6 +380,17 @@ impl Call {
             held: Vec::new(),
             decision: Decision::default(),
         }
+    }
+
+    /// The same call once more, as far as it goes upstream: where it comes from, who calls, its head.
+    #[must_use]
+    pub fn copy_for_upstream(&self, started: Tick) -> Self {
+        let mut copy = Self::new(self.id, (started, self.at), self.peer.clone(), self.request.clone());
+        copy.client = self.client;
+        copy.trusted = self.trusted;
+        copy.trace = self.trace;
+        copy.proofs = self.proofs.clone();
+        copy
     }
 
     /// Whom the first verified credential proves.

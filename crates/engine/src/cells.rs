@@ -60,6 +60,12 @@ pub trait Cells: Send + Sync + fmt::Debug {
     /// Hashes whom a limit counts into a key; keyed per process, so that nobody outside can aim at a cell.
     fn key(&self, parts: &[&[u8]]) -> u128;
 
+    /// How many units were asked for, since this was asked last, of cells that keys share because there is no room for more
+    /// ([`crate::bounds::CELLS`]).
+    fn take_crowded(&self) -> u64 {
+        0
+    }
+
     /// The counters that several gateways share, where they share any; their keys are theirs alone.
     fn shared(&self) -> Option<Arc<dyn Cells>> {
         None

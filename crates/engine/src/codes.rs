@@ -67,6 +67,12 @@ codes! {
     CERTIFICATE_REQUIRED = "certificate_required", 403, Client, "a client certificate is required";
     /// The client certificate was good when the connection began and is not any more.
     CERTIFICATE_REFUSED = "certificate_refused", 403, Client, "the client certificate is not accepted";
+    /// The client certificate has expired since the connection began.
+    CERTIFICATE_EXPIRED = "certificate_expired", 401, Client, "the client certificate has expired";
+    /// The client certificate is good, and names nobody who may call here.
+    CERTIFICATE_INVALID = "certificate_invalid", 401, Client, "the client certificate names no known caller";
+    /// The client certificate is good, and it or all of its subject or authorities was revoked at the gateway.
+    CERTIFICATE_REVOKED = "certificate_revoked", 401, Client, "the client certificate was revoked";
     /// No operation of the contract has this path.
     OPERATION_UNKNOWN = "operation_unknown", 404, Client, "the contract has no such operation";
     /// The contract has the path, but not with this method.
@@ -83,6 +89,8 @@ codes! {
     MESSAGES_TOO_FAST = "messages_too_fast", 429, Client, "too many messages";
     /// What allowed a live stream does not hold any more: its operation, its principal, their rights.
     STREAM_WITHDRAWN = "stream_withdrawn", 403, Client, "the permission for this stream was withdrawn";
+    /// An answer that streams lasted as long as it may, and its protocol has no close for that.
+    STREAM_TOO_LONG = "stream_too_long", 504, Client, "the stream has lasted as long as it may";
     /// An expectation other than `100-continue`.
     EXPECTATION_FAILED = "expectation_failed", 417, Client, "the expectation cannot be met";
     /// A cross-origin call from an origin that is not allowed.
@@ -195,6 +203,8 @@ codes! {
     RESPONSE_INVALID = "response_invalid", 502, Upstream, "the service's answer violates the contract";
     /// The gateway has no room for this call now.
     OVERLOADED = "overloaded", 503, Gateway, "the gateway has no room for this call at the moment";
+    /// The core that the call came to is too late with what it has taken on.
+    LOAD_SHED = "load_shed", 503, Gateway, "the gateway is too busy for this call at the moment";
     /// The gateway is shutting down.
     DRAINING = "draining", 503, Gateway, "the gateway is shutting down";
     /// A control could not be built or failed; what it guards stays closed.

@@ -101,7 +101,7 @@ pub struct Decision {
     /// When things happened.
     pub timings: Timings,
     /// Whether a control held its core for long ([`crate::bounds::LONG_WORK`]).
-    pub held: bool,
+    pub long_work: bool,
     /// Bytes of the request's body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.

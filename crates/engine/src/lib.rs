@@ -32,6 +32,7 @@ pub mod replay;
 pub mod room;
 pub mod route;
 pub mod shadow;
+pub mod shedding;
 pub mod signal;
 pub mod snapshot;
 pub mod text;

@@ -18,13 +18,26 @@ pub struct Listener {
     pub tls: Option<Arc<ListenerTls>>,
     /// Peers whose connections begin with the PROXY protocol; nobody else's may.
     pub proxies: Arc<[Network]>,
+    /// How many connections may be open.
+    pub connections: Connections,
+}
+
+/// How many connections a listener may have open at one time, in the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Connections {
+    /// In all; `None` for as many as cores have room for ([`crate::bounds::CONNECTIONS`]).
+    pub total: Option<u32>,
+    /// From one address (of IPv6 its /64); `None` for as many as it may have on all listeners
+    /// ([`crate::bounds::ADDRESS_CONNECTIONS`]).
+    pub address: Option<u32>,
 }
 
 impl Listener {
     /// A listener in clear text on `address:port`.
     #[must_use]
     pub fn clear(name: &str, bind: &str) -> Self {
-        Self { name: name.into(), bind: Bind::Tcp(bind.into()), tls: None, proxies: Arc::default() }
+        let (bind, connections) = (Bind::Tcp(bind.into()), Connections::default());
+        Self { name: name.into(), bind, tls: None, proxies: Arc::default(), connections }
     }
 }
 

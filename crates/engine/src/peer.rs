@@ -84,8 +84,12 @@ pub struct ClientCertificate {
     /// The leaf's subject as text (RFC 4514); empty when it has none. The names below are the better ones to go by: anybody's
     /// subject may say anything that the authority lets pass.
     pub subject: Box<str>,
+    /// The one common name of that subject, where there is exactly one.
+    pub common_name: Option<Box<str>>,
     /// The leaf's subject alternative names.
     pub names: Vec<AltName>,
+    /// First second since 1970 at which the leaf is valid: not before that was it given out.
+    pub begins: u64,
     /// First second since 1970 at which a certificate of the chain is expired.
     pub expires: u64,
 }

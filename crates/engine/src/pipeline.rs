@@ -243,7 +243,7 @@ impl Pipeline<'_> {
             }
             let began = start;
             let judged = self.judge(name, stage, step, began, verdict, call);
-            call.decision.held |= at_once && call.marked.since(began) > bounds::LONG_WORK;
+            call.decision.long_work |= at_once && call.marked.since(began) > bounds::LONG_WORK;
             start = judged?;
         }
         Ok(())

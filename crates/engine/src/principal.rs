@@ -97,6 +97,8 @@ pub enum CredentialKind {
     ApiKey,
     /// A signature over the request (RFC 9421).
     Signature,
+    /// The client certificate of the connection.
+    Certificate,
 }
 
 /// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.
@@ -119,7 +121,8 @@ impl Binding {
 /// What a token can be known by again once it was revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
-    /// SHA-256 of the token; of a signed one without its signature, which whoever holds it could write in another way.
+    /// SHA-256 of the token; of a signed one without its signature, which whoever holds it could write in another way. Of a
+    /// certificate that of its DER.
     pub digest: [u8; 32],
     /// `jti`.
     pub id: Option<Box<str>>,
@@ -127,7 +130,7 @@ pub struct Marks {
     pub session: Option<Box<str>>,
     /// `azp`, where it is another than [`Principal::application`].
     pub party: Option<Box<str>>,
-    /// `iat`, in seconds since 1970, rounded down.
+    /// `iat`, in seconds since 1970, rounded down; of a certificate when it begins.
     pub issued: Option<u64>,
 }
 

@@ -80,6 +80,10 @@ pub trait CoreRecorder: fmt::Debug {
     }
     /// A bound was reached.
     fn bound(&self, bound: Bound);
+    /// A bound was reached so many times.
+    fn bounds(&self, bound: Bound, times: u64) {
+        (0..times).for_each(|_| self.bound(bound));
+    }
     /// Something happened to a connection.
     fn connection(&self, event: ConnectionEvent);
 }

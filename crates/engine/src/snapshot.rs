@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::control::{Attached, Control, CoreContext};
-pub use crate::listener::{Bind, ClientAuth, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum};
+pub use crate::listener::{
+    Bind, ClientAuth, Connections, Listener, ListenerTls, Network, TlsIdentity, TlsMinimum,
+};
 use crate::plan::{OperationPlan, PlaceId, PlannedStep};
 use crate::route::RouteTable;
+use crate::shedding::Shedding;
 pub use crate::upstream::{Deadlines, Target, Upstream, UpstreamHttp};
 
 /// Counts the snapshots that are alive (invariant 4).
@@ -58,6 +61,8 @@ pub struct Snapshot {
     pub admission: Vec<PlannedStep>,
     /// Places in documents and contracts, by number.
     pub places: Places,
+    /// When a core that is late refuses new calls, if it does.
+    pub shedding: Option<Shedding>,
     /// Counts it as alive.
     pub live: LiveGuard,
 }

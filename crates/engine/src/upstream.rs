@@ -1,13 +1,15 @@
 //! Services behind the gateway: where their targets are, how calls are spread over them, and what may be done when one
 //! of them fails.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::bounds;
 use crate::snapshot::TlsIdentity;
+use crate::{Clock, bounds};
 
 /// Which HTTP an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +34,8 @@ pub struct Deadlines {
     pub total: Duration,
     /// Between two bytes of an answer that streams, from the upstream and to the client.
     pub idle: Duration,
+    /// From the head of an answer that streams to its end, however much of it moves.
+    pub lifetime: Duration,
 }
 
 /// How an upstream proves who it is, and how we do.
@@ -149,6 +153,30 @@ pub struct Rewrites {
     pub set: Box<[(HeaderName, HeaderValue)]>,
 }
 
+/// The head of a request as a target gets it.
+#[derive(Debug)]
+pub struct SentHead<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Whether it goes over TLS.
+    pub tls: bool,
+    /// The `Host` or `:authority`.
+    pub authority: &'a HeaderValue,
+    /// Path and query.
+    pub target: &'a PathAndQuery,
+    /// Those of its fields that are vouched for.
+    pub fields: &'a HeaderMap,
+}
+
+/// What vouches for calls to an upstream by fields of its own. The data plane does not know how.
+pub trait Sign: fmt::Debug + Send + Sync {
+    /// The fields that are vouched for where they are sent.
+    fn fields(&self) -> &[HeaderName];
+
+    /// The fields that vouch for a request that is sent now; `None` when there can be none, and it is not to be sent.
+    fn sign(&self, head: &SentHead<'_>, clock: &dyn Clock) -> Option<Vec<(HeaderName, HeaderValue)>>;
+}
+
 /// Connections that are kept for later calls, per target and core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -158,6 +186,15 @@ pub struct Kept {
     pub idle: Duration,
 }
 
+/// Who gets copies of calls.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    /// The upstream that gets them; its own mirror gets none of them.
+    pub upstream: Arc<Upstream>,
+    /// Copies per hundred calls that can be copied: 1 to 100.
+    pub share: u8,
+}
+
 /// A service behind the gateway.
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -165,6 +202,8 @@ pub struct Upstream {
     pub name: Box<str>,
     /// Where it runs: 1 to [`bounds::TARGETS`].
     pub targets: Box<[Target]>,
+    /// The name of a service whose records say where it runs (RFC 2782); then the one target is what all of those are like.
+    pub service: Option<Box<str>>,
     /// How one of them is chosen.
     pub balance: Balance,
     /// Which HTTP it speaks.
@@ -185,8 +224,12 @@ pub struct Upstream {
     pub breakers: Breakers,
     /// What is different in the head of a request.
     pub headers: Rewrites,
+    /// What vouches for calls to it.
+    pub sign: Option<Arc<dyn Sign>>,
     /// What is asked of the targets from time to time.
     pub health: Option<HealthCheck>,
+    /// Who gets copies of its calls.
+    pub mirror: Option<Mirror>,
 }
 
 impl Upstream {
@@ -197,6 +240,7 @@ impl Upstream {
         Self {
             name: name.into(),
             targets: targets.into_boxed_slice(),
+            service: None,
             balance: Balance::RoundRobin,
             http: UpstreamHttp::Auto,
             trust: Arc::default(),
@@ -207,7 +251,14 @@ impl Upstream {
             kept: Kept { connections: bounds::IDLE_UPSTREAM, idle: Duration::from_secs(60) },
             breakers: Breakers { connections: 4096, pending: 1024, calls: None },
             headers: Rewrites::default(),
+            sign: None,
             health: None,
+            mirror: None,
         }
+    }
+
+    /// This one, and the one that gets copies of its calls.
+    pub fn with_mirror(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(self.mirror.as_ref().map(|mirror| &mirror.upstream))
     }
 }

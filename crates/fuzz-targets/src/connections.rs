@@ -5,6 +5,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use controls::authentication::certificate::names;
+use engine::peer::{AltName, ClientCertificate};
+use spec::CertificateSubject;
 use x509::{Certificate, Name, RevocationList};
 
 #[allow(dead_code, unreachable_pub, reason = "the proxy uses the rest")]
@@ -76,6 +79,7 @@ fn in_reads(bytes: &[u8], step: usize) -> Result<Option<Preamble>, Fault> {
 /// Names stand in the certificate as they are told, and have no byte that could pass for their end.
 fn certificate(der: &[u8]) {
     let Ok(read) = Certificate::read(der) else { return };
+    caller(&read);
     for name in read.names {
         if let Name::Dns(text) | Name::Uri(text) | Name::Email(text) = name {
             assert!(!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -85,6 +89,40 @@ fn certificate(der: &[u8]) {
     let mut longer = der.to_vec();
     longer.push(0);
     assert!(Certificate::read(&longer).is_err(), "something follows it");
+}
+
+/// Whoever a certificate names has one spelling, which is no pattern, and is of the certificate.
+fn caller(read: &Certificate<'_>) {
+    use CertificateSubject::{CommonName, DnsSan, EmailSan, SubjectDn, UriSan};
+    let (Ok(subject), Ok(common_name)) = (read.subject(), read.common_name()) else { return };
+    let names = read.names.iter().map(|name| match *name {
+        Name::Dns(text) => AltName::Dns(text.to_ascii_lowercase().into()),
+        Name::Uri(text) => AltName::Uri(text.into()),
+        Name::Email(text) => AltName::Email(text.into()),
+        Name::Address(address) => AltName::Address(address),
+    });
+    let shown = ClientCertificate {
+        chain: Vec::new(),
+        thumbprint: [0; 32],
+        subject: subject.into(),
+        common_name: common_name.map(Box::from),
+        names: names.collect(),
+        begins: read.not_before,
+        expires: read.not_after,
+    };
+    for kind in [None, Some(UriSan), Some(DnsSan), Some(EmailSan), Some(CommonName), Some(SubjectDn)] {
+        let Ok(named) = names::subject(&shown, kind) else { continue };
+        assert!((1..=engine::bounds::CERTIFICATE_SUBJECT).contains(&named.len()));
+        assert!(named.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{named:?} is more than it looks");
+        assert!(kind == Some(SubjectDn) || !named.contains('*'), "{named:?} is a pattern");
+        let known = shown.names.iter().any(|name| match name {
+            AltName::Dns(text) | AltName::Uri(text) => **text == *named,
+            AltName::Email(text) => text.eq_ignore_ascii_case(&named),
+            AltName::Address(_) => false,
+        });
+        let of_subject = *named == *shown.subject || common_name == Some(&*named);
+        assert!(known || of_subject, "{named:?} was invented");
+    }
 }
 
 fn list(der: &[u8]) {

@@ -98,7 +98,7 @@ fn exists(name: &str) -> bool {
 #[test]
 fn nothing_hidden_stands_in_the_root() {
     // The last two are left by tests, and ignored.
-    let known = [".ci", ".git", ".gitignore", ".hypothesis", ".peers"];
+    let known = [".ci", ".dockerignore", ".git", ".gitignore", ".hypothesis", ".peers"];
     let found: Vec<String> = std::fs::read_dir(root())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

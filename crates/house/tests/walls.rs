@@ -65,7 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tape",
         ],
     ),
-    ("compile", &["contract", "controls", "diagnostics", "engine", "notices", "spec", "x509"]),
+    ("compile", &["contract", "controls", "diagnostics", "engine", "notices", "signatures", "spec", "x509"]),
     ("manage-api", &[]),
     (
         "policy-tests",

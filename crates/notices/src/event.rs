@@ -19,9 +19,10 @@ pub enum Severity {
 }
 
 /// Codes that a good client hardly ever sees: somebody forges, probes or injects, or an answer said what it must not.
-const SUSPICIOUS: [&str; 13] = [
+const SUSPICIOUS: [&str; 14] = [
     "answer_refused",
     "application_suspended",
+    "certificate_invalid",
     "certificate_refused",
     "content_forbidden",
     "content_mismatch",

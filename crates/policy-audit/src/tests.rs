@@ -59,7 +59,12 @@ fn good() -> (Json, Facts) {
             "record": { "access_log": "stdout", "decisions": { "enabled": true } },
             "accept": [],
         },
-        "listeners": { "public": { "bind": "0.0.0.0:443", "tls": { "min_version": "1.3" }, "accept": [] } },
+        "listeners": { "public": {
+            "bind": "0.0.0.0:443", "accept": [],
+            "tls": { "min_version": "1.3", "client_ca": "file:ca.pem", "client_crls": ["ca.crl"] },
+        } },
+        "authorities": { "partners": { "client_ca": "ca.pem", "subject": "uri-san" } },
+        "signers": { "shops": { "keys": {}, "nonce": "required" } },
         "issuers": { "idp": { "url": "https://idp.example.com", "typ": "rfc9068", "leeway": "10s", "local": false } },
         "upstreams": { "notes": { "targets": [{ "url": "https://notes.internal:8443" }], "deadlines": { "first_byte": "30s" } } },
         "apis": { "notes": {
@@ -202,6 +207,9 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("local-issuer", Change::Json("/issuers/idp/local".into(), json!(true))),
         ("token-type-lenient", Change::Json("/issuers/idp/typ".into(), json!("lenient"))),
         ("clock-leeway", Change::Json("/issuers/idp/leeway".into(), json!("5m"))),
+        ("caller-by-common-name", Change::Json("/authorities/partners/subject".into(), json!("common-name"))),
+        ("certificates-unlisted", Change::Json("/listeners/public/tls/client_crls".into(), json!([]))),
+        ("signatures-repeatable", Change::Json("/signers/shops/nonce".into(), json!("off"))),
         ("guessing-unlimited", gateway("/admission/failures/mode", json!("off"))),
         ("anonymous-unlimited", gateway("/admission/anonymous/mode", json!("shadow"))),
         ("decisions-unkept", gateway("/record/decisions/enabled", json!(false))),

@@ -14,7 +14,7 @@ pub(crate) fn describe(api: &Api, reference: &OperationRef<'_>, declared: Option
         .authentication
         .iter()
         .filter(|(name, entry)| {
-            entry.source.is_none() && entry.signature.is_none() && is_taken(api, name, declared)
+            entry.source.is_none() && !entry.issuers.is_empty() && is_taken(api, name, declared)
         })
         .map(|(name, entry)| {
             let demand = own.or(entry.sender_constrained.as_ref().map(|demand| demand.value));

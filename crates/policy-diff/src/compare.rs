@@ -17,7 +17,14 @@ pub fn compare(old: &Json, new: &Json) -> Vec<Change> {
         &new["gateway"],
         &mut Changes { about: String::from("gateway"), all: &mut all },
     );
-    for (group, word) in [("listeners", "listener"), ("issuers", "issuer"), ("upstreams", "upstream")] {
+    let groups = [
+        ("listeners", "listener"),
+        ("issuers", "issuer"),
+        ("authorities", "authority"),
+        ("signers", "signers"),
+        ("upstreams", "upstream"),
+    ];
+    for (group, word) in groups {
         named(word, &old[group], &new[group], &mut all);
     }
     apis(&old["apis"], &new["apis"], &mut all);
@@ -35,7 +42,7 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
     for name in keys(old, new) {
         let mut out = Changes { about: format!("{word} {name}"), all };
         match (old.get(name), new.get(name)) {
-            // An issuer counts where an API takes it, an upstream where an API calls it; a listener is a door.
+            // An issuer, as an authority and signers, counts where an API takes it, an upstream where an API calls it; a listener is a door.
             (None, Some(_)) => {
                 let effect = if word == "listener" { Effect::Weaker } else { Effect::Neutral };
                 out.add(effect, "is new");
@@ -53,6 +60,9 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                 if word == "issuer" {
                     introspection(&old["introspection"], &new["introspection"], &mut out);
                 }
+                if word == "authority" {
+                    let_in(&old["grants"], &new["grants"], &mut out);
+                }
                 let rest = |value: &Json| {
                     let mut rest = value.clone();
                     if let Some(members) = rest.as_object_mut() {
@@ -65,7 +75,9 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                     }
                     rest
                 };
-                settings::compare("", &rest(old), &rest(new), &mut out);
+                // Keys of these have a meaning of their own.
+                let prefix = if word == "signers" { word } else { "" };
+                settings::compare(prefix, &rest(old), &rest(new), &mut out);
             }
             (None, None) => {}
         }
@@ -93,6 +105,26 @@ fn listener(old: &Json, new: &Json, out: &mut Changes<'_>) {
         (false, true) => out.add(Effect::Weaker, "speaks clear text now"),
         (true, false) => out.add(Effect::Stricter, "speaks TLS now"),
         _ => {}
+    }
+}
+
+/// Whoever a table of authorities names is let in, whatever they may; without one, everybody whose certificate is theirs.
+fn let_in(old: &Json, new: &Json, out: &mut Changes<'_>) {
+    let named = |grants: &Json| -> BTreeSet<String> {
+        grants.as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default()
+    };
+    let (before, after) = (named(old), named(new));
+    match (before.is_empty(), after.is_empty()) {
+        (true, false) => out.add(Effect::Stricter, "lets in only those that `grants` name"),
+        (false, true) => out.add(Effect::Weaker, "lets in everybody who has a certificate"),
+        _ => {
+            for name in after.difference(&before) {
+                out.add(Effect::Weaker, format!("lets in `{name}`"));
+            }
+            for name in before.difference(&after) {
+                out.add(Effect::Stricter, format!("does not let in `{name}` any more"));
+            }
+        }
     }
 }
 

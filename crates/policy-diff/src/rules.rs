@@ -56,8 +56,18 @@ pub(crate) fn kind(path: &str) -> Kind {
         return kind;
     }
     let below = |part: &str| path.split('.').any(|one| one == part);
-    let neutral =
-        ["deadlines", "pool", "outliers", "slow_start", "retries", "health", "breakers", "balance", "record"];
+    let neutral = [
+        "deadlines",
+        "pool",
+        "outliers",
+        "slow_start",
+        "retries",
+        "health",
+        "breakers",
+        "balance",
+        "record",
+        "shedding",
+    ];
     if neutral.iter().any(|part| below(part)) {
         return Kind::Neutral;
     }
@@ -73,11 +83,13 @@ pub(crate) fn kind(path: &str) -> Kind {
         | "inbound" | "outbound" | "arguments" | "burst" | "rate" | "head" | "head_timeout" | "idle"
         | "streams" => Kind::MoreIsWeaker,
         "window" if below("dpop") => Kind::MoreIsWeaker,
+        // Of a listener.
+        "total" | "address" if below("connections") => Kind::MoreIsWeaker,
         "paranoia" => Kind::MoreIsStricter,
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "signers" if below("authentication") => Kind::Grants,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -120,13 +132,17 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "origins" | "subprotocols" => Kind::Grants,
             _ => Kind::Unknown,
         },
+        // How long what was allowed once goes on.
+        () if below("deadlines") && last == "lifetime" => Kind::MoreIsWeaker,
         () if below("networks") => match last {
             "allow" => Kind::GrantsOrAll,
             "deny" => Kind::Demands,
             _ => Kind::Unknown,
         },
+        () if path.starts_with("grants.") => Kind::Grants,
         () if below("introspection") => of_introspection(last),
-        () if path.starts_with("authentication.") && below("signature") => return of_signature(last),
+        () if path.starts_with("signers.") => of_signers(last),
+        () if path.starts_with("sign.") => of_signing(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -145,14 +161,25 @@ fn of_introspection(last: &str) -> Kind {
 }
 
 /// Who signs, and by which key, is let in; what signatures have to cover and to say keeps others out.
-fn of_signature(last: &str) -> Option<Kind> {
-    Some(match last {
-        "subject" | "application" | "scopes" | "public" | "secret" | "jwks" | "algorithm" | "issuer"
-        | "nonce" => Kind::Grants,
+fn of_signers(last: &str) -> Kind {
+    match last {
+        "subject" | "application" | "scopes" | "roles" | "public" | "secret" | "jwks" | "algorithm" => {
+            Kind::Grants
+        }
         "components" | "tag" => Kind::Demands,
         "max_age" => Kind::MoreIsWeaker,
-        _ => return None,
-    })
+        _ => Kind::Unknown,
+    }
+}
+
+/// By what a service knows that a call came through the gateway.
+fn of_signing(last: &str) -> Kind {
+    match last {
+        "key" | "components" => Kind::Demands,
+        "expires" => Kind::MoreIsWeaker,
+        "keyid" | "algorithm" | "label" | "tag" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
 }
 
 /// Who is told changes nothing of a call; on which ways it leaves the gateway does matter.

@@ -50,6 +50,10 @@ fn settings_have_a_direction() {
         ),
         ("bodies", json!({ "max": "1MiB" }), json!({ "max": "64KiB" }), Stricter),
         ("bodies", json!({ "max": "64KiB" }), json!({ "max": "1MiB" }), Weaker),
+        // Of a listener.
+        ("", json!({ "connections": { "total": 9 } }), json!({ "connections": { "total": 10 } }), Weaker),
+        ("", json!({ "connections": {} }), json!({ "connections": { "address": 10 } }), Stricter),
+        ("", json!({ "connections": { "address": 10 } }), json!({}), Weaker),
         ("bodies", json!({ "codings": [] }), json!({ "codings": ["gzip"] }), Weaker),
         ("uploads", json!({}), json!({ "types": ["image/png"] }), Stricter),
         ("uploads", json!({ "types": ["image/png"] }), json!({}), Weaker),
@@ -88,10 +92,29 @@ fn settings_have_a_direction() {
             Stricter,
         ),
         ("hygiene", json!({ "hsts": { "max_age": "365d" } }), json!({ "hsts": { "max_age": "1d" } }), Weaker),
+    ]);
+}
+
+#[test]
+fn settings_of_no_control_have_a_direction() {
+    go([
         ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
         ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),
         ("", json!({ "owner": "a" }), json!({ "owner": "b" }), Neutral),
         ("", json!({ "deadlines": { "total": "5s" } }), json!({ "deadlines": { "total": "50s" } }), Neutral),
+        (
+            "",
+            json!({ "deadlines": { "lifetime": "1h" } }),
+            json!({ "deadlines": { "lifetime": "1d" } }),
+            Weaker,
+        ),
+        (
+            "",
+            json!({ "deadlines": { "lifetime": "1d" } }),
+            json!({ "deadlines": { "lifetime": "1h" } }),
+            Stricter,
+        ),
+        ("", json!({ "shedding": { "lag": "50ms" } }), json!({ "shedding": { "lag": "1s" } }), Neutral),
         ("", json!({ "unheard_of": 1 }), json!({ "unheard_of": 2 }), Weaker),
         ("", json!({ "unsecured": "authenticated" }), json!({ "unsecured": "anonymous" }), Weaker),
         ("", json!({}), json!({ "unsecured": "authenticated" }), Weaker),
@@ -183,32 +206,20 @@ fn settings_of_credentials_have_a_direction() {
         ),
         ("authentication", json!({ "a": {} }), json!({ "a": { "source": "applications" } }), Weaker),
         ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
-        (
-            "authentication",
-            json!({ "a": { "signature": { "keys": { "k": { "subject": "s", "secret": "env:S" } } } } }),
-            json!({ "a": {} }),
-            Stricter,
-        ),
-        (
-            "authentication",
-            json!({ "a": { "signature": {} } }),
-            json!({ "a": { "signature": { "keys": { "k": { "subject": "s" } } } } }),
-            Weaker,
-        ),
-        ("authentication", json!({ "a": {} }), json!({ "a": { "signature": { "nonce": "off" } } }), Weaker),
-        (
-            "authentication",
-            json!({ "a": { "signature": { "max_age": "1m" } } }),
-            json!({ "a": { "signature": { "max_age": "5m" } } }),
-            Weaker,
-        ),
-        (
-            "authentication",
-            json!({ "a": { "signature": { "components": ["x-a"] } } }),
-            json!({ "a": { "signature": { "components": [] } } }),
-            Weaker,
-        ),
-        ("authentication", json!({ "a": {} }), json!({ "a": { "signature": { "tag": "t" } } }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "authorities": ["ca"] } }), Weaker),
+        ("authentication", json!({ "a": { "authorities": ["ca"] } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "signers": ["shops"] } }), Weaker),
+        ("authentication", json!({ "a": { "signers": ["shops"] } }), json!({ "a": {} }), Stricter),
+        ("signers", json!({ "keys": { "k": { "secret": "env:S" } } }), json!({ "keys": {} }), Stricter),
+        ("signers", json!({ "keys": {} }), json!({ "keys": { "k": { "public": "file:k.pem" } } }), Weaker),
+        ("signers", json!({ "nonce": "required" }), json!({ "nonce": "off" }), Weaker),
+        ("signers", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("signers", json!({ "components": ["x-a"] }), json!({ "components": [] }), Weaker),
+        ("signers", json!({}), json!({ "tag": "t" }), Stricter),
+        ("sign", json!({}), json!({ "key": "file:k.pem" }), Stricter),
+        ("sign", json!({ "key": "file:k.pem" }), json!({}), Weaker),
+        ("sign", json!({ "expires": "30s" }), json!({ "expires": "1m" }), Weaker),
+        ("sign", json!({ "label": "a" }), json!({ "label": "b" }), Neutral),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",
@@ -319,6 +330,48 @@ fn an_issuer_that_is_asked_takes_more_tokens_and_withdraws_more() {
         (&all, &opaque, vec![Weaker]),
         (&opaque, &all, vec![Stricter]),
         (&all, &all, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn authorities_let_in_whom_they_name() {
+    let with = |grants: Json| json!({ "authorities": { "ca": { "client_ca": "ca.pem", "subject": "uri-san", "grants": grants } } });
+    let shop = "spiffe://record.example/shop";
+    let (everybody, one) = (with(json!({})), with(json!({ shop: { "scopes": [], "roles": [] } })));
+    let two = with(json!({ shop: { "scopes": [], "roles": [] }, "*": { "scopes": [], "roles": [] } }));
+    let more = with(json!({ shop: { "scopes": ["read"], "roles": ["boss"] } }));
+    let other =
+        json!({ "authorities": { "ca": { "client_ca": "ca.pem", "subject": "common-name", "grants": {} } } });
+    for (old, new, effect) in [
+        (&everybody, &one, vec![Stricter]),
+        (&one, &everybody, vec![Weaker]),
+        (&one, &two, vec![Weaker]),
+        (&two, &one, vec![Stricter]),
+        (&one, &more, vec![Weaker, Weaker]),
+        (&more, &one, vec![Stricter, Stricter]),
+        // Others are meant by the same text.
+        (&everybody, &other, vec![Weaker]),
+        (&two, &two, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn signers_let_in_whom_they_name() {
+    let with = |keys: Json| json!({ "signers": { "shops": { "keys": keys } } });
+    let shop = json!({ "subject": "shop", "public": "file:shop.pem" });
+    let (one, two) = (with(json!({ "a": shop })), with(json!({ "a": shop, "b.c": shop })));
+    let more = with(json!({ "a": { "subject": "shop", "public": "file:shop.pem", "roles": ["boss"] } }));
+    for (old, new, effect) in [
+        (&one, &two, vec![Weaker, Weaker]),
+        (&two, &one, vec![Stricter, Stricter]),
+        (&one, &more, vec![Weaker]),
+        (&two, &two, vec![]),
     ] {
         let changes = crate::compare(old, new);
         assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");

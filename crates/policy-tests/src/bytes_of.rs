@@ -149,7 +149,9 @@ fn certificate(named: &Certificate) -> ClientCertificate {
         chain: Vec::new(),
         thumbprint: thumbprint(named),
         subject: Box::default(),
+        common_name: None,
         names: names.concat(),
+        begins: 0,
         expires: u64::MAX,
     }
 }

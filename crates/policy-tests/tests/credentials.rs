@@ -55,6 +55,20 @@ paths:
     get: { operationId: listNotes, security: [{ oauth: [read] }], responses: { "200": { description: ok } } }
 "##;
 
+/// Of certificates, alone and beside tokens.
+const SHOWN_CONTRACT: &str = r##"openapi: 3.1.0
+info: { title: Notes, version: "1" }
+components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://idp.example/t", scopes: { read: r, write: w } } } }
+    mtls: { type: mutualTLS }
+paths:
+  /notes:
+    get: { operationId: listNotes, security: [{ oauth: [read], mtls: [] }], responses: { "200": { description: ok } } }
+  /shown:
+    get: { operationId: byCertificate, security: [{ mtls: [read] }], responses: { "200": { description: ok } } }
+"##;
+
 const TOP: &str = "version: 1\nissuers: { shop: { url: https://login.example.com, jwks: https://login.example.com/keys, audience: notes } }\n";
 const KEYS: &str = "listen: http://127.0.0.1:8080
 store: {}
@@ -90,6 +104,23 @@ apis:
     client_certificate: required
     authentication: { \"*\": { issuers: [shop], sender_constrained: mtls } }
 ";
+const SHOWN: &str = "listeners:
+  public:
+    bind: 127.0.0.1:8443
+    tls: { certificate: file:cert.pem, key: file:key.pem, client_ca: file:ca.pem, client_certificate: optional }
+authorities:
+  partners:
+    client_ca: file:ca.pem
+    grants:
+      \"spiffe://example.com/shop\": { scopes: [read] }
+      \"spiffe://example.com/guest\":
+      \"*.example.com\":
+apis:
+  notes:
+    contract: ./openapi.yaml
+    upstream: http://127.0.0.1:3000
+    authentication: { oauth: { issuers: [shop] }, mtls: { authorities: [partners] } }
+";
 
 fn of(document: &str) -> Subject {
     let key = KeyPair::generate().unwrap();
@@ -99,14 +130,18 @@ fn of(document: &str) -> Subject {
     let (own, authority) = (own.self_signed(&key).unwrap().pem(), authority.self_signed(&key).unwrap().pem());
     let key = key.serialize_pem();
     let files = [("cert.pem", own.as_str()), ("key.pem", &key), ("ca.pem", &authority)];
-    let contract = if document.contains("source: applications") { CONTRACT } else { PLAIN };
+    let contract = match document {
+        _ if document.contains("source: applications") => CONTRACT,
+        _ if document.contains("authorities:") => SHOWN_CONTRACT,
+        _ => PLAIN,
+    };
     subject_with(&format!("{TOP}{document}"), contract, &files).unwrap()
 }
 
 /// The operation's path, the credential and the rest of the case, and the code of the refusal; none where it passes.
-type Row = (&'static str, &'static str, &'static str);
+type Row<'r> = (&'r str, &'r str, &'r str);
 
-fn put(document: &str, rows: &[Row]) {
+fn put(document: &str, rows: &[Row<'_>]) {
     let mut text = String::from("version: 1\ntests:\n");
     for (number, (path, presented, code)) in rows.iter().enumerate() {
         let expect = match *code {
@@ -227,6 +262,34 @@ fn tokens_and_connections_have_certificates() {
     );
 }
 
+#[test]
+fn certificates_prove_who_calls() {
+    let shop = "certificate: { uri: \"spiffe://example.com/shop\" }";
+    let with = |credential: &str| format!("{shop}, credential: {credential}");
+    let (both, expired) = (with("{ scopes: [read] }"), with("{ scopes: [read], expired: true }"));
+    put(
+        SHOWN,
+        &[
+            ("/shown", shop, ""),
+            ("/shown", "certificate: { uri: \"spiffe://example.com/guest\" }", "insufficient_scope"),
+            ("/shown", "certificate: { dns: orders.example.com }", "insufficient_scope"),
+            ("/shown", "certificate: { uri: \"spiffe://example.com/shop2\" }", "certificate_invalid"),
+            (
+                "/shown",
+                "certificate: { uri: [\"spiffe://example.com/shop\", \"spiffe://example.com/guest\"] }",
+                "certificate_invalid",
+            ),
+            ("/shown", "certificate: { email: shop@example.com }", "certificate_invalid"),
+            ("/shown", "credential: none", "credential_missing"),
+            ("/shown", both.as_str(), "credential_missing"),
+            ("/notes", both.as_str(), ""),
+            ("/notes", shop, "credential_missing"),
+            ("/notes", "credential: { scopes: [read] }", "credential_missing"),
+            ("/notes", expired.as_str(), "token_expired"),
+        ],
+    );
+}
+
 fn generated(document: &str) -> Written {
     let subject = of(document);
     let written = generate(&subject, 2).unwrap().remove(0);
@@ -241,56 +304,68 @@ fn generated(document: &str) -> Written {
 /// A configuration, what is in its cases, and what is weakened of it to what.
 type Weakened = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
+const WEAKENED: [Weakened; 4] = [
+    (
+        KEYS,
+        &[
+            "byHeader: without a credential",
+            "byHeader: with an API key that nobody made",
+            "byHeader: with a revoked API key",
+            "byHeader: with an expired API key",
+            "byHeader: with an API key that was replaced",
+            "byHeader: with an API key of a suspended application",
+            "byHeader: without the scope read",
+            "byQuery: with a revoked API key",
+            "byCookie: with a revoked API key",
+            "byAuthorization: with a revoked API key",
+            "byBoth: with an expired token",
+            "byBoth: with a revoked API key",
+            "byHeader: call 6 at one time",
+        ],
+        &[("rate: 5/min", "rate: 9/min")],
+    ),
+    (
+        BOUND,
+        &[
+            "listNotes: without the proof of a bound token",
+            "listNotes: with a bound token as a mere bearer token",
+            "listNotes: with a token that is bound to nobody",
+            "listNotes: with a proof by another key",
+            "listNotes: with a proof that was used before",
+            "listNotes: with a proof for another token",
+            "listNotes: with a proof for another method",
+            "listNotes: with a proof for another URI",
+            "listNotes: with a proof that is too old",
+            "listNotes: with a proof without a nonce",
+            "listNotes: call 6 at one time",
+        ],
+        &[(", sender_constrained: dpop", ""), ("nonce: required, ", ""), ("window: 30s", "window: 10m")],
+    ),
+    (
+        CERTIFIED,
+        &[
+            "listNotes: without a client certificate",
+            "listNotes: with a token of another certificate",
+            "listNotes: with a token of no certificate",
+        ],
+        &[(", sender_constrained: mtls", ""), ("    client_certificate: required\n", "")],
+    ),
+    (
+        SHOWN,
+        &[
+            "byCertificate: without the certificate that is a credential",
+            "byCertificate: with a certificate that names two",
+            "listNotes: without the certificate that is a credential",
+            "listNotes: without a credential",
+        ],
+        &[],
+    ),
+];
+
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_generated_shows_what_is_wrong_with_a_credential() {
-    let rows: [Weakened; 3] = [
-        (
-            KEYS,
-            &[
-                "byHeader: without a credential",
-                "byHeader: with an API key that nobody made",
-                "byHeader: with a revoked API key",
-                "byHeader: with an expired API key",
-                "byHeader: with an API key that was replaced",
-                "byHeader: with an API key of a suspended application",
-                "byHeader: without the scope read",
-                "byQuery: with a revoked API key",
-                "byCookie: with a revoked API key",
-                "byAuthorization: with a revoked API key",
-                "byBoth: with an expired token",
-                "byBoth: with a revoked API key",
-                "byHeader: call 6 at one time",
-            ],
-            &[("rate: 5/min", "rate: 9/min")],
-        ),
-        (
-            BOUND,
-            &[
-                "listNotes: without the proof of a bound token",
-                "listNotes: with a bound token as a mere bearer token",
-                "listNotes: with a token that is bound to nobody",
-                "listNotes: with a proof by another key",
-                "listNotes: with a proof that was used before",
-                "listNotes: with a proof for another token",
-                "listNotes: with a proof for another method",
-                "listNotes: with a proof for another URI",
-                "listNotes: with a proof that is too old",
-                "listNotes: with a proof without a nonce",
-                "listNotes: call 6 at one time",
-            ],
-            &[(", sender_constrained: dpop", ""), ("nonce: required, ", ""), ("window: 30s", "window: 10m")],
-        ),
-        (
-            CERTIFIED,
-            &[
-                "listNotes: without a client certificate",
-                "listNotes: with a token of another certificate",
-                "listNotes: with a token of no certificate",
-            ],
-            &[(", sender_constrained: mtls", ""), ("    client_certificate: required\n", "")],
-        ),
-    ];
-    for (document, names, weakenings) in rows {
+    for (document, names, weakenings) in WEAKENED {
         let written = generated(document);
         for name in names {
             assert!(

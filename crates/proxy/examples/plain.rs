@@ -104,6 +104,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         first_byte: Duration::from_secs(15),
         total: Duration::from_secs(60),
         idle: Duration::from_secs(60),
+        lifetime: engine::bounds::STREAM_LIFETIME,
     };
     let upstream =
         Arc::new(Upstream { http: UpstreamHttp::One, ..Upstream::new(upstream, vec![target], deadlines) });
@@ -143,6 +144,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
         controls: Vec::new(),
         admission: Vec::new(),
         places: engine::snapshot::Places::default(),
+        shedding: None,
         live: live.enter(),
     })
 }

@@ -4,10 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use engine::bounds;
 use engine::{Code, codes};
 use http_body::{Body, Frame, SizeHint};
 
@@ -16,9 +14,14 @@ use crate::flight::Flight;
 use crate::incoming::Incoming;
 use crate::live;
 use crate::sample::Sample;
-use crate::stream::{Kind, Stream, Why};
+use crate::stream::{Kind, Span, Stream, Why};
+use crate::untaken::Untaken;
 use crate::upstream::Lease;
 use crate::websocket::Tunnel;
+
+/// So much of a known body is handed to a stream of HTTP/2 at once: what was handed over and has not gone is held for a call that may be
+/// over, and by no budget.
+const PIECE: usize = 32 * 1024;
 
 /// An answer's body.
 #[derive(Debug)]
@@ -35,6 +38,9 @@ pub(crate) enum AnswerBody {
 #[derive(Debug)]
 pub(crate) struct Known {
     bytes: Bytes,
+    /// How much of it is handed over at once.
+    piece: usize,
+    untaken: Option<Untaken>,
     call: Option<Held>,
     /// Checked when the client has it. In a box: an answer is handed on by value, and few are checked.
     sample: Option<Box<Sample>>,
@@ -62,6 +68,9 @@ pub(crate) struct Streamed {
     broken: Option<(&'static Code, &'static str)>,
     /// Whether it can be cut off with a status (gRPC).
     grpc: bool,
+    /// Whether its end says no more than that it is to be asked for again.
+    events: bool,
+    untaken: Untaken,
 }
 
 impl AnswerBody {
@@ -82,14 +91,17 @@ impl AnswerBody {
 
     fn checked(bytes: Bytes, mut flight: Flight, sample: Option<Box<Sample>>) -> Self {
         flight.call.decision.bytes_out = bytes.len() as u64;
-        let two = flight.call.request.version == http::Version::HTTP_2;
-        let call = if two && !bytes.is_empty() { Held::stream(flight) } else { Held::Here(Box::new(flight)) };
-        AnswerBody::Known(Known { bytes, call: Some(call), sample, late: false })
+        let two = flight.call.request.version == http::Version::HTTP_2 && !bytes.is_empty();
+        let untaken = two.then(|| Untaken::of(&flight));
+        let call = if two { Held::stream(flight) } else { Held::Here(Box::new(flight)) };
+        let piece = if two { PIECE } else { usize::MAX };
+        AnswerBody::Known(Known { bytes, piece, untaken, call: Some(call), sample, late: false })
     }
 
     /// None, of an answer whose call goes on elsewhere.
     pub(crate) fn nothing() -> Self {
-        AnswerBody::Known(Known { bytes: Bytes::new(), call: None, sample: None, late: false })
+        let (bytes, piece) = (Bytes::new(), usize::MAX);
+        AnswerBody::Known(Known { bytes, piece, untaken: None, call: None, sample: None, late: false })
     }
 
     /// A body that comes from the upstream; with `sample`, a copy of so many bytes at most is checked afterwards.
@@ -99,17 +111,19 @@ impl AnswerBody {
         flight: Flight,
         (sample, kind): (Option<usize>, Kind),
     ) -> Self {
-        let (idle, grpc) = (idle(&flight), is_grpc(&flight));
+        let (span, grpc, untaken) = (Span::of(&flight.call), is_grpc(&flight), Untaken::of(&flight));
         let sample = sample.map(Sample::new);
         AnswerBody::Streamed(Box::new(Streamed {
             incoming,
             lease: Some(lease),
-            stream: Stream::enter(flight, idle, kind),
+            stream: Stream::enter(flight, span, kind),
             sample,
             bytes: 0,
             ended: false,
             broken: None,
             grpc,
+            events: kind == Kind::Events,
+            untaken,
         }))
     }
 
@@ -134,12 +148,29 @@ impl AnswerBody {
 
 impl Held {
     fn stream(flight: Flight) -> Self {
-        let idle = idle(&flight);
-        Held::Stream(Stream::enter(flight, idle, Kind::Finite))
+        let span = Span::of(&flight.call);
+        Held::Stream(Stream::enter(flight, span, Kind::Finite))
     }
 }
 
 impl Known {
+    fn poll(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(untaken) = &mut self.untaken {
+            untaken.taken();
+        }
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = self.bytes.split_to(self.bytes.len().min(self.piece));
+        if let Some(untaken) = &mut self.untaken {
+            untaken.given();
+        }
+        if let Some(Held::Stream(stream)) = &self.call {
+            stream.moved();
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
     /// Most clients take a known answer at once. The others must hold neither a snapshot nor a place without an end.
     fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
         self.call = match self.call.take() {
@@ -153,12 +184,6 @@ impl Known {
         self.late = stream.is_some_and(|stream| stream.overdue(context));
         self.late
     }
-}
-
-/// How long nothing of an answer may move.
-fn idle(flight: &Flight) -> Duration {
-    let upstream = flight.call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
-    upstream.map_or(bounds::IDLE_TIME, |upstream| upstream.deadlines.idle)
 }
 
 /// The answer cannot be ended well; the connection or stream has to break.
@@ -182,8 +207,7 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            AnswerBody::Known(known) if known.bytes.is_empty() => Poll::Ready(None),
-            AnswerBody::Known(known) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut known.bytes))))),
+            AnswerBody::Known(known) => known.poll(),
             AnswerBody::Streamed(streamed) => streamed.poll(context),
             AnswerBody::Switched(_) => Poll::Ready(None),
         }
@@ -214,10 +238,12 @@ impl Drop for Known {
             None => None,
         };
         if let Some(mut flight) = flight {
-            // Nobody took it: the client went away.
+            // Nobody took it, or not all of it: the client went away.
             if !self.bytes.is_empty() || self.late {
-                flight.call.decision.aborted = true;
-                flight.call.decision.bytes_out = 0;
+                let decision = &mut flight.call.decision;
+                decision.aborted = true;
+                let left = if self.late { decision.bytes_out } else { self.bytes.len() as u64 };
+                decision.bytes_out = decision.bytes_out.saturating_sub(left);
             } else if let Some(sample) = self.sample.take() {
                 flight.leave();
                 sample.check(flight);
@@ -228,13 +254,18 @@ impl Drop for Known {
 
 impl Streamed {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.untaken.taken();
         if let Some(why) = self.stream.over() {
             return self.cut(why);
+        }
+        if let Some(trial) = self.untaken.is_on_trial() {
+            self.incoming.read_little(trial);
         }
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.stream.moved();
                 if let Some(data) = frame.data_ref() {
+                    self.untaken.given();
                     self.bytes += data.len() as u64;
                     if let Some(sample) = &mut self.sample {
                         sample.add(data);
@@ -264,9 +295,15 @@ impl Streamed {
         }
     }
 
-    /// Ends it before its end: by a status where the protocol has one, else by breaking off.
+    /// Ends it before its end: by a status where the protocol has one, else by breaking off, so that nobody takes a part for
+    /// the whole (RFC 9112 section 8). Events that have lasted as long as they may just end: an event that is not whole is
+    /// dropped by who reads it, and the stream asked for again (HTML section 9.2.6).
     fn cut(&mut self, why: Why) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.ended {
+            return Poll::Ready(None);
+        }
+        if why == Why::Old && self.events && !self.grpc {
+            (self.ended, self.incoming) = (true, Incoming::Nothing);
             return Poll::Ready(None);
         }
         self.broken = why.told();
@@ -290,11 +327,16 @@ impl Drop for Streamed {
         if !self.ended && self.incoming.is_end_stream() {
             self.end();
         }
+        // Who takes nothing is not told why it ends; the record is.
+        let broken = self.broken.or_else(|| {
+            let over = self.stream.due_now().filter(|_| !self.ended);
+            over.and_then(Why::told)
+        });
         let Some(mut flight) = self.stream.leave() else { return };
         flight.leave();
         let decision = &mut flight.call.decision;
         decision.bytes_out = self.bytes;
-        if let Some((code, fault)) = self.broken {
+        if let Some((code, fault)) = broken {
             decision.code = Some(code);
             decision.fault = Some(fault.into());
         } else if !self.ended {

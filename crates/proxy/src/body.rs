@@ -137,20 +137,25 @@ async fn next_data(
 /// Reads what is left of a body that nobody wants, as far as that is cheap; true when its end was reached, so that the
 /// connection can be used again (THREATS row 2).
 pub(crate) async fn drain(mut incoming: Incoming, alarm: &Alarm) -> bool {
+    alarm.set_in(DRAIN_TIME);
+    read_out(&mut incoming, DRAIN_BYTES, alarm).await
+}
+
+/// Reads a body to its end and throws it away; the alarm's deadline holds. False when it is longer than `most`, late or not whole.
+pub(crate) async fn read_out(incoming: &mut Incoming, most: usize, alarm: &Alarm) -> bool {
     if incoming.is_end_stream() {
         return true;
     }
-    if incoming.size_hint().lower() > DRAIN_BYTES as u64 {
+    if incoming.size_hint().lower() > most as u64 {
         return false;
     }
-    alarm.set_in(DRAIN_TIME);
     let mut seen = 0;
-    while let Ok(Some(data)) = next_data(&mut incoming, alarm, None).await {
+    while let Ok(Some(data)) = next_data(incoming, alarm, None).await {
         seen += data.len();
         if incoming.is_end_stream() {
             return true;
         }
-        if seen > DRAIN_BYTES {
+        if seen > most {
             return false;
         }
     }

@@ -35,9 +35,9 @@ const FIRST_READ: usize = 4 * 1024;
 /// A connection that is idle for so long is parked.
 const PARK_TIME: Duration = Duration::from_millis(200);
 
-/// How long a connection that has not called yet may still begin its first call when the gateway ends: its client has
-/// connected to be served, and cannot know.
-pub(crate) const FIRST_CALL: Duration = Duration::from_secs(1);
+/// How long a connection that carries no call may still begin one when the gateway ends: its client has connected to be served,
+/// or just sends its next call, and cannot know.
+pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// What is known of a connection while it is open.
 #[derive(Debug)]
@@ -48,14 +48,18 @@ pub(crate) struct Conn {
     pub(crate) standing: Option<Standing>,
     malformed: Cell<bool>,
     active: Cell<u32>,
-    /// Calls that are over and that [`Self::take_ended`] did not tell of.
-    ended: Cell<u32>,
+    /// Answers of which a piece waits for the client to have room for it (HTTP/2).
+    untaken: Cell<u32>,
     /// Whether any call has begun on it.
     used: Cell<bool>,
     head_open: Cell<bool>,
     closing: Cell<bool>,
+    /// Whether its time to begin the last call has begun.
+    last: Cell<bool>,
     /// Whether its client takes hardly anything of an answer at once.
     narrow: Cell<bool>,
+    /// Whether its client has yet to show that it takes answers (HTTP/2).
+    trial: Cell<bool>,
     /// Whether its task lets go of what it has no need of when it is told to.
     parks: Cell<bool>,
     /// It was told to.
@@ -67,18 +71,20 @@ impl Conn {
     /// One that was just accepted.
     pub(crate) fn new(core: &Core, peer: Peer, standing: Option<Standing>) -> Self {
         let alarm = Alarm::new(Arc::clone(&core.clock));
-        alarm.set_in(if core.ending.get() { FIRST_CALL } else { bounds::HEAD_TIME });
+        alarm.set_in(if core.ending.get() { LAST_CALL } else { bounds::HEAD_TIME });
         Self {
             peer,
             alarm,
             standing,
             malformed: Cell::new(false),
             active: Cell::new(0),
-            ended: Cell::new(0),
+            untaken: Cell::new(0),
             used: Cell::new(false),
             head_open: Cell::new(false),
             closing: Cell::new(core.ending.get()),
+            last: Cell::new(false),
             narrow: Cell::new(false),
+            trial: Cell::new(false),
             parks: Cell::new(false),
             parked: Cell::new(false),
             waker: RefCell::new(None),
@@ -97,21 +103,41 @@ impl Conn {
     pub(crate) fn end(&self, now: Tick) {
         let active = self.active.get().saturating_sub(1);
         self.active.set(active);
-        self.ended.set(self.ended.get().saturating_add(1));
         if active == 0 {
             let time = if self.head_open.get() { bounds::HEAD_TIME } else { bounds::IDLE_TIME };
             self.alarm.set(now.after(time));
         }
     }
 
-    /// How many calls ended since it was asked last.
-    pub(crate) fn take_ended(&self) -> u32 {
-        self.ended.take()
+    /// How many calls are under way.
+    pub(crate) fn active(&self) -> usize {
+        self.active.get() as usize
+    }
+
+    /// One answer more, or one less, waits for the client to have room for it.
+    pub(crate) fn untaken(&self, more: bool) {
+        let count = self.untaken.get();
+        self.untaken.set(if more { count.saturating_add(1) } else { count.saturating_sub(1) });
+    }
+
+    /// Whether an answer waits for the client to have room for it.
+    pub(crate) fn has_untaken(&self) -> bool {
+        self.untaken.get() > 0
     }
 
     /// Whether its client takes hardly anything of an answer at once.
     pub(crate) fn narrow(&self, narrow: bool) {
         self.narrow.set(narrow);
+    }
+
+    /// Whether its client has yet to show that it takes answers.
+    pub(crate) fn put_on_trial(&self, trial: bool) {
+        self.trial.set(trial);
+    }
+
+    /// Whether its client has yet to show that it takes answers: few bytes of them are held for it.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.trial.get()
     }
 
     /// Whether the call that has begun is one more than such a client may have.
@@ -159,11 +185,11 @@ impl Conn {
         self.parked.get()
     }
 
-    /// Ends the connection after the calls that it carries; one that has carried none may still begin one.
+    /// Ends the connection after the calls that it carries; one that carries none may still begin one.
     pub(crate) fn close(&self) {
         self.closing.set(true);
         if !self.used.get() && !self.head_open.get() {
-            self.alarm.set_in(FIRST_CALL);
+            self.alarm.set_in(LAST_CALL);
         }
         self.wake();
     }
@@ -173,9 +199,11 @@ impl Conn {
         self.closing.get()
     }
 
-    /// Whether it ends, and waits for no call.
-    pub(crate) fn is_done(&self) -> bool {
-        self.closing.get() && self.used.get()
+    /// No call is under way: one that ends has a moment to begin the last one, which is told so by its answer.
+    pub(crate) fn await_last(&self) {
+        if self.closing.get() && !self.last.replace(true) {
+            self.alarm.set_in(LAST_CALL);
+        }
     }
 
     /// Polls its task.
@@ -230,28 +258,30 @@ impl Drop for Entered {
     }
 }
 
-/// One of [`bounds::CONNECTIONS`], and one of [`bounds::ADDRESS_CONNECTIONS`] of an address.
+/// One of [`bounds::CONNECTIONS`], and one of those that its listener and its address may have.
 struct Place {
     core: Rc<Core>,
-    /// None on a unix socket, and behind a proxy that is trusted.
-    _seat: Option<Seat>,
+    _seat: Seat,
 }
 
 impl Place {
-    /// `None` when the address has as many as it may.
-    fn take(core: &Rc<Core>, address: Option<IpAddr>) -> Option<Self> {
-        let seat = match address {
-            Some(address) => {
-                let seat = core.addresses.take(address);
-                if seat.is_none() {
-                    core.recorder.bound(Bound::AddressConnections);
-                }
-                Some(seat?)
-            }
-            None => None,
+    /// `None` when there are as many as may be. There is no address on a unix socket, and behind a proxy that is trusted.
+    fn take(core: &Rc<Core>, listener: u16, address: Option<IpAddr>) -> Option<Self> {
+        let most = {
+            let current = core.current.borrow();
+            let listener = current.snapshot().listeners.get(usize::from(listener));
+            listener.map(|listener| listener.connections).unwrap_or_default()
         };
-        core.siblings.opened();
-        Some(Self { core: Rc::clone(core), _seat: seat })
+        match core.addresses.take((listener, most), address) {
+            Ok(seat) => {
+                core.siblings.opened();
+                Some(Self { core: Rc::clone(core), _seat: seat })
+            }
+            Err(bound) => {
+                core.recorder.bound(bound);
+                None
+            }
+        }
     }
 }
 
@@ -265,7 +295,7 @@ impl Drop for Place {
 pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, address: SocketAddr) {
     let proxied = proxied::is_expected(&core, listener, address);
     // A proxy is trusted to share out what it has.
-    let Some(_place) = Place::take(&core, (!proxied).then(|| address.ip())) else { return };
+    let Some(_place) = Place::take(&core, listener, (!proxied).then(|| address.ip())) else { return };
     if socket.set_nodelay(true).is_err() {
         return;
     }
@@ -303,7 +333,7 @@ pub(crate) async fn serve(core: Rc<Core>, listener: u16, mut socket: TcpStream, 
 
 /// Serves a connection to a unix socket, which speaks clear text.
 pub(crate) async fn serve_unix(core: Rc<Core>, listener: u16, socket: UnixStream) {
-    let Some(_place) = Place::take(&core, None) else { return };
+    let Some(_place) = Place::take(&core, listener, None) else { return };
     let mut peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), listener);
     let process = socket.peer_cred().ok().map(|credentials| PeerProcess {
         uid: credentials.uid(),

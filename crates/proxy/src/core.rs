@@ -19,6 +19,7 @@ use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::CoreOffload;
 use crate::room::CoreRoom;
+use crate::shed::Shed;
 use crate::stream::{Stream, Who, Why};
 use crate::table::Table;
 use crate::task::Task;
@@ -42,10 +43,14 @@ pub(crate) struct Core {
     pub(crate) sampling: Cell<usize>,
     /// How many sockets of clients are open, here and on other cores.
     pub(crate) siblings: Siblings,
+    /// Copies of calls that are under way to mirrors.
+    pub(crate) mirroring: Cell<usize>,
     /// Whether the gateway ends: a connection carries one call more at most.
     pub(crate) ending: Cell<bool>,
-    /// Sockets by address.
-    pub(crate) addresses: Rc<Addresses>,
+    /// How many new calls are refused since the core is late.
+    pub(crate) shed: Shed,
+    /// Sockets of all cores, by listener and by address.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) conns: Table<Rc<Conn>>,
     /// Answers that are on their way.
     pub(crate) streams: Table<Rc<Stream>>,

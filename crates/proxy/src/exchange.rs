@@ -26,6 +26,7 @@ use crate::head;
 use crate::http1::grammar::Fault;
 use crate::incoming::Incoming;
 use crate::listen::standing;
+use crate::mirror;
 use crate::outgoing::{Outgoing, Pass, Passing};
 use crate::pace::Pace;
 use crate::tries;
@@ -70,6 +71,9 @@ pub(crate) async fn exchange(
                     "too many calls of a client without room for answers",
                 );
             }
+            if flight.core.shed.refuses() {
+                return Box::pin(shed(flight, incoming)).await;
+            }
             match checks(&mut flight, &mut incoming).await {
                 Ok((permitted, outgoing)) => beyond(flight, &permitted, outgoing).await,
                 Err(stop) => {
@@ -97,6 +101,17 @@ pub(crate) async fn exchange(
     }
 }
 
+/// Refuses a call since the core is late, before anything is looked at: who calls is not known, and no limit counts it.
+async fn shed(flight: Flight, incoming: Option<Incoming>) -> Response<AnswerBody> {
+    flight.core.recorder.bound(Bound::CoreLag);
+    // Those who are refused together do not come back together.
+    let after = Duration::from_secs(1 + (flight.call.id.0 % 4) as u64);
+    let refusal =
+        Refusal::new(&codes::LOAD_SHED, "the core is late with what it has taken on").retry_after(after);
+    let close = flight.call.request.handshake.is_some() || settle(&flight, incoming).await;
+    deliver::stopped(flight, Stop::Refuse(refusal), close)
+}
+
 /// The bound that a head has reached which is refused for its size.
 fn bound_of(code: &str) -> Option<Bound> {
     if code == codes::TARGET_TOO_LONG.name {
@@ -113,7 +128,7 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let (pipeline, call) = flight.pipeline();
     let admitted = pipeline.admit(call).await?;
     flight.join_trace();
-    standing::check(flight).map_err(Stop::Refuse)?;
+    standing::check(flight, flight.call.at.seconds()).map_err(Stop::Refuse)?;
     let (pipeline, call) = flight.pipeline();
     let routed = pipeline.route(call, admitted)?;
     let plan = Arc::clone(routed.plan());
@@ -232,6 +247,7 @@ async fn beyond(mut flight: Flight, permitted: &Permitted, outgoing: Outgoing) -
     if let (Some(rules), Some(asked)) = (&permitted.plan().websocket, &flight.call.request.handshake) {
         flight.opening = Some(Box::new(Opening::new(asked, rules, &*flight.core.clock)));
     }
+    mirror::offer(&flight, permitted, &outgoing);
     match tries::send(&mut flight, permitted, outgoing).await {
         Ok(answer) => deliver::answered(flight, permitted, answer).await,
         Err(failure) => {

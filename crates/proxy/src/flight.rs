@@ -126,7 +126,7 @@ impl Drop for Flight {
         if call.decision.status == 0 {
             call.decision.aborted = true;
         }
-        if call.decision.held {
+        if call.decision.long_work {
             core.recorder.bound(Bound::LongWork);
         }
         let pipeline = Pipeline { core: pin, clock: &*core.clock, offload: &core.offload };

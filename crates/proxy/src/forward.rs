@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engine::upstream::{Rewrites, Target};
+use engine::bounds::Bound;
+use engine::record::CoreRecorder;
+use engine::upstream::{Rewrites, SentHead, Sign, Target};
 use engine::{Call, Clock, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
@@ -19,7 +21,7 @@ use crate::http1::client::{AnswerBody, Connection, NoAnswer};
 use crate::http1::encode;
 use crate::incoming::Incoming;
 use crate::outgoing::{Outgoing, Passed, Passing};
-use crate::upstream::{Lease, classify, is_break};
+use crate::upstream::{Lease, classify, is_break, is_refusal};
 use crate::websocket::Opening;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -39,7 +41,10 @@ pub(crate) struct Attempt<'a> {
     pub(crate) base_length: usize,
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a Rewrites,
+    /// What vouches for the call.
+    pub(crate) sign: Option<&'a dyn Sign>,
     pub(crate) wait: Wait<'a>,
+    pub(crate) recorder: &'a dyn CoreRecorder,
     /// Set when the call is to go on as a WebSocket.
     pub(crate) opening: Option<&'a Opening>,
 }
@@ -53,22 +58,7 @@ impl Attempt<'_> {
         mut connection: Connection,
         outgoing: Outgoing,
     ) -> Result<Answered, Unanswered> {
-        let request = &self.call.request;
-        let target = target(self.call, self.base_length, self.target.path.as_deref());
-        let target = target.map_err(|_| Unanswered::from(no_target()))?;
-        connection.send(&request.method, outgoing, |out| {
-            out.reserve(768);
-            out.extend_from_slice(request.method.as_str().as_bytes());
-            out.push(b' ');
-            out.extend_from_slice(target.as_str().as_bytes());
-            out.extend_from_slice(b" HTTP/1.1\r\n");
-            encode::field(out, &header::HOST, &self.target.authority);
-            each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
-            encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
-            if let Some(opening) = self.opening {
-                opening.write(out);
-            }
-        });
+        self.write(&mut connection, outgoing).map_err(Unanswered::from)?;
         if self.opening.is_some() {
             connection.ends_with_this();
         }
@@ -86,8 +76,33 @@ impl Attempt<'_> {
                 body: connection.into_unsent_body(),
             },
             NoAnswer::Malformed(why) => Failure::new(&codes::UPSTREAM_PROTOCOL, why).into(),
+            NoAnswer::Interim => {
+                self.recorder.bound(Bound::InterimAnswers);
+                Failure::new(&codes::UPSTREAM_PROTOCOL, "too many interim answers").into()
+            }
             NoAnswer::Client => passed_badly(Passed::Broken).into(),
         })
+    }
+
+    fn write(&self, connection: &mut Connection, outgoing: Outgoing) -> Result<(), Failure> {
+        let request = &self.call.request;
+        let target = self.request_target()?;
+        let signed = self.signed(&target)?;
+        connection.send(&request.method, outgoing, |out| {
+            out.reserve(768);
+            out.extend_from_slice(request.method.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(target.as_str().as_bytes());
+            out.extend_from_slice(b" HTTP/1.1\r\n");
+            encode::field(out, &header::HOST, &self.target.authority);
+            each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
+            signed.iter().for_each(|(name, value)| encode::field(out, name, value));
+            encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
+            if let Some(opening) = self.opening {
+                opening.write(out);
+            }
+        });
+        Ok(())
     }
 
     /// Over HTTP/2.
@@ -111,6 +126,7 @@ impl Attempt<'_> {
         let body = error.take_message().map(Request::into_body);
         let ended = match &body {
             Some(_) => Ended::Unsent,
+            None if is_refusal(error.error()) => Ended::Refused,
             None if is_break(error.error()) => Ended::Broken,
             None => Ended::Otherwise,
         };
@@ -118,8 +134,8 @@ impl Attempt<'_> {
     }
 
     fn build(&self, outgoing: Outgoing, grpc: bool) -> Result<Request<Outgoing>, Failure> {
-        let target = target(self.call, self.base_length, self.target.path.as_deref());
-        let target = target.map_err(|_| no_target())?;
+        let target = self.request_target()?;
+        let signed = self.signed(&target)?;
         let authority = Authority::try_from(self.target.authority.as_bytes())
             .map_err(|_| Failure::new(&codes::CONTROL_FAILED, "the upstream's host is no authority"))?;
         let scheme = if self.target.tls { Scheme::HTTPS } else { Scheme::HTTP };
@@ -128,6 +144,7 @@ impl Attempt<'_> {
         each_field(self.call, self.headers, |name, value| {
             headers.append(name, value.clone());
         });
+        headers.extend(signed);
         if let Ok(value) = HeaderValue::from_bytes(&self.call.trace.current.write()) {
             headers.insert(TRACEPARENT.clone(), value);
         }
@@ -141,6 +158,26 @@ impl Attempt<'_> {
         *request.headers_mut() = headers;
         Ok(request)
     }
+
+    fn request_target(&self) -> Result<PathAndQuery, Failure> {
+        target(self.call, self.base_length, self.target.path.as_deref()).map_err(|_| no_target())
+    }
+
+    /// The fields that vouch for the call as it is sent; of each try its own.
+    fn signed(&self, target: &PathAndQuery) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+        let Some(sign) = self.sign else { return Ok(Vec::new()) };
+        let mut fields = HeaderMap::new();
+        each_field(self.call, self.headers, |name, value| {
+            if sign.fields().contains(name) {
+                fields.append(name, value.clone());
+            }
+        });
+        let (method, authority) = (&self.call.request.method, &self.target.authority);
+        let head = SentHead { method, tls: self.target.tls, authority, target, fields: &fields };
+        let unsigned =
+            || Failure::new(&codes::CONTROL_FAILED, "the call to the upstream could not be signed");
+        sign.sign(&head, self.wait.clock).ok_or_else(unsigned)
+    }
 }
 
 fn no_target() -> Failure {
@@ -152,6 +189,8 @@ fn no_target() -> Failure {
 pub(crate) enum Ended {
     /// The connection was gone before any of the call was written.
     Unsent,
+    /// The upstream says that it did nothing with the call (RFC 9113 section 8.7).
+    Refused,
     /// The connection broke before an answer.
     Broken,
     /// The try took longer than one may, and there is time for another.

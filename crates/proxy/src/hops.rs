@@ -34,6 +34,16 @@ pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// Leaves of the trailers of a request what gRPC itself says there: no control has read them, and a service may take for a head's what
+/// stands in them (THREATS row 44).
+pub(crate) fn keep_grpc(trailers: &mut HeaderMap) {
+    let others: Vec<HeaderName> =
+        trailers.keys().filter(|name| !name.as_str().starts_with("grpc-")).cloned().collect();
+    for name in others {
+        trailers.remove(name);
+    }
+}
+
 /// Whether `Connection` asks for `option`.
 pub(crate) fn connection_asks(headers: &HeaderMap, option: &str) -> bool {
     options(headers).any(|token| token.eq_ignore_ascii_case(option))

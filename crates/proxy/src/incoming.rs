@@ -40,6 +40,13 @@ impl Incoming {
         }
     }
 
+    /// Whether an answer over HTTP/1 is read in short pieces, however long it is.
+    pub(crate) fn read_little(&mut self, little: bool) {
+        if let Incoming::Answer(body) = self {
+            body.read_little(little);
+        }
+    }
+
     /// The connection to the upstream that the body came on, when it may carry another call.
     pub(crate) fn take_reusable(&mut self) -> Option<Connection> {
         match self {
@@ -60,7 +67,7 @@ impl Body for Incoming {
         match self.get_mut() {
             Incoming::Request(body) => Pin::new(body).poll_frame(context),
             Incoming::Answer(body) => Pin::new(body).poll_frame(context),
-            Incoming::Two(body) => Pin::new(body).poll_frame(context).map_err(|_| Fault::Broken),
+            Incoming::Two(body) => poll_two(body, context),
             Incoming::Nothing => Poll::Ready(None),
         }
     }
@@ -81,5 +88,17 @@ impl Body for Incoming {
             Incoming::Two(body) => body.size_hint(),
             Incoming::Nothing => SizeHint::with_exact(0),
         }
+    }
+}
+
+/// The library takes a stream that ends by NO_ERROR (RST_STREAM, or GOAWAY below it) for one that is whole, wherever it stands. Only
+/// END_STREAM says that (RFC 9113 section 8.1).
+fn poll_two(
+    body: &mut hyper::body::Incoming,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    match Pin::new(&mut *body).poll_frame(context) {
+        Poll::Ready(None) if !body.is_end_stream() => Poll::Ready(Some(Err(Fault::Broken))),
+        polled => polled.map_err(|_| Fault::Broken),
     }
 }

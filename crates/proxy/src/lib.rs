@@ -17,6 +17,7 @@
 //! | `flight` | each call is recorded exactly once, whoever goes away |
 //! | `stream` | a reload, an end of a credential or a revocation finds every answer that is on its way |
 //! | `websocket` | frames are read strictly and written anew; nothing tunnels |
+//! | `shed` | a core that is late refuses new calls before it looks at them |
 //! | `alarm` | deadlines cost no timer per call |
 //! | `offline` | tests of policies run calls through all of this without a socket |
 
@@ -39,6 +40,7 @@ mod inbox;
 mod incoming;
 mod listen;
 mod live;
+mod mirror;
 pub mod offline;
 mod offload;
 mod outgoing;
@@ -46,12 +48,14 @@ mod pace;
 pub mod plane;
 mod room;
 mod sample;
+mod shed;
 mod stream;
 mod table;
 mod task;
 mod through;
 mod tls;
 mod tries;
+mod untaken;
 mod upkeep;
 mod upstream;
 mod websocket;

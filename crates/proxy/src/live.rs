@@ -1,17 +1,60 @@
-//! Which answers are live streams, whose are open on a core, who was revoked lately, and how gRPC is told why one ends.
+//! Which answers are live streams, why one ends and how gRPC is told, whose are open on a core, and who was revoked lately.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use engine::{Tick, bounds};
+use engine::{Code, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::stream::{Kind, Who, Why};
+use crate::stream::Who;
 
-/// Media types of answers that consist of messages, one after another for as long as somebody listens.
-const OF_MESSAGES: [&[u8]; 7] = [
-    b"text/event-stream",
+/// Why a stream ends that could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its credential is taken no more.
+    Expired,
+    /// Its operation is gone, its principal revoked, or it is not allowed any more.
+    Withdrawn,
+    /// The gateway ends.
+    Draining,
+    /// It has lasted as long as it may.
+    Old,
+}
+
+impl Why {
+    /// What the record calls it, and what is said of it to the operator.
+    pub(crate) fn told(self) -> Option<(&'static Code, &'static str)> {
+        match self {
+            Why::Expired => Some((&codes::TOKEN_EXPIRED, "the credential expired while the stream was open")),
+            Why::Withdrawn => Some((
+                &codes::STREAM_WITHDRAWN,
+                "the stream is not allowed any more since the configuration or a right changed",
+            )),
+            Why::Draining => None,
+            Why::Old => Some((&codes::STREAM_TOO_LONG, "the answer was cut off after `deadlines.lifetime`")),
+        }
+    }
+}
+
+/// What kind of stream it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has an end of its own: what was allowed when it began is carried out.
+    Finite,
+    /// It has none.
+    Live,
+    /// It has none, and whoever reads it knows where an event ends, and comes again after the last one
+    /// (`text/event-stream`, HTML section 9.2).
+    Events,
+    /// It speaks another protocol now, polled by a task of its own.
+    Switched,
+}
+
+/// The media type of events, which end and are asked for again.
+const OF_EVENTS: &[u8] = b"text/event-stream";
+/// Media types of other answers that consist of messages, one after another for as long as somebody listens.
+const OF_MESSAGES: [&[u8]; 6] = [
     b"application/grpc",
     b"application/x-ndjson",
     b"application/jsonl",
@@ -26,19 +69,24 @@ pub(crate) fn kind(headers: &HeaderMap, sized: bool) -> Kind {
         return Kind::Finite;
     }
     let Some(media) = headers.get(header::CONTENT_TYPE) else { return Kind::Finite };
-    let starts = |known: &&[u8]| {
+    let starts = |known: &[u8]| {
         media.as_bytes().get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
     };
-    if OF_MESSAGES.iter().any(starts) { Kind::Live } else { Kind::Finite }
+    match () {
+        () if starts(OF_EVENTS) => Kind::Events,
+        () if OF_MESSAGES.iter().any(|known| starts(known)) => Kind::Live,
+        () => Kind::Finite,
+    }
 }
 
-/// The trailers that end a call of gRPC which is not allowed any more (its status codes: 16 UNAUTHENTICATED, 7
-/// PERMISSION_DENIED, 14 UNAVAILABLE).
+/// The trailers that end a call of gRPC which may not go on (its status codes: 16 UNAUTHENTICATED, 7 PERMISSION_DENIED, 14
+/// UNAVAILABLE, 4 DEADLINE_EXCEEDED).
 pub(crate) fn grpc_status(why: Why) -> HeaderMap {
     let (status, message) = match why {
         Why::Expired => ("16", "the access token has expired"),
         Why::Withdrawn => ("7", "the permission for this stream was withdrawn"),
         Why::Draining => ("14", "the gateway is shutting down"),
+        Why::Old => ("4", "the stream has lasted as long as it may"),
     };
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from_static(status));
@@ -170,8 +218,10 @@ mod tests {
     #[test]
     fn streams_of_messages_are_live_and_files_are_not() {
         let cases = [
-            ("text/event-stream", false, Kind::Live),
-            ("Text/Event-Stream; charset=utf-8", false, Kind::Live),
+            ("text/event-stream", false, Kind::Events),
+            ("Text/Event-Stream; charset=utf-8", false, Kind::Events),
+            ("text/event-stream", true, Kind::Finite),
+            ("application/x-ndjson", false, Kind::Live),
             ("application/grpc+proto", false, Kind::Live),
             ("application/x-ndjson", true, Kind::Finite),
             ("application/json", false, Kind::Finite),

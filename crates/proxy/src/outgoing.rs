@@ -13,6 +13,7 @@ use engine::digest::CallDigest;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::core::Core;
+use crate::hops;
 use crate::incoming::Incoming;
 use crate::pace::Pace;
 
@@ -228,10 +229,14 @@ impl Pass {
                 if self.incoming.is_end_stream() {
                     self.passing.become_now(Passed::Whole);
                 }
-            } else if !self.trailers {
-                continue;
+                return Poll::Ready(Some(Ok(frame)));
             }
-            return Poll::Ready(Some(Ok(frame)));
+            if let (true, Ok(mut trailers)) = (self.trailers, frame.into_trailers()) {
+                hops::keep_grpc(&mut trailers);
+                if !trailers.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+            }
         }
     }
 }

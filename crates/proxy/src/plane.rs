@@ -31,6 +31,7 @@ use crate::live::{Registry, Revocations};
 use crate::offline::Service;
 use crate::offload::{self, CoreOffload, Queue};
 use crate::room::{Budget, CoreRoom};
+use crate::shed::Shed;
 use crate::stream::Who;
 use crate::table::Table;
 use crate::tls::Tls;
@@ -116,13 +117,14 @@ impl DataPlane {
         let (addresses, sockets, files) =
             listen::open_all(first, &tls, (&settings.folder, &settings.passed), cores)?;
         let (queue, bodies) = (offload::start(settings.workers)?, Budget::new(settings.bodies));
+        let places = Addresses::new(first.listeners.len(), cores);
         let inboxes: Arc<[Arc<Inbox>]> = (0..cores).map(|_| Arc::default()).collect();
         let mut threads = Vec::with_capacity(cores);
         let (ready, started) = sync_channel(cores);
         for (index, (sockets, inbox)) in sockets.into_iter().zip(inboxes.iter()).enumerate() {
             let (first, services) = (Arc::clone(first), services.clone());
             let (tls, queue, bodies) = (Arc::clone(&tls), queue.clone(), Arc::clone(&bodies));
-            let drain = settings.drain;
+            let (places, drain) = (Arc::clone(&places), settings.drain);
             let (all, inbox, ready) = (Arc::clone(&inboxes), Arc::clone(inbox), ready.clone());
             let start = move || {
                 let siblings = Siblings::new(&all, &inbox);
@@ -136,6 +138,7 @@ impl DataPlane {
                     queue,
                     bodies,
                     siblings,
+                    places,
                     service: None,
                 };
                 live(Start { seed, sockets, inbox, ready });
@@ -241,6 +244,8 @@ pub(crate) struct Seed {
     pub(crate) queue: Queue,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) siblings: Siblings,
+    /// Sockets of all cores.
+    pub(crate) places: Arc<Addresses>,
     /// What stands in for all targets, where no socket is.
     pub(crate) service: Option<Rc<dyn Service>>,
 }
@@ -297,6 +302,7 @@ async fn serve(start: Start) {
     drop(start.ready);
     tokio::task::spawn_local(upkeep::sweep(Rc::clone(&core)));
     tokio::task::spawn_local(upkeep::park(Rc::clone(&core)));
+    tokio::task::spawn_local(upkeep::listen(Rc::clone(&core)));
     loop {
         match start.inbox.next().await {
             Command::Swap(snapshot, done) => {
@@ -353,8 +359,10 @@ pub(crate) fn make(seed: Seed, recorder: Rc<dyn CoreRecorder>) -> Core {
         ids: Ids::new(&*services.clock),
         sampling: std::cell::Cell::new(0),
         siblings: seed.siblings,
+        mirroring: std::cell::Cell::new(0),
         ending: std::cell::Cell::new(false),
-        addresses: Addresses::new(bounds::ADDRESS_CONNECTIONS),
+        shed: Shed::default(),
+        addresses: seed.places,
         conns: Table::default(),
         streams: Table::default(),
         live: Registry::default(),

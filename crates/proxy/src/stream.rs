@@ -1,11 +1,11 @@
 //! A call whose answer is on its way: in the table of its core, over reloads, and to its end.
 //!
 //! It goes over to the snapshot that a reload brings, so that old ones do not live as long as the longest download (invariant
-//! 4). It ends when for too long no byte of it moves, whichever side is at fault.
+//! 4). It ends when for too long no byte of it moves, whichever side is at fault, and when it has lasted as long as it may.
 //!
 //! A *live* stream (events, messages, gRPC, a WebSocket) may last for hours, and what allowed it may not: it also ends when its
-//! credential is taken no more, when its principal or the API key that proves it is revoked ([`crate::DataPlane::revoke`]), when the
-//! token that let it in was ([`crate::DataPlane::withdraw`]), or when the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
+//! credential is taken no more, when the client certificate of its connection does not stand any more, when its principal or the API key
+//! that proves it is revoked ([`crate::DataPlane::revoke`]), when the token that let it in was ([`crate::DataPlane::withdraw`]), or when the controls that can be asked again do not allow it under a new snapshot. How it ends is for its protocol to say: [`Why`] says why.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,48 +14,35 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use engine::principal::CredentialKind;
-use engine::{Call, Code, CoreSnapshot, Principal, Tick, Withdrawn, codes};
+use engine::{Call, CoreSnapshot, Principal, Tick, Withdrawn, bounds};
 use smallvec::SmallVec;
 
 use crate::alarm::Alarm;
 use crate::core::Core;
 use crate::flight::Flight;
+use crate::listen::standing;
+pub(crate) use crate::live::{Kind, Why};
 use crate::task::Task;
 
-/// Why a stream ends that could go on.
+/// How long a stream may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Its credential is taken no more.
-    Expired,
-    /// Its operation is gone, its principal revoked, or it is not allowed any more.
-    Withdrawn,
-    /// The gateway ends.
-    Draining,
+pub(crate) struct Span {
+    /// Without a byte that moves.
+    pub(crate) idle: Duration,
+    /// In all.
+    pub(crate) lifetime: Duration,
 }
 
-impl Why {
-    /// What the record calls it, and what is said of it to the operator.
-    pub(crate) fn told(self) -> Option<(&'static Code, &'static str)> {
-        match self {
-            Why::Expired => Some((&codes::TOKEN_EXPIRED, "the credential expired while the stream was open")),
-            Why::Withdrawn => Some((
-                &codes::STREAM_WITHDRAWN,
-                "the stream is not allowed any more since the configuration or a right changed",
-            )),
-            Why::Draining => None,
-        }
+impl Span {
+    /// What the call's upstream is given.
+    pub(crate) fn of(call: &Call) -> Self {
+        let upstream = call.operation.as_ref().and_then(|plan| plan.upstream.as_ref());
+        let usual = Self { idle: bounds::IDLE_TIME, lifetime: bounds::STREAM_LIFETIME };
+        upstream.map_or(usual, |upstream| {
+            let deadlines = &upstream.deadlines;
+            Self { idle: deadlines.idle, lifetime: deadlines.lifetime }
+        })
     }
-}
-
-/// What kind of stream it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It has an end of its own: what was allowed when it began is carried out.
-    Finite,
-    /// It has none.
-    Live,
-    /// It speaks another protocol now, polled by a task of its own.
-    Switched,
 }
 
 /// Whose streams are found together: issuer and subject.
@@ -73,7 +60,11 @@ pub(crate) struct Stream {
     idle: Duration,
     /// Whether something has moved since the alarm was set.
     moved: Cell<bool>,
-    /// When it ends whatever moves, and why.
+    /// When it began.
+    began: Tick,
+    /// When it has lasted as long as it may.
+    old: Cell<Tick>,
+    /// When it ends before that, whatever moves, and why.
     ends: Cell<Option<(Tick, Why)>>,
     /// That moment has passed: its task was told.
     over: Cell<Option<Why>>,
@@ -90,9 +81,10 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Enters the call in the table of its core. It ends when nothing moves for `idle`.
-    pub(crate) fn enter(flight: Flight, idle: Duration, kind: Kind) -> Rc<Self> {
+    /// Enters the call in the table of its core. It ends when nothing moves for too long, or after its time.
+    pub(crate) fn enter(flight: Flight, span: Span, kind: Kind) -> Rc<Self> {
         let core = Rc::clone(&flight.core);
+        let now = core.clock.now();
         let live = kind != Kind::Finite;
         let ends = if live { expiry(&flight.call) } else { None };
         let who: Vec<Who> = if live { principals(&flight.call) } else { Vec::new() };
@@ -100,9 +92,11 @@ impl Stream {
         let proofs = flight.call.proofs.iter().filter(|_| live);
         let principals = proofs.map(|proof| Arc::clone(&proof.principal)).collect();
         let stream = Rc::new(Self {
-            idle,
+            idle: span.idle,
             kind,
             moved: Cell::new(true),
+            began: now,
+            old: Cell::new(now.after(span.lifetime)),
             ends: Cell::new(ends.map(|at| (at, Why::Expired))),
             over: Cell::new(None),
             recheck: Cell::new(None),
@@ -193,7 +187,10 @@ impl Stream {
 
     /// Why it ends at a moment, if it does by then.
     pub(crate) fn due(&self, now: Tick) -> Option<Why> {
-        self.over.get().or_else(|| self.ends.get().filter(|(at, _)| *at <= now).map(|(_, why)| why))
+        self.over.get().or_else(|| {
+            let sooner = self.ends.get().filter(|(at, _)| *at <= now).map(|(_, why)| why);
+            sooner.or_else(|| (self.old.get() <= now).then_some(Why::Old))
+        })
     }
 
     /// Why it ends by now, if it does.
@@ -202,17 +199,16 @@ impl Stream {
     }
 
     /// When it ends whatever moves.
-    pub(crate) fn ends_at(&self) -> Option<Tick> {
-        self.ends.get().map(|(at, _)| at)
+    pub(crate) fn ends_at(&self) -> Tick {
+        let old = self.old.get();
+        self.ends.get().map_or(old, |(at, _)| at.min(old))
     }
 
     /// Ends it at a moment, unless it ends before.
     pub(crate) fn end_at(&self, at: Tick, why: Why) {
         if self.ends.get().is_none_or(|(before, _)| at < before) {
             self.ends.set(Some((at, why)));
-            if let Some(flight) = &*self.flight.borrow() {
-                self.arm(flight.alarm(), self.core.clock.now());
-            }
+            self.rearm();
             self.wake();
         }
     }
@@ -225,8 +221,14 @@ impl Stream {
     }
 
     fn arm(&self, alarm: &Alarm, now: Tick) {
-        let at = now.after(self.idle);
-        alarm.set(self.ends_at().map_or(at, |end| at.min(end)));
+        alarm.set(now.after(self.idle).min(self.ends_at()));
+    }
+
+    /// Sets the alarm anew, since its end has moved.
+    fn rearm(&self) {
+        if let Some(flight) = &*self.flight.borrow() {
+            self.arm(flight.alarm(), self.core.clock.now());
+        }
     }
 
     fn wake(&self) {
@@ -239,6 +241,9 @@ impl Stream {
     /// polled any more, as when a client of HTTP/2 keeps its window shut, is ended from outside.
     pub(crate) fn sweep(&self, now: Tick) {
         self.ask_again(now);
+        if self.kind != Kind::Finite && self.is_outdated() {
+            self.end_at(now, Why::Withdrawn);
+        }
         if let Some(why) = self.due(now) {
             let told = self.over.replace(Some(why)).is_some();
             match &self.task {
@@ -259,6 +264,9 @@ impl Stream {
 
     /// Whether nothing has moved for too long, or it is over; wakes the task when that is so.
     pub(crate) fn overdue(&self, context: &mut Context<'_>) -> bool {
+        if self.over.get().is_some() {
+            return true;
+        }
         if self.moved.replace(false)
             && let Some(flight) = &*self.flight.borrow()
         {
@@ -286,14 +294,45 @@ impl Stream {
                 return;
             }
         };
+        self.renew();
         if !bound {
             self.end_at(now.after(drain), Why::Withdrawn);
+        } else if self.kind != Kind::Finite && !self.stands() {
+            self.end_at(now, Why::Withdrawn);
         } else if self.kind != Kind::Finite {
             self.recheck.set(Some(now.after(drain)));
             self.ask_again(now);
         }
         // The deadline may have moved.
         self.wake();
+    }
+
+    /// Lasts as long as the snapshot that it has gone over to says. A WebSocket has rules of its own.
+    fn renew(&self) {
+        if self.kind == Kind::Switched {
+            return;
+        }
+        let Some(span) = self.read(Span::of) else { return };
+        let old = self.began.after(span.lifetime);
+        if self.old.replace(old) != old {
+            self.rearm();
+        }
+    }
+
+    /// Whether the client certificate of its connection, where there is one, is good under the snapshot that it has.
+    fn stands(&self) -> bool {
+        let now = self.core.clock.unix().seconds();
+        let flight = self.flight.borrow();
+        let shown = flight.as_ref().filter(|flight| flight.conn.peer.certificate().is_some());
+        shown.is_none_or(|flight| standing::stands(flight, now))
+    }
+
+    /// Whether that certificate is out of date, or the list that says whether it was revoked is.
+    fn is_outdated(&self) -> bool {
+        let flight = self.flight.borrow();
+        let shown = flight.as_ref().filter(|flight| flight.conn.peer.certificate().is_some());
+        let standing = shown.and_then(|flight| flight.conn.standing.as_ref());
+        standing.is_some_and(|standing| standing.is_over(self.core.clock.unix().seconds()))
     }
 
     /// Asks the controls whether it may go on. While one of them would have to wait, the question stays open, up to a deadline.

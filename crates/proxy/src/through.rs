@@ -1,6 +1,7 @@
 //! What wraps a socket to look at what is read writes as the socket does.
 
-/// Has a type with a field `io` write through it; a method of it, where one is named, is told how many bytes that were.
+/// Has a type with a field `io` write through it; a method of it, where one is named, is told what was to be written and how many bytes
+/// of it were.
 macro_rules! writes_through {
     ($wrapper:ident $(, $wrote:ident)?) => {
         impl<S: tokio::io::AsyncWrite + Unpin> tokio::io::AsyncWrite for $wrapper<S> {
@@ -11,7 +12,9 @@ macro_rules! writes_through {
             ) -> std::task::Poll<std::io::Result<usize>> {
                 let this = self.get_mut();
                 let written = std::pin::Pin::new(&mut this.io).poll_write(context, bytes);
-                $(if let std::task::Poll::Ready(Ok(bytes)) = &written { this.$wrote(*bytes); })?
+                $(if let std::task::Poll::Ready(Ok(count)) = &written {
+                    this.$wrote(&[std::io::IoSlice::new(bytes)], *count);
+                })?
                 written
             }
 
@@ -22,7 +25,7 @@ macro_rules! writes_through {
             ) -> std::task::Poll<std::io::Result<usize>> {
                 let this = self.get_mut();
                 let written = std::pin::Pin::new(&mut this.io).poll_write_vectored(context, slices);
-                $(if let std::task::Poll::Ready(Ok(bytes)) = &written { this.$wrote(*bytes); })?
+                $(if let std::task::Poll::Ready(Ok(count)) = &written { this.$wrote(slices, *count); })?
                 written
             }
 

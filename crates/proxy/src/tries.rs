@@ -5,6 +5,8 @@
 //! - Nothing of it was written: another target is asked, whatever the method, each at most once.
 //! - A connection that had waited broke before an answer: the other side may have closed it in the same moment. The target
 //!   gets the call on a new connection, when its method is idempotent or nothing of it was written.
+//! - The upstream says that it did nothing with the call (over HTTP/2, RFC 9113 section 8.7), whose body is there to be sent again: once it
+//!   goes to another target or on a new connection, and after that it is retried like an idempotent one, whatever its method.
 //! - An idempotent call whose body is there to be sent again failed otherwise: a retry, as often as `retries` allows, and
 //!   only while retries are within their share of all calls.
 //!
@@ -40,7 +42,11 @@ pub(crate) async fn send(
         return Err(Failure::new(&codes::CONTROL_FAILED, "no control answered in place of an upstream"));
     };
     let core = Rc::clone(&flight.core);
-    let group = core.pool.group(upstream, &core.context);
+    let group = match core.pool.group(upstream, &core.context) {
+        group if !group.is_empty() => group,
+        _ => Box::pin(core.pool.ready(upstream, &core)).await?,
+    };
+    let upstream = group.upstream(upstream);
     let mut tries = Tries::begin(flight, upstream, &group);
     loop {
         let Some(lease) = Lease::take(&group, tries.target, &core) else {
@@ -55,14 +61,14 @@ pub(crate) async fn send(
                 continue;
             }
         };
-        if tries.retries > 0 {
+        if tries.retries > 0 || tries.refused {
             lease.retried();
         }
         let started = tries.started(&core, way);
         if started >= tries.overall {
             return Err(Failure::new(&codes::UPSTREAM_TIMEOUT, "no time was left to send the call"));
         }
-        let (copy, reused) = (tries.copy(&outgoing, way.is_reused()), way.is_reused());
+        let (copy, reused) = (tries.copy(&outgoing, &sender, way), way.is_reused());
         let outcome = attempt(flight, (upstream, &tries), (sender, started, copy.is_some()), outgoing).await;
         let now = core.clock.now();
         flight.call.decision.timings.sent = started.since(flight.call.started);
@@ -105,6 +111,7 @@ async fn attempt(
         base_length: plan.base_length,
         target,
         headers: &upstream.headers,
+        sign: upstream.sign.as_deref(),
         wait: Wait {
             alarm: flight.alarm(),
             clock: &*flight.core.clock,
@@ -114,6 +121,7 @@ async fn attempt(
             first_byte: upstream.deadlines.first_byte,
             started,
         },
+        recorder: &*flight.core.recorder,
         opening: flight.opening.as_deref(),
     };
     match sender {
@@ -136,6 +144,8 @@ struct Tries<'a> {
     switching: bool,
     /// Retries that were spent.
     retries: u32,
+    /// Whether an upstream refused it already.
+    refused: bool,
     idempotent: bool,
     /// When the checks had passed.
     checked: Tick,
@@ -155,6 +165,7 @@ impl<'a> Tries<'a> {
             fresh: false,
             switching: flight.opening.is_some(),
             retries: 0,
+            refused: false,
             idempotent: is_idempotent(&flight.call.request.method),
             checked,
             overall: checked.after(upstream.deadlines.total),
@@ -173,12 +184,17 @@ impl<'a> Tries<'a> {
     }
 
     fn may_retry(&self) -> bool {
-        self.idempotent && self.retries < self.upstream.retries.most
+        self.idempotent && self.has_retries()
+    }
+
+    fn has_retries(&self) -> bool {
+        self.retries < self.upstream.retries.most
     }
 
     /// A second body for a second try, where there may be one.
-    fn copy(&self, outgoing: &Outgoing, reused: bool) -> Option<Outgoing> {
-        let wanted = (reused && !self.fresh) || self.retries < self.upstream.retries.most;
+    fn copy(&self, outgoing: &Outgoing, sender: &Sender, way: Way) -> Option<Outgoing> {
+        let may_be_refused = matches!(sender, Sender::Two(_)) && !self.refused;
+        let wanted = (way.is_reused() && !self.fresh) || may_be_refused || self.has_retries();
         if wanted { outgoing.copy() } else { None }
     }
 
@@ -204,9 +220,20 @@ impl<'a> Tries<'a> {
         goes_on
     }
 
-    /// Spends a retry, when there is one left and the budget allows it.
+    /// Goes on to another target, or to a new connection of this one: what failed may have ended its others as well.
+    fn elsewhere(&mut self, flight: &Flight, now: Tick) {
+        if !self.next(flight, now) {
+            self.fresh = true;
+        }
+    }
+
+    /// Tries an idempotent call again, when there is a retry left and the budget allows it.
     fn retry(&mut self, flight: &Flight, core: &Core, now: Tick) -> bool {
-        if !self.may_retry() || now >= self.overall {
+        self.idempotent && self.spend(flight, core, now)
+    }
+
+    fn spend(&mut self, flight: &Flight, core: &Core, now: Tick) -> bool {
+        if !self.has_retries() || now >= self.overall {
             return false;
         }
         if !self.group.budget.spend() {
@@ -214,10 +241,17 @@ impl<'a> Tries<'a> {
             return false;
         }
         self.retries += 1;
-        if !self.next(flight, now) {
-            // The same one again, but not on a connection that may have been closed with the one that failed.
-            self.fresh = true;
+        self.elsewhere(flight, now);
+        true
+    }
+
+    /// The upstream did nothing with the call: once that costs no retry, since upstreams that end their connections from time to time refuse
+    /// what was on its way to them. One that refuses everything is not asked without end.
+    fn refused(&mut self, flight: &Flight, core: &Core, now: Tick) -> bool {
+        if std::mem::replace(&mut self.refused, true) {
+            return self.spend(flight, core, now);
         }
+        self.elsewhere(flight, now);
         true
     }
 
@@ -230,8 +264,8 @@ impl<'a> Tries<'a> {
         (reused, now): (bool, Tick),
     ) -> Result<Outgoing, Failure> {
         let Unanswered { failure, ended, body } = unanswered;
-        // A call that stays at its target after a connection had waited too long says nothing of the target.
-        let waited = reused && !self.fresh && matches!(ended, Ended::Unsent | Ended::Broken);
+        // Nothing is said of a target by a connection of it that had waited too long, or was to end anyway.
+        let waited = reused && !self.fresh && matches!(ended, Ended::Unsent | Ended::Refused | Ended::Broken);
         if !waited && failure.code.blame == Blame::Upstream {
             self.group.report(self.target, Met::Ill, now);
         }
@@ -242,6 +276,7 @@ impl<'a> Tries<'a> {
                 true
             }
             Ended::Unsent => self.next(flight, now),
+            Ended::Refused => self.refused(flight, core, now),
             Ended::Broken | Ended::Late => self.retry(flight, core, now),
             Ended::Otherwise => false,
         };
@@ -250,7 +285,7 @@ impl<'a> Tries<'a> {
 }
 
 /// Statuses by which a target says that it cannot serve; what a caller could provoke at will (500) is not among them.
-fn says_ill(status: StatusCode) -> bool {
+pub(crate) fn says_ill(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502..=504)
 }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use engine::bounds;
 use http::{HeaderMap, HeaderName};
 use sfv::{Dictionary, FieldType, Item, List, Parser};
 
@@ -25,6 +26,9 @@ pub(crate) fn write(
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.push(b'\n');
+        if out.len() > bounds::SIGNATURE_BASE_BYTES {
+            return Err(Fault::TooLarge);
+        }
     }
     out.extend_from_slice(b"\"@signature-params\": ");
     out.extend_from_slice(parameters.as_bytes());

@@ -1,6 +1,6 @@
 //! What a signature covers: component identifiers of RFC 9421 section 2, as requests have them.
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use sfv::{BareItem, Item, ListEntry, Parameters};
 
 use crate::signature::{SIGNATURE, SIGNATURE_INPUT};
@@ -69,6 +69,27 @@ fn is_lower(name: &str) -> bool {
 }
 
 impl Component {
+    /// A derived component that needs no parameter.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let (name, kind) = DERIVED.iter().find(|(known, _)| *known == name)?;
+        Some(Self { text: format!("\"{name}\""), kind: kind.clone() })
+    }
+
+    /// A field that is among these; as bytes when it is not ASCII.
+    pub(crate) fn sent(name: &HeaderName, headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(name) {
+            return None;
+        }
+        let form = if fields::joined(headers, name).is_ok() { Form::Lines } else { Form::Bytes };
+        let mark = if form == Form::Bytes { ";bs" } else { "" };
+        Some(Self { text: format!("\"{name}\"{mark}"), kind: Kind::Field(name.clone(), form) })
+    }
+
+    /// Whether its value is a part of something, which has to be read whole for it.
+    pub(crate) const fn is_part(&self) -> bool {
+        matches!(self.kind, Kind::QueryParameter(_) | Kind::Field(_, Form::Strict | Form::Member(_)))
+    }
+
     /// Reads one of the covered components.
     pub(crate) fn read(item: &Item) -> Result<Self, Fault> {
         let BareItem::String(name) = &item.bare_item else { return Err(Fault::NameMalformed) };

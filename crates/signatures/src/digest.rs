@@ -1,8 +1,10 @@
 //! `Content-Digest` (RFC 9530): the digest of a body as it came, before any content coding is undone.
 
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA512, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use engine::bounds;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{BareItem, ListEntry};
 
 use crate::{Fault, fields};
@@ -45,6 +47,13 @@ impl ContentDigest {
             }
         }
         if digests.is_empty() { Err(Fault::DigestUnknown) } else { Ok(Some(Self(digests))) }
+    }
+
+    /// The field with the digest of a body that is sent.
+    #[must_use]
+    pub fn field(body: &[u8]) -> Option<HeaderValue> {
+        let text = format!("sha-256=:{}:", STANDARD.encode(digest(&SHA256, body)));
+        HeaderValue::from_str(&text).ok()
     }
 
     /// Whether all of them are those of a body.

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jose::KeySet;
+use zeroize::Zeroizing;
 
 use crate::Algorithm;
 
@@ -29,6 +30,8 @@ enum Material {
 pub enum KeyFault {
     /// Not one public key in PEM.
     NotPem,
+    /// Not one private key in PKCS #8 and PEM.
+    NotPrivatePem,
     /// No key that the algorithm can use; without one, none of P-256, P-384, Ed25519 or RSA.
     Unfit,
     /// An RSA key, which serves two algorithms.
@@ -43,6 +46,7 @@ impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             KeyFault::NotPem => "it is no public key in PEM",
+            KeyFault::NotPrivatePem => "it is no private key in PKCS #8 and PEM",
             KeyFault::Unfit => "it is no key of the algorithm, or of none that is taken",
             KeyFault::Undecided => "an RSA key serves two algorithms: name one",
             KeyFault::NotInSet => "the key set has no usable key with this `kid`",
@@ -64,7 +68,7 @@ impl Key {
     /// # Errors
     /// Why it cannot be used.
     pub fn pem(text: &str, algorithm: Option<Algorithm>) -> Result<Self, KeyFault> {
-        let der = der(text).ok_or(KeyFault::NotPem)?;
+        let der = between(text, "PUBLIC KEY").ok_or(KeyFault::NotPem)?;
         let of = |algorithm: Algorithm| {
             let public = ParsedPublicKey::new(verifier(algorithm)?, &der).ok()?;
             Some(Self { algorithm, material: Material::Public(public) })
@@ -133,10 +137,10 @@ fn verifier(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> 
     })
 }
 
-/// What is between the lines of the one key of a PEM text.
-fn der(text: &str) -> Option<Vec<u8>> {
-    let inner = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?;
-    let inner = inner.strip_suffix("-----END PUBLIC KEY-----")?;
-    let base64: String = inner.split_ascii_whitespace().collect();
-    STANDARD.decode(base64).ok()
+/// What is between the lines of the one key of a PEM text, erased from memory when it is dropped.
+pub(crate) fn between(text: &str, what: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let inner = text.trim().strip_prefix(&format!("-----BEGIN {what}-----"))?;
+    let inner = inner.strip_suffix(&format!("-----END {what}-----"))?;
+    let base64: Zeroizing<String> = Zeroizing::new(inner.split_ascii_whitespace().collect());
+    STANDARD.decode(base64.as_bytes()).ok().map(Zeroizing::new)
 }

@@ -7,6 +7,8 @@
 //! 3. [`Signature::base`] writes the signature base (section 2.5) of a [`Message`], and a [`Key`] verifies it.
 //! 4. [`ContentDigest`] holds the body to what was signed.
 //!
+//! [`Seal`] signs what the gateway sends itself.
+//!
 //! Promises: the algorithm comes from the key alone, and an `alg` that says another is refused (section 7.3.6); a secret is never a
 //! public key nor the other way round (section 7.3.5); a component that cannot be said in one way only (a field that is not there,
 //! bytes that are not ASCII, a parameter of the query that is there twice) has no value, and so no signature covers it;
@@ -21,6 +23,7 @@ mod fields;
 mod key;
 mod message;
 mod query;
+mod sign;
 mod signature;
 
 pub use algorithm::Algorithm;
@@ -29,6 +32,7 @@ pub use digest::{CONTENT_DIGEST, ContentDigest};
 pub use fault::Fault;
 pub use key::{Key, KeyFault};
 pub use message::{Message, normal_authority};
+pub use sign::{Seal, SigningKey};
 pub use signature::{SIGNATURE, SIGNATURE_INPUT, Signature};
 
 #[cfg(test)]

@@ -73,6 +73,9 @@ impl Signature {
             }
             components.push(component);
         }
+        if components.iter().filter(|component| component.is_part()).count() > bounds::SIGNATURE_PARTS {
+            return Err(Fault::TooLarge);
+        }
         let known = ["created", "expires", "keyid", "nonce", "tag", "alg"];
         if input.params.keys().any(|name| !known.contains(&name.as_str())) {
             return Err(Fault::ParameterUnknown);

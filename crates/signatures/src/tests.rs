@@ -2,6 +2,7 @@
 
 mod bases;
 mod hostile;
+mod sealed;
 mod vectors;
 
 use std::borrow::Cow;

@@ -132,18 +132,21 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 12] = [
+    const ORDER: [&str; 15] = [
         "version",
         "data",
         "listeners",
         "admin",
         "trusted_hops",
         "issuers",
+        "authorities",
+        "signers",
         "upstreams",
         "apis",
         "record",
         "notify",
         "telemetry",
+        "shedding",
         "accept",
     ];
     if let Some(entries) = root.entries_mut() {

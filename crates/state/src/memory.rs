@@ -9,6 +9,7 @@
 //! are more meters than overflow cells, they are refused. Both are strict on the newcomers, never lax.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::UnixTime;
@@ -40,6 +41,8 @@ pub struct MemoryCells {
     shards: Box<[RwLock<Shard>]>,
     per_shard: usize,
     keys: Keys,
+    /// Units that were asked for of overflow cells.
+    crowded: AtomicU64,
 }
 
 impl Default for MemoryCells {
@@ -62,6 +65,7 @@ impl MemoryCells {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             per_shard: cells.div_ceil(SHARDS).max(1),
             keys: Keys::default(),
+            crowded: AtomicU64::new(0),
         }
     }
 
@@ -88,7 +92,12 @@ impl Cells for MemoryCells {
         if let Some(cell) = shard.read().cells.get(&key) {
             return cell.ask(meter, now, true);
         }
-        shard.write().take(key, meter, now, self.per_shard)
+        let mut shard = shard.write();
+        if let Some(taken) = shard.take(key, meter, now, self.per_shard) {
+            return taken;
+        }
+        self.crowded.fetch_add(1, Ordering::Relaxed);
+        shard.take_shared(meter, now)
     }
 
     fn peek(&self, key: u128, meter: &Meter, now: UnixTime) -> Taken {
@@ -115,12 +124,17 @@ impl Cells for MemoryCells {
     fn key(&self, parts: &[&[u8]]) -> u128 {
         self.keys.of(parts)
     }
+
+    fn take_crowded(&self) -> u64 {
+        self.crowded.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl Shard {
-    fn take(&mut self, key: u128, meter: &Meter, now: UnixTime, capacity: usize) -> Taken {
+    /// Of the key's own cell; `None` where it cannot have one.
+    fn take(&mut self, key: u128, meter: &Meter, now: UnixTime, capacity: usize) -> Option<Taken> {
         if let Some(cell) = self.cells.get(&key) {
-            return cell.ask(meter, now, true);
+            return Some(cell.ask(meter, now, true));
         }
         if self.cells.len() >= capacity {
             self.sweep(now);
@@ -129,9 +143,12 @@ impl Shard {
         // same cell, so the key gets none of its own until all are back.
         let owed = matches!(meter, Meter::Concurrency { .. })
             && self.overflow.get(&class(meter)).is_some_and(|cell| !cell.is_idle(now));
-        if self.cells.len() < capacity && !owed {
-            return self.cells.entry(key).or_insert_with(|| Cell::new(meter)).ask(meter, now, true);
-        }
+        (self.cells.len() < capacity && !owed)
+            .then(|| self.cells.entry(key).or_insert_with(|| Cell::new(meter)).ask(meter, now, true))
+    }
+
+    /// Of the cell that all keys of a meter share which have none.
+    fn take_shared(&mut self, meter: &Meter, now: UnixTime) -> Taken {
         let class = class(meter);
         if self.overflow.len() >= OVERFLOW && !self.overflow.contains_key(&class) {
             self.overflow.retain(|_, cell| !cell.is_idle(now));

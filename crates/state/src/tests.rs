@@ -117,6 +117,19 @@ fn overflowing_concurrency_is_given_back_to_where_it_was_taken() {
 }
 
 #[test]
+fn units_of_cells_that_are_shared_for_want_of_room_are_counted() {
+    let cells = MemoryCells::with_capacity(1);
+    for (number, crowded) in [(1, 0), (2, 1), (3, 1), (1, 0)] {
+        cells.take(key(number), &window(0, 60, 9), at(0));
+        assert_eq!(cells.take_crowded(), crowded, "key {number}");
+    }
+    assert_eq!(cells.take_crowded(), 0, "each is told once");
+    // Room that is made is taken.
+    cells.take(key(4), &window(60, 120, 9), at(60));
+    assert_eq!(cells.take_crowded(), 0);
+}
+
+#[test]
 fn more_meters_than_overflow_cells_are_refused() {
     let cells = MemoryCells::with_capacity(1);
     assert!(cells.take(key(1), &window(0, 60, 1), at(0)).allowed);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use engine::{Clock, Tick, UnixTime};
+use engine::{Clock, Tick, UnixTime, bounds};
 use parking_lot::{Condvar, Mutex};
 
 use crate::timestamp::Stamp;
@@ -20,10 +20,9 @@ const HANGING: Duration = Duration::from_secs(2);
 /// How long a flush, the last one too, waits for the sink.
 const FLUSH: Duration = Duration::from_secs(2);
 /// So many bytes of lines of a core are written at once and not only at the next [`INTERVAL`]: a buffer that is used again
-/// while the caches still hold it costs less than one that grows.
-const MUCH: usize = 256 * 1024;
-/// Most bytes of lines that wait per core; what comes on top is lost and counted.
-const WAITING: usize = 8 * 1024 * 1024;
+/// while the caches still hold it costs less than one that grows, and where core and writer share a processor, calls wait for one
+/// write at most.
+const MUCH: usize = 64 * 1024;
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +87,7 @@ impl Buffer {
     pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut waiting = self.waiting.lock();
         let before = waiting.len();
-        if before >= WAITING {
+        if before >= bounds::LOG_QUEUE_BYTES {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return false;
         }

@@ -133,6 +133,16 @@ pub(crate) struct Shadow {
     pub(crate) ended: bool,
 }
 
+/// How often each bound was reached, in the order of [`Bound::ALL`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds(pub(crate) [u64; Bound::ALL.len()]);
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self([0; Bound::ALL.len()])
+    }
+}
+
 /// Numbers of one core.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -146,7 +156,7 @@ pub(crate) struct Counters {
     /// How long calls took, of a total: a core counts that by operation only.
     pub(crate) duration: Histogram,
     pub(crate) overhead: Histogram,
-    pub(crate) bounds: [u64; Bound::ALL.len()],
+    pub(crate) bounds: Bounds,
     pub(crate) connections: [u64; ConnectionEvent::ALL.len()],
     pub(crate) aborted: u64,
     pub(crate) bytes_in: u64,
@@ -197,9 +207,13 @@ impl Counters {
     }
 
     pub(crate) fn bound(&mut self, bound: Bound) {
+        self.bounds(bound, 1);
+    }
+
+    pub(crate) fn bounds(&mut self, bound: Bound, times: u64) {
         let index = Bound::ALL.iter().position(|known| *known == bound);
-        if let Some(slot) = index.and_then(|index| self.bounds.get_mut(index)) {
-            *slot += 1;
+        if let Some(slot) = index.and_then(|index| self.bounds.0.get_mut(index)) {
+            *slot += times;
         }
     }
 
@@ -262,7 +276,7 @@ impl Counters {
         }
         other.tallies().for_each(|tally| tally.add_durations(&mut self.duration));
         self.overhead.add(&other.overhead);
-        for (mine, theirs) in self.bounds.iter_mut().zip(other.bounds) {
+        for (mine, theirs) in self.bounds.0.iter_mut().zip(other.bounds.0) {
             *mine += theirs;
         }
         for (mine, theirs) in self.connections.iter_mut().zip(other.connections) {

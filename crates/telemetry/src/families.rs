@@ -74,7 +74,7 @@ pub(crate) fn collect<'a>(total: &'a Counters, lost: u64, own: &'a [Sample]) -> 
     }
     let help = "How often a bound of the data plane was reached.";
     let mut bounds = Family::counter("yett_bound_reached_total", help);
-    for (bound, count) in Bound::ALL.iter().zip(total.bounds) {
+    for (bound, count) in Bound::ALL.iter().zip(total.bounds.0) {
         bounds.count([("bound", bound.name())], count);
     }
     let mut connections = Family::counter("yett_connections_total", "What happened to connections.");

@@ -201,6 +201,10 @@ impl CoreRecorder for Core {
         self.counters.lock().bound(bound);
     }
 
+    fn bounds(&self, bound: Bound, times: u64) {
+        self.counters.lock().bounds(bound, times);
+    }
+
     fn connection(&self, event: ConnectionEvent) {
         self.counters.lock().connection(event);
     }

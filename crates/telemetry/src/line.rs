@@ -61,6 +61,7 @@ pub(crate) fn document(
             CredentialKind::Introspected => "introspected",
             CredentialKind::ApiKey => "api_key",
             CredentialKind::Signature => "signature",
+            CredentialKind::Certificate => "certificate",
         };
         text(out, "credential", kind);
     }

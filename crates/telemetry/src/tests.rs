@@ -22,6 +22,7 @@ pub(crate) fn snapshot(generation: u64) -> Snapshot {
         controls: Vec::new(),
         admission: Vec::new(),
         places: vec!["".into(), "yett.yaml:7:5".into()].into(),
+        shedding: None,
         live: Live::default().enter(),
     }
 }

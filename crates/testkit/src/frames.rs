@@ -124,12 +124,17 @@ fn take_length(bytes: &mut &[u8]) -> Option<usize> {
 /// A field as it came.
 pub type Field = (Vec<u8>, Vec<u8>);
 
-/// Reads a block that [`block`] wrote; nothing else.
+/// Reads a block that [`block`] wrote, where a field may also be kept (RFC 7541 section 6.2.1) and the last that was be named again
+/// (section 6.1); nothing else.
 #[must_use]
 pub fn read_block(mut bytes: &[u8]) -> Option<Vec<Field>> {
-    let mut fields = Vec::new();
-    while let Some((0, rest)) = bytes.split_first() {
+    let (mut fields, mut kept): (Vec<Field>, Option<Field>) = (Vec::new(), None);
+    while let Some((first @ (0 | 0x40 | 0xbe), rest)) = bytes.split_first() {
         bytes = rest;
+        if *first == 0xbe {
+            fields.push(kept.clone()?);
+            continue;
+        }
         let mut pair = [Vec::new(), Vec::new()];
         for part in &mut pair {
             let length = take_length(&mut bytes)?;
@@ -138,6 +143,9 @@ pub fn read_block(mut bytes: &[u8]) -> Option<Vec<Field>> {
             bytes = rest;
         }
         let [name, value] = pair;
+        if *first == 0x40 {
+            kept = Some((name.clone(), value.clone()));
+        }
         fields.push((name, value));
     }
     bytes.is_empty().then_some(fields)

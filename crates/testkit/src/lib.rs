@@ -16,6 +16,7 @@
 pub mod call;
 pub mod clock;
 pub mod core;
+pub mod dns;
 pub mod files;
 pub mod frames;
 pub mod mint;
@@ -33,6 +34,7 @@ pub use self::redis::Redis;
 pub use call::CallBuilder;
 pub use clock::{Deadline, FakeClock, until, until_every};
 pub use core::{NoFetch, NoSpawn, core, done, worked};
+pub use dns::Dns;
 pub use frames::Http2;
 pub use mint::{Alg, Mint};
 pub use naive::Naive;

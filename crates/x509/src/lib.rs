@@ -24,6 +24,9 @@ use der::{
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 /// Most subject alternative names that are read; more make a certificate unreadable.
 const NAMES: usize = 1024;
+/// Longest name, in bytes; a longer one makes a certificate unreadable. Identities of SPIFFE are the longest that there are
+/// (SPIFFE-ID section 2.3).
+const NAME_BYTES: usize = 2048;
 
 /// Why bytes cannot be read, as a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +105,15 @@ impl<'a> Certificate<'a> {
     pub fn subject(&self) -> Result<String, Malformed> {
         subject::text(self.subject)
     }
+
+    /// The common name of its subject, when it has exactly one that is UTF-8 or printable text. What stands in it is anything that
+    /// the authority lets pass.
+    ///
+    /// # Errors
+    /// When its subject is no name.
+    pub fn common_name(&self) -> Result<Option<&'a str>, Malformed> {
+        subject::common_name(self.subject)
+    }
 }
 
 fn read_extensions(der: &[u8]) -> Result<Vec<Name<'_>>, Malformed> {
@@ -150,6 +162,9 @@ fn read_names(der: &[u8]) -> Result<Vec<Name<'_>>, Malformed> {
 
 /// An IA5String of which only what can be seen is taken.
 fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    if bytes.len() > NAME_BYTES {
+        return Err(Malformed("it has a name that is too long"));
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
         _ => Err(Malformed("it has a name with a byte that names do not have")),

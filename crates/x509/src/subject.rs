@@ -26,6 +26,31 @@ const SHORT: [(&[u8], &str); 9] = [
     (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
 ];
 
+/// `commonName`.
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+
+/// The one common name of what is in a `Name`. Where there are several none of them is the one, and one that is written in an
+/// alphabet that is not read here is none.
+pub(crate) fn common_name(name: &[u8]) -> Result<Option<&str>, Malformed> {
+    let mut list = Reader::new(name);
+    let mut found = None;
+    let mut count = 0;
+    while !list.is_empty() {
+        let mut set = list.enter(SET)?;
+        while !set.is_empty() {
+            let mut attribute = set.enter(SEQUENCE)?;
+            let (kind, (tag, value)) = (attribute.take(OID)?, attribute.any()?);
+            attribute.end()?;
+            if kind == COMMON_NAME {
+                count += 1;
+                let is_text = matches!(tag, UTF8_STRING | PRINTABLE_STRING);
+                found = std::str::from_utf8(value).ok().filter(|_| is_text);
+            }
+        }
+    }
+    Ok(found.filter(|_| count == 1))
+}
+
 /// The string of what is in a `Name`: the last part first.
 pub(crate) fn text(name: &[u8]) -> Result<String, Malformed> {
     let mut parts = Vec::new();

@@ -79,6 +79,40 @@ fn subjects_are_text_that_no_other_has() {
     assert_eq!(of(&[(own, text("x"))]), "1.3.6.1.4.1.311.7=#0c0178");
 }
 
+#[test]
+fn threat_16_a_common_name_is_the_only_one_and_text() {
+    use rcgen::{DistinguishedName, DnType, DnValue};
+    let of = |parts: Vec<(DnType, DnValue)>| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        parts.into_iter().for_each(|(kind, value)| params.distinguished_name.push(kind, value));
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        Certificate::read(&der).unwrap().common_name().unwrap().map(str::to_owned)
+    };
+    let text = |text: &str| DnValue::Utf8String(text.into());
+    // The same attribute by another name of the library's, so that it stands there twice.
+    let again = DnType::CustomDnType(vec![2, 5, 4, 3]);
+    let organization = (DnType::OrganizationName, text("robot"));
+    assert_eq!(of(vec![(DnType::CommonName, text("robot"))]).as_deref(), Some("robot"));
+    let printable = DnValue::PrintableString("robot 1".try_into().unwrap());
+    assert_eq!(of(vec![organization.clone(), (DnType::CommonName, printable)]).as_deref(), Some("robot 1"));
+    assert_eq!(of(vec![(DnType::CommonName, text("a")), (again, text("b"))]), None);
+    let wide = DnValue::BmpString("robot".try_into().unwrap());
+    assert_eq!(of(vec![(DnType::CommonName, wide)]), None, "in an alphabet that is not read");
+    assert_eq!(of(vec![organization]), None);
+    assert_eq!(of(vec![]), None);
+}
+
+#[test]
+fn threat_16_a_name_is_bounded() {
+    let uri = |length: usize| {
+        let start = "spiffe://example.com/";
+        named(vec![SanType::URI(ia5(&format!("{start}{}", "a".repeat(length - start.len()))))])
+    };
+    assert_eq!(Certificate::read(&uri(2048)).unwrap().names.len(), 1);
+    assert_eq!(Certificate::read(&uri(2049)), Err(Malformed("it has a name that is too long")));
+}
+
 /// Where `needle` stands, once.
 fn at(der: &[u8], needle: &[u8]) -> usize {
     der.windows(needle.len()).position(|window| window == needle).unwrap()

@@ -57,6 +57,11 @@ fn reloads_under_load_lose_no_call() {
 }
 
 #[test]
+fn restarts_under_load_of_all_protocols_lose_no_call() {
+    must_pass("tests/long/restarts.py", &["--reloads", "6", "--drains", "3", "--kills", "3"]);
+}
+
+#[test]
 fn an_upstream_that_fails_in_every_way_is_told_and_leaves_nothing_behind() {
     let few = ["--count", "1500", "--clients", "16", "--deadlines", "4"];
     must_pass("tests/long/faults.py", &few);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use controls::scope::Assets;
 use diagnostics::{Diagnostic, Diagnostics, Span};
-use engine::snapshot::{Bind, Listener, ListenerTls, Network, TlsMinimum};
+use engine::snapshot::{Bind, Connections, Listener, ListenerTls, Network, TlsMinimum};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use spec::{Cidr, ListenAddress, TlsVersion};
@@ -31,6 +31,10 @@ pub(crate) fn build(document: &spec::Document, files: &Assets, out: &mut Diagnos
             bind: bind(listener),
             tls: listener.tls.as_ref().and_then(|tls| tls_of(tls, files, out)).map(Arc::new),
             proxies: listener.proxy_protocol.iter().map(|range| network(range.value)).collect(),
+            connections: Connections {
+                total: listener.connections.total.map(|most| most.value),
+                address: listener.connections.address.map(|most| most.value),
+            },
         })
         .collect()
 }

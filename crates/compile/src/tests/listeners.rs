@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use engine::snapshot::{Bind, Listener, ListenerTls, TlsMinimum};
+use engine::snapshot::{Bind, Connections, Listener, ListenerTls, TlsMinimum};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa, KeyIdMethod,
     KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
@@ -162,5 +162,26 @@ fn sockets_and_proxies_are_taken_over() {
     ] {
         let address: IpAddr = address.parse().unwrap();
         assert_eq!(listeners[2].proxies.iter().any(|range| range.contains(address)), inside, "{address}");
+    }
+}
+
+#[test]
+fn connections_are_bounded_as_written() {
+    let built = |text: &str| {
+        let bind = "bind: \"127.0.0.1:8443\"";
+        let listener = format!("listeners: {{ public: {{ {bind}, {text} }} }}");
+        Case::new(&DOCUMENT.replace("listen: http://127.0.0.1:8080", &listener))
+    };
+    for (text, total, address) in [
+        ("", None, None),
+        ("connections: {}", None, None),
+        ("connections: { total: 5000 }", Some(5_000), None),
+        ("connections: { total: 1000000, address: 1 }", Some(1_000_000), Some(1)),
+    ] {
+        assert_eq!(first(built(text)).connections, Connections { total, address }, "{text}");
+    }
+    for text in ["connections: { total: 0 }", "connections: { address: 1000001 }"] {
+        let said = built(text).bad();
+        assert!(said.len() == 1 && said[0].contains("connections are out of bounds"), "{said:?}");
     }
 }

@@ -8,11 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Rate, Spanned};
 
-use super::open::{Looked, Open};
-use super::{Admission, Allowance, Kinds, Settings};
+use super::open::{Open, Read as Looked};
+use super::{Admission, Allowance, Credentials, Settings};
 use crate::meter;
 use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
-use crate::security::{Access, Alternative, Where, access, key_scheme, signature_schemes};
+use crate::security::{
+    Access, Alternative, access, certificate_scheme, key_scheme, signature_scheme, takes_signatures,
+};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
 const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
@@ -87,8 +89,8 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
 struct Read {
     anonymous: (Option<Allowance>, Mode),
     failures: (Option<Allowance>, Mode),
-    /// What APIs take beside tokens.
-    kinds: Kinds,
+    /// What an API takes.
+    credentials: Credentials,
     span: Option<Span>,
 }
 
@@ -99,9 +101,12 @@ impl Read {
         let [anonymous, failures] =
             section.parts().map(|(name, allowance, usual)| lower(name, allowance, usual, out));
         let schemes = || scope.document.apis.values().flat_map(|api| api.authentication.values());
-        let keys = schemes().any(|scheme| scheme.source.is_some());
-        let signatures = schemes().any(|scheme| scheme.signature.is_some());
-        Self { anonymous, failures, kinds: Kinds { keys, signatures }, span: node.map(|node| node.span) }
+        let credentials = Credentials {
+            keys: schemes().any(|scheme| scheme.source.is_some()),
+            certificates: schemes().any(|scheme| !scheme.authorities.is_empty()),
+            signatures: scope.document.apis.values().any(takes_signatures),
+        };
+        Self { anonymous, failures, credentials, span: node.map(|node| node.span) }
     }
 
     /// The allowances that are in this mode.
@@ -148,13 +153,13 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
     let (anonymous, failures) = read.in_mode(Mode::Enforce);
     let trusted = Some(scope.document.trusted_hops.clone());
     let mut controls = vec![compiled(
-        Admission::new(Settings { trusted, anonymous, failures, kinds: read.kinds }),
+        Admission::new(Settings { trusted, anonymous, failures, credentials: read.credentials }),
         Mode::Enforce,
         &read,
     )];
     let (anonymous, failures) = read.in_mode(Mode::Shadow);
     if anonymous.is_some() || failures.is_some() {
-        let settings = Settings { trusted: None, anonymous, failures, kinds: read.kinds };
+        let settings = Settings { trusted: None, anonymous, failures, credentials: read.credentials };
         controls.push(compiled(Admission::new(settings), Mode::Shadow, &read));
     }
     controls
@@ -163,30 +168,27 @@ pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled>
 /// Compiles it for one operation: where anyone may call, a credential that is not looked at is none, so calls with one count
 /// as calls without.
 pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    let access = access(scope);
-    let signed = !signature_schemes(scope.api, &access).is_empty();
-    let places = match access {
+    let looked = match access(scope) {
         Access::Open => None,
-        Access::OneOf { alternatives, anonymous: true } => {
-            Some(Looked { places: places(scope, &alternatives), signed })
-        }
+        Access::OneOf { alternatives, anonymous: true } => Some(looked(scope, &alternatives)),
         Access::OneOf { anonymous: false, .. } | Access::Authenticated | Access::Closed(_) => {
             return Vec::new();
         }
     };
-    let shared = scope.api.share(&format!("admission open {places:?}"), || {
+    let shared = scope.api.share(&format!("admission open {looked:?}"), || {
         // What is wrong with the section has been said.
         let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
         let mut controls = Vec::new();
-        // Without keys and signatures, `Authorization` alone is a credential, and it is looked at.
-        if places.is_some() && read.kinds == Kinds::default() {
+        // Without these, `Authorization` alone is a credential, and it is looked at.
+        if looked.is_some() && read.credentials == Credentials::default() {
             return controls;
         }
         for wanted in [Mode::Enforce, Mode::Shadow] {
             let (anonymous, failures) = read.in_mode(wanted);
             let suspects = failures.is_some() && wanted == Mode::Enforce;
             if anonymous.is_some() || suspects {
-                controls.push(compiled(Open::new(anonymous, read.kinds, places.clone()), wanted, &read));
+                let open = Open::new(anonymous, read.credentials, looked.clone());
+                controls.push(compiled(open, wanted, &read));
             }
         }
         controls
@@ -194,14 +196,16 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
     (*shared).clone()
 }
 
-/// Where the API keys of these alternatives are looked for.
-fn places(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Vec<Where> {
-    let mut places = Vec::new();
+/// What these alternatives look at.
+fn looked(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Looked {
+    let mut looked = Looked { places: Vec::new(), certificates: false, signatures: false };
     for need in alternatives.iter().flat_map(|alternative| &alternative.needs) {
         let place = key_scheme(scope.api, need.scheme).map(|scheme| scheme.place);
-        places.extend(place.filter(|place| !places.contains(place)));
+        looked.places.extend(place.filter(|place| !looked.places.contains(place)));
+        looked.certificates |= !certificate_scheme(scope.api, need.scheme).is_empty();
+        looked.signatures |= signature_scheme(scope.api, need.scheme).is_some();
     }
-    places
+    looked
 }
 
 fn compiled(control: impl Control + 'static, mode: Mode, read: &Read) -> Compiled {

@@ -33,6 +33,7 @@ use engine::codes::{self, Code};
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, Verdict};
 use http::header::AUTHORIZATION;
+use signatures::SIGNATURE;
 use spec::Cidr;
 
 pub use config::{AdmissionSection, check_section, compile, compile_open, schema};
@@ -72,26 +73,29 @@ impl Allowance {
     }
 }
 
-/// Whether a credential came, good or not; of keys and signatures where they are taken somewhere. In which place a key belongs
-/// is not known before routing, but how they begin.
-fn presents_credential(request: &Request, kinds: Kinds) -> bool {
+/// What counts as a credential beside what stands in `Authorization`, since an API takes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// API keys. In which place is not known before routing, but how they begin.
+    pub keys: bool,
+    /// Client certificates.
+    pub certificates: bool,
+    /// Signatures over calls.
+    pub signatures: bool,
+}
+
+/// Whether a credential came, good or not.
+fn presents_credential(call: &Call, credentials: Credentials) -> bool {
+    let request = &call.request;
     request.headers.contains_key(AUTHORIZATION)
-        || (kinds.keys && security::holds_key(request))
-        || (kinds.signatures && signs(request))
+        || (credentials.keys && security::holds_key(request))
+        || (credentials.certificates && call.peer.certificate().is_some())
+        || (credentials.signatures && signs(request))
 }
 
 /// Whether a call carries a signature (RFC 9421).
 fn signs(request: &Request) -> bool {
-    request.headers.contains_key("signature")
-}
-
-/// What is a credential somewhere, beside what stands in `Authorization`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kinds {
-    /// API keys.
-    pub keys: bool,
-    /// Signatures over calls.
-    pub signatures: bool,
+    request.headers.contains_key(SIGNATURE)
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {
@@ -109,7 +113,7 @@ pub struct Settings {
     /// Failing calls of one address.
     pub failures: Option<Allowance>,
     /// What is a credential here.
-    pub kinds: Kinds,
+    pub credentials: Credentials,
 }
 
 /// The control.
@@ -180,7 +184,7 @@ impl AtWork {
 
 impl Attached for AtWork {
     fn admission<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let Settings { trusted, anonymous, failures, kinds } = &self.control.0;
+        let Settings { trusted, anonymous, failures, credentials } = &self.control.0;
         let mut note = None;
         if trusted.is_some() {
             match self.locate(call) {
@@ -188,10 +192,11 @@ impl Attached for AtWork {
                 Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
             }
         }
-        let anonymous = anonymous.as_ref().filter(|_| !presents_credential(&call.request, *kinds));
+        let presents = presents_credential(call, *credentials);
+        let anonymous = anonymous.as_ref().filter(|_| !presents);
         let failing = failures.as_ref().map(|allowance| allowance.peek(&*self.cells, call));
         if let Some(wait) = failing.filter(|left| !left.allowed).map(|left| left.retry_after) {
-            if !presents_credential(&call.request, *kinds) {
+            if !presents {
                 return Step::Done(Verdict::Throttle(too_many_failures(wait)));
             }
             if trusted.is_some() {

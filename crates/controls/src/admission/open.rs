@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use engine::call::too_many_failures;
 use engine::cells::Cells;
-use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use super::{Allowance, Kinds, presents_credential, signs, too_many_anonymous};
+use super::{Allowance, Credentials, presents_credential, signs, too_many_anonymous};
 use crate::security::Where;
 use crate::security::find::{Found, find};
 
@@ -17,35 +17,39 @@ use crate::security::find::{Found, find};
 #[derive(Debug)]
 pub(super) struct Open {
     anonymous: Option<Allowance>,
-    kinds: Kinds,
-    read: Option<Looked>,
+    credentials: Credentials,
+    read: Option<Read>,
 }
 
-/// Where an operation's credentials are looked for, beside tokens, which stand in `Authorization`.
+/// What is looked at beside tokens, which stand in `Authorization`.
 #[derive(Debug, Clone)]
-pub(super) struct Looked {
-    /// Places of API keys.
+pub(super) struct Read {
+    /// Where API keys are looked for.
     pub(super) places: Vec<Where>,
-    /// Whether signatures are read.
-    pub(super) signed: bool,
+    /// Whether the client certificate is looked at.
+    pub(super) certificates: bool,
+    /// Whether signatures are looked at.
+    pub(super) signatures: bool,
 }
 
 impl Open {
-    /// Counts under this allowance. `kinds` says what is a credential here; `read`, where the operation's are looked for: `None`
-    /// where nobody looks for any.
+    /// Counts under this allowance. `credentials` says what is a credential here; `read`, what of it the operation looks at: `None`
+    /// where nobody looks at any.
     #[must_use]
-    pub(super) fn new(anonymous: Option<Allowance>, kinds: Kinds, read: Option<Looked>) -> Self {
-        Self { anonymous, kinds, read }
+    pub(super) fn new(anonymous: Option<Allowance>, credentials: Credentials, read: Option<Read>) -> Self {
+        Self { anonymous, credentials, read }
     }
 
     /// Whether a call counts as one without a credential, and was not counted as such before it was routed.
-    fn is_uncounted(&self, request: &Request) -> bool {
-        let is_read = |looked: &Looked| {
+    fn is_uncounted(&self, call: &Call) -> bool {
+        let request = &call.request;
+        let is_read = |read: &Read| {
             request.headers.contains_key(AUTHORIZATION)
-                || looked.places.iter().any(|place| find(request, place, false) != Found::Nothing)
-                || (looked.signed && signs(request))
+                || read.places.iter().any(|place| find(request, place, false) != Found::Nothing)
+                || (read.certificates && call.peer.certificate().is_some())
+                || (read.signatures && signs(request))
         };
-        !self.read.as_ref().is_some_and(is_read) && presents_credential(request, self.kinds)
+        !self.read.as_ref().is_some_and(is_read) && presents_credential(call, self.credentials)
     }
 }
 
@@ -71,7 +75,7 @@ struct AtWork {
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        if !self.control.is_uncounted(&call.request) {
+        if !self.control.is_uncounted(call) {
             return Step::Done(Verdict::Allow);
         }
         if let Some(wait) = call.suspect {

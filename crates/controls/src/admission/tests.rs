@@ -8,7 +8,7 @@ use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core, done};
 
 use super::open::Open;
-use super::{Admission, Allowance, Kinds, Settings, compile_open};
+use super::{Admission, Allowance, Credentials, Settings, compile_open};
 use crate::scope::{Compiled, OperationKind, OperationScope};
 use crate::security::kit::{Setup, World};
 
@@ -31,11 +31,15 @@ fn with(trusted: Option<&[&str]>, anonymous: u32, failures: u32) -> Gate {
     let trusted = trusted.map(|all| all.iter().map(|range| range.parse().unwrap()).collect());
     let anonymous = Some(allowance("anonymous", anonymous));
     let failures = Some(allowance("failures", failures));
-    let open = Arc::new(Open::new(anonymous.clone(), Kinds::default(), None));
+    let open = Arc::new(Open::new(anonymous.clone(), Credentials::default(), None));
     let context = core(&clock, &Arc::new(MemoryCells::new()));
-    let control =
-        Arc::new(Admission::new(Settings { trusted, anonymous, failures, kinds: Kinds::default() }))
-            .attach(&context);
+    let control = Arc::new(Admission::new(Settings {
+        trusted,
+        anonymous,
+        failures,
+        credentials: Credentials::default(),
+    }))
+    .attach(&context);
     Gate { clock, control, open: open.attach(&context) }
 }
 

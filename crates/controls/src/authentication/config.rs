@@ -13,6 +13,7 @@ use spec::{
 };
 
 use super::apikey::Keys as ApiKeys;
+use super::certificate;
 use super::introspection::{Client, Endpoint, private_key};
 use super::keys;
 use super::scopes::{From, ScopeRule};
@@ -21,8 +22,9 @@ use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
-    ANY_SCHEME, Access, Challenge, KeyScheme, access, iss, key_scheme, key_schemes, operation_ref,
-    possession, report, scope_names, signature_scheme, takes_signatures,
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, certificate_scheme, iss, key_scheme, key_schemes,
+    operation_ref, possession, report, scope_names, signature_scheme, takes_any_certificate,
+    takes_signatures,
 };
 
 /// A key set without keys.
@@ -32,7 +34,9 @@ pub(super) const EMPTY: &str = "{\"keys\":[]}";
 pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
     for entry in api.settings.authentication.keys() {
         let _ = verifier(api, entry, out);
-        let _ = signature::verifier(api, entry, out);
+    }
+    for name in api.settings.authentication.values().flat_map(|entry| &entry.signers) {
+        let _ = signature::verifier(api, &name.value, out);
     }
 }
 
@@ -76,10 +80,12 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
+        let certificates = certificate::compile(api, &alternatives);
         let url = api.settings.url.as_ref().map(|url| url.value.clone());
         let signatures = (!signed.is_empty()).then_some(Signatures { groups: signed, url });
         Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
             .with_keys(keys)
+            .with_certificates(certificates)
             .with_signatures(signatures, bodies)
             .with_revocations(api.gateway.document.wants_store())
     });
@@ -125,7 +131,11 @@ fn groups_of(
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.retain(|scheme| key_scheme(api, *scheme).is_none() && signature_scheme(api, *scheme).is_none());
+    wanted.retain(|scheme| {
+        key_scheme(api, *scheme).is_none()
+            && certificate_scheme(api, *scheme).is_empty()
+            && signature_scheme(api, *scheme).is_none()
+    });
     let mut groups: Vec<Group> = Vec::new();
     let mut asked = None;
     for scheme in wanted {
@@ -162,8 +172,9 @@ fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagno
             Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME))
         })
         .collect();
-    let others = !key_schemes(api).is_empty() || takes_signatures(api.settings);
-    groups.filter(|groups| !groups.is_empty() || others)
+    let others =
+        || !key_schemes(api).is_empty() || takes_any_certificate(api) || takes_signatures(api.settings);
+    groups.filter(|groups| !groups.is_empty() || others())
 }
 
 /// Reports an issuer that would be asked beside another about the tokens of one operation. An opaque token does not say whose it

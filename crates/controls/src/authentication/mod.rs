@@ -1,10 +1,11 @@
 //! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
 //!
-//! Speaks at the head, and where signatures over calls are taken once more when the body is there. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
-//! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
-//! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
-//! API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
-//! read before anything is verified. Each credential that is presented has to be good.
+//! Speaks at the head, and where signatures over calls are taken once more when the body is there. It finds the call's one token
+//! ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for each scheme that the operation names ([`verifier`], RFC 7519,
+//! 8725 and 9068) or asks its issuer ([`introspection`], RFC 7662), holds who presents it to whom it is bound to ([`possession`], RFC
+//! 9449 and 8705), and leaves the proofs in the call. API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
+//! read before anything is verified. Each credential that is presented has to be good. The client certificate of the connection proves
+//! the schemes that are bound to its authorities ([`certificate`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -16,11 +17,14 @@
 pub mod apikey;
 pub mod bearer;
 pub mod cache;
+pub mod certificate;
 mod config;
 mod facts;
 pub mod introspection;
 pub mod issued;
 pub mod keys;
+mod live;
+mod looked;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
@@ -34,25 +38,24 @@ mod tests;
 use std::sync::Arc;
 
 use engine::call::too_many_failures;
-use engine::principal::{Binding, CredentialKind, Principal, Proof};
-use engine::replay::Used;
+use engine::principal::{Principal, Proof};
 use engine::verdict::Refusal;
-use engine::{Attached, BoxFuture, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
-use http::HeaderValue;
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
 use jose::Fault;
-use smallvec::SmallVec;
 use spec::SenderConstrained;
 
 pub use crate::security::LOCAL_ISSUER;
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
-use apikey::{CoreKeys, Keys, Places, Proven};
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
+pub use certificate::check_authorities;
+use certificate::{CoreCertificates, Group as CertificateGroup, Shown as ShownCertificate};
 pub use config::{check_issuers, compile};
-use introspection::Flight;
-use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
+use live::is_provable;
+use looked::{Found, Good, Looked, Once, Token, Uses, Waiting};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
 use signature::{CoreSignatures, Refused, Signatures};
@@ -82,6 +85,8 @@ pub struct Authentication {
     signatures: Option<Arc<Signatures>>,
     /// Whether calls can have a body that signatures have to cover.
     bodies: bool,
+    /// Who proves schemes by client certificates.
+    certificates: Arc<[CertificateGroup]>,
     /// Whether tokens can be revoked here.
     revocations: bool,
 }
@@ -110,17 +115,26 @@ impl Authentication {
     /// Refuses every call.
     #[must_use]
     pub fn closed(challenge: Challenge, why: &'static str) -> Self {
-        Self::of(challenge, Rule::Closed(why))
+        Self::with_rule(challenge, Rule::Closed(why))
     }
 
     /// Asks for one of the alternatives.
     #[must_use]
     pub fn new(challenge: Challenge, schemes: Schemes) -> Self {
-        Self::of(challenge, Rule::Schemes(schemes))
+        Self::with_rule(challenge, Rule::Schemes(schemes))
     }
 
-    fn of(challenge: Challenge, rule: Rule) -> Self {
-        Self { challenge, rule, keys: None, signatures: None, bodies: false, revocations: false }
+    fn with_rule(challenge: Challenge, rule: Rule) -> Self {
+        let certificates = Arc::default();
+        Self {
+            challenge,
+            rule,
+            keys: None,
+            signatures: None,
+            bodies: false,
+            certificates,
+            revocations: false,
+        }
     }
 
     /// Takes API keys as well.
@@ -133,6 +147,12 @@ impl Authentication {
     #[must_use]
     pub fn with_signatures(self, signatures: Option<Signatures>, bodies: bool) -> Self {
         Self { signatures: signatures.map(Arc::new), bodies, ..self }
+    }
+
+    /// Takes client certificates as well.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Arc<[CertificateGroup]>) -> Self {
+        Self { certificates, ..self }
     }
 
     /// Asks the denylist of the gateway's store about tokens, where it has one.
@@ -161,8 +181,10 @@ impl Control for Authentication {
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
         let signatures = self.signatures.as_ref().map(|rule| CoreSignatures::attach(rule, core));
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
+        let asks = !self.certificates.is_empty();
+        let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
         let clock = Arc::clone(&core.clock);
-        Box::new(AtCore { control: self, verifiers, proofs, keys, signatures, revoked, clock })
+        Box::new(AtCore { control: self, verifiers, proofs, keys, signatures, certificates, revoked, clock })
     }
 }
 
@@ -173,57 +195,9 @@ struct AtCore {
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
     signatures: Option<CoreSignatures>,
+    certificates: Option<CoreCertificates>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
-}
-
-/// What a look came to.
-enum Looked<'k> {
-    Done(Verdict),
-    /// More may be known soon; the verdict if nothing comes of it.
-    Wait(Waiting<'k>, Box<Refusal>),
-    /// All is good here, and other gateways are asked whether what may be used once was used there.
-    Elsewhere(Uses, Box<Good<'k>>),
-}
-
-/// What a call proved, and what is left to do with it.
-struct Good<'k> {
-    proofs: SmallVec<[Proof; 1]>,
-    /// The places of its keys.
-    places: Places,
-    /// Set when it has a proof of possession: a nonce for the next one, where there is one.
-    fresh: Option<Option<HeaderValue>>,
-    /// Its signature.
-    signed: Option<signature::Read<'k>>,
-}
-
-/// What may be used once.
-#[derive(Debug, Clone, Copy)]
-enum Once {
-    Proof,
-    Signature,
-}
-
-/// What other gateways are asked about.
-type Uses = SmallVec<[(Once, BoxFuture<'static, Used>); 1]>;
-
-/// A token, and how it is presented.
-type Token<'c> = (Scheme, &'c str);
-
-/// What a call waits for.
-enum Waiting<'k> {
-    /// Newer keys than those that came with so many fetches.
-    Keys(&'k Arc<KeySource>, u64),
-    /// What an issuer says of a token.
-    Answer(Arc<Flight>),
-}
-
-/// What the verifiers make of a token.
-#[derive(Default)]
-struct Found<'k> {
-    proofs: SmallVec<[Proof; 1]>,
-    wanted: Option<Waiting<'k>>,
-    worst: Option<Why>,
 }
 
 impl Attached for AtCore {
@@ -231,7 +205,7 @@ impl Attached for AtCore {
         // Of a live stream that is asked about again: a proof of possession is good once, and what others vouch for they would have
         // to be asked. Such a proof stands until it ends, or the operation takes none.
         let takes = matches!(self.control.rule, Rule::Schemes(_));
-        if takes && call.proofs.iter().any(|proof| !is_signed_bearer(&proof.principal)) {
+        if takes && call.proofs.iter().any(|proof| !is_provable(&proof.principal)) {
             return Step::Done(self.stands(call));
         }
         if let Some(wait) = call.suspect {
@@ -264,11 +238,6 @@ impl Attached for AtCore {
     }
 }
 
-/// Whether a credential can be verified again by itself.
-fn is_signed_bearer(principal: &Principal) -> bool {
-    principal.credential == CredentialKind::Jwt && principal.binding == Binding::default()
-}
-
 impl AtCore {
     /// Whether waiting may help. Newer keys that came since the call looked are as good as those it would ask for.
     fn may_wait(&self, waiting: &Waiting<'_>) -> bool {
@@ -278,20 +247,11 @@ impl AtCore {
         }
     }
 
-    /// Whether what was proven before, and cannot be proven again by itself, goes on.
-    fn stands(&self, call: &Call) -> Verdict {
-        let is_known = |principal: &Principal| {
-            let signs = self.signatures.as_ref().is_some_and(|signatures| signatures.knows(principal));
-            signs || principal.credential != CredentialKind::Signature
-        };
-        if call.proofs.iter().any(|proof| !is_known(&proof.principal)) {
-            let why = Refused::Wrong("the key of the signature is not known any more".into());
-            return Verdict::Refuse(signature::refuse(&self.control.challenge, call, why));
-        }
-        let Some(why) = call.proofs.iter().find_map(|proof| self.revoked(&proof.principal)) else {
-            return Verdict::Allow;
-        };
-        Verdict::Refuse(refuse_token(&self.control.challenge, Scheme::presented(&call.request), why))
+    /// What the certificate of the connection proves.
+    fn shown(&self, call: &Call) -> ShownCertificate {
+        let revoked = |principal: &Principal| self.revoked.as_ref()?.find(principal, &*self.clock);
+        let certificates = self.certificates.as_ref();
+        certificates.map(|certificates| certificates.look(call, revoked)).unwrap_or_default()
     }
 
     fn revoked(&self, principal: &Principal) -> Option<Why> {
@@ -375,8 +335,9 @@ impl AtCore {
             Ok(signed) => signed,
             Err(why) => return refuse(signature::refuse(challenge, call, why)),
         };
+        let shown = self.shown(call);
         let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && signed.is_none() => {
+            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() && signed.is_none() => {
                 return match schemes.anonymous {
                     true => Looked::Done(Verdict::Allow),
                     false => refuse(challenge.missing_from(&call.request, "no credential came")),
@@ -385,6 +346,9 @@ impl AtCore {
             Ok(presented) => presented,
             Err(refusal) => return refuse(refusal),
         };
+        if let Some(wrong) = shown.wrong.as_ref().filter(|wrong| wrong.is_final()) {
+            return refuse(wrong.refuse(challenge));
+        }
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
         let Found { proofs, wanted, worst } = found.unwrap_or_default();
         // A token that nobody verified goes no further, whatever comes beside it.
@@ -392,6 +356,7 @@ impl AtCore {
         let by_token = proofs.len();
         let mut good = Good { proofs, places: keys.places, fresh: None, signed };
         good.proofs.extend(keys.proofs);
+        good.proofs.extend(shown.proofs);
         if !unproven && let Err(why) = self.prove_signed(call, &mut good) {
             return refuse(signature::refuse(challenge, call, why));
         }
@@ -404,11 +369,12 @@ impl AtCore {
                 Ok(uses) => Looked::Elsewhere(uses, Box::new(good)),
             };
         }
-        let refusal = match (token, worst) {
-            (Some((scheme, _)), Some(why)) => refuse_token(challenge, scheme, why),
-            (Some((scheme, _)), None) if unproven => {
+        let refusal = match (token, worst, shown.wrong) {
+            (Some((scheme, _)), Some(why), _) => refuse_token(challenge, scheme, why),
+            (Some((scheme, _)), None, _) if unproven => {
                 refuse_token(challenge, scheme, Why::from(Fault::IssuerMismatch))
             }
+            (_, _, Some(wrong)) => wrong.refuse(challenge),
             _ => challenge.missing("no alternative has all of its schemes proven", None),
         };
         match wanted {
@@ -417,11 +383,14 @@ impl AtCore {
         }
     }
 
-    /// The signature of a call. For an address that has failed too often none is verified, so there is none.
+    /// The signature of a call. For an address that has failed too often none is verified: one that comes is not good.
     fn signed(&self, call: &Call) -> Result<Option<signature::Read<'_>>, Refused> {
         match &self.signatures {
-            Some(signatures) if call.suspect.is_none() => signatures.read(call),
-            _ => Ok(None),
+            None => Ok(None),
+            Some(_) if call.suspect.is_some() && signature::is_signed(call) => {
+                Err(Refused::Wrong("signatures of the address are not verified now".into()))
+            }
+            Some(signatures) => signatures.read(call),
         }
     }
 
@@ -472,7 +441,12 @@ impl AtCore {
         if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
             // It would go on to the service, which might take it for one that was verified.
             let detail = "`Authorization` holds a credential that the operation does not take";
-            return Err(challenge.missing(detail, Some("only API keys are accepted")));
+            let public = match (&self.keys, &self.certificates) {
+                (Some(_), None) => "only API keys are accepted",
+                (None, Some(_)) => "only client certificates are accepted",
+                _ => "access tokens are not accepted",
+            };
+            return Err(challenge.missing(detail, Some(public)));
         }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";

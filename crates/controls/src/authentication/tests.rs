@@ -9,4 +9,5 @@ mod proofs;
 mod proving;
 mod remembering;
 mod revoking;
+mod shown;
 mod telling;

@@ -200,11 +200,11 @@ fn in_shadow_the_body_stays_as_it_came() {
 fn what_takes_long_is_read_off_the_core() {
     let control = attach(&decoding());
     let long = format!("[1{}]", " ".repeat(engine::bounds::LONG_BODY));
-    let numbers: Vec<String> = (0..7_000_u64).map(|at| (at * 2_654_435_761).to_string()).collect();
+    let numbers: Vec<String> = (0..6_000_u64).map(|at| (at * 2_654_435_761).to_string()).collect();
     let packed = gzip(format!("[{}]", numbers.join(",")).as_bytes());
     assert!(packed.len() < engine::bounds::LONG_BODY && packed.len() > engine::bounds::LONG_BODY / 16);
     for (body, coding, code) in [
-        (long.clone().into_bytes(), None, Some("body_too_large")),
+        (long.into_bytes(), None, Some("body_too_large")),
         (packed.clone(), Some("gzip"), None),
         (packed[..packed.len() / 2].to_vec(), Some("gzip"), Some("body_malformed")),
     ] {

@@ -3,14 +3,19 @@
 //! Each issuer that an API takes tokens of puts roles and claims into them as it likes. Where an operation takes the tokens of one issuer,
 //! that one is meant. Where it takes those of several, a rule says by name whose roles and claims it believes, or `any`; one that does not
 //! say is an error, and nobody is believed. An API key carries no roles, and of claims its own id and its application's name: it is believed
-//! where `applications` is named, or where nothing else is taken. A client certificate proves no principal: it is shown with a token.
+//! where `applications` is named, or where nothing else is taken. The authorities of client certificates, and signers,
+//! are named as issuers are.
+
+use std::borrow::Cow;
 
 use diagnostics::{Diagnostic, Diagnostics, Span, nearest};
 use spec::{Node, Strings};
 
 use super::{ClaimPath, Roles};
 use crate::scope::OperationScope;
-use crate::security::{APPLICATIONS, Issuers, Vouching, iss, operation_ref};
+use crate::security::{
+    APPLICATIONS, Issuers, Vouching, authority_issuer, iss, operation_ref, signers_issuer,
+};
 
 /// Every issuer whose tokens are taken, and API keys.
 pub(super) const ANY: &str = "any";
@@ -74,22 +79,16 @@ impl<'s> Trust<'s> {
 
     /// The one that is meant where none is named.
     fn only(&self, at: Span, out: &mut Diagnostics) -> Issuers {
-        let found = match (
-            self.vouching.tokens.as_slice(),
-            self.vouching.keys,
-            self.vouching.signers.as_slice(),
-        ) {
-            ([], true, _) => Some(APPLICATIONS),
-            ([], false, [signer]) => Some(*signer),
-            // Who signs has no roles, and no claims but its own name: of several, whoever is meant is named.
-            ([], false, _) => None,
-            ([(_, iss)], ..) => Some(*iss),
-            (several, ..) => {
+        let found = match (self.vouching.named.as_slice(), self.vouching.keys) {
+            ([], false) => None,
+            ([], true) => Some(APPLICATIONS),
+            ([(_, iss)], _) => Some(&**iss),
+            (several, _) => {
                 let names: Vec<String> = several.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let id = self.scope.id;
                 self.say(at, "unsaid", out, || {
                     let message = format!(
-                        "`{id}` takes tokens of {}, and each could give its own the roles and claims that are asked for here",
+                        "`{id}` takes credentials of {}, and each could give its own the roles and claims that are asked for here",
                         names.join(" and ")
                     );
                     let help = "say whom to believe by `issuer`, beside `roles` or `claim`; of roles also once for all, by \
@@ -103,10 +102,18 @@ impl<'s> Trust<'s> {
     }
 
     /// How principals call an issuer that a document names.
-    fn named(&self, name: &str, at: Span, out: &mut Diagnostics) -> Option<&'s str> {
+    fn named(&self, name: &str, at: Span, out: &mut Diagnostics) -> Option<Cow<'s, str>> {
         let api = self.scope.api;
         let taken = |entry: &spec::Authentication| entry.issuers.iter().any(|one| one.value == name);
         let entries = &api.settings.authentication;
+        let shown = |entry: &spec::Authentication| entry.authorities.iter().any(|one| one.value == name);
+        if entries.values().any(|entry| shown(entry)) {
+            return Some(Cow::Owned(authority_issuer(name)));
+        }
+        let signs = |entry: &spec::Authentication| entry.signers.iter().any(|one| one.value == name);
+        if entries.values().any(|entry| signs(entry)) {
+            return Some(Cow::Owned(signers_issuer(name)));
+        }
         match (name, api.gateway.document.issuers.get(name)) {
             (ANY | KEYS, Some(_)) => {
                 self.say(at, name, out, || {
@@ -121,27 +128,26 @@ impl<'s> Trust<'s> {
                 self.say(at, name, out, || (message, "write `any` alone, or the names of issuers"));
                 None
             }
-            (KEYS, None) => Some(APPLICATIONS),
-            (_, None) if self.signs(name).is_some() => self.signs(name),
-            (_, Some(issuer)) if entries.values().any(|entry| taken(entry)) => Some(iss(issuer)),
+            (KEYS, None) => Some(Cow::Borrowed(APPLICATIONS)),
+            (_, Some(issuer)) if entries.values().any(|entry| taken(entry)) => {
+                Some(Cow::Borrowed(iss(issuer)))
+            }
             (_, known) => {
                 self.say(at, name, out, || {
-                    let near = nearest(name, api.gateway.document.issuers.keys().map(String::as_str));
+                    let document = api.gateway.document;
+                    let all = document.issuers.keys().chain(document.authorities.keys()).chain(document.signers.keys());
+                    let near = nearest(name, all.map(String::as_str));
                     let near = near.filter(|_| known.is_none());
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let message = format!("the API takes no tokens of an issuer `{name}`{near}");
-                    (message, "name an issuer of its `authentication`, `applications` or `any`")
+                    (
+                        message,
+                        "name an issuer, authorities or signers of its `authentication`, `applications` or `any`",
+                    )
                 });
                 None
             }
         }
-    }
-
-    /// One who vouches for signers, by its name.
-    fn signs(&self, name: &str) -> Option<&'s str> {
-        let entries = self.scope.api.settings.authentication.values();
-        let mut issuers = entries.filter_map(|entry| Some(entry.signature.as_ref()?.issuer.as_str()));
-        issuers.find(|issuer| *issuer == name)
     }
 
     fn is_issuer(&self, name: &str) -> bool {

@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use http::{HeaderName, HeaderValue};
+use spec::Authentication;
 
 use crate::scope::ApiScope;
 
@@ -24,15 +25,15 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Asks for these; of several schemes that differ, for those of the first.
-    pub(super) fn of(api: &ApiScope<'_>, entry: &str) -> Option<Self> {
-        let signing = api.settings.authentication.get(entry)?.signature.as_ref()?;
-        let own = signing.components.iter().map(|name| name.as_str());
+    /// Asks for what an entry of `authentication` wants; of several signers that differ, for what the first want.
+    pub(super) fn of(api: &ApiScope<'_>, entry: &Authentication) -> Option<Self> {
+        let signers = api.gateway.document.signers.get(&entry.signers.first()?.value)?;
+        let own = signers.components.iter().map(|name| name.as_str());
         let mut components: Vec<Box<str>> = ALWAYS_COVERED.iter().map(|name| Box::from(*name)).collect();
         for name in own.filter(|name| !ALWAYS_COVERED.contains(name)) {
             components.push(name.into());
         }
-        let tag = signing.tag.as_ref().map(|tag| tag.as_str().into());
+        let tag = signers.tag.as_ref().map(|tag| tag.as_str().into());
         Some(Self { components: components.into(), tag })
     }
 

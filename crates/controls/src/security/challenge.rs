@@ -1,6 +1,9 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys, and one for signatures
-//! with what they have to cover (`Accept-Signature`, RFC 9421 section 5).
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys, client certificates or
+//! signatures; for these with what they have to cover (`Accept-Signature`, RFC 9421 section 5).
+//!
+//! No registered scheme asks for a certificate or a signature; RFC 9110 section 15.5.2 wants a challenge with every 401.
+//! `ClientCertificate` is what the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +17,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::asked::{ACCEPT_SIGNATURE, Asked};
 use super::keys::{KeyScheme, key_scheme, key_schemes};
-use super::{ANY_SCHEME, Access, possession, signature_schemes};
+use super::{ANY_SCHEME, Access, certificate_scheme, possession, signature_schemes, takes_any_certificate};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -64,8 +67,10 @@ pub struct Challenge {
     offered: &'static [Scheme],
     /// Whether tokens are taken.
     tokens: bool,
-    /// Challenges of the schemes that take keys, by number, and after them of those that take signatures.
-    keys: Box<[(u16, Box<str>)]>,
+    /// Challenges of the schemes that take keys, certificates or signatures, by number.
+    others: Box<[(u16, Box<str>)]>,
+    /// That for certificates.
+    certificate: Box<str>,
     /// What is asked of signatures, where they are taken.
     signing: Option<Asked>,
 }
@@ -79,13 +84,15 @@ impl Challenge {
             let names: Vec<&str> = proofs.algorithms.iter().map(|one| one.name()).collect();
             names.join(" ").into()
         });
+        let realm = quotable(api.name);
         Self {
-            realm: quotable(api.name).into(),
+            certificate: format!("ClientCertificate realm=\"{realm}\"").into(),
+            realm: realm.into(),
             metadata: quotable(&metadata).into(),
             algorithms,
             offered: &[Scheme::Bearer],
             tokens: true,
-            keys: Box::default(),
+            others: Box::default(),
             signing: None,
         }
     }
@@ -94,11 +101,12 @@ impl Challenge {
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
         let signed = signature_schemes(api, access);
-        let (schemes, tokens): (Vec<KeyScheme>, bool) = match access {
+        let (schemes, certificates, tokens): (Vec<KeyScheme>, Vec<u16>, bool) = match access {
             Access::Open | Access::Closed(_) => return Self::of(api),
             Access::Authenticated => {
                 let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
-                (key_schemes(api), tokens)
+                let certificates = takes_any_certificate(api).then_some(ANY_SCHEME);
+                (key_schemes(api), certificates.into_iter().collect(), tokens)
             }
             Access::OneOf { alternatives, .. } => {
                 let mut numbers: Vec<u16> =
@@ -107,16 +115,20 @@ impl Challenge {
                 numbers.dedup();
                 let keys: Vec<KeyScheme> =
                     numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
-                let tokens = keys.len() + signed.len() < numbers.len();
-                (keys, tokens)
+                let by_certificate = |number: &u16| !certificate_scheme(api, *number).is_empty();
+                let certificates: Vec<u16> = numbers.iter().copied().filter(by_certificate).collect();
+                let tokens = keys.len() + certificates.len() + signed.len() < numbers.len();
+                (keys, certificates, tokens)
             }
         };
         let own = Self::of(api);
-        let keys = schemes.iter().map(|scheme| (scheme.number, scheme.challenge(&own.realm).into()));
-        let signature = signed.iter().map(|scheme| (scheme.number, own.signature().into()));
-        let keys = keys.chain(signature).collect();
+        let keys =
+            schemes.iter().map(|scheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm))));
+        let certificates = certificates.into_iter().map(|number| (number, own.certificate.clone()));
+        let signatures = signed.iter().map(|scheme| (scheme.number, own.signature().into()));
+        let others = keys.chain(certificates).chain(signatures).collect();
         let signing = signed.first().and_then(|scheme| Asked::of(api, scheme.entry));
-        Self { tokens, keys, signing, ..own }
+        Self { tokens, others, signing, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -181,7 +193,25 @@ impl Challenge {
         if self.tokens {
             refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
         }
-        self.keys.iter().fold(refusal, |refusal, (_, text)| refusal.header(WWW_AUTHENTICATE, header(text)))
+        let mut asked_for: Vec<&str> = Vec::with_capacity(self.others.len());
+        for (_, text) in &self.others {
+            if !asked_for.contains(&&**text) {
+                asked_for.push(text);
+            }
+        }
+        asked_for.iter().fold(refusal, |refusal, text| refusal.header(WWW_AUTHENTICATE, header(text)))
+    }
+
+    /// A client certificate that does not let the call pass; `public` is what the caller may know, `detail` what the operator
+    /// should.
+    #[must_use]
+    pub fn certificate(
+        &self,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&self.certificate))
     }
 
     /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
@@ -199,11 +229,11 @@ impl Challenge {
     }
 
     fn of_key(&self, scheme: u16) -> Option<&str> {
-        let found = self.keys.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
+        let found = self.others.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
         found.map(|(_, text)| &**text)
     }
 
-    /// The challenge of signatures. There is no registered scheme for them; RFC 9110 section 15.5.2 wants a challenge with every 401.
+    /// The challenge of signatures.
     fn signature(&self) -> String {
         format!("Signature realm=\"{}\"", self.realm)
     }
@@ -274,7 +304,7 @@ impl Challenge {
         public: String,
     ) -> Box<Refusal> {
         let scopes = missing.join(" ");
-        let own = self.keys.iter().find(|(number, _)| *number == scheme);
+        let own = self.others.iter().find(|(number, _)| *number == scheme);
         let (name, value) = match own {
             Some((_, own)) => {
                 (WWW_AUTHENTICATE, header(&with_error(own, "insufficient_scope", &public, &scopes)))
@@ -296,7 +326,7 @@ impl Challenge {
     pub fn stale(&self, (scheme, presented): (u16, Scheme), most: Duration) -> Box<Refusal> {
         const WHY: &str = "the login is too long ago";
         let error = ("insufficient_user_authentication", WHY);
-        let (name, value) = match self.keys.iter().find(|(number, _)| *number == scheme) {
+        let (name, value) = match self.others.iter().find(|(number, _)| *number == scheme) {
             Some((_, own)) => (WWW_AUTHENTICATE, header(&with_error(own, error.0, error.1, ""))),
             None => self.error(presented, error, ""),
         };

@@ -1,9 +1,14 @@
 //! Who vouches for the credentials that an operation takes.
 
-use engine::Principal;
-use spec::Issuer;
+use std::borrow::Cow;
 
-use super::{Access, access, key_scheme, key_schemes, signature_schemes};
+use engine::Principal;
+use spec::{Authentication, Issuer, Spanned};
+
+use super::{
+    Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes, signature_scheme,
+    signers_issuer,
+};
 use crate::scope::{ApiScope, OperationScope};
 
 /// `iss` of the tokens of the built-in local issuer.
@@ -42,12 +47,10 @@ impl Issuers {
 /// Who vouches for the credentials of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouching<'d> {
-    /// Issuers of tokens: their names in the document, and as tokens call them.
-    pub tokens: Vec<(&'d str, &'d str)>,
+    /// Issuers of tokens, authorities of certificates, and signers: their names in the document, and as principals call them.
+    pub named: Vec<(&'d str, Cow<'d, str>)>,
     /// Whether API keys are taken.
     pub keys: bool,
-    /// Issuers of those who sign calls.
-    pub signers: Vec<&'d str>,
 }
 
 impl<'d> Vouching<'d> {
@@ -55,27 +58,32 @@ impl<'d> Vouching<'d> {
     #[must_use]
     pub fn of(scope: &OperationScope<'d>) -> Self {
         let api = scope.api;
-        let access = access(scope);
-        let signers = signature_schemes(api, &access).into_iter();
-        let mut found = Self { tokens: Vec::new(), keys: false, signers: Vec::new() };
-        for issuer in signers.filter_map(|scheme| signer(api, scheme.entry)) {
-            if !found.signers.contains(&issuer) {
-                found.signers.push(issuer);
-            }
-        }
-        match access {
+        let mut found = Self { named: Vec::new(), keys: false };
+        match access(scope) {
             Access::Open | Access::Closed(_) => {}
             Access::Authenticated => {
-                api.settings.authentication.keys().for_each(|entry| found.take_tokens(api, entry));
+                for entry in api.settings.authentication.values() {
+                    found.take_tokens(api, entry);
+                    found.take(&entry.authorities, authority_issuer);
+                    found.take(&entry.signers, signers_issuer);
+                }
                 found.keys = !key_schemes(api).is_empty();
             }
             Access::OneOf { alternatives, .. } => {
                 for need in alternatives.iter().flat_map(|one| &one.needs) {
+                    if let Some(signed) = signature_scheme(api, need.scheme) {
+                        found.take(&signed.entry.signers, signers_issuer);
+                        continue;
+                    }
+                    let authorities = certificate_scheme(api, need.scheme);
+                    found.take(authorities, authority_issuer);
                     if key_scheme(api, need.scheme).is_some() {
                         found.keys = true;
-                    } else if let Some(scheme) = api.schemes.get(usize::from(need.scheme)) {
-                        let own = api.settings.authentication.contains_key(scheme);
-                        found.take_tokens(api, if own { scheme } else { "*" });
+                    } else if let (true, Some(scheme)) =
+                        (authorities.is_empty(), api.schemes.get(usize::from(need.scheme)))
+                    {
+                        let bound = api.settings.authentication_for(scheme);
+                        bound.into_iter().for_each(|entry| found.take_tokens(api, entry));
                     }
                 }
             }
@@ -83,18 +91,22 @@ impl<'d> Vouching<'d> {
         found
     }
 
-    fn take_tokens(&mut self, api: &ApiScope<'d>, entry: &str) {
-        let taken = api.settings.authentication.get(entry).into_iter().flat_map(|entry| &entry.issuers);
-        for name in taken {
-            let known = self.tokens.iter().any(|(known, _)| *known == name.value);
-            let issuer = api.gateway.document.issuers.get(&name.value).filter(|_| !known);
-            self.tokens.extend(issuer.map(|issuer| (name.value.as_str(), iss(issuer))));
+    fn take_tokens(&mut self, api: &ApiScope<'d>, entry: &'d Authentication) {
+        for name in &entry.issuers {
+            let issuer = api.gateway.document.issuers.get(&name.value).filter(|_| !self.knows(&name.value));
+            self.named.extend(issuer.map(|issuer| (name.value.as_str(), Cow::Borrowed(iss(issuer)))));
         }
     }
-}
 
-/// Who vouches for those whose signatures an entry of `authentication` takes.
-fn signer<'d>(api: &ApiScope<'d>, entry: &str) -> Option<&'d str> {
-    let signing = api.settings.authentication.get(entry)?.signature.as_ref()?;
-    Some(signing.issuer.as_str())
+    fn take(&mut self, names: &'d [Spanned<String>], called: impl Fn(&str) -> String) {
+        for name in names.iter().map(|name| name.value.as_str()) {
+            if !self.knows(name) {
+                self.named.push((name, Cow::Owned(called(name))));
+            }
+        }
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.named.iter().any(|(known, _)| *known == name)
+    }
 }

@@ -61,7 +61,7 @@ pub fn key_place(
     let bound = settings.authentication_for(name)?;
     bound.source.as_ref()?;
     let scheme = contract.schemes.get(name)?;
-    if bound.signature.is_some() && is_signature(scheme) {
+    if !bound.signers.is_empty() && is_signature(scheme) {
         return None;
     }
     // Under `*` the issuers have those schemes that tokens can satisfy.
@@ -87,6 +87,7 @@ pub fn key_place(
             Some(Err("an API key has not the syntax of this HTTP authentication scheme"))
         }
         SecurityScheme::Http { scheme, .. } => Some(Ok(Where::Authorization(scheme.as_str().into()))),
+        SecurityScheme::MutualTls if !bound.authorities.is_empty() => None,
         _ if tokens => None,
         _ => Some(Err("API keys cannot satisfy a scheme of this type")),
     }

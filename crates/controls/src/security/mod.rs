@@ -6,6 +6,7 @@
 //! operation stricter; when none is left, the operation is closed.
 
 mod asked;
+mod certificates;
 mod challenge;
 pub mod find;
 mod issuers;
@@ -29,11 +30,16 @@ use spec::{Node, OperationRef, Unsecured};
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
 pub use asked::ALWAYS_COVERED;
+pub use certificates::{
+    asking, authority_issuer, certificate_scheme, takes_any_certificate, takes_certificate,
+};
 pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use report::report;
-pub use signatures::{SignatureScheme, signature_scheme, signature_schemes, takes_signatures};
+pub use signatures::{
+    SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
+};
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
@@ -45,7 +51,7 @@ pub enum Access {
     Open,
     /// Nobody; says why.
     Closed(&'static str),
-    /// Whoever holds a valid token of one of the API's issuers, whatever its scopes.
+    /// Whoever holds a valid token of one of the API's issuers, or another credential that it takes, whatever its scopes.
     Authenticated,
     /// Whoever satisfies one of these.
     OneOf {
@@ -88,6 +94,9 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         Ok(None) => {}
         Err(why) => return Some(why),
     }
+    if takes_certificate(api.settings, contract, scheme) {
+        return None;
+    }
     match keys::bound(api, scheme) {
         Ok(Some(_)) => return None,
         Ok(None) => {}
@@ -102,11 +111,11 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
             (!bound).then_some("no issuer is bound to it")
         }
         Some(SecurityScheme::Http { scheme, .. }) if scheme == "signature" => {
-            Some("no signatures are bound to it")
+            Some("no signers are bound to it")
         }
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
         Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),
-        Some(SecurityScheme::MutualTls) => Some("client certificates are not verified here"),
+        Some(SecurityScheme::MutualTls) => Some("no authorities of certificates are bound to it"),
         Some(SecurityScheme::Unknown(_)) => Some("its type is unknown"),
         None => Some("the contract does not define it"),
     }

@@ -77,7 +77,7 @@ fn nonce_key(api: &ApiScope<'_>, key: &SecretRef) -> Option<Arc<[u8]>> {
 }
 
 /// Listeners on which an API is served.
-fn listeners<'a>(api: &ApiScope<'a>) -> impl Iterator<Item = &'a Listener> {
+pub(super) fn listeners<'a>(api: &ApiScope<'a>) -> impl Iterator<Item = &'a Listener> {
     let (named, all) = (&api.settings.listeners, &api.gateway.document.listeners);
     let served = |name: &String| named.is_empty() || named.iter().any(|one| one.value == *name);
     all.iter().filter(move |(name, _)| served(name)).map(|(_, listener)| &listener.value)

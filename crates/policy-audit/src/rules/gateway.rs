@@ -69,6 +69,36 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Gateway(clock_leeway),
     },
     Rule {
+        id: "caller-by-common-name",
+        risk: Risk::Api2,
+        weight: 3,
+        title: "callers are known by the common name of their certificate",
+        why: "no standard says what may stand in a common name, and authorities let much of it pass",
+        fix: "write `subject: uri-san` or `dns-san` for the authorities, and have certificates made with such a name",
+        home: Home::Document(&["authorities"]),
+        check: Check::Gateway(caller_by_common_name),
+    },
+    Rule {
+        id: "certificates-unlisted",
+        risk: Risk::Api2,
+        weight: 3,
+        title: "no list says which client certificates were revoked",
+        why: "a certificate whose key was stolen proves its caller until it ends, which may be in a year",
+        fix: "write `client_crls` beside the listener's `client_ca`",
+        home: Home::Document(&["listeners"]),
+        check: Check::Gateway(certificates_unlisted),
+    },
+    Rule {
+        id: "signatures-repeatable",
+        risk: Risk::Api2,
+        weight: 3,
+        title: "signed calls are good again and again while they are fresh",
+        why: "who sees a signed call can send it once more, as often as `max_age` has time for",
+        fix: "write `nonce: required` for the signers",
+        home: Home::Document(&["signers"]),
+        check: Check::Gateway(signatures_repeatable),
+    },
+    Rule {
         id: "guessing-unlimited",
         risk: Risk::Api2,
         weight: 8,
@@ -226,6 +256,31 @@ fn clock_leeway(whole: &Whole<'_>) -> Hits {
         (Some(name.to_owned()), format!("`leeway` is {}", one["leeway"].as_str().unwrap_or_default()))
     })
     .collect()
+}
+
+fn caller_by_common_name(whole: &Whole<'_>) -> Hits {
+    let named = group(whole, "authorities").into_iter().filter(|(_, one)| one["subject"] == "common-name");
+    named.map(|(name, _)| (Some(name.to_owned()), String::from("`subject` is common-name"))).collect()
+}
+
+fn signatures_repeatable(whole: &Whole<'_>) -> Hits {
+    let open = group(whole, "signers").into_iter().filter(|(_, one)| one["nonce"] == "off");
+    open.map(|(name, _)| (Some(name.to_owned()), String::from("`nonce` is off"))).collect()
+}
+
+fn certificates_unlisted(whole: &Whole<'_>) -> Hits {
+    let file = |value: &Json| {
+        let text = value.as_str()?;
+        Some(text.strip_prefix("file:").unwrap_or(text).to_owned())
+    };
+    let proving: Vec<String> =
+        group(whole, "authorities").into_iter().filter_map(|(_, one)| file(&one["client_ca"])).collect();
+    let unlisted = |one: &Json| {
+        let asks = file(at(one, &["tls", "client_ca"])).is_some_and(|ca| proving.contains(&ca));
+        asks && at(one, &["tls", "client_crls"]).as_array().is_none_or(Vec::is_empty)
+    };
+    let all = group(whole, "listeners").into_iter().filter(|(_, one)| unlisted(one));
+    all.map(|(name, _)| (Some(name.to_owned()), String::from("`client_ca` has no `client_crls`"))).collect()
 }
 
 fn admission(whole: &Whole<'_>, which: &str) -> Hits {

@@ -12,6 +12,7 @@ const NOBODY: &[&str] = &["credential_missing"];
 const BAD_TOKEN: &[&str] = &["token_invalid", "token_expired"];
 const BAD_PROOF: &[&str] = &["proof_invalid", "token_invalid"];
 const BAD_KEY: &[&str] = &["key_invalid"];
+const BAD_CERTIFICATE: &[&str] = &["certificate_invalid"];
 const OLD_KEY: &[&str] = &["key_expired"];
 const SCOPE: &[&str] = &["insufficient_scope"];
 const PRIVILEGE: &[&str] =
@@ -31,6 +32,11 @@ pub(super) fn all<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
     if known.demands_certificate {
         let codes = &["certificate_required"];
         add(Wrong("without a client certificate".into(), known.credential.clone(), codes, None), None);
+    }
+    if known.proves {
+        let (with, nobody) = (known.credential.clone(), shown::nobody());
+        add(Wrong("without the certificate that is a credential".into(), with.clone(), NOBODY, None), None);
+        add(Wrong("with a certificate that names two".into(), with, BAD_CERTIFICATE, None), Some(&nobody));
     }
     let Some(good) = &known.credential else { return };
     add(Wrong("without a credential".into(), None, NOBODY, None), shows);

@@ -90,7 +90,8 @@ fn nobodys(subject: &Subject, (known, api): (&[Known<'_>], &Option<Spanned<Strin
     let section: AdmissionSection =
         section.and_then(|node| spec::read(node, &mut Diagnostics::new())).unwrap_or_default();
     let anonymous = section.anonymous.mode == Mode::Enforce;
-    let open = known.iter().find(|one| one.credential.is_none() && one.good.is_some()).filter(|_| anonymous);
+    let is_open = |one: &&Known<'_>| one.credential.is_none() && !one.proves && one.good.is_some();
+    let open = known.iter().find(is_open).filter(|_| anonymous);
     let counted = anonymous || section.failures.mode == Mode::Enforce;
     let shut = known.iter().find(|one| one.credential.is_some()).filter(|_| counted);
     let probe = |one: &Known<'_>| {

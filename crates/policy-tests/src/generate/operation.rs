@@ -25,6 +25,8 @@ pub(crate) struct Known<'r> {
     pub(crate) certificate: Option<Certificate>,
     /// Whether that is so whoever calls.
     pub(crate) demands_certificate: bool,
+    /// Whether it proves who calls.
+    pub(crate) proves: bool,
     /// How proofs are taken.
     pub(crate) proofs: spec::Dpop,
     /// All scopes of the API's contract.
@@ -69,8 +71,10 @@ impl<'r> Known<'r> {
         let authenticated =
             api.unsecured_for(&reference).is_some_and(|word| word.value == spec::Unsecured::Authenticated);
         let required = api.section_for("authorization", &reference);
-        let shown = shown::shown((api, contract), &reference, operation, authenticated);
-        let credential = shown.map(|mut shown| {
+        let document = subject.document();
+        let shown = shown::shown(document, (api, contract), &reference, operation, authenticated);
+        let proving = shown.as_ref().and_then(|shown| shown.certificate.clone());
+        let credential = shown.filter(shown::Shown::has_credential).map(|mut shown| {
             let scopes = Strings(std::mem::take(&mut shown.scopes));
             let mut credential = Credential { scopes, ..Credential::default() };
             for section in ["objects", "views"] {
@@ -102,7 +106,8 @@ impl<'r> Known<'r> {
         let plan = plans.iter().find(|plan| *plan.api == *api.name.value && *plan.id == *operation.id);
         Self {
             id: operation.id.clone(),
-            certificate: (is_bound || demanded).then(shown::certificate),
+            proves: proving.is_some(),
+            certificate: proving.or_else(|| (is_bound || demanded).then(shown::certificate)),
             demands_certificate: demanded,
             proofs: api.dpop.as_ref().map(|dpop| dpop.value.clone()).unwrap_or_default(),
             credential,

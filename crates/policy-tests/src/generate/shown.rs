@@ -1,8 +1,8 @@
 //! What a good caller of an operation shows: a token, an API key or both, what the token is bound to, and a client certificate.
 
 use contract::{Operation, Requirement, Security};
-use controls::security::key_place;
-use spec::{Api, OperationRef, SenderConstrained, Strings};
+use controls::security::{key_place, takes_certificate};
+use spec::{Api, Authority, CertificateSubject, Document, OperationRef, SenderConstrained, Strings};
 
 use crate::document::{ApiKey, Certificate, Credential, Dpop, Mtls};
 
@@ -23,17 +23,49 @@ pub(crate) struct Shown {
     of_key: Vec<String>,
     by_key: bool,
     by_token: bool,
+    /// The certificate that proves a scheme, and nothing else does.
+    pub(crate) certificate: Option<Certificate>,
     demand: Option<SenderConstrained>,
+}
+
+/// A certificate that authorities let in: with these scopes, where one entry has them.
+fn let_in(authority: &Authority, scopes: &[String]) -> Certificate {
+    let has_all = |grant: &spec::Grant| scopes.iter().all(|scope| grant.scopes.0.contains(scope));
+    let entries = authority.grants.iter().map(|(key, grant)| (key.as_str(), has_all(grant)));
+    let key = entries.max_by_key(|(_, fits)| *fits).map_or("*", |(key, _)| key);
+    let kind = authority.subject.as_ref().map(|subject| subject.value);
+    let usual = match kind {
+        None | Some(CertificateSubject::UriSan) => "spiffe://example.com/client",
+        Some(CertificateSubject::EmailSan) => "client@example.com",
+        Some(_) => CLIENT,
+    };
+    let subject = if key == "*" { usual.to_owned() } else { key.replace('*', "client") };
+    let names = Strings(vec![subject]);
+    match kind {
+        Some(CertificateSubject::EmailSan) => Certificate { email: names, ..Certificate::default() },
+        None | Some(CertificateSubject::UriSan) if names.0.iter().all(|name| name.contains(':')) => {
+            Certificate { uri: names, ..Certificate::default() }
+        }
+        _ => Certificate { dns: names, ..Certificate::default() },
+    }
+}
+
+/// A certificate that names nobody, since it names two.
+pub(crate) fn nobody() -> Certificate {
+    let uri = Strings(["one", "other"].map(|name| format!("spiffe://example.com/{name}")).into());
+    Certificate { uri, ..Certificate::default() }
 }
 
 /// What the first alternative asks for that is no invitation, of those that can be satisfied; `None` when anyone may call.
 pub(crate) fn shown(
+    document: &Document,
     (api, contract): (&Api, &contract::Api),
     reference: &OperationRef<'_>,
     operation: &Operation,
     authenticated: bool,
 ) -> Option<Shown> {
     let takes_key = |scheme: &str| matches!(key_place(api, contract, scheme), Some(Ok(_)));
+    let by_certificate = |scheme: &str| takes_certificate(api, contract, scheme);
     let issuers = |scheme: &str| api.authentication_for(scheme).is_some_and(|one| !one.issuers.is_empty());
     let demand = |scheme: &str| {
         let own = api.sender_constrained_for(reference);
@@ -42,15 +74,15 @@ pub(crate) fn shown(
     let requirement = match &operation.security {
         Security::Alternatives(all) => {
             let named = || all.iter().filter(|one| !one.schemes.is_empty());
-            let can =
-                |one: &&Requirement| one.schemes.iter().all(|(name, _)| takes_key(name) || issuers(name));
+            let satisfied = |name: &str| takes_key(name) || by_certificate(name) || issuers(name);
+            let can = |one: &&Requirement| one.schemes.iter().all(|(name, _)| satisfied(name));
             named().find(can).or_else(|| named().next())?.clone()
         }
         Security::Absent if !authenticated => return None,
         // Any credential will do: a token before a key.
         _ => {
             let mut schemes: Vec<&String> = contract.schemes.keys().collect();
-            schemes.sort_by_key(|scheme| takes_key(scheme));
+            schemes.sort_by_key(|scheme| takes_key(scheme) || by_certificate(scheme));
             Requirement {
                 schemes: schemes.first().map(|scheme| ((*scheme).clone(), Vec::new())).into_iter().collect(),
             }
@@ -58,14 +90,20 @@ pub(crate) fn shown(
     };
     // Cases cannot sign: what comes of a call without a signature is what is seen.
     let signs = |scheme: &str| {
-        let bound = api.authentication_for(scheme).is_some_and(|one| one.signature.is_some());
-        bound && !takes_key(scheme) && !issuers(scheme)
+        let bound = api.authentication_for(scheme).is_some_and(|one| !one.signers.is_empty());
+        bound && !takes_key(scheme) && !by_certificate(scheme) && !issuers(scheme)
     };
     if requirement.schemes.iter().any(|(scheme, _)| signs(scheme)) {
         return None;
     }
     let mut found = Shown::default();
     for (scheme, scopes) in &requirement.schemes {
+        if by_certificate(scheme) {
+            let bound = api.authentication_for(scheme).and_then(|bound| bound.authorities.first());
+            let authority = bound.and_then(|name| document.authorities.get(&name.value));
+            found.certificate = authority.map(|authority| let_in(authority, scopes));
+            continue;
+        }
         let is_key = takes_key(scheme);
         let all = if is_key { &mut found.of_key } else { &mut found.scopes };
         for scope in scopes {
@@ -81,11 +119,16 @@ pub(crate) fn shown(
         }
     }
     // No scheme is declared at all: tokens of the API's issuers are what is left.
-    found.by_token |= !found.by_key;
+    found.by_token |= !found.by_key && found.certificate.is_none();
     Some(found)
 }
 
 impl Shown {
+    /// Whether a token or a key is sent.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.by_token || self.by_key
+    }
+
     /// Completes a credential to which all rights were added.
     pub(crate) fn complete(self, credential: &mut Credential) {
         if self.by_key {

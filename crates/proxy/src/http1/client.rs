@@ -20,9 +20,6 @@ use crate::incoming::Fault;
 use crate::outgoing::Outgoing;
 use crate::upstream::Permit;
 
-/// More heads of the class 1xx than these before an answer are a fault (RFC 9110 section 15.2).
-const INTERIM: usize = 16;
-
 /// Why no answer came.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
@@ -30,6 +27,8 @@ pub(crate) enum NoAnswer {
     Broken(Box<str>),
     /// What came is no answer.
     Malformed(&'static str),
+    /// More interim answers than [`bounds::INTERIM`].
+    Interim,
     /// The client's body did not come whole.
     Client,
 }
@@ -152,7 +151,7 @@ impl Connection {
             return Poll::Ready(Err(NoAnswer::Client));
         }
         loop {
-            if let Some(head) = inner.take_head().map_err(NoAnswer::Malformed)? {
+            if let Some(head) = inner.take_head()? {
                 return Poll::Ready(Ok(head));
             }
             match ready!(inner.wire.poll_fill(context)) {
@@ -176,7 +175,7 @@ enum Unsent {
 }
 
 impl Inner {
-    fn take_head(&mut self) -> Result<Option<Head>, &'static str> {
+    fn take_head(&mut self) -> Result<Option<Head>, NoAnswer> {
         loop {
             let inbox = &self.wire.inbox;
             // Another look is worth it only when a line has ended since.
@@ -186,17 +185,17 @@ impl Inner {
                 return Ok(None);
             }
             let mut spans = answer::Spans::new();
-            let Some(found) = answer::find(inbox, &mut spans)? else {
+            let Some(found) = answer::find(inbox, &mut spans).map_err(NoAnswer::Malformed)? else {
                 self.searched = inbox.len();
                 return Ok(None);
             };
             self.searched = 0;
             let bytes = self.wire.inbox.split_to(found.length).freeze();
-            let head = answer::read(&bytes, found, &spans, &self.method)?;
+            let head = answer::read(&bytes, found, &spans, &self.method).map_err(NoAnswer::Malformed)?;
             if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
                 self.interim += 1;
-                if self.interim > INTERIM {
-                    return Err("too many interim answers");
+                if self.interim > bounds::INTERIM {
+                    return Err(NoAnswer::Interim);
                 }
                 continue;
             }
@@ -329,6 +328,13 @@ impl AnswerBody {
             Ok(Piece::Data(bytes)) => Some(bytes),
             Ok(Piece::End(None)) => Some(Bytes::new()),
             _ => None,
+        }
+    }
+
+    /// Whether it is read in short pieces, however long it is.
+    pub(crate) fn read_little(&mut self, little: bool) {
+        if let Some(connection) = &mut self.0 {
+            connection.0.wire.read_little(little);
         }
     }
 

@@ -143,8 +143,8 @@ fn poll_next(core: &Core, line: &Line, searched: &mut usize, context: &mut Conte
                 Err(fault) => return Poll::Ready(Next::Refused(fault)),
             }
             conn.head_open(true);
-        } else if conn.is_done() {
-            return Poll::Ready(Next::End);
+        } else {
+            conn.await_last();
         }
         match wire.poll_fill(context) {
             Poll::Ready(Ok(1..)) => {}

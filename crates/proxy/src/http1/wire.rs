@@ -113,6 +113,8 @@ pub(crate) struct Wire {
     /// Whether all was handed to the socket, and the socket may still hold some of it.
     unflushed: bool,
     room: usize,
+    /// Room for a read of a long body.
+    much: usize,
 }
 
 impl Wire {
@@ -127,6 +129,7 @@ impl Wire {
             handed: false,
             unflushed: false,
             room: ROOM,
+            much: MUCH_ROOM,
         }
     }
 
@@ -137,8 +140,14 @@ impl Wire {
         }
         let space = self.inbox.capacity() - self.inbox.len();
         let read = ready!(pin!(self.socket.read_buf(&mut self.inbox)).poll(context))?;
-        self.room = if read == space { MUCH_ROOM } else { ROOM };
+        self.room = if read == space { self.much } else { ROOM };
         Poll::Ready(Ok(read))
+    }
+
+    /// Whether even long bodies are read in short pieces.
+    pub(crate) fn read_little(&mut self, little: bool) {
+        self.much = if little { ROOM } else { MUCH_ROOM };
+        self.room = self.room.min(self.much);
     }
 
     /// Lets go of what a long message needed; nothing is waited for but the next one.
@@ -146,7 +155,7 @@ impl Wire {
         if self.inbox.is_empty() && self.inbox.capacity() > 2 * ROOM {
             self.inbox = BytesMut::new();
         }
-        self.room = ROOM;
+        (self.room, self.much) = (ROOM, MUCH_ROOM);
     }
 
     /// Lets go of all room: nothing is expected soon.

@@ -3,9 +3,10 @@
 //! hyper answers each PING and SETTINGS and starts a call for each stream however many come; the bounds on that are here,
 //! where a frame costs nothing yet (THREATS row 8). Only headers of frames are read, payloads pass as they are. When a frame
 //! must not go on, or a field block does not come to its end in time, hyper is given one that it refuses instead, so that
-//! the client is told by GOAWAY; calls that are under way are dropped with the connection.
+//! the client is told by GOAWAY; calls that are under way are dropped with the connection. Streams whose turn it is not wait here
+//! ([`Turns`]), while frames of others go on.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,9 +15,12 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use engine::bounds::{self, Bound};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::time::Sleep;
 
 use super::rules::Objection;
+use super::turns::Turns;
 use super::watch::Watch;
+use super::written::Written;
 use crate::alarm::Alarm;
 use crate::connection::Conn;
 use crate::core::Core;
@@ -41,6 +45,10 @@ pub(crate) struct Guard<S> {
     /// How many bytes of `inbox` may go on.
     good: usize,
     watch: Watch,
+    turns: Turns,
+    /// When streams that wait are looked at again.
+    turn: Option<Pin<Box<Sleep>>>,
+    written: Written,
     /// Bytes that were written since they were looked at.
     wrote: u64,
     /// When the field block that is open has to be whole.
@@ -59,6 +67,9 @@ impl<S> Guard<S> {
             inbox: BytesMut::new(),
             good: 0,
             watch: Watch::new(core.clock.now()),
+            turns: Turns::new(),
+            turn: None,
+            written: Written::default(),
             wrote: 0,
             alarm: Alarm::new(Arc::clone(&core.clock)),
             refused: false,
@@ -70,9 +81,13 @@ impl<S> Guard<S> {
 
     /// How many of the bytes that come next may go on.
     fn judge(&mut self, bytes: &[u8]) -> usize {
-        self.watch.catch_up(self.conn.take_ended(), std::mem::take(&mut self.wrote));
+        self.watch.catch_up(self.turns.take_ended(), std::mem::take(&mut self.wrote));
         let (good, objection) = self.watch.judge(bytes, || self.core.clock.now());
         self.conn.narrow(self.watch.window() < bounds::SMALL_WINDOW);
+        let answered = self.turns.answered();
+        let wide = self.watch.is_wide(answered);
+        self.turns.widen(wide);
+        self.conn.put_on_trial(!wide && answered < u64::from(bounds::WIDE_WINDOW));
         if let Some(objection) = objection {
             self.refuse(objection);
         } else if let Some(since) = self.watch.in_block_since() {
@@ -117,13 +132,58 @@ impl<S> Guard<S> {
         }
     }
 
+    /// Looks at what was read; so many of its bytes go on as they are, and what else does is in `inbox`.
+    fn look(&mut self, read: &[u8]) -> usize {
+        let good = self.judge(read);
+        let first = self.turns.sort(read.get(..good).unwrap_or_default(), &mut self.inbox);
+        for bound in self.turns.take_reached() {
+            self.core.recorder.bound(bound);
+        }
+        self.good = self.inbox.len();
+        self.keep(read.get(good..).unwrap_or_default());
+        first
+    }
+
     /// Looks at what was read into `inbox`.
-    fn look(&mut self) {
-        let mut inbox = std::mem::take(&mut self.inbox);
-        self.good = self.judge(&inbox);
-        let rest = inbox.split_off(self.good);
-        self.inbox = inbox;
-        self.keep(&rest);
+    fn look_inside(&mut self) {
+        let mut read = std::mem::take(&mut self.inbox);
+        let first = self.look(&read);
+        let behind = std::mem::take(&mut self.inbox);
+        read.truncate(first);
+        read.extend_from_slice(&behind);
+        self.inbox = read;
+        self.good += first;
+    }
+
+    /// Lets streams that waited go on whose turn it is. Only the beginning of a frame's header is in `inbox`, if anything.
+    fn release(&mut self) {
+        if self.good > 0 || self.refused || !self.turns.is_due() {
+            return;
+        }
+        let rest = std::mem::take(&mut self.inbox);
+        self.turns.release(&mut self.inbox);
+        for bound in self.turns.take_reached() {
+            self.core.recorder.bound(bound);
+        }
+        self.good = self.inbox.len();
+        self.inbox.extend_from_slice(&rest);
+    }
+
+    /// Whether time has passed for streams that wait; wakes the task when it has.
+    fn is_turn(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.turns.has_waiting() {
+            self.turn = None;
+            return false;
+        }
+        let turn = self.turn.get_or_insert_with(|| Box::pin(tokio::time::sleep(bounds::TURN)));
+        if turn.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        self.turn = None;
+        // An answer that its client has no room for: its body waits to be taken, or all of it was and its end has not gone out.
+        let stands = self.conn.has_untaken() || self.turns.open() > self.conn.active();
+        self.turns.pass_time(stands);
+        true
     }
 }
 
@@ -134,12 +194,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        while this.good == 0 && !this.refused {
+        loop {
+            this.release();
+            if this.good > 0 || this.refused {
+                break;
+            }
+            if this.turns.is_full() {
+                if this.is_turn(context) || this.is_late(context) {
+                    continue;
+                }
+                return Poll::Pending;
+            }
             if this.inbox.is_empty() && out.remaining() >= DIRECT {
                 // Nothing is kept back: no copy, and no buffer while the connection is idle.
                 let before = out.filled().len();
                 if Pin::new(&mut this.io).poll_read(context, out)?.is_pending() {
-                    if this.is_late(context) {
+                    if this.is_late(context) || this.is_turn(context) {
                         continue;
                     }
                     return Poll::Pending;
@@ -148,10 +218,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 if read.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
-                let good = this.judge(read);
-                this.keep(read.get(good..).unwrap_or_default());
-                out.set_filled(before + good);
-                if good > 0 {
+                let first = this.look(read);
+                out.set_filled(before + first);
+                if first > 0 {
                     return Poll::Ready(Ok(()));
                 }
             } else {
@@ -159,8 +228,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 let read = std::pin::pin!(this.io.read_buf(&mut this.inbox)).poll(context)?;
                 match read {
                     Poll::Ready(0) => return Poll::Ready(Ok(())),
-                    Poll::Ready(_) => this.look(),
-                    Poll::Pending if this.is_late(context) => {}
+                    Poll::Ready(_) => this.look_inside(),
+                    Poll::Pending if this.is_late(context) || this.is_turn(context) => {}
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -177,8 +246,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
 }
 
 impl<S> Guard<S> {
-    fn wrote(&mut self, bytes: usize) {
-        self.wrote = self.wrote.saturating_add(bytes as u64);
+    fn wrote(&mut self, slices: &[IoSlice<'_>], count: usize) {
+        self.wrote = self.wrote.saturating_add(count as u64);
+        let mut left = count;
+        for slice in slices {
+            let bytes: &[u8] = slice;
+            let went = bytes.get(..left).unwrap_or(bytes);
+            left -= went.len();
+            self.written.pass(went, |frame| self.turns.wrote(frame));
+        }
+        if self.turns.is_due() {
+            self.conn.wake();
+        }
     }
 }
 

@@ -8,14 +8,14 @@ use crate::pace::Bucket;
 /// Bytes of a frame's header.
 pub(crate) const HEADER: usize = 9;
 
-const DATA: u8 = 0x0;
+pub(crate) const DATA: u8 = 0x0;
 pub(crate) const HEADERS: u8 = 0x1;
 const PRIORITY: u8 = 0x2;
-const RST_STREAM: u8 = 0x3;
+pub(crate) const RST_STREAM: u8 = 0x3;
 pub(crate) const SETTINGS: u8 = 0x4;
-const PING: u8 = 0x6;
-const GOAWAY: u8 = 0x7;
-const WINDOW_UPDATE: u8 = 0x8;
+pub(crate) const PING: u8 = 0x6;
+pub(crate) const GOAWAY: u8 = 0x7;
+pub(crate) const WINDOW_UPDATE: u8 = 0x8;
 pub(crate) const CONTINUATION: u8 = 0x9;
 /// END_HEADERS of HEADERS and CONTINUATION.
 pub(crate) const END_HEADERS: u8 = 0x4;
@@ -23,8 +23,8 @@ pub(crate) const END_HEADERS: u8 = 0x4;
 const LONGEST_ACK: u64 = 17;
 /// For so many bytes of answers one frame of control more may come: less than the least message of gRPC takes.
 const ANSWER: u64 = 16;
-/// END_STREAM of DATA, ACK of SETTINGS and PING.
-const LAST: u8 = 0x1;
+/// END_STREAM of DATA and HEADERS, ACK of SETTINGS and PING.
+pub(crate) const LAST: u8 = 0x1;
 const PADDED: u8 = 0x8;
 const WITH_PRIORITY: u8 = 0x20;
 

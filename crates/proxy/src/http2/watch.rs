@@ -3,7 +3,7 @@
 use engine::Tick;
 use engine::bounds::{self, Bound};
 
-use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules, SETTINGS};
+use super::rules::{CONTINUATION, END_HEADERS, FrameHead, HEADER, HEADERS, Objection, Rules};
 use super::settings::Settings;
 
 /// Bytes before the first frame (RFC 9113 section 3.4); hyper reads them.
@@ -29,12 +29,11 @@ pub(crate) struct Watch {
     /// When the field block that is open began.
     since: Option<Tick>,
     settings: Settings,
-    /// Whether the bytes that are skipped are a SETTINGS frame's.
+    /// Whether the bytes that are skipped are read by `settings`.
     in_settings: bool,
     /// The newest stream of the client.
     newest: u32,
-    /// Streams that were opened, less those that are over. One on which no call began (its head is malformed, or it was reset before)
-    /// stays: that counts against those only who shut their windows.
+    /// Streams that were opened, less those that ended on the wire.
     open: u32,
 }
 
@@ -93,9 +92,9 @@ impl Watch {
                 return (good, Some(objection));
             }
             self.skip = HEADER + frame.length as usize;
-            self.in_settings = frame.kind == SETTINGS;
+            self.in_settings = Settings::reads(frame);
             if self.in_settings {
-                self.settings.begin();
+                self.settings.begin(frame);
             }
             if frame.kind == HEADERS {
                 // Each has its own time, also when the end of the last one came with it.
@@ -127,15 +126,20 @@ impl Watch {
         Ok(())
     }
 
-    /// What became of the connection since the last time: so many streams are over, so many bytes were written.
-    pub(crate) fn catch_up(&mut self, over: u32, wrote: u64) {
-        self.open = self.open.saturating_sub(over);
+    /// What became of the connection since the last time: so many streams ended, so many bytes were written.
+    pub(crate) fn catch_up(&mut self, ended: u32, wrote: u64) {
+        self.open = self.open.saturating_sub(ended);
         self.rules.earn(wrote);
     }
 
     /// Bytes with which a new stream of the client may be answered at once.
     pub(crate) fn window(&self) -> u32 {
         self.settings.window()
+    }
+
+    /// Whether many answers find room at once, after so many bytes of answers.
+    pub(crate) fn is_wide(&self, answered: u64) -> bool {
+        self.settings.is_wide(answered)
     }
 
     /// When the field block began that has not ended.

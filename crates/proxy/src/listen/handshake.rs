@@ -144,7 +144,8 @@ fn describe(
 fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     let leaf = chain.first().map(|der| &**der).unwrap_or_default();
     let read = x509::Certificate::read(leaf)?;
-    let subject = read.subject()?.into();
+    let (subject, common_name) = (read.subject()?.into(), read.common_name()?.map(Box::from));
+    let begins = read.not_before;
     let names = read.names.into_iter().map(|name| match name {
         x509::Name::Dns(host) => AltName::Dns(host.to_ascii_lowercase().into()),
         x509::Name::Uri(uri) => AltName::Uri(uri.into()),
@@ -161,5 +162,5 @@ fn read(chain: Vec<Box<[u8]>>) -> Result<ClientCertificate, x509::Malformed> {
     for der in &chain {
         expires = expires.min(x509::Certificate::read(der)?.not_after.saturating_add(1));
     }
-    Ok(ClientCertificate { chain, thumbprint, subject, names, expires })
+    Ok(ClientCertificate { chain, thumbprint, subject, common_name, names, begins, expires })
 }

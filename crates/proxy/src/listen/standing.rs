@@ -4,13 +4,15 @@
 //! another configuration. So a call on a connection with a client certificate looks whether the authorities and lists are
 //! those that verified it, which is a comparison of digests; where they are not, or the session was resumed, the chain is
 //! verified again, once. Ends of validity are looked at each time. What does not hold any more ends the connection after
-//! the call.
+//! the call. Live streams are asked about after each change, and are over when what they stand on is.
 
 use std::cell::Cell;
 
 use engine::peer::ClientCertificate;
 use engine::snapshot::{ClientAuth, ListenerTls};
 use engine::{Peer, Refusal, codes};
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
 
 use crate::connection::Conn;
 use crate::core::Core;
@@ -41,17 +43,22 @@ impl Standing {
         let clients = listener.tls.as_ref()?.clients.as_ref()?;
         Some(Self::new(clients, peer.certificate().map(|shown| &**shown), true))
     }
+
+    /// Whether the certificate, or a list that it was looked up in, is out of date at a second.
+    pub(crate) fn is_over(&self, now: u64) -> bool {
+        now >= self.until.get()
+    }
 }
 
 fn until(certificate: &ClientCertificate, clients: &ClientAuth) -> u64 {
     certificate.expires.min(clients.crls_until.unwrap_or(u64::MAX))
 }
 
-/// Whether a call may go on as far as its connection's handshake is concerned.
+/// Whether a call may go on, at a second, as far as its connection's handshake is concerned.
 ///
 /// # Errors
-/// `misdirected`, `certificate_required` or `certificate_refused`; the connection ends after the answer.
-pub(crate) fn check(flight: &Flight) -> Result<(), Box<Refusal>> {
+/// `misdirected`, `certificate_required`, `certificate_expired` or `certificate_refused`; the connection ends after the answer.
+pub(crate) fn check(flight: &Flight, now: u64) -> Result<(), Box<Refusal>> {
     let conn = &flight.conn;
     if !conn.peer.tls {
         return Ok(());
@@ -62,11 +69,22 @@ pub(crate) fn check(flight: &Flight) -> Result<(), Box<Refusal>> {
         return Err(Refusal::new(&codes::MISDIRECTED, "the listener speaks no TLS any more"));
     };
     let checked =
-        same_certificate(flight, settings).and_then(|()| certificate(&flight.core, conn, settings, flight));
+        same_certificate(flight, settings).and_then(|()| certificate(&flight.core, settings, flight, now));
     if checked.is_err() {
         conn.close();
     }
     checked
+}
+
+/// Whether the client certificate of a connection, which has one, still stands for a stream that is open; else the connection ends.
+pub(crate) fn stands(flight: &Flight, now: u64) -> bool {
+    let listener = flight.pin.snapshot().listeners.get(usize::from(flight.conn.peer.listener));
+    let settings = listener.and_then(|listener| listener.tls.as_deref());
+    let good = settings.is_some_and(|settings| certificate(&flight.core, settings, flight, now).is_ok());
+    if !good {
+        flight.conn.close();
+    }
+    good
 }
 
 /// A client that named no server was shown the default certificate; a host that another one is for is not for it.
@@ -84,12 +102,8 @@ fn same_certificate(flight: &Flight, settings: &ListenerTls) -> Result<(), Box<R
     ))
 }
 
-fn certificate(
-    core: &Core,
-    conn: &Conn,
-    settings: &ListenerTls,
-    flight: &Flight,
-) -> Result<(), Box<Refusal>> {
+fn certificate(core: &Core, settings: &ListenerTls, flight: &Flight, now: u64) -> Result<(), Box<Refusal>> {
+    let conn: &Conn = &flight.conn;
     let shown = conn.peer.certificate();
     let (clients, shown) = match (&settings.clients, shown) {
         (None, None) => return Ok(()),
@@ -105,6 +119,11 @@ fn certificate(
         (Some(clients), Some(shown)) => (clients, shown),
     };
     let refused = |why: &str| Err(Refusal::new(&codes::CERTIFICATE_REFUSED, why));
+    if now >= shown.expires {
+        // A credential that is over, as an expired token is: another one is to be shown, to whatever API.
+        let refusal = Refusal::new(&codes::CERTIFICATE_EXPIRED, "it, or one of its chain, has expired");
+        return Err(refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("ClientCertificate")));
+    }
     let Some(standing) = &conn.standing else { return refused("nothing has verified the certificate") };
     if standing.by.get() != Some(clients.digest) {
         let server = core.server(conn.peer.listener, flight.pin.snapshot());
@@ -118,8 +137,8 @@ fn certificate(
         standing.by.set(Some(clients.digest));
         standing.until.set(until(shown, clients));
     }
-    if flight.call.at.seconds() >= standing.until.get() {
-        return refused("it, or the list that says whether it was revoked, is out of date");
+    if standing.is_over(now) {
+        return refused("the list that says whether it was revoked is out of date");
     }
     Ok(())
 }

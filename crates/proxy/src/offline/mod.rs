@@ -22,6 +22,7 @@ use engine::upstream::Target;
 use engine::{Peer, Snapshot, bounds, codes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+use crate::addresses::Addresses;
 use crate::connection;
 use crate::core::Core;
 use crate::exchange::Failure;
@@ -82,6 +83,7 @@ impl Offline {
             queue: self.queue.clone(),
             bodies: Budget::new(bounds::BODIES_BYTES),
             siblings: Siblings::none(),
+            places: Addresses::new(snapshot.listeners.len(), 1),
             service: Some(service),
         };
         OfflineCore(Rc::new(plane::make(seed, recorder)))

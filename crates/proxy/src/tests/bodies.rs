@@ -222,7 +222,7 @@ fn threat_48_half_sent_bodies_stop_at_the_budget() {
     let mut shape = Shape::to(backend.address);
     (shape.request, shape.bodies) = (BodyMode::Whole { limit: 400_000 }, 250_000);
     let world = World::start(&shape);
-    let (answered, answers) = std::sync::mpsc::channel();
+    let (answered, answers) = std::sync::mpsc::sync_channel(CLIENTS);
     let mut sockets = Vec::new();
     for number in 0..CLIENTS {
         let mut client = world.connect();

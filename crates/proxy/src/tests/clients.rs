@@ -18,11 +18,15 @@ struct Asking {
 impl Asking {
     /// `lists`: what is revoked, and the year in which the list ends.
     fn start(optional: bool, demanded: bool, lists: &[(&[u64], i32)]) -> Self {
+        Self::before(&Backend::answering(OK), optional, demanded, lists)
+    }
+
+    fn before(backend: &Backend, optional: bool, demanded: bool, lists: &[(&[u64], i32)]) -> Self {
         let (server, clients) = (Authority::new("server"), Authority::new("clients"));
         let mut serves = Serves::one(&server.server(&["localhost"]));
         let lists = lists.iter().map(|(revoked, ends)| (clients.list(revoked, *ends), *ends));
         serves.clients = Some(Asks { optional, roots: vec![clients.der.clone()], lists: lists.collect() });
-        let mut shape = Shape::to(Backend::answering(OK).address);
+        let mut shape = Shape::to(backend.address);
         shape.tls = Some(serves.settings());
         shape.client_certificate = demanded;
         let world = World::start(&shape);
@@ -179,7 +183,7 @@ fn threat_47_a_revocation_reaches_connections_and_sessions_that_began_before() {
 fn what_goes_out_of_date_ends_connections_that_began_before() {
     // The list in one, the certificate in the other; each has a twin that lasts.
     for (list, ends, at, expected) in
-        [(2100, FAR, 2099, 200), (2100, FAR, 2100, 403), (FAR, 2100, 2099, 200), (FAR, 2100, 2101, 403)]
+        [(2100, FAR, 2099, 200), (2100, FAR, 2100, 403), (FAR, 2100, 2099, 200), (FAR, 2100, 2101, 401)]
     {
         let asking = Asking::start(false, false, &[(&[], list)]);
         let leaf = asking.clients.client(1, ends);
@@ -220,4 +224,36 @@ fn what_is_asked_for_may_change_under_a_connection() {
     asking.republish();
     assert_eq!(with.get("localhost"), Ok(403));
     assert_eq!(asking.get(None), Ok(200));
+}
+
+#[test]
+fn threat_47_a_live_stream_ends_with_the_certificate_that_it_stands_on() {
+    let backend = Backend::start(|backend, _, mut client| {
+        while backend.take(&mut client) {
+            client.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\nevent\r\n");
+        }
+    });
+    // What becomes of the first client's; of the second's nothing does.
+    let ends: [fn(&mut Asking); 2] =
+        [|asking| asking.publish(&[1]), |asking| asking.world.wait_for(year(2100) + 1)];
+    for (number, end) in ends.into_iter().enumerate() {
+        let mut asking = Asking::before(&backend, false, false, &[(&[], FAR)]);
+        let open = |serial, until| {
+            let leaf = asking.clients.client(serial, until);
+            let mut session = asking.client(Some(&leaf)).connect(asking.world.address, "localhost");
+            session.listen("localhost").unwrap();
+            session
+        };
+        let (mut doomed, mut spared) = (open(1, 2100), open(2, FAR));
+        // A reload that changes nothing takes both along.
+        asking.republish();
+        end(&mut asking);
+        assert_eq!(doomed.rest(), "", "broken off, not ended");
+        let calls = asking.world.tape.calls(1);
+        assert_eq!((calls[0].code, calls[0].generation), ("stream_withdrawn", 3 - number as u64), "{number}");
+        // The list that says that the other is not revoked ends, and nobody brings another.
+        asking.world.wait_for(year(FAR) + 1);
+        assert_eq!(spared.rest(), "");
+        assert_eq!(asking.world.tape.calls(2)[1].code, "stream_withdrawn", "{number}");
+    }
 }

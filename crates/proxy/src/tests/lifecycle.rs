@@ -9,6 +9,7 @@ use engine::record::ConnectionEvent;
 use engine::snapshot::Bind;
 use testkit::FakeClock;
 
+use super::two::{block, dial, get};
 use super::world::{Backend, Client, OK, PATIENCE, Shape, World};
 use crate::inbox::{Accepted, Command};
 
@@ -130,25 +131,93 @@ fn a_drain_lets_calls_end_and_then_there_is_nobody() {
     assert_eq!(world.live.count(), 0);
 }
 
-/// Whoever has connected before the end was told wants to be served.
+/// Whoever has connected, or keeps a connection, before the end was told wants to be served, and cannot know.
 #[test]
-fn a_drain_leaves_time_for_the_first_call_of_a_connection_and_no_more() {
+fn a_drain_leaves_time_for_one_call_of_each_connection_and_no_more() {
     let backend = Backend::answering(OK);
     let mut world = World::start(&Shape::to(backend.address));
-    // The second one is known to be accepted when the first call on it is answered.
-    let (mut silent, mut used, mut late) = (world.connect(), world.connect(), world.connect());
-    used.send(GET);
-    assert_eq!(used.reply().status, 200);
+    let (mut silent, mut idle, mut busy, mut late) =
+        (world.connect(), world.connect(), world.connect(), world.connect());
+    for client in [&mut idle, &mut busy] {
+        client.send(GET);
+        assert_eq!(client.reply().field("connection"), None);
+    }
     let plane = world.plane.take().unwrap();
     let end = std::thread::spawn(move || plane.drain());
-    assert_eq!(used.rest(), b"");
-    late.send(GET);
-    let reply = late.reply();
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.field("connection"), Some("close"));
-    assert_eq!(late.rest(), b"");
-    assert_eq!(silent.rest(), b"", "it is closed when its time is over");
+    // One that calls all the time is told by an answer, however many it gets before the end has begun.
+    for client in [&mut busy, &mut late] {
+        loop {
+            client.send(GET);
+            let reply = client.reply();
+            assert_eq!(reply.status, 200);
+            if reply.field("connection") == Some("close") {
+                break;
+            }
+        }
+        assert_eq!(client.rest(), b"");
+    }
+    assert_eq!([silent.rest(), idle.rest()], [b"", b""], "they are closed when their time is over");
     end.join().unwrap();
+}
+
+/// The head of its answer said nothing of an end, so that its client may have sent the next call already.
+#[test]
+fn a_call_that_a_drain_meets_may_be_followed_by_one_more() {
+    let (backend, go) = streaming();
+    let mut world = World::start(&Shape::to(backend.address));
+    let mut client = world.connect();
+    client.send("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-stream: 1\r\n\r\n");
+    assert!(!client.head().contains("connection:"));
+    let mut idle = world.connect();
+    idle.send(GET);
+    assert_eq!(idle.reply().status, 200);
+    let plane = world.plane.take().unwrap();
+    let end = std::thread::spawn(move || plane.drain());
+    assert_eq!(idle.rest(), b"", "the end has begun");
+    client.send(GET);
+    go.send(()).unwrap();
+    assert_eq!(client.exactly(17), b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.field("connection")), (200, Some("close")));
+    assert_eq!(client.rest(), b"");
+    end.join().unwrap();
+}
+
+/// GOAWAY comes at once, and what was sent before its client has seen it is answered (RFC 9113 section 6.8).
+#[test]
+fn a_drain_tells_a_client_of_http2_and_answers_what_it_has_sent() {
+    let (backend, go) = streaming();
+    let mut world = World::start(&Shape::to(backend.address));
+    let plane = world.plane.take().unwrap();
+    let (end, answered) = block(async {
+        let (mut client, connection) = h2::client::handshake(dial(world.address).await).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut request = get("http://a/v1/a");
+        request.headers_mut().insert("x-stream", http::HeaderValue::from_static("1"));
+        let mut open = client.send_request(request, true).unwrap().0.await.unwrap().into_body();
+        let end = std::thread::spawn(move || plane.drain());
+        let mut answered = 1;
+        let told = loop {
+            client = match client.ready().await {
+                Ok(client) => client,
+                Err(told) => break told,
+            };
+            let answer = client.send_request(get("http://a/v1/a"), true).unwrap().0;
+            assert_eq!(answer.await.unwrap().status(), 200, "it was sent before");
+            answered += 1;
+        };
+        assert!(told.is_go_away() && told.reason() == Some(h2::Reason::NO_ERROR), "{told}");
+        go.send(()).unwrap();
+        let mut body = Vec::new();
+        while let Some(data) = open.data().await {
+            body.extend_from_slice(&data.unwrap());
+        }
+        assert_eq!(body, b"ab");
+        connection.await.unwrap().unwrap();
+        (end, answered)
+    });
+    end.join().unwrap();
+    assert_eq!(world.tape.calls(answered).iter().filter(|call| call.aborted).count(), 0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod balance;
 mod bodies;
+mod bounds;
 mod breakers;
 mod certificates;
 mod clients;
@@ -9,12 +10,19 @@ mod crafted;
 mod framing;
 mod hostile_tls;
 mod lifecycle;
+mod lifetimes;
+mod mirror;
+mod names;
 mod pki;
 mod probes;
 mod proxied;
+mod refused;
+mod shedding;
 mod sockets;
 mod streams;
 mod trust;
 mod two;
 mod upstreams;
 pub(crate) mod world;
+
+pub(crate) use probes::Side;

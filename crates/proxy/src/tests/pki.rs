@@ -257,6 +257,28 @@ impl Session {
         }
     }
 
+    /// Calls for events, and waits for the first.
+    pub(super) fn listen(&mut self, host: &str) -> Result<(), String> {
+        let request = format!("GET /v1/a HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        self.0.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+        let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
+        while !seen.ends_with(b"event\r\n") {
+            match self.0.read(&mut piece) {
+                Ok(0) => return Err(String::from("the connection ended")),
+                Ok(count) => seen.extend_from_slice(&piece[..count]),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// All that still comes, however the connection ends.
+    pub(super) fn rest(&mut self) -> String {
+        let mut seen = Vec::new();
+        let _ = self.0.read_to_end(&mut seen);
+        String::from_utf8(seen).unwrap()
+    }
+
     /// Waits for what the server says to the handshake. In TLS 1.3 a client is done before its certificate is judged: a request that it
     /// sent at once would be unread when a refused socket is closed, and the reset would overtake the alert.
     fn settle(&mut self) -> Result<(), String> {

@@ -19,13 +19,13 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// The side runtime, on a thread of its own until it is dropped.
 #[derive(Debug)]
-struct Side {
+pub(crate) struct Side {
     handle: tokio::runtime::Handle,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Side {
-    fn start() -> Arc<dyn Spawn> {
+    pub(crate) fn start() -> Arc<dyn Spawn> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let handle = runtime.handle().clone();

@@ -97,7 +97,26 @@ fn threat_26_a_trusted_proxy_that_says_nothing_good_is_closed() {
 }
 
 #[test]
-fn nobody_else_may_say_whose_connection_it_is() {
+fn threat_26_the_same_headers_get_through_a_naive_proxy() {
+    let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(200));
+    let tall = [&TWO[..14], &[0xff, 0xff], &[7; 5000]].concat();
+    for header in [ONE.as_bytes(), TWO, LOCAL, long.as_bytes(), &tall] {
+        let recorder = testkit::Recorder::start();
+        let naive = testkit::Naive::start(recorder.address());
+        let mut client = testkit::RawClient::connect(naive.address());
+        let said = [header, GET.as_bytes()].concat();
+        client.send(&said).unwrap();
+        let came = testkit::until(10, || (recorder.received() == said.len()).then_some(()));
+        assert!(
+            came.is_some() && recorder.bytes() == said,
+            "{}",
+            header[..header.len().min(40)].escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn threat_26_nobody_else_may_say_whose_connection_it_is() {
     let world = World::start(&shape(false));
     for header in [ONE.as_bytes(), TWO, LOCAL] {
         let mut peer = world.connect();

@@ -11,7 +11,7 @@ const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 const CHUNK: usize = 64 * 1024;
 
 /// An upstream whose answer has no end; counts the chunks that it could write.
-fn endless() -> (Backend, Arc<AtomicUsize>) {
+pub(super) fn endless() -> (Backend, Arc<AtomicUsize>) {
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
     let backend = Backend::start(move |backend, _, mut client| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use engine::snapshot::TlsIdentity;
-use engine::upstream::Trust;
+use engine::upstream::{Trust, Upstream};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::balance::Farm;
+use super::world::World;
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -77,10 +78,14 @@ fn server(own: &TlsIdentity, clients: Option<&Authority>) -> SocketAddr {
 
 /// The status of a call to that upstream, and what the record says.
 fn asked(address: SocketAddr, host: &str, trust: Trust) -> (u16, &'static str) {
-    let farm = Farm::new(&[(address, 1)], |upstream| {
+    let change = |upstream: &mut Upstream| {
         upstream.targets[0].tls = true;
         upstream.targets[0].host = host.into();
         upstream.trust = Arc::new(trust);
+    };
+    // Its name is looked up.
+    let farm = Farm::started(&[(address, 1)], change, |shape, clock| {
+        World::at(shape, Arc::new(clock.clone()), super::Side::start())
     });
     let status = farm.world.call(GET).status;
     (status, farm.world.tape.calls(1)[0].code)

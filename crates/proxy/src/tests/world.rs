@@ -18,7 +18,7 @@ use engine::principal::{Names, Proof};
 use engine::record::{ConnectionEvent, CoreRecorder, Recorder};
 use engine::replay::{Replays, Used};
 use engine::route::{Mount, RouteTable, Template, Tree};
-use engine::snapshot::{Bind, Listener, ListenerTls, Live, Network};
+use engine::snapshot::{Bind, Connections, Listener, ListenerTls, Live, Network};
 use engine::upstream::{Deadlines, Target, Trust, Upstream, UpstreamHttp};
 use engine::verdict::Answer;
 use engine::websocket::Rules;
@@ -57,7 +57,7 @@ impl Clock for System {
 }
 
 #[derive(Debug)]
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Cells for Nothing {
     fn take(&self, _key: u128, _meter: &Meter, _now: UnixTime) -> Taken {
@@ -128,7 +128,7 @@ impl Tape {
         assert_eq!(calls.len(), count, "{calls:?}");
         calls
     }
-    pub(super) fn bounds(&self) -> Vec<Bound> {
+    pub(crate) fn bounds(&self) -> Vec<Bound> {
         self.inner.0.lock().unwrap().bounds.clone()
     }
     /// Waits until a bound was reached so often.
@@ -213,13 +213,16 @@ impl Control for Toy {
             ..Needs::default()
         }
     }
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(ToyAt(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        Box::new(ToyAt(self, Arc::clone(&core.clock)))
     }
 }
 
 #[derive(Debug)]
-struct ToyAt(Arc<Toy>);
+struct ToyAt(Arc<Toy>, Arc<dyn Clock>);
+
+/// For how long the toy occupies its core when it is told to.
+pub(super) const SPIN: Duration = Duration::from_millis(10);
 
 impl Toy {
     /// What `x-until` proves: a subject up to a second since 1970.
@@ -270,6 +273,11 @@ impl Attached for ToyAt {
                 Verdict::Allow
             })),
             Some("work") => job(|| Verdict::Allow),
+            Some("spin") => {
+                let began = self.1.now();
+                while self.1.now().since(began) < SPIN {}
+                Step::Done(Verdict::Allow)
+            }
             Some("panic") => job(|| panic!("as planned")),
             Some("answer") => Step::Done(Verdict::Answer(Box::new(Answer {
                 status: StatusCode::OK,
@@ -325,6 +333,7 @@ pub(super) struct Shape {
     pub(super) second: Option<Arc<ListenerTls>>,
     pub(super) bind: Option<Bind>,
     pub(super) proxies: Arc<[Network]>,
+    pub(super) connections: Connections,
     pub(super) client_certificate: bool,
     pub(super) deadlines: Deadlines,
     pub(super) operation: &'static str,
@@ -340,6 +349,7 @@ pub(super) struct Shape {
     pub(super) names: (&'static [&'static str], &'static [&'static str]),
     /// The scope that the toy wants.
     pub(super) wanted: Option<&'static str>,
+    pub(super) shedding: Option<engine::shedding::Shedding>,
 }
 
 impl Shape {
@@ -359,12 +369,14 @@ impl Shape {
             second: None,
             bind: None,
             proxies: Arc::default(),
+            connections: Connections::default(),
             client_certificate: false,
             deadlines: Deadlines {
                 connect: Duration::from_secs(2),
                 first_byte: Duration::from_secs(5),
                 total: Duration::from_secs(20),
                 idle: Duration::from_secs(20),
+                lifetime: engine::bounds::STREAM_LIFETIME,
             },
             operation: "all",
             behind: None,
@@ -373,6 +385,7 @@ impl Shape {
             closed: false,
             names: (&["toy"], &[]),
             wanted: None,
+            shedding: None,
         }
     }
 
@@ -403,8 +416,8 @@ impl Shape {
     fn listeners(&self) -> Vec<Listener> {
         let clear = |name: &str| Listener::clear(name, "127.0.0.1:0");
         let bind = self.bind.clone().unwrap_or_else(|| clear("").bind);
-        let proxies = Arc::clone(&self.proxies);
-        let mut all = vec![Listener { tls: self.tls.clone(), bind, proxies, ..clear("public") }];
+        let (proxies, connections) = (Arc::clone(&self.proxies), self.connections);
+        let mut all = vec![Listener { tls: self.tls.clone(), bind, proxies, connections, ..clear("public") }];
         all.extend(self.second.clone().map(|tls| Listener { tls: Some(tls), ..clear("second") }));
         all
     }
@@ -460,6 +473,7 @@ impl Shape {
             controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()].into(),
+            shedding: self.shedding,
             live: live.enter(),
         })
     }
@@ -495,16 +509,25 @@ impl World {
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub(super) fn start(shape: &Shape) -> Self {
         let clock = Arc::new(System(Instant::now(), AtomicU64::new(0)));
-        let mut world = Self::at(shape, Arc::<System>::clone(&clock), Arc::new(Nothing));
+        let mut world = Self::at(shape, Arc::<System>::clone(&clock), super::Side::start());
         world.own = Some(clock);
         world
     }
 
     /// With this clock, and what starts work beside the cores.
     pub(super) fn at(shape: &Shape, clock: Arc<dyn Clock>, side: Arc<dyn Spawn>) -> Self {
-        let (tape, live) = (Tape::default(), Live::default());
-        let services = Services { side, ..services(clock, &tape, &live) };
-        let keyed = Arc::clone(&services.keyed);
+        Self::among(shape, clock, side, &Arc::default())
+    }
+
+    /// The same, with state that others have left.
+    pub(super) fn among(
+        shape: &Shape,
+        clock: Arc<dyn Clock>,
+        side: Arc<dyn Spawn>,
+        keyed: &Arc<Keyed>,
+    ) -> Self {
+        let (tape, live, keyed) = (Tape::default(), Live::default(), Arc::clone(keyed));
+        let services = Services { side, keyed: Arc::clone(&keyed), ..services(clock, &tape, &live) };
         let (folder, passed) = (PathBuf::new(), Passed::default());
         let (bodies, drain) = (shape.bodies, Duration::from_secs(5));
         let settings = Settings { cores: 2, workers: 1, bodies, drain, folder, passed };
@@ -686,7 +709,13 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn start(serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    pub(super) fn on(
+        listener: TcpListener,
+        serve: impl Fn(&Self, usize, Client) + Send + Sync + 'static,
+    ) -> Self {
         let backend = Self {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),

@@ -72,7 +72,7 @@ pub(super) async fn connect(
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that connects for calls of clients")]
 async fn dial(core: &Core, connections: &Connections) -> Result<(TcpStream, SocketAddr), Failure> {
-    let addresses = connections.addresses.get(&core.clock).await?;
+    let addresses = connections.addresses.get(&*core.clock).await?;
     let mut last = None;
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -84,7 +84,7 @@ async fn dial(core: &Core, connections: &Connections) -> Result<(TcpStream, Sock
             Err(error) => last = Some(error),
         }
     }
-    connections.addresses.doubt();
+    connections.addresses.doubt(core.clock.now());
     let why = last.map_or_else(|| String::from("no address"), |error| error.to_string());
     Err(Failure::new(&codes::UPSTREAM_UNREACHABLE, why))
 }

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use super::gate::{Gate, Permit};
 use super::group::Group;
 use super::health::{Health, Met};
+use super::names::Host;
 use super::{Counts, Sender, connect, resolve};
 use crate::core::Core;
 use crate::exchange::Failure;
@@ -73,6 +74,7 @@ pub(super) struct Shared {
     pub(super) health: Arc<Health>,
     pub(super) stats: Arc<Stats>,
     pub(super) gate: Arc<Gate>,
+    pub(super) host: Host,
 }
 
 /// An HTTP/2 connection and where it leads.
@@ -86,7 +88,7 @@ pub(crate) struct Connections {
     pub(super) tls: OnceCell<Arc<ClientConfig>>,
     /// The same, with nothing but HTTP/1 offered.
     pub(super) tls_one: OnceCell<Arc<ClientConfig>>,
-    pub(super) addresses: Rc<resolve::Addresses>,
+    pub(super) addresses: resolve::Addresses,
     pub(super) health: Arc<Health>,
     pub(super) stats: Arc<Stats>,
     pub(super) gate: Arc<Gate>,
@@ -103,13 +105,13 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(super) fn new(target: &Target, kept: Kept, shared: Shared) -> Self {
-        let Shared { health, stats, gate } = shared;
+        let Shared { health, stats, gate, host } = shared;
         Self {
             idle: RefCell::default(),
             two: RefCell::default(),
             tls: OnceCell::new(),
             tls_one: OnceCell::new(),
-            addresses: Rc::new(resolve::Addresses::new(target)),
+            addresses: resolve::Addresses::new(host, target.port),
             health,
             stats,
             gate,

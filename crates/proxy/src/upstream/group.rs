@@ -13,6 +13,7 @@ use super::budget::Budget;
 use super::connections::Connections;
 use super::health::{Met, Ward};
 use super::probe::Probe;
+use super::services::Resolved;
 
 /// A target, and its place among the others.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Member {
     pub(super) connections: Rc<Connections>,
     probe: Option<Arc<Probe>>,
     weight: u32,
+    /// Of those that are up, only those with the lowest one are asked.
+    priority: u16,
     /// Of round robin.
     credit: Cell<i64>,
     /// Of hashing.
@@ -37,10 +40,15 @@ impl Member {
     }
 }
 
+/// The connections of a target, and its checks.
+type Place = (Rc<Connections>, Option<Arc<Probe>>);
+
 /// The targets of an upstream. It does not hold the upstream itself, whose end is how the pool knows of its own.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(super) name: Box<str>,
+    /// Where the targets are the records of a service.
+    pub(super) resolved: Option<Resolved>,
     balance: Balance,
     outliers: Outliers,
     slow_start: Duration,
@@ -48,6 +56,8 @@ pub(crate) struct Group {
     members: Box<[Member]>,
     ward: Arc<Ward>,
     pub(crate) budget: Rc<Budget>,
+    /// Hundredths of a call that are still to be copied.
+    copied: Cell<u8>,
     dice: Cell<u64>,
 }
 
@@ -55,19 +65,25 @@ impl Group {
     /// The targets in the order of the configuration, each with its connections.
     pub(super) fn new(
         upstream: &Upstream,
-        targets: Vec<(Rc<Connections>, Option<Arc<Probe>>)>,
+        (targets, resolved): (Vec<Place>, Option<Resolved>),
         (ward, budget): (Arc<Ward>, Rc<Budget>),
         seed: u64,
     ) -> Self {
-        let members = upstream.targets.iter().zip(targets).map(|(target, (connections, probe))| Member {
+        let priority =
+            |number: usize| resolved.as_ref().and_then(|resolved| resolved.priorities.get(number)).copied();
+        let members = upstream.targets.iter().zip(targets).enumerate();
+        let members = members.map(|(number, (target, (connections, probe)))| Member {
             connections,
             probe,
             weight: target.weight,
+            priority: priority(number).unwrap_or_default(),
             credit: Cell::new(0),
             seed: balance::hash(&[target.name.as_bytes()]),
         });
+        let members: Box<[Member]> = members.collect();
         Self {
-            members: members.collect(),
+            members,
+            resolved,
             name: upstream.name.clone(),
             balance: upstream.balance.clone(),
             outliers: upstream.outliers,
@@ -75,12 +91,28 @@ impl Group {
             calls: upstream.breakers.calls,
             ward,
             budget,
+            copied: Cell::new(0),
             dice: Cell::new(seed),
         }
     }
 
     pub(super) fn member(&self, number: usize) -> Option<&Member> {
         self.members.get(number)
+    }
+
+    /// The upstream with the targets that it has now.
+    pub(crate) fn upstream<'a>(&'a self, configured: &'a Arc<Upstream>) -> &'a Arc<Upstream> {
+        self.resolved.as_ref().map_or(configured, |resolved| &resolved.upstream)
+    }
+
+    /// Whether its targets are those of now.
+    pub(super) fn is_current(&self) -> bool {
+        self.resolved.as_ref().is_none_or(Resolved::is_current)
+    }
+
+    /// Whether it has no target at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// The target for a call; one that was tried already, or is not well, when there is no other.
@@ -106,7 +138,7 @@ impl Group {
                 up.add(number);
             }
         }
-        let set = up.without(tried).or(all.without(tried)).or(all);
+        let set = self.nearest(up.without(tried).or(all.without(tried)).or(all));
         if let Some(only) = set.only() {
             return only;
         }
@@ -131,11 +163,31 @@ impl Group {
         chosen.unwrap_or_default()
     }
 
+    /// Those with the lowest priority.
+    fn nearest(&self, set: Set) -> Set {
+        if self.resolved.is_none() {
+            return set;
+        }
+        let of = |number: usize| self.members.get(number).map_or(u16::MAX, |member| member.priority);
+        let lowest = set.iter().map(of).min();
+        let mut nearest = Set::default();
+        set.iter().filter(|number| Some(of(*number)) == lowest).for_each(|number| nearest.add(number));
+        nearest
+    }
+
     /// SplitMix64: good enough to spread calls, and nothing else hangs on it.
     fn roll(&self) -> u64 {
         let next = self.dice.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.dice.set(next);
         balance::mix(next)
+    }
+
+    /// Whether the next call is one of `share` of a hundred that are copied: they are spread evenly, and neither by chance nor by
+    /// anything that a caller could choose.
+    pub(crate) fn is_copied(&self, share: u8) -> bool {
+        let sum = self.copied.get().saturating_add(share.min(100));
+        self.copied.set(sum.checked_sub(100).unwrap_or(sum));
+        sum >= 100
     }
 
     /// Takes down what a call met at a target.

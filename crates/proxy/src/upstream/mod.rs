@@ -9,8 +9,12 @@
 //! | `gate` | no target is given more at one time than it takes |
 //! | `budget` | retries stay a share of the calls |
 //! | `connections` | connections are used again only when nothing is left in them |
-//! | `resolve` | names are asked for again without a call waiting for it |
+//! | `dns` | the system's name servers, and how long what they say holds |
+//! | `names` | names are asked for again, without a call waiting for it |
+//! | `services` | targets that are the records of a service come and go |
+//! | `resolve` | the addresses of a target, by turns |
 //! | `connect` | address, TCP, TLS, HTTP |
+//! | `fault` | what an error says of the call: never sent, refused, broken |
 //!
 //! Connections and budgets belong to a core, health to the process ([`engine::keyed::Keyed`]); all of them outlive
 //! snapshots, since they are found again by the names of upstream and target.
@@ -19,11 +23,15 @@ mod balance;
 mod budget;
 mod connect;
 mod connections;
+mod dns;
+mod fault;
 mod gate;
 mod group;
 mod health;
+mod names;
 mod probe;
 mod resolve;
+mod services;
 mod tls;
 
 use std::cell::{Cell, RefCell};
@@ -37,6 +45,7 @@ use engine::upstream::{HealthCheck, Kept, Target, Trust, Upstream, UpstreamHttp}
 use engine::{Snapshot, Tick, codes};
 use hyper::client::conn::http2;
 
+use crate::core::Core;
 use crate::exchange::Failure;
 use crate::http1::client::Connection;
 use crate::outgoing::Outgoing;
@@ -44,6 +53,7 @@ use crate::tls::Tls;
 
 pub(crate) use balance::Set;
 pub(crate) use connections::{Lease, Wanted, Way, busy};
+pub(crate) use fault::{classify, is_break, is_refusal};
 pub(crate) use gate::Permit;
 pub(crate) use group::Group;
 pub(crate) use health::Met;
@@ -52,7 +62,9 @@ pub(crate) use tls::Clients;
 use connections::{Connections, Shared, Stats};
 use gate::Gate;
 use health::{Health, Ward};
+use names::Host;
 use probe::Probe;
+use services::Resolved;
 
 /// A connection as calls use it.
 #[derive(Debug)]
@@ -77,7 +89,7 @@ type Known = (Weak<Upstream>, Rc<Group>);
 pub(crate) struct Pool {
     tls: Arc<Tls>,
     cores: u32,
-    /// Whether targets are asked how they are.
+    /// Whether targets are asked how they are, and name servers where they are.
     probes: bool,
     /// By the upstream's address; the weak count keeps that from being given to another.
     by_upstream: RefCell<HashMap<usize, Known>>,
@@ -99,7 +111,7 @@ impl Pool {
         }
     }
 
-    /// Asks no target how it is.
+    /// Asks no target how it is, and nobody where it is.
     pub(crate) fn without_probes(self) -> Self {
         Self { probes: false, ..self }
     }
@@ -112,7 +124,7 @@ impl Pool {
     /// Readies the upstreams of a snapshot before its first call.
     pub(crate) fn adopt(&self, snapshot: &Snapshot, context: &CoreContext) {
         for plan in &snapshot.operations {
-            if let Some(upstream) = &plan.upstream {
+            for upstream in plan.upstream.iter().flat_map(Upstream::with_mirror) {
                 self.group(upstream, context);
             }
         }
@@ -121,7 +133,9 @@ impl Pool {
     /// The targets of an upstream.
     pub(crate) fn group(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Rc<Group> {
         let address = Arc::as_ptr(upstream).addr();
-        if let Some((_, group)) = self.by_upstream.borrow().get(&address) {
+        if let Some((_, group)) =
+            self.by_upstream.borrow().get(&address).filter(|(_, group)| group.is_current())
+        {
             return Rc::clone(group);
         }
         let group = Rc::new(self.make(upstream, context));
@@ -129,13 +143,33 @@ impl Pool {
         group
     }
 
-    fn make(&self, upstream: &Arc<Upstream>, context: &CoreContext) -> Group {
+    /// The same once it has a target; waits for the first answer of the name servers, where they know the targets.
+    ///
+    /// # Errors
+    /// When there is none, or no answer in time.
+    pub(crate) async fn ready(&self, upstream: &Arc<Upstream>, core: &Core) -> Result<Rc<Group>, Failure> {
+        let group = self.group(upstream, &core.context);
+        let Some(resolved) = group.resolved.as_ref().filter(|_| group.is_empty()) else { return Ok(group) };
+        let time = upstream.deadlines.connect;
+        let failure = |why: String| Failure::new(&codes::UPSTREAM_UNREACHABLE, why);
+        match tokio::time::timeout(time, resolved.service.current(&*core.clock)).await {
+            Ok(Ok(_)) => Ok(self.group(upstream, &core.context)),
+            Ok(Err(why)) => Err(failure(why)),
+            Err(_) => Err(failure(String::from("no name server said in time where it runs"))),
+        }
+    }
+
+    fn make(&self, configured: &Arc<Upstream>, context: &CoreContext) -> Group {
         let keyed = &context.keyed;
-        let budget = self.like(upstream).unwrap_or_default();
+        let budget = self.like(configured).unwrap_or_default();
         // Whichever core comes first: to all that start with it the upstream is new.
-        let own = Arc::as_ptr(upstream).addr();
-        let ward = keyed.get_or_make(WARD, &upstream.name, || Ward::of(own));
-        let at = (!ward.is_of(own)).then(|| context.clock.now());
+        let own = Arc::as_ptr(configured).addr();
+        let ward = keyed.get_or_make(WARD, &configured.name, || Ward::of(own));
+        let had = self.by_upstream.borrow().get(&own).is_some_and(|(_, group)| !group.is_empty());
+        let at = (had || !ward.is_of(own)).then(|| context.clock.now());
+        let resolved = if self.probes { Resolved::of(configured, context) } else { None };
+        let upstream = resolved.as_ref().map_or(configured, |resolved| &resolved.upstream);
+        let upstream = &Arc::clone(upstream);
         let kept = self.kept(upstream);
         let targets = upstream.targets.iter().map(|target| {
             let key = Key {
@@ -150,14 +184,15 @@ impl Pool {
                 let health = keyed.get_or_make(HEALTH, &name, || Health::new(at));
                 let stats = keyed.get_or_make(STATS, &format!("{} {name}", context.core), Stats::default);
                 let gate = keyed.get_or_make(GATE, &name, Gate::default);
-                Rc::new(Connections::new(target, kept, Shared { health, stats, gate }))
+                let host = Host::of(&target.host, context, self.probes);
+                Rc::new(Connections::new(target, kept, Shared { health, stats, gate, host }))
             });
             connections.keep(kept);
             (Rc::clone(connections), self.probe(upstream, target, context))
         });
         let mut seed = [0; 8];
         context.clock.fill(&mut seed);
-        Group::new(upstream, targets.collect(), (ward, budget), u64::from_le_bytes(seed))
+        Group::new(upstream, (targets.collect(), resolved), (ward, budget), u64::from_le_bytes(seed))
     }
 
     /// Idle connections that a core may keep: never so many that another core could have none.
@@ -271,12 +306,16 @@ pub struct TargetState {
 pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize, Tick)) -> Vec<TargetState> {
     let (keyed, cores, now) = context;
     let mut seen = std::collections::BTreeMap::new();
-    for upstream in snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref()) {
+    let served = snapshot.operations.iter().filter_map(|plan| plan.upstream.as_ref());
+    for upstream in served.flat_map(Upstream::with_mirror) {
+        let upstream = services::current(upstream, keyed);
         for target in &upstream.targets {
-            seen.entry((upstream.name.clone(), target.name.clone())).or_insert((upstream, target));
+            let key = (upstream.name.clone(), target.name.clone());
+            seen.entry(key).or_insert_with(|| (Arc::clone(&upstream), target.clone()));
         }
     }
-    let state = |(upstream, target): (&Arc<Upstream>, &Target)| {
+    let state = |(upstream, target): (Arc<Upstream>, Target)| {
+        let (upstream, target) = (&upstream, &target);
         let name = named(upstream, &target.name);
         let health = keyed.get_or_make(HEALTH, &name, Health::default);
         let checked = upstream
@@ -299,20 +338,13 @@ pub fn target_states(snapshot: &Snapshot, context: (&engine::keyed::Keyed, usize
     seen.into_values().map(state).collect()
 }
 
-/// Whether a connection ended before it gave an answer.
-pub(crate) fn is_break(error: &hyper::Error) -> bool {
-    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || io_kind(error).is_some()
-}
-
-fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
-    use std::error::Error;
-    error.source()?.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
-}
-
-/// What went wrong on a connection, as a code and a word for the operator.
-pub(crate) fn classify(error: &hyper::Error) -> Failure {
-    let code = if error.is_parse() { &codes::UPSTREAM_PROTOCOL } else { &codes::UPSTREAM_RESET };
-    Failure::new(code, error.to_string())
+/// Asks this name server, of all those that share the state, for as long as what is returned is held.
+#[cfg(test)]
+pub(crate) fn names_from(
+    server: std::net::SocketAddr,
+    keyed: &engine::keyed::Keyed,
+) -> Arc<dyn std::any::Any + Send + Sync> {
+    keyed.get_or_make(names::RESOLVER, "", || names::tests::resolver(server, &[]))
 }
 
 #[cfg(test)]
@@ -337,7 +369,8 @@ mod tests {
             path: None,
             weight: 1,
         };
-        let deadlines = Deadlines { connect: SECOND, first_byte: SECOND, total: SECOND, idle: SECOND };
+        let deadlines =
+            Deadlines { connect: SECOND, first_byte: SECOND, total: SECOND, idle: SECOND, lifetime: SECOND };
         let mut made = Upstream::new("u", hosts.iter().map(target).collect(), deadlines);
         made.slow_start = 10 * SECOND;
         Arc::new(made)

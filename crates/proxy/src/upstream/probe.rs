@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::names::Host;
 use super::tls::{self, Clients};
 use crate::http1::answer;
 
@@ -51,7 +52,7 @@ impl Probe {
         (clients, context): (&Clients, &CoreContext),
     ) {
         if !self.started.swap(true, Ordering::AcqRel) {
-            let checked = Checked::new(upstream, target, check, clients);
+            let checked = Checked::new((upstream, target, check), clients, context);
             context.side.spawn(Box::pin(run(Arc::downgrade(self), checked, Arc::clone(&context.clock))));
         }
     }
@@ -61,6 +62,7 @@ impl Probe {
 #[derive(Debug)]
 struct Checked {
     target: Target,
+    host: Host,
     check: HealthCheck,
     http: UpstreamHttp,
     /// Over TLS; `Err` when that cannot be spoken.
@@ -68,10 +70,15 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(upstream: &Upstream, target: &Target, check: &HealthCheck, clients: &Clients) -> Self {
+    fn new(
+        (upstream, target, check): (&Upstream, &Target, &HealthCheck),
+        clients: &Clients,
+        context: &CoreContext,
+    ) -> Self {
         let tls =
             target.tls.then(|| Ok((clients.config(upstream, false)?, tls::server_name(upstream, target)?)));
-        Self { target: target.clone(), check: check.clone(), http: upstream.http, tls }
+        let host = Host::of(&target.host, context, true);
+        Self { target: target.clone(), host, check: check.clone(), http: upstream.http, tls }
     }
 }
 
@@ -97,7 +104,7 @@ async fn run(probe: Weak<Probe>, checked: Checked, clock: Arc<dyn Clock>) {
 /// One check under its deadline.
 async fn is_well(checked: &Checked, clock: &dyn Clock) -> bool {
     let mut late = clock.sleep(checked.check.timeout);
-    let mut asked = pin!(ask(checked));
+    let mut asked = pin!(ask(checked, clock));
     std::future::poll_fn(move |context| match asked.as_mut().poll(context) {
         Poll::Ready(status) => {
             Poll::Ready(status.is_some_and(|status| status.is_success() || status.is_redirection()))
@@ -108,11 +115,8 @@ async fn is_well(checked: &Checked, clock: &dyn Clock) -> bool {
 }
 
 /// The status of the answer; `None` when there is none.
-#[allow(clippy::disallowed_methods, reason = "checks go the way of the calls that they are made for")]
-async fn ask(checked: &Checked) -> Option<StatusCode> {
-    let target = &checked.target;
-    let host = target.host.trim_start_matches('[').trim_end_matches(']');
-    let socket = TcpStream::connect((host, target.port)).await.ok()?;
+async fn ask(checked: &Checked, clock: &dyn Clock) -> Option<StatusCode> {
+    let socket = dial(checked, clock).await?;
     let Some(tls) = &checked.tls else {
         return match checked.http {
             UpstreamHttp::Two => ask_two(socket, checked).await,
@@ -127,6 +131,18 @@ async fn ask(checked: &Checked) -> Option<StatusCode> {
         false if checked.http == UpstreamHttp::Two => None,
         false => ask_one(stream, checked).await,
     }
+}
+
+/// A connection to the first of its addresses that takes one.
+#[allow(clippy::disallowed_methods, reason = "checks go the way of the calls that they are made for")]
+async fn dial(checked: &Checked, clock: &dyn Clock) -> Option<TcpStream> {
+    for address in checked.host.addresses(clock).await.ok()? {
+        if let Ok(socket) = TcpStream::connect((address, checked.target.port)).await {
+            return Some(socket);
+        }
+    }
+    checked.host.doubt(clock.now());
+    None
 }
 
 async fn ask_one<S>(mut io: S, checked: &Checked) -> Option<StatusCode>

@@ -53,7 +53,11 @@ impl Ending {
 
     /// What allowed it does not hold any more.
     pub(super) fn because(why: Why) -> Self {
-        let close = if why == Why::Draining { close::AWAY } else { close::POLICY };
+        let close = match why {
+            Why::Old => return Self::old(),
+            Why::Draining => close::AWAY,
+            Why::Expired | Why::Withdrawn => close::POLICY,
+        };
         match why.told() {
             Some((code, detail)) => Self::told(close, code, detail),
             None => Self::quiet(close),

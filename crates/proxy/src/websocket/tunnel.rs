@@ -13,6 +13,7 @@ mod time;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Tick;
@@ -30,7 +31,7 @@ use crate::flight::Flight;
 use crate::http1::client::Connection;
 use crate::http1::wire::Wire;
 use crate::pace::Bucket;
-use crate::stream::{Kind, Stream};
+use crate::stream::{Kind, Span, Stream};
 use crate::task::Task;
 use crate::upstream::Lease;
 use checks::Checking;
@@ -94,10 +95,12 @@ impl Tunnel {
     pub(crate) fn new(flight: Flight, (upstream, lease): (Connection, Lease), rules: Arc<Rules>) -> Self {
         let core = Rc::clone(&flight.core);
         let now = core.clock.now();
+        // How long it may last is for the rules, which a reload changes.
+        let span = Span { idle: rules.idle, lifetime: Duration::MAX };
         let mut token = [0; 8];
         core.clock.fill(&mut token);
         Self {
-            stream: Stream::enter(flight, rules.idle, Kind::Switched),
+            stream: Stream::enter(flight, span, Kind::Switched),
             upstream,
             _lease: lease,
             reads: false,

@@ -2,7 +2,6 @@
 
 use super::possession::{Dpop, OperationAuthentication, SenderConstrained};
 use super::selector::{OperationRef, Selector};
-use super::signature::Signing;
 use super::source::{AcceptUnenforced, Allow, ContractSource};
 use super::websocket::{WebSocket, check};
 use crate::merge::merge;
@@ -137,9 +136,12 @@ pub struct Authentication {
     /// `applications`: API keys of the gateway's own applications are taken (`yett app`, `yett key`)
     #[serde(default)]
     pub source: Option<Spanned<KeySource>>,
-    /// signatures over calls are taken (HTTP Message Signatures), under these keys
+    /// names of the authorities whose client certificates are taken
     #[serde(default)]
-    pub signature: Option<Spanned<Signing>>,
+    pub authorities: Vec<Spanned<String>>,
+    /// names of the signers whose signatures over calls are taken
+    #[serde(default)]
+    pub signers: Vec<Spanned<String>>,
     /// whether an API key, or the fields of a signature, are sent on to the service; without it, they end at the gateway
     #[serde(default)]
     pub forward: bool,

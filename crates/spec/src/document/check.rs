@@ -1,7 +1,7 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
 use super::check_possession;
-use super::check_signature;
+use super::check_signers;
 use super::transport;
 use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
@@ -24,11 +24,17 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     listeners(document, tree, out);
     hops(document, tree, out);
     issuers(document, out);
+    super::authority::check(document, out);
+    check_signers::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
+    super::shedding::check(document, out);
     for (name, upstream) in &document.upstreams {
         super::check_upstream::check(name, upstream, tree, out);
+        if let Some(mirror) = &upstream.mirror {
+            refer("upstream", &mirror.upstream, tree, out);
+        }
         if upstream.targets.is_empty()
             && tree.at(&["upstreams", name, "targets"]).is_some_and(|n| n.items().is_empty())
         {
@@ -53,7 +59,7 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "upstreams", "apis"] {
+    for group in ["listeners", "issuers", "authorities", "signers", "upstreams", "apis"] {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -88,6 +94,14 @@ fn listeners(document: &Document, tree: &Node, out: &mut Diagnostics) {
         }
         hosts(&listener.hosts, out);
         transport::check(name, listener, tree, out);
+        for most in [listener.connections.total, listener.connections.address].into_iter().flatten() {
+            if !(1..=1_000_000).contains(&most.value) {
+                let message = format!("`{}` connections are out of bounds", most.value);
+                out.push(
+                    Diagnostic::error("invalid-value", message).at(most.span).help("write 1 to 1000000"),
+                );
+            }
+        }
         let streams = listener.http.streams;
         if !(1..=10_000).contains(&streams) {
             let message = format!("`{streams}` streams are out of bounds");
@@ -209,9 +223,15 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
                 audience_missing(&issuer.value, issuer.span, out);
             }
         }
+        for authority in &settings.authorities {
+            refer("authority", authority, tree, out);
+        }
+        for signers in &settings.signers {
+            refer("signer", signers, tree, out);
+        }
     }
     check_possession::api(document, api, out);
-    check_signature::api(document, api, out);
+    check_signers::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {
@@ -236,26 +256,32 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// What a scheme takes: tokens, or keys. `*` may stand for schemes of both kinds.
+/// What a scheme takes: tokens, keys, certificates or signatures. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
-    let signed = settings.signature.is_some();
-    match (settings.issuers.is_empty(), &settings.source) {
-        (true, None) if !signed => {
-            let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, `source: applications` for API keys, or `signature`";
-            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
-        }
-        (false, Some(source)) if scheme != "*" => {
-            let message = format!("the scheme `{scheme}` takes tokens and API keys");
-            let help = "keep `issuers` or `source`: a scheme has one kind of credential";
-            out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
-        }
-        (_, None) if settings.forward && !signed => {
-            let message = format!("`forward` is for API keys and signatures, and `{scheme}` takes none");
-            let help = "take it out: tokens are sent on to the service";
-            out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
-        }
-        _ => {}
+    let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
+    let kinds = [
+        ("issuers", "tokens", first(&settings.issuers)),
+        ("source", "API keys", settings.source.as_ref().map(|source| source.span)),
+        ("authorities", "client certificates", first(&settings.authorities)),
+        ("signers", "signatures", first(&settings.signers)),
+    ];
+    let mut taken = kinds.into_iter().filter_map(|(key, what, span)| Some((key, what, span?)));
+    let Some((key, what, _)) = taken.next() else {
+        let message = format!("the scheme `{scheme}` names no issuer");
+        let help = "write `issuers: [name]`, `source: applications` for API keys, `authorities: [name]` for client certificates, \
+                    or `signers: [name]` for signatures";
+        out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        return;
+    };
+    for (other, also, span) in taken.filter(|_| scheme != "*") {
+        let message = format!("the scheme `{scheme}` takes {what} and {also}");
+        let help = format!("keep `{key}` or `{other}`: a scheme has one kind of credential");
+        out.push(Diagnostic::error("conflict", message).at(span).help(help));
+    }
+    if settings.forward && settings.source.is_none() && settings.signers.is_empty() {
+        let message = format!("`forward` is for API keys and signatures, and `{scheme}` takes none");
+        let help = "take it out: tokens are sent on to the service";
+        out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
     }
 }
 
@@ -284,8 +310,9 @@ fn contract(api: &Api, out: &mut Diagnostics) {
 
 /// Reports a name that nothing has. What is there but broken has been reported itself.
 fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics) {
+    let group = what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"));
     let known: Vec<&str> = tree
-        .get(&format!("{what}s"))
+        .get(&group)
         .map(|group| group.entries().iter().map(|entry| entry.key.as_str()).collect())
         .unwrap_or_default();
     if known.contains(&name.as_str()) {
@@ -293,10 +320,10 @@ fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics)
     }
     let help = match nearest(&name.value, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!("write it under `{what}s`"),
+        None if known.is_empty() => format!("write it under `{group}`"),
         None => {
             let names: Vec<String> = known.iter().take(20).map(|name| format!("`{name}`")).collect();
-            format!("write it under `{what}s`; there are {}", names.join(", "))
+            format!("write it under `{group}`; there are {}", names.join(", "))
         }
     };
     let message = format!("there is no {what} `{}`", name.value);

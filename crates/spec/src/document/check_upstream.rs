@@ -16,6 +16,8 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     targets(name, upstream, out);
     tls(name, upstream, out);
     headers(upstream, out);
+    mirror(name, upstream, out);
+    super::check_signers::signing(name, upstream, out);
     if let Some(health) = &upstream.health {
         asked_at(name, &health.path, out);
     }
@@ -63,12 +65,16 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
             within(key, &count.value, (1..=100).contains(&count.value), count.span, "write 1 to 100");
         }
     }
+    if let Some(mirror) = &upstream.mirror {
+        let share = mirror.share;
+        within("share", &share.value, share.get() > 0, share.span, "write `1%` to `100%`");
+    }
     let kept = upstream.pool.connections;
     within("connections", &kept.value, (1..=65_535).contains(&kept.value), kept.span, "write 1 to 65535");
 }
 
 /// Fields that are ours to write, or end at this hop.
-const OURS: [&str; 12] = [
+pub(super) const OURS: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -126,6 +132,15 @@ fn headers(upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
     }
 }
 
+/// An upstream that gets its own calls twice.
+fn mirror(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    if let Some(mirror) = upstream.mirror.as_ref().filter(|mirror| *mirror.upstream.value == *name) {
+        let message = format!("the upstream `{name}` is its own mirror: it would get calls twice");
+        let help = "name another upstream, or take `mirror` out";
+        out.push(Diagnostic::error("conflict", message).at(mirror.upstream.span).help(help));
+    }
+}
+
 /// What of TLS is there without what it needs.
 fn tls(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
     let tls = &upstream.tls;
@@ -161,6 +176,7 @@ fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
             out.push(Diagnostic::error("conflict", message).at(target.url.span).help(help));
         }
     }
+    service(name, upstream, out);
     if let Some(first) = upstream.targets.get(TARGETS) {
         let message = format!("the upstream `{name}` has {} targets", upstream.targets.len());
         let help = format!("write at most {TARGETS}, or a name that leads to several addresses");
@@ -168,11 +184,34 @@ fn targets(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
     }
 }
 
+/// The records of a service say where it runs, on which ports, and with which weights.
+fn service(name: &str, upstream: &Spanned<Upstream>, out: &mut Diagnostics) {
+    let Some(service) = upstream.targets.iter().find(|target| target.url.service().is_some()) else { return };
+    let url = &service.url;
+    let mut wrong = |what: &str, help: &str| {
+        let message = format!("`{}` of the upstream `{name}` is a service, and {what}", url.value);
+        out.push(Diagnostic::error("conflict", message).at(url.span).help(help));
+    };
+    if upstream.targets.len() > 1 {
+        wrong(
+            "stands beside other targets",
+            "give it an upstream of its own, since its records name all targets",
+        );
+    }
+    if url.has_port() {
+        wrong("has a port", "take the port out: it is in the records");
+    }
+    if service.weight.value != 1 {
+        wrong("has a weight", "take the weight out: it is in the records");
+    }
+}
+
 /// A deadline of no time lets no call through.
 fn deadlines(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: &mut Diagnostics) {
-    let Deadlines { connect, first_byte, total, idle } = &upstream.deadlines;
-    let all = [("connect", connect), ("first_byte", first_byte), ("total", total), ("idle", idle)];
-    for (key, _) in all.into_iter().filter(|(_, deadline)| deadline.get().is_zero()) {
+    let Deadlines { connect, first_byte, total, idle, lifetime } = &upstream.deadlines;
+    let calls = [("connect", connect), ("first_byte", first_byte), ("total", total)];
+    let all = calls.into_iter().chain([("idle", idle), ("lifetime", lifetime)]);
+    for (key, _) in all.filter(|(_, deadline)| deadline.get().is_zero()) {
         let span = tree.at(&["upstreams", name, "deadlines", key]).map_or(upstream.span, |node| node.span);
         let message = format!("a deadline of no time lets no call through: `{key}` of the upstream `{name}`");
         out.push(Diagnostic::error("invalid-value", message).at(span).help("write at least `1ms`"));

@@ -29,6 +29,9 @@ pub struct Listener {
     /// certificate and key; without them the listener speaks cleartext
     #[serde(default)]
     pub tls: Option<ListenerTls>,
+    /// how many connections may be open on this listener at one time
+    #[serde(default)]
+    pub connections: ListenerConnections,
     /// bounds of HTTP on this listener
     #[serde(default)]
     pub http: ListenerHttp,
@@ -125,6 +128,18 @@ text_type!(
         "enum": ["1.2", "1.3"]
     })
 );
+
+/// How many connections may be open on a listener at one time, on all cores together.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ListenerConnections {
+    /// most in all; without it as many as the cores have room for, 20,000 each
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub total: Option<Spanned<u32>>,
+    /// most from one address (of IPv6 its /64); without it half of what the cores have room for, on all listeners together
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub address: Option<Spanned<u32>>,
+}
 
 /// Bounds of HTTP on a listener.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -5,9 +5,10 @@
 
 mod alert;
 mod api;
+mod authority;
 mod check;
 mod check_possession;
-mod check_signature;
+mod check_signers;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
@@ -20,7 +21,8 @@ mod record;
 mod revocation;
 mod selector;
 mod shared;
-mod signature;
+mod shedding;
+mod signers;
 mod source;
 mod store;
 mod telemetry;
@@ -31,11 +33,13 @@ mod websocket;
 pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
+pub use authority::{Authority, CertificateSubject, Grant};
 pub use issuer::{
     ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
 };
 pub use listener::{
-    Admin, CertificateKey, ClientCertificate, Listener, ListenerHttp, ListenerTls, TlsVersion,
+    Admin, CertificateKey, ClientCertificate, Listener, ListenerConnections, ListenerHttp, ListenerTls,
+    TlsVersion,
 };
 pub use notify::{EventOutcome, Notify, Redelivery, Severity, Sink, Tell, Wanted};
 pub use possession::{Dpop, Nonce, OperationAuthentication, SenderConstrained};
@@ -43,12 +47,13 @@ pub use record::{AccessLog, Danger, Decisions, OnFull, Record};
 pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
-pub use signature::{Signer, Signing};
+pub use shedding::Shedding;
+pub use signers::{Signer, Signers, Signing};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
 pub use upstream::{
-    Breakers, Deadlines, HealthCheck, HttpVersion, Outliers, Pool, Retries, Target, Upstream,
+    Breakers, Deadlines, HealthCheck, HttpVersion, Mirror, Outliers, Pool, Retries, Target, Upstream,
     UpstreamHeaders, UpstreamTls,
 };
 pub use websocket::WebSocket;
@@ -96,6 +101,10 @@ pub struct Document {
     pub trusted_hops: Vec<Cidr>,
     /// Who signs tokens, by name.
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// Who signs certificates of clients that prove who calls, by name.
+    pub authorities: BTreeMap<String, Spanned<Authority>>,
+    /// Who sign their calls, by name.
+    pub signers: BTreeMap<String, Spanned<Signers>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -112,6 +121,8 @@ pub struct Document {
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
     pub state: Option<Spanned<SharedState>>,
+    /// What a core does whose calls wait for it.
+    pub shedding: Shedding,
     /// Dangers accepted by name, for the whole document.
     pub accept: Vec<Spanned<Danger>>,
     /// What controls own at the top of the document, unread.
@@ -142,6 +153,12 @@ pub(crate) struct Top {
     /// who signs tokens, by name
     #[serde(default)]
     issuers: BTreeMap<String, Spanned<Issuer>>,
+    /// who signs certificates of clients that prove who calls, by name
+    #[serde(default)]
+    authorities: BTreeMap<String, Spanned<Authority>>,
+    /// who sign their calls, by name
+    #[serde(default)]
+    signers: BTreeMap<String, Spanned<Signers>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -163,6 +180,9 @@ pub(crate) struct Top {
     /// where state is kept that several gateways share; without it each has its own
     #[serde(default)]
     state: Option<Spanned<SharedState>>,
+    /// when a core that is late refuses a share of its new calls
+    #[serde(default)]
+    shedding: Shedding,
     /// dangers accepted by name, for the whole document
     #[serde(default)]
     accept: Vec<Spanned<Danger>>,
@@ -207,6 +227,8 @@ impl Document {
             admin: top.admin,
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
+            authorities: top.authorities,
+            signers: top.signers,
             upstreams: top.upstreams,
             apis,
             record: top.record,
@@ -215,6 +237,7 @@ impl Document {
             notify: top.notify,
             revocation: top.revocation,
             state: top.state,
+            shedding: top.shedding,
             accept: top.accept,
             sections: of_controls,
             span: tree.span,

@@ -1,5 +1,6 @@
 //! Where calls go.
 
+use super::signers::Signing;
 use crate::read::{Spanned, fault};
 use crate::units::{Balance, Duration, FileRef, Percent, Pin, SecretRef, ServerName, Url};
 use schemars::JsonSchema;
@@ -46,6 +47,12 @@ pub struct Upstream {
     /// what is asked of each target from time to time; a path alone is short for `{ path: … }`
     #[serde(default)]
     pub health: Option<HealthCheck>,
+    /// another upstream that gets a copy of calls when they have passed all checks; its answers are thrown away
+    #[serde(default)]
+    pub mirror: Option<Mirror>,
+    /// signs calls to it (HTTP Message Signatures, RFC 9421), so that it knows that they came through the gateway
+    #[serde(default)]
+    pub sign: Option<Spanned<Signing>>,
 }
 
 fn slow_start() -> Duration {
@@ -148,6 +155,21 @@ pub struct HealthCheck {
     pub up_after: Spanned<u32>,
 }
 
+/// Who gets a copy of calls.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Mirror {
+    /// name of the upstream that gets them
+    pub upstream: Spanned<String>,
+    /// share of the calls that are copied
+    #[serde(default = "all")]
+    #[schemars(extend("not" = serde_json::json!({ "pattern": "^0+%$" })))]
+    pub share: Spanned<Percent>,
+}
+
+fn all() -> Spanned<Percent> {
+    Spanned::nowhere(Percent::new(100))
+}
+
 fn every() -> Spanned<Duration> {
     Spanned::nowhere(Duration::from_secs(5))
 }
@@ -202,6 +224,9 @@ pub struct Deadlines {
     /// between two bytes of an answer that streams
     #[schemars(extend("not" = no_time()))]
     pub idle: Duration,
+    /// from the head of an answer that streams to its end, however much of it moves
+    #[schemars(extend("not" = no_time()))]
+    pub lifetime: Duration,
 }
 
 /// What no deadline may be.
@@ -216,6 +241,7 @@ impl Default for Deadlines {
             first_byte: Duration::from_secs(30),
             total: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            lifetime: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

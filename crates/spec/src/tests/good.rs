@@ -81,6 +81,11 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/admin",
         "/issuers/staff",
         "/issuers/staff/introspection",
+        "/authorities/partners",
+        "/authorities/partners/grants/spiffe:~1~1example.com~1*",
+        "/signers/shops",
+        "/signers/shops/keys/shop-1",
+        "/upstreams/files/sign",
         "/upstreams/orders",
         "/upstreams/orders/deadlines",
         "/upstreams/orders/targets/0",
@@ -91,6 +96,7 @@ fn the_schema_refuses_unknown_keys_everywhere() {
         "/upstreams/orders/headers",
         "/upstreams/orders/retries",
         "/upstreams/files/pool",
+        "/shedding",
         "/profiles/standard",
         "/profiles/standard/validation",
         "/apis/orders",
@@ -166,6 +172,8 @@ fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { connect: 0s } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { total: 0m0ms } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, deadlines: { idle: 10ms } } }"), true),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { lifetime: 30d } } }"), true),
+        (with("apis:", "upstreams: { u: { url: http://u, deadlines: { lifetime: 0d } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: , retries: , pool: } }"), true),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: { eject: 0s } } }"), false),
         (with("apis:", "upstreams: { u: { url: http://u, outliers: { failures: 0 } } }"), false),
@@ -189,6 +197,27 @@ fn the_schema_and_the_reader_agree_on_what_is_empty_or_zero() {
         (TEN_LINES.split("apis:").next().unwrap_or_default().to_owned() + "apis:\n", false),
     ];
     for (text, taken) in cases {
+        let found = lines(&outcome(&text, None));
+        assert_eq!(found.is_empty(), taken, "{text}{found:?}");
+        assert_eq!(validator.is_valid(&json(&tree(&text))), taken, "{text}");
+    }
+}
+
+#[test]
+fn the_schema_and_the_reader_agree_on_mirrors() {
+    let validator = validator();
+    for (mirror, taken) in [
+        ("{ upstream: m }", true),
+        ("{ upstream: m, share: 1% }", true),
+        ("{ upstream: m, share: 100% }", true),
+        ("{ upstream: m, share: 0% }", false),
+        ("{ upstream: m, share: 5 }", false),
+        ("{ share: 5% }", false),
+        ("m", false),
+    ] {
+        let upstreams =
+            format!("upstreams: {{ m: {{ url: http://m }}, u: {{ url: http://u, mirror: {mirror} }} }}");
+        let text = TEN_LINES.replace("apis:", &format!("{upstreams}\napis:"));
         let found = lines(&outcome(&text, None));
         assert_eq!(found.is_empty(), taken, "{text}{found:?}");
         assert_eq!(validator.is_valid(&json(&tree(&text))), taken, "{text}");

@@ -40,6 +40,20 @@ impl Url {
         self.port.unwrap_or(if self.https { 443 } else { 80 })
     }
 
+    /// Whether a port is written.
+    #[must_use]
+    pub fn has_port(&self) -> bool {
+        self.port.is_some()
+    }
+
+    /// The domain whose service it is, when the host is the name of one, as `_http._tcp.orders.internal` (RFC 2782).
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        let (service, rest) = self.host.split_once('.')?;
+        let (protocol, domain) = rest.split_once('.')?;
+        (service.starts_with('_') && protocol == "_tcp").then_some(domain)
+    }
+
     /// The path as written; empty when there is none.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -28,6 +28,9 @@ impl Cells for BothCells {
     fn key(&self, parts: &[&[u8]]) -> u128 {
         self.local.key(parts)
     }
+    fn take_crowded(&self) -> u64 {
+        self.local.take_crowded()
+    }
     fn shared(&self) -> Option<Arc<dyn Cells>> {
         Some(Arc::clone(&self.shared) as Arc<dyn Cells>)
     }

@@ -30,17 +30,17 @@ enum Command {
         /// Who issued it: an issuer's name in the configuration, or its URL
         #[arg(long, value_name = "ISSUER", requires = "id")]
         issuer: Option<String>,
-        /// SHA-256 of an opaque token, or of a signed one up to its second dot, in hexadecimal digits
+        /// SHA-256 of an opaque token, of a signed one up to its second dot, or of a client certificate's DER, in hexadecimal digits
         #[arg(long, value_name = "HEX", conflicts_with_all = ["id", "issuer"])]
         sha256: Option<String>,
     },
-    /// All tokens of a subject that were issued until now
+    /// All tokens, or client certificates, of a subject that were issued until now
     Subject {
         #[command(flatten)]
         common: Common,
         /// `sub`
         subject: String,
-        /// Who issued them: an issuer's name in the configuration, or its URL
+        /// Who issued them: the name of an issuer or of authorities in the configuration, or an issuer's URL
         #[arg(long, value_name = "ISSUER")]
         issuer: String,
         /// Those as well that are issued later
@@ -70,7 +70,7 @@ enum Command {
         #[arg(long)]
         until_now: bool,
     },
-    /// All tokens of an issuer, those that are issued later as well
+    /// All tokens of an issuer, or client certificates of authorities, those that are issued later as well
     Issuer {
         #[command(flatten)]
         common: Common,

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use spec::units::Size;
 
 use super::{Outcome, Which};
-use crate::run::{Options, Stopped, memory_for_bodies, serve};
+use crate::run::{Options, Stopped, memory_for_bodies, memory_size, serve};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,8 +21,8 @@ pub(super) struct Arguments {
     cores: Option<NonZeroUsize>,
     /// Memory that bodies of calls and answers may hold at one time; without it 256MiB for each core, at most a quarter of
     /// what the machine or its control group has
-    #[arg(long, value_name = "SIZE")]
-    body_memory: Option<Size>,
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    body_memory: Option<usize>,
     /// A folder that later versions of the document may name files of; those of its files of now are allowed
     #[arg(long, value_name = "DIR")]
     allow_read: Vec<PathBuf>,
@@ -39,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         environment: arguments.which.env.clone(),
         data: arguments.data.clone(),
         cores,
-        bodies: arguments.body_memory.map_or_else(|| memory_for_bodies(cores), Size::as_usize),
+        bodies: arguments.body_memory.unwrap_or_else(|| memory_for_bodies(cores)),
         unconfined: arguments.unconfined,
         allow_read: arguments.allow_read.clone(),
     };

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use engine::bounds::{BODIES_BYTES, BODIES_SHARE};
 
 const GROUPS: &str = "/sys/fs/cgroup";
+/// Less memory for bodies than this is a mistake, in bytes.
+const LEAST: usize = 64 * 1024;
 /// Longer no file here is, in bytes.
 const MOST: u64 = 64 * 1024;
 
@@ -21,6 +23,19 @@ fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
     File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
     Some(text)
+}
+
+/// The same as an operator says it.
+///
+/// # Errors
+/// When it is no size, or so small that no body finds room.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let size: spec::Size =
+        text.parse().map_err(|why: spec::ParseError| format!("{}; {}", why.message, why.help))?;
+    match size.as_usize() {
+        bytes if bytes >= LEAST => Ok(bytes),
+        _ => Err(String::from("no body would find room; write at least `64KiB`")),
+    }
 }
 
 fn share(available: Option<u64>, cores: usize) -> usize {
@@ -96,6 +111,14 @@ mod tests {
         ];
         for (files, limit) in cases {
             assert_eq!(seen(files), limit, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_says_is_a_size_that_bodies_find_room_in() {
+        assert_eq!(size("64KiB"), Ok(64 * 1024));
+        for wrong in ["0B", "63KiB", "-1", "many", ""] {
+            assert!(size(wrong).is_err(), "{wrong}");
         }
     }
 

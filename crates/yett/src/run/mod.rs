@@ -35,7 +35,7 @@ use crate::load::{self, Loaded};
 use crate::terminal;
 use alone::Alone;
 use gateway::Gateway;
-pub(crate) use memory::for_bodies as memory_for_bodies;
+pub(crate) use memory::{for_bodies as memory_for_bodies, size as memory_size};
 
 /// What the command line says.
 #[derive(Debug, Clone)]

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use controls::authentication::{apikey, issued};
+use controls::security::{authority_issuer, signers_issuer};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
 
 /// How long something is revoked when nobody says: longer than any access token should be good.
 const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long certificates and signers are revoked when nobody says: there is no saying how long those of a subject are good.
+const OTHERS_LAST: Duration = store::MAX_TTL;
 /// How long after its end a token is still remembered: more than clocks may differ by.
 const LEEWAY: u64 = 24 * 3600;
 /// Last second of the year 9999.
@@ -27,7 +30,7 @@ pub(super) fn resolve(
     let Some(kind) = Kind::parse(&new.kind) else {
         return Err(Problem::invalid(format!("nothing is revoked by `{}`", new.kind.escape_debug())));
     };
-    let lasts = new.lasts.map(Duration::from_secs);
+    let mut lasts = new.lasts.map(Duration::from_secs);
     if let Some(token) = &new.token {
         if kind != Kind::Token || new.issuer.is_some() || new.value.is_some() {
             return Err(Problem::invalid("a token stands for itself: leave `issuer` and `value` out"));
@@ -40,7 +43,24 @@ pub(super) fn resolve(
         (Some(_), Kind::Digest) => {
             return Err(Problem::invalid("a digest is that of one token, whoever issued it"));
         }
-        (Some(issuer), _) => issuer_of(issuer, document)?,
+        (Some(issuer), kind) => {
+            let (iss, vouches) = issuer_of(issuer, document)?;
+            if vouches == Vouches::Certificates && !matches!(kind, Kind::Subject | Kind::Issuer) {
+                return Err(Problem::invalid(format!(
+                    "`{}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
+                     SHA-256 of its DER, as `yett revoke token --sha256`",
+                    issuer.escape_debug()
+                )));
+            }
+            if vouches == Vouches::Signatures && matches!(kind, Kind::Token | Kind::Session) {
+                return Err(Problem::invalid(format!(
+                    "`{}` are signers, of which all of a `subject`, an `application` or all are revoked",
+                    issuer.escape_debug()
+                )));
+            }
+            lasts = lasts.or((vouches != Vouches::Tokens).then_some(OTHERS_LAST));
+            iss
+        }
         (None, _) => return Err(Problem::invalid("of which issuer is not said")),
     };
     let until_now = match new.issued {
@@ -101,19 +121,33 @@ pub(super) fn remembered(expires: u64, now: u64) -> Duration {
     Duration::from_secs(expires.saturating_sub(now).saturating_add(LEEWAY)).min(store::MAX_TTL)
 }
 
-/// `iss` of an issuer that is named as the document names it, or by its URL.
-pub(super) fn issuer_of(named: &str, document: &Document) -> Result<String, Problem> {
+/// What is vouched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vouches {
+    Tokens,
+    Certificates,
+    Signatures,
+}
+
+/// `iss` of an issuer that is named as the document names it, or by its URL; of authorities and signers, as principals name them.
+fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Problem> {
     if named == apikey::ISSUER {
         return Err(Problem::invalid(
             "API keys are revoked by `yett key revoke`, and all of an application by `yett app suspend`",
         ));
     }
-    let all = document.issuers.iter().map(|(name, issuer)| (name.as_str(), issued::iss(issuer)));
-    let found = all.clone().find(|(name, url)| *name == named || *url == named);
-    found.map(|(_, url)| url.to_owned()).ok_or_else(|| {
-        let hint = diagnostics::nearest(named, all.clone().map(|(name, _)| name));
+    let tokens =
+        document.issuers.iter().map(|(name, issuer)| (name, issued::iss(issuer).to_owned(), Vouches::Tokens));
+    let authorities = document.authorities.keys();
+    let certificates = authorities.map(|name| (name, authority_issuer(name), Vouches::Certificates));
+    let signers = document.signers.keys();
+    let signatures = signers.map(|name| (name, signers_issuer(name), Vouches::Signatures));
+    let all: Vec<_> = tokens.chain(certificates).chain(signatures).collect();
+    let found = all.iter().find(|(name, iss, _)| *name == named || *iss == named);
+    found.map(|(_, iss, vouches)| (iss.clone(), *vouches)).ok_or_else(|| {
+        let hint = diagnostics::nearest(named, all.iter().map(|(name, ..)| name.as_str()));
         let hint = hint.map(|near| format!(": did you mean `{near}`?"));
-        let names = || all.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let names = || all.iter().map(|(name, ..)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let hint = hint.unwrap_or_else(|| format!("; these are: {}", names()));
         Problem::invalid(format!("`{}` is no issuer of the document{hint}", named.escape_debug()))
     })

@@ -212,6 +212,8 @@ fn interim_answers_are_no_answers() {
     let reply = gateway.call(get("/things", ""));
     assert!(matches!(reply.status, 502 | 504), "{} {}", reply.status, reply.text());
     assert_eq!(gateway.log_of(&reply)["blame"], "upstream");
+    let bound = [("bound", "interim_answers")];
+    assert!(gateway.metric("yett_bound_reached_total", &bound) >= 1.0, "and it is counted");
     recorder.answer(Answer::json(200, "{}"));
     assert_eq!(gateway.call(get("/things", "")).status, 200);
 }

@@ -36,7 +36,7 @@ paths:
 "##;
 
 /// Algorithm, and what `openssl genpkey` makes its key by.
-const ALGORITHMS: [(&str, &[&str]); 6] = [
+pub(crate) const ALGORITHMS: [(&str, &[&str]); 6] = [
     ("ed25519", &["-algorithm", "ED25519"]),
     ("ecdsa-p256-sha256", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
     ("ecdsa-p384-sha384", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]),
@@ -50,34 +50,42 @@ fn openssl(house: &House, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
 }
 
+/// Makes a key: `NAME.key`, and where there is one its public half, `NAME.pem`.
+pub(crate) fn make_key(house: &House, name: &str, made_by: &[&str]) {
+    let (private, public) = (format!("{name}.key"), format!("{name}.pem"));
+    if made_by.is_empty() {
+        return house.write(&private, "a secret that is as long as it has to be");
+    }
+    openssl(house, &[&["genpkey", "-out", &private][..], made_by].concat());
+    openssl(house, &["pkey", "-in", &private, "-pubout", "-out", &public]);
+}
+
 /// Makes a key for each algorithm, and the lines of the document that name them.
 fn signers(house: &House) -> String {
     let mut lines = String::new();
     for (name, made_by) in ALGORITHMS {
-        let (private, public) = (format!("{name}.key"), format!("{name}.pem"));
-        let who = format!("subject: {name}, scopes: [\"notes:read\", \"notes:write\"]");
-        if made_by.is_empty() {
-            house.write(&private, "a secret that is as long as it has to be");
-            lines.push_str(&format!("            {name}: {{ {who}, secret: \"file:{private}\" }}\n"));
-            continue;
-        }
-        openssl(house, &[&["genpkey", "-out", &private][..], made_by].concat());
-        openssl(house, &["pkey", "-in", &private, "-pubout", "-out", &public]);
-        let algorithm = if name.starts_with("rsa") { format!(", algorithm: {name}") } else { String::new() };
-        lines.push_str(&format!("            {name}: {{ {who}, public: \"file:{public}\"{algorithm} }}\n"));
+        make_key(house, name, made_by);
+        let kept = match name {
+            "hmac-sha256" => format!("secret: \"file:{name}.key\""),
+            rsa if rsa.starts_with("rsa") => format!("public: \"file:{name}.pem\", algorithm: {name}"),
+            _ => format!("public: \"file:{name}.pem\""),
+        };
+        let scopes = "scopes: [\"notes:read\", \"notes:write\"]";
+        lines.push_str(&format!("      {name}: {{ subject: {name}, {scopes}, {kept} }}\n"));
     }
     lines
 }
 
-fn start(house: &House, service: &Recorder) -> Gateway {
+/// A gateway that takes signed calls, and signs those to its service as `sign` says.
+pub(crate) fn start(house: &House, service: &Recorder, sign: &str) -> Gateway {
     house.write("openapi.yaml", CONTRACT);
     let signers = signers(house);
     house.write(
         "yett.yaml",
         &format!(
-            "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\napis:\n  notes:\n    \
-             contract: ./openapi.yaml\n    upstream: {}\n    bodies: {{ codings: [gzip] }}\n    authentication:\n      signed:\n        signature:\n          \
-             issuer: partners\n          keys:\n{signers}",
+            "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\nsigners:\n  partners:\n    keys:\n{signers}\
+             upstreams:\n  notes: {{ url: \"{}\"{sign} }}\napis:\n  notes:\n    contract: ./openapi.yaml\n    upstream: notes\n    \
+             bodies: {{ codings: [gzip] }}\n    authentication: {{ signed: {{ signers: [partners] }} }}\n",
             service.url()
         ),
     );
@@ -85,7 +93,7 @@ fn start(house: &House, service: &Recorder) -> Gateway {
 }
 
 /// What became of calls.
-fn client(house: &House, calls: &Value) -> Vec<Value> {
+pub(crate) fn client(house: &House, calls: &Value) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let file = |name: &str| house.path(&format!("{name}.key")).to_str().unwrap().to_owned();
     let keys = ALGORITHMS.map(|(name, _)| (name.to_owned(), json!({ "alg": name, "file": file(name) })));
@@ -96,7 +104,7 @@ fn client(house: &House, calls: &Value) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn outcome(call: &Value) -> (u64, &str) {
+pub(crate) fn outcome(call: &Value) -> (u64, &str) {
     (call["status"].as_u64().unwrap(), call["code"].as_str().unwrap())
 }
 
@@ -104,7 +112,7 @@ fn outcome(call: &Value) -> (u64, &str) {
 fn threat_33_a_standard_client_signs_its_calls_and_nobody_else_does() {
     let (house, service) = (House::new(), Recorder::start());
     service.answer(Answer::json(200, "{}"));
-    let gateway = start(&house, &service);
+    let gateway = start(&house, &service, "");
     let url = |target: &str| format!("http://{}{target}", gateway.url);
     let (list, body) = (url("/notes?q=a%20b"), json!({ "text": "buy bread" }).to_string());
     for (name, _) in ALGORITHMS {
@@ -131,7 +139,7 @@ fn threat_33_a_standard_client_signs_its_calls_and_nobody_else_does() {
 fn threat_33_what_is_changed_on_the_way_goes_nowhere() {
     let (house, service) = (House::new(), Recorder::start());
     service.answer(Answer::json(200, "{}"));
-    let gateway = start(&house, &service);
+    let gateway = start(&house, &service, "");
     let url = |target: &str| format!("http://{}{target}", gateway.url);
     let (list, notes) = (url("/notes?q=a"), url("/notes"));
     let body = json!({ "text": "pay 10" }).to_string();

@@ -158,15 +158,28 @@ fn threat_08_continuations_have_an_end() {
     under.bites("long ones", &[head(), times(100, &long)].concat(), Bound::Http2Excess, code::CALM);
 }
 
-/// Row 9: a reference of one byte stands for a field of 4,000.
+/// A reference of one byte stands for a field of 4,000, so many times.
+fn bomb(references: usize) -> Vec<u8> {
+    let kept = [[0x40, 1, b'x', 0x7f, 0xa1, 0x1e].as_slice(), &[b'a'; 4_000]].concat();
+    let fields = [get_fields("/m/1", &[]), kept, vec![0xbe; references]].concat();
+    frame(kind::HEADERS, END_HEADERS | END_STREAM, 1, fields)
+}
+
+#[test]
+fn threat_09_the_same_references_grow_in_a_naive_proxy() {
+    let recorder = Recorder::start();
+    let naive = Naive::start(recorder.address());
+    let mut client = RawClient::connect(naive.address());
+    let sent = [opening(), bomb(1_000)].concat();
+    client.send(&sent).unwrap();
+    let grown = until(20, || (recorder.received() > 500 * sent.len()).then_some(()));
+    assert!(grown.is_some(), "{} bytes became {}", sent.len(), recorder.received());
+}
+
+/// Row 9.
 #[test]
 fn threat_09_references_do_not_grow_into_fields_without_end() {
     let under = Under::start();
-    let kept = [[0x40, 1, b'x', 0x7f, 0xa1, 0x1e].as_slice(), &[b'a'; 4_000]].concat();
-    let bomb = |references: usize| {
-        let fields = [get_fields("/m/1", &[]), kept.clone(), vec![0xbe; references]].concat();
-        frame(kind::HEADERS, END_HEADERS | END_STREAM, 1, fields)
-    };
     under.bites("10,000 references", &bomb(10_000), Bound::Http2Excess, code::CALM);
     // Over what a head may have and under what is abuse: refused, the connection goes on.
     let outcome = under.flood(&bomb(12), &[1]);
@@ -197,10 +210,59 @@ fn threat_08_shut_windows_hold_their_streams_and_nobody_elses() {
     // And another client is served behind each flood.
     assert!(under.recorder.count() <= before + 2, "{} calls", under.recorder.count());
     under.bites("one more", &[shut, gets(few + 1)].concat(), Bound::SmallWindow, code::PROTOCOL);
-    // A window as it is by default is no such thing: the bound is that of streams.
-    let many = bounds::STREAMS + 20;
-    let outcome = under.flood(&gets(many), &[last(many)]);
-    assert_eq!(outcome.resets.get(&last(many)), Some(&code::REFUSED), "{outcome:?}");
+}
+
+/// Row 8: windows that are no smaller than others', and that nobody ever opens.
+#[test]
+fn threat_08_windows_that_stand_still_hold_few_streams_and_the_others_go_on_when_they_open() {
+    let under = Under::start();
+    under.recorder.answer(Answer::json(200, "x".repeat(200_000)));
+    let small = frame(kind::SETTINGS, 0, 0, [0, 4, 0, 0, 0x10, 0]);
+    for (name, settings) in [("the default", Vec::new()), ("4,096", small)] {
+        let (before, told) = (under.recorder.count(), under.plane.notes.bound(Bound::WaitingStreams));
+        let mut client = RawClient::connect(under.plane.address);
+        let gets: Vec<u8> = (0..100).flat_map(|number| get(number * 2 + 1, "/m/still")).collect();
+        client.send([opening(), settings, gets].concat()).unwrap();
+        // Whatever comes is read and no window opens; before the first answers are there a turn may pass, and not another.
+        let few = bounds::FIRST_STREAMS as usize;
+        let mut heads = 0;
+        while heads < few {
+            heads += usize::from(client.frame().unwrap().kind == kind::HEADERS);
+        }
+        let more = until(1, || (under.recorder.count() - before > few * 4).then_some(()));
+        assert!(more.is_none(), "{name}: {} calls", under.recorder.count() - before);
+        under.serves();
+        assert_eq!(under.plane.notes.bound(Bound::WaitingStreams), told + 1, "{name}");
+        // They open, and everybody is answered.
+        let wide = frame(kind::SETTINGS, 0, 0, [0, 4, 0x7f, 0xff, 0, 0]);
+        client.send([wide, frame(kind::WINDOW_UPDATE, 0, 0, [0x70, 0, 0, 0])].concat()).unwrap();
+        let mut ended = 0;
+        while ended < 100 {
+            let frame = client.frame().unwrap();
+            let last = matches!(frame.kind, kind::HEADERS | kind::DATA) && frame.flags & END_STREAM != 0;
+            ended += usize::from(last);
+        }
+        assert_eq!(under.recorder.count() - before, 100 + 1, "{name}");
+    }
+}
+
+/// Who takes its answers has as many streams as it likes, with windows of any size and one that never opens.
+#[test]
+fn a_hundred_streams_of_short_answers_are_answered_without_a_window_that_opens() {
+    let under = Under::start();
+    under.recorder.answer(Answer::json(200, "{}"));
+    let gets: Vec<u8> = (0..100).flat_map(|number| get(number * 2 + 1, "/m/short")).collect();
+    let all: Vec<u32> = (0..100).map(|number| number * 2 + 1).collect();
+    let outcome = under.flood(&gets, &all);
+    assert!(
+        !outcome.closed && all.iter().all(|stream| outcome.answers.get(stream) == Some(&200)),
+        "{outcome:?}"
+    );
+    // And one more than may be open is refused, and counted, when all of them are.
+    let posts: Vec<u8> = (0..=100).flat_map(|number| post(number * 2 + 1, "/m/open", &[])).collect();
+    let outcome = under.flood(&posts, &[201]);
+    assert_eq!(outcome.resets.get(&201), Some(&code::REFUSED), "{outcome:?}");
+    assert_eq!(under.plane.notes.bound(Bound::Streams), 1);
 }
 
 fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {

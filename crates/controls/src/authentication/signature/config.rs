@@ -1,4 +1,4 @@
-//! From `authentication: { …: { signature: … } }` to verifiers.
+//! From `authentication: { …: { signers: […] } }` and `signers` to verifiers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use engine::{Principal, ScopeSet};
 use http::HeaderName;
 use jose::KeySet;
 use signatures::{Algorithm, Key, is_component};
-use spec::{Nonce, PublicKey, Signing, Spanned};
+use spec::{Nonce, PublicKey, Signers, Spanned};
 use tape::Tape;
 
 use super::{Group, Policy, Signer, Verifier};
 use crate::scope::ApiScope;
-use crate::security::{Access, Where, bit, key_schemes, scope_names, signature_schemes};
+use crate::security::{Access, Where, bit, key_schemes, scope_names, signature_schemes, signers_issuer};
 
 /// Shortest secret that calls are signed with, in bytes: as long as what the hash gives (RFC 2104 section 3).
 const SECRET_BYTES: usize = 32;
@@ -23,60 +23,73 @@ const SECRET_BYTES: usize = 32;
 pub fn groups(api: &ApiScope<'_>, access: &Access, out: &mut Diagnostics) -> Option<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for scheme in signature_schemes(api, access) {
-        let verifier = verifier(api, scheme.entry, out)?;
-        match groups.iter_mut().find(|group| Arc::ptr_eq(&group.verifier, &verifier)) {
-            Some(group) => group.schemes.push(scheme.number),
-            None => groups.push(Group { verifier, schemes: vec![scheme.number] }),
+        for name in &scheme.entry.signers {
+            let verifier = verifier(api, &name.value, out)?;
+            let group = groups.iter_mut().find(|group| Arc::ptr_eq(&group.verifier, &verifier));
+            match group {
+                Some(group) => {
+                    group.schemes.push(scheme.number);
+                    group.forward &= scheme.entry.forward;
+                }
+                None => {
+                    let (schemes, forward) = (vec![scheme.number], scheme.entry.forward);
+                    groups.push(Group { verifier, schemes, forward });
+                }
+            }
         }
+    }
+    for group in &mut groups {
+        group.schemes.sort_unstable();
+        group.schemes.dedup();
     }
     Some(groups)
 }
 
-/// The verifier of an entry of `authentication`; made, and its problems reported, once.
-pub fn verifier(api: &ApiScope<'_>, entry: &str, out: &mut Diagnostics) -> Option<Arc<Verifier>> {
-    let made = api.share(&format!("signatures {entry}"), || {
-        let settings = api.settings.authentication.get(entry)?;
-        make(api, settings.signature.as_ref()?, settings.forward, out).map(Arc::new)
+/// The verifier of signers; made, and its problems reported, once per API.
+pub fn verifier(api: &ApiScope<'_>, name: &str, out: &mut Diagnostics) -> Option<Arc<Verifier>> {
+    let made = api.share(&format!("signers {name}"), || {
+        let signers = api.gateway.document.signers.get(name)?;
+        make(api, name, signers, out).map(Arc::new)
     });
     (*made).clone()
 }
 
 fn make(
     api: &ApiScope<'_>,
-    signing: &Spanned<Signing>,
-    forward: bool,
+    name: &str,
+    settings: &Spanned<Signers>,
     out: &mut Diagnostics,
 ) -> Option<Verifier> {
-    let mut good = components(signing, out);
-    let set = match &signing.jwks {
+    let mut good = components(settings, out);
+    let set = match &settings.jwks {
         None => None,
-        Some(_) => Some(key_set(api, signing, out)?),
+        Some(_) => Some(key_set(api, settings, out)?),
     };
-    let issuer: Arc<str> = signing.issuer.as_str().into();
+    let issuer: Arc<str> = signers_issuer(name).into();
     let mut signers = HashMap::new();
-    for (id, settings) in &signing.keys {
-        match key(api, (id, settings), set.as_ref(), out) {
+    for (id, signer) in &settings.keys {
+        match key(api, (id, signer), set.as_ref(), out) {
             Some(key) => {
-                let principal = Arc::new(principal(api, &issuer, id, settings)?);
+                let principal = Arc::new(principal(api, &issuer, id, signer)?);
                 signers.insert(id.as_str().into(), Signer { key, principal });
             }
             None => good = false,
         }
     }
     let policy = Policy {
-        components: signing.components.iter().map(|name| name.as_str().into()).collect(),
+        components: settings.components.iter().map(|name| name.as_str().into()).collect(),
         credentials: key_fields(api),
-        max_age: signing.max_age.get().as_secs(),
-        nonce: signing.nonce == Nonce::Required,
-        tag: signing.tag.as_ref().map(|tag| tag.as_str().into()),
+        max_age: settings.max_age.get().as_secs(),
+        nonce: settings.nonce == Nonce::Required,
+        tag: settings.tag.as_ref().map(|tag| tag.as_str().into()),
     };
-    good.then_some(Verifier { issuer, signers, policy, forward })
+    good.then_some(Verifier { issuer, signers, policy })
 }
 
 /// Reports what no request can have.
-fn components(signing: &Signing, out: &mut Diagnostics) -> bool {
+fn components(settings: &Signers, out: &mut Diagnostics) -> bool {
     let mut good = true;
-    for name in signing.components.iter().filter(|name| !is_component(name)) {
+    for name in settings.components.iter().filter(|name| !is_component(name)) {
         let message = format!("a request has no component `{}`", name.value.escape_debug());
         let help = "write header fields in lower case, as in `x-request-id`, or `@method`, `@authority`, `@scheme`, \
                     `@target-uri`, `@request-target`, `@path`, `@query`";
@@ -96,8 +109,8 @@ fn key_fields(api: &ApiScope<'_>) -> Vec<HeaderName> {
 }
 
 /// The file of public keys. That it is missing has been said with all that is.
-fn key_set(api: &ApiScope<'_>, signing: &Signing, out: &mut Diagnostics) -> Option<Arc<KeySet>> {
-    let file = signing.jwks.as_ref()?;
+fn key_set(api: &ApiScope<'_>, settings: &Signers, out: &mut Diagnostics) -> Option<Arc<KeySet>> {
+    let file = settings.jwks.as_ref()?;
     let text = api.gateway.assets.get(file.path())?;
     match KeySet::parse(bytes::Bytes::copy_from_slice(text)) {
         Ok(set) => Some(Arc::new(set)),
@@ -157,7 +170,7 @@ fn principal(api: &ApiScope<'_>, issuer: &Arc<str>, id: &str, signer: &spec::Sig
         issuer: Arc::clone(issuer),
         application: Some(application),
         scopes,
-        roles: Arc::default(),
+        roles: signer.roles.0.iter().map(|role| Box::from(role.as_str())).collect(),
         claims: Arc::new(claims(id, &subject)?),
         // The configuration says who signs, and for how long.
         expires: u64::MAX,

@@ -44,7 +44,7 @@ pub struct Signer {
     pub principal: Arc<Principal>,
 }
 
-/// How signatures are taken by one entry of `authentication`.
+/// How the signatures of some signers are taken by an API.
 #[derive(Debug)]
 pub struct Verifier {
     /// Who vouches for the signers.
@@ -53,8 +53,6 @@ pub struct Verifier {
     pub signers: HashMap<Box<str>, Signer>,
     /// What signatures have to cover and to say.
     pub policy: Policy,
-    /// Whether their fields go on to the upstream.
-    pub forward: bool,
 }
 
 /// A verifier and the schemes of the contract for which it stands.
@@ -64,6 +62,8 @@ pub struct Group {
     pub verifier: Arc<Verifier>,
     /// Numbers of the schemes.
     pub schemes: Vec<u16>,
+    /// Whether the fields of signatures go on to the upstream.
+    pub forward: bool,
 }
 
 /// What takes signatures for the schemes of some operations. Immutable; [`CoreSignatures`] is it at work.
@@ -110,6 +110,11 @@ pub(super) fn refuse(challenge: &Challenge, call: &Call, why: Refused) -> Box<Re
         }
         Refused::Unchecked => refuse_unchecked(),
     }
+}
+
+/// Whether a call carries a signature, or half of one.
+pub(super) fn is_signed(call: &Call) -> bool {
+    [SIGNATURE, SIGNATURE_INPUT].iter().any(|name| call.request.headers.contains_key(name))
 }
 
 /// What a use that was asked about means.
@@ -238,7 +243,7 @@ impl CoreSignatures {
 impl Read<'_> {
     /// Lets a call go on: its body is held to what was signed, and what is the gateway's own ends here.
     pub fn settle(self, call: &mut Call) {
-        if !self.found.iter().all(|(group, _)| group.verifier.forward) {
+        if !self.found.iter().all(|(group, _)| group.forward) {
             call.request.headers.remove(SIGNATURE);
             call.request.headers.remove(SIGNATURE_INPUT);
         }

@@ -15,7 +15,8 @@ fn certificate(first: u8) -> Arc<ClientCertificate> {
     thumbprint[0] = first;
     let names = vec![AltName::Dns("client.example.com".into())];
     let (chain, subject) = (vec![Box::from(&b"leaf"[..])], "CN=client".into());
-    Arc::new(ClientCertificate { chain, thumbprint, subject, names, expires: u64::MAX })
+    let (common_name, begins, expires) = (None, 0, u64::MAX);
+    Arc::new(ClientCertificate { chain, thumbprint, subject, common_name, names, begins, expires })
 }
 
 fn cnf(text: &str) -> String {

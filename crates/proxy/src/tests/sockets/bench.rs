@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 
 use super::super::world::{Shape, Tape, services};
 use super::kit::MASK;
+use crate::addresses::Addresses;
 use crate::connection::Conn;
 use crate::core::Core;
 use crate::flight::Flight;
@@ -172,6 +173,7 @@ impl Bench {
             queue: offload::start(1).unwrap(),
             bodies: Budget::new(bounds::BODIES_BYTES),
             siblings: Siblings::none(),
+            places: Addresses::new(1, 1),
             service: None,
             services,
         };

@@ -94,7 +94,7 @@ impl Tunnel {
         if now >= idle.min(old) {
             return Err(Due::End(if idle <= old { Ending::idle() } else { Ending::old() }));
         }
-        let mut next = self.stream.ends_at().map_or(idle.min(old), |end| end.min(idle).min(old));
+        let mut next = self.stream.ends_at().min(idle).min(old);
         for (way, side) in [(Way::Up, &mut self.client), (Way::Down, &mut self.server)] {
             match side.care(now) {
                 Care::Until(at) => next = next.min(at),

@@ -91,6 +91,7 @@ fn exchanged() -> Call {
         first_byte: Duration::ZERO,
         total: Duration::ZERO,
         idle: Duration::ZERO,
+        lifetime: Duration::ZERO,
     };
     let upstream = Upstream::new("orders", vec![target], deadlines);
     let mut plan = std::sync::Arc::into_inner(plan()).unwrap();

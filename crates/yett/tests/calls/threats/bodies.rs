@@ -434,7 +434,7 @@ fn threat_48_what_is_parsed_counts_too() {
     let cases = [case("many values", post_json("/things", &dense), room).twin(post_json("/things", sparse))];
     judge(&gateway, &recorder, &cases);
     reaches_naive(&cases);
-    assert!(gateway.metric("yett_bound_reached_total", &[("bound", "bodies")]) >= 1.0);
+    assert!(gateway.metric("yett_bound_reached_total", &[("bound", "body_memory")]) >= 1.0);
     // With room for it, it is a good call.
     let roomy = Gateway::start(&recorder);
     assert_eq!(roomy.call(post_json("/things", dense)).status, 200);

@@ -215,18 +215,33 @@ fn threat_14_hop_by_hop_fields_end_here() {
     assert_eq!(call.head.get("x-end"), Some("1"));
 }
 
+/// What a hop in front would say of a call: what was called, by whom, and as what.
+const FORGED: [&str; 6] = [
+    "X-Original-URL: /things\r\n",
+    "X-Rewrite-URL: /things\r\n",
+    "X-Forwarded-Prefix: /things\r\n",
+    "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: trusted\r\n",
+    "Forwarded: for=127.0.0.1;host=trusted;proto=https\r\n",
+    "X-Forwarded-Method: GET\r\n",
+];
+
+#[test]
+fn threat_43_the_same_fields_get_through_a_naive_proxy() {
+    let recorder = Recorder::start();
+    let naive = Naive::start(recorder.address());
+    for fields in FORGED {
+        let request = get("/admin/users", &format!("{fields}Connection: close\r\n"));
+        assert_eq!(exchange(naive.address(), request).map(|reply| reply.status), Some(200), "{fields}");
+        let raw = String::from_utf8_lossy(&recorder.last().raw).into_owned();
+        assert!(raw.contains(fields), "{fields} is believed by whoever stands behind: {raw}");
+    }
+}
+
 #[test]
 fn threat_43_forwarding_fields_of_an_untrusted_hop_have_no_effect() {
     let recorder = Recorder::start();
     let gateway = Gateway::start(&recorder);
-    for fields in [
-        "X-Original-URL: /things\r\n",
-        "X-Rewrite-URL: /things\r\n",
-        "X-Forwarded-Prefix: /things\r\n",
-        "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: trusted\r\n",
-        "Forwarded: for=127.0.0.1;host=trusted;proto=https\r\n",
-        "X-Forwarded-Method: GET\r\n",
-    ] {
+    for fields in FORGED {
         assert_eq!(gateway.call(get("/admin/users", fields)).status, 401, "{fields}");
         assert_eq!(gateway.call(get("/things", fields)).status, 200, "{fields}");
         let call = recorder.last();

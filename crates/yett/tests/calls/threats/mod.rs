@@ -12,9 +12,14 @@
 
 mod admission;
 mod bodies;
+mod caches;
+mod codings;
+mod dangers;
 mod framing;
 mod headers;
 mod http2;
 mod paths;
+mod patterns;
 mod phases;
+mod trailers;
 mod websocket;

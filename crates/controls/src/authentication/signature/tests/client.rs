@@ -23,19 +23,20 @@ version: 1
 listen: http://127.0.0.1:8080
 issuers:
   shop: { url: "https://idp.example.com/realms/shop" }
+signers:
+  partners:
+    keys:
+      shop-1: { subject: shop, scopes: ["orders:read", "orders:write"], roles: clerk, secret: "env:SHOP" }
+      bakery-1: { subject: bakery, application: ovens, scopes: "orders:read", public: "PEM" }
+  others: { nonce: 'off', tag: orders, components: [x-request-id], keys: { other-1: { subject: other, secret: "env:SHOP" } } }
 apis:
   orders:
     contract: ./api.yaml
     upstream: http://127.0.0.1:3000
     hosts: [api.example.com]
     authentication:
-      signed:
-        signature:
-          issuer: partners
-          keys:
-            shop-1: { subject: shop, scopes: ["orders:read", "orders:write"], secret: "env:SHOP" }
-            bakery-1: { subject: bakery, application: ovens, scopes: "orders:read", public: "PEM" }
-      named: { signature: { issuer: others, nonce: 'off', tag: orders, components: [x-request-id], keys: { other-1: { subject: other, secret: "env:SHOP" } } }, forward: true }
+      signed: { signers: [partners] }
+      named: { signers: [others], forward: true }
       key: { source: applications }
       shop: { issuers: [shop], audience: orders }
 "#;
@@ -56,6 +57,7 @@ paths:
   /either: { get: { operationId: either, security: [{ signed: [] }, { shop: ["orders:read"] }], responses: { "200": { description: ok } } } }
   /both: { get: { operationId: both, security: [{ signed: [], shop: ["orders:read"] }], responses: { "200": { description: ok } } } }
   /optional: { get: { operationId: optional, security: [{}, { signed: [] }], responses: { "200": { description: ok } } } }
+  /twice: { get: { operationId: twice, security: [{ signed: [], named: [] }], responses: { "200": { description: ok } } } }
   /token: { get: { operationId: token, security: [{ shop: ["orders:read"] }], responses: { "200": { description: ok } } } }
 "#;
 
@@ -199,7 +201,7 @@ impl Sent {
         self.fields.retain(|(known, _)| known != name);
     }
 
-    fn call(self, clock: &impl Clock) -> Call {
+    pub(super) fn call(self, clock: &impl Clock) -> Call {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.fields {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();

@@ -19,9 +19,10 @@ fn who_signs_is_the_configurations() {
     let gateway = Signed::new();
     let ended = gateway.send("read", get("who").sign());
     let principal = ended.call.principal().unwrap();
-    assert_eq!((&*principal.issuer, &*principal.subject), ("partners", "shop"));
+    assert_eq!((&*principal.issuer, &*principal.subject), ("yett:signers:partners", "shop"));
     assert_eq!(principal.application.as_deref(), Some("shop"));
     assert_eq!(principal.credential, CredentialKind::Signature);
+    assert_eq!(principal.roles.join(" "), "clerk");
     let claims = principal.claims.root();
     assert_eq!(claims.get("keyid").unwrap().as_str().unwrap(), "shop-1");
     assert_eq!(claims.get("sub").unwrap().as_str().unwrap(), "shop");
@@ -80,7 +81,7 @@ fn settings_of_a_scheme_are_its_own() {
     let ended = gateway.send("named", draft(|_| {}));
     assert_eq!(ended.code(), "ok");
     assert!(ended.call.request.headers.contains_key("signature"), "forwarded");
-    assert_eq!(&*ended.call.principal().unwrap().issuer, "others");
+    assert_eq!(&*ended.call.principal().unwrap().issuer, "yett:signers:others");
     // Without nonces it is good as long as it is fresh.
     assert_eq!(gateway.send("named", draft(|_| {})).code(), "ok");
     for change in [
@@ -154,6 +155,56 @@ fn nothing_is_verified_for_an_address_that_has_failed_too_often() {
     }
     assert!(said.is_some());
     assert_eq!(gateway.said(get("suspect").sign()).0, "ok", "and its nonce was not used");
+}
+
+#[test]
+fn a_remembered_token_does_not_help_a_signature_of_an_address_that_has_failed_too_often() {
+    let gateway = Signed::new();
+    let token = gateway.world.token(&[]);
+    assert_eq!(gateway.gateway.bearer("either", &token).code(), "ok");
+    let is_throttled = |nonce: Option<&str>| {
+        let mut draft = get(nonce.unwrap_or_default());
+        with_token(&mut draft, &token);
+        let mut sent = draft.sign();
+        if nonce.is_none() {
+            sent.drop("signature");
+            sent.drop("signature-input");
+        }
+        let mut call = sent.call(&gateway.world.clock);
+        call.suspect = Some(std::time::Duration::from_secs(1));
+        let mut controls = gateway.gateway.operations["either"].iter();
+        controls.any(|(control, _)| {
+            matches!(control.head(&mut call), engine::Step::Done(engine::Verdict::Throttle(_)))
+        })
+    };
+    assert!(!is_throttled(None), "its twin");
+    assert!(is_throttled(Some("unlooked")));
+}
+
+#[test]
+fn one_of_several_signers_and_of_several_schemes() {
+    let both = |document: String| {
+        document
+            .replace("named: { signers: [others], forward: true }", "named: { signers: [partners, others] }")
+    };
+    let gateway = Signed::with(World::new(), both);
+    let named = |nonce: &str| {
+        let mut draft = get(nonce);
+        draft.target = "/v1/named";
+        draft
+    };
+    // Two entries name the same signers: a signature is used once, and not once for each.
+    assert_eq!(gateway.send("named", named("a").sign()).code(), "ok");
+    assert_eq!(gateway.send("twice", named("b").sign()).code(), "ok");
+    assert_eq!(gateway.send("twice", named("b").sign()).code(), "signature_invalid");
+    // What the others want is asked of their own keys.
+    let mut other = named("");
+    other.parameters = format!(";created={};keyid=\"other-1\";tag=\"orders\"", super::client::now());
+    assert_eq!(gateway.send("named", other.sign()).code(), "signature_invalid");
+    other.fields.push(("x-request-id", "7".into()));
+    other.covered.push("\"x-request-id\"");
+    let ended = gateway.send("named", other.sign());
+    assert_eq!(&*ended.call.principal().unwrap().issuer, "yett:signers:others");
 }
 
 /// Other gateways that say this.

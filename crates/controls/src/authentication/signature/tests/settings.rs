@@ -48,8 +48,7 @@ fn keys_and_components_that_cannot_be_used() {
 #[test]
 fn keys_of_a_set() {
     let document = DOCUMENT.replace("public: \"PEM\"", "algorithm: ecdsa-p256-sha256");
-    let document =
-        document.replace("issuer: partners", "issuer: partners\n          jwks: \"file:keys.json\"");
+    let document = document.replace("  partners:\n", "  partners:\n    jwks: \"file:keys.json\"\n");
     let set = |kid: &str| {
         format!(
             "{{\"keys\":[{{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"{kid}\",\"x\":\"qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA\",\

@@ -54,6 +54,7 @@ impl World {
             controls: Vec::new(),
             admission: Vec::new(),
             places: vec!["".into()].into(),
+            shedding: None,
             live: Live::default().enter(),
         };
         for _ in 0..count {

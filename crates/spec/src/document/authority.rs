@@ -1,0 +1,69 @@
+//! Who signs certificates of clients, so that a certificate alone proves who calls.
+
+use super::Document;
+use crate::read::Spanned;
+use crate::units::{FileRef, Strings};
+use diagnostics::{Diagnostic, Diagnostics};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Words that mean something where rules name issuers.
+pub(super) const TAKEN: [&str; 2] = ["any", "applications"];
+
+/// Authorities whose certificates prove who calls.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Authority {
+    /// PEM file with the certificates of the authorities, the same as `client_ca` of the listeners whose clients they vouch for
+    pub client_ca: Spanned<FileRef>,
+    /// what of a certificate is the subject; without it the only URI among its names, and of one without a URI the only host
+    #[serde(default)]
+    pub subject: Option<Spanned<CertificateSubject>>,
+    /// who is let in, with scopes and roles, by subject: in full, `spiffe://example.com/shop/*` for all below, `*.example.com`,
+    /// `*@example.com`, or `*` for all; without it everybody is, without scopes
+    #[serde(default)]
+    pub grants: BTreeMap<String, Spanned<Grant>>,
+}
+
+/// What a certificate calls who holds it (RFC 8705 section 2.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateSubject {
+    /// The only URI among its subject alternative names, as of a SPIFFE identity.
+    UriSan,
+    /// The only host among them.
+    DnsSan,
+    /// The only mail address among them.
+    EmailSan,
+    /// The only common name of its subject.
+    CommonName,
+    /// Its subject as a string of RFC 4514.
+    SubjectDn,
+    /// SHA-256 of its DER, in hexadecimal digits.
+    Fingerprint,
+}
+
+/// What who is let in may do.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Grant {
+    /// scopes
+    pub scopes: Strings,
+    /// roles
+    pub roles: Strings,
+}
+
+/// Reports what is wrong with names: rules and revocations name issuers and authorities alike.
+pub(super) fn check(document: &Document, out: &mut Diagnostics) {
+    for (name, authority) in &document.authorities {
+        let help = "give the authorities another name: rules and revocations name them as they do issuers";
+        let wrong = if document.issuers.contains_key(name) {
+            format!("`{name}` is an issuer and authorities")
+        } else if TAKEN.contains(&name.as_str()) {
+            format!("`{name}` has a meaning of its own where rules name issuers")
+        } else {
+            continue;
+        };
+        out.push(Diagnostic::error("conflict", wrong).at(authority.span).help(help));
+    }
+}
