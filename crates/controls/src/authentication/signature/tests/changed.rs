@@ -408,6 +408,40 @@ fn a_body_without_a_known_length_and_an_empty_one() {
 }
 
 #[test]
+fn a_long_body_is_digested_off_the_core() {
+    let gateway = Signed::new();
+    let long: &'static [u8] = vec![b' '; engine::bounds::LONG_BODY + 1].leak();
+    let draft = |nonce: &str| {
+        let mut draft = post(nonce);
+        (draft.body, draft.fields[1].1) = (Some(long), content_digest(long));
+        draft
+    };
+    let good = gateway.send("write", draft("long").sign());
+    assert_eq!((good.code(), good.waited), ("ok", true));
+    let mut other = draft("other").sign();
+    other.body.as_mut().unwrap()[7] = b'x';
+    let other = gateway.send("write", other);
+    assert_eq!((other.code(), other.waited), ("digest_mismatch", true));
+    assert!(!gateway.send("write", post("short").sign()).waited);
+}
+
+#[test]
+fn what_reads_the_whole_of_something_for_a_part_of_it_is_bounded() {
+    let gateway = Signed::new();
+    let parts = |count: usize, nonce: &str| {
+        let mut draft = get(nonce);
+        let members: Vec<String> = (0..count).map(|number| format!("k{number}")).collect();
+        draft.fields.push(("priority", members.join(", ")));
+        let covered = (0..count).map(|number| &*format!("\"priority\";key=\"k{number}\"").leak());
+        draft.covered.extend(covered);
+        gateway.said(draft.sign())
+    };
+    // The client writes whole fields only, so that what is within the bound is another base.
+    assert_eq!(parts(16, "few").1, WRONG);
+    assert!(parts(17, "many").1.contains("more or longer parts"));
+}
+
+#[test]
 fn a_signature_is_good_once_and_by_its_own_key_only() {
     let gateway = Signed::new();
     let good = get("once").sign();

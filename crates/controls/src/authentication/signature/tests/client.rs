@@ -1,8 +1,6 @@
 //! A client that signs its calls, written apart from what verifies them.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -11,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use engine::call::BodyLength;
-use engine::{Body, Call, CallId, Clock, Peer, Request, Step, Verdict};
+use engine::{Body, Call, CallId, Clock, Peer, Request, Verdict};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use crate::security::kit::{Ended, Gateway, NOW, Setup, World};
@@ -257,14 +255,8 @@ impl Signed {
             return ended;
         }
         for (control, _) in &self.gateway.operations[operation] {
-            let verdict = match control.body(&mut ended.call) {
-                Step::Done(verdict) => verdict,
-                Step::Wait(future) => match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(verdict) => verdict,
-                    Poll::Pending => panic!("nothing waits for a body"),
-                },
-                Step::Offload(_) | Step::OffloadThen(..) => panic!("a short body"),
-            };
+            let (aside, verdict) = testkit::worked(control.body(&mut ended.call));
+            ended.waited |= aside;
             if let Verdict::Refuse(refusal) = verdict {
                 ended.refusal = Some(refusal);
                 break;
