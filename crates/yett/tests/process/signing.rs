@@ -78,18 +78,19 @@ fn signers(house: &House) -> String {
 
 /// A gateway that takes signed calls, and signs those to its service as `sign` says.
 pub(crate) fn start(house: &House, service: &Recorder, sign: &str) -> Gateway {
+    house.write("yett.yaml", &document(house, service, sign));
+    Gateway::start(house)
+}
+
+fn document(house: &House, service: &Recorder, sign: &str) -> String {
     house.write("openapi.yaml", CONTRACT);
     let signers = signers(house);
-    house.write(
-        "yett.yaml",
-        &format!(
-            "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\nsigners:\n  partners:\n    keys:\n{signers}\
-             upstreams:\n  notes: {{ url: \"{}\"{sign} }}\napis:\n  notes:\n    contract: ./openapi.yaml\n    upstream: notes\n    \
-             bodies: {{ codings: [gzip] }}\n    authentication: {{ signed: {{ signers: [partners] }} }}\n",
-            service.url()
-        ),
-    );
-    Gateway::start(house)
+    format!(
+        "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\nsigners:\n  partners:\n    keys:\n{signers}\
+         upstreams:\n  notes: {{ url: \"{}\"{sign} }}\napis:\n  notes:\n    contract: ./openapi.yaml\n    upstream: notes\n    \
+         bodies: {{ codings: [gzip] }}\n    authentication: {{ signed: {{ signers: [partners] }} }}\n",
+        service.url()
+    )
 }
 
 /// What became of calls.
@@ -192,4 +193,29 @@ fn threat_33_what_is_changed_on_the_way_goes_nowhere() {
     assert_eq!((outcome(&twice[0]), outcome(&twice[0]["again"])), ((200, "ok"), invalid));
     assert_eq!(outcome(&twice[1]), (200, "ok"));
     assert_eq!(service.count(), 2);
+}
+
+#[test]
+fn who_is_revoked_signs_in_vain() {
+    let (house, service) = (House::new(), Recorder::start());
+    service.answer(Answer::json(200, "{}"));
+    house.write("yett.yaml", &format!("{}store: {{}}\n", document(&house, &service, "")));
+    let gateway = Gateway::start(&house);
+    let url = format!("http://{}/notes", gateway.url);
+    let ended = |key: &str| {
+        let all = client(&house, &json!([{ "key": key, "url": url }]));
+        let (status, code) = outcome(&all[0]);
+        (status, code.to_owned())
+    };
+    let (good, revoked) = ((200, "ok".to_owned()), (401, "signature_invalid".to_owned()));
+    assert_eq!((ended("ed25519"), ended("hmac-sha256")), (good.clone(), good.clone()));
+    house.good(&["revoke", "subject", "ed25519", "--issuer", "partners"]);
+    assert_eq!((ended("ed25519"), ended("hmac-sha256")), (revoked.clone(), good.clone()));
+    // One that is named by a token's own means is none.
+    let said = house.bad(&["revoke", "session", "s1", "--issuer", "partners"]);
+    assert!(said.contains("are signers"), "{said}");
+    let said = house.bad(&["revoke", "subject", "ed25519", "--issuer", "partner"]);
+    assert!(said.contains("did you mean `partners`"), "{said}");
+    house.good(&["revoke", "issuer", "partners"]);
+    assert_eq!(ended("hmac-sha256"), revoked);
 }
