@@ -64,6 +64,9 @@ fn field(headers: &HeaderMap, name: &HeaderName, form: &Form) -> Result<String, 
         let lines: Vec<String> = lines.collect();
         return if lines.is_empty() { Err(Fault::FieldMissing) } else { Ok(lines.join(", ")) };
     }
+    if fields::is_split(headers, name) {
+        return Err(Fault::SeveralLines);
+    }
     let text = fields::joined(headers, name)?.ok_or(Fault::FieldMissing)?;
     match form {
         Form::Lines | Form::Bytes => Ok(text),

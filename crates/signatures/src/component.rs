@@ -75,12 +75,13 @@ impl Component {
         Some(Self { text: format!("\"{name}\""), kind: kind.clone() })
     }
 
-    /// A field that is among these; as bytes when it is not ASCII.
+    /// A field that is among these; as bytes when it is not ASCII, or no list and there more than once.
     pub(crate) fn sent(name: &HeaderName, headers: &HeaderMap) -> Option<Self> {
         if !headers.contains_key(name) {
             return None;
         }
-        let form = if fields::joined(headers, name).is_ok() { Form::Lines } else { Form::Bytes };
+        let plain = fields::joined(headers, name).is_ok() && !fields::is_split(headers, name);
+        let form = if plain { Form::Lines } else { Form::Bytes };
         let mark = if form == Form::Bytes { ";bs" } else { "" };
         Some(Self { text: format!("\"{name}\"{mark}"), kind: Kind::Field(name.clone(), form) })
     }

@@ -38,6 +38,8 @@ pub enum Fault {
     FieldMissing,
     /// A covered field has bytes that are not ASCII.
     FieldBytes,
+    /// A covered field that is no list has several lines.
+    SeveralLines,
     /// A covered field is no structured field that is known here.
     NotStructured,
     /// A covered member is not in its field.
@@ -73,6 +75,7 @@ impl Fault {
             Fault::CoversItself => "the signature covers `Signature` or `Signature-Input`",
             Fault::FieldMissing => "a covered field is not in the request",
             Fault::FieldBytes => "a covered field is not ASCII: cover it with `bs`",
+            Fault::SeveralLines => "a covered field that is no list has several lines: cover it with `bs`",
             Fault::NotStructured => {
                 "a component is covered with `sf` or `key` and is no structured field that is known here"
             }

@@ -24,6 +24,30 @@ pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<St
     Ok(Some(text))
 }
 
+/// Fields of requests whose value is no list (RFC 9110 section 5.5, RFC 6265 section 5.4), so that it cannot be told from several
+/// lines that are joined by commas how many there were.
+const SINGLE: [&str; 14] = [
+    "authorization",
+    "content-location",
+    "content-type",
+    "cookie",
+    "date",
+    "dpop",
+    "from",
+    "host",
+    "if-modified-since",
+    "if-unmodified-since",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "user-agent",
+];
+
+/// Whether a field has several lines that say something else than one.
+pub(crate) fn is_split(headers: &HeaderMap, name: &HeaderName) -> bool {
+    SINGLE.contains(&name.as_str()) && headers.get_all(name).iter().nth(1).is_some()
+}
+
 fn line(bytes: &[u8]) -> Result<&str, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::FieldBytes)?;
     let good = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));

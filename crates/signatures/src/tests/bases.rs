@@ -77,6 +77,17 @@ fn bytes_keep_lines_apart() {
     assert_eq!(value(&message(&bytes), "\"x\";bs").unwrap(), ":w6k=:");
 }
 
+/// Section 7.5.6: joined by commas nobody could tell one cookie from two.
+#[test]
+fn fields_that_are_no_lists_have_one_line() {
+    let one = headers(&[("cookie", "a=1, b=2"), ("accept", "a"), ("accept", "b")]);
+    let two = headers(&[("cookie", "a=1"), ("cookie", "b=2")]);
+    assert_eq!(value(&message(&one), "\"cookie\"").unwrap(), "a=1, b=2");
+    assert_eq!(value(&message(&one), "\"accept\"").unwrap(), "a, b");
+    assert_eq!(value(&message(&two), "\"cookie\""), Err(Fault::SeveralLines));
+    assert_eq!(value(&message(&two), "\"cookie\";bs").unwrap(), ":YT0x:, :Yj0y:");
+}
+
 /// Section 2.2.
 #[test]
 fn derived_components() {

@@ -147,6 +147,9 @@ fn every_signature_has_a_nonce_of_its_own_and_odd_bytes_are_signed_as_bytes() {
     let seal = seal(SigningKey::secret(&[7; 32]), None);
     let mut fields = HeaderMap::new();
     fields.insert("authorization", HeaderValue::from_bytes(b"Basic \xe9").unwrap());
+    // Lines of a field that is a list are joined, by whoever reads it.
+    fields.append("x-a", HeaderValue::from_static("1"));
+    fields.append("x-a", HeaderValue::from_static("2"));
     let (target, authority) = (PathAndQuery::from_static("/"), HeaderValue::from_static("orders"));
     let head =
         SentHead { method: &Method::GET, tls: true, authority: &authority, target: &target, fields: &fields };
@@ -155,11 +158,19 @@ fn every_signature_has_a_nonce_of_its_own_and_odd_bytes_are_signed_as_bytes() {
         (0..2).map(|_| seal.sign(&head, &clock).unwrap()[0].1.to_str().unwrap().to_owned()).collect();
     assert_ne!(inputs[0], inputs[1]);
     let expected = format!(
-        "yett=(\"@method\" \"@authority\" \"@path\" \"@query\" \"authorization\";bs);created={CREATED};expires={};\
+        "yett=(\"@method\" \"@authority\" \"@path\" \"@query\" \"authorization\";bs \"x-a\");created={CREATED};expires={};\
          nonce=\"AAAAAAAAAAAAAAAAAAAAAA\";keyid=\"yett \\\"1\\\"\\\\\"",
         CREATED + 60
     );
     assert_eq!(inputs[0], expected);
+    for lines in [1, 2] {
+        let mut fields = HeaderMap::new();
+        for _ in 0..lines {
+            fields.append("authorization", HeaderValue::from_static("Basic YTpi"));
+        }
+        let signed = seal.sign(&SentHead { fields: &fields, ..head }, &clock).unwrap();
+        assert_eq!(signed[0].1.to_str().unwrap().contains("\"authorization\";bs"), lines == 2);
+    }
 }
 
 #[test]

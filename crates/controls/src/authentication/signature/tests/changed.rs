@@ -10,6 +10,13 @@ type Row = (&'static str, fn(&str) -> Draft, fn(&mut Sent), &'static str, &'stat
 const INVALID: &str = "signature_invalid";
 const WRONG: &str = "the signature is wrong";
 
+fn with_cookie(nonce: &str) -> Draft {
+    let mut draft = get(nonce);
+    draft.fields.push(("cookie", "a=1, b=2".into()));
+    draft.covered.push("\"cookie\"");
+    draft
+}
+
 /// What somebody on the way does to a call that was signed.
 const ON_THE_WAY: &[Row] = &[
     ("another method", get, |sent| sent.method = "DELETE", INVALID, WRONG),
@@ -58,7 +65,17 @@ const ON_THE_WAY: &[Row] = &[
         "`content-digest`",
     ),
     ("another media type", post, |sent| sent.replace("content-type", "json", "xml"), INVALID, WRONG),
-    ("a media type more", post, |sent| sent.add("content-type", "text/plain"), INVALID, WRONG),
+    ("a media type more", post, |sent| sent.add("content-type", "text/plain"), INVALID, "several lines"),
+    (
+        "a cookie in two",
+        with_cookie,
+        |sent| {
+            *sent.field("cookie") = b"a=1".to_vec();
+            sent.add("cookie", "b=2");
+        },
+        INVALID,
+        "several lines",
+    ),
     ("a content coding", post, |sent| sent.add("content-encoding", "gzip"), INVALID, "`content-encoding`"),
     (
         "a digest more",
