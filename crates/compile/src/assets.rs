@@ -10,7 +10,8 @@ use controls::scope::{Assets, NamedKind};
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
-    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+    AcceptUnenforced, AccessLog, Api, ContractSource, Document, FileOrUrl, ListenAddress, PublicKey,
+    SecretRef, Spanned,
 };
 
 use crate::Input;
@@ -190,7 +191,8 @@ pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Secrets of stores, of those who are told, collectors among them, and of those who say what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, and of those who say
+/// what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
@@ -198,7 +200,12 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
     let redis = document.state.iter().map(|state| &state.redis);
     let of_state = redis.filter_map(|redis| redis.password.as_ref());
+    let signers = document.signers.values().flat_map(|signers| signers.keys.values());
+    let of_signers = signers.filter_map(|signer| signer.secret.as_ref());
+    let signing = document.upstreams.values().filter_map(|upstream| upstream.sign.as_ref());
+    let of_upstreams = signing.map(|signing| &signing.key);
     let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
+    all.extend(of_signers.chain(of_upstreams));
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -206,6 +213,21 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
         all.extend(senders().filter_map(|sender| sender.poll.as_ref()?.secret.as_ref()));
     }
     all
+}
+
+/// What an API names, but for what its sections do.
+fn named_by_api(api: &Api, add: &mut impl FnMut(&str, NeededKind, Span)) {
+    if let ContractSource::File(file) = &api.contract.value {
+        add(file.path(), NeededKind::Contract, api.contract.span);
+    }
+    if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
+        add(&secret_key(key), secret_kind(key), key.span);
+    }
+    if let Some(accept) = &api.accept_unenforced
+        && let AcceptUnenforced::File(file) = &accept.value
+    {
+        add(file.path(), NeededKind::File, accept.span);
+    }
 }
 
 /// What the document names, but for what its sections do.
@@ -259,19 +281,17 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
-    for api in document.apis.values() {
-        if let ContractSource::File(file) = &api.contract.value {
-            add(file.path(), NeededKind::Contract, api.contract.span);
+    for signers in document.signers.values() {
+        if let Some(jwks) = &signers.jwks {
+            add(jwks.path(), NeededKind::File, jwks.span);
         }
-        if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
-            add(&secret_key(key), secret_kind(key), key.span);
-        }
-        if let Some(accept) = &api.accept_unenforced
-            && let AcceptUnenforced::File(file) = &accept.value
-        {
-            add(file.path(), NeededKind::File, accept.span);
+        for public in signers.keys.values().filter_map(|signer| signer.public.as_ref()) {
+            if let PublicKey::File(file) = &public.value {
+                add(file.path(), NeededKind::File, public.span);
+            }
         }
     }
+    document.apis.values().for_each(|api| named_by_api(api, &mut add));
     all.extend(named_by_sections(document));
     all
 }

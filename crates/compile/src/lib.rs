@@ -21,6 +21,7 @@ mod operations;
 mod places;
 mod plan;
 mod revocation;
+mod seal;
 mod selectors;
 mod state;
 mod telemetry;

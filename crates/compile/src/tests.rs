@@ -401,6 +401,43 @@ fn mirrors_are_other_upstreams_and_have_none() {
 }
 
 #[test]
+fn calls_to_an_upstream_are_signed_as_written() {
+    let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
+    let case = |sign: &str, key: &str| {
+        let text = format!("{base}upstreams: {{ main: {{ url: \"http://a:1\"{sign} }} }}\n");
+        Case::new(&text).with("env:KEY", key)
+    };
+    let made = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+    let sign = ", sign: { key: \"env:KEY\", keyid: k, components: [x-a, cookie] }";
+    let compiled = case(sign, &made).good();
+    let signed = find(&compiled, "any", &Method::GET, "/v1/orders").unwrap();
+    let upstream = signed.upstream.as_ref().unwrap();
+    let fields = upstream.sign.as_ref().unwrap().fields();
+    assert!(fields.iter().any(|name| name == "x-a"));
+    assert_eq!(fields.iter().filter(|name| **name == "cookie").count(), 1);
+    let without: Vec<&str> = upstream.headers.without.iter().map(http::HeaderName::as_str).collect();
+    assert_eq!(without, ["signature", "signature-input"], "a client's own do not stand beside it");
+    // A body is read whole, since its digest is signed.
+    for (sign, whole) in [("", false), (sign, true)] {
+        let compiled = case(sign, &made).good();
+        let plan = find(&compiled, "any", &Method::GET, "/v1/orders/7").unwrap();
+        assert_eq!(matches!(plan.request_mode, BodyMode::Whole { .. }), whole, "{sign}");
+        assert_eq!(plan.upstream.as_ref().unwrap().sign.is_some(), whole);
+    }
+    for (sign, key, code) in [
+        (sign, "no key", "invalid-keys "),
+        (", sign: { key: \"env:KEY\", keyid: k, algorithm: rsa-pss-sha512 }", made.as_str(), "invalid-keys "),
+        (", sign: { key: \"env:KEY\", keyid: k, algorithm: hmac-sha256 }", "short", "weak-secret "),
+    ] {
+        let said = case(sign, key).bad();
+        assert!(said.len() == 1 && said[0].starts_with(code), "{sign}: {said:?}");
+        assert!(!said[0].contains(key), "it is not printed");
+    }
+    let said = Case::new(&format!("{base}upstreams: {{ main: {{ url: \"http://a:1\"{sign} }} }}\n")).bad();
+    assert!(said.iter().any(|one| one.contains("`KEY` is not set")), "{said:?}");
+}
+
+#[test]
 fn an_upstream_may_be_a_service_whose_records_say_where_it_runs() {
     let base = DOCUMENT.replace("upstream: http://127.0.0.1:3000", "upstream: main");
     let of = |upstream: &str| {

@@ -266,6 +266,11 @@ pub static ORDER: &[Place] = &[
         Stage::Head,
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
     ),
+    place(
+        "authentication",
+        Stage::Body,
+        "first: a digest that was signed is that of the body as it came, before anything decodes it",
+    ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
         "validation",
@@ -296,6 +301,11 @@ pub static ORDER: &[Place] = &[
         "inspection",
         Stage::Body,
         "on the bytes that go upstream: decoded, and without what validation stripped",
+    ),
+    place(
+        "forwarding",
+        Stage::Body,
+        "last: the digest that is signed is that of the body as it goes upstream",
     ),
     place(
         "inspection",

@@ -148,6 +148,13 @@ impl Request {
         self.uri.path_and_query().filter(|_| untouched)
     }
 
+    /// Path and query to the letter as the client sent them, canonical or not: for what the client vouches for by them. Nothing
+    /// may route by them.
+    #[must_use]
+    pub fn received_target(&self) -> (&str, Option<&str>) {
+        (self.uri.path(), self.uri.query())
+    }
+
     /// Replaces the query, as when undeclared parameters are stripped. An empty one goes upstream without its `?`.
     pub fn set_query(&mut self, query: impl Into<Box<str>>) {
         self.query = Some(query.into());

@@ -113,6 +113,10 @@ codes! {
     PROOF_NONCE_REQUIRED = "proof_nonce_required", 401, Client, "the proof of possession needs the server's nonce";
     /// Nobody can tell whether a proof was used before.
     PROOF_UNCHECKED = "proof_unchecked", 503, Gateway, "proofs of possession cannot be checked at the moment";
+    /// The signature over the request is not good, or does not cover what it has to (RFC 9421 section 3.2).
+    SIGNATURE_INVALID = "signature_invalid", 401, Client, "the signature over the request is not valid";
+    /// The body is not the one whose digest was signed (RFC 9530).
+    DIGEST_MISMATCH = "digest_mismatch", 401, Client, "the body is not the one that was signed";
     /// The API key is malformed, unknown or revoked, or there is more than one.
     KEY_INVALID = "key_invalid", 401, Client, "the API key is not valid";
     /// The API key was valid once.

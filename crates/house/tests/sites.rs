@@ -146,6 +146,8 @@ fn only_the_clock_is_random() {
             ("crates/jose/src/tests/hostile.rs:forged_signatures_are_refused", signed),
             ("crates/policy-tests/src/keys.rs:", signed),
             ("crates/policy-tests/src/keys.rs:sign", signed),
+            ("crates/signatures/src/sign.rs:", signed),
+            ("crates/signatures/src/sign.rs:sign", signed),
             ("crates/testkit/src/mint.rs:", signed),
             ("crates/testkit/src/mint.rs:sign", signed),
         ],

@@ -3,6 +3,7 @@
 //! Keys are parsed here, once; verifying never parses one. A key we cannot use is skipped and counted, as section 5
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
+use crate::Algorithm;
 use crate::jwk::Key;
 use bytes::Bytes;
 use std::fmt;
@@ -62,6 +63,24 @@ impl KeySet {
     /// The identifiers of the usable keys that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
+    /// Whether the key of this identifier may serve an algorithm: for signatures over other things than tokens.
+    #[must_use]
+    pub fn serves(&self, kid: &str, algorithm: Algorithm) -> bool {
+        self.named(kid).any(|key| key.verifier(algorithm).is_some())
+    }
+
+    /// Whether a signature over something else than a token is good, under the key of this identifier.
+    #[must_use]
+    pub fn verifies(&self, kid: &str, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        let fits = algorithm.signature_bytes().is_none_or(|bytes| bytes == signature.len());
+        let key = self.named(kid).find_map(|key| key.verifier(algorithm));
+        fits && key.is_some_and(|key| key.verify_sig(input, signature).is_ok())
+    }
+
+    fn named<'k>(&'k self, kid: &'k str) -> impl Iterator<Item = &'k Key> {
+        self.keys.iter().filter(move |key| key.kid.as_deref() == Some(kid))
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

@@ -21,6 +21,7 @@ pub fn compare(old: &Json, new: &Json) -> Vec<Change> {
         ("listeners", "listener"),
         ("issuers", "issuer"),
         ("authorities", "authority"),
+        ("signers", "signers"),
         ("upstreams", "upstream"),
     ];
     for (group, word) in groups {
@@ -41,7 +42,7 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
     for name in keys(old, new) {
         let mut out = Changes { about: format!("{word} {name}"), all };
         match (old.get(name), new.get(name)) {
-            // An issuer, and an authority, counts where an API takes it, an upstream where an API calls it; a listener is a door.
+            // An issuer, as an authority and signers, counts where an API takes it, an upstream where an API calls it; a listener is a door.
             (None, Some(_)) => {
                 let effect = if word == "listener" { Effect::Weaker } else { Effect::Neutral };
                 out.add(effect, "is new");
@@ -74,7 +75,9 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                     }
                     rest
                 };
-                settings::compare("", &rest(old), &rest(new), &mut out);
+                // Keys of these have a meaning of their own.
+                let prefix = if word == "signers" { word } else { "" };
+                settings::compare(prefix, &rest(old), &rest(new), &mut out);
             }
             (None, None) => {}
         }

@@ -89,7 +89,7 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" | "authorities" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "signers" if below("authentication") => Kind::Grants,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -141,6 +141,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         },
         () if path.starts_with("grants.") => Kind::Grants,
         () if below("introspection") => of_introspection(last),
+        () if path.starts_with("signers.") => of_signers(last),
+        () if path.starts_with("sign.") => of_signing(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -154,6 +156,28 @@ fn of_introspection(last: &str) -> Kind {
         "audience" | "signed" => Kind::TrueIsStricter,
         // How the gateway proves who it is, and how long it waits before it refuses.
         "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who signs, and by which key, is let in; what signatures have to cover and to say keeps others out.
+fn of_signers(last: &str) -> Kind {
+    match last {
+        "subject" | "application" | "scopes" | "roles" | "public" | "secret" | "jwks" | "algorithm" => {
+            Kind::Grants
+        }
+        "components" | "tag" => Kind::Demands,
+        "max_age" => Kind::MoreIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// By what a service knows that a call came through the gateway.
+fn of_signing(last: &str) -> Kind {
+    match last {
+        "key" | "components" => Kind::Demands,
+        "expires" => Kind::MoreIsWeaker,
+        "keyid" | "algorithm" | "label" | "tag" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }

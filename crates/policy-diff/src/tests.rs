@@ -208,6 +208,18 @@ fn settings_of_credentials_have_a_direction() {
         ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
         ("authentication", json!({}), json!({ "a": { "authorities": ["ca"] } }), Weaker),
         ("authentication", json!({ "a": { "authorities": ["ca"] } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "signers": ["shops"] } }), Weaker),
+        ("authentication", json!({ "a": { "signers": ["shops"] } }), json!({ "a": {} }), Stricter),
+        ("signers", json!({ "keys": { "k": { "secret": "env:S" } } }), json!({ "keys": {} }), Stricter),
+        ("signers", json!({ "keys": {} }), json!({ "keys": { "k": { "public": "file:k.pem" } } }), Weaker),
+        ("signers", json!({ "nonce": "required" }), json!({ "nonce": "off" }), Weaker),
+        ("signers", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("signers", json!({ "components": ["x-a"] }), json!({ "components": [] }), Weaker),
+        ("signers", json!({}), json!({ "tag": "t" }), Stricter),
+        ("sign", json!({}), json!({ "key": "file:k.pem" }), Stricter),
+        ("sign", json!({ "key": "file:k.pem" }), json!({}), Weaker),
+        ("sign", json!({ "expires": "30s" }), json!({ "expires": "1m" }), Weaker),
+        ("sign", json!({ "label": "a" }), json!({ "label": "b" }), Neutral),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",
@@ -342,6 +354,23 @@ fn authorities_let_in_whom_they_name() {
         (&more, &one, vec![Stricter, Stricter]),
         // Others are meant by the same text.
         (&everybody, &other, vec![Weaker]),
+        (&two, &two, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn signers_let_in_whom_they_name() {
+    let with = |keys: Json| json!({ "signers": { "shops": { "keys": keys } } });
+    let shop = json!({ "subject": "shop", "public": "file:shop.pem" });
+    let (one, two) = (with(json!({ "a": shop })), with(json!({ "a": shop, "b.c": shop })));
+    let more = with(json!({ "a": { "subject": "shop", "public": "file:shop.pem", "roles": ["boss"] } }));
+    for (old, new, effect) in [
+        (&one, &two, vec![Weaker, Weaker]),
+        (&two, &one, vec![Stricter, Stricter]),
+        (&one, &more, vec![Weaker]),
         (&two, &two, vec![]),
     ] {
         let changes = crate::compare(old, new);

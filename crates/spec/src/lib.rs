@@ -36,9 +36,9 @@ pub use document::{
     HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, LimitsAlone, Listener,
     ListenerConnections, ListenerHttp, ListenerTls, Logs, Nonce, Notify, OnFull, Opaque,
     OperationAuthentication, OperationRef, OperationSettings, Otlp, Poll, Pool, Record, Redelivery, Redis,
-    Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Sink,
-    Store, Target, Telemetry, Tell, TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls,
-    Wanted, WebSocket, is_name,
+    Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Signer,
+    Signers, Signing, Sink, Store, Target, Telemetry, Tell, TlsVersion, Transmitter, TypRule, Unsecured,
+    Upstream, UpstreamTls, Wanted, WebSocket, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;
@@ -52,7 +52,7 @@ pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
     Balance, Bind, Cidr, Duration, FileMode, FileOrUrl, FileRef, ListenAddress, Mode, ParseError, Percent,
-    Pin, Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
+    Pin, PublicKey, Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

@@ -17,12 +17,14 @@ use super::certificate;
 use super::introspection::{Client, Endpoint, private_key};
 use super::keys;
 use super::scopes::{From, ScopeRule};
+use super::signature::{self, Signatures};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
     ANY_SCHEME, Access, Challenge, KeyScheme, access, certificate_scheme, iss, key_scheme, key_schemes,
-    operation_ref, possession, report, scope_names, takes_any_certificate,
+    operation_ref, possession, report, scope_names, signature_scheme, takes_any_certificate,
+    takes_signatures,
 };
 
 /// A key set without keys.
@@ -33,6 +35,9 @@ pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
     for entry in api.settings.authentication.keys() {
         let _ = verifier(api, entry, out);
     }
+    for name in api.settings.authentication.values().flat_map(|entry| &entry.signers) {
+        let _ = signature::verifier(api, &name.value, out);
+    }
 }
 
 /// Compiles authentication for one operation. No control: anyone may call it.
@@ -41,6 +46,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     report(api, out);
     let access = access(scope);
     let challenge = Challenge::for_access(api, &access);
+    let Some(signed) = signature::groups(api, &access, out) else {
+        return vec![closed(api, "the keys of those who sign calls cannot be used")];
+    };
     let tags: Vec<&str> =
         scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
     let operation = operation_ref(scope, &tags);
@@ -65,15 +73,20 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return vec![closed(api, "its issuers cannot be used")];
     };
     let demands: Vec<_> = groups.iter().map(|group| group.demand).collect();
-    let key = format!("authentication {alternatives:?} {anonymous} {demands:?}");
+    // A WebSocket has no body.
+    let bodies = !scope.websocket;
+    let key = format!("authentication {alternatives:?} {anonymous} {demands:?} {bodies}");
     let control = api.share(&key, || {
         let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
         let certificates = certificate::compile(api, &alternatives);
+        let url = api.settings.url.as_ref().map(|url| url.value.clone());
+        let signatures = (!signed.is_empty()).then_some(Signatures { groups: signed, url });
         Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
             .with_keys(keys)
             .with_certificates(certificates)
+            .with_signatures(signatures, bodies)
             .with_revocations(api.gateway.document.wants_store())
     });
     vec![Compiled::enforced(control, span(api, scope)).by_security()]
@@ -118,7 +131,11 @@ fn groups_of(
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.retain(|scheme| key_scheme(api, *scheme).is_none() && certificate_scheme(api, *scheme).is_empty());
+    wanted.retain(|scheme| {
+        key_scheme(api, *scheme).is_none()
+            && certificate_scheme(api, *scheme).is_empty()
+            && signature_scheme(api, *scheme).is_none()
+    });
     let mut groups: Vec<Group> = Vec::new();
     let mut asked = None;
     for scheme in wanted {
@@ -155,7 +172,8 @@ fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagno
             Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME))
         })
         .collect();
-    let others = || !key_schemes(api).is_empty() || takes_any_certificate(api);
+    let others =
+        || !key_schemes(api).is_empty() || takes_any_certificate(api) || takes_signatures(api.settings);
     groups.filter(|groups| !groups.is_empty() || others())
 }
 

@@ -24,6 +24,7 @@ mod streams;
 mod trust;
 mod two;
 mod upstreams;
+mod vouched;
 pub(crate) mod world;
 
 pub(crate) use probes::Side;

@@ -8,6 +8,7 @@ mod api;
 mod authority;
 mod check;
 mod check_possession;
+mod check_signers;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
@@ -21,6 +22,7 @@ mod revocation;
 mod selector;
 mod shared;
 mod shedding;
+mod signers;
 mod source;
 mod store;
 mod telemetry;
@@ -46,6 +48,7 @@ pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
 pub use shedding::Shedding;
+pub use signers::{Signer, Signers, Signing};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
@@ -100,6 +103,8 @@ pub struct Document {
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
     /// Who signs certificates of clients that prove who calls, by name.
     pub authorities: BTreeMap<String, Spanned<Authority>>,
+    /// Who sign their calls, by name.
+    pub signers: BTreeMap<String, Spanned<Signers>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -151,6 +156,9 @@ pub(crate) struct Top {
     /// who signs certificates of clients that prove who calls, by name
     #[serde(default)]
     authorities: BTreeMap<String, Spanned<Authority>>,
+    /// who sign their calls, by name
+    #[serde(default)]
+    signers: BTreeMap<String, Spanned<Signers>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -220,6 +228,7 @@ impl Document {
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
             authorities: top.authorities,
+            signers: top.signers,
             upstreams: top.upstreams,
             apis,
             record: top.record,
