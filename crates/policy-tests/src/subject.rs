@@ -73,6 +73,10 @@ impl Subject {
                 assets.entry(needed.name).or_insert_with(|| SECRET.as_bytes().into());
             }
         }
+        let own = jose::SigningKey::generate().and_then(|key| key.to_pkcs8());
+        if let Ok(own) = own {
+            assets.insert(String::from(compile::ASSERTION_KEY), own.as_slice().into());
+        }
         let input = Input {
             path: files.name,
             text: files.text,
