@@ -98,7 +98,8 @@ impl Asserts {
         let expires = now.saturating_add(self.lifetime.as_secs()).min(ends);
         let mut out = Vec::with_capacity(768);
         let member = |out: &mut Vec<u8>, name: &str, value: &str| {
-            out.extend_from_slice(if out.ends_with(b"{") { b"" } else { b"," });
+            let gap: &[u8] = if out.ends_with(b"{") { b"" } else { b"," };
+            out.extend_from_slice(gap);
             push_json(out, name);
             out.push(b':');
             push_json(out, value);

@@ -70,28 +70,26 @@ fn published(api: &ApiScope<'_>, out: &mut Diagnostics) -> Compiled {
 
 /// The keys of assertions; read, and reported, once for all operations of an API.
 fn keys(api: &ApiScope<'_>, out: &mut Diagnostics) -> Option<Arc<SigningKeys>> {
+    let gateway = api.gateway;
     let read = || {
-        let gateway = api.gateway;
         let written = gateway.document.assertions.as_ref();
-        let found = match written {
-            Some(written) => {
-                let found = oauth::private_keys(gateway.secret(&written.key)?);
-                if found.is_none() {
-                    let message = "the `key` of `assertions` cannot be used";
-                    let help = "write P-256 private keys in PKCS #8 and PEM, as `openssl genpkey -algorithm EC \
-                                -pkeyopt ec_paramgen_curve:P-256` makes, at most four, one after another";
-                    out.push(Diagnostic::error("invalid-keys", message).at(written.key.span).help(help));
-                }
-                found?
-            }
-            // Made by the gateway when it runs, and looked at by it: until then nothing is signed.
-            None => {
-                let bytes = gateway.assets.get(OWN_KEY)?;
-                let one = || jose::SigningKey::from_pkcs8(bytes).ok().map(|key| vec![key]);
-                oauth::private_keys(bytes).or_else(one)?
-            }
+        let bytes = match written {
+            Some(written) => gateway.secret(&written.key)?,
+            // The gateway makes it when it runs: until then nothing is signed.
+            None => gateway.assets.get(OWN_KEY)?,
         };
-        SigningKeys::new(found).map(Arc::new)
+        let one = || jose::SigningKey::from_pkcs8(bytes).ok().map(|key| vec![key]);
+        let found = oauth::private_keys(bytes).or_else(one).and_then(SigningKeys::new);
+        if found.is_none() {
+            let (message, span) = match written {
+                Some(written) => ("the `key` of `assertions` cannot be used", Some(written.key.span)),
+                None => ("`assertion.key` in the data directory cannot be used", None),
+            };
+            let help = "write P-256 private keys in PKCS #8 and PEM, as `openssl genpkey -algorithm EC \
+                        -pkeyopt ec_paramgen_curve:P-256` makes, at most four, one after another";
+            out.push(Diagnostic::error("invalid-keys", message).maybe_at(span).help(help));
+        }
+        found.map(Arc::new)
     };
     (*api.share("assertion-keys", read)).clone()
 }

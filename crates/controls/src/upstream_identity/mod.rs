@@ -32,7 +32,7 @@ use engine::principal::CredentialKind;
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Principal, Step, Verdict, codes};
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 
 pub use assertion::{Asserts, OWN_KEY, Subject};
 pub use build::{compile, wants_own_key};
@@ -48,6 +48,9 @@ use token::Given;
 
 /// How often a call may wait for one answer: it may be over by the time that the call looks.
 const WAITS: usize = 3;
+/// What a cache before the service is told where `Authorization` does not tell callers apart any more (THREATS row 22): not to keep
+/// the answer, nor to give one that it has kept (RFC 9111 sections 5.2.1.4 and 5.2.1.5).
+const ALONE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
 /// When a caller may come back whom nobody could vouch for.
 const LATER: Duration = Duration::from_secs(1);
 
@@ -206,6 +209,9 @@ impl AtCore {
         };
         if !matches!(credential, Credential::Pass) {
             strip::take_out(call, places);
+        }
+        if matches!(credential, Credential::Strip | Credential::Own(_)) && !call.proofs.is_empty() {
+            call.request.headers.insert(CACHE_CONTROL, ALONE);
         }
         if let Some(token) = token {
             call.request.headers.insert(AUTHORIZATION, token);

@@ -49,6 +49,33 @@ fn what_the_contract_calls_a_credential_does_not_go_on() {
     assert_eq!(strip.send("read", "/v1/x", &[]).code(), "credential_missing");
 }
 
+/// Two callers of one URL look alike to a cache before the service, unless it is told.
+#[test]
+fn threat_22_a_cache_is_told_where_callers_look_alike() {
+    let world = World::new();
+    world.net.set(super::ENDPOINT, super::json(super::given(&[])));
+    for (section, told) in [
+        ("{ credential: strip }", true),
+        ("{ credential: client_credentials, issuer: shop }", true),
+        ("{ credential: exchange, issuer: shop }", false),
+        ("{ credential: pass }", false),
+    ] {
+        let gateway = gateway(&world, "", section);
+        let bearer = format!("Bearer {}", world.token(&[]));
+        let sent: &[(&str, &str)] = &[("authorization", &bearer), ("cache-control", "max-stale")];
+        let ended = gateway.send("read", "/v1/x", sent);
+        assert_eq!(ended.code(), "ok", "{section}");
+        let expected = if told { "no-cache, no-store" } else { "max-stale" };
+        assert_eq!(fields(&ended, "cache-control"), [expected], "{section}");
+        let open = gateway.send("open", "/v1/x", sent);
+        assert_eq!(
+            fields(&open, "cache-control"),
+            ["max-stale"],
+            "what anyone may have may be kept: {section}"
+        );
+    }
+}
+
 #[test]
 fn a_query_without_a_credential_is_not_touched() {
     let world = World::new();
