@@ -8,9 +8,11 @@ use smallvec::SmallVec;
 use crate::security::Where;
 use crate::security::find::remove;
 
-/// Takes out credentials, verified or not. A proof of possession went with what authentication and forwarding removed.
+/// Takes out credentials, verified or not. A proof of possession went with what authentication and forwarding removed. Whoever has
+/// proven something by `Authorization` may be asked again while their stream is open, so that it is kept beside.
 pub(super) fn take_out(call: &mut Call, places: &[Where]) {
-    call.request.headers.remove(AUTHORIZATION);
+    let presented = call.request.headers.remove(AUTHORIZATION);
+    call.presented = presented.filter(|_| !call.proofs.is_empty());
     for place in places {
         remove(call, place);
     }

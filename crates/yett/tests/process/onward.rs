@@ -10,8 +10,8 @@
     reason = "a test that cannot be set up has to fail loudly"
 )]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use crate::common::{Gateway, House, call, mode, text};
@@ -284,4 +284,90 @@ fn threat_14_a_service_is_told_who_calls_by_the_gateway_and_by_nobody_else() {
     assert!(!text(&service.last().raw).contains("forged"));
     assert_eq!(bearer(&service.last()), token, "without the setting it passes as it came");
     assert_eq!(call(&gateway.url, "GET", "/.well-known/yett-assertion-keys", None, None).0, 404);
+}
+
+/// A service that answers with events as it is told, where it is asked for them.
+fn streaming() -> (u16, std::sync::mpsc::Sender<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, events) = std::sync::mpsc::channel::<&'static str>();
+    let events = std::sync::Arc::new(std::sync::Mutex::new(events));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let events = std::sync::Arc::clone(&events);
+            std::thread::spawn(move || serve(stream, &events));
+        }
+    });
+    (port, sender)
+}
+
+fn serve(stream: TcpStream, events: &std::sync::Mutex<std::sync::mpsc::Receiver<&'static str>>) {
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        assert!(!head.to_lowercase().contains("authorization"), "{head}");
+        if !head.contains("x-stream") {
+            writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            continue;
+        }
+        let begun =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        writer.write_all(begun.as_bytes()).unwrap();
+        for event in events.lock().unwrap().iter() {
+            let written = writer.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
+            if written.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_goes_on_at_a_reload_though_its_credential_went_nowhere() {
+    let (house, provider) = (house(), Provider::start(&[]));
+    let (port, events) = streaming();
+    let written = |more: &str| {
+        let api = format!("{BOUND}    upstream_identity: {{ credential: strip }}\n{more}");
+        let text = document(&service(), &provider, "", &api);
+        let upstream = text.lines().find(|line| line.contains("upstream: ")).unwrap().to_owned();
+        text.replace(&upstream, &format!("    upstream: http://127.0.0.1:{port}"))
+    };
+    house.write("yett.yaml", &written(""));
+    let mut gateway = Gateway::start(&house);
+    let token = mint(&provider, &json!({}));
+    let mut stream = TcpStream::connect(&gateway.url).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let request =
+        format!("GET /notes HTTP/1.1\r\nhost: a\r\nx-stream: 1\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut next = |wanted: &str| {
+        let mut line = String::new();
+        while !line.contains(wanted) {
+            line.clear();
+            assert_ne!(reader.read_line(&mut line).unwrap(), 0, "the stream ended before `{wanted}`");
+        }
+    };
+    events.send("data: one\n\n").unwrap();
+    next("data: one");
+    for (number, owner) in [(2, "a@example.com"), (3, "b@example.com")] {
+        house.write("yett.yaml", &written(&format!("    owner: {owner}\n")));
+        gateway.line(&format!("reloaded: configuration {number}"));
+        assert_eq!(call(&gateway.url, "GET", "/notes", Some(&token), None).0, 200);
+        events.send("data: more\n\n").unwrap();
+        next("data: more");
+    }
+    // Its twin: who may not call any more does not go on.
+    house.write("yett.yaml", &written("    authorization: { require: { roles: [nobody] } }\n"));
+    gateway.line("reloaded: configuration 4");
+    let mut rest = Vec::new();
+    let ended = reader.read_to_end(&mut rest);
+    let waits = ended.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!waits, "the stream ends: {ended:?}");
 }

@@ -44,6 +44,9 @@ fn what_the_contract_calls_a_credential_does_not_go_on() {
         assert_eq!(fields(&stripped, "x-other"), ["o"], "{operation}");
         assert_eq!(stripped.call.request.query(), Some("a=1&b=2"), "{operation}");
     }
+    let kept = |operation: &str| strip.send(operation, target, sent).call.presented;
+    assert_eq!(kept("read").unwrap(), bearer, "a stream is asked again by it");
+    assert_eq!(kept("open"), None);
     // What was not proven is refused as ever.
     assert_eq!(strip.bearer("read", "forged").code(), "token_invalid");
     assert_eq!(strip.send("read", "/v1/x", &[]).code(), "credential_missing");
