@@ -45,6 +45,7 @@ fn what_an_issuer_gives_is_held_to_what_was_asked_for() {
     let world = World::new();
     let mut asker = Asker::new(&world);
     let long = format!("\"{}\"", "x".repeat(8 * 1024 + 1));
+    let long = long.as_str();
     let longest = "x".repeat(8 * 1024);
     // What is wrong, member, hostile value, valid value.
     let rows: Vec<(&str, &str, &str, &str)> = vec![
@@ -59,7 +60,7 @@ fn what_an_issuer_gives_is_held_to_what_was_asked_for() {
         ("a token that is not ASCII", "access_token", "\"\u{e9}\"", "\"for-the-service\""),
         ("a token with a NUL", "access_token", "\"a\\u0000\"", "\"for-the-service\""),
         ("nothing but padding", "access_token", "\"==\"", "\"for-the-service\""),
-        ("a token that is too long", "access_token", &long, "\"for-the-service\""),
+        ("a token that is too long", "access_token", long, "\"for-the-service\""),
         ("no type", "token_type", "", "\"bearer\""),
         ("a type that is not for services", "token_type", "\"N_A\"", "\"BEARER\""),
         ("a bound token", "token_type", "\"DPoP\"", "\"Bearer\""),
@@ -276,7 +277,7 @@ fn a_token_that_was_revoked_is_sent_on_by_nothing_that_is_remembered() {
     let revoke = |entries: &[&str]| {
         let mut revoked = Revoked::default();
         for id in entries {
-            assert!(revoked.insert(Kind::Token, (SHOP, id), Rule { before: None, until: NOW + 10_000 }));
+            assert!(revoked.insert(Kind::Token, (SHOP, *id), Rule { before: None, until: NOW + 10_000 }));
         }
         let key = Arc::new(HashKey::new(&[7; 32]).unwrap());
         published.publish(Table::new(key, 1, Vec::new(), HashMap::new()).revoking(revoked));
