@@ -29,7 +29,7 @@ pub enum Subject {
 
 /// The keys of assertions.
 #[derive(Debug)]
-pub struct SigningKeys {
+pub(super) struct SigningKeys {
     signs: SigningKey,
     /// The public keys of all.
     pub(super) jwks: Bytes,

@@ -10,7 +10,7 @@ use spec::{Duration, Node, Spanned, Strings, Url};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "UpstreamCredential")]
-pub enum Onward {
+pub(super) enum Onward {
     /// What the caller sent.
     Pass,
     /// Nothing: what the contract calls a credential is taken out.
@@ -25,7 +25,7 @@ pub enum Onward {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "AssertedSubject")]
-pub enum AssertedSubject {
+pub(super) enum AssertedSubject {
     /// As the caller's issuer does.
     #[default]
     Plain,
@@ -37,57 +37,57 @@ pub enum AssertedSubject {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "UpstreamIdentity")]
-pub struct UpstreamIdentitySection {
+pub(super) struct UpstreamIdentitySection {
     /// what goes into `Authorization`: what the caller sent, nothing, a token in exchange for it, or a token of the gateway's own
-    pub credential: Onward,
+    pub(super) credential: Onward,
     /// name of the issuer whose `token_endpoint` is asked, for `exchange` and `client_credentials`
     #[serde(default)]
-    pub issuer: Option<Spanned<String>>,
+    pub(super) issuer: Option<Spanned<String>>,
     /// whom the token is for, as the issuer calls them
     #[serde(default)]
-    pub audience: Option<Spanned<Strings>>,
+    pub(super) audience: Option<Spanned<Strings>>,
     /// whom the token is for, by URLs (RFC 8707)
     #[serde(default)]
-    pub resource: Vec<Spanned<String>>,
+    pub(super) resource: Vec<Spanned<String>>,
     /// scopes that are asked for, parted by spaces; without it the issuer chooses
     #[serde(default)]
-    pub scope: Option<Spanned<String>>,
+    pub(super) scope: Option<Spanned<String>>,
     /// longest time for which a token counts, from `1s` to `24h`; never longer than the issuer says, nor than the caller's token
     #[serde(default = "max_age")]
-    pub max_age: Spanned<Duration>,
+    pub(super) max_age: Spanned<Duration>,
     /// who calls, signed by the gateway, in a header field beside that
     #[serde(default)]
-    pub assert: Option<Spanned<AssertSection>>,
+    pub(super) assert: Option<Spanned<AssertSection>>,
 }
 
 /// Who calls, signed by the gateway.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "UpstreamAssertion")]
-pub struct AssertSection {
+pub(super) struct AssertSection {
     /// `false` sends none
     #[serde(default = "yes")]
-    pub enabled: bool,
+    pub(super) enabled: bool,
     /// the trust domain in which it is good (`aud`)
-    pub audience: Spanned<String>,
+    pub(super) audience: Spanned<String>,
     /// who signs (`iss`); without it the URL of the API
     #[serde(default)]
-    pub issuer: Option<Spanned<String>>,
+    pub(super) issuer: Option<Spanned<String>>,
     /// what the gateway is called (`req_wl`); without it as the issuer
     #[serde(default)]
-    pub workload: Option<Spanned<String>>,
+    pub(super) workload: Option<Spanned<String>>,
     /// how long it is good, from `5s` to `5m`; never longer than the caller's credential
     #[serde(default = "lifetime")]
-    pub lifetime: Spanned<Duration>,
+    pub(super) lifetime: Spanned<Duration>,
     /// header field that it goes into: `Txn-Token`, or one that begins with `Yett-`
     #[serde(default = "header")]
-    pub header: Spanned<String>,
+    pub(super) header: Spanned<String>,
     /// how the subject is called (`sub`)
     #[serde(default)]
-    pub subject: AssertedSubject,
+    pub(super) subject: AssertedSubject,
     /// claims of the caller's credential that are told as well (in `tctx`)
     #[serde(default)]
-    pub claims: Vec<Spanned<String>>,
+    pub(super) claims: Vec<Spanned<String>>,
 }
 
 fn max_age() -> Spanned<Duration> {

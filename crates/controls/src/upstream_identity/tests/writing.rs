@@ -24,6 +24,7 @@ fn of(section: &str) -> Vec<&'static str> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn sections_are_checked_where_they_stand() {
     let own: &[&str] = &["upstream-identity"];
     let cases: &[(&str, &str, &[&str])] = &[
