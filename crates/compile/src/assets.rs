@@ -67,6 +67,8 @@ pub struct Outline {
     pub needed: Vec<Needed>,
     /// Whether it has a local issuer, whose key lies in the data directory.
     pub local_issuer: bool,
+    /// Whether it signs assertions with a key of its own, which lies in the data directory.
+    pub assertion_key: bool,
     /// The data directory, relative to the document.
     pub data: String,
     /// Where the admin listener is to be.
@@ -91,6 +93,7 @@ pub fn outline(path: &str, text: &str, environment: Option<&str>) -> Option<Outl
     Some(Outline {
         needed,
         local_issuer: document.issuers.values().any(|issuer| issuer.local),
+        assertion_key: controls::upstream_identity::wants_own_key(&document),
         data: document.data.path().to_owned(),
         admin: document.admin.bind.address(),
         made: made_by(&document),
@@ -191,8 +194,8 @@ pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, and of those who say
-/// what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, of assertions, and of
+/// those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
@@ -204,8 +207,9 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_signers = signers.filter_map(|signer| signer.secret.as_ref());
     let signing = document.upstreams.values().filter_map(|upstream| upstream.sign.as_ref());
     let of_upstreams = signing.map(|signing| &signing.key);
+    let of_assertions = document.assertions.iter().map(|assertions| &assertions.key);
     let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
-    all.extend(of_signers.chain(of_upstreams));
+    all.extend(of_signers.chain(of_upstreams).chain(of_assertions));
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -260,7 +264,12 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(file.path(), NeededKind::File, jwks.span);
         }
         let asked = issuer.introspection.as_ref();
-        for secret in asked.iter().flat_map(|asked| asked.client_secret.iter().chain(&asked.client_key)) {
+        let of_asked = asked.iter().flat_map(|asked| asked.client_secret.iter().chain(&asked.client_key));
+        let gives = issuer.token_endpoint.as_ref();
+        let of_giving = gives
+            .iter()
+            .flat_map(|gives| gives.client_secret.iter().chain(&gives.client_key).chain(&gives.actor_token));
+        for secret in of_asked.chain(of_giving) {
             add(&secret_key(secret), secret_kind(secret), secret.span);
         }
     }

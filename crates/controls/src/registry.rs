@@ -20,6 +20,7 @@ pub mod networks;
 pub mod objects;
 pub mod options;
 pub mod uploads;
+pub mod upstream_identity;
 pub mod validation;
 pub mod views;
 
@@ -27,10 +28,12 @@ pub mod views;
 pub mod accepted;
 pub mod address;
 mod aside;
+mod asked;
 pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod oauth;
 mod patch;
 pub mod pattern;
 mod read_body;
@@ -178,6 +181,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(leaks::compile),
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry {
+        name: "upstream_identity",
+        section: section(upstream_identity::schema, upstream_identity::check_section),
+        gateway: None,
+        operation: Some(upstream_identity::compile),
+    },
 ];
 
 const fn section(
@@ -223,6 +232,11 @@ pub static ORDER: &[Place] = &[
         "metadata",
         Stage::Head,
         "its documents are for those who have no token yet; it stands in no other operation",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Head,
+        "as metadata: its public keys are for any service that is told who calls",
     ),
     place(
         "authentication",
@@ -311,6 +325,11 @@ pub static ORDER: &[Place] = &[
         "inspection",
         Stage::Message,
         "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Upstream,
+        "when every check has passed: an issuer is asked for calls that go on only, and nobody reads what it gave",
     ),
     place(
         "validation",

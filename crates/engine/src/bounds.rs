@@ -126,6 +126,10 @@ pub const SHARED_ANSWER: usize = 1024 * 1024;
 pub const INTROSPECTED: usize = 16 * 1024;
 /// Tokens that are asked for at one time, of each issuer.
 pub const INTROSPECTING: usize = 128;
+/// Tokens that were exchanged for others and are remembered, of each service that they are for; each has at most 8 KiB.
+pub const EXCHANGED: usize = 4 * 1024;
+/// Tokens that are exchanged at one issuer at one time.
+pub const EXCHANGING: usize = 128;
 /// Bytes of a note or detail kept with a verdict.
 pub const DETAIL_BYTES: usize = 512;
 /// Revocations remembered per core for calls that began before them and have no stream yet. Of those calls that began before one

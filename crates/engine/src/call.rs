@@ -344,6 +344,8 @@ pub struct Call {
     pub body: Body,
     /// The upstream's answer, once its head is there.
     pub response: Response,
+    /// `Authorization` as it came, where something else went on in its place: a live stream is asked by it again who calls.
+    pub presented: Option<HeaderValue>,
     /// Header fields that every answer to this call carries, refusals included.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// What is held for the time of the call and given back by its `Drop`.
@@ -376,6 +378,7 @@ impl Call {
             proofs: SmallVec::new(),
             body: Body::default(),
             response: Response::default(),
+            presented: None,
             answer_headers: Vec::new(),
             held: Vec::new(),
             decision: Decision::default(),

@@ -127,6 +127,10 @@ codes! {
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable", 503, Gateway, "API keys cannot be verified at the moment";
     /// The issuer's keys are not known now, so nothing can be verified.
     ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
+    /// The issuer gives the service no token in exchange for the caller's (RFC 8693 section 2.2.2).
+    EXCHANGE_REFUSED = "exchange_refused", 401, Client, "the access token is not accepted for this operation";
+    /// The issuer gives no token for the service, so that it could not be told who calls.
+    IDENTITY_UNAVAILABLE = "identity_unavailable", 503, Issuer, "the service cannot be told who calls at the moment";
     /// The credential is valid but lacks scopes.
     INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the credential lacks a required scope";
     /// The caller lacks a role or a claim that the configuration requires beside the contract's scopes.

@@ -47,6 +47,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
     // What an opaque subject of an event means.
     &["subject", "refused", "-"],
     &["session", "refused", "-"],
+    // What a service is sent in place of a caller's credential.
+    &["strip", "pass"],
+    &["exchange", "pass"],
+    &["client_credentials", "pass"],
 ];
 
 /// The kind of a key, by its path in dots. The first line that fits counts.
@@ -143,6 +147,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("signers.") => of_signers(last),
         () if path.starts_with("sign.") => of_signing(last),
+        () if below("upstream_identity") => of_upstream_identity(last),
+        () if below("token_endpoint") => of_token_endpoint(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -178,6 +184,25 @@ fn of_signing(last: &str) -> Kind {
         "key" | "components" => Kind::Demands,
         "expires" => Kind::MoreIsWeaker,
         "keyid" | "algorithm" | "label" | "tag" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// What a service is told of callers lets none of them through; what it may do with a token of theirs is the issuer's to say.
+fn of_upstream_identity(last: &str) -> Kind {
+    match last {
+        "max_age" | "lifetime" => Kind::MoreIsWeaker,
+        "claims" => Kind::Grants,
+        "header" | "workload" => Kind::Neutral,
+        // Of an assertion, which is told beside whatever else the service goes by.
+        "enabled" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+fn of_token_endpoint(last: &str) -> Kind {
+    match last {
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }

@@ -183,6 +183,32 @@ fn who_may_revoke_has_a_direction() {
 }
 
 #[test]
+fn what_a_service_is_sent_has_a_direction() {
+    go([
+        ("upstream_identity", json!({ "credential": "strip" }), json!({ "credential": "pass" }), Weaker),
+        ("upstream_identity", json!({ "credential": "pass" }), json!({ "credential": "exchange" }), Stricter),
+        ("upstream_identity", json!({ "credential": "exchange" }), json!({ "credential": "strip" }), Weaker),
+        ("upstream_identity", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("upstream_identity", json!({ "max_age": "5m" }), json!({ "max_age": "1m" }), Stricter),
+        ("upstream_identity", json!({ "audience": ["a"] }), json!({ "audience": ["b"] }), Weaker),
+        (
+            "upstream_identity",
+            json!({ "assert": { "lifetime": "60s" } }),
+            json!({ "assert": { "lifetime": "30s" } }),
+            Stricter,
+        ),
+        (
+            "upstream_identity",
+            json!({ "assert": { "claims": [] } }),
+            json!({ "assert": { "claims": ["email"] } }),
+            Weaker,
+        ),
+        ("token_endpoint", json!({ "client_secret": "env:A" }), json!({ "client_secret": "env:B" }), Neutral),
+        ("token_endpoint", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
+    ]);
+}
+
+#[test]
 fn settings_of_credentials_have_a_direction() {
     let redis = |key: &str, value: Json| json!({ "state": { "redis": { key: value } } });
     go([

@@ -30,15 +30,15 @@ mod unused;
 
 pub use dangers::dangers;
 pub use document::{
-    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Authentication, Authority, CertificateKey,
-    CertificateSubject, ClientAuthentication, ClientCertificate, Compression, ContractSource, Counted,
-    Danger, Deadlines, Decisions, Demand, Document, Dpop, EventOutcome, Grant, GroupBy, HealthCheck,
+    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Assertions, Authentication, Authority,
+    CertificateKey, CertificateSubject, ClientAuthentication, ClientCertificate, Compression, ContractSource,
+    Counted, Danger, Deadlines, Decisions, Demand, Document, Dpop, EventOutcome, Grant, GroupBy, HealthCheck,
     HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, LimitsAlone, Listener,
     ListenerConnections, ListenerHttp, ListenerTls, Logs, Nonce, Notify, OnFull, Opaque,
     OperationAuthentication, OperationRef, OperationSettings, Otlp, Poll, Pool, Record, Redelivery, Redis,
     Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Signer,
-    Signers, Signing, Sink, Store, Target, Telemetry, Tell, TlsVersion, Transmitter, TypRule, Unsecured,
-    Upstream, UpstreamTls, Wanted, WebSocket, is_name,
+    Signers, Signing, Sink, Store, Target, Telemetry, Tell, TlsVersion, TokenEndpoint, TokenType,
+    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Wanted, WebSocket, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

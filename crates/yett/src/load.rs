@@ -67,6 +67,12 @@ impl Loaded {
         found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
     }
 
+    /// Adds a secret that no document names.
+    pub(crate) fn keep(&mut self, name: &str, secret: &[u8]) {
+        self.assets.insert(name.to_owned(), secret.into());
+        self.secrets.insert(name.to_owned());
+    }
+
     /// Files that the URL of the database names (`sslrootcert`, `sslcert`, `sslkey`).
     pub(crate) fn database_files(&self) -> Vec<PathBuf> {
         let url = self.outline.as_ref().and_then(|outline| outline.store_url.as_ref());

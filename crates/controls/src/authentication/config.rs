@@ -8,18 +8,17 @@ use std::sync::Arc;
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use jose::{Algorithm, KeySet, TypPolicy};
-use spec::{
-    ClientAuthentication, FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule,
-};
+use spec::{FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule};
 
 use super::apikey::Keys as ApiKeys;
 use super::certificate;
-use super::introspection::{Client, Endpoint, private_key};
+use super::introspection::Endpoint;
 use super::keys;
 use super::scopes::{From, ScopeRule};
 use super::signature::{self, Signatures};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
+use crate::oauth::Client;
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
     ANY_SCHEME, Access, Challenge, KeyScheme, access, certificate_scheme, iss, key_scheme, key_schemes,
@@ -302,19 +301,12 @@ pub(super) fn endpoint(
     iss: &str,
     secret: impl Fn(&spec::SecretRef) -> Option<Arc<[u8]>>,
 ) -> Option<Option<Endpoint>> {
-    let kept = |reference: &Option<Spanned<spec::SecretRef>>| secret(reference.as_ref()?);
-    let client = match settings.client_authentication {
-        ClientAuthentication::ClientSecretBasic => Client::Basic(kept(&settings.client_secret)?),
-        ClientAuthentication::ClientSecretPost => Client::Post(kept(&settings.client_secret)?),
-        ClientAuthentication::PrivateKeyJwt => match private_key(&kept(&settings.client_key)?) {
-            Some(key) => Client::Key(Box::new(key)),
-            None => return Some(None),
-        },
-    };
+    let kept = (settings.client_secret.as_ref(), settings.client_key.as_ref());
+    let client = Client::read(&settings.client_id, settings.client_authentication, kept, secret)?;
+    let Some(client) = client else { return Some(None) };
     Some(Some(Endpoint {
         issuer: iss.into(),
         url: settings.url.as_str().to_owned(),
-        client_id: settings.client_id.clone(),
         client,
         max_age: settings.max_age.get(),
         deadline: settings.deadline.get(),

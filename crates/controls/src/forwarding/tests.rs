@@ -59,6 +59,9 @@ fn identity_and_override_fields_are_removed_in_any_spelling() {
         "X-Goog-Authenticated-User-Email",
         "X-MS-CLIENT-PRINCIPAL-ID",
         "X-Auth-Request-User",
+        "Txn-Token",
+        "txn_token",
+        "TXN_TOKEN",
         "anything_at_all",
     ];
     for trusted in [false, true] {
@@ -142,6 +145,7 @@ const SPOOFS: &[&str] = &[
     "X-Amzn-Oidc-Data",
     "X-Goog-Iap-Jwt-Assertion",
     "X-Admin",
+    "Txn-Token",
 ];
 
 #[test]

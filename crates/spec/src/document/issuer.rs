@@ -44,6 +44,49 @@ pub struct Issuer {
     /// where the issuer tells what a token says that cannot be read here (RFC 7662)
     #[serde(default)]
     pub introspection: Option<Spanned<Introspection>>,
+    /// where the issuer gives tokens, for what `upstream_identity` asks of it (RFC 6749, RFC 8693)
+    #[serde(default)]
+    pub token_endpoint: Option<Spanned<TokenEndpoint>>,
+}
+
+/// Where an issuer gives the gateway tokens for a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct TokenEndpoint {
+    /// the issuer's token endpoint
+    pub url: Spanned<Url>,
+    /// name of the gateway at the issuer
+    pub client_id: String,
+    /// secret of the gateway at the issuer
+    #[serde(default)]
+    pub client_secret: Option<Spanned<SecretRef>>,
+    /// PEM private key (PKCS #8, P-256) of the gateway, for `private_key_jwt`
+    #[serde(default)]
+    pub client_key: Option<Spanned<SecretRef>>,
+    /// how the gateway proves who it is
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
+    /// token that says who acts for the caller, sent with each exchange (RFC 8693 section 2.1)
+    #[serde(default)]
+    pub actor_token: Option<Spanned<SecretRef>>,
+    /// what kind of token the `actor_token` is
+    #[serde(default)]
+    pub actor_token_type: TokenType,
+    /// longest time that an answer may take, from `100ms` to `10s`
+    #[serde(default = "default_introspection_deadline")]
+    pub deadline: Spanned<Duration>,
+}
+
+/// What kind of token it is (RFC 8693 section 3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// `urn:ietf:params:oauth:token-type:jwt`.
+    #[default]
+    Jwt,
+    /// `urn:ietf:params:oauth:token-type:access_token`.
+    AccessToken,
+    /// `urn:ietf:params:oauth:token-type:id_token`.
+    IdToken,
 }
 
 /// How an issuer is asked about tokens.

@@ -5,6 +5,7 @@
 
 mod alert;
 mod api;
+mod assertions;
 mod authority;
 mod check;
 mod check_possession;
@@ -33,9 +34,11 @@ mod websocket;
 pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
+pub use assertions::Assertions;
 pub use authority::{Authority, CertificateSubject, Grant};
 pub use issuer::{
-    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
+    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TokenEndpoint,
+    TokenType, TypRule,
 };
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerConnections, ListenerHttp, ListenerTls,
@@ -117,6 +120,8 @@ pub struct Document {
     pub store: Option<Spanned<Store>>,
     /// Who is told of what happens to calls, when somebody is.
     pub notify: Option<Notify>,
+    /// What assertions of identity are signed with, when something is said of it.
+    pub assertions: Option<Spanned<Assertions>>,
     /// Where others say what is revoked, when they may.
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
@@ -174,6 +179,9 @@ pub(crate) struct Top {
     /// who is told of what happens to calls
     #[serde(default)]
     notify: Option<Notify>,
+    /// what services are told by who calls is signed with (`assert` of `upstream_identity`)
+    #[serde(default)]
+    assertions: Option<Spanned<Assertions>>,
     /// where others say what is revoked: applications, and issuers by events
     #[serde(default)]
     revocation: Option<Spanned<Revocation>>,
@@ -235,6 +243,7 @@ impl Document {
             telemetry: top.telemetry,
             store: top.store,
             notify: top.notify,
+            assertions: top.assertions,
             revocation: top.revocation,
             state: top.state,
             shedding: top.shedding,

@@ -314,6 +314,7 @@ pub(super) fn hostile(sub: &str) -> Vec<Hostile> {
         ("typ JWT", header(r#","typ":"JWT""#), base(), "invalid_request"),
         ("typ of an access token", header(r#","typ":"at+jwt""#), base(), "invalid_request"),
         ("typ of a logout token", header(r#","typ":"logout+jwt""#), base(), "invalid_request"),
+        ("typ of a transaction token", header(r#","typ":"txntoken+jwt""#), base(), "invalid_request"),
         ("typ that goes on", header(r#","typ":"secevent+jwt2""#), base(), "invalid_request"),
         ("typ of another tree", header(r#","typ":"text/secevent+jwt""#), base(), "invalid_request"),
         ("crit", header(r#","typ":"secevent+jwt","crit":["x"],"x":1"#), base(), "invalid_request"),
