@@ -25,6 +25,7 @@ pub mod keys;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
+pub mod shape;
 pub mod verifier;
 mod why;
 

@@ -7,6 +7,7 @@ mod alert;
 mod api;
 mod authority;
 mod check;
+mod check_issuer;
 mod check_possession;
 mod check_upstream;
 pub(crate) use check::audience_missing;

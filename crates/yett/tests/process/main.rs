@@ -17,6 +17,7 @@ mod inspect;
 mod lifetime;
 mod listeners;
 mod notices;
+mod presets;
 mod promoting;
 mod run;
 mod shadow;
