@@ -63,7 +63,7 @@ fn claim(entry: &Entry, tenants: Option<&Entry>, out: &mut Diagnostics) -> Optio
     let url = entry.value.get("url");
     let text = url.and_then(Node::as_str).unwrap_or_default();
     let inner = text.split_once('{').map(|(_, rest)| rest.split_once('}').unwrap_or((rest, "{")));
-    let mut wrong = |code, message: String, span, help| {
+    let mut wrong = |code: &'static str, message: String, span: Span, help: &str| {
         out.push(Diagnostic::error(code, message).at(span).help(help));
         None
     };

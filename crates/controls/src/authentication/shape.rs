@@ -55,8 +55,8 @@ impl Place {
     pub fn top(&self) -> &str {
         let pointer = match self {
             Self::Claim(name) => return name,
-            Self::Pointer(pointer) => pointer,
-            Self::ByAudience(all) => all.first().map_or("", |(_, pointer)| pointer),
+            Self::Pointer(pointer) => &**pointer,
+            Self::ByAudience(all) => all.first().map_or("", |(_, pointer)| &**pointer),
         };
         pointer.split('/').nth(1).unwrap_or_default()
     }

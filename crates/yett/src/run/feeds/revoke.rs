@@ -63,7 +63,7 @@ async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &
         Err(Unsigned::Fault(_)) => return Ok(()),
     };
     let shape = Shape::of(issuer);
-    let audiences = named(verified.payload(), &shape);
+    let audiences = audiences(verified.payload(), &shape);
     let expect = Expectations {
         issuer: &signer.issuer,
         audiences: &audiences,
@@ -137,7 +137,7 @@ fn anothers() -> Said {
 }
 
 /// The audiences that a token names: it is revoked for whatever API it is.
-fn named(payload: tape::Node<'_>, shape: &Shape) -> Vec<String> {
+fn audiences(payload: tape::Node<'_>, shape: &Shape) -> Vec<String> {
     let stands_for = shape.audience_from.as_deref().filter(|_| payload.get("aud").is_none());
     let aud = payload.get(stands_for.unwrap_or("aud"));
     let several = aud.into_iter().flat_map(|aud| aud.items()).filter_map(|one| one.as_str());
