@@ -102,9 +102,13 @@ impl FromStr for PresetName {
         if let Some(preset) = ALL.into_iter().find(|preset| preset.name == text) {
             return Ok(Self(preset));
         }
-        let help = match nearest(text, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
+        let mut near: Vec<&str> = nearest(text, names()).into_iter().collect();
+        if near.is_empty() && !text.is_empty() {
+            near = names().into_iter().filter(|name| name.starts_with(text)).collect();
+        }
+        let help = match near.is_empty() {
+            false => format!("did you mean `{}`?", near.join("` or `")),
+            true => {
                 format!("write one of `{}`; another provider needs none, only its keys", names().join("`, `"))
             }
         };
@@ -181,6 +185,8 @@ mod tests {
         }
         let near = "keycloack".parse::<PresetName>().expect_err("misspelled");
         assert_eq!(near.help, "did you mean `keycloak`?");
+        let several = "entra".parse::<PresetName>().expect_err("of no version");
+        assert_eq!(several.help, "did you mean `entra-v1` or `entra-v2`?");
         assert!("ory".parse::<PresetName>().expect_err("unknown").help.contains("`kubernetes`"));
     }
 }
