@@ -55,11 +55,9 @@ fn what_a_preset_requires_can_be_taken_back() {
     assert!(resolved.document.issuers["corp"].require_claims.is_empty());
     let text = with("  corp: { preset: google, typ: lenient, roles_from: groups }\n", "corp");
     let issuer = good(&text, None).resolved.expect("resolved").document.issuers.remove("corp").expect("one");
-    assert_eq!(issuer.url.expect("a URL").as_str(), "https://accounts.google.com");
-    assert_eq!(
-        (issuer.typ, issuer.roles_from.expect("places").value),
-        (TypRule::Lenient, strings(&["groups"]))
-    );
+    assert_eq!(issuer.url.as_ref().expect("a URL").as_str(), "https://accounts.google.com");
+    let roles = &issuer.roles_from.as_ref().expect("places").value;
+    assert_eq!((issuer.typ, roles), (TypRule::Lenient, &strings(&["groups"])));
 }
 
 #[test]
