@@ -116,6 +116,7 @@ fn settings_of_no_control_have_a_direction() {
         ),
         ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": {} }), Weaker),
         ("", json!({}), json!({ "require_claims": { "hd": ["a"] } }), Stricter),
+        ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": { "hd": [] } }), Weaker),
         ("", json!({ "roles_from": ["roles"] }), json!({ "roles_from": ["roles", "groups"] }), Weaker),
         // Roles are what rules ask for, of some and against others.
         ("", json!({ "roles_from": ["roles", "groups"] }), json!({ "roles_from": ["roles"] }), Weaker),

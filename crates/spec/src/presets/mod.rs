@@ -138,10 +138,6 @@ text_type!(
 pub(crate) fn fill(root: &mut Node) {
     for issuer in root.get_mut("issuers").and_then(Node::entries_mut).into_iter().flatten() {
         of_preset(&mut issuer.value);
-        // A claim of which nothing is asked is how a document takes back what a preset asks.
-        if let Some(claims) = issuer.value.get_mut("require_claims").and_then(Node::entries_mut) {
-            claims.retain(|claim| claim.value.value != Value::Sequence(Vec::new()));
-        }
     }
 }
 
