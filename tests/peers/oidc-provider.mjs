@@ -1,7 +1,7 @@
 // A certified OpenID provider (npm `oidc-provider`) as external issuer: client_credentials clients, JWT access tokens
 // (RFC 9068) for resource indicators (RFC 8707), ES256 and RS256 keys. Loopback and port 0 only; several can run.
 //
-//   node oidc-provider.mjs [--audience orders-api] [--name one] [--gateway-key key.pem]
+//   node oidc-provider.mjs [--audience orders-api] [--name one] [--gateway-key key.pem] [--shape keycloak]
 //
 // prints one JSON line when it serves: {"issuer", "control", "token_endpoint", "introspection_endpoint", "clients", "resources"}.
 // Tokens of `holder` are bound to its key (DPoP, RFC 9449), those of `machine` to its certificate (RFC 8705), which the
@@ -9,6 +9,8 @@
 // opaque tokens. `gateway` may ask about them (RFC 7662), `gateway-signed` is answered by a signed JWT (RFC 9701), and
 // `gateway-key` proves itself by the key of `--gateway-key`. The same clients may exchange tokens of this provider (RFC 8693) for
 // such as are for `orders-service`, with `actor_token` as who acts, and have tokens of their own for the resource `urn:yett:service`.
+// `gateway-key` proves itself by the key of `--gateway-key`. With `--shape keycloak` its tokens have the claims of Keycloak's beside their
+// own: `admin` a role of the realm, `clerk` one of the audience's client, `reader` one of another client.
 //
 // The control endpoint (a port of its own; JSON in, JSON out, POST):
 //   /rotate {"keep": true}                     new keys sign from now on; the old ones stay published, or do not
@@ -35,6 +37,7 @@ const { values: flags } = parseArgs({
     audience: { type: 'string', default: 'orders-api' },
     name: { type: 'string', default: 'idp' },
     'gateway-key': { type: 'string' },
+    shape: { type: 'string' },
   },
 });
 const SCOPES = ['orders:read', 'orders:write', 'orders:admin'];
@@ -60,6 +63,16 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const EXCHANGED = ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope', 'actor_token', 'actor_token_type'];
 // The service that is behind the gateway, and that gateways ask tokens for.
 const SERVICE = { resource: 'urn:yett:service', audience: 'orders-service' };
+
+const SHAPES = {
+  keycloak: ({ clientId }) => ({
+    typ: 'Bearer',
+    azp: clientId,
+    realm_access: { roles: clientId === 'admin' ? ['offline_access', 'admin'] : ['offline_access'] },
+    resource_access: { [clientId === 'reader' ? 'account' : flags.audience]: { roles: [clientId] } },
+  }),
+};
+if (flags.shape && !SHAPES[flags.shape]) throw new Error(`no shape \`${flags.shape}\``);
 
 const server = http.createServer((request, response) => route(request, response));
 const port = await listen(server, 0);
@@ -98,6 +111,7 @@ function rotate(keep) {
     jwks: { keys: keys.map(({ privateKey, ...jwk }) => jwk) },
     scopes: SCOPES,
     ttl: { ClientCredentials: 600 },
+    extraTokenClaims: (_ctx, token) => SHAPES[flags.shape]?.(token),
     enabledJWA: { dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519'] },
     features: {
       devInteractions: { enabled: false },

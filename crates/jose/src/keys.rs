@@ -4,10 +4,11 @@
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
 use crate::Algorithm;
+use crate::issued_for;
 use crate::jwk::Key;
 use bytes::Bytes;
 use std::fmt;
-use tape::{Bounds, Kind, Tape};
+use tape::{Bounds, Kind, Node, Tape};
 
 /// Largest document read, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -27,6 +28,22 @@ impl KeySet {
     /// # Errors
     /// When the document as a whole is no JWK set or past a bound; unusable keys are skipped instead.
     pub fn parse(jwks_json: Bytes) -> Result<KeySet, JwksError> {
+        Self::read(jwks_json, Key::read)
+    }
+
+    /// Reads a JWK set for one issuer: keys that say that they are for others are skipped.
+    ///
+    /// # Errors
+    /// Those of [`KeySet::parse`].
+    pub fn parse_for(jwks_json: Bytes, issuer: &str) -> Result<KeySet, JwksError> {
+        Self::read(jwks_json, |jwk| {
+            let named = jwk.get("issuer").and_then(Node::as_str);
+            let ours = named.is_none_or(|named| issued_for::fits(&named, issuer));
+            ours.then(|| Key::read(jwk)).flatten()
+        })
+    }
+
+    fn read(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
         if jwks_json.len() > MAX_JWKS_BYTES {
             return Err(JwksError::TooLarge);
         }
@@ -37,7 +54,7 @@ impl KeySet {
         if list.len() > MAX_KEYS {
             return Err(JwksError::TooManyKeys);
         }
-        let keys: Vec<Key> = list.items().filter_map(Key::read).collect();
+        let keys: Vec<Key> = list.items().filter_map(key).collect();
         let skipped = list.len() - keys.len();
         Ok(KeySet { keys, skipped })
     }
@@ -54,7 +71,7 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// How many keys were skipped: of unknown type, symmetric, for encryption, too weak, malformed.
+    /// How many keys were skipped: of unknown type, symmetric, for encryption, too weak, malformed, for another issuer.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped

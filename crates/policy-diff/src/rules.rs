@@ -94,6 +94,8 @@ pub(crate) fn kind(path: &str) -> Kind {
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
         "source" | "authorities" | "signers" if below("authentication") => Kind::Grants,
+        // What a preset sets is written out beside it.
+        "preset" => Kind::Neutral,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -144,6 +146,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             _ => Kind::Unknown,
         },
         () if path.starts_with("grants.") => Kind::Grants,
+        // Of each claim a list names what it may say; without it, it may say anything.
+        () if path.starts_with("require_claims.") => Kind::GrantsOrAll,
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("signers.") => of_signers(last),
         () if path.starts_with("sign.") => of_signing(last),

@@ -100,6 +100,27 @@ fn settings_of_no_control_have_a_direction() {
     go([
         ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
         ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),
+        ("", json!({ "typ": "lenient" }), json!({ "typ": "id-token" }), Weaker),
+        ("", json!({ "preset": "okta" }), json!({ "preset": "auth0" }), Neutral),
+        (
+            "",
+            json!({ "require_claims": { "hd": ["a"] } }),
+            json!({ "require_claims": { "hd": ["a", "b"] } }),
+            Weaker,
+        ),
+        (
+            "",
+            json!({ "require_claims": { "hd": ["a", "b"] } }),
+            json!({ "require_claims": { "hd": ["b"] } }),
+            Stricter,
+        ),
+        ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": {} }), Weaker),
+        ("", json!({}), json!({ "require_claims": { "hd": ["a"] } }), Stricter),
+        ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": { "hd": [] } }), Weaker),
+        ("", json!({ "roles_from": ["roles"] }), json!({ "roles_from": ["roles", "groups"] }), Weaker),
+        // Roles are what rules ask for, of some and against others.
+        ("", json!({ "roles_from": ["roles", "groups"] }), json!({ "roles_from": ["roles"] }), Weaker),
+        ("", json!({ "audience_from": "client_id" }), json!({ "audience_from": "azp" }), Weaker),
         ("", json!({ "owner": "a" }), json!({ "owner": "b" }), Neutral),
         ("", json!({ "deadlines": { "total": "5s" } }), json!({ "deadlines": { "total": "50s" } }), Neutral),
         (

@@ -1,7 +1,7 @@
 //! The configuration document `yett.yaml`: from text to a resolved, typed shape in which every value knows its place.
 //!
 //! 1. [`parse`] reads YAML into a tree of [`Node`]s with spans.
-//! 2. [`resolve`] applies an environment's overlay, the profiles and the short form, and fills in defaults, all on the tree,
+//! 2. [`resolve`] applies an environment's overlay, the profiles, presets and the short form, and fills in defaults, all on the tree,
 //!    so that each value keeps its [`Origin`]; the result is a [`Resolved`] with the typed [`Document`].
 //! 3. [`read`] reads any control's section into its own type, with all problems at once.
 //! 4. [`print()`] shows the result and where each value came from; [`schema`] is the JSON Schema for editors.
@@ -19,12 +19,14 @@ mod merge;
 mod node;
 mod parse;
 mod patch;
+pub mod presets;
 mod print;
 pub mod read;
 mod resolve;
 mod schema;
 mod sections;
 mod sugar;
+mod tenants;
 pub mod units;
 mod unused;
 
@@ -45,6 +47,7 @@ pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
 pub use patch::Patch;
+pub use presets::{Preset, PresetName};
 pub use print::{print, quoted};
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};

@@ -4,6 +4,7 @@ use super::*;
 use diagnostics::{Diagnostics, Sources};
 
 mod good;
+mod issuers;
 mod resolving;
 mod wrong;
 

@@ -257,7 +257,7 @@ impl<'a> Wanted<'a> {
                 && entry.value.as_str() == Some(self.from)
             {
                 let written = match &entry.value.origin {
-                    Origin::Default(_) => None,
+                    Origin::Default(_) | Origin::Preset(..) => None,
                     Origin::Profile(..) => Some((entry.value.span, true)),
                     Origin::File(_) | Origin::Sugar(_) | Origin::Environment(..) => {
                         Some((entry.value.span, false))

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
-use jose::{Algorithm, KeySet, TypPolicy};
-use spec::{FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule};
+use jose::{Algorithm, KeySet};
+use spec::{FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned};
 
 use super::apikey::Keys as ApiKeys;
 use super::certificate;
 use super::introspection::Endpoint;
 use super::keys;
 use super::scopes::{From, ScopeRule};
+use super::shape::{Place, Shape};
 use super::signature::{self, Signatures};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes};
@@ -256,6 +257,8 @@ fn issuer_rule(
         Some(ScopesFrom::Groups) => From::Claim("groups"),
         Some(ScopesFrom::Pointer(pointer)) => From::Pointer(pointer.clone()),
     };
+    let place = |text: &String| Place::of(text, &audiences);
+    let roles_from = issuer.roles_from.as_ref().map(|all| all.value.0.iter().map(place).collect());
     let roles = issuer.roles.iter().map(|(role, scopes)| (role.clone(), scopes.0.clone())).collect();
     let iss = iss(issuer);
     Some(IssuerRule {
@@ -265,11 +268,8 @@ fn issuer_rule(
         audiences,
         algorithms,
         leeway: issuer.leeway.get(),
-        typ: match issuer.typ {
-            TypRule::Lenient => TypPolicy::Common,
-            TypRule::Rfc9068 => TypPolicy::Rfc9068,
-        },
-        scopes: ScopeRule { from, bits: Arc::new(bits), roles },
+        shape: Arc::new(Shape::of(issuer)),
+        scopes: ScopeRule { from, roles_from, bits: Arc::new(bits), roles },
         asked: match &issuer.introspection {
             None => None,
             Some(_) => Some(
@@ -346,7 +346,7 @@ fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diag
             },
         },
     };
-    let parsed = KeySet::parse(bytes::Bytes::copy_from_slice(&text));
+    let parsed = KeySet::parse_for(bytes::Bytes::copy_from_slice(&text), iss(issuer));
     let wrong = match parsed {
         Ok(set) if !set.is_empty() => return Some(Keys::Fixed(Arc::new(set), text)),
         Ok(_) => String::from("it has no usable key"),

@@ -28,6 +28,7 @@ mod looked;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
+pub mod shape;
 pub mod signature;
 pub mod verifier;
 mod why;

@@ -1,5 +1,6 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::check_issuer;
 use super::check_possession;
 use super::check_signers;
 use super::transport;
@@ -176,6 +177,7 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             (None, true) => {}
         }
         algorithms(issuer.algorithms.as_deref(), out);
+        check_issuer::check(name, issuer, out);
         check_possession::issuer(name, issuer, out);
         let max_age = issuer.keys.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {

@@ -8,6 +8,7 @@ mod api;
 mod assertions;
 mod authority;
 mod check;
+mod check_issuer;
 mod check_possession;
 mod check_signers;
 mod check_upstream;

@@ -17,7 +17,7 @@ use crate::common::{self, Gateway, House, call, text};
 use serde_json::{Value, json};
 use testkit::{Answer, Peer, Recorder};
 
-const ES256: &str = "urn:yett:orders";
+pub(crate) const ES256: &str = "urn:yett:orders";
 const OPAQUE: &str = "urn:yett:orders:opaque";
 
 pub(crate) fn peers(name: &str) -> PathBuf {
@@ -46,7 +46,7 @@ impl Provider {
     }
 
     /// What the client `holder.mjs` was given and what became of its calls.
-    fn client(&self, client: &str, resource: &str, more: Value) -> Value {
+    pub(crate) fn client(&self, client: &str, resource: &str, more: Value) -> Value {
         let mut plan = json!({
             "issuer": self.text("issuer"), "client": client, "secret": self.secret(client),
             "resource": resource, "scope": "orders:read", "calls": [],

@@ -18,6 +18,7 @@ mod lifetime;
 mod listeners;
 mod notices;
 mod onward;
+mod presets;
 mod promoting;
 mod run;
 mod sealing;
