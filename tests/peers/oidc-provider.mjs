@@ -9,7 +9,7 @@
 // opaque tokens. `gateway` may ask about them (RFC 7662), `gateway-signed` is answered by a signed JWT (RFC 9701), and
 // `gateway-key` proves itself by the key of `--gateway-key`. The same clients may exchange tokens of this provider (RFC 8693) for
 // such as are for `orders-service`, with `actor_token` as who acts, and have tokens of their own for the resource `urn:yett:service`.
-// `gateway-key` proves itself by the key of `--gateway-key`. With `--shape keycloak` its tokens have the claims of Keycloak's beside their
+// With `--shape keycloak` its tokens have the claims of Keycloak's beside their
 // own: `admin` a role of the realm, `clerk` one of the audience's client, `reader` one of another client.
 //
 // The control endpoint (a port of its own; JSON in, JSON out, POST):
