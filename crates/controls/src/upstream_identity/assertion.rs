@@ -161,6 +161,7 @@ const fn authn(credential: CredentialKind) -> &'static str {
         CredentialKind::Jwt => "urn:ietf:rfc:7519",
         CredentialKind::Introspected => "urn:ietf:rfc:7662",
         CredentialKind::Certificate => "urn:ietf:rfc:8705",
+        CredentialKind::Signature => "urn:ietf:rfc:9421",
         CredentialKind::ApiKey => "urn:yett:api-key",
     }
 }

@@ -307,7 +307,8 @@ fn another_claim_stands_for_the_audience_only_where_there_is_none() {
         max_age: None,
     };
     // Changes, what comes of them.
-    let cases: [(&[(&str, &str)], Result<(), Fault>); 9] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], Result<(), Fault>);
+    let cases: [Case<'_>; 9] = [
         (&[("aud", "")], Ok(())),
         (&[("aud", "\"web\""), ("client_id", "\"other\"")], Ok(())),
         (&[("aud", "[\"x\",\"web\"]")], Ok(())),
