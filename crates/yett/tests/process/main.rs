@@ -23,5 +23,6 @@ mod shadow;
 mod shadow_rules;
 mod telemetry;
 mod testing;
+mod updating;
 mod watching;
 mod wrong;
