@@ -72,6 +72,8 @@ fn only_the_clock_reads_the_time() {
             ),
             ("crates/seclang/examples/speed.rs:", measures),
             ("crates/seclang/examples/speed.rs:now", measures),
+            ("crates/detect/examples/detection/dearest.rs:", measures),
+            ("crates/detect/examples/detection/dearest.rs:now", measures),
             ("crates/controls/examples/proofs.rs:", measures),
             ("crates/controls/examples/proofs.rs:now", measures),
             ("crates/controls/examples/views.rs:", measures),

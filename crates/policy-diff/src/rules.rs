@@ -123,6 +123,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         "undeclared" if below("bindings") || below("views") => return Some(Kind::Neutral),
         "shown_at" if below("views") => return Some(Kind::Neutral),
         "operations" if below("modes") => return Some(Kind::GrantsOrAll),
+        // In shadow, and what was before: neither refuses anything.
+        "next" | "before" if below("inspection") => return Some(Kind::Neutral),
         "by_issue" => return Some(Kind::TrueIsWeaker),
         "roles_issuer" => return Some(Kind::Believes),
         "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),

@@ -160,6 +160,12 @@ pub(crate) fn contract_alone(folder: &Path, name: &str, planned: Option<&[u8]>) 
     loaded
 }
 
+/// Reads rules as well that the document is to name.
+pub(crate) fn more_rules(loaded: &mut Loaded, name: &str) {
+    let folder = folder(Path::new(&loaded.name));
+    rules(&folder, name, loaded);
+}
+
 /// Says that the process is confined from now on, which is then the likely reason when it may not read a file.
 pub(crate) fn confined() {
     CONFINED.store(true, Ordering::Relaxed);

@@ -27,5 +27,6 @@ mod shadow_rules;
 mod signing;
 mod telemetry;
 mod testing;
+mod updating;
 mod watching;
 mod wrong;
