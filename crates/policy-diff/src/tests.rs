@@ -210,16 +210,6 @@ fn settings_of_credentials_have_a_direction() {
         ("authentication", json!({ "a": { "authorities": ["ca"] } }), json!({ "a": {} }), Stricter),
         ("authentication", json!({}), json!({ "a": { "signers": ["shops"] } }), Weaker),
         ("authentication", json!({ "a": { "signers": ["shops"] } }), json!({ "a": {} }), Stricter),
-        ("signers", json!({ "keys": { "k": { "secret": "env:S" } } }), json!({ "keys": {} }), Stricter),
-        ("signers", json!({ "keys": {} }), json!({ "keys": { "k": { "public": "file:k.pem" } } }), Weaker),
-        ("signers", json!({ "nonce": "required" }), json!({ "nonce": "off" }), Weaker),
-        ("signers", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
-        ("signers", json!({ "components": ["x-a"] }), json!({ "components": [] }), Weaker),
-        ("signers", json!({}), json!({ "tag": "t" }), Stricter),
-        ("sign", json!({}), json!({ "key": "file:k.pem" }), Stricter),
-        ("sign", json!({ "key": "file:k.pem" }), json!({}), Weaker),
-        ("sign", json!({ "expires": "30s" }), json!({ "expires": "1m" }), Weaker),
-        ("sign", json!({ "label": "a" }), json!({ "label": "b" }), Neutral),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",
@@ -359,6 +349,22 @@ fn authorities_let_in_whom_they_name() {
         let changes = crate::compare(old, new);
         assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
     }
+}
+
+#[test]
+fn settings_of_signatures_have_a_direction() {
+    go([
+        ("signers", json!({ "keys": { "k": { "secret": "env:S" } } }), json!({ "keys": {} }), Stricter),
+        ("signers", json!({ "keys": {} }), json!({ "keys": { "k": { "public": "file:k.pem" } } }), Weaker),
+        ("signers", json!({ "nonce": "required" }), json!({ "nonce": "off" }), Weaker),
+        ("signers", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("signers", json!({ "components": ["x-a"] }), json!({ "components": [] }), Weaker),
+        ("signers", json!({}), json!({ "tag": "t" }), Stricter),
+        ("sign", json!({}), json!({ "key": "file:k.pem" }), Stricter),
+        ("sign", json!({ "key": "file:k.pem" }), json!({}), Weaker),
+        ("sign", json!({ "expires": "30s" }), json!({ "expires": "1m" }), Weaker),
+        ("sign", json!({ "label": "a" }), json!({ "label": "b" }), Neutral),
+    ]);
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn what_is_changed_behind_the_gateway_does_not_verify() {
         changed(&good, |call| call["url"] = json!("http://other.example/ed25519/notes")),
         changed(&good, |call| call["body"] = other["body"].clone()),
         changed(&with_field(&good, "content-digest", Some(digest)), |call| {
-            call["body"] = other["body"].clone()
+            call["body"] = other["body"].clone();
         }),
         with_field(&good, "content-digest", None),
         with_field(&good, "content-type", Some("text/plain")),
