@@ -174,6 +174,8 @@ const SPENT: &str = "no descriptors are left: waits for some rather than spin";
 const LOOKS: &str = "waits for a condition until a deadline, looking again from time to time";
 /// Where something waits all the same, and why.
 const WAITING: &[(&str, &str)] = &[
+    ("crates/fuzz-targets/src/signatures.rs:sleep", CLOCK),
+    ("crates/signatures/src/tests/sealed.rs:sleep", CLOCK),
     ("crates/engine/src/clock.rs:sleep", CLOCK),
     ("crates/yett/src/clock.rs:sleep", CLOCK),
     ("crates/testkit/src/clock.rs:sleep", CLOCK),
@@ -276,6 +278,11 @@ fn the_proxy_and_the_engine_name_no_control() {
 
 /// Sources beside its folder, the registry and its page that name a control, and why.
 const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "crates/yett/src/run/feeds/revoke.rs",
+        "authentication",
+        "reads whose token it is as the issuer writes that",
+    ),
     ("crates/compile/src/api.rs", "metadata", "its documents are mounted beside the APIs they describe"),
     ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
     ("crates/compile/src/api.rs", "upstream_identity", "its keys are mounted beside the APIs they sign for"),

@@ -17,23 +17,23 @@ version: 1
 tests:
   - name: who may
     credential: { scopes: ["orders:read"] }
-    request: GET /products
+    request: GET /orders
     expect: allow
   - name: who has a role that grants it
     credential: { roles: [reader] }
-    request: GET /products
+    request: GET /orders
     expect: allow
   - name: who may not
     credential: { scopes: ["orders:none"] }
-    request: GET /products
+    request: GET /orders
     expect: { decision: refuse, code: insufficient_scope, upstream: none }
   - name: for others
     credential: { scopes: ["orders:read"], audience: other }
-    request: GET /products
+    request: GET /orders
     expect: { decision: refuse, code: token_invalid, upstream: none }
   - name: another kind
     credential: { scopes: ["orders:read"], typ: logout+jwt }
-    request: GET /products
+    request: GET /orders
     expect: { decision: refuse, code: token_invalid, upstream: none }
 "#;
 
@@ -73,7 +73,7 @@ fn cases_are_of_the_shape_of_the_preset() {
         if !required.is_empty() {
             cases.push_str(&format!(
                 "  - name: without what is required\n    credential: {{ scopes: [\"orders:read\"], claims: {{ \"{required}\": null }} }}\n    \
-                 request: GET /products\n    expect: {{ decision: refuse, code: token_invalid, upstream: none }}\n"
+                 request: GET /orders\n    expect: {{ decision: refuse, code: token_invalid, upstream: none }}\n"
             ));
         }
         let suite = suite(&cases);

@@ -99,27 +99,41 @@ impl Writer {
 /// Lengths below 29 are in the control byte; nothing here is longer.
 fn write(out: &mut Vec<u8>, value: &Value) {
     const STRING: u8 = 2;
+    const UINT16: u8 = 5;
     const UINT32: u8 = 6;
     const MAP: u8 = 7;
+    const UINT64: u8 = 9;
+    const ARRAY: u8 = 11;
     match value {
         Value::String(text) => {
             out.push(STRING << 5 | text.len() as u8);
             out.extend_from_slice(text.as_bytes());
         }
         Value::Number(number) => {
-            out.push(UINT32 << 5 | 4);
+            out.push((UINT32 << 5) | 4);
             out.extend_from_slice(&(number.as_u64().unwrap() as u32).to_be_bytes());
         }
         Value::Object(map) => {
             out.push(MAP << 5 | map.len() as u8);
             for (key, value) in map {
                 write(out, &Value::from(key.as_str()));
-                write(out, value);
+                match (key.as_str(), value.as_u64()) {
+                    ("node_count" | "autonomous_system_number", _) | (_, None) => write(out, value),
+                    // Of the extended types.
+                    ("build_epoch", Some(number)) => {
+                        out.extend_from_slice(&[8, UINT64 - 7]);
+                        out.extend_from_slice(&number.to_be_bytes());
+                    }
+                    (_, Some(number)) => {
+                        out.push((UINT16 << 5) | 2);
+                        out.extend_from_slice(&(number as u16).to_be_bytes());
+                    }
+                }
             }
         }
         // Arrays are of the extended types, by their number less seven.
         Value::Array(items) => {
-            out.extend_from_slice(&[items.len() as u8, 11 - 7]);
+            out.extend_from_slice(&[items.len() as u8, ARRAY - 7]);
             items.iter().for_each(|item| write(out, item));
         }
         other => panic!("{other}"),
