@@ -111,7 +111,6 @@ function rotate(keep) {
     jwks: { keys: keys.map(({ privateKey, ...jwk }) => jwk) },
     scopes: SCOPES,
     ttl: { ClientCredentials: 600 },
-    extraTokenClaims: (_ctx, token) => SHAPES[flags.shape]?.(token),
     enabledJWA: { dPoPSigningAlgValues: ['ES256', 'PS256', 'Ed25519'] },
     features: {
       devInteractions: { enabled: false },
@@ -134,7 +133,10 @@ function rotate(keep) {
         }),
       },
     },
-    extraTokenClaims: (ctx) => (ctx.oidc.params?.actor_token ? { act: { sub: ctx.oidc.params.actor_token } } : undefined),
+    extraTokenClaims: (ctx, token) => ({
+      ...SHAPES[flags.shape]?.(token),
+      ...(ctx.oidc.params?.actor_token ? { act: { sub: ctx.oidc.params.actor_token } } : undefined),
+    }),
   });
   provider.registerGrantType(EXCHANGE, exchange, EXCHANGED);
 }

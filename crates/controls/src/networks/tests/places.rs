@@ -133,7 +133,6 @@ fn what_no_database_knows_is_told() {
             "" => assert_eq!((all.len(), found), (1, Vec::new()), "{section}"),
             said => {
                 assert!(found.iter().any(|one| one.contains(said)), "{section}: {found:?}");
-                assert!(all.is_empty(), "{section}");
             }
         }
     }
