@@ -108,14 +108,17 @@ fn tokens_in_the_shape_of_keycloak_are_taken_by_its_preset_and_others_are_not() 
     let elliptic = token(&provider, "reader", ES256, "orders:read");
     assert_eq!(code(&gateway, &elliptic), invalid);
     write(&house, &service, &provider, &format!("{preset}, algorithms: [ES256]"));
+    drop(gateway);
     let other = Gateway::start(&house);
     assert_eq!(code(&other, &elliptic), said(200, "ok"));
     // A provider of another shape: its tokens say of no kind that they are.
     write(&house, &service, &plain, preset);
+    drop(other);
     let foreign = Gateway::start(&house);
     let shapeless = token(&plain, "reader", RS256, "orders:read");
     assert_eq!(code(&foreign, &shapeless), invalid);
     write(&house, &service, &plain, "");
+    drop(foreign);
     let lax = Gateway::start(&house);
     assert_eq!(code(&lax, &shapeless), said(200, "ok"));
 }
