@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 import idle
 import material
@@ -26,6 +27,10 @@ from proxies import LOAD_CORE
 from rows import CPU, ROWS, STREAMS, TLS, TWO, Handshakes, Open
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+# Requests of a row whose values differ.
+SEVERAL = 500
 
 
 def say(text):
@@ -68,6 +73,9 @@ class Bench:
         needed = {row.requests for row in self.rows}
         material.write_requests(directory / "get", [material.get("/orders/ord_000001")])
         material.write_requests(directory / "post", [material.post("/orders", body)])
+        material.write_requests(directory / "browser", [material.browser_get(number) for number in range(SEVERAL)])
+        values = (material.values_body(number) for number in range(SEVERAL))
+        material.write_requests(directory / "values", [material.post("/orders", body) for body in values])
         for name, many in (("zipf", flags.tokens), ("cold", flags.cold)):
             if name in needed:
                 say(f"minting {many} tokens")
@@ -96,6 +104,8 @@ class Bench:
                     self.running.append(proxy.start())
                     if "jwt" in proxy.name:
                         self.check_refusals(proxy)
+                    if "inspected" in proxy.name:
+                        self.check_inspection(proxy)
         say("warming up")
         if any(isinstance(row.how, Open) for row in self.rows):
             self.find_capacity()
@@ -108,6 +118,18 @@ class Bench:
         """What nginx takes in a closed loop now: machines have slow hours, in which half of what it took before is too much."""
         result = self.calls(next(row for row in ROWS if row.name == "get"), self.proxies["nginx"], min(0.5, self.flags.seconds))
         self.capacity = result["calls"] / result["seconds"]
+
+    def check_inspection(self, proxy):
+        attack = "1' or '1'='1"
+        cases = [("GET", f"/orders?q={urllib.parse.quote(attack)}", None, 403), ("GET", "/orders?q=books", None, 200),
+                 ("POST", "/orders", json.dumps({"q": attack}), 403), ("POST", "/orders", json.dumps({"q": "books"}), 200)]
+        for method, target, body, wanted in cases:
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=10)
+            connection.request(method, target, body, {"host": material.HOST, "content-type": "application/json"})
+            status = connection.getresponse().status
+            connection.close()
+            if status != wanted:
+                raise RuntimeError(f"{proxy.name}: {method} {target} got {status}, expected {wanted}")
 
     def check_refusals(self, proxy):
         """A proxy that lets a bad call pass is cheap and not measured: each control has to bite first."""
