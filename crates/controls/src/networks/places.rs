@@ -13,6 +13,9 @@ use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions, path};
 
 /// Most networks of all places of one section. All of a large database are fewer.
 const MOST: usize = 8_000_000;
+/// How often a part of the tree may be come upon: IPv4 has some four dresses in IPv6. What is come upon more often is no tree, and could be
+/// walked for years.
+const DRESSES: usize = 16;
 
 /// Where an address may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +86,7 @@ impl Databases {
             wanted.iter().map(|place| (*place, Vec::new())).collect();
         let mut count = 0;
         for reader in self.0.iter().filter(|_| !wanted.is_empty()) {
-            collect(reader, &mut all, &mut count).map_err(|why| why.to_string())?;
+            collect(reader, &mut all, &mut count)?;
             if count > MOST {
                 return Err(format!("its places have more than {MOST} networks"));
             }
@@ -96,19 +99,26 @@ fn collect(
     reader: &Reader<Arc<[u8]>>,
     all: &mut BTreeMap<Place, Vec<Network>>,
     count: &mut usize,
-) -> Result<(), MaxMindDbError> {
+) -> Result<(), String> {
+    let faulty = |why: MaxMindDbError| why.to_string();
+    // A tree has one leaf more than it has nodes; those that say nothing are counted as well.
+    let leaves = usize::try_from(reader.metadata().node_count).unwrap_or(usize::MAX).saturating_add(1);
+    let options = WithinOptions::default().include_aliased_networks().include_networks_without_data();
     // Many networks share a record.
     let mut known: HashMap<usize, [Option<Place>; 2]> = HashMap::new();
-    for found in reader.networks(WithinOptions::default().include_aliased_networks())? {
-        let found = found?;
+    for (number, found) in reader.networks(options).map_err(faulty)?.enumerate() {
+        if number >= leaves.saturating_mul(DRESSES) {
+            return Err(String::from("its nodes are no tree"));
+        }
+        let found = found.map_err(faulty)?;
         let Some(offset) = found.offset() else { continue };
         let places = match known.get(&offset) {
             Some(places) => *places,
-            None => *known.entry(offset).or_insert(places(&found)?),
+            None => *known.entry(offset).or_insert(places(&found).map_err(faulty)?),
         };
         for place in places.into_iter().flatten() {
             let Some(networks) = all.get_mut(&place) else { continue };
-            let network = found.network()?;
+            let network = found.network().map_err(faulty)?;
             let network = (network.ip(), network.prefix());
             networks.push(network);
             *count += 1;

@@ -7,7 +7,7 @@ use engine::bounds::{self, Bound};
 use engine::upstream::UpstreamHttp;
 use http::Response;
 
-use super::two::block;
+use super::two::serving_two;
 use super::world::{Backend, OK, Shape, World};
 
 const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -36,33 +36,17 @@ fn interim_answers_have_an_end() {
 
 /// An upstream over HTTP/2 that gives so many interim answers before its own, if it ever gives that.
 fn hints_over_two(count: usize, answers: bool) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        block(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let mut connection = h2::server::handshake(socket).await.unwrap();
-                    let mut unanswered = Vec::new();
-                    while let Some(Ok((_, mut respond))) = connection.accept().await {
-                        let hint =
-                            || Response::builder().status(103).header("link", "</a>").body(()).unwrap();
-                        for _ in 0..count {
-                            respond.send_informational(hint()).unwrap();
-                        }
-                        if answers {
-                            respond.send_response(Response::new(()), true).unwrap();
-                        } else {
-                            unanswered.push(respond);
-                        }
-                    }
-                });
-            }
-        });
-    });
-    address
+    serving_two(move |_, mut respond| async move {
+        for _ in 0..count {
+            let hint = Response::builder().status(103).header("link", "</a>").body(()).unwrap();
+            respond.send_informational(hint).unwrap();
+        }
+        if answers {
+            respond.send_response(Response::new(()), true).unwrap();
+        } else {
+            std::future::pending::<()>().await;
+        }
+    })
 }
 
 #[test]

@@ -37,6 +37,12 @@ impl Writer {
         Self { nodes: vec![[Record::Nothing; 2]], data: Vec::new() }
     }
 
+    /// So many nodes, each of which leads to the next on both sides, and the last nowhere.
+    pub(super) fn braid(length: usize) -> Self {
+        let next = |number| if number < length { Record::Node(number) } else { Record::Nothing };
+        Self { nodes: (1..=length).map(|number| [next(number); 2]).collect(), data: Vec::new() }
+    }
+
     /// A network and what is known of it. None may lie in another.
     pub(super) fn network(mut self, network: &str, known: &Value) -> Self {
         let at = self.data.len();

@@ -138,6 +138,34 @@ fn what_no_database_knows_is_told() {
     }
 }
 
+/// A file that was damaged on its way is an error or another database, and never the end of the process, nor a walk without one.
+#[test]
+fn damaged_databases_end_nothing() {
+    let whole = countries();
+    for at in 0..whole.len() {
+        for mask in [0x01, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= mask;
+            let mut databases = Databases::default();
+            if databases.add(&bytes.into()).is_ok() {
+                let _ = databases.networks(&[Place::Country(*b"DE"), Place::System(64_496)]);
+            }
+        }
+        let mut databases = Databases::default();
+        let _ = databases.add(&whole[at..].into());
+        assert!(databases.add(&whole[..at].into()).is_err(), "cut at {at}");
+    }
+}
+
+/// A hundred nodes of which each leads to the next on both sides are walked for longer than anybody lives.
+#[test]
+fn nodes_that_are_no_tree_are_told() {
+    let bytes: Arc<[u8]> = Writer::braid(100).finish("Country").into();
+    let mut databases = Databases::default();
+    databases.add(&bytes).unwrap();
+    assert_eq!(databases.networks(&[Place::Country(*b"DE")]), Err(String::from("its nodes are no tree")));
+}
+
 /// Against the library's own way to one address.
 #[test]
 fn ranges_are_what_a_lookup_says() {
