@@ -241,7 +241,7 @@ where
 pub(super) fn moody_two() -> SocketAddr {
     let calls = Arc::new(AtomicUsize::new(0));
     serving_two(move |_, mut respond| {
-        let status = if calls.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 503 } else { 200 };
+        let status = if calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 503 } else { 200 };
         async move {
             let response = Response::builder().status(status).body(()).unwrap();
             respond.send_response(response, true).unwrap();
