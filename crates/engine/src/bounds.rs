@@ -200,6 +200,8 @@ pub const WEBSOCKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub const WEBSOCKET_PING: Duration = Duration::from_secs(30);
 /// How long a side of a WebSocket that was told to close may take to do so.
 pub const WEBSOCKET_CLOSE: Duration = Duration::from_secs(5);
+/// How long its upstream may take to answer what came before its client broke the protocol.
+pub const WEBSOCKET_LAST: Duration = Duration::from_secs(1);
 /// How long a drain waits for calls in flight.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// How long a trusted proxy may take to say whose connection it is.

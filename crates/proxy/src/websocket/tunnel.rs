@@ -5,9 +5,11 @@
 //! looks at holds up those behind it, in both directions.
 //!
 //! A close of one end is passed to the other and answered with what that says (section 7.1). Everything else that ends a
-//! WebSocket is an [`Ending`]: both ends are told, and have [`bounds::WEBSOCKET_CLOSE`] to take it.
+//! WebSocket is an [`Ending`]: both ends are told, and have [`engine::bounds::WEBSOCKET_CLOSE`] to take it. A client that breaks the
+//! protocol is not heard any more, and is told when the upstream has answered what came before.
 
 mod checks;
+mod over;
 mod time;
 
 use std::rc::Rc;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Tick;
-use engine::bounds::{self, Bound};
+use engine::bounds::Bound;
 use engine::websocket::Rules;
 
 use super::ending::{Ending, Way};
@@ -67,6 +69,8 @@ pub(crate) struct Tunnel {
     checking: Option<Checking>,
     /// When those that were told to close have to have done so.
     deadline: Option<Tick>,
+    /// What the client broke, while the upstream still answers what came before.
+    broken: Option<Ending>,
     ending: Option<Ending>,
     messages: (u64, u64),
     bytes: (u64, u64),
@@ -116,6 +120,7 @@ impl Tunnel {
             rests: false,
             checking: None,
             deadline: None,
+            broken: None,
             ending: None,
             messages: (0, 0),
             bytes: (0, 0),
@@ -193,6 +198,8 @@ impl Tunnel {
                     turn = end;
                     break;
                 }
+                // Who is still there broke the protocol.
+                Err(ending) if way == Way::Up && !self.client.gone => self.break_off(ending, client),
                 Err(ending) => self.end(ending, client),
             }
         }
@@ -310,44 +317,6 @@ impl Tunnel {
         allowed
     }
 
-    /// One end has closed: the other is told the same.
-    fn closed(&mut self, way: Way, reason: Option<(u16, Bytes)>, client: &mut Wire) {
-        let (from, to) = match way {
-            Way::Up => (&mut self.client, &mut self.server),
-            Way::Down => (&mut self.server, &mut self.client),
-        };
-        from.closed = true;
-        let told = std::mem::replace(&mut to.told, true);
-        if self.deadline.is_none() {
-            self.close = reason.as_ref().map(|(code, _)| *code);
-            self.deadline = Some(self.core.clock.now().after(bounds::WEBSOCKET_CLOSE));
-        }
-        if !told {
-            let payload = reason.map(|(code, text)| [&code.to_be_bytes()[..], &text].concat());
-            self.send(way, Opcode::Close, payload.as_deref().unwrap_or_default(), client);
-        }
-    }
-
-    /// Ends it: both ends are told.
-    fn end(&mut self, ending: Ending, client: &mut Wire) {
-        if self.ending.is_some() {
-            return;
-        }
-        let code = ending.close.to_be_bytes();
-        if !std::mem::replace(&mut self.client.told, true) {
-            self.send(Way::Down, Opcode::Close, &[&code[..], ending.reason().as_bytes()].concat(), client);
-        }
-        if !std::mem::replace(&mut self.server.told, true) {
-            self.send(Way::Up, Opcode::Close, &code, client);
-        }
-        if ending.close == engine::websocket::close::TOO_BIG {
-            self.core.recorder.bound(Bound::Message);
-        }
-        self.close.get_or_insert(ending.close);
-        self.deadline = Some(self.core.clock.now().after(bounds::WEBSOCKET_CLOSE));
-        self.ending = Some(ending);
-    }
-
     /// Queues a frame for the end that a way leads to.
     fn send(&mut self, way: Way, opcode: Opcode, payload: &[u8], client: &mut Wire) {
         match way {
@@ -374,39 +343,10 @@ impl Tunnel {
             if let Poll::Ready(Err(error)) = flushed {
                 to.gone = true;
                 let lost = if way == Way::Up { Way::Down } else { Way::Up };
-                if !(to.closed || to.told) {
+                if !(to.closed || to.told) || self.broken.is_some() {
                     self.end(Ending::gone(lost, &error.to_string()), client);
                 }
             }
-        }
-    }
-
-    /// Whether both ends have closed or were told to, and have what they were told.
-    fn is_over(&mut self, client: &Wire) -> bool {
-        let closed = |side: &Side| side.closed || side.gone;
-        let done = self.ending.is_some() || (closed(&self.client) && closed(&self.server));
-        done && (self.client.gone || client.is_flushed())
-            && (self.server.gone || self.upstream.wire().is_flushed())
-    }
-
-    /// Ends the call.
-    fn record(&mut self) {
-        // A control that still looks at a message has the call.
-        self.checking = None;
-        let Some(mut flight) = self.stream.leave() else { return };
-        flight.leave();
-        let decision = &mut flight.call.decision;
-        (decision.bytes_in, decision.bytes_out) = self.bytes;
-        (decision.messages, decision.close) = (self.messages, self.close);
-        match self.ending.take() {
-            Some(ending) => {
-                decision.aborted = ending.aborted;
-                if let Some((code, detail)) = ending.told {
-                    decision.code = Some(code);
-                    decision.fault = Some(detail).filter(|_| decision.refusal().is_none());
-                }
-            }
-            None => decision.aborted = !(self.client.closed && self.server.closed),
         }
     }
 }

@@ -56,6 +56,23 @@ fn what_is_due_does_not_wait_for_an_end_that_never_runs_dry() {
 }
 
 #[test]
+fn who_broke_the_protocol_is_closed_however_long_the_upstream_talks() {
+    let late: [fn(&Bench); 2] = [|bench| bench.clock.advance(engine::bounds::WEBSOCKET_LAST), Bench::revoke];
+    for comes in late {
+        let (mut bench, frame) = restless(b"more");
+        // No mask.
+        bench.client.push(&[0x81, 0x01, b'a']);
+        assert_eq!(closes(&mut bench, &frame), None, "what the upstream says still goes on");
+        assert_eq!(bench.server.closed(), Some(1002));
+        comes(&bench);
+        assert_eq!(closes(&mut bench, &frame), Some(1002));
+        bench.settle();
+        let call = &bench.tape.calls(1)[0];
+        assert_eq!((call.code, call.aborted, call.close), ("message_malformed", false, Some(1002)));
+    }
+}
+
+#[test]
 fn nothing_passes_unread_once_controls_read_messages() {
     let (mut bench, _) = restless(b"bad");
     let mut read = shape(Rules { idle: HOUR, ..rules() });

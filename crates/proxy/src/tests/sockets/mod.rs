@@ -119,6 +119,27 @@ fn threat_25_what_breaks_the_protocol_closes_both_ends_with_its_code() {
     }
 }
 
+/// Section 7.1.7, as Autobahn's case 3.4 has it: what came whole before is answered.
+#[test]
+fn what_was_said_before_the_protocol_was_broken_is_answered_before_the_close() {
+    for (name, bytes, code, recorded) in violations().into_iter().filter(|case| case.2 != 1008) {
+        let (backend, met) = echo();
+        let world = World::start(&shape(&backend, rules()));
+        let mut end = End::open(&world, "");
+        let mut good = Vec::new();
+        crate::websocket::write::write(&mut good, Opcode::Text, b"good", Some(MASK));
+        // At once, and more of it behind, which nobody hears.
+        end.raw([&good[..], &bytes, &good].concat());
+        assert_eq!(end.text(), "good", "{name}");
+        assert_eq!(end.closed(), Some(code), "{name}: the client");
+        assert_eq!(end.next(), None, "{name}");
+        assert_eq!(met.recv().unwrap(), Ok("good".into()), "{name}");
+        assert_eq!(met.recv().unwrap(), Err(code), "{name}: the upstream");
+        let call = &world.tape.calls(1)[0];
+        assert_eq!((call.code, call.close, call.messages), (recorded, Some(code), (1, 1)), "{name}");
+    }
+}
+
 #[test]
 fn nothing_of_a_message_that_breaks_a_rule_reaches_the_upstream() {
     let (backend, met) = echo();

@@ -27,7 +27,7 @@ impl Tunnel {
     pub(super) fn heed(&mut self, client: &mut Wire) {
         let now = self.core.clock.now();
         self.renew(now);
-        if self.deadline.is_none()
+        if (self.deadline.is_none() || self.broken.is_some())
             && let Some(why) = self.stream.due(now)
         {
             self.end(Ending::because(why), client);
