@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use engine::bounds;
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Whether a connection that waits can carry another call: nobody closed it, and nothing was said unasked.
     pub(crate) fn is_open(&mut self) -> bool {
-        self.0.wire.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+        self.0.wire.is_silent()
     }
 
     /// Queues a request; `head` writes its first line and its fields but those about the body.

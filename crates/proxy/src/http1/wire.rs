@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::listen::records::Records;
+use crate::listen::records::{self, Records};
 
 /// Room for a read: most messages fit.
 const ROOM: usize = 4 * 1024;
@@ -60,7 +60,10 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self.get_mut(), io => Pin::new(io).poll_read(context, out))
+        match self.get_mut() {
+            Socket::Accepted(stream) => records::poll_read(stream, context, out),
+            other => each!(other, io => Pin::new(io).poll_read(context, out)),
+        }
     }
 }
 
@@ -142,6 +145,17 @@ impl Wire {
         let read = ready!(pin!(self.socket.read_buf(&mut self.inbox)).poll(context))?;
         self.room = if read == space { self.much } else { ROOM };
         Poll::Ready(Ok(read))
+    }
+
+    /// Whether nothing has come that was not read, the end included. Nobody is woken when something does.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        match &self.socket {
+            // A look at what the runtime knows already, without a waker to leave there.
+            Socket::Clear(socket) => {
+                socket.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            _ => self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending(),
+        }
     }
 
     /// Whether even long bodies are read in short pieces.
@@ -267,8 +281,6 @@ impl Wire {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use super::*;
 
     /// Takes what is there, so many bytes at most.

@@ -17,6 +17,7 @@ mod names;
 mod pki;
 mod probes;
 mod proxied;
+mod records;
 mod refused;
 mod shedding;
 mod sockets;
