@@ -6,14 +6,14 @@ mod words;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{ValidationError, Validator};
+use schema::{TapeNode, Validator};
 
 use crate::documents::Spot;
 use crate::lower::{Lowering, Root, Side};
 use crate::model::OnUndeclared;
 use crate::schemas::{Library, Slot};
-use crate::tape_json::{TapeJson, TapeNode};
 use crate::violation::{Place, Violations};
 use crate::work;
 
@@ -41,7 +41,7 @@ const MAX_ERRORS: usize = 256;
 /// A definition that refused a value handed to it.
 struct Inner<'s, 'n> {
     definition: usize,
-    validator: &'s Validator<TapeJson>,
+    validator: &'s Validator,
     node: tape::Node<'n>,
 }
 
@@ -143,13 +143,13 @@ impl Checker {
     /// of two.
     fn explain(
         &self,
-        validator: &Validator<TapeJson>,
+        validator: &Validator,
         node: tape::Node<'_>,
         explaining: &mut Explaining<'_>,
         prefix: &str,
         depth: usize,
     ) {
-        for error in validator.iter_errors(TapeNode::Value(node)).take(MAX_ERRORS) {
+        for error in schema::errors(validator, TapeNode::Value(node)).take(MAX_ERRORS) {
             if explaining.out.is_full() || work::is_spent() {
                 return;
             }

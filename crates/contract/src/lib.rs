@@ -41,7 +41,6 @@ mod schemas;
 mod shape;
 mod style;
 mod swagger;
-mod tape_json;
 #[cfg(test)]
 mod tests;
 mod unused;
@@ -65,5 +64,4 @@ pub use reading::{Reading, Unreadable, undeclared};
 pub use request::{ParameterInput, RequestRules, Stripped};
 pub use response::ResponseRules;
 pub use swagger::convert_swagger;
-pub use tape_json::{TapeArray, TapeItems, TapeJson, TapeMembers, TapeNode, TapeNumber, TapeObject};
 pub use violation::{MAX_MESSAGE, MAX_POINTER, MAX_VIOLATIONS, Place, Violation, Violations};

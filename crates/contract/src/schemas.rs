@@ -14,14 +14,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
-use jsonschema::{
-    Draft, Keyword, PatternCache, PatternOptions, Registry, ValidationError, ValidationOptions, Validator,
-};
+use jsonschema::{Draft, Keyword, PatternCache, PatternOptions, Registry, ValidationError};
+use schema::{TapeJson, TapeNode, Validator};
 use serde_json::{Map, Value, json};
 
 use crate::compiled::{Builder, Schema};
 use crate::formats;
-use crate::tape_json::{TapeJson, TapeNode};
 use crate::work;
 
 /// Where the shared definitions live; not a place that could be fetched.
@@ -37,13 +35,13 @@ const PATTERN_SIZE: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     rules: OnceLock<Schema>,
-    validator: OnceLock<Validator<TapeJson>>,
+    validator: OnceLock<Validator>,
     narrowing: OnceLock<bool>,
 }
 
 impl Slot {
     /// What explains a refusal; `None` when the schema could not be compiled.
-    pub(crate) fn validator(&self) -> Option<&Validator<TapeJson>> {
+    pub(crate) fn validator(&self) -> Option<&Validator> {
         self.validator.get()
     }
 
@@ -59,7 +57,7 @@ impl Slot {
 
     /// What the validator says, our own rules aside.
     pub(crate) fn judges(&self, node: tape::Node<'_>) -> bool {
-        self.validator.get().is_some_and(|validator| validator.is_valid(TapeNode::Value(node)))
+        self.validator.get().is_some_and(|validator| schema::fits(validator, TapeNode::Value(node)))
     }
 }
 
@@ -132,7 +130,7 @@ impl Pool {
         if let Some(known) = self.patterns.get(pattern) {
             return *known;
         }
-        let accepted = options(&self.cache).build(&json!({ "pattern": pattern })).is_ok();
+        let accepted = schema::build(&options(&self.cache), &json!({ "pattern": pattern })).is_ok();
         self.patterns.insert(pattern.to_owned(), accepted);
         accepted
     }
@@ -168,7 +166,7 @@ impl Pool {
             });
         let mut failed = Vec::new();
         for (schema, slot) in self.slots.into_iter().chain(handed) {
-            match options.build(&schema) {
+            match schema::build(&options, &schema) {
                 Ok(validator) => {
                     let _ = slot.validator.set(validator);
                 }
@@ -197,8 +195,8 @@ impl Pool {
     }
 }
 
-fn options<'i>(cache: &PatternCache) -> ValidationOptions<'i, Arc<dyn jsonschema::Retrieve>, TapeJson> {
-    let mut options = jsonschema::options_for::<TapeJson>()
+fn options<'i>(cache: &PatternCache) -> schema::Options<'i> {
+    let mut options = schema::options()
         .with_draft(Draft::Draft202012)
         .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE))
         .with_pattern_cache(cache.clone())
@@ -250,7 +248,7 @@ impl<'i> Keyword<'i, TapeJson> for Delegate {
                 work::step()
                     && slot
                         .and_then(|slot| slot.validator())
-                        .is_some_and(|validator| validator.is_valid(node))
+                        .is_some_and(|validator| schema::fits(validator, node))
             }
         }
     }

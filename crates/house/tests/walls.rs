@@ -42,7 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("seclang", &["diagnostics"]),
     ("signatures", &["engine", "jose"]),
     ("spec", &["diagnostics"]),
-    ("contract", &["diagnostics", "tape"]),
+    ("schema", &["tape"]),
+    ("contract", &["diagnostics", "schema", "tape"]),
     ("state", &["engine"]),
     ("store", &["credentials", "engine"]),
     ("telemetry", &["engine"]),
@@ -117,7 +118,7 @@ fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
             assert!(!dependencies[name].contains(absent), "`{name}` must not know `{absent}`");
         }
     }
-    for name in ["compile", "controls", "contract", "spec"] {
+    for name in ["compile", "controls", "contract", "schema", "spec"] {
         for absent in ["tokio", "hyper"] {
             assert!(
                 !dependencies[name].contains(absent),

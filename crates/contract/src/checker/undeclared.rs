@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
+use schema::TapeNode;
 use tape::{Bounds, Tape};
 
 use super::{Checker, MAX_DELEGATION, MAX_ERRORS};
 use crate::model::OnUndeclared;
 use crate::schemas::Slot;
-use crate::tape_json::TapeNode;
 use crate::violation::{Place, Violations};
 use crate::{pointer, rewrite, work};
 
@@ -77,7 +77,7 @@ impl Checker {
                 return Some(all);
             }
             let (mut found, mut known) = (Vec::new(), Known::new());
-            for error in validator.iter_errors(TapeNode::Value(current)).take(MAX_ERRORS) {
+            for error in schema::errors(validator, TapeNode::Value(current)).take(MAX_ERRORS) {
                 self.unexpected(&error, current, "", &mut found, &mut known, 0);
             }
             if work::is_spent() {
@@ -115,7 +115,7 @@ impl Checker {
                 return *all;
             }
             let (mut all, mut own) = (true, Vec::new());
-            for error in inner.validator.iter_errors(TapeNode::Value(inner.node)).take(MAX_ERRORS) {
+            for error in schema::errors(inner.validator, TapeNode::Value(inner.node)).take(MAX_ERRORS) {
                 all &= self.unexpected(&error, inner.node, &at, &mut own, known, depth + 1);
             }
             found.extend_from_slice(&own);
