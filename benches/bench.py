@@ -217,7 +217,7 @@ class Bench:
             })
         finally:
             # All of them append, so that an emptied file stays small and none of them notices.
-            log = proxy.directory / "access.log"
+            log = proxy.directory / "logs" / "access.log"
             if proxy.process and not row.fresh and row.requests and proxy.logs and log.stat().st_size == 0:
                 raise RuntimeError(f"{row.name}, {proxy.name}: the access log stayed empty")
             if proxy.logs:

@@ -25,7 +25,7 @@ http {{
     '"method":"$request_method","host":"$host","path":"$uri","route":"plain","agent":"$http_user_agent",'
     '"trace":"$http_traceparent","status":$status,"bytes_in":$request_length,"bytes_out":$body_bytes_sent,'
     '"upstream_s":"$upstream_response_time","total_s":$request_time}}';
-  access_log {dir}/access.log calls buffer=64k flush=1s;
+  access_log {dir}/logs/access.log calls buffer=64k flush=1s;
   keepalive_requests 100000000; keepalive_timeout 75s; client_header_timeout 10s; client_body_timeout 15s;
   server_tokens off; client_body_buffer_size 64k; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;
   fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
@@ -98,7 +98,7 @@ def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, iss
         "normalize_path": True, "generate_request_id": True,
         "access_log": [{"name": "file", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": f"{directory}/access.log", "log_format": {"json_format": log}}}],
+            "path": f"{directory}/logs/access.log", "log_format": {"json_format": log}}}],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
             {"name": "plain", "match": {"prefix": "/"}, "route": {"cluster": "up", "timeout": "15s"}}]}]},
     }
@@ -130,8 +130,8 @@ def envoy(directory, shared, upstream, plain, tls, rsa, jwt=None, jwks=None, iss
 
 # What is told of a call: nothing, what all peers tell, all that is told at defaults, and each call's trace and record too.
 SILENT = "{{ access_log: off, decisions: {{ enabled: false }} }}"
-LOGGED = '{{ access_log: "file:{dir}/access.log", decisions: {{ enabled: false }} }}'
-TOLD = """{{ access_log: "file:{dir}/access.log" }}
+LOGGED = '{{ access_log: "file:{dir}/logs/access.log", decisions: {{ enabled: false }} }}'
+TOLD = """{{ access_log: "file:{dir}/logs/access.log" }}
 telemetry: {{ otlp: {{ endpoint: "http://{collector}" }} }}"""
 TOLD_ALL = TOLD.replace('{collector}"', '{collector}", sample: 100%, logs: all')
 YETT_PLAIN = """\
@@ -158,7 +158,7 @@ version: 1
 listeners:
   plain: {{ bind: "127.0.0.1:{plain}" }}
 admin: {{ bind: "127.0.0.1:{admin}" }}
-record: {{ access_log: "file:{dir}/access.log" }}
+record: {{ access_log: "file:{dir}/logs/access.log" }}
 issuers:
   bench: {{ url: "{issuer}", jwks: "file:{shared}/jwks.json", algorithms: [RS256] }}
 upstreams:
@@ -192,7 +192,7 @@ class Proxy:
     def start(self):
         self.directory = self.files["directory"] / self.name
         shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        (self.directory / "logs").mkdir(parents=True)
         self.plain, self.tls, self.rsa, self.admin = (free_port() for _ in range(4))
         path, text = self.config(self)
         self.ports = [port for port in (self.plain, self.tls, self.rsa) if str(port) in text]
