@@ -21,7 +21,7 @@ test: peers
 	@tools/step "build" $(CARGO) build --profile $(PROFILE) --workspace --bins --locked
 	@tools/step "judges" .peers/venv/bin/python tests/peers/selftest.py
 	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --lib --bins --tests --locked --no-fail-fast
-	@tools/step "examples in documentation" $(CARGO) test --profile $(PROFILE) --workspace --doc --locked
+	@tools/step "examples in documentation" $(CARGO) test --profile $(PROFILE) --doc -p detect -p tape --locked
 
 peers:
 	@tests/peers/setup
