@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use engine::Tick;
 use engine::bounds::Bound;
 use engine::websocket::Rules;
