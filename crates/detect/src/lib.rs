@@ -33,6 +33,7 @@ mod html;
 mod json;
 mod marks;
 mod path;
+mod quiet;
 mod shell;
 mod sql;
 mod stores;
@@ -57,6 +58,7 @@ pub const THRESHOLD: u8 = 5;
 pub fn prepare() {
     marks::prepare();
     template::prepare();
+    quiet::prepare();
 }
 
 /// The surest finding in a value, in the view in which it shows, whatever its score; families of `skip` are not looked for.
