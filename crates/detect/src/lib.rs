@@ -3,7 +3,8 @@
 //! What it is for: parameters, fields of forms, strings of JSON bodies, cookies and header fields are looked at one by one, and
 //! what would run as SQL, script, shell or another language in some service behind is found, without any file of rules.
 //!
-//! How: a pass over the bytes tells harmless values (numbers, names, identifiers) for next to nothing. What is left is read by
+//! How: a pass over the bytes tells harmless values (numbers, names, identifiers) for next to nothing; one over the words and one for
+//! what rules need tell those in which no rule finds anything (`quiet.rs`: addresses, dates, prose). What is left is read by
 //! tokenizers, in all its views: as it is, and with percent escapes, base64, JSON and Unicode escapes, HTML character references,
 //! UTF-16 and odd widths undone, and opened where it is JSON, GraphQL or a form within a string. Every rule has a score from 1 to 10; what
 //! a rule is worth depends on whether the value is short or a text, in which code is quoted and meant no harm.

@@ -128,12 +128,12 @@ const IF: Part = 1 << 8;
 fn are_quiet(bytes: &[u8], mask: u16) -> bool {
     let (mut seen, mut index, mut after_word) = (0, 0, false);
     while index < bytes.len() {
-        if !is_letter(at(bytes, index)) {
-            index += 1;
-            continue;
+        let rest = from(bytes, index);
+        let start = index + rest.iter().take_while(|byte| !is_letter(**byte)).count();
+        if start >= bytes.len() {
+            break;
         }
-        let start = index;
-        index += from(bytes, start).iter().take_while(|byte| is_letter(**byte)).count();
+        index = start + from(bytes, start).iter().take_while(|byte| is_letter(**byte)).count();
         let text = part(bytes, start, index);
         if mask & OPEN != 0 && is_called(bytes, (start, index)) {
             return false;
@@ -159,8 +159,22 @@ fn are_quiet(bytes: &[u8], mask: u16) -> bool {
 /// Signs that a statement of `cmd.exe` may have before it.
 const FIRST: usize = 8;
 
-const fn is_letter(byte: u8) -> bool {
-    is_word(byte) || byte >= 0x80
+/// What words are made of: a table, since every byte of a text is asked for it.
+const LETTERS: [bool; 256] = letters();
+
+#[allow(clippy::indexing_slicing, reason = "runs when the crate is compiled, over a range that fits")]
+const fn letters() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_word(byte as u8) || byte >= 0x80;
+        byte += 1;
+    }
+    table
+}
+
+fn is_letter(byte: u8) -> bool {
+    LETTERS.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
 /// Whether a word may be called: by a bracket right behind it, or, where it is a name, one after white space.

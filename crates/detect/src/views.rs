@@ -104,7 +104,9 @@ impl Looker {
         };
         self.left = left;
         let mask = bytes::mask(value);
-        if !harmless(value, mask, place) && !(value.len() <= WINDOW && quiet::is_quiet(value, mask, place)) {
+        let quiet =
+            harmless(value, mask, place) || value.len() <= WINDOW && quiet::is_quiet(value, mask, place);
+        if !quiet {
             // Only the strings of a value that is opened are looked at.
             let json = depth.nests > 0 && mask & BRACKET != 0 && json::is_whole(value);
             self.windows(value, &|window| Text::new(window, mask, place, view, json));
