@@ -1,4 +1,4 @@
-//! `speed get|json|prose|code|hostile|PATTERN ROUNDS`: looks at so many values, for a profiler or the shell's `time`; says how many
+//! `speed get|json|values|prose|base64|code|hostile|PATTERN ROUNDS`: looks at so many values, for a profiler or the shell's `time`; says how many
 //! bytes that were. `hostile` is every two pieces of what detectors look closer at, and PATTERN anything else, repeated to 4 KiB.
 
 use std::hint::black_box;
@@ -48,9 +48,16 @@ fn values(what: &str) -> Vec<(Place, String)> {
                 [(Place::Name, format!("field_{number}")), (Place::Value, text)]
             })
             .collect(),
+        "values" => (0..47)
+            .flat_map(|number| {
+                let word = WORDS.get(number % WORDS.len()).copied().unwrap_or_default();
+                [(Place::Name, format!("f{number}")), (Place::Value, format!("{word} {}", number + 96))]
+            })
+            .collect(),
         "prose" => vec![value(
             &"It's a note (of some length), with commas; and \"quotes\" - all that prose has. ".repeat(13),
         )],
+        "base64" => vec![value(&"YSBub3RlIG9mIG1pbmUsIG5vIG1vcmUu".repeat(32))],
         "code" => {
             vec![value(&"if (a[i] != b) { return \"x: \" + c->d; } // see e.g. <f.h> & g's #1\n".repeat(15))]
         }
@@ -65,6 +72,20 @@ fn values(what: &str) -> Vec<(Place, String)> {
 fn repeated(pattern: &str) -> String {
     pattern.chars().cycle().take(4096).collect()
 }
+
+/// What short values say.
+const WORDS: [&str; 10] = [
+    "books",
+    "garden",
+    "kitchen",
+    "travel",
+    "history",
+    "music",
+    "science",
+    "St James's Square",
+    "2026-11-25",
+    "note",
+];
 
 /// What detectors look closer at.
 const PIECES: [&str; 40] = [

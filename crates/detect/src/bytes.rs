@@ -26,6 +26,12 @@ pub(crate) const CONTROL: u16 = 1 << 10;
 pub(crate) const HIGH: u16 = 1 << 11;
 /// `:`, `+`, `=`: in URLs, times, base64.
 pub(crate) const COLON: u16 = 1 << 12;
+/// Beside its class: what no quiet text has (`quiet.rs`).
+pub(crate) const LOUD: u16 = 1 << 13;
+/// Beside its class: `(`.
+pub(crate) const OPEN: u16 = 1 << 14;
+/// Beside its class: `;`.
+pub(crate) const SEMICOLON: u16 = 1 << 15;
 
 const CLASSES: [u16; 256] = classes();
 
@@ -34,7 +40,7 @@ const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = class(byte as u8);
+        table[byte] = class(byte as u8) | beside(byte as u8);
         byte += 1;
     }
     table
@@ -58,9 +64,25 @@ const fn class(byte: u8) -> u16 {
     }
 }
 
+const fn beside(byte: u8) -> u16 {
+    match byte {
+        b'(' => OPEN,
+        b';' => SEMICOLON,
+        b'\n' | b'\r' | b'`' | b'+' => LOUD,
+        b' ' | b'\t' | b'\'' | b'"' | b')' | b'/' | b':' | 128..=255 => 0,
+        _ if class(byte) == PLAIN => 0,
+        _ => LOUD,
+    }
+}
+
+/// The classes of one byte.
+pub(crate) fn classes_of(byte: u8) -> u16 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(HIGH)
+}
+
 /// Which classes occur.
 pub(crate) fn mask(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |mask, byte| mask | CLASSES.get(usize::from(*byte)).copied().unwrap_or(HIGH))
+    bytes.iter().fold(0, |mask, byte| mask | classes_of(*byte))
 }
 
 /// The byte there, or NUL beyond the end.

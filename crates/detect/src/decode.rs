@@ -1,6 +1,6 @@
 //! Undoing encodings. Each function gives `None` when there is nothing of its kind to undo.
 
-use crate::bytes::{at, from};
+use crate::bytes::{at, from, part};
 
 /// `%41`, `%u0041`: a broken escape stands for itself.
 pub(crate) fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -158,22 +158,22 @@ const SHORTEST: usize = 12;
 /// Base64 or base64url (RFC 4648), with or without padding, of something that is text or a serialized object.
 pub(crate) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
     let bytes = bytes.trim_ascii();
-    let bytes = match memchr::memmem::find(bytes.get(..bytes.len().min(96))?, b";base64,") {
-        Some(start) => from(bytes, start + 8),
-        None => bytes,
-    };
+    let head = part(bytes, 0, 96);
+    // Most values have no semicolon, for which a search need not be built.
+    let named = memchr::memchr(b';', head).and_then(|_| memchr::memmem::find(head, b";base64,"));
+    let bytes = named.map_or(bytes, |start| from(bytes, start + 8));
     let end = bytes.iter().rev().take(3).take_while(|byte| **byte == b'=').count();
     let body = bytes.get(..bytes.len() - end)?;
     if body.len() < SHORTEST || body.len() % 4 == 1 {
         return None;
     }
-    let sample = undo_base64(body.get(..body.len().min(SAMPLE))?)?;
+    let mut room = [0; SAMPLE / 4 * 3];
+    let sample = sampled(body.get(..body.len().min(SAMPLE))?, &mut room)?;
     let text = sample.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')).count();
     let object = sample.starts_with(b"\xac\xed\x00\x05")
-        || at(&sample, 0) == 0x80 && matches!(at(&sample, 1), 2..=5)
+        || at(sample, 0) == 0x80 && matches!(at(sample, 1), 2..=5)
         || sample.starts_with(b"\x00\x01\x00\x00\x00\xff");
-    let wide = utf16(&sample).is_some();
-    if text * 20 < sample.len() * 19 && !object && !wide {
+    if text * 20 < sample.len() * 19 && !object && utf16(sample).is_none() {
         return None;
     }
     undo_base64(body)
@@ -182,15 +182,54 @@ pub(crate) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
 fn undo_base64(body: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(body.len() * 3 / 4);
     for group in body.chunks(4) {
-        let mut bits = 0u32;
-        for byte in group {
-            bits = bits << 6 | u32::from(six_bits(*byte)?);
-        }
-        bits <<= 6 * (4 - u32::try_from(group.len()).ok()?);
-        let [_, bytes @ ..] = bits.to_be_bytes();
-        out.extend(bytes.iter().take(group.len() * 6 / 8));
+        out.extend(three_bytes(group)?.iter().take(group.len() * 6 / 8));
     }
     Some(out)
+}
+
+/// The same of what fits into `room`, which most values that are no base64 need no memory for.
+fn sampled<'a>(body: &[u8], room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for (group, slots) in body.chunks(4).zip(room.chunks_mut(3)) {
+        slots.copy_from_slice(three_bytes(group)?.get(..slots.len())?);
+        length += group.len() * 6 / 8;
+    }
+    room.get(..length)
+}
+
+fn three_bytes(group: &[u8]) -> Option<[u8; 3]> {
+    let six = |byte: &u8| SIX_BITS.get(usize::from(*byte)).copied().unwrap_or(NONE);
+    let (first, second, third, fourth) = match group {
+        [first, second, third, fourth] => (six(first), six(second), six(third), six(fourth)),
+        [first, second, third] => (six(first), six(second), six(third), 0),
+        [first, second] => (six(first), six(second), 0, 0),
+        [first] => (six(first), 0, 0, 0),
+        _ => return None,
+    };
+    if first | second | third | fourth >= NONE {
+        return None;
+    }
+    let bits = u32::from(first) << 18 | u32::from(second) << 12 | u32::from(third) << 6 | u32::from(fourth);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    Some(bytes)
+}
+
+/// What no digit of base64 stands for: more than six bits.
+const NONE: u8 = 1 << 6;
+
+const SIX_BITS: [u8; 256] = all_six_bits();
+
+#[allow(clippy::indexing_slicing, reason = "runs when the crate is compiled, over a range that fits")]
+const fn all_six_bits() -> [u8; 256] {
+    let mut table = [NONE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(bits) = six_bits(byte as u8) {
+            table[byte] = bits;
+        }
+        byte += 1;
+    }
+    table
 }
 
 const fn six_bits(byte: u8) -> Option<u8> {

@@ -3,7 +3,8 @@
 //! What it is for: parameters, fields of forms, strings of JSON bodies, cookies and header fields are looked at one by one, and
 //! what would run as SQL, script, shell or another language in some service behind is found, without any file of rules.
 //!
-//! How: a pass over the bytes tells harmless values (numbers, names, identifiers) for next to nothing. What is left is read by
+//! How: a pass over the bytes tells harmless values (numbers, names, identifiers) for next to nothing; one over the words and one for
+//! what rules need tell those in which no rule finds anything (`quiet.rs`: addresses, dates, prose). What is left is read by
 //! tokenizers, in all its views: as it is, and with percent escapes, base64, JSON and Unicode escapes, HTML character references,
 //! UTF-16 and odd widths undone, and opened where it is JSON, GraphQL or a form within a string. Every rule has a score from 1 to 10; what
 //! a rule is worth depends on whether the value is short or a text, in which code is quoted and meant no harm.
@@ -33,6 +34,7 @@ mod html;
 mod json;
 mod marks;
 mod path;
+mod quiet;
 mod shell;
 mod sql;
 mod stores;
@@ -57,6 +59,7 @@ pub const THRESHOLD: u8 = 5;
 pub fn prepare() {
     marks::prepare();
     template::prepare();
+    quiet::prepare();
 }
 
 /// The surest finding in a value, in the view in which it shows, whatever its score; families of `skip` are not looked for.

@@ -44,6 +44,18 @@ static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         .ok()
 });
 
+/// The names that may stand in a text of these bytes without an opening bracket right behind them.
+pub(crate) fn uncalled(is_byte: impl Fn(u8) -> bool) -> impl Iterator<Item = &'static str> {
+    let names = MARKS.iter().filter(|mark| !matches!(mark.5, Around::Called | Around::With));
+    names.map(|mark| mark.0).filter(move |name| name.bytes().all(&is_byte))
+}
+
+/// Whether a word is a name that a bracket behind it makes a call of.
+pub(crate) fn is_called(word: &[u8]) -> bool {
+    let mut names = MARKS.iter().filter(|mark| matches!(mark.5, Around::Called | Around::With));
+    names.any(|mark| word.eq_ignore_ascii_case(mark.0.as_bytes()))
+}
+
 /// Compiles the automaton, so that no call has to wait for it.
 pub(crate) fn prepare() {
     LazyLock::force(&AUTOMATON);

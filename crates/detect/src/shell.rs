@@ -58,17 +58,7 @@ fn separated(text: &Text<'_>, best: &mut Best) {
         if seen > SEPARATORS {
             return;
         }
-        let gap = from(bytes, index + 1)
-            .iter()
-            .take(GAP)
-            .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0);
-        let start = index + 1 + gap.count();
-        let start = start
-            + from(bytes, start)
-                .iter()
-                .take(8)
-                .take_while(|byte| matches!(byte, b'(' | b'{' | b'+' | b'!' | b' '))
-                .count();
+        let start = behind(bytes, index);
         let found = written(bytes, start);
         let Some((short, long)) = weight_of(bytes, &found) else { continue };
         let spaced = start > index + 1 && byte != b'\n';
@@ -82,6 +72,29 @@ fn separated(text: &Text<'_>, best: &mut Best) {
         }
         offer(best, rule, (index, found.end), score);
     }
+}
+
+/// Where the command behind a separator may begin.
+fn behind(bytes: &[u8], index: usize) -> usize {
+    let gap =
+        from(bytes, index + 1).iter().take(GAP).take_while(|byte| byte.is_ascii_whitespace() || **byte == 0);
+    let start = index + 1 + gap.count();
+    let opening = from(bytes, start).iter().take(8);
+    start + opening.take_while(|byte| matches!(byte, b'(' | b'{' | b'+' | b'!' | b' ')).count()
+}
+
+/// Whether a command stands behind a semicolon, or is what the value begins with: to no other separator [`detect`] need be asked
+/// where none is.
+pub(crate) fn may_run(bytes: &[u8], separated: bool, whole: bool) -> bool {
+    let runs = |start: usize| written(bytes, start).command != Command::None;
+    separated && memchr::memchr_iter(b';', bytes).any(|index| runs(behind(bytes, index)))
+        || whole && runs(begin(bytes))
+}
+
+/// Where a value that is a command as a whole begins with it.
+fn begin(bytes: &[u8]) -> usize {
+    let signs = bytes.iter().take(4);
+    signs.take_while(|byte| matches!(byte, b'"' | b'\'' | b' ' | b'=' | b'!')).count()
 }
 
 /// What a command after a separator is worth in a short value and in a long text.
@@ -145,11 +158,7 @@ fn adjust(bytes: &[u8], index: usize, byte: u8, (score, spaced): (i8, bool), fou
 /// The value is a command: `cat /etc/passwd`, `/usr/bin/id`, `ping -n 31 127.0.0.1`.
 fn whole(text: &Text<'_>, best: &mut Best) {
     let bytes = text.bytes;
-    let start = from(bytes, 0)
-        .iter()
-        .take(4)
-        .take_while(|byte| matches!(byte, b'"' | b'\'' | b' ' | b'=' | b'!'))
-        .count();
+    let start = begin(bytes);
     let found = written(bytes, start);
     if found.command == Command::None {
         return;

@@ -7,13 +7,13 @@
 use std::borrow::Cow;
 
 use crate::bytes::{
-    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, QUOTE, SPACE, at, from,
-    part,
+    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, LOUD, MARK, PERCENT, PLAIN, QUOTE, SEMICOLON,
+    SPACE, at, from, part,
 };
 use crate::detect_text;
 use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
 use crate::text::{Place, Text};
-use crate::{code, decode, graphql, json};
+use crate::{code, decode, graphql, json, quiet};
 
 /// Rounds in which encodings are undone.
 const ROUNDS: u8 = 3;
@@ -104,7 +104,9 @@ impl Looker {
         };
         self.left = left;
         let mask = bytes::mask(value);
-        if !harmless(value, mask, place) {
+        let quiet =
+            harmless(value, mask, place) || value.len() <= WINDOW && quiet::is_quiet(value, mask, place);
+        if !quiet {
             // Only the strings of a value that is opened are looked at.
             let json = depth.nests > 0 && mask & BRACKET != 0 && json::is_whole(value);
             self.windows(value, &|window| Text::new(window, mask, place, view, json));
@@ -266,7 +268,8 @@ fn unwrap(value: &[u8], mask: u16) -> Option<(Coding, Vec<u8>)> {
     {
         return Some((Coding::Utf16, text));
     }
-    let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH) == 0 || value.starts_with(b"data:");
+    let beside = LOUD | SEMICOLON;
+    let lettered = mask & !(PLAIN | COLON | MARK | bytes::SLASH | beside) == 0 || value.starts_with(b"data:");
     lettered.then(|| decode::base64(value)).flatten().map(|text| (Coding::Base64, text))
 }
 
@@ -277,11 +280,13 @@ fn evasion(rule: &'static str, value: &[u8]) -> Hit {
 
 /// Whether nothing in these bytes can be an attack: letters, digits and the marks of numbers, names and addresses.
 fn harmless(value: &[u8], mask: u16, place: Place) -> bool {
-    if mask & !(PLAIN | HIGH | COLON) != 0 || value.contains(&b'+') {
+    // A plus is no such mark, and is loud.
+    if mask & !(PLAIN | HIGH | COLON) != 0 {
         return false;
     }
-    let dots =
-        memchr::memmem::find(value, b"..").is_some() || place == Place::Path && value.starts_with(b".");
+    let after = |dot: usize| at(value, dot + 1);
+    let dots = memchr::memchr_iter(b'.', value).any(|dot| after(dot) == b'.')
+        || place == Place::Path && value.starts_with(b".");
     !dots && !value.starts_with(b"__") && !value.ends_with(b"--") && !code::is_member(value)
 }
 

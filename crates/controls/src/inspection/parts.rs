@@ -1,5 +1,7 @@
 //! A call taken apart into the values that services read: what the detectors look at.
 
+use std::fmt::Write as _;
+
 use contract::{ContentType, MediaKind};
 use engine::Call;
 use http::HeaderMap;
@@ -223,7 +225,8 @@ fn json(root: Node<'_>, sink: &mut impl Sink) {
         path.truncate(*length);
         let next = match container {
             Open::Items(items, index) => {
-                append(&mut path, &format!("array_{index}"));
+                append(&mut path, "array_");
+                let _ = write!(path, "{index}");
                 *index += 1;
                 items.next()
             }

@@ -50,9 +50,8 @@ pub(super) fn batch(text: &Text<'_>, best: &mut Best) {
     let has = |word: &[u8]| crate::bytes::contains(rest, word);
     let loops = crate::bytes::starts(rest, b"for ") && rest.contains(&b'%') && has(b" in ") && has(b"do ");
     const TESTS: [&[u8]; 4] = [b"exist ", b"defined ", b"errorlevel ", b"cmdextversion "];
-    let compares = compares(rest);
     let tests = crate::bytes::starts(rest, b"if ")
-        && (compares || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
+        && (compares(rest) || TESTS.iter().any(|word| has(word)) && !rest.contains(&b','));
     let alias = crate::bytes::starts(rest, b"alias ") && rest.contains(&b'=');
     if loops || tests || alias {
         offer(best, "batch", (start, start + rest.len()), 5);

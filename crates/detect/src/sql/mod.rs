@@ -11,9 +11,10 @@ mod token;
 mod value;
 mod word;
 
+pub(crate) use word::{Word, word};
+
 use operand::Reader;
 use token::{Comments, Kind, Token};
-use word::Word;
 
 use crate::finding::{Best, Family, Hit};
 use crate::text::Text;
