@@ -25,6 +25,7 @@ mod documents;
 mod events;
 mod http1;
 mod json;
+mod messages;
 mod parameters;
 mod paths;
 mod rules;
@@ -37,7 +38,7 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
@@ -47,6 +48,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("events", events::run),
     ("http1", http1::run),
     ("json", json::run),
+    ("messages", messages::run),
     ("parameters", parameters::run),
     ("paths", paths::run),
     ("rules", rules::run),

@@ -6,7 +6,7 @@
 use crate::jwk::Key;
 use bytes::Bytes;
 use std::fmt;
-use tape::{Bounds, Kind, Tape};
+use tape::{Bounds, Kind, Node, Tape};
 
 /// Largest document read, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -26,16 +26,8 @@ impl KeySet {
     /// # Errors
     /// When the document as a whole is no JWK set or past a bound; unusable keys are skipped instead.
     pub fn parse(jwks_json: Bytes) -> Result<KeySet, JwksError> {
-        if jwks_json.len() > MAX_JWKS_BYTES {
-            return Err(JwksError::TooLarge);
-        }
-        let bounds = Bounds { depth: 8, values: 8_192, string_bytes: 64 * 1024, ..Bounds::default() };
-        let tape = Tape::parse(jwks_json, &bounds).map_err(JwksError::Json)?;
-        let list = tape.root().get("keys").filter(|list| list.kind() == Kind::Array);
-        let list = list.ok_or(JwksError::NoKeys)?;
-        if list.len() > MAX_KEYS {
-            return Err(JwksError::TooManyKeys);
-        }
+        let tape = read(jwks_json)?;
+        let list = list(&tape)?;
         let keys: Vec<Key> = list.items().filter_map(Key::read).collect();
         let skipped = list.len() - keys.len();
         Ok(KeySet { keys, skipped })
@@ -67,6 +59,22 @@ impl KeySet {
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
+}
+
+/// Reads the document that a set is.
+pub(crate) fn read(jwks_json: Bytes) -> Result<Tape, JwksError> {
+    if jwks_json.len() > MAX_JWKS_BYTES {
+        return Err(JwksError::TooLarge);
+    }
+    let bounds = Bounds { depth: 8, values: 8_192, string_bytes: 64 * 1024, ..Bounds::default() };
+    Tape::parse(jwks_json, &bounds).map_err(JwksError::Json)
+}
+
+/// The array of its keys.
+pub(crate) fn list(tape: &Tape) -> Result<Node<'_>, JwksError> {
+    let list = tape.root().get("keys").filter(|list| list.kind() == Kind::Array);
+    let list = list.ok_or(JwksError::NoKeys)?;
+    if list.len() > MAX_KEYS { Err(JwksError::TooManyKeys) } else { Ok(list) }
 }
 
 impl fmt::Debug for KeySet {
