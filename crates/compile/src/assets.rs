@@ -168,7 +168,12 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
         entry.and_then(|entry| entry.section.as_ref()).map_or_else(Vec::new, |section| (section.files)(node))
     });
     named.map(|file| Needed {
-        kind: if file.rules { NeededKind::Rules } else { NeededKind::File },
+        kind: match (file.rules, file.secret) {
+            (true, _) => NeededKind::Rules,
+            (false, true) if file.path.starts_with("env:") => NeededKind::Env,
+            (false, true) => NeededKind::Secret,
+            (false, false) => NeededKind::File,
+        },
         name: file.path,
         span: file.span,
     })

@@ -21,6 +21,8 @@ pub struct NamedFile {
     pub span: Span,
     /// Whether it may be a folder of rule files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
     pub rules: bool,
+    /// Whether it is never shown; then `path` may be `env:` and the name of an environment variable.
+    pub secret: bool,
 }
 
 /// What holds for all APIs.

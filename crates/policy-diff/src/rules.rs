@@ -139,6 +139,12 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "deny" => Kind::Demands,
             _ => Kind::Unknown,
         },
+        () if below("message_security") => match last {
+            "algorithms" | "encryption" => Kind::GrantsOrAll,
+            "required" => Kind::TrueIsStricter,
+            // Other fields, keys and callers: who can say that they are more.
+            _ => Kind::Unknown,
+        },
         () if path.starts_with("grants.") => Kind::Grants,
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("revocation.") => of_revocation(last),

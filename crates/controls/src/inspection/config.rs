@@ -170,7 +170,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
         let value = node.get(key)?;
         let path = value.as_str()?.parse::<FileRef>().ok()?;
         let path = path.path().trim_end_matches('/').to_owned();
-        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true })
+        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true, secret: false })
     };
     ["rules", "setup"].into_iter().filter_map(named).collect()
 }

@@ -97,7 +97,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
     let named = |item: &Node| {
         let text = item.as_str().filter(|text| text.starts_with("file:"))?;
         let path = text.parse::<FileRef>().ok()?.path().to_owned();
-        Some(NamedFile { path, span: item.span, rules: false })
+        Some(NamedFile { path, span: item.span, rules: false, secret: false })
     };
     items.filter_map(named).collect()
 }
