@@ -55,7 +55,12 @@ fn settings_have_a_direction() {
         ("", json!({ "connections": {} }), json!({ "connections": { "address": 10 } }), Stricter),
         ("", json!({ "connections": { "address": 10 } }), json!({}), Weaker),
         ("bodies", json!({ "codings": [] }), json!({ "codings": ["gzip"] }), Weaker),
-        ("message_security", json!({ "request": { "required": true } }), json!({ "request": { "required": false } }), Weaker),
+        (
+            "message_security",
+            json!({ "request": { "required": true } }),
+            json!({ "request": { "required": false } }),
+            Weaker,
+        ),
         (
             "message_security",
             json!({ "request": { "verify": { "algorithms": ["ES256"] } } }),
@@ -68,7 +73,12 @@ fn settings_have_a_direction() {
             json!({ "request": { "decrypt": { "encryption": ["A256GCM"] } } }),
             Stricter,
         ),
-        ("message_security", json!({ "answer": { "fields": ["/a"] } }), json!({ "answer": { "fields": ["/b"] } }), Weaker),
+        (
+            "message_security",
+            json!({ "answer": { "fields": ["/a"] } }),
+            json!({ "answer": { "fields": ["/b"] } }),
+            Weaker,
+        ),
         ("uploads", json!({}), json!({ "types": ["image/png"] }), Stricter),
         ("uploads", json!({ "types": ["image/png"] }), json!({}), Weaker),
         ("uploads", json!({ "types": ["image/png"] }), json!({ "types": [] }), Stricter),
