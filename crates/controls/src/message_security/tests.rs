@@ -381,6 +381,14 @@ fn fields_become_what_is_in_them() {
         let mut call = post(JSON, body).build();
         assert_eq!((judge(&**control, &mut call).0, call.body.bytes().as_ref()), ("ok", body.as_bytes()));
     }
+}
+
+#[test]
+fn fields_in_clear_text_and_fields_that_are_not_good_are_told_apart() {
+    let json = attached(&format!("request: {{ fields: [/card, /lines/*/account], {DECRYPT} }}"));
+    let text = attached(&format!("request: {{ fields: [/note], values: text, {DECRYPT} }}"));
+    let card = sealed("w", br#"{"number":"4711"}"#, Some("json"));
+    let one = sealed("w", b"\"DE1\"", None);
     let (unprotected, invalid) = ("body_unprotected", "protection_invalid");
     let many =
         format!(r#"{{"lines":[{}{{"account":"{one}"}}]}}"#, format!(r#"{{"account":"{one}"}},"#).repeat(64));

@@ -120,19 +120,15 @@ fn clear() -> Expect {
     Expect::Problem(400, "body_unprotected")
 }
 
-/// Messages that are not good, at the operation that decrypts.
-fn of_encryption() -> Vec<(&'static str, String)> {
-    let (good, wrapped, agreed) =
-        (encrypted("r", CLEAR, None), encrypted("a", CLEAR, None), encrypted("p384", CLEAR, None));
-    let other = encrypted("a", r#"{"amount":2}"#, None);
-    let part = |message: &str, index: usize| message.split('.').nth(index).unwrap().to_owned();
+/// Headers that say something else.
+fn of_headers() -> Vec<(&'static str, String)> {
+    let wrapped = encrypted("a", CLEAR, None);
     let header = |members: &str| {
         under(&wrapped, &format!(r#"{{"alg":"A128KW","enc":"A128CBC-HS256","kid":"a"{members}}}"#))
     };
     let alg = |alg: &str| under(&wrapped, &format!(r#"{{"alg":"{alg}","enc":"A128CBC-HS256","kid":"a"}}"#));
     let own =
         |kid: &str| under(&wrapped, &format!(r#"{{"alg":"A128KW","enc":"A128CBC-HS256","kid":"{kid}"}}"#));
-    let first = |text: &str, length: usize| text[..length].to_owned();
     vec![
         ("no algorithm", alg("none")),
         ("RSAES-PKCS1-v1_5", alg("RSA1_5")),
@@ -161,6 +157,18 @@ fn of_encryption() -> Vec<(&'static str, String)> {
         ("a header that is too long", header(&format!(r#","x":"{}""#, "y".repeat(5_000)))),
         ("a header that is too deep", header(&format!(r#","x":{}{}"#, "[".repeat(50), "]".repeat(50)))),
         ("another spelling of the header", header(" ")),
+    ]
+}
+
+/// Messages that are not good, at the operation that decrypts.
+fn of_encryption() -> Vec<(&'static str, String)> {
+    let (good, wrapped, agreed) =
+        (encrypted("r", CLEAR, None), encrypted("a", CLEAR, None), encrypted("p384", CLEAR, None));
+    let other = encrypted("a", r#"{"amount":2}"#, None);
+    let part = |message: &str, index: usize| message.split('.').nth(index).unwrap().to_owned();
+    let first = |text: &str, length: usize| text[..length].to_owned();
+    let mut all = of_headers();
+    all.extend([
         ("a changed key of RSA", flipped(&good, 1)),
         ("a changed wrapped key", flipped(&wrapped, 1)),
         ("a changed vector", flipped(&wrapped, 2)),
@@ -191,18 +199,50 @@ fn of_encryption() -> Vec<(&'static str, String)> {
         ("clear text under another name", CLEAR.to_owned()),
         ("a message in a message", encrypted("a", &encrypted("a", CLEAR, None), Some("JOSE"))),
         ("content of another type", encrypted("a", CLEAR, Some("xml"))),
-    ]
+    ]);
+    all
+}
+
+/// Fields that are not good, and fields in clear text.
+fn of_fields() -> Vec<Case> {
+    let field = |value: &str| send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{value}"}}"#));
+    let number = encrypted("p256", r#"{"number":"4711"}"#, None);
+    let mut all = Vec::new();
+    for (name, body, expect) in [
+        ("a field in clear text", send("POST", "/fields", PLAIN, CLEAR), clear()),
+        ("a field that is null", send("POST", "/fields", PLAIN, r#"{"amount":1,"card":null}"#), clear()),
+        ("a field that is no message", field("4711"), invalid()),
+        ("a field that was changed", field(&flipped(&number, 4)), invalid()),
+        ("a field that is signed alone", field(&signed(Algorithm::Es256, "{}", None)), invalid()),
+        ("a field with no JSON in it", field(&encrypted("a", "4711'", None)), invalid()),
+        (
+            "a field twice, in clear text in another case",
+            send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{number}","CARD":"4711"}}"#)),
+            invalid(),
+        ),
+        (
+            "a field twice",
+            send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{number}","card":"{number}"}}"#)),
+            Expect::Problem(400, "body_malformed"),
+        ),
+        (
+            "fields in a form",
+            send("POST", "/fields", "Content-Type: application/x-www-form-urlencoded\r\n", "card=1"),
+            clear(),
+        ),
+    ] {
+        all.push(case(name, body, expect).twin(field(&number)));
+    }
+    all
 }
 
 fn cases() -> Vec<Case> {
     let post = |id: &str, message: &str| send("POST", &format!("/{id}"), JOSE, message);
-    let field = |value: &str| send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{value}"}}"#));
     let good = encrypted("a", CLEAR, Some("json"));
     let mut all: Vec<Case> = of_encryption()
         .into_iter()
         .map(|(name, message)| case(name, post("opened", &message), invalid()).twin(post("opened", &good)))
         .collect();
-    let number = encrypted("p256", r#"{"number":"4711"}"#, None);
     let jws = signed(Algorithm::Es256, CLEAR, None);
     for (name, message) in [
         ("a token in the place of a message", signed(Algorithm::Es256, CLEAR, Some("at+jwt"))),
@@ -253,31 +293,7 @@ fn cases() -> Vec<Case> {
         case("too large", post("opened", &large), Expect::Problem(413, "body_too_large"))
             .twin(post("opened", &good)),
     );
-    for (name, body, expect) in [
-        ("a field in clear text", send("POST", "/fields", PLAIN, CLEAR), clear()),
-        ("a field that is null", send("POST", "/fields", PLAIN, r#"{"amount":1,"card":null}"#), clear()),
-        ("a field that is no message", field("4711"), invalid()),
-        ("a field that was changed", field(&flipped(&number, 4)), invalid()),
-        ("a field that is signed alone", field(&signed(Algorithm::Es256, "{}", None)), invalid()),
-        ("a field with no JSON in it", field(&encrypted("a", "4711'", None)), invalid()),
-        (
-            "a field twice, in clear text in another case",
-            send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{number}","CARD":"4711"}}"#)),
-            invalid(),
-        ),
-        (
-            "a field twice",
-            send("POST", "/fields", PLAIN, format!(r#"{{"amount":1,"card":"{number}","card":"{number}"}}"#)),
-            Expect::Problem(400, "body_malformed"),
-        ),
-        (
-            "fields in a form",
-            send("POST", "/fields", "Content-Type: application/x-www-form-urlencoded\r\n", "card=1"),
-            clear(),
-        ),
-    ] {
-        all.push(case(name, body, expect).twin(field(&number)));
-    }
+    all.extend(of_fields());
     all
 }
 
