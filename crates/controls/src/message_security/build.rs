@@ -39,7 +39,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let shared = scope.api.share(&key, || {
         let before = out.count(Severity::Error);
         let section: MessageSecuritySection = spec::read(node, out)?;
-        check(&section, node, out);
+        check(&section, out);
         if out.count(Severity::Error) > before {
             return None;
         }

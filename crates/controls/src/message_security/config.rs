@@ -335,9 +335,11 @@ pub fn check_section(node: &Node, out: &mut Diagnostics) {
     let before = out.count(Severity::Error);
     let section: Option<MessageSecuritySection> = spec::read(node, out);
     // What was left out since it cannot be read is not missed a second time.
-    if let Some(section) = section.filter(|_| out.count(Severity::Error) == before) {
-        check(&section, node, out);
+    let Some(section) = section.filter(|_| out.count(Severity::Error) == before) else { return };
+    if section.mode != Mode::Off && section.request.is_none() && section.answer.is_none() {
+        error("the section protects nothing", node.span, "write `request`, `answer` or both", out);
     }
+    check(&section, out);
 }
 
 /// Reports by code, with what to do.
@@ -345,10 +347,7 @@ pub(super) fn error(message: impl Into<String>, span: Span, help: &str, out: &mu
     out.push(Diagnostic::error(CODE, message.into()).at(span).help(help));
 }
 
-pub(super) fn check(section: &MessageSecuritySection, node: &Node, out: &mut Diagnostics) {
-    if section.mode != Mode::Off && section.request.is_none() && section.answer.is_none() {
-        error("the section protects nothing", node.span, "write `request`, `answer` or both", out);
-    }
+pub(super) fn check(section: &MessageSecuritySection, out: &mut Diagnostics) {
     if let Some(request) = &section.request {
         check_request(request, request.span, out);
     }
