@@ -21,6 +21,7 @@ pub mod networks;
 pub mod objects;
 pub mod options;
 pub mod uploads;
+pub mod upstream_identity;
 pub mod validation;
 pub mod views;
 
@@ -28,10 +29,12 @@ pub mod views;
 pub mod accepted;
 pub mod address;
 mod aside;
+mod asked;
 pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod oauth;
 mod patch;
 pub mod pattern;
 mod private;
@@ -190,6 +193,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(leaks::compile),
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry {
+        name: "upstream_identity",
+        section: section(upstream_identity::schema, upstream_identity::check_section),
+        gateway: None,
+        operation: Some(upstream_identity::compile),
+    },
 ];
 
 const fn section(
@@ -235,6 +244,11 @@ pub static ORDER: &[Place] = &[
         "metadata",
         Stage::Head,
         "its documents are for those who have no token yet; it stands in no other operation",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Head,
+        "as metadata: its public keys are for any service that is told who calls",
     ),
     place(
         "authentication",
@@ -284,9 +298,14 @@ pub static ORDER: &[Place] = &[
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
     ),
     place(
+        "authentication",
+        Stage::Body,
+        "first: a digest that was signed is that of the body as it came, before anything decodes it",
+    ),
+    place(
         "message_security",
         Stage::Body,
-        "first: what all others read, and the service gets, is what was in the message",
+        "before all that read it, who read what was in the message, as the service does",
     ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
@@ -320,9 +339,19 @@ pub static ORDER: &[Place] = &[
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
     place(
+        "forwarding",
+        Stage::Body,
+        "last: the digest that is signed is that of the body as it goes upstream",
+    ),
+    place(
         "inspection",
         Stage::Message,
         "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Upstream,
+        "when every check has passed: an issuer is asked for calls that go on only, and nobody reads what it gave",
     ),
     place(
         "validation",

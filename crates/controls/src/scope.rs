@@ -19,10 +19,21 @@ pub struct NamedFile {
     pub path: String,
     /// Where it is named.
     pub span: Span,
-    /// Whether it may be a folder of rule files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
-    pub rules: bool,
-    /// Whether it is never shown; then `path` may be `env:` and the name of an environment variable.
-    pub secret: bool,
+    /// What is to be read.
+    pub kind: NamedKind,
+}
+
+/// What a section names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// A file.
+    File,
+    /// A file of rules, or a folder of them: `*.conf` with the `*.data` that they name, in it or in its `rules`.
+    Rules,
+    /// A file that is much longer than others.
+    Database,
+    /// A file that is never shown; its `path` may be `env:` and the name of an environment variable.
+    Secret,
 }
 
 /// What holds for all APIs.

@@ -30,6 +30,7 @@ mod parameters;
 mod paths;
 mod rules;
 mod sample;
+mod signatures;
 mod tokens;
 mod websocket;
 mod wire;
@@ -38,7 +39,7 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
@@ -52,6 +53,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("parameters", parameters::run),
     ("paths", paths::run),
     ("rules", rules::run),
+    ("signatures", signatures::run),
     ("tokens", tokens::run),
 ];
 

@@ -12,9 +12,10 @@ use jose::{KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
 use spec::{SecretRef, Spanned};
 
 use super::answer::Answers;
+use super::check::{check, error, essence};
 use super::config::{
     AnswerSection, DecryptSection, EncryptSection, FieldValues, MessageSecuritySection, RequestSection,
-    VerifySection, check, error, essence,
+    VerifySection,
 };
 use super::fields::{Fields, Values};
 use super::keys::{Decrypt, Incoming, Outgoing, Recipients, Verify};

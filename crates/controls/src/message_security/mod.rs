@@ -25,6 +25,7 @@
 
 mod answer;
 mod build;
+mod check;
 mod config;
 mod fields;
 mod keys;
@@ -42,10 +43,10 @@ use http::HeaderMap;
 use crate::read_body;
 
 pub use build::compile;
+pub use check::check_section;
 pub use config::{
     AnswerSection, ContentAlgorithm, DecryptSection, EncryptSection, FieldValues, KeyAlgorithm,
-    MessageSecuritySection, RequestSection, SignSection, SignatureAlgorithm, VerifySection, check_section,
-    files, schema,
+    MessageSecuritySection, RequestSection, SignSection, SignatureAlgorithm, VerifySection, files, schema,
 };
 
 use answer::Answers;

@@ -13,8 +13,8 @@ use jose::{
 use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core};
 
-use super::{build, config};
-use crate::scope::{Assets, Compiled, OperationKind, OperationScope};
+use super::{build, check_section, config};
+use crate::scope::{Assets, Compiled, NamedKind, OperationKind, OperationScope};
 use crate::security::kit::{Setup, World};
 
 /// Keys that are nobody's secret: two shared ones, one of a curve that agrees and signs, one that only agrees.
@@ -63,7 +63,7 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
-    config::check_section(&node, &mut found);
+    check_section(&node, &mut found);
     let mut all = Vec::new();
     let text = |text: &str| Arc::from(text.as_bytes());
     let assets = Assets::from([
@@ -173,7 +173,7 @@ fn the_loader_is_told_where_keys_are() {
     let files = config::files(&spec::parse(&text, file, &mut found).unwrap());
     let names: Vec<&str> = files.iter().map(|file| &*file.path).collect();
     assert_eq!(names, ["keys.jwks", "env:KEYS", "keys.jwks", "keys.jwks"]);
-    assert!(files.iter().all(|file| file.secret && !file.rules));
+    assert!(files.iter().all(|file| file.kind == NamedKind::Secret));
 }
 
 fn finish(step: Step<'_>) -> Verdict {
