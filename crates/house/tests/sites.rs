@@ -294,6 +294,11 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/compile/src/lib.rs", "upstream_identity", "what that key is called among the assets"),
     ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
     ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
+    (
+        "crates/jose/src/message/mod.rs",
+        "content",
+        "a module of its own: how the content of a message is encrypted",
+    ),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
     ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
     ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
