@@ -178,6 +178,8 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
             NamedKind::File => NeededKind::File,
             NamedKind::Rules => NeededKind::Rules,
             NamedKind::Database => NeededKind::Database,
+            NamedKind::Secret if file.path.starts_with("env:") => NeededKind::Env,
+            NamedKind::Secret => NeededKind::Secret,
         },
         name: file.path,
         span: file.span,

@@ -42,7 +42,7 @@ fn step(written: &str) -> Option<Box<str>> {
 }
 
 /// Sections that name places in bodies.
-const NAMING: [&str; 2] = ["objects", "views"];
+const NAMING: [&str; 3] = ["message_security", "objects", "views"];
 
 /// Whether a section of an API names places in bodies, so that its contract is asked whether it has them.
 #[must_use]

@@ -15,6 +15,7 @@ pub mod hygiene;
 pub mod inspection;
 pub mod leaks;
 pub mod limits;
+pub mod message_security;
 pub mod metadata;
 pub mod networks;
 pub mod objects;
@@ -36,6 +37,7 @@ mod meter;
 mod oauth;
 mod patch;
 pub mod pattern;
+mod private;
 mod read_body;
 mod rewrite;
 pub mod scope;
@@ -127,6 +129,16 @@ pub static CONTROLS: &[Entry] = &[
         section: section(limits::schema, limits::check_section),
         gateway: None,
         operation: Some(limits::compile),
+    },
+    Entry {
+        name: "message_security",
+        section: Some(Section {
+            schema: message_security::schema,
+            check: message_security::check_section,
+            files: message_security::files,
+        }),
+        gateway: None,
+        operation: Some(message_security::compile),
     },
     Entry {
         name: "bodies",
@@ -250,6 +262,11 @@ pub static ORDER: &[Place] = &[
     ),
     place("limits", Stage::Head, "on the principal, and before validation, which costs more than counting"),
     place(
+        "message_security",
+        Stage::Head,
+        "what a message is said to be in clear text is what the contract's media types are for; before validation reads them",
+    ),
+    place(
         "bodies",
         Stage::Head,
         "a coding that cannot be undone is refused before a byte of the body is read",
@@ -284,6 +301,11 @@ pub static ORDER: &[Place] = &[
         "authentication",
         Stage::Body,
         "first: a digest that was signed is that of the body as it came, before anything decodes it",
+    ),
+    place(
+        "message_security",
+        Stage::Body,
+        "before all that read it, who read what was in the message, as the service does",
     ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
@@ -357,6 +379,11 @@ pub static ORDER: &[Place] = &[
         "removes the upstream's own `RateLimit` fields, after the contract's headers were checked",
     ),
     place(
+        "message_security",
+        Stage::ResponseHead,
+        "removes what describes the answer in clear text, after those that read it",
+    ),
+    place(
         "hygiene",
         Stage::ResponseHead,
         "last: whatever the others check is checked as the upstream gave it",
@@ -376,7 +403,12 @@ pub static ORDER: &[Place] = &[
         Stage::ResponseBody,
         "after validation, since it may overwrite secrets; what it withholds need not be inspected",
     ),
-    place("inspection", Stage::ResponseBody, "last: the answer as the client would get it"),
+    place("inspection", Stage::ResponseBody, "the answer as the client reads it, once it is opened"),
+    place(
+        "message_security",
+        Stage::ResponseBody,
+        "last: what is signed is what all others have left of the answer, and nobody reads it once it is encrypted",
+    ),
 ];
 
 /// Whether a control may end a call by a refusal; the others only answer, or write what goes on.

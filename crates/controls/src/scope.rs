@@ -32,6 +32,8 @@ pub enum NamedKind {
     Rules,
     /// A file that is much longer than others.
     Database,
+    /// A file that is never shown; its `path` may be `env:` and the name of an environment variable.
+    Secret,
 }
 
 /// What holds for all APIs.

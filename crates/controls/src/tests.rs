@@ -48,6 +48,9 @@ fn order_is_a_security_property() {
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
     }
+    assert!(at("authentication", Stage::Body) < at("message_security", Stage::Body));
+    assert!(at("message_security", Stage::Body) < at("bodies", Stage::Body));
+    assert!(head("message_security") < head("validation"));
     assert!(at("bodies", Stage::Body) < at("validation", Stage::Body));
     assert!(at("validation", Stage::Body) < at("content", Stage::Body));
     assert!(at("validation", Stage::Body) < at("objects", Stage::Body));
@@ -57,8 +60,9 @@ fn order_is_a_security_property() {
     assert!(at("validation", Stage::ResponseBody) < at("views", Stage::ResponseBody));
     assert!(at("validation", Stage::ResponseHead) < at("views", Stage::ResponseHead));
     assert!(at("inspection", Stage::Message) < at("upstream_identity", Stage::Upstream));
-    let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
-    assert_eq!(last, Some(head("forwarding")));
+    let last = |stage: Stage| ORDER.iter().rposition(|place| place.stage == stage);
+    assert_eq!(last(Stage::Head), Some(head("forwarding")));
+    assert_eq!(last(Stage::ResponseBody), Some(at("message_security", Stage::ResponseBody)));
 }
 
 /// Stages come in the order of a call, each once, so that the drawing is one.

@@ -173,6 +173,12 @@ codes! {
     BODY_INCOMPLETE = "body_incomplete", 408, Client, "the body did not arrive in time";
     /// The body is not what its media type says.
     BODY_MALFORMED = "body_malformed", 400, Client, "the body is malformed";
+    /// The body, or a field of it, is in clear text where it is to be signed or encrypted.
+    BODY_UNPROTECTED = "body_unprotected", 400, Client, "the body has to be signed or encrypted here";
+    /// The signature or the encryption of the body, or of a field of it, is not good.
+    PROTECTION_INVALID = "protection_invalid", 400, Client, "the body's signature or encryption is not valid";
+    /// Nothing is known that the answer could be encrypted with for this caller.
+    RECIPIENT_UNKNOWN = "recipient_unknown", 403, Client, "no key is known to encrypt answers for this caller";
     /// The body is deeper, wider or longer inside than the bounds.
     BODY_OUT_OF_BOUNDS = "body_out_of_bounds", 400, Client, "the body exceeds structural bounds";
     /// The body is something else than its media type or its name says.

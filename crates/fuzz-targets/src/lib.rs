@@ -25,6 +25,7 @@ mod documents;
 mod events;
 mod http1;
 mod json;
+mod messages;
 mod parameters;
 mod paths;
 mod rules;
@@ -38,7 +39,7 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
@@ -48,6 +49,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("events", events::run),
     ("http1", http1::run),
     ("json", json::run),
+    ("messages", messages::run),
     ("parameters", parameters::run),
     ("paths", paths::run),
     ("rules", rules::run),

@@ -127,6 +127,7 @@ fn only_the_clock_is_random() {
     ];
     let hashed = "seeds a hash table against chosen collisions; nothing that is decided depends on it";
     let signed = "signatures want their own randomness, which nobody may choose";
+    let encrypted = "keys and vectors of messages, which nobody may choose";
     only(
         "makes randomness past `engine::Clock`",
         &paths,
@@ -141,6 +142,9 @@ fn only_the_clock_is_random() {
             ("crates/tape/src/duplicates.rs:", hashed),
             ("crates/seclang/src/texts.rs:", hashed),
             ("crates/seclang/src/texts.rs:new", hashed),
+            ("crates/jose/src/message/encrypted.rs:random", encrypted),
+            ("crates/jose/src/message/signer.rs:", signed),
+            ("crates/jose/src/message/signer.rs:sign", signed),
             ("crates/jose/src/sign.rs:", signed),
             ("crates/jose/src/sign.rs:sign", signed),
             ("crates/jose/src/tests/mint.rs:", signed),
@@ -290,6 +294,11 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/compile/src/lib.rs", "upstream_identity", "what that key is called among the assets"),
     ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
     ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
+    (
+        "crates/jose/src/message/mod.rs",
+        "content",
+        "a module of its own: how the content of a message is encrypted",
+    ),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
     ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
     ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),

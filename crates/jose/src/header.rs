@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{Algorithm, Fault, base64url};
 use tape::{Bounds, Kind, Node, Tape};
 
-/// Longest `kid` and `typ` accepted, in bytes.
+/// Longest `kid`, `typ` and `cty` accepted, in bytes.
 const MAX_NAME: usize = 256;
 
 /// Members that change how a token must be read, none of which we support: RFC 7515 section 4.1.11 (`crit`),
@@ -21,6 +21,8 @@ pub struct Header {
     pub kid: Option<String>,
     /// The media type of the token, as written.
     pub typ: Option<String>,
+    /// The media type of what is in it, as written.
+    pub cty: Option<String>,
     /// See [`Header::kind`].
     kind: Option<Box<str>>,
 }
@@ -58,13 +60,14 @@ impl Header {
         if EXTENSIONS.iter().any(|name| root.get(name).is_some()) {
             return Err(Fault::CritUnsupported);
         }
-        let (kid, typ) = (name(root, "kid")?, name(root, "typ")?);
+        let (kid, typ, cty) = (name(root, "kid")?, name(root, "typ")?, name(root, "cty")?);
         let kind = typ.as_deref().map(kind);
-        Ok(Header { alg, kid, typ, kind })
+        Ok(Header { alg, kid, typ, cty, kind })
     }
 
     /// The type without its optional `application/` (RFC 7515 section 4.1.9), in lower case.
-    pub(crate) fn kind(&self) -> Option<&str> {
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
 }
@@ -85,7 +88,8 @@ fn kind(typ: &str) -> Box<str> {
     }
 }
 
-fn name(root: Node<'_>, member: &str) -> Result<Option<String>, Fault> {
+/// An optional member that is a short string.
+pub(crate) fn name(root: Node<'_>, member: &str) -> Result<Option<String>, Fault> {
     let Some(node) = root.get(member) else { return Ok(None) };
     let text = node.as_str().ok_or(Fault::Malformed)?;
     if text.len() > MAX_NAME {

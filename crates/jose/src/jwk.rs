@@ -112,19 +112,19 @@ fn for_verifying(jwk: Node<'_>) -> Option<bool> {
 
 /// An optional string member; none when it is there and not a string.
 #[expect(clippy::option_option, reason = "absent is fine, malformed is not")]
-fn text(jwk: Node<'_>, member: &str) -> Option<Option<String>> {
+pub(crate) fn text(jwk: Node<'_>, member: &str) -> Option<Option<String>> {
     match jwk.get(member) {
         None => Some(None),
         Some(node) => node.as_str().map(|text| Some(text.into_owned())),
     }
 }
 
-fn bytes(jwk: Node<'_>, member: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(jwk: Node<'_>, member: &str) -> Option<Vec<u8>> {
     base64url::decode(&text(jwk, member)??)
 }
 
 /// Modulus and exponent without leading zeros: 2048 to 8192 bits; odd, from 3 to 33 bits.
-fn rsa(jwk: Node<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn rsa(jwk: Node<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let (n, e) = (integer(bytes(jwk, "n")?), integer(bytes(jwk, "e")?));
     let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
     let exponent = e.iter().try_fold(0u64, |sum, byte| Some(sum.checked_mul(256)? + u64::from(*byte)))?;
@@ -143,7 +143,7 @@ fn integer(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Algorithm and public key of an elliptic curve; coordinates have the full length (RFC 7518 section 6.2.1.2).
-fn curve(jwk: Node<'_>) -> Option<(Algorithm, Vec<u8>)> {
+pub(crate) fn curve(jwk: Node<'_>) -> Option<(Algorithm, Vec<u8>)> {
     let (kty, crv) = (text(jwk, "kty")??, text(jwk, "crv")??);
     let (algorithm, size) = match (kty.as_str(), crv.as_str()) {
         ("EC", "P-256") => (Algorithm::Es256, 32),

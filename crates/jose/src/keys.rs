@@ -28,7 +28,7 @@ impl KeySet {
     /// # Errors
     /// When the document as a whole is no JWK set or past a bound; unusable keys are skipped instead.
     pub fn parse(jwks_json: Bytes) -> Result<KeySet, JwksError> {
-        Self::read(jwks_json, Key::read)
+        Self::read_each(jwks_json, Key::read)
     }
 
     /// Reads a JWK set for one issuer: keys that say that they are for others are skipped.
@@ -36,24 +36,16 @@ impl KeySet {
     /// # Errors
     /// Those of [`KeySet::parse`].
     pub fn parse_for(jwks_json: Bytes, issuer: &str) -> Result<KeySet, JwksError> {
-        Self::read(jwks_json, |jwk| {
+        Self::read_each(jwks_json, |jwk| {
             let named = jwk.get("issuer").and_then(Node::as_str);
             let ours = named.is_none_or(|named| issued_for::fits(&named, issuer));
             ours.then(|| Key::read(jwk)).flatten()
         })
     }
 
-    fn read(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
-        if jwks_json.len() > MAX_JWKS_BYTES {
-            return Err(JwksError::TooLarge);
-        }
-        let bounds = Bounds { depth: 8, values: 8_192, string_bytes: 64 * 1024, ..Bounds::default() };
-        let tape = Tape::parse(jwks_json, &bounds).map_err(JwksError::Json)?;
-        let list = tape.root().get("keys").filter(|list| list.kind() == Kind::Array);
-        let list = list.ok_or(JwksError::NoKeys)?;
-        if list.len() > MAX_KEYS {
-            return Err(JwksError::TooManyKeys);
-        }
+    fn read_each(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
+        let tape = read(jwks_json)?;
+        let list = list(&tape)?;
         let keys: Vec<Key> = list.items().filter_map(key).collect();
         let skipped = list.len() - keys.len();
         Ok(KeySet { keys, skipped })
@@ -103,6 +95,22 @@ impl KeySet {
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
+}
+
+/// Reads the document that a set is.
+pub(crate) fn read(jwks_json: Bytes) -> Result<Tape, JwksError> {
+    if jwks_json.len() > MAX_JWKS_BYTES {
+        return Err(JwksError::TooLarge);
+    }
+    let bounds = Bounds { depth: 8, values: 8_192, string_bytes: 64 * 1024, ..Bounds::default() };
+    Tape::parse(jwks_json, &bounds).map_err(JwksError::Json)
+}
+
+/// The array of its keys.
+pub(crate) fn list(tape: &Tape) -> Result<Node<'_>, JwksError> {
+    let list = tape.root().get("keys").filter(|list| list.kind() == Kind::Array);
+    let list = list.ok_or(JwksError::NoKeys)?;
+    if list.len() > MAX_KEYS { Err(JwksError::TooManyKeys) } else { Ok(list) }
 }
 
 impl fmt::Debug for KeySet {

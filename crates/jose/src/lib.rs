@@ -1,7 +1,8 @@
-//! Signed tokens and proofs of possession: strict JWS, JWT and JWK for the gateway and for its local issuer.
+//! Signed tokens, proofs of possession, and messages that are signed or encrypted: strict JWS, JWE, JWT and JWK for the gateway and for
+//! its local issuer.
 //!
-//! Follows RFC 7515 (JWS, compact serialization only), RFC 7517 (JWK), RFC 7518 (algorithms, asymmetric signatures
-//! only), RFC 7519 (JWT), RFC 7638 (thumbprints), RFC 8037 (Ed25519), RFC 8417 (security events, [`SecurityEvent`]), RFC 8725 (best
+//! Follows RFC 7515 (JWS, compact serialization only), RFC 7516 (JWE, the same), RFC 7517 (JWK), RFC 7518 (algorithms, of signatures
+//! the asymmetric ones only), RFC 7519 (JWT), RFC 7638 (thumbprints), RFC 8037 (Ed25519), RFC 8417 (security events, [`SecurityEvent`]), RFC 8725 (best
 //! practice), RFC 9068 (access tokens) and RFC 9449 (proofs of possession, [`Proof`]).
 //!
 //! The way of a token has three steps, and each needs what the one before gave:
@@ -10,7 +11,9 @@
 //!    [`Verified`], which nothing else can make.
 //! 3. [`validate`] checks the claims of a [`Verified`] token against [`Expectations`] and gives [`Claims`].
 //!
-//! Promises: no symmetric algorithm and no `none` exists here, so that no key can be confused into one; an algorithm
+//! Messages are no tokens: their content is bytes, and they have promises of their own ([`Encrypted`], [`Signed`]).
+//!
+//! Promises: no symmetric signature and no `none` exists here, so that no key can be confused into one; an algorithm
 //! and a key are used together only when type, curve and the key's own `alg` agree; nothing in a token is ever
 //! followed or used as a key (`jku`, `x5u`, `jwk`, `x5c`), but for the `jwk` of a proof, which is its whole point; a member
 //! name that occurs twice is refused, in the header as in the payload; no clock, no IO, no panic and no unbounded work on any
@@ -26,6 +29,7 @@ mod issued_for;
 mod jwk;
 mod keys;
 mod kinds;
+mod message;
 mod proof;
 mod sign;
 mod token;
@@ -38,6 +42,10 @@ pub use events::{EVENT_TYPE, EventExpectations, SecurityEvent, validate_event};
 pub use fault::Fault;
 pub use header::{Header, LastHeader};
 pub use keys::{JwksError, KeySet, MAX_JWKS_BYTES, MAX_KEYS};
+pub use message::{
+    ContentEncryption, Encrypted, EncryptedHeader, KeyManagement, MAX_HEADER_BYTES, MessageFault,
+    MessageKeyError, OpeningKeys, Recipient, Signed, Signer,
+};
 pub use proof::{MAX_PROOF_BYTES, Proof, ProofClaims};
 pub use sign::{KeyError, SigningKey};
 pub use token::{MAX_TOKEN_BYTES, Unverified, parse, parse_after};

@@ -43,7 +43,18 @@ pub fn verify<'t>(
     keys: &KeySet,
     allowed: &[Algorithm],
 ) -> Result<Verified<'t>, Fault> {
-    let Header { alg, kid, .. } = token.header();
+    signature(token.header(), (token.signing_input(), token.signature()), keys, allowed)?;
+    Ok(Verified { token })
+}
+
+/// Checks what was signed and its signature, of whatever is signed by this header.
+pub(crate) fn signature(
+    header: &Header,
+    (input, signature): (&str, &[u8]),
+    keys: &KeySet,
+    allowed: &[Algorithm],
+) -> Result<(), Fault> {
+    let Header { alg, kid, .. } = header;
     if !allowed.contains(alg) {
         return Err(Fault::AlgNotAllowed);
     }
@@ -54,12 +65,11 @@ pub fn verify<'t>(
         let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
         return Err(if known { Fault::KeyMismatch } else { Fault::UnknownKey });
     }
-    let signature = token.signature();
     if alg.signature_bytes().is_some_and(|bytes| bytes != signature.len()) {
         return Err(Fault::BadSignature);
     }
-    if fitting.any(|key| key.verify_sig(token.signing_input().as_bytes(), signature).is_ok()) {
-        Ok(Verified { token })
+    if fitting.any(|key| key.verify_sig(input.as_bytes(), signature).is_ok()) {
+        Ok(())
     } else {
         Err(Fault::BadSignature)
     }

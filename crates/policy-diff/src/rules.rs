@@ -147,6 +147,12 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             "deny" => Kind::Demands,
             _ => Kind::Unknown,
         },
+        () if below("message_security") => match last {
+            "algorithms" | "encryption" => Kind::GrantsOrAll,
+            "required" => Kind::TrueIsStricter,
+            // Other fields, keys and callers: who can say that they are more.
+            _ => Kind::Unknown,
+        },
         () if path.starts_with("grants.") => Kind::Grants,
         // Of each claim a list names what it may say; without it, it may say anything.
         () if path.starts_with("require_claims.") => Kind::GrantsOrAll,

@@ -37,6 +37,36 @@ fn go<const N: usize>(cases: [(&str, Json, Json, Effect); N]) {
 }
 
 #[test]
+fn messages_are_protected_more_or_less() {
+    go([
+        (
+            "message_security",
+            json!({ "request": { "required": true } }),
+            json!({ "request": { "required": false } }),
+            Weaker,
+        ),
+        (
+            "message_security",
+            json!({ "request": { "verify": { "algorithms": ["ES256"] } } }),
+            json!({ "request": { "verify": { "algorithms": ["ES256", "RS256"] } } }),
+            Weaker,
+        ),
+        (
+            "message_security",
+            json!({ "request": { "decrypt": { "encryption": ["A128GCM", "A256GCM"] } } }),
+            json!({ "request": { "decrypt": { "encryption": ["A256GCM"] } } }),
+            Stricter,
+        ),
+        (
+            "message_security",
+            json!({ "answer": { "fields": ["/a"] } }),
+            json!({ "answer": { "fields": ["/b"] } }),
+            Weaker,
+        ),
+    ]);
+}
+
+#[test]
 fn settings_have_a_direction() {
     let ruled = |rules: Json| json!({ "modes": { "a": rules } });
     go([

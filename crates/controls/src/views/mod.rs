@@ -19,7 +19,6 @@
 
 mod config;
 mod modes;
-mod private;
 mod question;
 mod set;
 #[cfg(test)]
@@ -45,6 +44,7 @@ use crate::aside::{aside, is_long};
 use crate::callers::Callers;
 use crate::coding::is_encoded;
 use crate::pattern::Pattern;
+use crate::private;
 use crate::read_body;
 use question::Question;
 use write::Unsure;

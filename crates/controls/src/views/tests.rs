@@ -10,9 +10,10 @@ use state::MemoryCells;
 use tape::{Bounds, Tape};
 use testkit::{CallBuilder, FakeClock, core};
 
-use super::{Against, AtWork, Bodies, Hide, Rule, Rules, Views, private, write};
+use super::{Against, AtWork, Bodies, Hide, Rule, Rules, Views, write};
 use crate::callers::{Callers, Roles, Traits};
 use crate::pattern::Pattern;
+use crate::private;
 
 fn rule(name: &str, at: &[&str], role: &str, hide: Hide) -> Rule {
     let roles = Traits::new(Vec::new(), vec![role.into()]);

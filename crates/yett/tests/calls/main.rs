@@ -6,6 +6,7 @@ mod harness;
 mod inspection;
 mod keys;
 mod leaks;
+mod messages;
 mod objects;
 mod providers;
 mod threats;

@@ -51,6 +51,16 @@ const ROWS: &[Row] = &[
     row("limits", "limits: [{ per: subject, rate: 1/day, mode: shadow }]", "", "rate_limited"),
     Row {
         fields: JSON,
+        body: "{\"text\":\"clear\"}",
+        ..row(
+            "message_security",
+            "message_security: { mode: shadow, request: { decrypt: { keys: \"file:keys.jwks\", algorithms: [dir], encryption: [A128GCM] } } }",
+            "",
+            "body_unprotected",
+        )
+    },
+    Row {
+        fields: JSON,
         body: "{\"text\":[[1]]}",
         ..row("bodies", "bodies: { mode: shadow, json: { depth: 2 } }", "", "body_out_of_bounds")
     },
@@ -160,6 +170,8 @@ fn house(upstream: &Recorder) -> House {
         "openapi.yaml",
         &format!("openapi: 3.1.0\ninfo: {{ title: All, version: \"1\" }}\nsecurity: [{{ oauth: [] }}]\ncomponents: {{ securitySchemes: {{ {scheme} }} }}\npaths:\n{paths}"),
     );
+    let key = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAA","alg":"dir"}"#;
+    house.write("keys.jwks", &format!(r#"{{"keys":[{key}]}}"#));
     let sections: String = ROWS
         .iter()
         .map(|row| format!("      {}:\n        {} # for now\n", row.operation(), row.section))

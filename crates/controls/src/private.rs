@@ -37,7 +37,7 @@ const FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
 
 /// Keeps the answer out of caches that others are served from (RFC 9111 section 5.2.2.7), and says by which fields it depends on who
 /// asks. Of what the upstream says only what forbids more is kept.
-pub(super) fn keep(headers: &mut HeaderMap, vary: &HeaderValue) {
+pub(crate) fn keep(headers: &mut HeaderMap, vary: &HeaderValue) {
     let says = |word: &str| {
         let words = headers.get_all(CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());
         words.flat_map(|field| field.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
@@ -64,7 +64,7 @@ fn is_otherwise(name: &HeaderName) -> bool {
 }
 
 /// Removes what describes the whole.
-pub(super) fn forget(headers: &mut HeaderMap) {
+pub(crate) fn forget(headers: &mut HeaderMap) {
     for name in &OF_THE_WHOLE {
         headers.remove(name);
     }

@@ -1,0 +1,203 @@
+//! From what comes to what is in it, and back.
+
+use std::collections::BTreeMap;
+
+use contract::ContentType;
+use jose::{
+    Algorithm, ContentEncryption, Encrypted, KeyManagement, KeySet, MessageFault, OpeningKeys, Recipient,
+    Signed, Signer,
+};
+
+/// `typ` of a message that has a compact serialization (RFC 7515 section 4.1.9), and `cty` of one that has such a message in it.
+const JOSE: &str = "JOSE";
+
+/// Why a message is not good, for the operator: the step, and what was wrong there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) step: &'static str,
+    pub(super) why: &'static str,
+}
+
+impl Broken {
+    fn decrypt(fault: MessageFault) -> Self {
+        Self { step: "decrypt", why: fault.name() }
+    }
+
+    fn verify(fault: MessageFault) -> Self {
+        Self { step: "verify", why: fault.name() }
+    }
+}
+
+/// Our keys, and what they may be used for.
+#[derive(Debug)]
+pub(super) struct Decrypt {
+    pub(super) keys: OpeningKeys,
+    pub(super) management: Vec<KeyManagement>,
+    pub(super) encryption: Vec<ContentEncryption>,
+}
+
+/// Keys of those who sign, and which of them is whose.
+#[derive(Debug)]
+pub(super) struct Verify {
+    pub(super) keys: KeySet,
+    pub(super) algorithms: Vec<Algorithm>,
+    /// `typ` that a message has to have; without it one that says nothing of what it is for.
+    pub(super) typ: Option<Box<str>>,
+    /// `kid` by application; when there is none here, any key will do for all.
+    pub(super) callers: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// What is done with a message that comes.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) decrypt: Option<Decrypt>,
+    pub(super) verify: Option<Verify>,
+    /// The media type of what is in it, in lower case, without parameters.
+    pub(super) content: Box<str>,
+}
+
+impl Incoming {
+    /// What is in a message.
+    pub(super) fn read(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
+        let Some(decrypt) = &self.decrypt else { return self.verified(text, application) };
+        let message = Encrypted::parse(text).map_err(Broken::decrypt)?;
+        let content = message.open(&decrypt.keys, (&decrypt.management, &decrypt.encryption));
+        let content = content.map_err(Broken::decrypt)?;
+        let header = message.header();
+        if header.typ.as_deref().is_some_and(|typ| !is_kind(typ, JOSE)) {
+            return Err(Broken { step: "decrypt", why: "another `typ`" });
+        }
+        if self.verify.is_none() {
+            self.check_content("decrypt", header.cty.as_deref())?;
+            return Ok(content);
+        }
+        // RFC 7519 section 5.2 has `JWT` there for what is nested.
+        if header.cty.as_deref().is_some_and(|cty| !is_kind(cty, JOSE) && !is_kind(cty, "JWT")) {
+            return Err(Broken { step: "decrypt", why: "another `cty` than that of a signed message" });
+        }
+        let inner = String::from_utf8(content).map_err(|_| Broken { step: "verify", why: "malformed" })?;
+        self.verified(&inner, application)
+    }
+
+    /// What is in a signed message.
+    fn verified(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
+        let broken = |why| Broken { step: "verify", why };
+        let Some(verify) = &self.verify else { return Err(broken("nothing to verify with")) };
+        let message = Signed::parse(text).map_err(Broken::verify)?;
+        let header = message.header();
+        let typ = header.typ.as_deref();
+        let is_typ = match &verify.typ {
+            Some(wanted) => typ.is_some_and(|typ| is_kind(typ, wanted)),
+            // A token that the same key has signed is no message (RFC 8725 section 3.11).
+            None => typ.is_none_or(|typ| is_kind(typ, JOSE)),
+        };
+        if !is_typ {
+            return Err(broken("another `typ`"));
+        }
+        if !verify.callers.is_empty() {
+            let own = application.and_then(|application| verify.callers.get(application));
+            let own = own.ok_or(broken("no key of this caller is known"))?;
+            if header.kid.as_deref() != Some(&**own) {
+                return Err(broken("signed by another than the caller"));
+            }
+        }
+        let content = message.verify(&verify.keys, &verify.algorithms).map_err(Broken::verify)?;
+        self.check_content("verify", header.cty.as_deref())?;
+        Ok(content)
+    }
+
+    /// What a message says of its content is what everybody after is told of it.
+    fn check_content(&self, step: &'static str, cty: Option<&str>) -> Result<(), Broken> {
+        let same = |cty: &str| {
+            // RFC 7515 section 4.1.10: `application/` may be left out.
+            let whole = if cty.contains('/') { cty.to_owned() } else { format!("application/{cty}") };
+            ContentType::parse(&whole).is_some_and(|said| said.essence == *self.content)
+        };
+        match cty {
+            Some(cty) if !same(cty) => Err(Broken { step, why: "another `cty` than `content_type`" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a text that may be clear text is meant to be a message.
+    pub(super) fn looks_like_one(&self, text: &str) -> bool {
+        let dots = if self.decrypt.is_some() { 4 } else { 2 };
+        // How a JSON object begins in base64url.
+        text.starts_with("ey") && text.bytes().filter(|byte| *byte == b'.').count() == dots
+    }
+
+    /// Whether reading one takes long however short it is.
+    pub(super) fn is_costly(&self) -> bool {
+        self.decrypt.as_ref().is_some_and(|decrypt| decrypt.management.contains(&KeyManagement::RsaOaep256))
+    }
+}
+
+/// Whether a media type of a header is of a kind, with `application/` before it or not.
+fn is_kind(said: &str, kind: &str) -> bool {
+    let bare = said.get(.."application/".len()).filter(|start| start.eq_ignore_ascii_case("application/"));
+    let said = bare.and_then(|start| said.get(start.len()..)).unwrap_or(said);
+    said.eq_ignore_ascii_case(kind)
+}
+
+/// For whom answers are encrypted.
+#[derive(Debug)]
+pub(super) enum Recipients {
+    /// Whoever calls.
+    One(Recipient),
+    /// Each application by a key of its own.
+    Callers(BTreeMap<Box<str>, Recipient>),
+}
+
+/// What is made of an answer.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) sign: Option<Signer>,
+    pub(super) encrypt: Option<Recipients>,
+}
+
+impl Outgoing {
+    /// Who reads the answer; `Ok(None)` when it is not encrypted.
+    ///
+    /// # Errors
+    /// When nothing is known to encrypt with for this caller.
+    pub(super) fn recipient(&self, application: Option<&str>) -> Result<Option<&Recipient>, ()> {
+        match &self.encrypt {
+            None => Ok(None),
+            Some(Recipients::One(recipient)) => Ok(Some(recipient)),
+            Some(Recipients::Callers(all)) => {
+                application.and_then(|application| all.get(application)).map(Some).ok_or(())
+            }
+        }
+    }
+
+    /// The message with this content; `None` when it cannot be made.
+    pub(super) fn write(
+        &self,
+        content: &[u8],
+        cty: Option<&str>,
+        application: Option<&str>,
+    ) -> Option<String> {
+        let recipient = self.recipient(application).ok()?;
+        let signed = match &self.sign {
+            Some(signer) => Some(signer.sign(content, Some(JOSE), cty).ok()?),
+            None => None,
+        };
+        match (recipient, signed) {
+            (Some(recipient), Some(signed)) => {
+                recipient.encrypt(signed.as_bytes(), Some(JOSE), Some(JOSE)).ok()
+            }
+            (Some(recipient), None) => recipient.encrypt(content, Some(JOSE), cty).ok(),
+            (None, signed) => signed,
+        }
+    }
+
+    /// Whether writing one takes long however short it is.
+    pub(super) fn is_costly(&self) -> bool {
+        self.sign.as_ref().is_some_and(|signer| {
+            !matches!(
+                signer.algorithm(),
+                Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 | Algorithm::EdDsa
+            )
+        })
+    }
+}
