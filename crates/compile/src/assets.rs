@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use controls::CONTROLS;
-use controls::scope::Assets;
+use controls::scope::{Assets, NamedKind};
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
@@ -168,7 +168,12 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
         entry.and_then(|entry| entry.section.as_ref()).map_or_else(Vec::new, |section| (section.files)(node))
     });
     named.map(|file| Needed {
-        kind: if file.rules { NeededKind::Rules } else { NeededKind::File },
+        kind: match file.kind {
+            NamedKind::File => NeededKind::File,
+            NamedKind::Rules => NeededKind::Rules,
+            NamedKind::Secret => NeededKind::Secret,
+            NamedKind::Env => NeededKind::Env,
+        },
         name: file.path,
         span: file.span,
     })

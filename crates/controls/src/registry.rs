@@ -19,6 +19,7 @@ pub mod metadata;
 pub mod networks;
 pub mod objects;
 pub mod options;
+pub mod pdp;
 pub mod uploads;
 pub mod validation;
 pub mod views;
@@ -27,6 +28,7 @@ pub mod views;
 pub mod accepted;
 pub mod address;
 mod aside;
+pub mod asked;
 pub mod callers;
 mod coding;
 pub mod hops;
@@ -178,6 +180,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(leaks::compile),
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry {
+        name: "pdp",
+        section: Some(Section { schema: pdp::schema, check: pdp::check_section, files: pdp::files }),
+        gateway: None,
+        operation: Some(pdp::compile),
+    },
 ];
 
 const fn section(
@@ -264,7 +272,12 @@ pub static ORDER: &[Place] = &[
     place(
         "forwarding",
         Stage::Head,
-        "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
+        "after all that read what the client says: what it writes is what goes upstream, and nobody mistakes it for the client's",
+    ),
+    place(
+        "pdp",
+        Stage::Head,
+        "last: who decides elsewhere is asked about what passed here, as it goes upstream; what it adds is not the client's either",
     ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
@@ -297,6 +310,7 @@ pub static ORDER: &[Place] = &[
         Stage::Body,
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
+    place("pdp", Stage::Body, "last, as at the head, where it is told of the body"),
     place(
         "inspection",
         Stage::Message,

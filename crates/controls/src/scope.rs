@@ -19,8 +19,21 @@ pub struct NamedFile {
     pub path: String,
     /// Where it is named.
     pub span: Span,
-    /// Whether it may be a folder of rule files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
-    pub rules: bool,
+    /// What it is.
+    pub kind: NamedKind,
+}
+
+/// What a section names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// A file that may be shown.
+    File,
+    /// A file of rules, or a folder of such files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
+    Rules,
+    /// A file that is never shown.
+    Secret,
+    /// An environment variable, never shown; its path is `env:` and its name.
+    Env,
 }
 
 /// What holds for all APIs.

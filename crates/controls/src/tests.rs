@@ -45,6 +45,7 @@ fn order_is_a_security_property() {
         ("objects", "views"),
         ("views", "inspection"),
         ("inspection", "forwarding"),
+        ("forwarding", "pdp"),
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
     }
@@ -57,7 +58,8 @@ fn order_is_a_security_property() {
     assert!(at("validation", Stage::ResponseBody) < at("views", Stage::ResponseBody));
     assert!(at("validation", Stage::ResponseHead) < at("views", Stage::ResponseHead));
     let last = ORDER.iter().rposition(|place| place.stage == Stage::Head);
-    assert_eq!(last, Some(head("forwarding")));
+    assert_eq!(last, Some(head("pdp")), "what a client says of itself is gone by then");
+    assert!(at("inspection", Stage::Body) < at("pdp", Stage::Body));
 }
 
 /// Stages come in the order of a call, each once, so that the drawing is one.

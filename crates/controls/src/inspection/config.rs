@@ -14,7 +14,7 @@ use super::modes::{self, Modes, Ruled};
 use super::rules::{self, Loaded, Wanted};
 use super::watch::Watch;
 use super::{Inspection, Settings, own};
-use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationKind, OperationScope, mode};
 
 /// Rules that look for attacks in calls, and for leaks in answers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -170,7 +170,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
         let value = node.get(key)?;
         let path = value.as_str()?.parse::<FileRef>().ok()?;
         let path = path.path().trim_end_matches('/').to_owned();
-        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true })
+        (path != BUILTIN).then_some(NamedFile { path, span: value.span, kind: NamedKind::Rules })
     };
     ["rules", "setup"].into_iter().filter_map(named).collect()
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use spec::{Cidr, FileRef, Mode, Node, Spanned};
 
 use super::{Networks, Ranges};
-use crate::scope::{Compiled, HeldTo, NamedFile, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationScope, mode};
 
 /// Most networks of one list.
 const MOST: usize = 1_000_000;
@@ -97,7 +97,7 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
     let named = |item: &Node| {
         let text = item.as_str().filter(|text| text.starts_with("file:"))?;
         let path = text.parse::<FileRef>().ok()?.path().to_owned();
-        Some(NamedFile { path, span: item.span, rules: false })
+        Some(NamedFile { path, span: item.span, kind: NamedKind::File })
     };
     items.filter_map(named).collect()
 }

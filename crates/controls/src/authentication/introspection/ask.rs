@@ -1,16 +1,14 @@
 //! One question to an introspection endpoint (RFC 7662 section 2) and what its answer comes to.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use engine::fetch::{FetchError, FetchRequest, FetchResponse, Reach};
-use engine::{BoxFuture, Clock, CoreContext};
+use engine::fetch::{FetchRequest, FetchResponse, Reach};
+use engine::{Clock, CoreContext};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jose::{Algorithm, SigningKey};
@@ -18,6 +16,7 @@ use tape::{Bounds, Builder, Kind, Node, Tape};
 use zeroize::Zeroizing;
 
 use super::Answer;
+use crate::asked::within;
 use crate::authentication::keys::KeySource;
 
 /// Longest answer, in bytes.
@@ -104,21 +103,6 @@ pub(super) fn ask(
         };
         read.unwrap_or_else(|why| Answer::None(format!("`{}`: {why}", endpoint.url).into()))
     }
-}
-
-/// The answer, if it comes before the time is over.
-async fn within(
-    fetch: BoxFuture<'static, Result<FetchResponse, FetchError>>,
-    mut over: BoxFuture<'static, ()>,
-) -> Result<FetchResponse, FetchError> {
-    let mut fetch = pin!(fetch);
-    std::future::poll_fn(move |context| {
-        if let Poll::Ready(answer) = fetch.as_mut().poll(context) {
-            return Poll::Ready(answer);
-        }
-        over.as_mut().poll(context).map(|()| Err(FetchError::Deadline))
-    })
-    .await
 }
 
 impl Endpoint {

@@ -1,0 +1,183 @@
+//! Asking a policy decision point elsewhere whether a call may go on: OPA's Data API, the OpenID AuthZEN Authorization API 1.0, or a
+//! service of Envoy's `ext_authz` in its HTTP form. (The same over gRPC would be one more [`Protocol`] with a way out of its own.)
+//!
+//! What it promises:
+//! - a call goes on when the PDP says so in the one way that its protocol has, and not otherwise: another status or media type, an
+//!   answer that is too long, no JSON, of another type, a redirect or none in time are no answer, and refuse the call as one that
+//!   cannot be decided, unless the configuration says `on_error: allow`;
+//! - it is asked last, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
+//!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
+//! - no credential is told to it, and of claims and header fields only those that are named ([`question`]);
+//! - of all calls with one question one asks and the others wait for the same answer; [`bounds::PDP_ASKING`] questions are asked at
+//!   one time, more are refused at once; after [`bounds::PDP_FAILURES`] failures in a row it is left alone for
+//!   [`bounds::PDP_PAUSE`], then one question tries;
+//! - an answer is remembered only where `max_age` says so, by a keyed hash of all that was sent but the time, and never past the end
+//!   of the caller's credentials; a denial for seconds. That there was none is remembered for a second for the same question;
+//! - what the PDP says of its reasons stays inside: callers are told a code.
+//!
+//! A live stream is asked about again when the configuration changes, as all that says who may call; then an answer of the last
+//! seconds will do, since it is looked for once a second until it is there.
+
+mod answer;
+mod asking;
+mod config;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::verdict::Refusal;
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, bounds, codes};
+use http::HeaderName;
+
+pub use answer::{Added, Answer};
+use asking::{Asker, Known};
+pub use asking::{Endpoint, Protocol};
+pub use config::{PdpSection, StandIn, check_section, compile, files, schema, stand_in};
+use question::Question;
+pub use question::Telling;
+
+/// When to come back to a PDP that does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How a denial is told to callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuse {
+    /// 403.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 404 where the PDP said so, else 403.
+    AsTold,
+}
+
+/// The control, for one operation.
+#[derive(Debug)]
+pub struct Pdp {
+    /// Who is asked.
+    pub endpoint: Arc<Endpoint>,
+    /// What is told.
+    pub telling: Telling,
+    /// How a denial is told.
+    pub refuse: Refuse,
+    /// Whether calls pass of which the PDP says nothing.
+    pub allow_on_error: bool,
+    /// Whether what the PDP adds is added: not in shadow, which changes nothing of a call.
+    pub adds: bool,
+}
+
+impl Control for Pdp {
+    fn name(&self) -> &'static str {
+        "pdp"
+    }
+
+    fn needs(&self) -> Needs {
+        let body = self.telling.body;
+        Needs { head: !body, recheck: !body, body, ..Needs::default() }
+    }
+
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        let asker = Asker::of(&self.endpoint, core);
+        Box::new(AtWork { control: self, asker, core: core.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct AtWork {
+    control: Arc<Pdp>,
+    asker: Arc<Asker>,
+    core: CoreContext,
+}
+
+/// Held by a call that was asked about at its head: when that comes again, it is a live stream.
+struct Before;
+
+impl Attached for AtWork {
+    fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let again = call.held.iter().any(|held| (**held).is::<Before>());
+        if !again {
+            call.held.push(Box::new(Before));
+        }
+        let question = self.control.telling.question(&self.control.endpoint, call, None);
+        self.ask(call, question, again)
+    }
+
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let question = self
+            .control
+            .telling
+            .read(call)
+            .and_then(|body| self.control.telling.question(&self.control.endpoint, call, Some(&body)));
+        self.ask(call, question, false)
+    }
+}
+
+impl AtWork {
+    fn ask<'c>(
+        &'c self,
+        call: &'c mut Call,
+        question: Result<Question, Box<Refusal>>,
+        again: bool,
+    ) -> Step<'c> {
+        let question = match question {
+            Ok(question) => question,
+            Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+        };
+        let expires = call.proofs.iter().map(|proof| proof.principal.expires).min();
+        match self.asker.look(question, expires, again, &self.core) {
+            Known::Answer(answer) => Step::Done(self.settle(call, &answer)),
+            Known::Asking(flight) => Step::Wait(Box::pin(async move {
+                flight.wait().await;
+                match flight.told() {
+                    Some(told) => self.settle(call, &told.answer),
+                    None => self.undecided("the question came to nothing"),
+                }
+            })),
+            Known::Busy => Step::Done(self.undecided("too many questions at one time")),
+            Known::Resting => {
+                Step::Done(self.undecided("it failed several times in a row and is not asked for a while"))
+            }
+        }
+    }
+
+    fn settle(&self, call: &mut Call, answer: &Answer) -> Verdict {
+        match answer {
+            Answer::Allow(added) => {
+                if self.control.adds {
+                    self.add(call, added);
+                }
+                Verdict::Allow
+            }
+            Answer::Deny { reason, not_found } => {
+                let code = match self.control.refuse {
+                    Refuse::NotFound => &codes::PDP_NOT_FOUND,
+                    Refuse::AsTold if *not_found => &codes::PDP_NOT_FOUND,
+                    Refuse::AsTold | Refuse::Forbidden => &codes::PDP_DENIED,
+                };
+                Verdict::Refuse(Refusal::new(code, format!("the PDP denies it: {reason}")))
+            }
+            Answer::None(why) => self.undecided(why),
+        }
+    }
+
+    /// Header fields of these names are the PDP's, whether it said one or not.
+    fn add(&self, call: &mut Call, added: &Added) {
+        let fields = &mut call.request.headers;
+        for name in &self.control.endpoint.headers {
+            fields.remove(name);
+        }
+        for (name, value) in added.iter() {
+            fields.append(HeaderName::clone(name), value.clone());
+        }
+    }
+
+    fn undecided(&self, why: &str) -> Verdict {
+        let detail = format!("`{}`: {why}", self.control.endpoint.url);
+        if self.control.allow_on_error {
+            return Verdict::Note(format!("not decided by {detail}").into());
+        }
+        Verdict::Refuse(Refusal::new(&codes::PDP_UNAVAILABLE, detail).retry_after(RETRY_AFTER))
+    }
+}
