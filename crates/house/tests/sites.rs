@@ -180,6 +180,7 @@ const WAITING: &[(&str, &str)] = &[
     ("crates/controls/src/authentication/keys/refresh.rs:run", ASKED),
     ("crates/controls/src/authentication/keys/refresh.rs:ticking", ASKED),
     ("crates/controls/src/authentication/introspection/ask.rs:ask", ASKED),
+    ("crates/controls/src/pdp/asking.rs:ask", ASKED),
     ("crates/outbound/src/lib.rs:fetch", ASKED),
     ("crates/outbound/src/lib.rs:dialog", ASKED),
     ("crates/proxy/src/upstream/probe.rs:run", ASKED),
@@ -277,6 +278,7 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
     ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
+    ("crates/policy-tests/src/decides.rs", "pdp", "answers in the place of those that it asks"),
     ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
     (
         "crates/spec/src/document/check_upstream.rs",

@@ -12,7 +12,7 @@ use spec::{Duration, Mode, Node, SecretRef, Spanned, Url};
 use super::{Endpoint, Pdp, Protocol, Refuse, Telling};
 use crate::callers::ClaimPath;
 use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationKind, OperationScope, mode};
-use crate::security::{Where, key_schemes};
+use crate::security::{KeyScheme, Where, key_schemes};
 
 /// Most header fields, and most claims, that are named.
 const MOST: usize = 32;
@@ -317,6 +317,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             include: shared.include.clone(),
             claims: section.claims.clone(),
             listeners: scope.api.gateway.document.listeners.keys().map(|name| name.as_str().into()).collect(),
+            keys: key_parameters(scope),
             body,
             contract: scope.contract.map(Arc::clone),
         },
@@ -417,6 +418,15 @@ fn bearer(
     };
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Parameters of the query in which API keys are sent.
+fn key_parameters(scope: &OperationScope<'_>) -> Vec<Box<str>> {
+    let named = |scheme: KeyScheme| match scheme.place {
+        Where::Query(name) => Some(name),
+        Where::Header(_) | Where::Cookie(_) | Where::Authorization(_) => None,
+    };
+    key_schemes(scope.api).into_iter().filter_map(named).collect()
 }
 
 /// Reports a field in which API keys are sent.

@@ -4,6 +4,7 @@
 //! header fields and claims that are named, who calls, from where, at which listener, and the body where it is asked for. What cannot
 //! be told as a text is not told otherwise: such a call is refused. Credentials are never told.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use tape::Tape;
 use super::{Endpoint, Protocol};
 use crate::callers::ClaimPath;
 use crate::read_body::{self, Content};
+use crate::security::find::query_without;
 
 /// Longest answer, in bytes.
 const ANSWER_BYTES: usize = 16 * 1024;
@@ -40,6 +42,8 @@ pub struct Telling {
     pub claims: Vec<ClaimPath>,
     /// Names of the listeners, by their numbers.
     pub listeners: Vec<Box<str>>,
+    /// Parameters of the query in which API keys are sent: they are not told.
+    pub keys: Vec<Box<str>>,
     /// Whether the body is told.
     pub body: bool,
     /// The operation's rules, by which bodies are read.
@@ -243,10 +247,17 @@ impl Telling {
             out.text(name, value);
         }
         out.raw(b"}");
-        if let Some(query) = call.request.query() {
-            out.text("query", query);
+        if let Some(query) = self.query(call) {
+            out.text("query", &query);
         }
         Ok(())
+    }
+
+    /// The query, without credentials.
+    fn query<'c>(&self, call: &'c Call) -> Option<Cow<'c, str>> {
+        let query = call.request.query()?;
+        let names = self.keys.iter().map(|name| &**name);
+        Some(names.fold(Cow::Borrowed(query), |told, name| Cow::Owned(query_without(&told, name))))
     }
 
     /// Each field that is named and there, with the list of its values.
@@ -345,9 +356,9 @@ impl Telling {
     ) -> Result<Question, Box<Refusal>> {
         let request = &call.request;
         let mut url = format!("{}{}", endpoint.url.trim_end_matches('/'), request.path());
-        if let Some(query) = request.query().filter(|query| !query.is_empty()) {
+        if let Some(query) = self.query(call).filter(|query| !query.is_empty()) {
             url.push('?');
-            url.push_str(query);
+            url.push_str(&query);
         }
         let mut headers = HeaderMap::new();
         for name in &self.include {

@@ -7,6 +7,7 @@ mod inspection;
 mod keys;
 mod leaks;
 mod objects;
+mod pdp;
 mod providers;
 mod threats;
 mod tokens;
