@@ -67,6 +67,17 @@ pub(super) struct Told {
     counts_until: Tick,
 }
 
+impl Told {
+    /// Whether it is an answer to a call, or to one that asks `again`: for a live stream one of the last seconds will do, but that there
+    /// was none is nothing to go by.
+    fn counts(&self, again: bool, now: Tick) -> bool {
+        match again {
+            true => !matches!(self.answer, Answer::None(_)),
+            false => now < self.counts_until,
+        }
+    }
+}
+
 /// What is known of a question now.
 #[derive(Debug)]
 pub(super) enum Known {
@@ -141,7 +152,7 @@ impl Asker {
     ) -> Known {
         let (key, now) = (self.hash.of(&question.identity()), core.clock.now());
         match self.table.look(key, now) {
-            Some(Slot::Known(told)) if again || now < told.counts_until => return Known::Answer(told.answer),
+            Some(Slot::Known(told)) if told.counts(again, now) => return Known::Answer(told.answer),
             Some(Slot::Asking(flight)) => return Known::Asking(flight),
             _ => {}
         }

@@ -315,7 +315,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             template: format!("{}{}", scope.api.base_path, scope.template).into(),
             params: scope.params.to_vec(),
             include: shared.include.clone(),
-            claims: section.claims.clone(),
+            claims: distinct(section.claims.clone()),
             listeners: scope.api.gateway.document.listeners.keys().map(|name| name.as_str().into()).collect(),
             keys: key_parameters(scope),
             body,
@@ -353,6 +353,7 @@ fn read(scope: &OperationScope<'_>, node: &Node, out: &mut Diagnostics) -> Optio
     let mut ignored = Diagnostics::new();
     let include = section.include.iter().filter_map(|name| name_of(name, told, "", &mut ignored)).collect();
     let headers = section.headers.iter().filter_map(|name| name_of(name, added, "", &mut ignored)).collect();
+    let (include, headers) = (distinct(include), distinct(headers));
     let endpoint = Endpoint {
         protocol: section.protocol?.protocol(),
         url: url.as_str().to_owned(),
@@ -362,6 +363,17 @@ fn read(scope: &OperationScope<'_>, node: &Node, out: &mut Diagnostics) -> Optio
         headers,
     };
     (out.count(Severity::Error) == before).then(|| Shared { endpoint: Arc::new(endpoint), include, section })
+}
+
+/// Each once: what is told has no name twice.
+fn distinct<T: PartialEq>(all: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(all.len());
+    for one in all {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
+    kept
 }
 
 /// What a section lacks that is not off; its URL.

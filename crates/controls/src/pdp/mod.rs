@@ -16,7 +16,7 @@
 //! - what the PDP says of its reasons stays inside: callers are told a code.
 //!
 //! A live stream is asked about again when the configuration changes, as all that says who may call; then an answer of the last
-//! seconds will do, since it is looked for once a second until it is there.
+//! seconds will do, since it is looked for once a second until it is there. It ends when it is denied, or not decided within `drain`.
 
 mod answer;
 mod asking;
@@ -135,11 +135,17 @@ impl AtWork {
                     None => self.undecided("the question came to nothing"),
                 }
             })),
-            Known::Busy => Step::Done(self.undecided("too many questions at one time")),
+            Known::Busy => self.unasked("too many questions at one time", again),
             Known::Resting => {
-                Step::Done(self.undecided("it failed several times in a row and is not asked for a while"))
+                self.unasked("it failed several times in a row and is not asked for a while", again)
             }
         }
+    }
+
+    /// A live stream waits, and is asked about once more.
+    fn unasked(&self, why: &str, again: bool) -> Step<'static> {
+        let verdict = self.undecided(why);
+        if again { Step::Wait(Box::pin(std::future::ready(verdict))) } else { Step::Done(verdict) }
     }
 
     fn settle(&self, call: &mut Call, answer: &Answer) -> Verdict {

@@ -690,6 +690,19 @@ fn a_live_stream_is_asked_about_again() {
         other => panic!("{other:?}"),
     }
     assert_eq!(asker.asked(), 2);
+    // That there is no answer ends nothing: it is asked about again, for as long as the pipeline asks.
+    asker.says(Reply::Fails);
+    asker.world.clock.advance(Duration::from_secs(60));
+    for _ in 0..3 {
+        assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
+        asker.world.side.run();
+        asker.world.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(asker.asked(), 5);
+    asker.says(json("{\"result\":true}"));
+    assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
+    asker.world.side.run();
+    assert!(matches!(asker.control.head(&mut call), Step::Done(Verdict::Allow)));
     // Another call does not take that answer.
     asker.says(json("{\"result\":true}"));
     asker.counted(asker.call(), "ok", 1);
