@@ -125,13 +125,19 @@ impl AtWork {
             Ok(question) => question,
             Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
         };
+        // Of a live stream the head has gone upstream.
+        let adds = self.control.adds && !again;
+        if adds {
+            // Fields of these names are the PDP's, whether it will say one or not.
+            self.control.endpoint.headers.iter().for_each(|name| drop(call.request.headers.remove(name)));
+        }
         let expires = call.proofs.iter().map(|proof| proof.principal.expires).min();
         match self.asker.look(question, expires, again, &self.core) {
-            Known::Answer(answer) => Step::Done(self.settle(call, &answer)),
+            Known::Answer(answer) => Step::Done(self.settle(call, &answer, adds)),
             Known::Asking(flight) => Step::Wait(Box::pin(async move {
                 flight.wait().await;
                 match flight.told() {
-                    Some(told) => self.settle(call, &told.answer),
+                    Some(told) => self.settle(call, &told.answer, adds),
                     None => self.undecided("the question came to nothing"),
                 }
             })),
@@ -148,11 +154,11 @@ impl AtWork {
         if again { Step::Wait(Box::pin(std::future::ready(verdict))) } else { Step::Done(verdict) }
     }
 
-    fn settle(&self, call: &mut Call, answer: &Answer) -> Verdict {
+    fn settle(&self, call: &mut Call, answer: &Answer, adds: bool) -> Verdict {
         match answer {
             Answer::Allow(added) => {
-                if self.control.adds {
-                    self.add(call, added);
+                for (name, value) in added.iter().filter(|_| adds) {
+                    call.request.headers.append(HeaderName::clone(name), value.clone());
                 }
                 Verdict::Allow
             }
@@ -165,17 +171,6 @@ impl AtWork {
                 Verdict::Refuse(Refusal::new(code, format!("the PDP denies it: {reason}")))
             }
             Answer::None(why) => self.undecided(why),
-        }
-    }
-
-    /// Header fields of these names are the PDP's, whether it said one or not.
-    fn add(&self, call: &mut Call, added: &Added) {
-        let fields = &mut call.request.headers;
-        for name in &self.control.endpoint.headers {
-            fields.remove(name);
-        }
-        for (name, value) in added.iter() {
-            fields.append(HeaderName::clone(name), value.clone());
         }
     }
 

@@ -464,6 +464,11 @@ fn the_question_of_ext_authz_and_what_it_adds() {
     };
     let long = Reply::Fields(200, &[("x-tenant", LONG)]);
     assert_eq!(asker.says(long).end(&mut body().header("x-n", "1").build()).code, UNAVAILABLE);
+    // Where what is not decided passes, what a client says under these names does not.
+    let open = Asker::at(World::new(), "ext_authz", &format!("{more}, on_error: allow"), 1);
+    let mut call = body().build();
+    assert_eq!(open.says(Reply::Fails).end(&mut call).code, "ok");
+    assert!(!call.request.headers.contains_key("x-tenant") && !call.request.headers.contains_key("x-plan"));
 }
 
 #[test]
