@@ -9,13 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Duration, Mode, Node, SecretRef, Spanned, Url};
 
+use super::check::{added, check, name_of, told};
 use super::{Endpoint, Pdp, Protocol, Refuse, Telling};
 use crate::callers::ClaimPath;
 use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationKind, OperationScope, mode};
 use crate::security::{KeyScheme, Where, key_schemes};
-
-/// Most header fields, and most claims, that are named.
-const MOST: usize = 32;
 
 /// A policy decision point elsewhere that says whether a call may go on.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -83,7 +81,7 @@ pub enum ProtocolName {
 }
 
 impl ProtocolName {
-    const fn protocol(self) -> Protocol {
+    pub(super) const fn protocol(self) -> Protocol {
         match self {
             Self::Opa => Protocol::Opa,
             Self::Authzen => Protocol::AuthZen,
@@ -147,142 +145,12 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
     node.get("token").and_then(named).into_iter().collect()
 }
 
-/// A PDP as tests of policies have it in its place: which URLs are its, and what it says.
-#[derive(Debug, Clone)]
-pub struct StandIn {
-    url: String,
-    protocol: Protocol,
-}
-
-impl StandIn {
-    /// Whether it is asked by this URL.
-    #[must_use]
-    pub fn is_at(&self, url: &str) -> bool {
-        match self.protocol {
-            Protocol::Opa | Protocol::AuthZen => url == self.url,
-            Protocol::ExtAuthz => {
-                let base = self.url.trim_end_matches('/');
-                url.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'))
-            }
-        }
-    }
-
-    /// Status and content of the answer by which it allows, or denies.
-    #[must_use]
-    pub fn says(&self, allow: bool) -> (u16, String) {
-        match self.protocol {
-            Protocol::Opa => (200, format!("{{\"result\":{allow}}}")),
-            Protocol::AuthZen => (200, format!("{{\"decision\":{allow}}}")),
-            Protocol::ExtAuthz => (if allow { 200 } else { 403 }, String::new()),
-        }
-    }
-}
-
-/// The PDP that a section names.
-#[must_use]
-pub fn stand_in(node: &Node) -> Option<StandIn> {
-    let section: PdpSection = spec::read(node, &mut Diagnostics::new())?;
-    Some(StandIn { url: section.url?.as_str().to_owned(), protocol: section.protocol?.protocol() })
-}
-
 /// Reports what is wrong with the section, wherever it stands: it may be a part of one.
 pub fn check_section(node: &Node, out: &mut Diagnostics) {
     let section: Option<PdpSection> = spec::read(node, out);
     if let Some(section) = section {
         check(&section, out);
     }
-}
-
-fn check(section: &PdpSection, out: &mut Diagnostics) {
-    if let Some(url) = section.url.as_ref().filter(|url| !url.is_https() && !url.is_loopback()) {
-        let message = format!("the PDP `{}` is not `https`", url.value);
-        let help = "what is said in clear can be read and replaced on the way: use its `https` URL";
-        out.push(Diagnostic::error("insecure-url", message).at(url.span).help(help));
-    }
-    within("an answer of a PDP cannot take", section.deadline, (10, 5_000), "`10ms` to `5s`", out);
-    if let Some(age) = section.max_age {
-        within("an answer of a PDP cannot count for", age, (1_000, 300_000), "`1s` to `5m`", out);
-    }
-    for name in &section.include {
-        name_of(name, told, "is not told to a PDP", out);
-    }
-    for name in &section.headers {
-        name_of(name, added, "cannot be added to a call", out);
-    }
-    let lists = [
-        ("include", section.include.len()),
-        ("claims", section.claims.len()),
-        ("headers", section.headers.len()),
-    ];
-    for (key, _) in lists.into_iter().filter(|(_, length)| *length > MOST) {
-        let at = section.include.first().or(section.headers.first()).map(|name| name.span);
-        let found = Diagnostic::error("pdp", format!("`{key}` names more than {MOST}"));
-        out.push(found.maybe_at(at).help("name those that the policy reads"));
-    }
-}
-
-fn within(
-    what: &str,
-    time: Spanned<Duration>,
-    (least, most): (u128, u128),
-    said: &str,
-    out: &mut Diagnostics,
-) {
-    if !(least..=most).contains(&time.get().as_millis()) {
-        let message = format!("{what} `{}`", time.value);
-        let help = format!("write from {said}");
-        out.push(Diagnostic::error("invalid-value", message).at(time.span).help(help));
-    }
-}
-
-/// The name of a field, when it is one and `good`.
-fn name_of(
-    name: &Spanned<String>,
-    good: fn(&str) -> bool,
-    wrong: &str,
-    out: &mut Diagnostics,
-) -> Option<HeaderName> {
-    let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
-    let message = match &parsed {
-        None => format!("`{}` is not the name of a header field", name.value),
-        Some(parsed) if !good(parsed.as_str()) => format!("`{}` {wrong}", name.value),
-        Some(_) => return parsed,
-    };
-    let help =
-        "credentials stay here, and fields of the connection and of who forwards are written by the gateway";
-    out.push(Diagnostic::error("pdp", message).at(name.span).help(help));
-    None
-}
-
-/// What may be told: no credential, and nothing that could be taken for a field of ours.
-fn told(name: &str) -> bool {
-    let credentials = ["authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key"];
-    !credentials.contains(&name) && own_or_connection(name)
-}
-
-/// What may be added: nothing that says where a message ends, whose it is by a credential, or who forwards.
-fn added(name: &str) -> bool {
-    let forwarding = name.starts_with("x-forwarded-") || name == "forwarded";
-    let credentials = ["authorization", "proxy-authorization", "cookie", "dpop"];
-    let of_content =
-        name.starts_with("content-") || matches!(name, "expect" | "range" | "traceparent" | "tracestate");
-    !forwarding && !credentials.contains(&name) && !of_content && own_or_connection(name)
-}
-
-fn own_or_connection(name: &str) -> bool {
-    let connection = [
-        "connection",
-        "host",
-        "keep-alive",
-        "content-length",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    !connection.contains(&name) && !name.starts_with("yett-")
 }
 
 /// What a whole section comes to, for all operations that have it.

@@ -20,10 +20,14 @@
 
 mod answer;
 mod asking;
+mod check;
 mod config;
+mod ext_authz;
 mod question;
+mod stand_in;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +39,10 @@ use http::HeaderName;
 pub use answer::{Added, Answer};
 use asking::{Asker, Known};
 pub use asking::{Endpoint, Protocol};
-pub use config::{PdpSection, StandIn, check_section, compile, files, schema, stand_in};
+pub use config::{PdpSection, check_section, compile, files, schema};
 use question::Question;
 pub use question::Telling;
+pub use stand_in::{StandIn, stand_in};
 
 /// When to come back to a PDP that does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

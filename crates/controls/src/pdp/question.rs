@@ -10,13 +10,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::fetch::{FetchRequest, Reach};
 use engine::principal::CredentialKind;
-use engine::text::{push_address, push_json, push_number};
+use engine::text::{push_address, push_number};
 use engine::verdict::Refusal;
 use engine::{Call, Principal, UnixTime, bounds, codes};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tape::Tape;
 
+use super::written::Writer;
 use super::{Endpoint, Protocol};
 use crate::callers::ClaimPath;
 use crate::read_body::{self, Content};
@@ -62,12 +63,12 @@ pub(super) enum Body {
 /// A question, but for what every question to its PDP has and for the time.
 #[derive(Debug)]
 pub(super) struct Question {
-    method: Method,
-    url: String,
-    headers: HeaderMap,
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
     /// For the protocols that tell the time, open at its end, where that follows.
-    body: Vec<u8>,
-    told: Protocol,
+    pub(super) body: Vec<u8>,
+    pub(super) told: Protocol,
 }
 
 impl Question {
@@ -156,7 +157,7 @@ impl Telling {
         let question = match endpoint.protocol {
             Protocol::Opa => self.posted(endpoint, self.opa(call, body)?),
             Protocol::AuthZen => self.posted(endpoint, self.authzen(call, body)?),
-            Protocol::ExtAuthz => self.ext_authz(endpoint, call, body)?,
+            Protocol::ExtAuthz => self.ext_authz(endpoint, call, body),
         };
         let fields = question.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
         if question.body.len() + question.url.len() + fields.sum::<usize>() <= bounds::PDP_QUESTION {
@@ -254,7 +255,7 @@ impl Telling {
     }
 
     /// The query, without credentials.
-    fn query<'c>(&self, call: &'c Call) -> Option<Cow<'c, str>> {
+    pub(super) fn query<'c>(&self, call: &'c Call) -> Option<Cow<'c, str>> {
         let query = call.request.query()?;
         let names = self.keys.iter().map(|name| &**name);
         Some(names.fold(Cow::Borrowed(query), |told, name| Cow::Owned(query_without(&told, name))))
@@ -296,7 +297,7 @@ impl Telling {
         out.raw(b"}");
     }
 
-    fn claims(&self, out: &mut Vec<u8>, principal: &Principal) {
+    pub(super) fn claims(&self, out: &mut Vec<u8>, principal: &Principal) {
         let mut claims = Writer::new(b"{");
         for path in &self.claims {
             if let Some(claim) = path.find(principal) {
@@ -343,68 +344,13 @@ impl Telling {
         out.raw(if call.peer.tls { b"true" } else { b"false" });
     }
 
-    fn listener(&self, call: &Call) -> &str {
+    pub(super) fn listener(&self, call: &Call) -> &str {
         self.listeners.get(usize::from(call.peer.listener)).map(|name| &**name).unwrap_or_default()
-    }
-
-    /// The call's own method, path and query behind the URL, the fields that are named, and ours.
-    fn ext_authz(
-        &self,
-        endpoint: &Endpoint,
-        call: &Call,
-        body: Option<&Body>,
-    ) -> Result<Question, Box<Refusal>> {
-        let request = &call.request;
-        let mut url = format!("{}{}", endpoint.url.trim_end_matches('/'), request.path());
-        if let Some(query) = self.query(call).filter(|query| !query.is_empty()) {
-            url.push('?');
-            url.push_str(&query);
-        }
-        let mut headers = HeaderMap::new();
-        for name in &self.include {
-            for value in request.headers.get_all(name) {
-                headers.append(name.clone(), value.clone());
-            }
-        }
-        let mut own = |name: &'static str, words: &[&str]| {
-            let text: Vec<String> = words.iter().map(|word| encoded(word)).collect();
-            if let Ok(value) = HeaderValue::from_str(&text.join(" ")) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        own("yett-api", &[&self.api]);
-        own("yett-operation", &[&self.operation]);
-        own("yett-template", &[&self.template]);
-        own("yett-host", &[&request.host]);
-        own("yett-client", &[&call.client.to_string()]);
-        own("yett-listener", &[self.listener(call)]);
-        if let Some(principal) = call.principal() {
-            own("yett-issuer", &[&principal.issuer]);
-            own("yett-subject", &[&principal.subject]);
-            if let Some(application) = &principal.application {
-                own("yett-application", &[application]);
-            }
-            own("yett-scopes", &scopes(principal, call).collect::<Vec<_>>());
-            own("yett-roles", &principal.roles.iter().map(|role| &**role).collect::<Vec<_>>());
-            if !self.claims.is_empty() {
-                let mut claims = Vec::new();
-                self.claims(&mut claims, principal);
-                own("yett-claims", &[&String::from_utf8_lossy(&claims)]);
-            }
-        }
-        let body = match body {
-            Some(Body::Json(_, bytes)) => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                bytes.to_vec()
-            }
-            Some(Body::Empty) | None => Vec::new(),
-        };
-        Ok(Question { method: request.method.clone(), url, headers, body, told: Protocol::ExtAuthz })
     }
 }
 
 /// Scopes of the contract that a principal has, by their names.
-fn scopes<'c>(principal: &'c Principal, call: &'c Call) -> impl Iterator<Item = &'c str> {
+pub(super) fn scopes<'c>(principal: &'c Principal, call: &'c Call) -> impl Iterator<Item = &'c str> {
     let names = call.operation.iter().flat_map(|plan| plan.names.scopes.iter());
     names.enumerate().filter(move |(bit, _)| principal.scopes.contains(*bit)).map(|(_, name)| &**name)
 }
@@ -415,73 +361,5 @@ const fn credential(kind: CredentialKind) -> &'static str {
         CredentialKind::Introspected => "introspected",
         CredentialKind::ApiKey => "api_key",
         CredentialKind::Certificate => "certificate",
-    }
-}
-
-/// A text as a word of a header field: what is no visible ASCII, and `%`, as `%XX`.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'%' => out.push_str("%25"),
-            b'!'..=b'~' => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
-/// JSON as it is written, member by member.
-struct Writer {
-    bytes: Vec<u8>,
-}
-
-impl Writer {
-    fn new(start: &[u8]) -> Self {
-        Self { bytes: start.to_vec() }
-    }
-
-    fn raw(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-    }
-
-    /// Parts what follows from what is there, if something is.
-    fn comma(&mut self) {
-        if !matches!(self.bytes.last(), None | Some(b'{' | b'[' | b':')) {
-            self.bytes.push(b',');
-        }
-    }
-
-    fn key(&mut self, name: &str) {
-        self.comma();
-        push_json(&mut self.bytes, name);
-        self.bytes.push(b':');
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        self.key(name);
-        push_json(&mut self.bytes, value);
-    }
-
-    fn item(&mut self, value: &str) {
-        self.comma();
-        push_json(&mut self.bytes, value);
-    }
-
-    fn list<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
-        self.key(name);
-        self.raw(b"[");
-        values.for_each(|value| self.item(value));
-        self.raw(b"]");
-    }
-
-    /// `null` where a body is told of and there is none.
-    fn body(&mut self, body: Option<&Body>) {
-        let Some(body) = body else { return };
-        self.key("body");
-        match body {
-            Body::Empty => self.raw(b"null"),
-            Body::Json(tape, _) => tape.root().write_compact(&mut self.bytes),
-        }
     }
 }
