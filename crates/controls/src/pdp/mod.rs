@@ -8,9 +8,9 @@
 //! - it is asked last, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
 //! - no credential is told to it, and of claims and header fields only those that are named ([`question`]);
-//! - of all calls with one question one asks and the others wait for the same answer; [`bounds::PDP_ASKING`] questions are asked at
-//!   one time, more are refused at once; after [`bounds::PDP_FAILURES`] failures in a row it is left alone for
-//!   [`bounds::PDP_PAUSE`], then one question tries;
+//! - of all calls with one question one asks and the others wait for the same answer; [`engine::bounds::PDP_ASKING`] questions are asked at
+//!   one time, more are refused at once; after [`engine::bounds::PDP_FAILURES`] failures in a row it is left alone for
+//!   [`engine::bounds::PDP_PAUSE`], then one question tries;
 //! - an answer is remembered only where `max_age` says so, by a keyed hash of all that was sent but the time, and never past the end
 //!   of the caller's credentials; a denial for seconds. That there was none is remembered for a second for the same question;
 //! - what the PDP says of its reasons stays inside: callers are told a code.
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, bounds, codes};
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::HeaderName;
 
 pub use answer::{Added, Answer};
