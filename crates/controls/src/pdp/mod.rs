@@ -7,7 +7,7 @@
 //!   cannot be decided, unless the configuration says `on_error: allow`;
 //! - it is asked last, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
-//! - no credential is told to it, and of claims and header fields only those that are named ([`question`]);
+//! - no credential is told to it, and of claims and header fields only those that are named;
 //! - of all calls with one question one asks and the others wait for the same answer; [`engine::bounds::PDP_ASKING`] questions are asked at
 //!   one time, more are refused at once; after [`engine::bounds::PDP_FAILURES`] failures in a row it is left alone for
 //!   [`engine::bounds::PDP_PAUSE`], then one question tries;
