@@ -355,11 +355,13 @@ pub(super) fn scopes<'c>(principal: &'c Principal, call: &'c Call) -> impl Itera
     names.enumerate().filter(move |(bit, _)| principal.scopes.contains(*bit)).map(|(_, name)| &**name)
 }
 
-const fn credential(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Jwt => "jwt",
-        CredentialKind::Introspected => "introspected",
-        CredentialKind::ApiKey => "api_key",
-        CredentialKind::Certificate => "certificate",
-    }
+/// What a caller presented, as policies read it.
+fn credential(kind: CredentialKind) -> &'static str {
+    let named = [
+        (CredentialKind::Jwt, "jwt"),
+        (CredentialKind::Introspected, "introspected"),
+        (CredentialKind::ApiKey, "api_key"),
+        (CredentialKind::Certificate, "certificate"),
+    ];
+    named.into_iter().find(|(known, _)| *known == kind).map_or("other", |(_, name)| name)
 }
