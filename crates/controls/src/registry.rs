@@ -21,6 +21,7 @@ pub mod objects;
 pub mod options;
 pub mod pdp;
 pub mod uploads;
+pub mod upstream_identity;
 pub mod validation;
 pub mod views;
 
@@ -28,11 +29,12 @@ pub mod views;
 pub mod accepted;
 pub mod address;
 mod aside;
-pub mod asked;
+mod asked;
 pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod oauth;
 mod patch;
 pub mod pattern;
 mod read_body;
@@ -186,6 +188,12 @@ pub static CONTROLS: &[Entry] = &[
         gateway: None,
         operation: Some(pdp::compile),
     },
+    Entry {
+        name: "upstream_identity",
+        section: section(upstream_identity::schema, upstream_identity::check_section),
+        gateway: None,
+        operation: Some(upstream_identity::compile),
+    },
 ];
 
 const fn section(
@@ -231,6 +239,11 @@ pub static ORDER: &[Place] = &[
         "metadata",
         Stage::Head,
         "its documents are for those who have no token yet; it stands in no other operation",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Head,
+        "as metadata: its public keys are for any service that is told who calls",
     ),
     place(
         "authentication",
@@ -279,6 +292,11 @@ pub static ORDER: &[Place] = &[
         Stage::Head,
         "last: who decides elsewhere is asked about what passed here, as it goes upstream; what it adds is not the client's either",
     ),
+    place(
+        "authentication",
+        Stage::Body,
+        "first: a digest that was signed is that of the body as it came, before anything decodes it",
+    ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
         "validation",
@@ -312,9 +330,19 @@ pub static ORDER: &[Place] = &[
     ),
     place("pdp", Stage::Body, "last, as at the head, where it is told of the body"),
     place(
+        "forwarding",
+        Stage::Body,
+        "last: the digest that is signed is that of the body as it goes upstream",
+    ),
+    place(
         "inspection",
         Stage::Message,
         "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Upstream,
+        "when every check has passed: an issuer is asked for calls that go on only, and nobody reads what it gave",
     ),
     place(
         "validation",

@@ -26,14 +26,14 @@ pub struct NamedFile {
 /// What a section names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedKind {
-    /// A file that may be shown.
+    /// A file.
     File,
-    /// A file of rules, or a folder of such files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
+    /// A file of rules, or a folder of them: `*.conf` with the `*.data` that they name, in it or in its `rules`.
     Rules,
-    /// A file that is never shown.
+    /// A file that is much longer than others.
+    Database,
+    /// What is never shown: a file, or an environment variable, by `env:` and its name.
     Secret,
-    /// An environment variable, never shown; its path is `env:` and its name.
-    Env,
 }
 
 /// What holds for all APIs.

@@ -29,6 +29,7 @@ mod parameters;
 mod paths;
 mod rules;
 mod sample;
+mod signatures;
 mod tokens;
 mod websocket;
 mod wire;
@@ -37,7 +38,7 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("bodies", bodies::run),
     ("connections", connections::run),
     ("content", content::run),
@@ -50,6 +51,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("parameters", parameters::run),
     ("paths", paths::run),
     ("rules", rules::run),
+    ("signatures", signatures::run),
     ("tokens", tokens::run),
 ];
 

@@ -49,6 +49,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
     // What an opaque subject of an event means.
     &["subject", "refused", "-"],
     &["session", "refused", "-"],
+    // What a service is sent in place of a caller's credential.
+    &["strip", "pass"],
+    &["exchange", "pass"],
+    &["client_credentials", "pass"],
 ];
 
 /// The kind of a key, by its path in dots. The first line that fits counts.
@@ -91,7 +95,9 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" | "authorities" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "signers" if below("authentication") => Kind::Grants,
+        // What a preset sets is written out beside it.
+        "preset" => Kind::Neutral,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -119,6 +125,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         "undeclared" if below("bindings") || below("views") => return Some(Kind::Neutral),
         "shown_at" if below("views") => return Some(Kind::Neutral),
         "operations" if below("modes") => return Some(Kind::GrantsOrAll),
+        // In shadow, and what was before: neither refuses anything.
+        "next" | "before" if below("inspection") => return Some(Kind::Neutral),
         "by_issue" => return Some(Kind::TrueIsWeaker),
         "roles_issuer" => return Some(Kind::Believes),
         "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),
@@ -143,7 +151,13 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         },
         () if path.starts_with("pdp.") => of_pdp(last),
         () if path.starts_with("grants.") => Kind::Grants,
+        // Of each claim a list names what it may say; without it, it may say anything.
+        () if path.starts_with("require_claims.") => Kind::GrantsOrAll,
         () if below("introspection") => of_introspection(last),
+        () if path.starts_with("signers.") => of_signers(last),
+        () if path.starts_with("sign.") => of_signing(last),
+        () if below("upstream_identity") => of_upstream_identity(last),
+        () if below("token_endpoint") => of_token_endpoint(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -169,6 +183,47 @@ fn of_pdp(last: &str) -> Kind {
         // What the service is told of the caller.
         "headers" => Kind::Grants,
         "token" | "deadline" | "refuse" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who signs, and by which key, is let in; what signatures have to cover and to say keeps others out.
+fn of_signers(last: &str) -> Kind {
+    match last {
+        "subject" | "application" | "scopes" | "roles" | "public" | "secret" | "jwks" | "algorithm" => {
+            Kind::Grants
+        }
+        "components" | "tag" => Kind::Demands,
+        "max_age" => Kind::MoreIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// By what a service knows that a call came through the gateway.
+fn of_signing(last: &str) -> Kind {
+    match last {
+        "key" | "components" => Kind::Demands,
+        "expires" => Kind::MoreIsWeaker,
+        "keyid" | "algorithm" | "label" | "tag" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// What a service is told of callers lets none of them through; what it may do with a token of theirs is the issuer's to say.
+fn of_upstream_identity(last: &str) -> Kind {
+    match last {
+        "max_age" | "lifetime" => Kind::MoreIsWeaker,
+        "claims" => Kind::Grants,
+        "header" | "workload" => Kind::Neutral,
+        // Of an assertion, which is told beside whatever else the service goes by.
+        "enabled" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+fn of_token_endpoint(last: &str) -> Kind {
+    match last {
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }

@@ -1,10 +1,11 @@
 //! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
 //!
-//! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
-//! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
-//! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
-//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good. The client
-//! certificate of the connection proves the schemes that are bound to its authorities ([`certificate`]).
+//! Speaks at the head, and where signatures over calls are taken once more when the body is there. It finds the call's one token
+//! ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for each scheme that the operation names ([`verifier`], RFC 7519,
+//! 8725 and 9068) or asks its issuer ([`introspection`], RFC 7662), holds who presents it to whom it is bound to ([`possession`], RFC
+//! 9449 and 8705), and leaves the proofs in the call. API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
+//! read before anything is verified. Each credential that is presented has to be good. The client certificate of the connection proves
+//! the schemes that are bound to its authorities ([`certificate`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -22,9 +23,13 @@ mod facts;
 pub mod introspection;
 pub mod issued;
 pub mod keys;
+mod live;
+mod looked;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
+pub mod shape;
+pub mod signature;
 pub mod verifier;
 mod why;
 
@@ -34,29 +39,27 @@ mod tests;
 use std::sync::Arc;
 
 use engine::call::too_many_failures;
-use engine::principal::{Binding, CredentialKind, Principal, Proof};
-use engine::replay::Used;
+use engine::principal::{Principal, Proof};
 use engine::verdict::Refusal;
-use engine::{Attached, BoxFuture, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
-use http::HeaderValue;
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
 use jose::Fault;
-use smallvec::SmallVec;
 use spec::SenderConstrained;
 
 pub use crate::security::LOCAL_ISSUER;
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
-use apikey::{CoreKeys, Keys, Places, Proven};
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use certificate::check_authorities;
 use certificate::{CoreCertificates, Group as CertificateGroup, Shown as ShownCertificate};
 pub use config::{check_issuers, compile};
-use introspection::Flight;
-use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
+use live::is_provable;
+use looked::{Found, Good, Looked, Once, Token, Uses, Waiting};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
+use signature::{CoreSignatures, Refused, Signatures};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
 use why::{refuse as refuse_token, refuse_proof};
 
@@ -80,6 +83,9 @@ pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
     keys: Option<Arc<Keys>>,
+    signatures: Option<Arc<Signatures>>,
+    /// Whether calls can have a body that signatures have to cover.
+    bodies: bool,
     /// Who proves schemes by client certificates.
     certificates: Arc<[CertificateGroup]>,
     /// Whether tokens can be revoked here.
@@ -120,13 +126,28 @@ impl Authentication {
     }
 
     fn with_rule(challenge: Challenge, rule: Rule) -> Self {
-        Self { challenge, rule, keys: None, certificates: Arc::default(), revocations: false }
+        let certificates = Arc::default();
+        Self {
+            challenge,
+            rule,
+            keys: None,
+            signatures: None,
+            bodies: false,
+            certificates,
+            revocations: false,
+        }
     }
 
     /// Takes API keys as well.
     #[must_use]
     pub fn with_keys(self, keys: Option<Keys>) -> Self {
         Self { keys: keys.map(Arc::new), ..self }
+    }
+
+    /// Takes signatures over calls as well, which may have `bodies`.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Option<Signatures>, bodies: bool) -> Self {
+        Self { signatures: signatures.map(Arc::new), bodies, ..self }
     }
 
     /// Takes client certificates as well.
@@ -148,7 +169,8 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, recheck: true, ..Needs::default() }
+        let body = self.bodies && self.signatures.is_some();
+        Needs { head: true, body, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -158,11 +180,12 @@ impl Control for Authentication {
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        let signatures = self.signatures.as_ref().map(|rule| CoreSignatures::attach(rule, core));
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
         let asks = !self.certificates.is_empty();
         let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
         let clock = Arc::clone(&core.clock);
-        Box::new(AtCore { control: self, verifiers, proofs, keys, certificates, revoked, clock })
+        Box::new(AtCore { control: self, verifiers, proofs, keys, signatures, certificates, revoked, clock })
     }
 }
 
@@ -172,40 +195,10 @@ struct AtCore {
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
+    signatures: Option<CoreSignatures>,
     certificates: Option<CoreCertificates>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
-}
-
-/// What a look came to.
-enum Looked<'k> {
-    Done(Verdict),
-    /// More may be known soon; the verdict if nothing comes of it.
-    Wait(Waiting<'k>, Box<Refusal>),
-    /// All is good here, and other gateways are asked whether the proof was used there.
-    Elsewhere(BoxFuture<'static, Used>, Good),
-}
-
-/// What a call proved, the places of its keys, and a nonce for its next proof.
-type Good = (SmallVec<[Proof; 1]>, Places, Option<HeaderValue>);
-
-/// A token, and how it is presented.
-type Token<'c> = (Scheme, &'c str);
-
-/// What a call waits for.
-enum Waiting<'k> {
-    /// Newer keys than those that came with so many fetches.
-    Keys(&'k Arc<KeySource>, u64),
-    /// What an issuer says of a token.
-    Answer(Arc<Flight>),
-}
-
-/// What the verifiers make of a token.
-#[derive(Default)]
-struct Found<'k> {
-    proofs: SmallVec<[Proof; 1]>,
-    wanted: Option<Waiting<'k>>,
-    worst: Option<Why>,
 }
 
 impl Attached for AtCore {
@@ -220,8 +213,8 @@ impl Attached for AtCore {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
             return match self.look(call) {
                 Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
-                Looked::Elsewhere(used, good) => Step::Wait(Box::pin(async move {
-                    match self.heard(call, used, good).await {
+                Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(async move {
+                    match self.heard(call, uses, good).await {
                         Verdict::Allow => Verdict::Allow,
                         _ => Verdict::Throttle(too_many_failures(wait)),
                     }
@@ -231,7 +224,7 @@ impl Attached for AtCore {
         }
         match self.look(call) {
             Looked::Done(verdict) => Step::Done(verdict),
-            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, good))),
+            Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(self.heard(call, uses, good))),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
                     return Step::Done(Verdict::Refuse(otherwise));
@@ -240,14 +233,9 @@ impl Attached for AtCore {
             }
         }
     }
-}
 
-/// Whether a credential can be verified again by itself.
-fn is_provable(principal: &Principal) -> bool {
-    match principal.credential {
-        CredentialKind::Jwt => principal.binding == Binding::default(),
-        CredentialKind::Certificate => true,
-        CredentialKind::Introspected | CredentialKind::ApiKey => false,
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        signature::check_body(&self.control.challenge, call)
     }
 }
 
@@ -258,29 +246,6 @@ impl AtCore {
             Waiting::Keys(source, seen) => source.attempts() != *seen || source.ask(self.clock.now()),
             Waiting::Answer(_) => true,
         }
-    }
-
-    /// Whether what was proven before, and cannot be proven again by itself, goes on. A certificate that was shown with it is looked
-    /// at again.
-    fn stands(&self, call: &mut Call) -> Verdict {
-        let challenge = &self.control.challenge;
-        let is_certificate = |proof: &Proof| proof.principal.credential == CredentialKind::Certificate;
-        let mut others = call.proofs.iter().filter(|proof| !is_certificate(proof));
-        if let Some(why) = others.find_map(|proof| self.revoked(&proof.principal)) {
-            return Verdict::Refuse(refuse_token(challenge, Scheme::presented(&call.request), why));
-        }
-        if !call.proofs.iter().any(is_certificate) {
-            return Verdict::Allow;
-        }
-        let shown = self.shown(call);
-        let proven = |proof: &Proof| shown.proofs.iter().any(|one| one.scheme == proof.scheme);
-        if call.proofs.iter().filter(|proof| is_certificate(proof)).all(proven) {
-            call.proofs.retain(|proof| !is_certificate(proof));
-            call.proofs.extend(shown.proofs);
-            return Verdict::Allow;
-        }
-        let missing = || challenge.missing("the certificate does not prove any more what it did", None);
-        Verdict::Refuse(shown.wrong.map_or_else(missing, |wrong| wrong.refuse(challenge)))
     }
 
     /// What the certificate of the connection proves.
@@ -312,7 +277,7 @@ impl AtCore {
             self.wait(&waiting).await;
             match self.look(call) {
                 Looked::Done(verdict) => return verdict,
-                Looked::Elsewhere(used, good) => return self.heard(call, used, good).await,
+                Looked::Elsewhere(uses, good) => return self.heard(call, uses, good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
                     return Verdict::Refuse(otherwise);
@@ -328,20 +293,27 @@ impl AtCore {
         self.wait(&waiting).await;
         match self.look(call) {
             Looked::Done(verdict) => verdict,
-            Looked::Elsewhere(used, good) => self.heard(call, used, good).await,
+            Looked::Elsewhere(uses, good) => self.heard(call, uses, good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
         }
     }
 
-    /// Lets a call go on whose proof is the first of its kind, by what others say of it.
-    async fn heard(
-        &self,
-        call: &mut Call,
-        used: BoxFuture<'static, Used>,
-        (proofs, places, fresh): Good,
-    ) -> Verdict {
-        let shown = first(used.await).map(|()| Some(fresh));
-        self.settle(call, (proofs, places), shown)
+    /// Lets a call go on of which nothing was used before, by what others say.
+    async fn heard(&self, call: &mut Call, uses: Uses, good: Box<Good<'_>>) -> Verdict {
+        let challenge = &self.control.challenge;
+        for (once, used) in uses {
+            let used = used.await;
+            let wrong = match once {
+                Once::Proof => first(used).err().map(|why| refuse_proof(challenge, why)),
+                Once::Signature => {
+                    signature::first(used).err().map(|why| signature::refuse(challenge, call, why))
+                }
+            };
+            if let Some(refusal) = wrong {
+                return Verdict::Refuse(refusal);
+            }
+        }
+        self.settle(call, *good)
     }
 
     async fn wait(&self, waiting: &Waiting<'_>) {
@@ -360,12 +332,16 @@ impl AtCore {
         };
         let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
+        let signed = match self.signed(call) {
+            Ok(signed) => signed,
+            Err(why) => return refuse(signature::refuse(challenge, call, why)),
+        };
         let shown = self.shown(call);
         let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() => {
+            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() && signed.is_none() => {
                 return match schemes.anonymous {
                     true => Looked::Done(Verdict::Allow),
-                    false => refuse(challenge.missing("no credential came", None)),
+                    false => refuse(challenge.missing_from(&call.request, "no credential came")),
                 };
             }
             Ok(presented) => presented,
@@ -375,27 +351,24 @@ impl AtCore {
             return refuse(wrong.refuse(challenge));
         }
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
-        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
-        // A token that nobody verified goes no further, whatever keys come beside it.
+        let Found { proofs, wanted, worst } = found.unwrap_or_default();
+        // A token that nobody verified goes no further, whatever comes beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
-        proofs.extend(keys.proofs);
-        proofs.extend(shown.proofs);
-        let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
+        let mut good = Good { proofs, places: keys.places, fresh: None, signed };
+        good.proofs.extend(keys.proofs);
+        good.proofs.extend(shown.proofs);
+        if !unproven && let Err(why) = self.prove_signed(call, &mut good) {
+            return refuse(signature::refuse(challenge, call, why));
+        }
+        let proven = |scheme: &u16| good.proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
-            let shown = match token {
-                Some((Scheme::Dpop, token)) => {
-                    match self.show(call, token, proofs.get(..by_token).unwrap_or_default()) {
-                        Ok(Shown { fresh, elsewhere: Some(used) }) => {
-                            return Looked::Elsewhere(used, (proofs, keys.places, fresh));
-                        }
-                        shown => shown.map(|shown| Some(shown.fresh)),
-                    }
-                }
-                Some((Scheme::Bearer, _)) | None => Ok(None),
+            return match self.use_up(call, token, by_token, &mut good) {
+                Err(refusal) => refuse(refusal),
+                Ok(uses) if uses.is_empty() => Looked::Done(self.settle(call, good)),
+                Ok(uses) => Looked::Elsewhere(uses, Box::new(good)),
             };
-            return Looked::Done(self.settle(call, (proofs, keys.places), shown));
         }
         let refusal = match (token, worst, shown.wrong) {
             (Some((scheme, _)), Some(why), _) => refuse_token(challenge, scheme, why),
@@ -409,6 +382,52 @@ impl AtCore {
             Some(waiting) => Looked::Wait(waiting, refusal),
             None => refuse(refusal),
         }
+    }
+
+    /// The signature of a call. For an address that has failed too often none is verified: one that comes is not good.
+    fn signed(&self, call: &Call) -> Result<Option<signature::Read<'_>>, Refused> {
+        match &self.signatures {
+            None => Ok(None),
+            Some(_) if call.suspect.is_some() && signature::is_signed(call) => {
+                Err(Refused::Wrong("signatures of the address are not verified now".into()))
+            }
+            Some(signatures) => signatures.read(call),
+        }
+    }
+
+    /// Adds what the signature of a call proves.
+    fn prove_signed(&self, call: &Call, good: &mut Good<'_>) -> Result<(), Refused> {
+        let (Some(signatures), Some(signed)) = (&self.signatures, &mut good.signed) else { return Ok(()) };
+        let proofs = signatures.prove(call, signed)?;
+        if proofs.iter().any(|proof| self.revoked(&proof.principal).is_some()) {
+            return Err(Refused::Revoked);
+        }
+        good.proofs.extend(proofs);
+        Ok(())
+    }
+
+    /// Takes down what may be used once of a call that is good but for that.
+    fn use_up(
+        &self,
+        call: &Call,
+        token: Option<Token<'_>>,
+        by_token: usize,
+        good: &mut Good<'_>,
+    ) -> Result<Uses, Box<Refusal>> {
+        let challenge = &self.control.challenge;
+        let mut uses = Uses::new();
+        if let Some((Scheme::Dpop, token)) = token {
+            let shown = self.show(call, token, good.proofs.get(..by_token).unwrap_or_default());
+            let Shown { fresh, elsewhere } = shown.map_err(|why| refuse_proof(challenge, why))?;
+            good.fresh = Some(fresh);
+            uses.extend(elsewhere.map(|used| (Once::Proof, used)));
+        }
+        if let (Some(signatures), Some(signed)) = (&self.signatures, &good.signed) {
+            let elsewhere = signatures.take(signed);
+            let elsewhere = elsewhere.map_err(|why| signature::refuse(challenge, call, why))?;
+            uses.extend(elsewhere.into_iter().map(|used| (Once::Signature, used)));
+        }
+        Ok(uses)
     }
 
     /// The good API keys of a call, and its token with how it came.
@@ -499,23 +518,17 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
-    fn settle(
-        &self,
-        call: &mut Call,
-        (proofs, places): (SmallVec<[Proof; 1]>, Places),
-        shown: Result<Option<Option<HeaderValue>>, NotShown>,
-    ) -> Verdict {
-        match shown {
-            Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
-            Ok(None) => {}
-            Ok(Some(fresh)) => {
-                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
-                call.request.headers.remove(DPOP);
-            }
+    /// Lets the call go on. A proof of possession ends here: it was for this gateway.
+    fn settle(&self, call: &mut Call, good: Good<'_>) -> Verdict {
+        if let Some(fresh) = good.fresh {
+            call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+            call.request.headers.remove(DPOP);
         }
-        call.proofs = proofs;
-        self.keys.iter().for_each(|keys| keys.strip(call, places));
+        call.proofs = good.proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call, good.places));
+        if let Some(signed) = good.signed {
+            signed.settle(call);
+        }
         Verdict::Allow
     }
 }

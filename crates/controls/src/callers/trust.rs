@@ -3,7 +3,8 @@
 //! Each issuer that an API takes tokens of puts roles and claims into them as it likes. Where an operation takes the tokens of one issuer,
 //! that one is meant. Where it takes those of several, a rule says by name whose roles and claims it believes, or `any`; one that does not
 //! say is an error, and nobody is believed. An API key carries no roles, and of claims its own id and its application's name: it is believed
-//! where `applications` is named, or where nothing else is taken. The authorities of client certificates are named as issuers are.
+//! where `applications` is named, or where nothing else is taken. The authorities of client certificates, and signers,
+//! are named as issuers are.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,9 @@ use spec::{Node, Strings};
 
 use super::{ClaimPath, Roles};
 use crate::scope::OperationScope;
-use crate::security::{APPLICATIONS, Issuers, Vouching, authority_issuer, iss, operation_ref};
+use crate::security::{
+    APPLICATIONS, Issuers, Vouching, authority_issuer, iss, operation_ref, signers_issuer,
+};
 
 /// Every issuer whose tokens are taken, and API keys.
 pub(super) const ANY: &str = "any";
@@ -107,6 +110,10 @@ impl<'s> Trust<'s> {
         if entries.values().any(|entry| shown(entry)) {
             return Some(Cow::Owned(authority_issuer(name)));
         }
+        let signs = |entry: &spec::Authentication| entry.signers.iter().any(|one| one.value == name);
+        if entries.values().any(|entry| signs(entry)) {
+            return Some(Cow::Owned(signers_issuer(name)));
+        }
         match (name, api.gateway.document.issuers.get(name)) {
             (ANY | KEYS, Some(_)) => {
                 self.say(at, name, out, || {
@@ -128,14 +135,14 @@ impl<'s> Trust<'s> {
             (_, known) => {
                 self.say(at, name, out, || {
                     let document = api.gateway.document;
-                    let all = document.issuers.keys().chain(document.authorities.keys());
+                    let all = document.issuers.keys().chain(document.authorities.keys()).chain(document.signers.keys());
                     let near = nearest(name, all.map(String::as_str));
                     let near = near.filter(|_| known.is_none());
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let message = format!("the API takes no tokens of an issuer `{name}`{near}");
                     (
                         message,
-                        "name an issuer or authorities of its `authentication`, `applications` or `any`",
+                        "name an issuer, authorities or signers of its `authentication`, `applications` or `any`",
                     )
                 });
                 None

@@ -12,7 +12,7 @@ use super::{Endpoint, Protocol};
 
 /// What is kept of a PDP's reason, in bytes.
 const REASON: usize = 200;
-/// Fields of one name that go upstream, and the longest of their values, in bytes.
+/// Fields of one name that go upstream, and how long all of them may be, in bytes: they are remembered.
 const ADDED: (usize, usize) = (8, 4 * 1024);
 
 /// Fields that go upstream.
@@ -84,7 +84,11 @@ fn opa(said: Node<'_>) -> Result<Answer, String> {
         Kind::Object => (result.get("allow"), reason_in(result)),
         _ => (Some(result), None),
     };
-    decide(decision, reason, "`result` is neither a boolean nor an object with the boolean `allow`")
+    decide(
+        decision,
+        reason.as_deref(),
+        "`result` is neither a boolean nor an object with the boolean `allow`",
+    )
 }
 
 /// `decision` is a boolean; `context` may say why (sections 6.2 and 6.3).
@@ -93,13 +97,13 @@ fn authzen(said: Node<'_>) -> Result<Answer, String> {
         let told = ["reason_admin", "reason_user", "reason"].into_iter().find_map(|key| context.get(key));
         told.or(Some(context)).map(shown)
     });
-    decide(said.get("decision"), reason, "its answer has no boolean `decision`")
+    decide(said.get("decision"), reason.as_deref(), "its answer has no boolean `decision`")
 }
 
-fn decide(decision: Option<Node<'_>>, reason: Option<String>, wrong: &str) -> Result<Answer, String> {
+fn decide(decision: Option<Node<'_>>, reason: Option<&str>, wrong: &str) -> Result<Answer, String> {
     match decision.and_then(Node::as_bool) {
         Some(true) => Ok(Answer::allow()),
-        Some(false) => Ok(Answer::deny(reason.as_deref().unwrap_or("no reason was given"))),
+        Some(false) => Ok(Answer::deny(reason.unwrap_or("no reason was given"))),
         None => Err(wrong.to_owned()),
     }
 }
@@ -131,13 +135,14 @@ fn ext_authz(endpoint: &Endpoint, response: &FetchResponse) -> Result<Answer, St
 }
 
 fn added(endpoint: &Endpoint, response: &FetchResponse) -> Result<Added, String> {
-    let mut all = Vec::new();
+    let (mut all, (most, mut left)) = (Vec::new(), ADDED);
     for name in &endpoint.headers {
-        let (most, longest) = ADDED;
         for (number, value) in response.headers.get_all(name).iter().enumerate() {
-            if number >= most || value.len() > longest {
+            let rest = left.checked_sub(value.len()).filter(|_| number < most);
+            let Some(rest) = rest else {
                 return Err(format!("there is too much of `{name}` in its answer"));
-            }
+            };
+            left = rest;
             all.push((name.clone(), value.clone()));
         }
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use engine::fetch::FetchError;
 use engine::{Clock, CoreContext, Tick, bounds};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, read};
 use super::question::Question;
-use crate::asked::{Flight, Hash, Slot, Table, within};
+use crate::asked::{Flight, Hasher, Slot, Table, within};
 
 /// How long a denial is remembered, at most.
 const DENIED: Duration = Duration::from_secs(5);
@@ -110,9 +111,9 @@ impl Breaker {
         true
     }
 
-    fn record(&self, good: bool, now: Tick) {
+    fn record(&self, is_there: bool, now: Tick) {
         let mut state = self.0.lock();
-        *state = match good {
+        *state = match is_there {
             true => (0, Tick(0)),
             false => (state.0.saturating_add(1), now.after(bounds::PDP_PAUSE)),
         };
@@ -123,9 +124,9 @@ impl Breaker {
 #[derive(Debug)]
 pub(super) struct Asker {
     endpoint: Arc<Endpoint>,
-    table: Table<Told>,
+    table: Table<Told, Told>,
     asking: AtomicUsize,
-    hash: Hash,
+    hasher: Hasher,
     breaker: Breaker,
 }
 
@@ -136,7 +137,7 @@ impl Asker {
             endpoint: Arc::clone(endpoint),
             table: Table::new(bounds::PDP_ANSWERS),
             asking: AtomicUsize::new(0),
-            hash: Hash::new(&*core.clock),
+            hasher: Hasher::new(&*core.clock),
             breaker: Breaker::default(),
         })
     }
@@ -150,7 +151,7 @@ impl Asker {
         again: bool,
         core: &CoreContext,
     ) -> Known {
-        let (key, now) = (self.hash.of(&question.identity()), core.clock.now());
+        let (key, now) = (self.hasher.hash(question.identity()), core.clock.now());
         match self.table.look(key, now) {
             Some(Slot::Known(told)) if told.counts(again, now) => return Known::Answer(told.answer),
             Some(Slot::Asking(flight)) => return Known::Asking(flight),
@@ -186,20 +187,33 @@ impl Asker {
     }
 }
 
-/// Asks. To be polled on the side runtime.
+/// Asks; an answer, and whether the PDP is there at all: what it cannot answer may be one caller's question, who is not to have it left
+/// alone for all others. To be polled on the side runtime.
 fn ask(
     endpoint: Arc<Endpoint>,
     question: Question,
     core: &CoreContext,
-) -> impl Future<Output = Answer> + Send + use<> {
+) -> impl Future<Output = (Answer, bool)> + Send + use<> {
     let (clock, fetch) = (Arc::clone(&core.clock), Arc::clone(&core.fetch));
     async move {
         let request = question.request(&endpoint, clock.unix());
         match within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await {
-            Ok(response) => read(&endpoint, &response),
-            Err(error) => Answer::None(error.to_string().into()),
+            Ok(response) => {
+                let answer = read(&endpoint, &response);
+                let is_there = !matches!(answer, Answer::None(_)) || !is_away(response.status);
+                (answer, is_there)
+            }
+            Err(error) => {
+                let is_there = error == FetchError::TooLarge;
+                (Answer::None(error.to_string().into()), is_there)
+            }
         }
     }
+}
+
+/// Whether a status says that nobody answers now.
+fn is_away(status: StatusCode) -> bool {
+    [429, 502, 503, 504].contains(&status.as_u16())
 }
 
 /// One of those under way. However it ends, it gives its place back and wakes who waits.
@@ -211,10 +225,10 @@ struct Asked {
 }
 
 impl Asked {
-    async fn run(self, asking: impl Future<Output = Answer> + Send, clock: Arc<dyn Clock>) {
-        let answer = asking.await;
+    async fn run(self, asking: impl Future<Output = (Answer, bool)> + Send, clock: Arc<dyn Clock>) {
+        let (answer, is_there) = asking.await;
         let now = clock.now();
-        self.asker.breaker.record(!matches!(answer, Answer::None(_)), now);
+        self.asker.breaker.record(is_there, now);
         let left = self.expires.map(|expires| expires.saturating_sub(clock.unix().seconds()));
         let left = left.map_or(Duration::MAX, Duration::from_secs);
         let told = Told { counts_until: now.after(self.asker.age(&answer).min(left)), answer };

@@ -62,7 +62,8 @@ pub(super) fn name_of(
     let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
     let message = match &parsed {
         None => format!("`{}` is not the name of a header field", name.value),
-        Some(parsed) if !good(parsed.as_str()) => format!("`{}` {wrong}", name.value),
+        // Some readers take `_` for `-`.
+        Some(parsed) if !good(&parsed.as_str().replace('_', "-")) => format!("`{}` {wrong}", name.value),
         Some(_) => return parsed,
     };
     let help =
@@ -73,16 +74,28 @@ pub(super) fn name_of(
 
 /// What may be told: no credential, and nothing that could be taken for a field of ours.
 pub(super) fn told(name: &str) -> bool {
-    let credentials = ["authorization", "proxy-authorization", "cookie", "set-cookie", "dpop", "x-api-key"];
+    let credentials = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "dpop",
+        "signature",
+        "x-api-key",
+        "x-auth-token",
+    ];
     !credentials.contains(&name) && own_or_connection(name)
 }
 
-/// What may be added: nothing that says where a message ends, whose it is by a credential, or who forwards.
+/// What may be added: nothing that says where a message ends, whose it is by a credential, or who forwards, or which answer is wanted,
+/// since controls of the answer have to be able to read it.
 pub(super) fn added(name: &str) -> bool {
     let forwarding = name.starts_with("x-forwarded-") || name == "forwarded";
     let credentials = ["authorization", "proxy-authorization", "cookie", "dpop"];
-    let of_content =
-        name.starts_with("content-") || matches!(name, "expect" | "range" | "traceparent" | "tracestate");
+    let of_content = name.starts_with("content-") || name.starts_with("if-");
+    let others =
+        ["accept-encoding", "expect", "range", "signature", "signature-input", "traceparent", "tracestate"];
+    let of_content = of_content || others.contains(&name);
     !forwarding && !credentials.contains(&name) && !of_content && own_or_connection(name)
 }
 
@@ -99,5 +112,5 @@ fn own_or_connection(name: &str) -> bool {
         "transfer-encoding",
         "upgrade",
     ];
-    !connection.contains(&name) && !name.starts_with("yett-")
+    !connection.contains(&name) && !["yett-", "sec-websocket-"].iter().any(|prefix| name.starts_with(prefix))
 }

@@ -136,11 +136,11 @@ pub fn schema() -> schemars::Schema {
 pub fn files(node: &Node) -> Vec<NamedFile> {
     let named = |token: &Node| {
         let kept: SecretRef = token.as_str()?.parse().ok()?;
-        let (path, kind) = match kept {
-            SecretRef::Env(name) => (format!("env:{name}"), NamedKind::Env),
-            SecretRef::File(path) => (path, NamedKind::Secret),
+        let path = match kept {
+            SecretRef::Env(name) => format!("env:{name}"),
+            SecretRef::File(path) => path,
         };
-        Some(NamedFile { path, span: token.span, kind })
+        Some(NamedFile { path, span: token.span, kind: NamedKind::Secret })
     };
     node.get("token").and_then(named).into_iter().collect()
 }

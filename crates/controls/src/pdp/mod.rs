@@ -9,8 +9,8 @@
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
 //! - no credential is told to it, and of claims and header fields only those that are named;
 //! - of all calls with one question one asks and the others wait for the same answer; [`engine::bounds::PDP_ASKING`] questions are asked at
-//!   one time, more are refused at once; after [`engine::bounds::PDP_FAILURES`] failures in a row it is left alone for
-//!   [`engine::bounds::PDP_PAUSE`], then one question tries;
+//!   one time, more are refused at once; after [`engine::bounds::PDP_FAILURES`] questions in a row at which it was
+//!   not there it is left alone for [`engine::bounds::PDP_PAUSE`], then one question tries;
 //! - an answer is remembered only where `max_age` says so, by a keyed hash of all that was sent but the time, and never past the end
 //!   of the caller's credentials; a denial for seconds. That there was none is remembered for a second for the same question;
 //! - what the PDP says of its reasons stays inside: callers are told a code.
@@ -36,6 +36,7 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::HeaderName;
 
+use crate::security::find::spellings;
 pub use answer::{Added, Answer};
 use asking::{Asker, Known};
 pub use asking::{Endpoint, Protocol};
@@ -134,7 +135,7 @@ impl AtWork {
         let adds = self.control.adds && !again;
         if adds {
             // Fields of these names are the PDP's, whether it will say one or not.
-            self.control.endpoint.headers.iter().for_each(|name| drop(call.request.headers.remove(name)));
+            self.control.endpoint.headers.iter().for_each(|name| spellings(call, name));
         }
         let expires = call.proofs.iter().map(|proof| proof.principal.expires).min();
         match self.asker.look(question, expires, again, &self.core) {

@@ -362,6 +362,7 @@ fn credential(kind: CredentialKind) -> &'static str {
         (CredentialKind::Introspected, "introspected"),
         (CredentialKind::ApiKey, "api_key"),
         (CredentialKind::Certificate, "certificate"),
+        (CredentialKind::Signature, "signature"),
     ];
     named.into_iter().find(|(known, _)| *known == kind).map_or("other", |(_, name)| name)
 }

@@ -423,6 +423,7 @@ fn the_question_of_ext_authz_and_what_it_adds() {
             .principal("https://i", "alice", None)
             .header("x-tenant", "spoofed")
             .header("x-plan", "gold")
+            .header("x_plan", "gold")
             .header("authorization", "Bearer secret")
             .body(JSON, "{ \"a\" : 1 }")
     };
@@ -453,7 +454,8 @@ fn the_question_of_ext_authz_and_what_it_adds() {
     let values =
         |name: &str| fields.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(values("x-tenant"), ["t1"]);
-    assert!(values("x-plan").is_empty() && values("x-other").is_empty() && values("set-cookie").is_empty());
+    assert!(values("x-plan").is_empty() && values("x_plan").is_empty());
+    assert!(values("x-other").is_empty() && values("set-cookie").is_empty());
     let shadow = Asker::at(World::new(), "ext_authz", &format!("{more}, mode: shadow"), 1);
     let mut call = body().build();
     assert_eq!(shadow.says(good).end(&mut call).code, "ok");
@@ -658,7 +660,7 @@ fn one_that_fails_is_left_alone_and_tried_again() {
     assert!(resting.refusal.unwrap().detail.contains("not asked for a while"));
     // One question tries; when it fails, the next comes after another pause.
     asker.world.clock.advance(bounds::PDP_PAUSE);
-    assert_eq!(asker.says(Reply::Media(500, JSON, String::new())).fresh().code, UNAVAILABLE);
+    assert_eq!(asker.says(Reply::Media(503, JSON, String::new())).fresh().code, UNAVAILABLE);
     assert_eq!(asker.asked(), asked + 1);
     asker.says(json("{\"result\":true}"));
     let mut other = CallBuilder::get("/v1/x/7?a=b").params(&["7"]).principal("i", "other", None).build();
@@ -666,6 +668,21 @@ fn one_that_fails_is_left_alone_and_tried_again() {
     asker.world.clock.advance(bounds::PDP_PAUSE);
     assert_eq!(asker.fresh().code, "ok");
     assert_eq!(asker.fresh().code, "ok");
+}
+
+#[test]
+fn questions_that_it_cannot_answer_are_no_reason_to_leave_it_alone() {
+    for reply in [Reply::Media(500, JSON, String::new()), json("{\"result\":1}")] {
+        let asker = Asker::new("opa", ", on_error: allow");
+        for _ in 0..bounds::PDP_FAILURES * 2 {
+            assert_eq!(asker.says(reply.clone()).fresh().code, "ok");
+        }
+        assert_eq!(
+            asker.says(json("{\"result\":false}")).fresh().code,
+            DENIED,
+            "whoever asks next is decided"
+        );
+    }
 }
 
 #[test]
@@ -749,6 +766,9 @@ fn wrong_sections_are_told() {
         (opa(", include: [Authorization]"), "`Authorization` is not told to a PDP"),
         (opa(", include: [cookie]"), "`cookie` is not told"),
         (opa(", include: [yett-subject]"), "`yett-subject` is not told"),
+        (opa(", include: [yett_subject]"), "`yett_subject` is not told"),
+        (opa(", include: [Signature]"), "`Signature` is not told"),
+        (opa(", include: [sec-websocket-protocol]"), "`sec-websocket-protocol` is not told"),
         (opa(", include: [\"a b\"]"), "is not the name of a header field"),
         (opa(", headers: [x-tenant]"), "only `ext_authz` adds header fields"),
         (opa(", refuse: as_told"), "only `ext_authz` tells a status"),
@@ -756,6 +776,9 @@ fn wrong_sections_are_told() {
         (section("ext_authz", EXT, ", headers: [authorization]"), "`authorization` cannot be added"),
         (section("ext_authz", EXT, ", headers: [X-Forwarded-For]"), "cannot be added"),
         (section("ext_authz", EXT, ", headers: [content-type]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [Signature-Input]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [accept-encoding]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [if-none-match]"), "cannot be added"),
         (opa(", token: \"env:BROKEN\""), "the token of the PDP cannot be sent"),
         (opa(", token: s3cret"), "a secret is written here in clear"),
         (opa(", url2: x"), "url2"),
@@ -777,5 +800,5 @@ fn wrong_sections_are_told() {
     let file = sources.add("x.yaml", "{ token: \"env:A\" }");
     let node = spec::parse("{ token: \"env:A\" }", file, &mut found).unwrap();
     let files = config::files(&node);
-    assert_eq!((files.len(), &*files[0].path, files[0].kind), (1, "env:A", NamedKind::Env));
+    assert_eq!((files.len(), &*files[0].path, files[0].kind), (1, "env:A", NamedKind::Secret));
 }

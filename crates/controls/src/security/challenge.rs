@@ -1,20 +1,23 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys or client certificates.
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys, client certificates or
+//! signatures; for these with what they have to cover (`Accept-Signature`, RFC 9421 section 5).
 //!
-//! No registered scheme asks for a certificate; RFC 9110 section 15.5.2 wants a challenge with every 401. `ClientCertificate` is what
-//! the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
+//! No registered scheme asks for a certificate or a signature; RFC 9110 section 15.5.2 wants a challenge with every 401.
+//! `ClientCertificate` is what the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use engine::Request;
+use engine::call::BodyLength;
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
+use super::asked::{ACCEPT_SIGNATURE, Asked};
 use super::keys::{KeyScheme, key_scheme, key_schemes};
-use super::{ANY_SCHEME, Access, certificate_scheme, possession, takes_any_certificate};
+use super::{ANY_SCHEME, Access, certificate_scheme, possession, signature_schemes, takes_any_certificate};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -64,10 +67,12 @@ pub struct Challenge {
     offered: &'static [Scheme],
     /// Whether tokens are taken.
     tokens: bool,
-    /// Challenges of the schemes that take keys or certificates, by number.
+    /// Challenges of the schemes that take keys, certificates or signatures, by number.
     others: Box<[(u16, Box<str>)]>,
     /// That for certificates.
     certificate: Box<str>,
+    /// What is asked of signatures, where they are taken.
+    signing: Option<Asked>,
 }
 
 impl Challenge {
@@ -88,12 +93,14 @@ impl Challenge {
             offered: &[Scheme::Bearer],
             tokens: true,
             others: Box::default(),
+            signing: None,
         }
     }
 
     /// The challenge of operations that may be called as `access` says.
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let signed = signature_schemes(api, access);
         let (schemes, certificates, tokens): (Vec<KeyScheme>, Vec<u16>, bool) = match access {
             Access::Open | Access::Closed(_) => return Self::of(api),
             Access::Authenticated => {
@@ -110,7 +117,7 @@ impl Challenge {
                     numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
                 let by_certificate = |number: &u16| !certificate_scheme(api, *number).is_empty();
                 let certificates: Vec<u16> = numbers.iter().copied().filter(by_certificate).collect();
-                let tokens = keys.len() + certificates.len() < numbers.len();
+                let tokens = keys.len() + certificates.len() + signed.len() < numbers.len();
                 (keys, certificates, tokens)
             }
         };
@@ -118,8 +125,10 @@ impl Challenge {
         let keys =
             schemes.iter().map(|scheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm))));
         let certificates = certificates.into_iter().map(|number| (number, own.certificate.clone()));
-        let others = keys.chain(certificates).collect();
-        Self { tokens, others, ..own }
+        let signatures = signed.iter().map(|scheme| (scheme.number, own.signature().into()));
+        let others = keys.chain(certificates).chain(signatures).collect();
+        let signing = signed.first().and_then(|scheme| Asked::of(api, scheme.entry));
+        Self { tokens, others, signing, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -165,6 +174,12 @@ impl Challenge {
         let fits = proofs || self.offered.contains(&presented);
         let scheme = if fits { presented } else { self.offered.first().copied().unwrap_or(presented) };
         self.field(scheme, Some(error), scope)
+    }
+
+    /// 401 as [`Self::missing`], with what is asked of signatures.
+    #[must_use]
+    pub fn missing_from(&self, request: &Request, detail: &str) -> Box<Refusal> {
+        self.asking(self.missing(detail, None), request)
     }
 
     /// 401 without an error code: no credential came, or none of a scheme that is taken (RFC 6750 section 3.1).
@@ -216,6 +231,34 @@ impl Challenge {
     fn of_key(&self, scheme: u16) -> Option<&str> {
         let found = self.others.iter().find(|(number, _)| *number == scheme || scheme == ANY_SCHEME);
         found.map(|(_, text)| &**text)
+    }
+
+    /// The challenge of signatures.
+    fn signature(&self) -> String {
+        format!("Signature realm=\"{}\"", self.realm)
+    }
+
+    /// What is asked of signatures, with every refusal that one could mend.
+    fn asking(&self, refusal: Box<Refusal>, request: &Request) -> Box<Refusal> {
+        let body = !matches!(request.length, BodyLength::Empty | BodyLength::Known(0));
+        match &self.signing {
+            Some(asked) => refusal.header(ACCEPT_SIGNATURE, asked.field(body)),
+            None => refusal,
+        }
+    }
+
+    /// A signature over the call that does not let it pass; `public` is what the caller may know.
+    #[must_use]
+    pub fn unsigned(
+        &self,
+        request: &Request,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &str,
+    ) -> Box<Refusal> {
+        let text = with_error(&self.signature(), "invalid_signature", public, "");
+        let refusal = Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text));
+        self.asking(refusal, request)
     }
 
     /// 400 `invalid_request`.

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use engine::Principal;
 use spec::{Authentication, Issuer, Spanned};
 
-use super::{Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes};
+use super::{
+    Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes, signature_scheme,
+    signers_issuer,
+};
 use crate::scope::{ApiScope, OperationScope};
 
 /// `iss` of the tokens of the built-in local issuer.
@@ -44,7 +47,7 @@ impl Issuers {
 /// Who vouches for the credentials of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouching<'d> {
-    /// Issuers of tokens, and authorities of certificates: their names in the document, and as principals call them.
+    /// Issuers of tokens, authorities of certificates, and signers: their names in the document, and as principals call them.
     pub named: Vec<(&'d str, Cow<'d, str>)>,
     /// Whether API keys are taken.
     pub keys: bool,
@@ -61,14 +64,19 @@ impl<'d> Vouching<'d> {
             Access::Authenticated => {
                 for entry in api.settings.authentication.values() {
                     found.take_tokens(api, entry);
-                    found.take_certificates(&entry.authorities);
+                    found.take(&entry.authorities, authority_issuer);
+                    found.take(&entry.signers, signers_issuer);
                 }
                 found.keys = !key_schemes(api).is_empty();
             }
             Access::OneOf { alternatives, .. } => {
                 for need in alternatives.iter().flat_map(|one| &one.needs) {
+                    if let Some(signed) = signature_scheme(api, need.scheme) {
+                        found.take(&signed.entry.signers, signers_issuer);
+                        continue;
+                    }
                     let authorities = certificate_scheme(api, need.scheme);
-                    found.take_certificates(authorities);
+                    found.take(authorities, authority_issuer);
                     if key_scheme(api, need.scheme).is_some() {
                         found.keys = true;
                     } else if let (true, Some(scheme)) =
@@ -90,10 +98,10 @@ impl<'d> Vouching<'d> {
         }
     }
 
-    fn take_certificates(&mut self, authorities: &'d [Spanned<String>]) {
-        for name in authorities.iter().map(|name| name.value.as_str()) {
+    fn take(&mut self, names: &'d [Spanned<String>], called: impl Fn(&str) -> String) {
+        for name in names.iter().map(|name| name.value.as_str()) {
             if !self.knows(name) {
-                self.named.push((name, Cow::Owned(authority_issuer(name))));
+                self.named.push((name, Cow::Owned(called(name))));
             }
         }
     }

@@ -5,6 +5,7 @@
 //! configuration says `unsecured`. An alternative with a scheme that we cannot verify is dropped, which can only make an
 //! operation stricter; when none is left, the operation is closed.
 
+mod asked;
 mod certificates;
 mod challenge;
 pub mod find;
@@ -14,6 +15,7 @@ mod keys;
 pub(crate) mod kit;
 pub mod possession;
 mod report;
+mod signatures;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,7 @@ use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
+pub use asked::ALWAYS_COVERED;
 pub use certificates::{
     asking, authority_issuer, certificate_scheme, takes_any_certificate, takes_certificate,
 };
@@ -34,6 +37,9 @@ pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use report::report;
+pub use signatures::{
+    SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
+};
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
@@ -83,6 +89,11 @@ pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> 
 /// Why a scheme cannot be verified; `None` when it can.
 pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
     let Some(contract) = api.contract else { return Some("there is no contract") };
+    match signatures::bound(api, scheme) {
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(why) => return Some(why),
+    }
     if takes_certificate(api.settings, contract, scheme) {
         return None;
     }
@@ -98,6 +109,9 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         }
         Some(SecurityScheme::Http { scheme, .. }) if scheme == "bearer" => {
             (!bound).then_some("no issuer is bound to it")
+        }
+        Some(SecurityScheme::Http { scheme, .. }) if scheme == "signature" => {
+            Some("no signers are bound to it")
         }
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
         Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),

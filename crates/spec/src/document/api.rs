@@ -139,7 +139,10 @@ pub struct Authentication {
     /// names of the authorities whose client certificates are taken
     #[serde(default)]
     pub authorities: Vec<Spanned<String>>,
-    /// whether an API key is sent on to the service; without it, it ends at the gateway
+    /// names of the signers whose signatures over calls are taken
+    #[serde(default)]
+    pub signers: Vec<Spanned<String>>,
+    /// whether an API key, or the fields of a signature, are sent on to the service; without it, they end at the gateway
     #[serde(default)]
     pub forward: bool,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Words that mean something where rules name issuers.
-const TAKEN: [&str; 2] = ["any", "applications"];
+pub(super) const TAKEN: [&str; 2] = ["any", "applications"];
 
 /// Authorities whose certificates prove who calls.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,6 +1,8 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::check_issuer;
 use super::check_possession;
+use super::check_signers;
 use super::transport;
 use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
@@ -24,6 +26,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     hops(document, tree, out);
     issuers(document, out);
     super::authority::check(document, out);
+    check_signers::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
@@ -57,7 +60,7 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "authorities", "upstreams", "apis"] {
+    for group in ["listeners", "issuers", "authorities", "signers", "upstreams", "apis"] {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -174,6 +177,7 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             (None, true) => {}
         }
         algorithms(issuer.algorithms.as_deref(), out);
+        check_issuer::check(name, issuer, out);
         check_possession::issuer(name, issuer, out);
         let max_age = issuer.keys.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
@@ -224,8 +228,12 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         for authority in &settings.authorities {
             refer("authority", authority, tree, out);
         }
+        for signers in &settings.signers {
+            refer("signer", signers, tree, out);
+        }
     }
     check_possession::api(document, api, out);
+    check_signers::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {
@@ -250,37 +258,32 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// What a scheme takes: tokens, keys or certificates. `*` may stand for schemes of all kinds.
+/// What a scheme takes: tokens, keys, certificates or signatures. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
-    if let Some(first) = settings.authorities.first().filter(|_| scheme != "*") {
-        let other = match (settings.issuers.is_empty(), &settings.source) {
-            (true, None) => None,
-            (false, _) => Some(("tokens", "issuers")),
-            (true, Some(_)) => Some(("API keys", "source")),
-        };
-        if let Some((what, key)) = other {
-            let message = format!("the scheme `{scheme}` takes {what} and client certificates");
-            let help = format!("keep `{key}` or `authorities`: a scheme has one kind of credential");
-            out.push(Diagnostic::error("conflict", message).at(first.span).help(help));
-        }
+    let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
+    let kinds = [
+        ("issuers", "tokens", first(&settings.issuers)),
+        ("source", "API keys", settings.source.as_ref().map(|source| source.span)),
+        ("authorities", "client certificates", first(&settings.authorities)),
+        ("signers", "signatures", first(&settings.signers)),
+    ];
+    let mut taken = kinds.into_iter().filter_map(|(key, what, span)| Some((key, what, span?)));
+    let Some((key, what, _)) = taken.next() else {
+        let message = format!("the scheme `{scheme}` names no issuer");
+        let help = "write `issuers: [name]`, `source: applications` for API keys, `authorities: [name]` for client certificates, \
+                    or `signers: [name]` for signatures";
+        out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        return;
+    };
+    for (other, also, span) in taken.filter(|_| scheme != "*") {
+        let message = format!("the scheme `{scheme}` takes {what} and {also}");
+        let help = format!("keep `{key}` or `{other}`: a scheme has one kind of credential");
+        out.push(Diagnostic::error("conflict", message).at(span).help(help));
     }
-    match (settings.issuers.is_empty(), &settings.source) {
-        (true, None) if settings.authorities.is_empty() => {
-            let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, `source: applications` for API keys, or `authorities: [name]` for client certificates";
-            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
-        }
-        (false, Some(source)) if scheme != "*" => {
-            let message = format!("the scheme `{scheme}` takes tokens and API keys");
-            let help = "keep `issuers` or `source`: a scheme has one kind of credential";
-            out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
-        }
-        (_, None) if settings.forward => {
-            let message = format!("`forward` is for API keys, and `{scheme}` takes none");
-            let help = "take it out: tokens are sent on to the service";
-            out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
-        }
-        _ => {}
+    if settings.forward && settings.source.is_none() && settings.signers.is_empty() {
+        let message = format!("`forward` is for API keys and signatures, and `{scheme}` takes none");
+        let help = "take it out: tokens are sent on to the service";
+        out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
     }
 }
 

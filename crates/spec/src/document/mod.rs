@@ -5,9 +5,12 @@
 
 mod alert;
 mod api;
+mod assertions;
 mod authority;
 mod check;
+mod check_issuer;
 mod check_possession;
+mod check_signers;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
@@ -21,6 +24,7 @@ mod revocation;
 mod selector;
 mod shared;
 mod shedding;
+mod signers;
 mod source;
 mod store;
 mod telemetry;
@@ -31,9 +35,11 @@ mod websocket;
 pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
+pub use assertions::Assertions;
 pub use authority::{Authority, CertificateSubject, Grant};
 pub use issuer::{
-    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
+    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TokenEndpoint,
+    TokenType, TypRule,
 };
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerConnections, ListenerHttp, ListenerTls,
@@ -46,6 +52,7 @@ pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
 pub use shedding::Shedding;
+pub use signers::{Signer, Signers, Signing};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
@@ -100,6 +107,8 @@ pub struct Document {
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
     /// Who signs certificates of clients that prove who calls, by name.
     pub authorities: BTreeMap<String, Spanned<Authority>>,
+    /// Who sign their calls, by name.
+    pub signers: BTreeMap<String, Spanned<Signers>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -112,6 +121,8 @@ pub struct Document {
     pub store: Option<Spanned<Store>>,
     /// Who is told of what happens to calls, when somebody is.
     pub notify: Option<Notify>,
+    /// What assertions of identity are signed with, when something is said of it.
+    pub assertions: Option<Spanned<Assertions>>,
     /// Where others say what is revoked, when they may.
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
@@ -151,6 +162,9 @@ pub(crate) struct Top {
     /// who signs certificates of clients that prove who calls, by name
     #[serde(default)]
     authorities: BTreeMap<String, Spanned<Authority>>,
+    /// who sign their calls, by name
+    #[serde(default)]
+    signers: BTreeMap<String, Spanned<Signers>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -166,6 +180,9 @@ pub(crate) struct Top {
     /// who is told of what happens to calls
     #[serde(default)]
     notify: Option<Notify>,
+    /// what services are told by who calls is signed with (`assert` of `upstream_identity`)
+    #[serde(default)]
+    assertions: Option<Spanned<Assertions>>,
     /// where others say what is revoked: applications, and issuers by events
     #[serde(default)]
     revocation: Option<Spanned<Revocation>>,
@@ -220,12 +237,14 @@ impl Document {
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
             authorities: top.authorities,
+            signers: top.signers,
             upstreams: top.upstreams,
             apis,
             record: top.record,
             telemetry: top.telemetry,
             store: top.store,
             notify: top.notify,
+            assertions: top.assertions,
             revocation: top.revocation,
             state: top.state,
             shedding: top.shedding,

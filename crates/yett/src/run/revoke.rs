@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use controls::authentication::{apikey, issued};
-use controls::security::authority_issuer;
+use controls::security::{authority_issuer, signers_issuer};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
 
 /// How long something is revoked when nobody says: longer than any access token should be good.
 const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long certificates are revoked when nobody says: there is no saying how long those of a subject are good.
-const CERTIFICATES_LAST: Duration = store::MAX_TTL;
+/// How long certificates and signers are revoked when nobody says: there is no saying how long those of a subject are good.
+const OTHERS_LAST: Duration = store::MAX_TTL;
 /// How long after its end a token is still remembered: more than clocks may differ by.
 const LEEWAY: u64 = 24 * 3600;
 /// Last second of the year 9999.
@@ -52,7 +52,13 @@ pub(super) fn resolve(
                     issuer.escape_debug()
                 )));
             }
-            lasts = lasts.or((vouches == Vouches::Certificates).then_some(CERTIFICATES_LAST));
+            if vouches == Vouches::Signatures && matches!(kind, Kind::Token | Kind::Session) {
+                return Err(Problem::invalid(format!(
+                    "`{}` are signers, of which all of a `subject`, an `application` or all are revoked",
+                    issuer.escape_debug()
+                )));
+            }
+            lasts = lasts.or((vouches != Vouches::Tokens).then_some(OTHERS_LAST));
             iss
         }
         (None, _) => return Err(Problem::invalid("of which issuer is not said")),
@@ -120,9 +126,10 @@ pub(super) fn remembered(expires: u64, now: u64) -> Duration {
 enum Vouches {
     Tokens,
     Certificates,
+    Signatures,
 }
 
-/// `iss` of an issuer that is named as the document names it, or by its URL; of authorities, as principals name them.
+/// `iss` of an issuer that is named as the document names it, or by its URL; of authorities and signers, as principals name them.
 fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Problem> {
     if named == apikey::ISSUER {
         return Err(Problem::invalid(
@@ -133,7 +140,9 @@ fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Prob
         document.issuers.iter().map(|(name, issuer)| (name, issued::iss(issuer).to_owned(), Vouches::Tokens));
     let authorities = document.authorities.keys();
     let certificates = authorities.map(|name| (name, authority_issuer(name), Vouches::Certificates));
-    let all: Vec<_> = tokens.chain(certificates).collect();
+    let signers = document.signers.keys();
+    let signatures = signers.map(|name| (name, signers_issuer(name), Vouches::Signatures));
+    let all: Vec<_> = tokens.chain(certificates).chain(signatures).collect();
     let found = all.iter().find(|(name, iss, _)| *name == named || *iss == named);
     found.map(|(_, iss, vouches)| (iss.clone(), *vouches)).ok_or_else(|| {
         let hint = diagnostics::nearest(named, all.iter().map(|(name, ..)| name.as_str()));

@@ -21,9 +21,9 @@ use engine::{CoreContext, Tick, UnixTime, bounds};
 use tape::Tape;
 
 use super::keys::KeySource;
-use crate::asked::{self, Hash, Slot, Table};
-pub(super) use ask::private_key;
-pub use ask::{Client, Endpoint};
+pub use crate::asked::Flight;
+use crate::asked::{Hasher, Slot, Table};
+pub use ask::Endpoint;
 
 /// How long it is remembered that a token is not active, at most.
 const INACTIVE: Duration = Duration::from_secs(5);
@@ -52,16 +52,14 @@ pub enum Known {
     Busy,
 }
 
-/// A question that was not answered yet.
-pub type Flight = asked::Flight<Answer>;
-
 /// Asks one issuer; shared by all cores.
 #[derive(Debug)]
 pub struct Introspector {
     endpoint: Arc<Endpoint>,
     table: Table<Answer>,
     asking: AtomicUsize,
-    hash: Hash,
+    /// Each issuer has one of its own.
+    hasher: Hasher,
 }
 
 impl Introspector {
@@ -72,8 +70,7 @@ impl Introspector {
             endpoint: Arc::clone(endpoint),
             table: Table::new(bounds::INTROSPECTED),
             asking: AtomicUsize::new(0),
-            // Each issuer has a key of its own.
-            hash: Hash::new(&*core.clock),
+            hasher: Hasher::new(&*core.clock),
         })
     }
 
@@ -85,7 +82,7 @@ impl Introspector {
 
     /// What is known of a token; asks when nothing is. Does not wait.
     pub fn look(self: &Arc<Self>, token: &str, keys: &Arc<KeySource>, core: &CoreContext) -> Known {
-        let key = self.hash.of(token.as_bytes());
+        let key = self.hasher.hash(token);
         let now = core.clock.now();
         match self.table.look(key, now) {
             Some(Slot::Known(answer)) => return Known::Answer(answer),

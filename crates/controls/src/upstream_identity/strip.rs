@@ -1,0 +1,18 @@
+//! What is taken out of a call before it goes on: what the contract calls a credential, and whatever a service could take for a field
+//! of ours.
+
+use engine::Call;
+use http::header::AUTHORIZATION;
+
+use crate::security::Where;
+use crate::security::find::remove;
+
+/// Takes out credentials, verified or not. A proof of possession went with what authentication and forwarding removed. Whoever has
+/// proven something by `Authorization` may be asked again while their stream is open, so that it is kept beside.
+pub(super) fn take_out(call: &mut Call, places: &[Where]) {
+    let presented = call.request.headers.remove(AUTHORIZATION);
+    call.presented = presented.filter(|_| !call.proofs.is_empty());
+    for place in places {
+        remove(call, place);
+    }
+}
