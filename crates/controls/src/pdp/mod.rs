@@ -149,7 +149,7 @@ impl AtWork {
             })),
             Known::Busy => self.unasked("too many questions at one time", again),
             Known::Resting => {
-                self.unasked("it failed several times in a row and is not asked for a while", again)
+                self.unasked("it was not there several times in a row and is not asked for a while", again)
             }
         }
     }

@@ -141,7 +141,8 @@ impl Asker {
     /// The outcome of a call of somebody new, so that nothing remembered stands in the way.
     fn fresh(&self) -> Ended {
         let subject = format!("s{}", self.asked());
-        self.end(&mut self.call().principal("https://i", &subject, None).build())
+        let call = CallBuilder::get("/v1/x/7?a=b").params(&["7"]).clock(&self.world.clock);
+        self.end(&mut call.principal("https://i", &subject, None).build())
     }
 
     fn asked(&self) -> usize {
