@@ -211,6 +211,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
 fn read(scope: &OperationScope<'_>, node: &Node, out: &mut Diagnostics) -> Option<Shared> {
     let before = out.count(Severity::Error);
     let section = spec::read::<PdpSection>(node, out).filter(|section| section.mode != Mode::Off)?;
+    if out.count(Severity::Error) > before {
+        // What cannot be read is not there for a reason that was reported: it is not asked for once more.
+        return None;
+    }
     check(&section, out);
     let url = whole(&section, node, out)?;
     let token = match &section.token {
