@@ -2,14 +2,12 @@
 //! and what questions and answers have in common.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::fetch::{FetchError, FetchResponse};
-use engine::{BoxFuture, Clock};
+use engine::Clock;
+use engine::fetch::FetchResponse;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use jose::SigningKey;
@@ -148,21 +146,6 @@ pub(crate) fn is_of(response: &FetchResponse, wanted: &str) -> bool {
     let media = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media = media.and_then(|media| media.split(';').next()).unwrap_or_default().trim();
     media.eq_ignore_ascii_case(wanted)
-}
-
-/// The answer, if it comes before the time is over.
-pub(crate) async fn within(
-    fetch: BoxFuture<'static, Result<FetchResponse, FetchError>>,
-    mut over: BoxFuture<'static, ()>,
-) -> Result<FetchResponse, FetchError> {
-    let mut fetch = pin!(fetch);
-    std::future::poll_fn(move |context| {
-        if let Poll::Ready(answer) = fetch.as_mut().poll(context) {
-            return Poll::Ready(answer);
-        }
-        over.as_mut().poll(context).map(|()| Err(FetchError::Deadline))
-    })
-    .await
 }
 
 /// `application/x-www-form-urlencoded` of some bytes; of a space, `%20`, which every reader takes.

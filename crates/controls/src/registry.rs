@@ -20,6 +20,7 @@ pub mod metadata;
 pub mod networks;
 pub mod objects;
 pub mod options;
+pub mod pdp;
 pub mod uploads;
 pub mod upstream_identity;
 pub mod validation;
@@ -194,6 +195,12 @@ pub static CONTROLS: &[Entry] = &[
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
     Entry {
+        name: "pdp",
+        section: Some(Section { schema: pdp::schema, check: pdp::check_section, files: pdp::files }),
+        gateway: None,
+        operation: Some(pdp::compile),
+    },
+    Entry {
         name: "upstream_identity",
         section: section(upstream_identity::schema, upstream_identity::check_section),
         gateway: None,
@@ -295,7 +302,12 @@ pub static ORDER: &[Place] = &[
     place(
         "forwarding",
         Stage::Head,
-        "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
+        "after all that read what the client says: what it writes is what goes upstream, and nobody mistakes it for the client's",
+    ),
+    place(
+        "pdp",
+        Stage::Head,
+        "last: who decides elsewhere is asked about what passed here, as it goes upstream; what it adds is not the client's either",
     ),
     place(
         "authentication",
@@ -338,6 +350,7 @@ pub static ORDER: &[Place] = &[
         Stage::Body,
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
+    place("pdp", Stage::Body, "last, as at the head, where it is told of the body"),
     place(
         "forwarding",
         Stage::Body,

@@ -19,8 +19,20 @@ pub struct NamedFile {
     pub path: String,
     /// Where it is named.
     pub span: Span,
-    /// What is to be read.
+    /// What it is.
     pub kind: NamedKind,
+}
+
+impl NamedFile {
+    /// The secret that a value refers to; `None` when it is no such reference, which the section's reader reports.
+    #[must_use]
+    pub fn secret(value: &spec::Node) -> Option<Self> {
+        let path = match value.as_str()?.parse().ok()? {
+            spec::SecretRef::Env(name) => format!("env:{name}"),
+            spec::SecretRef::File(path) => path,
+        };
+        Some(Self { path, span: value.span, kind: NamedKind::Secret })
+    }
 }
 
 /// What a section names.
@@ -32,7 +44,7 @@ pub enum NamedKind {
     Rules,
     /// A file that is much longer than others.
     Database,
-    /// A file that is never shown; its `path` may be `env:` and the name of an environment variable.
+    /// What is never shown: a file, or an environment variable, by `env:` and its name.
     Secret,
 }
 

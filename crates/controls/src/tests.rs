@@ -45,6 +45,7 @@ fn order_is_a_security_property() {
         ("objects", "views"),
         ("views", "inspection"),
         ("inspection", "forwarding"),
+        ("forwarding", "pdp"),
     ] {
         assert!(head(earlier) < head(later), "{earlier} before {later}");
     }
@@ -61,8 +62,9 @@ fn order_is_a_security_property() {
     assert!(at("validation", Stage::ResponseHead) < at("views", Stage::ResponseHead));
     assert!(at("inspection", Stage::Message) < at("upstream_identity", Stage::Upstream));
     let last = |stage: Stage| ORDER.iter().rposition(|place| place.stage == stage);
-    assert_eq!(last(Stage::Head), Some(head("forwarding")));
+    assert_eq!(last(Stage::Head), Some(head("pdp")), "what a client says of itself is gone by then");
     assert_eq!(last(Stage::ResponseBody), Some(at("message_security", Stage::ResponseBody)));
+    assert!(at("inspection", Stage::Body) < at("pdp", Stage::Body));
 }
 
 /// Stages come in the order of a call, each once, so that the drawing is one.

@@ -130,6 +130,14 @@ pub const INTROSPECTING: usize = 128;
 pub const EXCHANGED: usize = 4 * 1024;
 /// Tokens that are exchanged at one issuer at one time.
 pub const EXCHANGING: usize = 128;
+/// Answers of a policy decision point elsewhere that are remembered, of each.
+pub const PDP_ANSWERS: usize = 16 * 1024;
+/// Questions that one is asked at one time; more calls are refused as ones that cannot be decided.
+pub const PDP_ASKING: usize = 128;
+/// Longest question that one is asked, in bytes, the body of the call among them.
+pub const PDP_QUESTION: usize = 256 * 1024;
+/// Failures in a row after which one is left alone for [`PDP_PAUSE`].
+pub const PDP_FAILURES: u32 = 5;
 /// Bytes of a note or detail kept with a verdict.
 pub const DETAIL_BYTES: usize = 512;
 /// Revocations remembered per core for calls that began before them and have no stream yet. Of those calls that began before one
@@ -176,6 +184,8 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a body that have to come for each second of waiting more than [`BODY_GRACE`]: half of what the slowest mobile
 /// networks carry.
 pub const BODY_RATE: u64 = 2 * 1024;
+/// How long a policy decision point that failed several times in a row is not asked; then one question tries.
+pub const PDP_PAUSE: Duration = Duration::from_secs(5);
 /// How late a core may be before it refuses a share of its new calls, unless the configuration says otherwise: a neighbor that takes the
 /// processor for a moment is no reason.
 pub const CORE_LAG: Duration = Duration::from_millis(500);

@@ -141,6 +141,12 @@ codes! {
     OBJECT_FORBIDDEN = "object_forbidden", 403, Client, "the call names an object that is not the caller's";
     /// The same, where callers are not to know that there is such an object.
     OBJECT_NOT_FOUND = "object_not_found", 404, Client, "there is no such object";
+    /// A policy decision point elsewhere denies the call.
+    PDP_DENIED = "pdp_denied", 403, Client, "the policy does not allow this call";
+    /// The same, where callers are not to know that there is such a thing.
+    PDP_NOT_FOUND = "pdp_not_found", 404, Client, "there is no such resource for this caller";
+    /// A policy decision point elsewhere does not answer, or not with a decision.
+    PDP_UNAVAILABLE = "pdp_unavailable", 503, Gateway, "the call cannot be decided at the moment";
     /// The call sets a field that this caller may not set, or asks by one that is hidden from this caller.
     PROPERTY_FORBIDDEN = "property_forbidden", 403, Client, "the call sets, reads or asks by a field that this caller may not";
     /// The contract says nothing of security and the configuration does not either.

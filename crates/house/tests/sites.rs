@@ -190,6 +190,7 @@ const WAITING: &[(&str, &str)] = &[
     ("crates/controls/src/authentication/keys/refresh.rs:run", ASKED),
     ("crates/controls/src/authentication/keys/refresh.rs:ticking", ASKED),
     ("crates/controls/src/authentication/introspection/ask.rs:ask", ASKED),
+    ("crates/controls/src/pdp/asking.rs:ask", ASKED),
     ("crates/controls/src/upstream_identity/token.rs:ask", ASKED),
     ("crates/outbound/src/lib.rs:fetch", ASKED),
     ("crates/outbound/src/lib.rs:dialog", ASKED),
@@ -301,6 +302,7 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
     ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
+    ("crates/policy-tests/src/decides.rs", "pdp", "answers in the place of those that it asks"),
     ("crates/yett/src/run/mint.rs", "authentication", "makes the tokens that it verifies"),
     (
         "crates/spec/src/document/check_upstream.rs",

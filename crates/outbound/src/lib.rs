@@ -1,4 +1,4 @@
-//! The one way out for every call that Yett makes itself: key sets, discovery, scanners of uploads, later policy decision
+//! The one way out for every call that Yett makes itself: key sets, discovery, scanners of uploads, policy decision
 //! points and webhooks.
 //!
 //! What it promises: names are resolved first and the address is checked then, so that neither a redirect nor a name

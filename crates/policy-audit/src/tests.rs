@@ -161,6 +161,8 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("tokens-unbound", json(WRITE, "/sender_constrained/demanded", json!({ "*": null }))),
         ("write-without-right", json(WRITE, "/access", any())),
         ("admin-without-right", Change::Rename("PUT /v1/admin/notes/{id}")),
+        ("policy-in-shadow", json(WRITE, "/controls/pdp", json!("shadow"))),
+        ("policy-fails-open", json(WRITE, "/settings/pdp", json!({ "on_error": "allow" }))),
         ("one-right-for-all", Change::Alike),
         ("flow-unlimited", Change::Rename("POST /v1/resetPassword")),
         ("request-schema-missing", json(WRITE, "/request/body/media", json!({ "application/json": null }))),

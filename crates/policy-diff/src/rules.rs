@@ -38,6 +38,8 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["refuse", "serve"],
     &["required", "optional", "-"],
     &["required", "off"],
+    // What a policy decision point is told of bodies.
+    &["json", "none"],
     &["dpop", "any", "-"],
     &["mtls", "any", "-"],
     &["all", "opaque"],
@@ -153,6 +155,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             // Other fields, keys and callers: who can say that they are more.
             _ => Kind::Unknown,
         },
+        () if path.starts_with("pdp.") => of_pdp(last),
         () if path.starts_with("grants.") => Kind::Grants,
         // Of each claim a list names what it may say; without it, it may say anything.
         () if path.starts_with("require_claims.") => Kind::GrantsOrAll,
@@ -174,6 +177,18 @@ fn of_introspection(last: &str) -> Kind {
         "audience" | "signed" => Kind::TrueIsStricter,
         // How the gateway proves who it is, and how long it waits before it refuses.
         "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// A decision point that knows less can refuse less by it, and one that is another may do as it likes.
+fn of_pdp(last: &str) -> Kind {
+    match last {
+        "max_age" => Kind::MoreIsWeaker,
+        "include" | "claims" => Kind::Demands,
+        // What the service is told of the caller.
+        "headers" => Kind::Grants,
+        "token" | "deadline" | "refuse" => Kind::Neutral,
         _ => Kind::Unknown,
     }
 }

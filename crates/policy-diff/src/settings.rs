@@ -60,6 +60,9 @@ fn with_modes(section: &str, one: &Json, other: &Json) -> Json {
     if section == "inspection" {
         in_force(&mut one, other);
     }
+    if section == "pdp" {
+        by_default(&mut one);
+    }
     let groups: &[&str] = match section {
         "objects" => &["bindings"],
         "views" => &["answers", "requests"],
@@ -77,6 +80,14 @@ fn with_modes(section: &str, one: &Json, other: &Json) -> Json {
         }
     }
     one
+}
+
+/// What holds of a policy decision point where nothing is written: to remember an answer is weaker than not to.
+fn by_default(one: &mut Json) {
+    let Some(one) = one.as_object_mut() else { return };
+    for (key, value) in [("max_age", "0s"), ("on_error", "refuse"), ("body", "none"), ("mode", "enforce")] {
+        one.entry(key).or_insert_with(|| Json::from(value));
+    }
 }
 
 /// Rules that have a mode of their own on the other side only, as they are without one: in force.

@@ -234,6 +234,28 @@ fn who_may_revoke_has_a_direction() {
 }
 
 #[test]
+fn settings_of_decision_points_have_a_direction() {
+    go([
+        ("pdp", json!({}), json!({ "max_age": "30s" }), Weaker),
+        ("pdp", json!({ "max_age": "30s" }), json!({}), Stricter),
+        ("pdp", json!({ "max_age": "30s" }), json!({ "max_age": "1m" }), Weaker),
+        ("pdp", json!({ "max_age": "30s" }), json!({ "max_age": "1s" }), Stricter),
+        ("pdp", json!({}), json!({ "on_error": "allow" }), Weaker),
+        ("pdp", json!({ "on_error": "allow" }), json!({}), Stricter),
+        ("pdp", json!({}), json!({ "mode": "shadow" }), Weaker),
+        ("pdp", json!({ "body": "json" }), json!({}), Weaker),
+        ("pdp", json!({}), json!({ "body": "json" }), Stricter),
+        ("pdp", json!({ "claims": ["a", "b"] }), json!({ "claims": ["a"] }), Weaker),
+        ("pdp", json!({ "include": ["a"] }), json!({ "include": ["a", "b"] }), Stricter),
+        ("pdp", json!({ "headers": ["a"] }), json!({ "headers": ["a", "b"] }), Weaker),
+        ("pdp", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
+        ("pdp", json!({ "protocol": "opa" }), json!({ "protocol": "authzen" }), Weaker),
+        ("pdp", json!({ "deadline": "200ms" }), json!({ "deadline": "1s" }), Neutral),
+        ("pdp", json!({ "token": "env:A" }), json!({ "token": "env:B" }), Neutral),
+    ]);
+}
+
+#[test]
 fn what_a_service_is_sent_has_a_direction() {
     go([
         ("upstream_identity", json!({ "credential": "strip" }), json!({ "credential": "pass" }), Weaker),

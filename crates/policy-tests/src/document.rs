@@ -66,6 +66,9 @@ pub struct Case {
     /// What the service behind answers.
     #[serde(default)]
     pub upstream: Service,
+    /// What a policy decision point answers that is asked; when it is left out, it allows.
+    #[serde(default)]
+    pub pdp: Option<Decides>,
     /// What has to come of it.
     pub expect: Expect,
 }
@@ -129,6 +132,34 @@ pub struct Service {
     pub json: Option<Json>,
     /// Whether nobody listens there.
     pub down: bool,
+}
+
+/// What a policy decision point answers. As a word: what it says, in its own protocol.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Decides {
+    /// Its decision; without it the answer is the rest.
+    pub says: Option<Says>,
+    /// Its status; 200 when it is left out.
+    pub status: Option<Spanned<u16>>,
+    /// Fields.
+    pub headers: BTreeMap<String, Strings>,
+    /// Content as it is.
+    pub body: Option<String>,
+    /// Content as JSON.
+    pub json: Option<Json>,
+}
+
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Says {
+    /// The call may go on.
+    Allow,
+    /// It may not.
+    Deny,
+    /// There is no answer.
+    Down,
 }
 
 /// What becomes of a call.
@@ -257,7 +288,9 @@ fn check(top: &Top, tree: &Node, out: &mut Diagnostics) {
         if let Some(from) = case.from.as_ref().filter(|from| from.parse::<IpAddr>().is_err()) {
             wrong(from.span, format!("`{}` is not an address", from.value), "write one as in `203.0.113.7`");
         }
-        if let Some(status) = case.upstream.status.filter(|status| !(200..=599).contains(&status.value)) {
+        let told = case.pdp.as_ref().and_then(|pdp| pdp.status);
+        let statuses = case.upstream.status.into_iter().chain(told);
+        for status in statuses.filter(|status| !(200..=599).contains(&status.value)) {
             wrong(
                 status.span,
                 format!("`{}` is not a status of an answer", status.value),

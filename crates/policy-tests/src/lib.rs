@@ -18,6 +18,7 @@ mod bytes_of;
 pub mod clock;
 pub mod coverage;
 mod credential;
+mod decides;
 pub mod document;
 pub mod generate;
 mod issuer;

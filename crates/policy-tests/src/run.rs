@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
 
+use crate::decides::Said;
 use crate::document::{Case, Request, Service};
 use crate::judge::{self, Mismatch};
 use crate::moment::Moment;
@@ -131,6 +132,7 @@ struct Ready<'s> {
     request: &'s Request,
     presented: Presented<'s>,
     answer: Option<Answer>,
+    said: Said,
     /// When the first call is made, in seconds since 1970.
     from: u64,
     over: Duration,
@@ -148,6 +150,7 @@ impl<'s> Ready<'s> {
             request: &case.request,
             host: place.host,
             answer: answer(&case.upstream)?,
+            said: Said::of(case.pdp.as_ref())?,
             from,
             over,
         })
@@ -181,6 +184,7 @@ impl<'r> Client<'r> {
     fn new(subject: &Subject, threads: &Threads, ready: &'r Ready<'r>) -> Self {
         let world = World::knowing(subject, threads, ready.from, ready.presented.issued());
         world.answer(ready.answer.clone());
+        world.decide(ready.said.clone());
         Self { ready, world, calls: 0, nonce: None }
     }
 

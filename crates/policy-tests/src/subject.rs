@@ -9,6 +9,7 @@ use diagnostics::{Diagnostic, Diagnostics, Sources};
 use engine::snapshot::Live;
 use spec::Document;
 
+use crate::decides::{self, StandIn};
 use crate::issuer::{self, Keys, Network};
 
 /// What stands in for a secret that the environment does not have: tests run where production's secrets are not.
@@ -37,6 +38,8 @@ pub struct Subject {
     pub(crate) compiled: Compiled,
     pub(crate) keys: Keys,
     pub(crate) network: Arc<Network>,
+    /// Those that stand in for the policy decision points that it names.
+    pub(crate) pdps: Arc<[StandIn]>,
     pub(crate) live: Live,
     /// The files that it was compiled from, those of contracts among them.
     pub(crate) assets: Assets,
@@ -93,7 +96,8 @@ impl Subject {
         let compiled = compile::compile(&input, None, sources)?;
         let Some(Some(keys)) = keys else { return Err(failed("the document has no shape")) };
         let network = Arc::new(Network::of(&compiled.resolved.document, &keys));
-        Ok(Self { compiled, keys, network, live, assets })
+        let pdps = decides::named_by(&compiled.resolved.document).into();
+        Ok(Self { compiled, keys, network, pdps, live, assets })
     }
 
     /// The document as meant.

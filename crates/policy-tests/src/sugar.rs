@@ -5,6 +5,7 @@
 //! | `request: GET /x` | `request: { method: GET, target: /x }` |
 //! | `credential: none` | `credential: { none: true }` |
 //! | `dpop: bearer` (under `credential`) | `dpop: { proof: bearer }` |
+//! | `pdp: deny` | `pdp: { says: deny }` |
 //! | `expect: allow` | `expect: { decision: allow }` |
 //! | `upstream: none` (under `expect`) | `upstream: { none: true }` |
 //! | `defaults: { … }` at the top | the same keys in each case that does not say otherwise |
@@ -27,6 +28,9 @@ pub(crate) fn expand(tree: &mut Node) {
             && let Some(text) = word(credential, "dpop")
         {
             credential.set("dpop", mapping("proof", text));
+        }
+        if let Some(text) = word(case, "pdp") {
+            case.set("pdp", mapping("says", text));
         }
         if let Some(text) = word(case, "expect") {
             case.set("expect", mapping("decision", text));

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use crate::Subject;
 use crate::apikey::{self, Issued};
 use crate::clock::StillClock;
+use crate::decides::{Beyond, Said};
 use crate::record::{Book, Decided, Taken};
 
 /// How long a call may take in real time: what has not come to an end by then never will.
@@ -80,6 +81,7 @@ pub struct World {
     clock: Arc<StillClock>,
     behind: Rc<Behind>,
     taken: Arc<Taken>,
+    beyond: Arc<Beyond>,
     /// Held, since what nobody holds is forgotten.
     _known: Arc<Published>,
 }
@@ -94,13 +96,19 @@ impl World {
     /// The same, which knows the API key of a case.
     pub(crate) fn knowing(subject: &Subject, threads: &Threads, at: u64, key: Option<&Issued>) -> Self {
         let (clock, taken) = (Arc::new(StillClock::at(at)), Arc::new(Taken::default()));
-        let services = services(subject, &clock, &taken);
+        let beyond = Arc::new(Beyond::new(&subject.network, &subject.pdps));
+        let services = services(subject, &clock, &taken, &beyond);
         let known = published(&services.keyed);
         apikey::table(key).into_iter().for_each(|table| known.publish(table));
         let behind = Rc::new(Behind::default());
         let service: Rc<dyn proxy::offline::Service> = Rc::<Behind>::clone(&behind);
         let core = threads.0.core(&subject.compiled.snapshot, &services, service);
-        Self { core, clock, behind, taken, _known: known }
+        Self { core, clock, behind, taken, beyond, _known: known }
+    }
+
+    /// What a policy decision point says from now on.
+    pub(crate) fn decide(&self, said: Said) {
+        self.beyond.say(said);
     }
 
     /// What the service answers from now on; `None` when nobody listens there.
@@ -148,13 +156,19 @@ impl Threads {
     /// # Errors
     /// When the system gives none.
     pub fn start(subject: &Subject) -> Result<Self, String> {
-        let services = services(subject, &Arc::new(StillClock::at(0)), &Arc::default());
+        let beyond = Arc::new(Beyond::new(&subject.network, &subject.pdps));
+        let services = services(subject, &Arc::new(StillClock::at(0)), &Arc::default(), &beyond);
         Offline::start(1, &services).map(Self).map_err(|error| format!("no thread for long work: {error}"))
     }
 }
 
-fn services(subject: &Subject, clock: &Arc<StillClock>, taken: &Arc<Taken>) -> Services {
-    let network: Arc<dyn engine::fetch::Fetch> = Arc::<crate::issuer::Network>::clone(&subject.network);
+fn services(
+    subject: &Subject,
+    clock: &Arc<StillClock>,
+    taken: &Arc<Taken>,
+    beyond: &Arc<Beyond>,
+) -> Services {
+    let network: Arc<dyn engine::fetch::Fetch> = Arc::<Beyond>::clone(beyond);
     Services {
         clock: Arc::<StillClock>::clone(clock),
         cells: Arc::new(state::MemoryCells::new()),

@@ -6,8 +6,8 @@
 //! `Forwarded` and `X-Forwarded-*` is kept and appended to, as far to the left as it is well-formed.
 //!
 //! Written for every call: `Forwarded` (RFC 7239), `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`. Cookies and
-//! `Authorization` pass. Speaks last at the head, so that no other control reads what it wrote, and what it wrote is what
-//! the upstream gets.
+//! `Authorization` pass. Speaks last at the head, so that no other control decides by what a client says of itself, and what it
+//! wrote is what the upstream gets; after it only a policy decision point elsewhere is asked, about just that.
 //!
 //! Where calls to the upstream are signed (RFC 9421), it speaks once more when the body is what goes on: `Content-Digest` (RFC 9530) is that
 //! of what is sent, whatever the client said of what came, and its own signature ends here. Signed is what each target gets

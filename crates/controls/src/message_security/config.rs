@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use spec::{Mode, Node, SecretRef, Spanned};
 
 use crate::pattern::Pattern;
-use crate::scope::{NamedFile, NamedKind};
+use crate::scope::NamedFile;
 
 /// How a content key is made known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -313,13 +313,5 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
         &["answer", "sign", "keys"],
         &["answer", "encrypt", "keys"],
     ];
-    let named = |place: &[&str]| {
-        let keys = node.at(place)?;
-        let path = match keys.as_str()?.parse::<SecretRef>().ok()? {
-            SecretRef::Env(name) => format!("env:{name}"),
-            SecretRef::File(path) => path,
-        };
-        Some(NamedFile { path, span: keys.span, kind: NamedKind::Secret })
-    };
-    places.into_iter().filter_map(named).collect()
+    places.into_iter().filter_map(|place| NamedFile::secret(node.at(place)?)).collect()
 }

@@ -6,8 +6,9 @@
 
 use credentials::PREFIX;
 use engine::{Call, Request};
-use http::HeaderValue;
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::Where;
 
@@ -126,6 +127,19 @@ pub fn remove(call: &mut Call, place: &Where) {
             }
         }
         Where::Cookie(name) => remove_cookie(call, name),
+    }
+}
+
+/// Takes out every field that some reader makes one variable of with this name: CGI, WSGI and Rack take `_` for `-`.
+pub fn spellings(call: &mut Call, name: &HeaderName) {
+    let same = |known: &&HeaderName| {
+        let (known, name) = (known.as_str().as_bytes(), name.as_str().as_bytes());
+        known.len() == name.len()
+            && known.iter().zip(name).all(|(one, other)| one == other || *one == b'_' && *other == b'-')
+    };
+    let found: SmallVec<[HeaderName; 2]> = call.request.headers.keys().filter(same).cloned().collect();
+    for name in found {
+        call.request.headers.remove(name);
     }
 }
 

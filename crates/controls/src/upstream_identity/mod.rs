@@ -41,6 +41,7 @@ pub use published::{WELL_KNOWN, keys_path, publishes};
 pub use token::Asked;
 
 use crate::asked::Flight;
+use crate::security::find::spellings;
 use crate::security::{Challenge, Scheme, Where};
 use exchange::{Exchanger, Known};
 use own::Own;
@@ -217,7 +218,7 @@ impl AtCore {
             call.request.headers.insert(AUTHORIZATION, token);
         }
         if let Some(asserts) = asserts {
-            strip::spellings(call, &asserts.header);
+            spellings(call, &asserts.header);
             let field = assertion.map(|assertion| (asserts.header.clone(), assertion));
             call.request.headers.extend(field);
         }

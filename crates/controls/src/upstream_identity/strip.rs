@@ -2,8 +2,7 @@
 //! of ours.
 
 use engine::Call;
-use http::header::{AUTHORIZATION, HeaderName};
-use smallvec::SmallVec;
+use http::header::AUTHORIZATION;
 
 use crate::security::Where;
 use crate::security::find::remove;
@@ -15,18 +14,5 @@ pub(super) fn take_out(call: &mut Call, places: &[Where]) {
     call.presented = presented.filter(|_| !call.proofs.is_empty());
     for place in places {
         remove(call, place);
-    }
-}
-
-/// Takes out every field that some reader makes one variable of with this name: CGI, WSGI and Rack take `_` for `-`.
-pub(super) fn spellings(call: &mut Call, name: &HeaderName) {
-    let same = |known: &&HeaderName| {
-        let (known, name) = (known.as_str().as_bytes(), name.as_str().as_bytes());
-        known.len() == name.len()
-            && known.iter().zip(name).all(|(one, other)| one == other || *one == b'_' && *other == b'-')
-    };
-    let found: SmallVec<[HeaderName; 2]> = call.request.headers.keys().filter(same).cloned().collect();
-    for name in found {
-        call.request.headers.remove(name);
     }
 }

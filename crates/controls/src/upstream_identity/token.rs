@@ -11,6 +11,7 @@ use spec::TokenType;
 use tape::{Bounds, Kind, Node, Tape};
 use zeroize::Zeroizing;
 
+use crate::asked::within;
 use crate::oauth::{self, Client};
 
 /// Longest answer, in bytes.
@@ -207,7 +208,7 @@ pub(super) fn ask(
     async move {
         let began: Tick = clock.now();
         let response = match asked.request(&grant, &*clock) {
-            Ok(request) => oauth::within(fetch.fetch(request), clock.sleep(asked.deadline)).await,
+            Ok(request) => within(fetch.fetch(request), clock.sleep(asked.deadline)).await,
             Err(why) => return Answer::none(format!("`{}`: {why} cannot be sent", asked.url)),
         };
         let answer = match response {

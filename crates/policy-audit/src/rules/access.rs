@@ -107,6 +107,26 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Operation(admin_without_right),
     },
     Rule {
+        id: "policy-in-shadow",
+        risk: Risk::Api5,
+        weight: 6,
+        title: "calls that a policy denies pass",
+        why: "what is only recorded is not stopped",
+        fix: "run `yett promote pdp`: it says whom that harms, and writes it",
+        home: Home::Document(&["pdp"]),
+        check: Check::Operation(policy_in_shadow),
+    },
+    Rule {
+        id: "policy-fails-open",
+        risk: Risk::Api5,
+        weight: 5,
+        title: "calls pass of which a policy decision point says nothing",
+        why: "whoever keeps it from answering may do what it would deny",
+        fix: "take `on_error: allow` out of `pdp`: what is not decided is refused then",
+        home: Home::Document(&["pdp", "on_error"]),
+        check: Check::Operation(policy_fails_open),
+    },
+    Rule {
         id: "one-right-for-all",
         risk: Risk::Api5,
         weight: 4,
@@ -144,6 +164,14 @@ fn object_id_free(operation: &Operation<'_>) -> Hit {
 
 fn objects_in_shadow(operation: &Operation<'_>) -> Hit {
     operation.in_shadow("objects")
+}
+
+fn policy_in_shadow(operation: &Operation<'_>) -> Hit {
+    operation.in_shadow("pdp")
+}
+
+fn policy_fails_open(operation: &Operation<'_>) -> Hit {
+    (operation.setting(&["pdp", "on_error"]) == "allow").then(|| String::from("`pdp.on_error` is `allow`"))
 }
 
 fn object_id_guessable(operation: &Operation<'_>) -> Hit {

@@ -177,6 +177,7 @@ fn case(name: Spanned<String>, request: Request, credential: Option<Credential>,
         certificate: None,
         state: State::default(),
         upstream: Service::default(),
+        pdp: None,
         expect: Expect {
             decision,
             control: None,

@@ -8,6 +8,7 @@ mod keys;
 mod leaks;
 mod messages;
 mod objects;
+mod pdp;
 mod providers;
 mod threats;
 mod tokens;

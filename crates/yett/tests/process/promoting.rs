@@ -116,6 +116,13 @@ const ROWS: &[Row] = &[
         ..row("uploads", "uploads: { mode: shadow, types: [image/png] }", "", "upload_refused")
     },
     row("leaks", "leaks: { mode: shadow }", "", "answer_refused"),
+    // Nobody listens there.
+    row(
+        "pdp",
+        "pdp: { mode: shadow, protocol: opa, url: \"http://127.0.0.1:1/v1/data/x\" }",
+        "",
+        "pdp_unavailable",
+    ),
 ];
 
 /// What the service says: more than it should.

@@ -12,6 +12,7 @@ use tape::{Bounds, Kind, Node, Tape};
 use zeroize::Zeroizing;
 
 use super::Answer;
+use crate::asked::within;
 use crate::authentication::keys::KeySource;
 use crate::oauth::{self, Client};
 
@@ -59,7 +60,7 @@ pub(super) fn ask(
     async move {
         let token = Zeroizing::new(String::from(token));
         let response = match endpoint.request(&token, &*clock) {
-            Ok(request) => oauth::within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await,
+            Ok(request) => within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await,
             Err(why) => return Answer::None(why.into()),
         };
         let read = match response {

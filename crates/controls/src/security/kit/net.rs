@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use engine::cells::{Cells, Meter, Taken};
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Reach, Spawn};
 use engine::{BoxFuture, UnixTime};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// What the network says to a URL.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub(crate) enum Reply {
     JsonFor(String, &'static str),
     /// Status, media type, content.
     Media(u16, &'static str, String),
+    /// Status and fields.
+    Fields(u16, &'static [(&'static str, &'static str)]),
     Status(u16),
     Fails,
     Never,
@@ -70,6 +72,16 @@ impl Fetch for Net {
                     let mut answer = answer(status, body, None);
                     if let Ok(answer) = &mut answer {
                         answer.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media));
+                    }
+                    answer
+                }
+                Some(Reply::Fields(status, fields)) => {
+                    let mut answer = answer(status, String::from("whatever"), None);
+                    if let Ok(answer) = &mut answer {
+                        let field = |(name, value): &(&'static str, &'static str)| {
+                            (HeaderName::from_static(name), HeaderValue::from_static(value))
+                        };
+                        answer.headers.extend(fields.iter().map(field));
                     }
                     answer
                 }
