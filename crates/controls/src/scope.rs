@@ -27,7 +27,7 @@ impl NamedFile {
     /// The secret that a value refers to; `None` when it is no such reference, which the section's reader reports.
     #[must_use]
     pub fn secret(value: &spec::Node) -> Option<Self> {
-        let path = match value.as_str()?.parse().ok()? {
+        let path = match value.as_str()?.parse::<spec::SecretRef>().ok()? {
             spec::SecretRef::Env(name) => format!("env:{name}"),
             spec::SecretRef::File(path) => path,
         };
