@@ -9,9 +9,11 @@ slow_read. Each is sent by a process of its own over `--connections` connections
 Meanwhile another client calls on one connection, in five windows of `--seconds`; the same before, with nobody else.
 
 Shown for each kind: the median of the five p99 is at most three times the quiet one, or 5 ms more than it; resident memory grew by
-no more than five times what was sent plus 64 KiB for each connection that was open at one time, and stayed below 256 MiB; the upstream saw no call
-that was not complete, and of calls that were reset no more than the bound allows; the bound that ends the flood is counted
-in `yett_bound_reached_total`.
+no more than five times what the connections that were open at one time had sent (at the mean of all) plus 64 KiB for each, and
+stayed below 256 MiB; the upstream saw no call that was not complete or was reset, and none whose answer had no room but the one
+or two with which a connection begins; the bound that ends the flood is counted in `yett_bound_reached_total`. The windows are of
+one attack, which goes on. The attacker has two cores with everybody else, and makes room for them (`nice`): what is shown is what
+the gateway's work on a flood costs others, not what a lack of cores does.
 """
 import argparse
 import asyncio
@@ -28,8 +30,6 @@ from common import Client, Gateway, Workspace, finish, say
 
 WINDOWS = 5
 MOST_RESIDENT_KIB = 256 * 1024
-# engine::bounds::CLIENT_RESETS.
-RESETS_AT_ONCE, RESETS_PER_SECOND = 200, 50
 # engine::bounds::SMALL_WINDOW_OPENED: one more ends the connection.
 OPENED_AT_ONCE = 4
 # engine::bounds::STREAMS.
@@ -175,21 +175,21 @@ class Attack:
         return b"GET /m/big HTTP/1.1\r\nHost: files.test\r\n\r\n", None, 0.0
 
 
-# Name of the kind: (bounds of which one must be counted, whether connections stay open, calls of it that may reach the upstream).
+# Name of the kind: (bounds of which one must be counted, whether connections stay open, calls of each connection that may reach the upstream).
 KINDS = {
-    "rapid_reset": (("client_resets", "http2_excess"), False, "resets"),
+    "rapid_reset": (("client_resets", "http2_excess"), False, "none"),
     "continuation": (("http2_excess",), False, "none"),
     "settings": (("control_frames",), False, "none"),
     "ping": (("control_frames",), False, "none"),
-    "empty_data": (("http2_excess",), False, "incomplete"),
+    "empty_data": (("http2_excess",), False, "none"),
     "hpack_bomb": (("http2_excess",), False, "none"),
-    "zero_window": (("small_window",), False, "streams"),
-    "small_window": (("small_window",), True, "sent"),
-    "still_small": (("waiting_streams",), True, "streams"),
-    "still_usual": (("waiting_streams",), True, "streams"),
+    "zero_window": (("small_window",), False, "one"),
+    "small_window": (("small_window",), True, "one"),
+    "still_small": (("waiting_streams",), True, "two"),
+    "still_usual": (("waiting_streams",), True, "two"),
     "slow_header": (("head_time",), True, "none"),
     "slow_body": (("body_rate",), True, "none"),
-    "slow_read": ((), True, "sent"),
+    "slow_read": ((), True, "one"),
 }
 
 
@@ -340,7 +340,6 @@ async def one(kind, gateway, quiet, flags, calls, current):
     # The bounds of slow clients are ten seconds.
     while stays and bounds_named and time.monotonic() - begun < 13:
         await asyncio.sleep(0.5)
-    seconds = time.monotonic() - begun
     stop.set()
     await asyncio.to_thread(process.join, 15)
     if process.is_alive():
@@ -350,12 +349,8 @@ async def one(kind, gateway, quiet, flags, calls, current):
     p99 = statistics.median(value for value, _ in windows)
     sent, connections = counts["bytes"].value, counts["connections"].value
     reached = calls.value - calls_before
-    allowed = {
-        "none": 0, "incomplete": 0,
-        "sent": connections, "streams": connections * STREAMS,
-        "resets": connections * (RESETS_AT_ONCE + RESETS_PER_SECOND * (seconds + 1)),
-    }[reach]
-    room = 5 * sent / 1024 + 64 * counts["most_open"].value
+    allowed = connections * {"none": 0, "one": 1, "two": 2}[reach]
+    room = (5 * sent / max(connections, 1) / 1024 + 64) * counts["most_open"].value
     result = {
         "p99_ms": round(p99, 2), "p99_ms_quiet": round(quiet, 2), "bytes_sent": sent, "connections": connections,
         "most_open": counts["most_open"].value, "memory_allowed_kib": round(room),
@@ -367,7 +362,7 @@ async def one(kind, gateway, quiet, flags, calls, current):
         ("the other client got wrong answers", result["wrong_answers_to_the_other"]),
         (f"memory grew by {most - before} KiB, {room:.0f} are allowed", most - before > room),
         (f"{most} KiB are resident", most > MOST_RESIDENT_KIB),
-        (f"{reached} calls reached the upstream, {allowed:.0f} may", reached > allowed),
+        (f"{reached} calls reached the upstream, {allowed} may", reached > allowed),
         (f"none of {bounds_named} was counted", bounds_named and not any(bounds.get(name) for name in bounds_named)),
         ("the gateway ended", not gateway.process.alive()),
     ] if missed]
