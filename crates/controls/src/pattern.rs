@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
+use contract::Carries;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -105,6 +107,19 @@ pub(crate) enum Found<'a> {
 }
 
 impl Pattern {
+    /// What bodies, or answers, of all operations of a contract have of it.
+    pub(crate) fn carried(&self, api: &contract::Api, bodies: bool) -> Carries {
+        let steps: Vec<Option<&str>> = self.steps.iter().map(Step::name).collect();
+        let of = |operation: &Arc<contract::Operation>| {
+            if bodies {
+                operation.request.media().iter().map(|media| media.knows(&steps)).max()
+            } else {
+                operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
+            }
+        };
+        api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
+    }
+
     /// Reads one; the root alone is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let steps: Vec<Step> = steps(text)?

@@ -1,5 +1,5 @@
 //! Request bodies as controls read them that decide by a value: JSON off the one tape, fields of forms and parts of multipart by the
-//! contract's own readers, and nothing else.
+//! contract's own readers, and nothing else. And how much of an answer they read.
 
 use std::sync::Arc;
 
@@ -12,6 +12,17 @@ use tape::Tape;
 
 use crate::coding::is_encoded;
 use crate::patch;
+
+/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
+pub(crate) const INSIDE_ANSWERS: tape::Bounds = tape::Bounds {
+    depth: 256,
+    values: 1_000_000,
+    members: 100_000,
+    items: 1_000_000,
+    name_bytes: 64 * 1024,
+    string_bytes: u32::MAX,
+    number_bytes: 1024,
+};
 
 /// What a body is.
 pub(crate) enum Content {

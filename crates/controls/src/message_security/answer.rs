@@ -22,17 +22,6 @@ use crate::coding::is_encoded;
 use crate::private;
 use crate::read_body;
 
-/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
-const INSIDE: tape::Bounds = tape::Bounds {
-    depth: 256,
-    values: 1_000_000,
-    members: 100_000,
-    items: 1_000_000,
-    name_bytes: 64 * 1024,
-    string_bytes: u32::MAX,
-    number_bytes: 1024,
-};
-
 /// What is done with answers.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -157,7 +146,7 @@ impl Answers {
     ) -> Result<Option<Bytes>, Box<Refusal>> {
         let tape = match tape {
             Some(tape) => tape,
-            None => Tape::parse(bytes.clone(), &INSIDE)
+            None => Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS)
                 .map(Arc::new)
                 .map_err(|_| withhold("it is not JSON that can be read in one way"))?,
         };

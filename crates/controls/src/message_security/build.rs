@@ -21,7 +21,7 @@ use super::fields::{Fields, Values};
 use super::keys::{Decrypt, Incoming, Outgoing, Recipients, Verify};
 use super::request::Requests;
 use super::{Form, MessageSecurity};
-use crate::pattern::{Pattern, Step};
+use crate::pattern::Pattern;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
 
 /// What operations with one section share.
@@ -225,15 +225,7 @@ fn recipients(api: &ApiScope<'_>, section: &EncryptSection, out: &mut Diagnostic
 fn check_places(api: &ApiScope<'_>, fields: &[Pattern], span: Span, bodies: bool, out: &mut Diagnostics) {
     let Some(contract) = api.contract else { return };
     for pattern in fields {
-        let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
-        let of = |operation: &Arc<contract::Operation>| {
-            if bodies {
-                operation.request.media().iter().map(|media| media.knows(&steps)).max()
-            } else {
-                operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
-            }
-        };
-        if contract.operations.iter().filter_map(of).max().unwrap_or(Carries::No) == Carries::No {
+        if pattern.carried(contract, bodies) == Carries::No {
             let what = if bodies { "body" } else { "answer" };
             let message = format!("the contract has `{}` in no {what}", pattern.as_str());
             error(message, span, "compare it with the contract: there it protects nothing", out);

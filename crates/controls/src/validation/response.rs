@@ -12,17 +12,7 @@ use tape::Tape;
 use super::{Validation, content_type, verdict};
 use crate::aside::{aside, is_long};
 use crate::coding::is_encoded;
-
-/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
-const INSIDE: tape::Bounds = tape::Bounds {
-    depth: 256,
-    values: 1_000_000,
-    members: 100_000,
-    items: 1_000_000,
-    name_bytes: 64 * 1024,
-    string_bytes: u32::MAX,
-    number_bytes: 1024,
-};
+use crate::read_body;
 
 /// Asks the upstream for an answer without a content coding.
 pub(super) fn ask_for_readable(call: &mut Call) {
@@ -107,7 +97,7 @@ impl Validation {
         match rules.media(status, content_type) {
             BodyMatch::Media(media) => {
                 if tape.is_none() && media.kind(content_type) == MediaKind::Json {
-                    match Tape::parse(bytes.clone(), &INSIDE) {
+                    match Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS) {
                         Ok(parsed) => tape = Some(Arc::new(parsed)),
                         Err(error) => {
                             found.push(Place::Body, "", "syntax", error.kind.to_string());

@@ -16,7 +16,7 @@ use super::question::Question;
 use super::{Bodies, Hide, Rule, Views, unguarded};
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
-use crate::pattern::{Pattern, Step};
+use crate::pattern::Pattern;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
 use crate::security::{Where, key_schemes, operation_ref, takes_signatures};
 
@@ -248,7 +248,7 @@ fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnosti
         for pattern in at {
             let what = if bodies { "body" } else { "answer" };
             let place = pattern.as_str();
-            let found = match carried(api, pattern, bodies) {
+            let found = match pattern.carried(api, bodies) {
                 Carries::No => {
                     let message = format!("the contract has `{place}` of `{name}` in no {what}");
                     let help = "compare it with the contract: there it guards nothing";
@@ -270,19 +270,6 @@ fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnosti
     for (name, rule) in &section.requests {
         check(name, &rule.at, (rule.span, rule.undeclared), true);
     }
-}
-
-/// What bodies or answers of all operations have of a field.
-fn carried(api: &contract::Api, pattern: &Pattern, bodies: bool) -> Carries {
-    let steps: Vec<Option<&str>> = pattern.steps().iter().map(Step::name).collect();
-    let of = |operation: &Arc<contract::Operation>| {
-        if bodies {
-            operation.request.media().iter().map(|media| media.knows(&steps)).max()
-        } else {
-            operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
-        }
-    };
-    api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
 }
 
 /// Whether answers that are not what the contract says are withheld.

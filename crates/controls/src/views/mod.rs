@@ -51,17 +51,6 @@ use write::Unsure;
 
 pub use config::{AnswerSection, Otherwise, RequestSection, ViewsSection, check_section, compile, schema};
 
-/// Bounds inside an answer: those of the whole body hold already, and what an upstream sends is wider than what clients may.
-const INSIDE: tape::Bounds = tape::Bounds {
-    depth: 256,
-    values: 1_000_000,
-    members: 100_000,
-    items: 1_000_000,
-    name_bytes: 64 * 1024,
-    string_bytes: u32::MAX,
-    number_bytes: 1024,
-};
-
 /// What others see in the place of a field; the later is the stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hide {
@@ -259,7 +248,8 @@ impl Views {
         (status, text): (StatusCode, Option<&str>),
         hidden: &Numbers,
     ) -> (Verdict, Option<Bytes>) {
-        let Some(tape) = tape.or_else(|| Tape::parse(bytes, &INSIDE).ok().map(Arc::new)) else {
+        let Some(tape) = tape.or_else(|| Tape::parse(bytes, &read_body::INSIDE_ANSWERS).ok().map(Arc::new))
+        else {
             return (withhold("it is not JSON that can be read in one way"), None);
         };
         let against: Against<'_> =
