@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use diagnostics::{Diagnostics, Sources};
 use engine::call::BodyLength;
+use engine::control::Cancel;
 use engine::keyed::Keyed;
 use engine::replay::Replays;
 use engine::verdict::Refusal;
@@ -310,9 +311,14 @@ impl Gateway {
         let (mut waited, mut shadowed) = (false, Vec::new());
         let mut refusal = None;
         for (control, mode) in &self.operations[operation] {
-            let verdict = match control.head(&mut call) {
+            let mut step = control.head(&mut call);
+            // What leaves its core is done here.
+            while let Step::OffloadThen(job, then) = step {
+                step = then((job.run)(&Cancel::default()));
+            }
+            let verdict = match step {
                 Step::Done(verdict) => verdict,
-                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("nothing here leaves its core"),
+                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("they come back to it"),
                 Step::Wait(future) => {
                     waited = true;
                     let mut future = pin!(future);
