@@ -17,6 +17,7 @@
 )]
 
 mod bodies;
+mod callers;
 mod connections;
 mod content;
 mod contracts;
@@ -37,8 +38,9 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("bodies", bodies::run),
+    ("callers", callers::run),
     ("connections", connections::run),
     ("content", content::run),
     ("contracts", contracts::run),
