@@ -26,6 +26,8 @@ pub enum NeededKind {
     Rules,
     /// A file that is never shown.
     Secret,
+    /// The same, with as many lines as there are users.
+    Passwords,
     /// An environment variable, never shown; its name in the assets begins with `env:`.
     Env,
 }
@@ -184,7 +186,7 @@ pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Secrets of stores, of those who are told, collectors among them, and of those who say what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, of senders of webhooks, and of those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
@@ -192,7 +194,9 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
     let redis = document.state.iter().map(|state| &state.redis);
     let of_state = redis.filter_map(|redis| redis.password.as_ref());
-    let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
+    let of_senders = document.webhooks.values().flat_map(|webhook| &webhook.secrets);
+    let all = of_store.chain(of_sinks).chain(of_collector).chain(of_state).chain(of_senders);
+    let mut all: Vec<_> = all.collect();
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -238,6 +242,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
     }
     for authority in document.authorities.values() {
         add(authority.client_ca.path(), NeededKind::File, authority.client_ca.span);
+    }
+    for group in document.users.values() {
+        add(group.passwords.path(), NeededKind::Passwords, group.passwords.span);
     }
     for upstream in document.upstreams.values() {
         if let Some(ca) = &upstream.tls.ca {

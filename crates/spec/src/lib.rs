@@ -38,7 +38,7 @@ pub use document::{
     OperationAuthentication, OperationRef, OperationSettings, Otlp, Poll, Pool, Record, Redelivery, Redis,
     Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Sink,
     Store, Target, Telemetry, Tell, TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls,
-    Wanted, WebSocket, is_name,
+    Users, Wanted, WebSocket, Webhook, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

@@ -132,7 +132,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 14] = [
+    const ORDER: [&str; 16] = [
         "version",
         "data",
         "listeners",
@@ -140,6 +140,8 @@ fn order(root: &mut Node) {
         "trusted_hops",
         "issuers",
         "authorities",
+        "users",
+        "webhooks",
         "upstreams",
         "apis",
         "record",

@@ -139,7 +139,13 @@ pub struct Authentication {
     /// names of the authorities whose client certificates are taken
     #[serde(default)]
     pub authorities: Vec<Spanned<String>>,
-    /// whether an API key is sent on to the service; without it, it ends at the gateway
+    /// names of the users whose passwords are taken (HTTP Basic)
+    #[serde(default)]
+    pub users: Vec<Spanned<String>>,
+    /// name of the sender whose signed webhooks are taken
+    #[serde(default)]
+    pub webhook: Option<Spanned<String>>,
+    /// whether an API key or a password is sent on to the service; without it, it ends at the gateway
     #[serde(default)]
     pub forward: bool,
 }

@@ -24,6 +24,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     hops(document, tree, out);
     issuers(document, out);
     super::authority::check(document, out);
+    super::caller::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
@@ -57,7 +58,7 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "authorities", "upstreams", "apis"] {
+    for group in ["listeners", "issuers", "authorities", "users", "webhooks", "upstreams", "apis"] {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -224,6 +225,12 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         for authority in &settings.authorities {
             refer("authority", authority, tree, out);
         }
+        for users in &settings.users {
+            refer("users", users, tree, out);
+        }
+        if let Some(webhook) = &settings.webhook {
+            refer("webhook", webhook, tree, out);
+        }
     }
     check_possession::api(document, api, out);
     contract(api, out);
@@ -250,37 +257,39 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// What a scheme takes: tokens, keys or certificates. `*` may stand for schemes of all kinds.
+/// The kinds of credential that a scheme takes: what they are called, by which key, and where that stands.
+fn kinds(settings: &Spanned<Authentication>) -> impl Iterator<Item = (&'static str, &'static str, Span)> {
+    let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
+    [
+        ("tokens", "issuers", first(&settings.issuers)),
+        ("API keys", "source", settings.source.as_ref().map(|source| source.span)),
+        ("client certificates", "authorities", first(&settings.authorities)),
+        ("passwords", "users", first(&settings.users)),
+        ("webhooks", "webhook", settings.webhook.as_ref().map(|webhook| webhook.span)),
+    ]
+    .into_iter()
+    .filter_map(|(what, key, span)| Some((what, key, span?)))
+}
+
+/// What a scheme takes: one kind of credential. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
-    if let Some(first) = settings.authorities.first().filter(|_| scheme != "*") {
-        let other = match (settings.issuers.is_empty(), &settings.source) {
-            (true, None) => None,
-            (false, _) => Some(("tokens", "issuers")),
-            (true, Some(_)) => Some(("API keys", "source")),
-        };
-        if let Some((what, key)) = other {
-            let message = format!("the scheme `{scheme}` takes {what} and client certificates");
-            let help = format!("keep `{key}` or `authorities`: a scheme has one kind of credential");
-            out.push(Diagnostic::error("conflict", message).at(first.span).help(help));
-        }
+    let mut kinds = kinds(settings);
+    let Some((what, key, _)) = kinds.next() else {
+        let message = format!("the scheme `{scheme}` names no issuer");
+        let help = "write `issuers: [name]`, `source: applications` for API keys, `authorities: [name]` for client certificates, \
+                    `users: [name]` for passwords, or `webhook: name`";
+        out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
+        return;
+    };
+    for (other, second, span) in kinds.filter(|_| scheme != "*") {
+        let message = format!("the scheme `{scheme}` takes {what} and {other}");
+        let help = format!("keep `{key}` or `{second}`: a scheme has one kind of credential");
+        out.push(Diagnostic::error("conflict", message).at(span).help(help));
     }
-    match (settings.issuers.is_empty(), &settings.source) {
-        (true, None) if settings.authorities.is_empty() => {
-            let message = format!("the scheme `{scheme}` names no issuer");
-            let help = "write `issuers: [name]`, `source: applications` for API keys, or `authorities: [name]` for client certificates";
-            out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
-        }
-        (false, Some(source)) if scheme != "*" => {
-            let message = format!("the scheme `{scheme}` takes tokens and API keys");
-            let help = "keep `issuers` or `source`: a scheme has one kind of credential";
-            out.push(Diagnostic::error("conflict", message).at(source.span).help(help));
-        }
-        (_, None) if settings.forward => {
-            let message = format!("`forward` is for API keys, and `{scheme}` takes none");
-            let help = "take it out: tokens are sent on to the service";
-            out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
-        }
-        _ => {}
+    if settings.forward && settings.source.is_none() && settings.users.is_empty() {
+        let message = format!("`forward` is for API keys and passwords, and `{scheme}` takes none");
+        let help = "take it out: tokens are sent on to the service";
+        out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
     }
 }
 
@@ -309,7 +318,11 @@ fn contract(api: &Api, out: &mut Diagnostics) {
 
 /// Reports a name that nothing has. What is there but broken has been reported itself.
 fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics) {
-    let group = what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"));
+    let group = match what.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if what.ends_with('s') => what.to_owned(),
+        None => format!("{what}s"),
+    };
     let known: Vec<&str> = tree
         .get(&group)
         .map(|group| group.entries().iter().map(|entry| entry.key.as_str()).collect())
@@ -325,6 +338,7 @@ fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics)
             format!("write it under `{group}`; there are {}", names.join(", "))
         }
     };
-    let message = format!("there is no {what} `{}`", name.value);
+    let is = if what.ends_with('s') { "are" } else { "is" };
+    let message = format!("there {is} no {what} `{}`", name.value);
     out.push(Diagnostic::error("unknown-name", message).at(name.span).help(help));
 }

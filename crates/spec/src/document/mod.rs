@@ -6,6 +6,7 @@
 mod alert;
 mod api;
 mod authority;
+mod caller;
 mod check;
 mod check_possession;
 mod check_upstream;
@@ -32,6 +33,7 @@ pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use authority::{Authority, CertificateSubject, Grant};
+pub use caller::{Users, Webhook};
 pub use issuer::{
     ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
 };
@@ -100,6 +102,10 @@ pub struct Document {
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
     /// Who signs certificates of clients that prove who calls, by name.
     pub authorities: BTreeMap<String, Spanned<Authority>>,
+    /// Who is known by a password, in groups by name.
+    pub users: BTreeMap<String, Spanned<Users>>,
+    /// Who sends webhooks, by name.
+    pub webhooks: BTreeMap<String, Spanned<Webhook>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -151,6 +157,12 @@ pub(crate) struct Top {
     /// who signs certificates of clients that prove who calls, by name
     #[serde(default)]
     authorities: BTreeMap<String, Spanned<Authority>>,
+    /// who is known by a password, in groups by name
+    #[serde(default)]
+    users: BTreeMap<String, Spanned<Users>>,
+    /// who sends webhooks, by name
+    #[serde(default)]
+    webhooks: BTreeMap<String, Spanned<Webhook>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -220,6 +232,8 @@ impl Document {
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
             authorities: top.authorities,
+            users: top.users,
+            webhooks: top.webhooks,
             upstreams: top.upstreams,
             apis,
             record: top.record,
