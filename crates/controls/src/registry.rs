@@ -266,6 +266,11 @@ pub static ORDER: &[Place] = &[
         Stage::Head,
         "last: what it writes is what goes upstream, and nobody mistakes it for the client's",
     ),
+    place(
+        "authentication",
+        Stage::Body,
+        "first: what a sender signed is the body as it came, before anything decodes it",
+    ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
         "validation",

@@ -61,6 +61,8 @@ pub(crate) fn document(
             CredentialKind::Introspected => "introspected",
             CredentialKind::ApiKey => "api_key",
             CredentialKind::Certificate => "certificate",
+            CredentialKind::Password => "password",
+            CredentialKind::Webhook => "webhook",
         };
         text(out, "credential", kind);
     }

@@ -31,7 +31,7 @@ use engine::call::too_many_failures;
 use engine::cells::{Cells, Meter, Taken};
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, Verdict};
 use http::header::AUTHORIZATION;
 use spec::Cidr;
 
@@ -79,6 +79,21 @@ pub struct Credentials {
     pub keys: bool,
     /// Client certificates.
     pub certificates: bool,
+    /// Webhooks.
+    pub webhooks: bool,
+}
+
+impl Credentials {
+    /// Whether there is none.
+    #[must_use]
+    fn is_none(self) -> bool {
+        !self.keys && !self.certificates && !self.webhooks
+    }
+}
+
+/// Whether a call says that it is the delivery of a webhook.
+fn is_delivery(request: &Request) -> bool {
+    request.headers.contains_key("webhook-signature")
 }
 
 /// Whether a credential came, good or not.
@@ -87,6 +102,7 @@ fn presents_credential(call: &Call, credentials: Credentials) -> bool {
     request.headers.contains_key(AUTHORIZATION)
         || (credentials.keys && security::holds_key(request))
         || (credentials.certificates && call.peer.certificate().is_some())
+        || (credentials.webhooks && is_delivery(request))
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {

@@ -1,10 +1,12 @@
-//! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
+//! Who calls: the contract's security schemes, bound by name to issuers of tokens, to API keys of applications, to authorities of
+//! certificates, to users or to senders of webhooks.
 //!
 //! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
 //! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
 //! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
 //! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good. The client
-//! certificate of the connection proves the schemes that are bound to its authorities ([`certificate`]).
+//! certificate of the connection proves the schemes that are bound to its authorities ([`certificate`]). A password stands where a token
+//! would ([`password`], RFC 7617); a webhook is signed over its body, to which the call is held once that is there ([`webhook`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -22,10 +24,14 @@ mod facts;
 pub mod introspection;
 pub mod issued;
 pub mod keys;
+mod live;
+mod looked;
+pub mod password;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
 pub mod verifier;
+pub mod webhook;
 mod why;
 
 #[cfg(test)]
@@ -34,30 +40,33 @@ mod tests;
 use std::sync::Arc;
 
 use engine::call::too_many_failures;
-use engine::principal::{Binding, CredentialKind, Principal, Proof};
+use engine::principal::{Principal, Proof};
 use engine::replay::Used;
 use engine::verdict::Refusal;
 use engine::{Attached, BoxFuture, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
-use http::HeaderValue;
 use jose::Fault;
-use smallvec::SmallVec;
 use spec::SenderConstrained;
 
 pub use crate::security::LOCAL_ISSUER;
 use crate::security::possession::Proofs;
 use crate::security::{Challenge, Scheme};
-use apikey::{CoreKeys, Keys, Places, Proven};
+use apikey::{CoreKeys, Keys, Proven};
 use bearer::Presented;
 pub use cache::{CacheCounts, TokenCache};
 pub use certificate::check_authorities;
 use certificate::{CoreCertificates, Group as CertificateGroup, Shown as ShownCertificate};
 pub use config::{check_issuers, compile};
-use introspection::Flight;
-use keys::KeySource;
 pub use keys::{IssuerState, KeyStatus, issuer_states};
+use live::is_provable;
+use looked::{Found, Good, Looked, Token, Waiting};
+pub use password::check_users;
+use password::checking::Matched;
+use password::{CorePasswords, Passwords};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
 use verifier::{Checked, CoreVerifier, Verifier, Why};
+pub use webhook::check_webhooks;
+use webhook::{CoreWebhooks, Webhooks};
 use why::{refuse as refuse_token, refuse_proof};
 
 /// How often a call may wait: for the keys of one issuer and for what another tells.
@@ -82,6 +91,8 @@ pub struct Authentication {
     keys: Option<Arc<Keys>>,
     /// Who proves schemes by client certificates.
     certificates: Arc<[CertificateGroup]>,
+    passwords: Option<Arc<Passwords>>,
+    webhooks: Option<Arc<Webhooks>>,
     /// Whether tokens can be revoked here.
     revocations: bool,
 }
@@ -120,7 +131,8 @@ impl Authentication {
     }
 
     fn with_rule(challenge: Challenge, rule: Rule) -> Self {
-        Self { challenge, rule, keys: None, certificates: Arc::default(), revocations: false }
+        let (keys, certificates, passwords, webhooks) = (None, Arc::default(), None, None);
+        Self { challenge, rule, keys, certificates, passwords, webhooks, revocations: false }
     }
 
     /// Takes API keys as well.
@@ -133,6 +145,18 @@ impl Authentication {
     #[must_use]
     pub fn with_certificates(self, certificates: Arc<[CertificateGroup]>) -> Self {
         Self { certificates, ..self }
+    }
+
+    /// Takes passwords of users as well.
+    #[must_use]
+    pub fn with_passwords(self, passwords: Option<Passwords>) -> Self {
+        Self { passwords: passwords.map(Arc::new), ..self }
+    }
+
+    /// Takes webhooks as well.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Option<Webhooks>) -> Self {
+        Self { webhooks: webhooks.map(Arc::new), ..self }
     }
 
     /// Asks the denylist of the gateway's store about tokens, where it has one.
@@ -148,7 +172,7 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, recheck: true, ..Needs::default() }
+        Needs { head: true, body: self.webhooks.is_some(), recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -161,8 +185,20 @@ impl Control for Authentication {
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
         let asks = !self.certificates.is_empty();
         let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
+        let passwords = self.passwords.as_ref().map(|rule| CorePasswords::attach(rule, core));
+        let webhooks = self.webhooks.as_ref().map(|rule| CoreWebhooks::attach(rule, core));
         let clock = Arc::clone(&core.clock);
-        Box::new(AtCore { control: self, verifiers, proofs, keys, certificates, revoked, clock })
+        Box::new(AtCore {
+            control: self,
+            verifiers,
+            proofs,
+            keys,
+            certificates,
+            passwords,
+            webhooks,
+            revoked,
+            clock,
+        })
     }
 }
 
@@ -173,39 +209,10 @@ struct AtCore {
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
     certificates: Option<CoreCertificates>,
+    passwords: Option<CorePasswords>,
+    webhooks: Option<CoreWebhooks>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
-}
-
-/// What a look came to.
-enum Looked<'k> {
-    Done(Verdict),
-    /// More may be known soon; the verdict if nothing comes of it.
-    Wait(Waiting<'k>, Box<Refusal>),
-    /// All is good here, and other gateways are asked whether the proof was used there.
-    Elsewhere(BoxFuture<'static, Used>, Good),
-}
-
-/// What a call proved, the places of its keys, and a nonce for its next proof.
-type Good = (SmallVec<[Proof; 1]>, Places, Option<HeaderValue>);
-
-/// A token, and how it is presented.
-type Token<'c> = (Scheme, &'c str);
-
-/// What a call waits for.
-enum Waiting<'k> {
-    /// Newer keys than those that came with so many fetches.
-    Keys(&'k Arc<KeySource>, u64),
-    /// What an issuer says of a token.
-    Answer(Arc<Flight>),
-}
-
-/// What the verifiers make of a token.
-#[derive(Default)]
-struct Found<'k> {
-    proofs: SmallVec<[Proof; 1]>,
-    wanted: Option<Waiting<'k>>,
-    worst: Option<Why>,
 }
 
 impl Attached for AtCore {
@@ -218,10 +225,10 @@ impl Attached for AtCore {
         }
         if let Some(wait) = call.suspect {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
-            return match self.look(call) {
+            return match self.look(call, None) {
                 Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
                 Looked::Elsewhere(used, good) => Step::Wait(Box::pin(async move {
-                    match self.heard(call, used, good).await {
+                    match self.heard(call, used, *good).await {
                         Verdict::Allow => Verdict::Allow,
                         _ => Verdict::Throttle(too_many_failures(wait)),
                     }
@@ -229,9 +236,10 @@ impl Attached for AtCore {
                 _ => Step::Done(Verdict::Throttle(too_many_failures(wait))),
             };
         }
-        match self.look(call) {
+        match self.look(call, None) {
             Looked::Done(verdict) => Step::Done(verdict),
-            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, good))),
+            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, *good))),
+            Looked::Password(pending) => self.pend(call, *pending),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
                     return Step::Done(Verdict::Refuse(otherwise));
@@ -240,14 +248,9 @@ impl Attached for AtCore {
             }
         }
     }
-}
 
-/// Whether a credential can be verified again by itself.
-fn is_provable(principal: &Principal) -> bool {
-    match principal.credential {
-        CredentialKind::Jwt => principal.binding == Binding::default(),
-        CredentialKind::Certificate => true,
-        CredentialKind::Introspected | CredentialKind::ApiKey => false,
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        self.delivered(call)
     }
 }
 
@@ -258,29 +261,6 @@ impl AtCore {
             Waiting::Keys(source, seen) => source.attempts() != *seen || source.ask(self.clock.now()),
             Waiting::Answer(_) => true,
         }
-    }
-
-    /// Whether what was proven before, and cannot be proven again by itself, goes on. A certificate that was shown with it is looked
-    /// at again.
-    fn stands(&self, call: &mut Call) -> Verdict {
-        let challenge = &self.control.challenge;
-        let is_certificate = |proof: &Proof| proof.principal.credential == CredentialKind::Certificate;
-        let mut others = call.proofs.iter().filter(|proof| !is_certificate(proof));
-        if let Some(why) = others.find_map(|proof| self.revoked(&proof.principal)) {
-            return Verdict::Refuse(refuse_token(challenge, Scheme::presented(&call.request), why));
-        }
-        if !call.proofs.iter().any(is_certificate) {
-            return Verdict::Allow;
-        }
-        let shown = self.shown(call);
-        let proven = |proof: &Proof| shown.proofs.iter().any(|one| one.scheme == proof.scheme);
-        if call.proofs.iter().filter(|proof| is_certificate(proof)).all(proven) {
-            call.proofs.retain(|proof| !is_certificate(proof));
-            call.proofs.extend(shown.proofs);
-            return Verdict::Allow;
-        }
-        let missing = || challenge.missing("the certificate does not prove any more what it did", None);
-        Verdict::Refuse(shown.wrong.map_or_else(missing, |wrong| wrong.refuse(challenge)))
     }
 
     /// What the certificate of the connection proves.
@@ -310,9 +290,10 @@ impl AtCore {
         let mut waiting = first;
         for _ in 1..WAITS {
             self.wait(&waiting).await;
-            match self.look(call) {
+            match self.look(call, None) {
                 Looked::Done(verdict) => return verdict,
-                Looked::Elsewhere(used, good) => return self.heard(call, used, good).await,
+                Looked::Password(_) => return Verdict::Refuse(password::unchecked()),
+                Looked::Elsewhere(used, good) => return self.heard(call, used, *good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
                     return Verdict::Refuse(otherwise);
@@ -326,22 +307,21 @@ impl AtCore {
             }
         }
         self.wait(&waiting).await;
-        match self.look(call) {
+        match self.look(call, None) {
             Looked::Done(verdict) => verdict,
-            Looked::Elsewhere(used, good) => self.heard(call, used, good).await,
+            Looked::Elsewhere(used, good) => self.heard(call, used, *good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
+            // A token stands where a password would.
+            Looked::Password(_) => Verdict::Refuse(password::unchecked()),
         }
     }
 
     /// Lets a call go on whose proof is the first of its kind, by what others say of it.
-    async fn heard(
-        &self,
-        call: &mut Call,
-        used: BoxFuture<'static, Used>,
-        (proofs, places, fresh): Good,
-    ) -> Verdict {
-        let shown = first(used.await).map(|()| Some(fresh));
-        self.settle(call, (proofs, places), shown)
+    async fn heard(&self, call: &mut Call, used: BoxFuture<'static, Used>, good: Good) -> Verdict {
+        match first(used.await) {
+            Ok(()) => self.settle(call, good),
+            Err(why) => Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
+        }
     }
 
     async fn wait(&self, waiting: &Waiting<'_>) {
@@ -351,7 +331,8 @@ impl AtCore {
         }
     }
 
-    fn look(&self, call: &mut Call) -> Looked<'_> {
+    /// `checked` is what came of checking the call's password, where that was done.
+    fn look(&self, call: &mut Call, checked: Option<Matched>) -> Looked<'_> {
         let schemes = match &self.control.rule {
             Rule::Closed(why) => {
                 return Looked::Done(Verdict::Refuse(Refusal::new(&codes::UNSECURED_OPERATION, *why)));
@@ -361,8 +342,13 @@ impl AtCore {
         let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
         let shown = self.shown(call);
-        let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() => {
+        let (sent, pair) = match self.sent(call).and_then(|sent| Ok((sent, self.pair(call)?))) {
+            Ok(found) => found,
+            Err(refusal) => return refuse(refusal),
+        };
+        let others = !shown.is_nothing() || sent.is_some() || pair.is_some();
+        let (keys, token) = match self.presented(call, pair.is_some()) {
+            Ok((keys, None)) if keys.proofs.is_empty() && !others => {
                 return match schemes.anonymous {
                     true => Looked::Done(Verdict::Allow),
                     false => refuse(challenge.missing("no credential came", None)),
@@ -375,27 +361,29 @@ impl AtCore {
             return refuse(wrong.refuse(challenge));
         }
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
-        let Found { mut proofs, wanted, worst } = found.unwrap_or_default();
+        let Found { proofs, wanted, worst } = found.unwrap_or_default();
         // A token that nobody verified goes no further, whatever keys come beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
-        proofs.extend(keys.proofs);
-        proofs.extend(shown.proofs);
-        let proven = |scheme: &u16| proofs.iter().any(|proof| proof.scheme == *scheme);
+        let mut good = Good { proofs, places: keys.places, fresh: None, sent };
+        good.proofs.extend(keys.proofs);
+        match self.known(call, pair, checked) {
+            Ok(proofs) => good.proofs.extend(proofs),
+            Err(looked) => return looked,
+        }
+        let webhooks = self.webhooks.as_ref().filter(|_| good.sent.is_some());
+        good.proofs.extend(webhooks.into_iter().flat_map(|webhooks| webhooks.proofs(call)));
+        good.proofs.extend(shown.proofs);
+        let proven = |scheme: &u16| good.proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
             let shown = match token {
                 Some((Scheme::Dpop, token)) => {
-                    match self.show(call, token, proofs.get(..by_token).unwrap_or_default()) {
-                        Ok(Shown { fresh, elsewhere: Some(used) }) => {
-                            return Looked::Elsewhere(used, (proofs, keys.places, fresh));
-                        }
-                        shown => shown.map(|shown| Some(shown.fresh)),
-                    }
+                    Some(self.show(call, token, good.proofs.get(..by_token).unwrap_or_default()))
                 }
-                Some((Scheme::Bearer, _)) | None => Ok(None),
+                Some((Scheme::Bearer, _)) | None => None,
             };
-            return Looked::Done(self.settle(call, (proofs, keys.places), shown));
+            return self.satisfied(call, shown, good);
         }
         let refusal = match (token, worst, shown.wrong) {
             (Some((scheme, _)), Some(why), _) => refuse_token(challenge, scheme, why),
@@ -411,24 +399,45 @@ impl AtCore {
         }
     }
 
-    /// The good API keys of a call, and its token with how it came.
-    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<Token<'c>>), Box<Refusal>> {
+    /// The end of the look at a call of which an alternative is proven, by what became of its proof of possession, when it has one.
+    fn satisfied(
+        &self,
+        call: &mut Call,
+        shown: Option<Result<Shown, NotShown>>,
+        mut good: Good,
+    ) -> Looked<'_> {
+        match shown {
+            None => {}
+            Some(Err(why)) => {
+                return Looked::Done(Verdict::Refuse(refuse_proof(&self.control.challenge, why)));
+            }
+            Some(Ok(Shown { fresh, elsewhere })) => {
+                good.fresh = Some(fresh);
+                if let Some(used) = elsewhere {
+                    return Looked::Elsewhere(used, Box::new(good));
+                }
+            }
+        }
+        Looked::Done(self.settle(call, good))
+    }
+
+    /// The good API keys of a call, and its token with how it came; none where a password stands in its place.
+    fn presented<'c>(
+        &self,
+        call: &'c Call,
+        by_password: bool,
+    ) -> Result<(Proven, Option<Token<'c>>), Box<Refusal>> {
         let challenge = &self.control.challenge;
         let keys =
             self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;
-        if keys.in_authorization {
+        if keys.in_authorization || by_password {
             return Ok((keys, None));
         }
         let presented = bearer::presented(&call.request);
         if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
             // It would go on to the service, which might take it for one that was verified.
             let detail = "`Authorization` holds a credential that the operation does not take";
-            let public = match (&self.keys, &self.certificates) {
-                (Some(_), None) => "only API keys are accepted",
-                (None, Some(_)) => "only client certificates are accepted",
-                _ => "access tokens are not accepted",
-            };
-            return Err(challenge.missing(detail, Some(public)));
+            return Err(challenge.missing(detail, Some(self.only())));
         }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";
@@ -499,23 +508,30 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on, or not, by what became of its proof, when it has one. A proof ends here: it was for this gateway.
-    fn settle(
-        &self,
-        call: &mut Call,
-        (proofs, places): (SmallVec<[Proof; 1]>, Places),
-        shown: Result<Option<Option<HeaderValue>>, NotShown>,
-    ) -> Verdict {
-        match shown {
-            Err(why) => return Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
-            Ok(None) => {}
-            Ok(Some(fresh)) => {
-                call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
-                call.request.headers.remove(DPOP);
-            }
+    /// What is accepted, where tokens are not.
+    fn only(&self) -> &'static str {
+        let (keys, certificates) = (self.keys.is_some(), self.certificates.is_some());
+        match (keys, certificates, self.passwords.is_some(), self.webhooks.is_some()) {
+            (true, false, false, false) => "only API keys are accepted",
+            (false, true, false, false) => "only client certificates are accepted",
+            (false, false, true, false) => "only passwords are accepted",
+            (false, false, false, true) => "only webhooks are accepted",
+            _ => "access tokens are not accepted",
         }
-        call.proofs = proofs;
-        self.keys.iter().for_each(|keys| keys.strip(call, places));
+    }
+
+    /// Lets the call go on. A proof of possession ends here: it was for this gateway. To a delivery its body is held once it is there.
+    fn settle(&self, call: &mut Call, good: Good) -> Verdict {
+        if let Some(fresh) = good.fresh {
+            call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
+            call.request.headers.remove(DPOP);
+        }
+        call.proofs = good.proofs;
+        self.keys.iter().for_each(|keys| keys.strip(call, good.places));
+        self.passwords.iter().for_each(|passwords| passwords.strip(call));
+        if let Some(sent) = good.sent {
+            call.held.push(Box::new(sent));
+        }
         Verdict::Allow
     }
 }

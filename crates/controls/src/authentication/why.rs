@@ -127,11 +127,14 @@ pub(super) fn refuse_proof(challenge: &Challenge, why: NotShown) -> Box<Refusal>
             let public = "the proof needs the nonce that comes with this answer";
             proof(&codes::PROOF_NONCE_REQUIRED, "use_dpop_nonce", public, public).header(DPOP_NONCE, nonce)
         }
-        NotShown::Unchecked => {
-            let detail = "it cannot be taken down that the proof was used: there is no room, or the server of shared state cannot tell";
-            Refusal::new(&codes::PROOF_UNCHECKED, detail).retry_after(Duration::from_secs(1))
-        }
+        NotShown::Unchecked => refuse_unchecked(),
     }
+}
+
+/// The refusal of what may be used once, where nobody can tell whether it was.
+pub(super) fn refuse_unchecked() -> Box<Refusal> {
+    let detail = "it cannot be taken down that this was used: there is no room, or the server of shared state cannot tell";
+    Refusal::new(&codes::PROOF_UNCHECKED, detail).retry_after(Duration::from_secs(1))
 }
 
 /// What the caller may know of a fault.

@@ -25,8 +25,8 @@ pub fn takes_certificate(settings: &spec::Api, contract: &contract::Api, name: &
     match contract.schemes.get(name) {
         None => false,
         Some(SecurityScheme::MutualTls) => true,
-        // Under `*` tokens and keys have those that they can satisfy.
-        Some(_) => bound.issuers.is_empty() && bound.source.is_none(),
+        // Under `*` tokens, keys and passwords have those that they can satisfy.
+        Some(_) => bound.issuers.is_empty() && bound.source.is_none() && bound.users.is_empty(),
     }
 }
 

@@ -12,10 +12,12 @@ mod issuers;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
+mod passwords;
 pub mod possession;
 mod report;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -33,7 +35,9 @@ pub use certificates::{
 pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
+pub use passwords::{password_scheme, private_listeners, takes_any_password, takes_password, users_issuer};
 pub use report::report;
+pub use webhooks::{only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
@@ -83,8 +87,14 @@ pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> 
 /// Why a scheme cannot be verified; `None` when it can.
 pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
     let Some(contract) = api.contract else { return Some("there is no contract") };
-    if takes_certificate(api.settings, contract, scheme) {
+    if takes_certificate(api.settings, contract, scheme)
+        || takes_password(api.settings, contract, scheme)
+        || takes_webhook(api.settings, contract, scheme).is_some()
+    {
         return None;
+    }
+    if let Some(why) = passwords::misfit(api, scheme) {
+        return Some(why);
     }
     match keys::bound(api, scheme) {
         Ok(Some(_)) => return None,
@@ -99,6 +109,7 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         Some(SecurityScheme::Http { scheme, .. }) if scheme == "bearer" => {
             (!bound).then_some("no issuer is bound to it")
         }
+        Some(scheme) if passwords::is_basic(scheme) => Some("no users are bound to it"),
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
         Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),
         Some(SecurityScheme::MutualTls) => Some("no authorities of certificates are bound to it"),
@@ -215,6 +226,15 @@ fn alternative(api: &ApiScope<'_>, names: &[String], requirement: &Requirement) 
     };
     let needs: Option<Vec<Need>> = requirement.schemes.iter().map(need).collect();
     needs.map(|needs| Alternative { needs })
+}
+
+/// Whether a token satisfies the scheme of a number, if anything does: none of the other kinds of credential is bound to it.
+#[must_use]
+pub fn takes_token(api: &ApiScope<'_>, number: u16) -> bool {
+    key_scheme(api, number).is_none()
+        && certificate_scheme(api, number).is_empty()
+        && password_scheme(api, number).0.is_empty()
+        && webhook_scheme(api, number).is_none()
 }
 
 /// Number of a scope.

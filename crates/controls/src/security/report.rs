@@ -23,6 +23,7 @@ pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
         unenforced(api, out);
         super::possession::report(api, out);
         super::certificates::report(api, out);
+        super::passwords::report(api, out);
     });
 }
 
@@ -175,6 +176,14 @@ fn unenforced(api: &ApiScope<'_>, out: &mut Diagnostics) {
                 "bind the scheme: `authentication: {{ {scheme}: {{ authorities: [name] }} }}`, with the `client_ca` of a listener \
                  under `authorities`; or add `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: \
                  these operations then refuse every call",
+                first.pointer,
+                scheme_pointer(scheme)
+            )
+        } else if let Some(scheme) = unbound("no users") {
+            format!(
+                "bind the scheme: `authentication: {{ {scheme}: {{ users: [name] }} }}`, with their file of passwords under `users`; \
+                 or add `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: these operations then \
+                 refuse every call",
                 first.pointer,
                 scheme_pointer(scheme)
             )
