@@ -35,7 +35,7 @@ const WORDS: [&str; 9] = [
 pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
     let tree = &compiled.resolved.complete;
     let mut gateway = Map::new();
-    let named = ["listeners", "issuers", "authorities", "upstreams", "apis"];
+    let named = ["listeners", "issuers", "authorities", "users", "webhooks", "upstreams", "apis"];
     for entry in tree.entries().iter().filter(|entry| !named.contains(&entry.key.as_str())) {
         gateway.insert(entry.key.clone(), plain(&entry.value));
     }
@@ -53,6 +53,8 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         "listeners": group("listeners"),
         "issuers": group("issuers"),
         "authorities": group("authorities"),
+        "users": group("users"),
+        "webhooks": group("webhooks"),
         "upstreams": group("upstreams"),
         "apis": apis,
     })

@@ -89,7 +89,7 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" | "authorities" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "users" | "webhook" if below("authentication") => Kind::Grants,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -140,6 +140,9 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             _ => Kind::Unknown,
         },
         () if path.starts_with("grants.") => Kind::Grants,
+        // Of a sender of webhooks: who signs by one of them is let in, with these rights.
+        () if matches!(path, "secrets" | "keys" | "scopes" | "roles") => Kind::Grants,
+        () if path == "tolerance" => Kind::MoreIsWeaker,
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),

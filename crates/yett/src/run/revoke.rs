@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use controls::authentication::{apikey, issued};
-use controls::security::authority_issuer;
+use controls::security::{authority_issuer, users_issuer, webhook_issuer};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
 
 /// How long something is revoked when nobody says: longer than any access token should be good.
 const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long certificates are revoked when nobody says: there is no saying how long those of a subject are good.
-const CERTIFICATES_LAST: Duration = store::MAX_TTL;
+/// How long certificates, users and senders are revoked when nobody says: there is no saying how long those of a subject are good.
+const WITHOUT_END: Duration = store::MAX_TTL;
 /// How long after its end a token is still remembered: more than clocks may differ by.
 const LEEWAY: u64 = 24 * 3600;
 /// Last second of the year 9999.
@@ -45,14 +45,17 @@ pub(super) fn resolve(
         }
         (Some(issuer), kind) => {
             let (iss, vouches) = issuer_of(issuer, document)?;
-            if vouches == Vouches::Certificates && !matches!(kind, Kind::Subject | Kind::Issuer) {
-                return Err(Problem::invalid(format!(
-                    "`{}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
-                     SHA-256 of its DER, as `yett revoke token --sha256`",
-                    issuer.escape_debug()
-                )));
+            if vouches != Vouches::Tokens && !matches!(kind, Kind::Subject | Kind::Issuer) {
+                let named = issuer.escape_debug();
+                return Err(Problem::invalid(match vouches {
+                    Vouches::Certificates => format!(
+                        "`{named}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
+                         SHA-256 of its DER, as `yett revoke token --sha256`"
+                    ),
+                    _ => format!("`{named}` issues no tokens: a `subject` of it is revoked, or all"),
+                }));
             }
-            lasts = lasts.or((vouches == Vouches::Certificates).then_some(CERTIFICATES_LAST));
+            lasts = lasts.or((vouches != Vouches::Tokens).then_some(WITHOUT_END));
             iss
         }
         (None, _) => return Err(Problem::invalid("of which issuer is not said")),
@@ -120,9 +123,11 @@ pub(super) fn remembered(expires: u64, now: u64) -> Duration {
 enum Vouches {
     Tokens,
     Certificates,
+    /// Users, and senders of webhooks.
+    Callers,
 }
 
-/// `iss` of an issuer that is named as the document names it, or by its URL; of authorities, as principals name them.
+/// `iss` of an issuer that is named as the document names it, or by its URL; of whoever else vouches, as principals name them.
 fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Problem> {
     if named == apikey::ISSUER {
         return Err(Problem::invalid(
@@ -133,7 +138,9 @@ fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Prob
         document.issuers.iter().map(|(name, issuer)| (name, issued::iss(issuer).to_owned(), Vouches::Tokens));
     let authorities = document.authorities.keys();
     let certificates = authorities.map(|name| (name, authority_issuer(name), Vouches::Certificates));
-    let all: Vec<_> = tokens.chain(certificates).collect();
+    let users = document.users.keys().map(|name| (name, users_issuer(name), Vouches::Callers));
+    let senders = document.webhooks.keys().map(|name| (name, webhook_issuer(name), Vouches::Callers));
+    let all: Vec<_> = tokens.chain(certificates).chain(users).chain(senders).collect();
     let found = all.iter().find(|(name, iss, _)| *name == named || *iss == named);
     found.map(|(_, iss, vouches)| (iss.clone(), *vouches)).ok_or_else(|| {
         let hint = diagnostics::nearest(named, all.iter().map(|(name, ..)| name.as_str()));
