@@ -129,6 +129,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("test/generate.rs", &["File", "fs", "load", "spec"]),
         ("test/watch.rs", &["load", "notify"]),
         ("token.rs", &["manage_api", "spec"]),
+        // Randomness, for a salt.
+        ("user.rs", &["Command", "clock", "engine"]),
     ]
     .into();
     let folder = root().join("crates/yett/src/commands");
