@@ -106,7 +106,7 @@ impl Challenge {
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
         let own = Self::of(api);
         let mut others: Vec<(u16, Box<str>)> = Vec::new();
-        let of_key = |scheme: KeyScheme| (scheme.number, scheme.challenge(&own.realm).into());
+        let of_key = |scheme: KeyScheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm)));
         let tokens = match access {
             Access::Open | Access::Closed(_) => return own,
             Access::Authenticated => {
@@ -129,7 +129,7 @@ impl Challenge {
                 let is_shown = |number: &u16| !certificate_scheme(api, *number).is_empty();
                 let is_known = |number: &u16| !password_scheme(api, *number).0.is_empty();
                 let is_sent = |number: &u16| webhook_scheme(api, *number).is_some();
-                let of = |number: &u16, text: &str| (*number, Box::from(text));
+                let of = |number: &u16, text: &str| (*number, Box::<str>::from(text));
                 others
                     .extend(numbers.iter().filter(|one| is_shown(one)).map(|one| of(one, &own.certificate)));
                 others.extend(numbers.iter().filter(|one| is_known(one)).map(|one| of(one, &own.password)));

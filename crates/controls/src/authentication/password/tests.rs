@@ -217,7 +217,7 @@ fn what_is_wrong_is_not_remembered() {
     let Presented::Pair(pair) = presented(&request) else { panic!("no pair") };
     let clock = Arc::new(world.clock.clone());
     let check = begin(&checker, 1, "192.0.2.1");
-    let (flight, job) = (check.flight(), check.job(pair, vec![line.clone()], clock));
+    let (flight, job) = (check.flight(), check.job(pair, vec![line], clock));
     assert!(matches!((job.run)(&Cancel::default()), Verdict::Allow));
     assert!(flight.outcome().is_some_and(|matched| matched.is_empty()));
     assert_eq!(checker.known(&question(1), Tick(0)), None);
