@@ -14,7 +14,7 @@ use base64::engine::{DecodePaddingMode, Engine};
 use zeroize::Zeroizing;
 
 /// Signatures of one delivery; a delivery with more is refused.
-pub const SIGNATURES: usize = 8;
+const SIGNATURES: usize = 8;
 /// Longest id, in bytes.
 const ID_BYTES: usize = 256;
 /// Bytes of a secret.
@@ -33,7 +33,7 @@ const SHOWN: GeneralPurpose = GeneralPurpose::new(
 /// What deliveries are checked with.
 pub enum WebhookKey {
     /// A secret that the sender has as well (`whsec_…`).
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     /// The public key of the sender (`whpk_…`).
     Public([u8; PUBLIC]),
 }
@@ -54,7 +54,9 @@ impl WebhookKey {
         let text = std::str::from_utf8(text).ok()?.trim();
         let encoded = text.strip_prefix("whsec_").unwrap_or(text);
         let bytes = Zeroizing::new(SHOWN.decode(encoded).ok()?);
-        SECRET.contains(&bytes.len()).then(|| Self::Secret(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+        SECRET
+            .contains(&bytes.len())
+            .then(|| Self::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes))))
     }
 
     /// Reads `whpk_` and base64 of 32 bytes.
