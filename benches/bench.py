@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 import idle
 import material
@@ -26,6 +27,10 @@ from proxies import LOAD_CORE
 from rows import CPU, ROWS, STREAMS, TLS, TWO, Handshakes, Open
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+# Requests of a row whose values differ.
+SEVERAL = 500
 
 
 def say(text):
@@ -68,6 +73,9 @@ class Bench:
         needed = {row.requests for row in self.rows}
         material.write_requests(directory / "get", [material.get("/orders/ord_000001")])
         material.write_requests(directory / "post", [material.post("/orders", body)])
+        material.write_requests(directory / "browser", [material.browser_get(number) for number in range(SEVERAL)])
+        values = (material.values_body(number) for number in range(SEVERAL))
+        material.write_requests(directory / "values", [material.post("/orders", body) for body in values])
         for name, many in (("zipf", flags.tokens), ("cold", flags.cold)):
             if name in needed:
                 say(f"minting {many} tokens")
@@ -96,6 +104,8 @@ class Bench:
                     self.running.append(proxy.start())
                     if "jwt" in proxy.name:
                         self.check_refusals(proxy)
+                    if "inspected" in proxy.name:
+                        self.check_inspection(proxy)
         say("warming up")
         if any(isinstance(row.how, Open) for row in self.rows):
             self.find_capacity()
@@ -108,6 +118,18 @@ class Bench:
         """What nginx takes in a closed loop now: machines have slow hours, in which half of what it took before is too much."""
         result = self.calls(next(row for row in ROWS if row.name == "get"), self.proxies["nginx"], min(0.5, self.flags.seconds))
         self.capacity = result["calls"] / result["seconds"]
+
+    def check_inspection(self, proxy):
+        attack = "1' or '1'='1"
+        cases = [("GET", f"/orders?q={urllib.parse.quote(attack)}", None, 403), ("GET", "/orders?q=books", None, 200),
+                 ("POST", "/orders", json.dumps({"q": attack}), 403), ("POST", "/orders", json.dumps({"q": "books"}), 200)]
+        for method, target, body, wanted in cases:
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=10)
+            connection.request(method, target, body, {"host": material.HOST, "content-type": "application/json"})
+            status = connection.getresponse().status
+            connection.close()
+            if status != wanted:
+                raise RuntimeError(f"{proxy.name}: {method} {target} got {status}, expected {wanted}")
 
     def check_refusals(self, proxy):
         """A proxy that lets a bad call pass is cheap and not measured: each control has to bite first."""
@@ -159,8 +181,9 @@ class Bench:
         statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
         if not counted or not statuses or any(int(count) for count in (*counted.groups()[1:], *statuses.groups()[1:])):
             raise RuntimeError(f"{row.name}, {proxy.name}: not every call passed:\n{text[-1500:]}")
-        rate = re.search(r"finished in ([\d.]+)s", text)
-        return {"calls": int(counted[1]), "seconds": float(rate[1]), "p50_us": None, "p99_us": None}
+        took = re.search(r"finished in ([\d.]+)(m?s)", text)
+        took = float(took[1]) / (1000 if took[2] == "ms" else 1)
+        return {"calls": int(counted[1]), "seconds": took, "p50_us": None, "p99_us": None}
 
     def handshakes(self, row, proxy, seconds):
         command = ["taskset", "-c", LOAD_CORE, self.load, "handshake", "--target", f"127.0.0.1:{getattr(proxy, row.how.listener)}",

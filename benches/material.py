@@ -10,6 +10,7 @@ import json
 import random
 import struct
 import time
+import urllib.parse
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -103,6 +104,33 @@ def post(path, body, token=None):
     if token:
         head += f"authorization: Bearer {token}\r\n"
     return head.encode() + b"\r\n" + body
+
+
+WORDS = ["books", "garden", "kitchen", "travel", "history", "music", "science", "St James's Square", "2026-11-25", "note"]
+
+
+def browser_get(number):
+    """A GET as a browser sends it, with other values in every one."""
+    word = lambda at: urllib.parse.quote_plus(WORDS[(number * 7 + at) % len(WORDS)])
+    fields = {
+        "host": HOST,
+        "user-agent": f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.{number}.0 Safari/537.36",
+        "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+        "accept-language": "en-US,en;q=0.5", "accept-encoding": "gzip, deflate, br",
+        "cookie": f"session={number * 0x9E3779B97F4A7C15 % 2**64:016x}; theme=dark; lang=en",
+        "sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin",
+        "referer": f"https://{HOST}/catalog/{word(3)}/{number + 1}",
+    }
+    head = f"GET /catalog/{number}?page={number % 40}&sort=price&category={word(0)}&q={word(1)}+{number} HTTP/1.1\r\n"
+    return (head + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n").encode()
+
+
+def values_body(number):
+    """1 KiB of JSON with 48 values, others in every one."""
+    values = {f"f{at}": f"{WORDS[(number + at) % len(WORDS)]} {number * 48 + at}" for at in range(47)}
+    text = json.dumps(values, separators=(",", ":"))
+    values["f47"] = "n" * max(0, 1024 - len(text) - len(',"f47":""'))
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def write_requests(path, requests):

@@ -276,6 +276,8 @@ def make(files, upstream, collector, signer_jwks, issuer, audience, tools):
     run_yett = [tools["yett"], "run", "--config", "{config}", "--data", "{dir}/data"]
     return {proxy.name: proxy for proxy in (
         Proxy("yett", "yett", run_yett, plain(LOGGED), files),
+        Proxy("yett-inspected", "yett", run_yett,
+              yett(YETT_PLAIN.replace("RECORD", LOGGED) + "    inspection: {{ rules: builtin, mode: enforce }}\n"), files),
         Proxy("yett-told", "yett", run_yett, plain(TOLD), files),
         Proxy("yett-told-all", "yett", run_yett, plain(TOLD_ALL), files),
         Proxy("yett-silent", "yett", run_yett, plain(SILENT), files),

@@ -27,6 +27,11 @@ ROWS = [
     Row("telemetry", "plain GET with all that is told of a call, over the same with nothing told", "get", None, PLAIN, False,
         ["yett-told", "yett-told-all", "yett-silent"],
         [("yett-told", "yett-silent", 1.20), ("yett-told-all", "yett-silent", None)]),
+    # What the detectors cost is promised in plain calls: 1.5 for a GET, 0.75 for a KiB of a body; the call itself comes to that.
+    Row("inspected-get", "a browser's GET with `rules: builtin`, over the same without", "browser", None, PLAIN, False,
+        ["yett-inspected", "yett"], [("yett-inspected", "yett", 2.50)]),
+    Row("inspected-post", "POST of 1 KiB JSON, 48 values, with `rules: builtin`, over the same without", "values", None, PLAIN, False,
+        ["yett-inspected", "yett"], [("yett-inspected", "yett", None)]),
     Row("two", "HTTP/2 GET, TLS, 4 streams a connection", "get", None, TWO, False, ["yett", "nginx", "envoy"],
         [("yett", "nginx", None), ("yett", "envoy", None)]),
     Row("jwt", "JWT + scopes + limits + validation, POST 1 KiB, Zipf", "zipf", "zipf-order", PLAIN, False,

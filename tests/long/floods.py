@@ -248,6 +248,11 @@ async def drain(reader):
         pass
 
 
+def counters(context):
+    """What an attacker counts, for who started it."""
+    return {name: context.Value("q", 0, lock=False) for name in ("bytes", "connections", "open", "most_open")}
+
+
 def attacker(address, kind, connections, stop, counts):
     os.nice(10)
     retarget(list(KINDS).index(kind))
@@ -317,7 +322,7 @@ def bound_counts(gateway):
 async def one(kind, gateway, quiet, flags, calls, current):
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    counts = {name: context.Value("q", 0, lock=False) for name in ("bytes", "connections", "open", "most_open")}
+    counts = counters(context)
     current.value = list(KINDS).index(kind)
     before, calls_before, bounds_before = gateway.process.rss(), calls.value, bound_counts(gateway)
     process = context.Process(target=attacker, args=(gateway.address(), kind, flags.connections, stop, counts), daemon=True)

@@ -271,7 +271,7 @@ class Flooded:
 
     async def one(self, kind, seconds):
         stop = self.context.Event()
-        counts = {name: self.context.Value("q", 0, lock=False) for name in ("bytes", "connections")}
+        counts = floods.counters(self.context)
         arguments = self.gateway.address("plain"), kind, self.connections, stop, counts
         process = self.context.Process(target=floods.attacker, args=arguments, daemon=True)
         process.start()
@@ -280,6 +280,8 @@ class Flooded:
         await asyncio.to_thread(process.join, 15)
         if process.is_alive():
             process.kill()
+        elif process.exitcode:
+            raise common.Broken(f"the flood {kind} ended with {process.exitcode}")
 
 
 # h2load's flags, the scheme and the listener of each protocol.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """sqlmap, with all of its tamper scripts, against a service that can be injected into: directly, and through Yett.
 
-    sqlmap.py [--part all|short] [--at-once 6] [--ways directly,builtin,crs] [--bin DIR] [--evidence DIR]
+    sqlmap.py [--part all|short] [--every 1] [--at-once 6] [--ways directly,builtin,crs] [--bin DIR] [--evidence DIR]
 
 `tests/peers/injectable.py` is the service; before it stand gateways that do nothing but inspect. One with `rules: builtin` protects a
 service that undoes every encoding it meets. One with the Core Rule Set of `../shared/crs`, at paranoia level 2 since level 1 leaves
@@ -11,7 +11,8 @@ where to inject, which database it meets, and which column to read.
 
 Must hold: directly it gets the secret out of every place; through a gateway it neither gets it nor finds where to inject. Told
 beside that: with how many scripts it does so directly, and which statements that it changed ran all the same behind a gateway (probes
-that changed nothing that it could see; those that were only cut short by a comment apart). `tests/peers/setup python` installs it.
+that changed nothing that it could see; those that were only cut short by a comment apart). `--every 10` makes one run of ten, for a try.
+`tests/peers/setup python` installs sqlmap.
 """
 import argparse
 import asyncio
@@ -193,7 +194,7 @@ def main(flags):
     sqlmap = PEERS / "venv/bin/sqlmap"
     if not sqlmap.exists():
         raise SystemExit("sqlmap is not installed; run tests/peers/setup")
-    runs = [(number, *run) for number, run in enumerate(plan(flags.part, tampers(python)))]
+    runs = [(number, *run) for number, run in enumerate(plan(flags.part, tampers(python)))][::flags.every]
     results, misses = {}, []
     secret = "-".join(secrets.choice(["plum", "harbour", "seven", "willow", "stone", "amber"]) for _ in range(5))
     with Workspace(flags.keep) as workspace:
@@ -220,6 +221,7 @@ def main(flags):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("all", "short"), default="all")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=6)
     parser.add_argument("--ways", default="directly,builtin,crs")
     common.common_flags(parser)

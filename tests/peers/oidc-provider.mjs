@@ -1,19 +1,22 @@
 // A certified OpenID provider (npm `oidc-provider`) as external issuer: client_credentials clients, JWT access tokens
 // (RFC 9068) for resource indicators (RFC 8707), ES256 and RS256 keys. Loopback and port 0 only; several can run.
 //
-//   node oidc-provider.mjs [--audience orders-api] [--name one] [--gateway-key key.pem]
+//   node oidc-provider.mjs [--audience orders-api] [--name one] [--gateway-key key.pem] [--shape keycloak]
 //
 // prints one JSON line when it serves: {"issuer", "control", "token_endpoint", "introspection_endpoint", "clients", "resources"}.
 // Tokens of `holder` are bound to its key (DPoP, RFC 9449), those of `machine` to its certificate (RFC 8705), which the
 // client puts into `x-client-certificate` in base64 as a terminator of TLS would; the resource `urn:yett:orders:opaque` has
 // opaque tokens. `gateway` may ask about them (RFC 7662), `gateway-signed` is answered by a signed JWT (RFC 9701), and
-// `gateway-key` proves itself by the key of `--gateway-key`.
+// `gateway-key` proves itself by the key of `--gateway-key`. The same clients may exchange tokens of this provider (RFC 8693) for
+// such as are for `orders-service`, with `actor_token` as who acts, and have tokens of their own for the resource `urn:yett:service`.
+// With `--shape keycloak` its tokens have the claims of Keycloak's beside their
+// own: `admin` a role of the realm, `clerk` one of the audience's client, `reader` one of another client.
 //
 // The control endpoint (a port of its own; JSON in, JSON out, POST):
 //   /rotate {"keep": true}                     new keys sign from now on; the old ones stay published, or do not
 //   /serve  {"jwks": M, "discovery": M}        M: ok, 500, hang, garbage or empty
 //   /mint   {"subject", "scope", "alg", "ttl", "claims", "header"}   a token signed with the current key
-//   /count  {}                                 how often jwks and discovery were asked for
+//   /count  {}                                 how often jwks, discovery and tokens were asked for
 //   /stop   {}                                 closes the issuer's port (as a crash would); /start opens it again
 import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
@@ -26,13 +29,15 @@ import { parseArgs } from 'node:util';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const peers = process.env.YETT_PEERS ?? path.join(here, '../../.peers');
 const resolve = createRequire(path.join(peers, 'npm/')).resolve;
-const { Provider } = await import(pathToFileURL(resolve('oidc-provider')));
+const { Provider, errors } = await import(pathToFileURL(resolve('oidc-provider')));
+const jose = await import(pathToFileURL(resolve('jose')));
 
 const { values: flags } = parseArgs({
   options: {
     audience: { type: 'string', default: 'orders-api' },
     name: { type: 'string', default: 'idp' },
     'gateway-key': { type: 'string' },
+    shape: { type: 'string' },
   },
 });
 const SCOPES = ['orders:read', 'orders:write', 'orders:admin'];
@@ -52,6 +57,22 @@ const SETTINGS = {
 };
 // A resource indicator is a URI; which one is asked for chooses the algorithm.
 const RESOURCES = { 'urn:yett:orders': 'ES256', 'urn:yett:orders:rs256': 'RS256', 'urn:yett:orders:opaque': 'opaque' };
+// Token exchange (RFC 8693).
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const EXCHANGED = ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope', 'actor_token', 'actor_token_type'];
+// The service that is behind the gateway, and that gateways ask tokens for.
+const SERVICE = { resource: 'urn:yett:service', audience: 'orders-service' };
+
+const SHAPES = {
+  keycloak: ({ clientId }) => ({
+    typ: 'Bearer',
+    azp: clientId,
+    realm_access: { roles: clientId === 'admin' ? ['offline_access', 'admin'] : ['offline_access'] },
+    resource_access: { [clientId === 'reader' ? 'account' : flags.audience]: { roles: [clientId] } },
+  }),
+};
+if (flags.shape && !SHAPES[flags.shape]) throw new Error(`no shape \`${flags.shape}\``);
 
 const server = http.createServer((request, response) => route(request, response));
 const port = await listen(server, 0);
@@ -61,7 +82,7 @@ let generation = 0;
 let keys = [];
 let provider;
 const serving = { jwks: 'ok', discovery: 'ok' };
-const counts = { jwks: 0, discovery: 0 };
+const counts = { jwks: 0, discovery: 0, token: 0 };
 const hanging = new Set();
 rotate(false);
 
@@ -81,7 +102,7 @@ function rotate(keep) {
     clients: [...Object.entries(CLIENTS).map(([name, scopes]) => ({
       client_id: name,
       client_secret: `${name}-secret-of-the-tests-only`,
-      grant_types: ['client_credentials'],
+      grant_types: name.startsWith('gateway') ? ['client_credentials', EXCHANGE] : ['client_credentials'],
       response_types: [],
       redirect_uris: [],
       scope: scopes.join(' ') || undefined,
@@ -106,13 +127,46 @@ function rotate(keep) {
         enabled: true,
         getResourceServerInfo: (_ctx, resource) => ({
           scope: SCOPES.join(' '),
-          audience: flags.audience,
+          audience: resource === SERVICE.resource ? SERVICE.audience : flags.audience,
           accessTokenTTL: 600,
           ...format(RESOURCES[resource] ?? 'ES256'),
         }),
       },
     },
+    extraTokenClaims: (ctx, token) => ({
+      ...SHAPES[flags.shape]?.(token),
+      ...(ctx.oidc.params?.actor_token ? { act: { sub: ctx.oidc.params.actor_token } } : undefined),
+    }),
   });
+  provider.registerGrantType(EXCHANGE, exchange, EXCHANGED);
+}
+
+// A token of this provider's for the API, exchanged for one of the same subject for the service.
+async function exchange(ctx) {
+  const { client, params } = ctx.oidc;
+  if (params.subject_token_type !== ACCESS_TOKEN) throw new errors.InvalidRequest('what kind of token is it?');
+  let subject;
+  try {
+    const open = ({ privateKey, kid, alg }) => ({ ...crypto.createPublicKey(privateKey).export({ format: 'jwk' }), kid, alg });
+    const known = jose.createLocalJWKSet({ keys: keys.map(open) });
+    const checks = { issuer, audience: flags.audience, typ: 'at+jwt' };
+    subject = (await jose.jwtVerify(params.subject_token, known, checks)).payload;
+  } catch {
+    throw new errors.InvalidGrant('the subject token is not good');
+  }
+  if (params.audience !== SERVICE.audience) {
+    throw new errors.InvalidTarget('there is no such service');
+  }
+  const token = new provider.AccessToken({
+    accountId: subject.sub, client, grantId: crypto.randomUUID(), gty: 'token_exchange', scope: params.scope,
+  });
+  token.resourceServer = new provider.ResourceServer(SERVICE.resource, {
+    audience: SERVICE.audience, scope: SCOPES.join(' '), accessTokenTTL: 120, ...format('ES256'),
+  });
+  const value = await token.save();
+  ctx.body = {
+    access_token: value, issued_token_type: ACCESS_TOKEN, token_type: 'Bearer', expires_in: token.expiration, scope: params.scope,
+  };
 }
 
 function format(kind) {
@@ -130,7 +184,7 @@ function keyed() {
     token_endpoint_auth_method: 'private_key_jwt',
     token_endpoint_auth_signing_alg: 'ES256',
     jwks: { keys: [{ crv, kty, x, y, kid, alg: 'ES256', use: 'sig' }] },
-    grant_types: ['client_credentials'],
+    grant_types: ['client_credentials', EXCHANGE],
     response_types: [],
     redirect_uris: [],
   }];
@@ -145,6 +199,7 @@ function signer(alg) {
 function route(request, response) {
   const pathname = request.url.split('?')[0];
   const kind = pathname.startsWith('/.well-known/') ? 'discovery' : pathname === '/jwks' ? 'jwks' : undefined;
+  if (pathname === '/token') counts.token += 1;
   if (!kind) return provider.callback()(request, response);
   counts[kind] += 1;
   switch (serving[kind]) {

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use controls::metadata;
 use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
 use controls::security::{Access, access, names};
+use controls::{metadata, upstream_identity};
 use diagnostics::{Diagnostic, Diagnostics, Span};
 use engine::OperationPlan;
 use engine::route::{Mount, Template};
@@ -95,7 +95,12 @@ impl Build<'_, '_> {
             own.extend(laid);
         }
         self.mounts.push(own);
-        self.metadata(&scope, &shared, &sites, out);
+        if metadata::control(&scope).is_some() {
+            self.document((&scope, &shared), &metadata::path(&base), &sites, out);
+        }
+        if upstream_identity::publishes(settings) {
+            self.document((&scope, &shared), &upstream_identity::keys_path(&base), &sites, out);
+        }
         Some(summary)
     }
 
@@ -143,6 +148,7 @@ impl Build<'_, '_> {
             head: steps.head,
             body: steps.body,
             message: steps.message,
+            before_upstream: steps.before_upstream,
             response_head: steps.response_head,
             response_body: steps.response_body,
             observe: steps.observe,
@@ -153,13 +159,16 @@ impl Build<'_, '_> {
         (plan, refuses)
     }
 
-    /// The document of our own that describes the API to its clients (RFC 9728), at the root of the same sites.
-    fn metadata(&mut self, api: &ApiScope<'_>, name: &Arc<str>, sites: &[Site], out: &mut Diagnostics) {
-        if metadata::control(api).is_none() {
-            return;
-        }
-        let path = metadata::path(api.base_path);
-        let Ok(parsed) = Template::parse(&path, false) else { return };
+    /// A document of our own about the API, at the root of the same sites: what describes it to its clients (RFC 9728), the keys by
+    /// which its service knows who calls.
+    fn document(
+        &mut self,
+        (api, name): (&ApiScope<'_>, &Arc<str>),
+        path: &str,
+        sites: &[Site],
+        out: &mut Diagnostics,
+    ) {
+        let Ok(parsed) = Template::parse(path, false) else { return };
         let methods = [Method::GET, Method::HEAD];
         let ways = methods.clone().map(|method| {
             let draft = Draft {
@@ -167,7 +176,7 @@ impl Build<'_, '_> {
                 contract: None,
                 id: format!("GET {path}"),
                 selected_as: Method::GET,
-                template: path.clone(),
+                template: path.to_owned(),
                 parsed: parsed.clone(),
                 base: String::new(),
                 span: None,

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use controls::CONTROLS;
-use controls::scope::Assets;
+use controls::scope::{Assets, NamedKind};
 use diagnostics::{Diagnostic, Diagnostics, Sources, Span};
 use http::HeaderValue;
 use spec::{
-    AcceptUnenforced, AccessLog, ContractSource, Document, FileOrUrl, ListenAddress, SecretRef, Spanned,
+    AcceptUnenforced, AccessLog, Api, ContractSource, Document, FileOrUrl, ListenAddress, PublicKey,
+    SecretRef, Spanned,
 };
 
 use crate::Input;
@@ -22,6 +23,8 @@ pub enum NeededKind {
     Contract,
     /// A file that may be shown.
     File,
+    /// The same, much longer than others.
+    Database,
     /// A file of rules, or a folder of such files: its `*.conf`, `*.data` and `*.conf.example`, and those in its `rules`.
     Rules,
     /// A file that is never shown.
@@ -66,6 +69,8 @@ pub struct Outline {
     pub needed: Vec<Needed>,
     /// Whether it has a local issuer, whose key lies in the data directory.
     pub local_issuer: bool,
+    /// Whether it signs assertions with a key of its own, which lies in the data directory.
+    pub assertion_key: bool,
     /// The data directory, relative to the document.
     pub data: String,
     /// Where the admin listener is to be.
@@ -90,6 +95,7 @@ pub fn outline(path: &str, text: &str, environment: Option<&str>) -> Option<Outl
     Some(Outline {
         needed,
         local_issuer: document.issuers.values().any(|issuer| issuer.local),
+        assertion_key: controls::upstream_identity::wants_own_key(&document),
         data: document.data.path().to_owned(),
         admin: document.admin.bind.address(),
         made: made_by(&document),
@@ -170,7 +176,11 @@ fn named_by_sections(document: &Document) -> impl Iterator<Item = Needed> {
         entry.and_then(|entry| entry.section.as_ref()).map_or_else(Vec::new, |section| (section.files)(node))
     });
     named.map(|file| Needed {
-        kind: if file.rules { NeededKind::Rules } else { NeededKind::File },
+        kind: match file.kind {
+            NamedKind::File => NeededKind::File,
+            NamedKind::Rules => NeededKind::Rules,
+            NamedKind::Database => NeededKind::Database,
+        },
         name: file.path,
         span: file.span,
     })
@@ -186,7 +196,8 @@ pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Secrets of stores, of those who are told, collectors among them, of senders of webhooks, and of those who say what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, of senders of webhooks,
+/// of assertions, and of those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
@@ -194,9 +205,14 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_collector = document.telemetry.otlp.iter().flat_map(|otlp| otlp.headers.values());
     let redis = document.state.iter().map(|state| &state.redis);
     let of_state = redis.filter_map(|redis| redis.password.as_ref());
+    let signers = document.signers.values().flat_map(|signers| signers.keys.values());
+    let of_signers = signers.filter_map(|signer| signer.secret.as_ref());
     let of_senders = document.webhooks.values().flat_map(|webhook| &webhook.secrets);
-    let all = of_store.chain(of_sinks).chain(of_collector).chain(of_state).chain(of_senders);
-    let mut all: Vec<_> = all.collect();
+    let signing = document.upstreams.values().filter_map(|upstream| upstream.sign.as_ref());
+    let of_upstreams = signing.map(|signing| &signing.key);
+    let of_assertions = document.assertions.iter().map(|assertions| &assertions.key);
+    let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
+    all.extend(of_signers.chain(of_senders).chain(of_upstreams).chain(of_assertions));
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -204,6 +220,21 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
         all.extend(senders().filter_map(|sender| sender.poll.as_ref()?.secret.as_ref()));
     }
     all
+}
+
+/// What an API names, but for what its sections do.
+fn named_by_api(api: &Api, add: &mut impl FnMut(&str, NeededKind, Span)) {
+    if let ContractSource::File(file) = &api.contract.value {
+        add(file.path(), NeededKind::Contract, api.contract.span);
+    }
+    if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
+        add(&secret_key(key), secret_kind(key), key.span);
+    }
+    if let Some(accept) = &api.accept_unenforced
+        && let AcceptUnenforced::File(file) = &accept.value
+    {
+        add(file.path(), NeededKind::File, accept.span);
+    }
 }
 
 /// What the document names, but for what its sections do.
@@ -236,7 +267,12 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(file.path(), NeededKind::File, jwks.span);
         }
         let asked = issuer.introspection.as_ref();
-        for secret in asked.iter().flat_map(|asked| asked.client_secret.iter().chain(&asked.client_key)) {
+        let of_asked = asked.iter().flat_map(|asked| asked.client_secret.iter().chain(&asked.client_key));
+        let gives = issuer.token_endpoint.as_ref();
+        let of_giving = gives
+            .iter()
+            .flat_map(|gives| gives.client_secret.iter().chain(&gives.client_key).chain(&gives.actor_token));
+        for secret in of_asked.chain(of_giving) {
             add(&secret_key(secret), secret_kind(secret), secret.span);
         }
     }
@@ -260,19 +296,17 @@ fn named_by(document: &Document) -> Vec<Needed> {
             add(&secret_key(key), secret_kind(key), key.span);
         }
     }
-    for api in document.apis.values() {
-        if let ContractSource::File(file) = &api.contract.value {
-            add(file.path(), NeededKind::Contract, api.contract.span);
+    for signers in document.signers.values() {
+        if let Some(jwks) = &signers.jwks {
+            add(jwks.path(), NeededKind::File, jwks.span);
         }
-        if let Some(key) = api.dpop.as_ref().and_then(|dpop| dpop.nonce_key.as_ref()) {
-            add(&secret_key(key), secret_kind(key), key.span);
-        }
-        if let Some(accept) = &api.accept_unenforced
-            && let AcceptUnenforced::File(file) = &accept.value
-        {
-            add(file.path(), NeededKind::File, accept.span);
+        for public in signers.keys.values().filter_map(|signer| signer.public.as_ref()) {
+            if let PublicKey::File(file) = &public.value {
+                add(file.path(), NeededKind::File, public.span);
+            }
         }
     }
+    document.apis.values().for_each(|api| named_by_api(api, &mut add));
     all.extend(named_by_sections(document));
     all
 }

@@ -21,6 +21,7 @@ mod operations;
 mod places;
 mod plan;
 mod revocation;
+mod seal;
 mod selectors;
 mod state;
 mod telemetry;
@@ -40,6 +41,8 @@ use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, header_secret, needed_assets, outline, secret_key};
 pub use contracts::{Contract, Kept, import_options};
+/// The name among the assets of the gateway's own key of assertions ([`Outline::assertion_key`]).
+pub use controls::upstream_identity::OWN_KEY as ASSERTION_KEY;
 pub use state::state_roots;
 
 /// All that a snapshot is made of.

@@ -20,6 +20,7 @@ pub(crate) struct Steps {
     pub(crate) head: Box<[PlannedStep]>,
     pub(crate) body: Box<[PlannedStep]>,
     pub(crate) message: Box<[PlannedStep]>,
+    pub(crate) before_upstream: Box<[PlannedStep]>,
     pub(crate) response_head: Box<[PlannedStep]>,
     pub(crate) response_body: Box<[PlannedStep]>,
     pub(crate) observe: Box<[u32]>,
@@ -49,7 +50,8 @@ impl Whereabouts {
     /// What of the contract a control goes by at a stage; none where its rules are the configuration's.
     const fn rules(&self, held_to: HeldTo, stage: Stage) -> PlaceId {
         match (held_to, stage) {
-            (HeldTo::Configuration, _) | (HeldTo::Messages, Stage::Admission | Stage::Message) => PlaceId(0),
+            (HeldTo::Configuration, _)
+            | (HeldTo::Messages, Stage::Admission | Stage::Message | Stage::Upstream) => PlaceId(0),
             (HeldTo::Security, _) => self.security,
             (HeldTo::Messages, Stage::Head) => self.parameters,
             (HeldTo::Messages, Stage::Body) => self.body,
@@ -121,6 +123,7 @@ impl<'a> Planner<'a> {
         Steps {
             head: self.steps(answers, Stage::Head, place),
             message: self.steps(answers, Stage::Message, place),
+            before_upstream: self.steps(answers, Stage::Upstream, place),
             response_head: self.steps(answers, Stage::ResponseHead, place),
             observe: self.observers(answers),
             request_mode: request_mode(answers, &body),
@@ -224,8 +227,15 @@ fn copy<'a>(scope: &OperationScope<'a>) -> OperationScope<'a> {
     }
 }
 
-const STAGES: [Stage; 6] =
-    [Stage::Admission, Stage::Head, Stage::Body, Stage::Message, Stage::ResponseHead, Stage::ResponseBody];
+const STAGES: [Stage; 7] = [
+    Stage::Admission,
+    Stage::Head,
+    Stage::Body,
+    Stage::Message,
+    Stage::Upstream,
+    Stage::ResponseHead,
+    Stage::ResponseBody,
+];
 
 const fn speaks_at(needs: Needs, stage: Stage) -> bool {
     match stage {
@@ -233,6 +243,7 @@ const fn speaks_at(needs: Needs, stage: Stage) -> bool {
         Stage::Head => needs.head,
         Stage::Body => needs.body,
         Stage::Message => needs.message,
+        Stage::Upstream => needs.upstream,
         Stage::ResponseHead => needs.response_head,
         Stage::ResponseBody => needs.response_body,
     }

@@ -10,10 +10,12 @@ use engine::upstream::{
     Trust, Upstream, UpstreamHttp,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
+use signatures::{SIGNATURE, SIGNATURE_INPUT};
 use spec::HttpVersion;
 
 use crate::assets::{header_secret, secret_key};
 use crate::listeners::{certificates, identity};
+use crate::seal;
 
 /// All upstreams by their names.
 pub(crate) fn build(
@@ -101,6 +103,7 @@ fn one(
             calls: upstream.breakers.calls.map(|calls| calls.value),
         },
         headers: rewrites(name, upstream, files, out),
+        sign: seal::build(name, upstream, files, out),
         health: upstream.health.as_ref().map(health),
         ..usual
     })
@@ -134,7 +137,9 @@ fn rewrites(
         }
     }
     let removed = headers.remove.iter().filter_map(|name| field(name));
-    let without = set.iter().map(|(name, _)| name.clone()).chain(removed).collect();
+    // A client's own signature would stand beside the gateway's.
+    let signed = upstream.sign.iter().flat_map(|_| [SIGNATURE, SIGNATURE_INPUT]);
+    let without = set.iter().map(|(name, _)| name.clone()).chain(removed).chain(signed).collect();
     Rewrites { without, set: set.into_boxed_slice() }
 }
 

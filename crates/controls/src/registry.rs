@@ -20,6 +20,7 @@ pub mod networks;
 pub mod objects;
 pub mod options;
 pub mod uploads;
+pub mod upstream_identity;
 pub mod validation;
 pub mod views;
 
@@ -27,10 +28,12 @@ pub mod views;
 pub mod accepted;
 pub mod address;
 mod aside;
+mod asked;
 pub mod callers;
 mod coding;
 pub mod hops;
 mod meter;
+mod oauth;
 mod patch;
 pub mod pattern;
 mod read_body;
@@ -178,6 +181,12 @@ pub static CONTROLS: &[Entry] = &[
         operation: Some(leaks::compile),
     },
     Entry { name: "forwarding", section: None, gateway: None, operation: Some(forwarding::compile) },
+    Entry {
+        name: "upstream_identity",
+        section: section(upstream_identity::schema, upstream_identity::check_section),
+        gateway: None,
+        operation: Some(upstream_identity::compile),
+    },
 ];
 
 const fn section(
@@ -225,6 +234,11 @@ pub static ORDER: &[Place] = &[
         "its documents are for those who have no token yet; it stands in no other operation",
     ),
     place(
+        "upstream_identity",
+        Stage::Head,
+        "as metadata: its public keys are for any service that is told who calls",
+    ),
+    place(
         "authentication",
         Stage::Head,
         "who calls is asked before anything that depends on it: authorization, limits per subject, validation",
@@ -269,7 +283,7 @@ pub static ORDER: &[Place] = &[
     place(
         "authentication",
         Stage::Body,
-        "first: what a sender signed is the body as it came, before anything decodes it",
+        "first: a digest that was signed, and what a sender signed, is that of the body as it came, before anything decodes it",
     ),
     place("bodies", Stage::Body, "everything after it reads the decoded, bounded body, parsed once"),
     place(
@@ -303,9 +317,19 @@ pub static ORDER: &[Place] = &[
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
     place(
+        "forwarding",
+        Stage::Body,
+        "last: the digest that is signed is that of the body as it goes upstream",
+    ),
+    place(
         "inspection",
         Stage::Message,
         "each message of a WebSocket's client, whole and before it goes on; nobody else reads messages",
+    ),
+    place(
+        "upstream_identity",
+        Stage::Upstream,
+        "when every check has passed: an issuer is asked for calls that go on only, and nobody reads what it gave",
     ),
     place(
         "validation",

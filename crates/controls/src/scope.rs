@@ -19,8 +19,19 @@ pub struct NamedFile {
     pub path: String,
     /// Where it is named.
     pub span: Span,
-    /// Whether it may be a folder of rule files: `*.conf` with the `*.data` that they name, in it or in its `rules`.
-    pub rules: bool,
+    /// What is to be read.
+    pub kind: NamedKind,
+}
+
+/// What a section names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// A file.
+    File,
+    /// A file of rules, or a folder of them: `*.conf` with the `*.data` that they name, in it or in its `rules`.
+    Rules,
+    /// A file that is much longer than others.
+    Database,
 }
 
 /// What holds for all APIs.

@@ -161,6 +161,8 @@ pub enum Coding {
     Width,
     /// A string or name within JSON.
     Json,
+    /// A string within a GraphQL document.
+    Graphql,
     /// A value or name within a form.
     Form,
 }
@@ -177,6 +179,7 @@ impl Coding {
             Self::Utf16 => "utf-16",
             Self::Width => "width",
             Self::Json => "json",
+            Self::Graphql => "graphql",
             Self::Form => "form",
         }
     }

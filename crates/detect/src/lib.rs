@@ -5,7 +5,7 @@
 //!
 //! How: a pass over the bytes tells harmless values (numbers, names, identifiers) for next to nothing. What is left is read by
 //! tokenizers, in all its views: as it is, and with percent escapes, base64, JSON and Unicode escapes, HTML character references,
-//! UTF-16 and odd widths undone, and opened where it is JSON or a form within a string. Every rule has a score from 1 to 10; what
+//! UTF-16 and odd widths undone, and opened where it is JSON, GraphQL or a form within a string. Every rule has a score from 1 to 10; what
 //! a rule is worth depends on whether the value is short or a text, in which code is quoted and meant no harm.
 //!
 //! What it promises:
@@ -28,6 +28,7 @@ mod bytes;
 mod code;
 mod decode;
 mod finding;
+mod graphql;
 mod html;
 mod json;
 mod marks;

@@ -2,17 +2,18 @@
 //!
 //! A round undoes percent escapes, character references, `\u` escapes and odd widths, in this order, whichever of them there are:
 //! what is encoded in several ways at once is undone at once, and the number of views stays small. Around that, a value that
-//! is base64, UTF-16, JSON or a form as a whole is opened, and what is inside is looked at like a value of its own.
+//! is base64, UTF-16, JSON, GraphQL or a form as a whole is opened, and what is inside is looked at like a value of its own.
 
 use std::borrow::Cow;
 
 use crate::bytes::{
-    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, SPACE, at, from, part,
+    self, AMPERSAND, BACKSLASH, BRACKET, COLON, CONTROL, HIGH, MARK, PERCENT, PLAIN, QUOTE, SPACE, at, from,
+    part,
 };
 use crate::detect_text;
 use crate::finding::{Best, Coding, Families, Family, Finding, Hit, View};
 use crate::text::{Place, Text};
-use crate::{code, decode, json};
+use crate::{code, decode, graphql, json};
 
 /// Rounds in which encodings are undone.
 const ROUNDS: u8 = 3;
@@ -186,10 +187,12 @@ impl Looker {
     /// Opens what is something else as a whole.
     fn open(&mut self, value: &[u8], mask: u16, (place, view): (Place, View), depth: Depth) {
         let unwrapped = unwrap(value, mask);
-        let json = unwrapped.is_none() && mask & BRACKET != 0 && json::resembles(value);
+        let bracketed = unwrapped.is_none() && mask & BRACKET != 0;
+        let graphql = bracketed && mask & QUOTE != 0 && graphql::is_document(value);
+        let json = bracketed && !graphql && json::resembles(value);
         let Some(nests) = depth.nests.checked_sub(1) else {
-            // The value itself was read: of forms that is all, of JSON all but what its escapes stand for.
-            if unwrapped.is_some() || json && mask & BACKSLASH != 0 {
+            // The value itself was read: of forms that is all, of JSON and GraphQL all but what their escapes stand for.
+            if unwrapped.is_some() || (json || graphql) && mask & BACKSLASH != 0 {
                 self.offer(evasion("layers", value), view);
             }
             return;
@@ -199,6 +202,8 @@ impl Looker {
             self.view(&text, place, view.with(coding), depth);
         } else if json {
             self.strings(value, view.with(Coding::Json), depth);
+        } else if graphql {
+            self.arguments(value, view.with(Coding::Graphql), depth);
         } else if mask & MARK != 0 && value.contains(&b'=') && mask & SPACE == 0 {
             self.pairs(value, view.with(Coding::Form), depth);
         }
@@ -218,6 +223,20 @@ impl Looker {
                 self.view(inside, place, view, depth);
             }
             index = end + 1;
+        }
+    }
+
+    /// Strings of a GraphQL document: what its arguments hold.
+    fn arguments(&mut self, text: &[u8], view: View, depth: Depth) {
+        let mut index = 0;
+        while let Some(((start, end), after)) = graphql::next(text, index) {
+            let inside = part(text, start, end);
+            if memchr::memchr(b'\\', inside).is_some() {
+                self.view(&json::unescaped(inside), Place::Value, view, depth);
+            } else {
+                self.view(inside, Place::Value, view, depth);
+            }
+            index = after;
         }
     }
 

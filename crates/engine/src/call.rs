@@ -148,6 +148,13 @@ impl Request {
         self.uri.path_and_query().filter(|_| untouched)
     }
 
+    /// Path and query to the letter as the client sent them, canonical or not: for what the client vouches for by them. Nothing
+    /// may route by them.
+    #[must_use]
+    pub fn received_target(&self) -> (&str, Option<&str>) {
+        (self.uri.path(), self.uri.query())
+    }
+
     /// Replaces the query, as when undeclared parameters are stripped. An empty one goes upstream without its `?`.
     pub fn set_query(&mut self, query: impl Into<Box<str>>) {
         self.query = Some(query.into());
@@ -337,6 +344,8 @@ pub struct Call {
     pub body: Body,
     /// The upstream's answer, once its head is there.
     pub response: Response,
+    /// `Authorization` as it came, where something else went on in its place: a live stream is asked by it again who calls.
+    pub presented: Option<HeaderValue>,
     /// Header fields that every answer to this call carries, refusals included.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// What is held for the time of the call and given back by its `Drop`.
@@ -369,6 +378,7 @@ impl Call {
             proofs: SmallVec::new(),
             body: Body::default(),
             response: Response::default(),
+            presented: None,
             answer_headers: Vec::new(),
             held: Vec::new(),
             decision: Decision::default(),

@@ -113,6 +113,10 @@ codes! {
     PROOF_NONCE_REQUIRED = "proof_nonce_required", 401, Client, "the proof of possession needs the server's nonce";
     /// Nobody can tell whether a proof was used before.
     PROOF_UNCHECKED = "proof_unchecked", 503, Gateway, "proofs of possession cannot be checked at the moment";
+    /// The signature over the request is not good, or does not cover what it has to (RFC 9421 section 3.2).
+    SIGNATURE_INVALID = "signature_invalid", 401, Client, "the signature over the request is not valid";
+    /// The body is not the one whose digest was signed (RFC 9530).
+    DIGEST_MISMATCH = "digest_mismatch", 401, Client, "the body is not the one that was signed";
     /// The API key is malformed, unknown or revoked, or there is more than one.
     KEY_INVALID = "key_invalid", 401, Client, "the API key is not valid";
     /// The API key was valid once.
@@ -131,6 +135,10 @@ codes! {
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable", 503, Gateway, "API keys cannot be verified at the moment";
     /// The issuer's keys are not known now, so nothing can be verified.
     ISSUER_UNAVAILABLE = "issuer_unavailable", 503, Issuer, "credentials cannot be verified at the moment";
+    /// The issuer gives the service no token in exchange for the caller's (RFC 8693 section 2.2.2).
+    EXCHANGE_REFUSED = "exchange_refused", 401, Client, "the access token is not accepted for this operation";
+    /// The issuer gives no token for the service, so that it could not be told who calls.
+    IDENTITY_UNAVAILABLE = "identity_unavailable", 503, Issuer, "the service cannot be told who calls at the moment";
     /// The credential is valid but lacks scopes.
     INSUFFICIENT_SCOPE = "insufficient_scope", 403, Client, "the credential lacks a required scope";
     /// The caller lacks a role or a claim that the configuration requires beside the contract's scopes.

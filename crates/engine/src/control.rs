@@ -30,6 +30,8 @@ pub struct Needs {
     pub body: bool,
     /// Reads each message of a stream.
     pub message: bool,
+    /// Speaks when every check has passed, before anything goes upstream. It need not have the body.
+    pub upstream: bool,
     /// Speaks when the answer's head is there.
     pub response_head: bool,
     /// Reads the answer's body whole, or as a sample when in shadow.
@@ -72,6 +74,10 @@ pub trait Attached: fmt::Debug {
     }
     /// One message of a stream is there, whole.
     fn message<'c>(&'c self, _call: &'c mut Call, _message: &'c mut Message) -> Step<'c> {
+        Step::Done(Verdict::Allow)
+    }
+    /// Every check has passed, and nothing has gone upstream yet.
+    fn upstream<'c>(&'c self, _call: &'c mut Call) -> Step<'c> {
         Step::Done(Verdict::Allow)
     }
     /// The head of the answer is there, in [`Call::response`].

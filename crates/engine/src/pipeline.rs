@@ -172,12 +172,14 @@ impl Pipeline<'_> {
         Ok(HeadPassed(routed.0))
     }
 
-    /// Asks the controls that need the body; it must be in [`Call::body`] by now if the plan reads it whole.
+    /// Asks the controls that need the body, and then those that speak last of all: what these do is for the upstream, and not
+    /// done for a call that goes nowhere. The body must be in [`Call::body`] by now if the plan reads it whole.
     ///
     /// # Errors
     /// The refusal or answer of one of them.
     pub async fn body(&self, call: &mut Call, passed: HeadPassed) -> Result<Permitted, Stop> {
         self.run(&passed.0.body, Stage::Body, call).await?;
+        self.run(&passed.0.before_upstream, Stage::Upstream, call).await?;
         let basis =
             if call.decision.shadowed().next().is_some() { Basis::ShadowedRefusal } else { Basis::Policy };
         Ok(Permitted { plan: passed.0, basis })
@@ -304,6 +306,7 @@ fn speak<'c>(control: &'c dyn Attached, stage: Stage, call: &'c mut Call) -> Ste
         Stage::Admission => control.admission(call),
         Stage::Head => control.head(call),
         Stage::Body => control.body(call),
+        Stage::Upstream => control.upstream(call),
         Stage::ResponseHead => control.response_head(call),
         Stage::ResponseBody => control.response_body(call),
         // Messages have a step of their own, with the message beside the call.

@@ -43,6 +43,8 @@ pub enum Stage {
     Body,
     /// One message of a stream is there, whole.
     Message,
+    /// Every check has passed, and nothing has gone upstream yet.
+    Upstream,
     /// The head of the upstream's answer is there.
     ResponseHead,
     /// The body of the upstream's answer is there, whole or as a sample.
@@ -58,6 +60,7 @@ impl Stage {
             Stage::Head => "head",
             Stage::Body => "body",
             Stage::Message => "message",
+            Stage::Upstream => "upstream",
             Stage::ResponseHead => "response_head",
             Stage::ResponseBody => "response_body",
         }
@@ -153,6 +156,8 @@ pub struct OperationPlan {
     pub body: Box<[PlannedStep]>,
     /// Checks on each message of a stream, in order.
     pub message: Box<[PlannedStep]>,
+    /// What is done when every check has passed, before anything goes upstream, in order.
+    pub before_upstream: Box<[PlannedStep]>,
     /// Checks on the answer's head, in order.
     pub response_head: Box<[PlannedStep]>,
     /// Checks on the answer's body, in order.

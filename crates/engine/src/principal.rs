@@ -95,6 +95,8 @@ pub enum CredentialKind {
     Introspected,
     /// An API key of an application.
     ApiKey,
+    /// A signature over the request (RFC 9421).
+    Signature,
     /// The client certificate of the connection.
     Certificate,
     /// The password of a user (RFC 7617).

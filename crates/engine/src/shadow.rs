@@ -39,7 +39,7 @@ impl Part {
     #[must_use]
     pub const fn of_stage(stage: Stage) -> Self {
         match stage {
-            Stage::Admission | Stage::Head | Stage::Body | Stage::Message => Part::Request,
+            Stage::Admission | Stage::Head | Stage::Body | Stage::Message | Stage::Upstream => Part::Request,
             Stage::ResponseHead | Stage::ResponseBody => Part::Answer,
         }
     }

@@ -1,13 +1,15 @@
 //! Services behind the gateway: where their targets are, how calls are spread over them, and what may be done when one
 //! of them fails.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::bounds;
 use crate::snapshot::TlsIdentity;
+use crate::{Clock, bounds};
 
 /// Which HTTP an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,6 +153,30 @@ pub struct Rewrites {
     pub set: Box<[(HeaderName, HeaderValue)]>,
 }
 
+/// The head of a request as a target gets it.
+#[derive(Debug)]
+pub struct SentHead<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Whether it goes over TLS.
+    pub tls: bool,
+    /// The `Host` or `:authority`.
+    pub authority: &'a HeaderValue,
+    /// Path and query.
+    pub target: &'a PathAndQuery,
+    /// Those of its fields that are vouched for.
+    pub fields: &'a HeaderMap,
+}
+
+/// What vouches for calls to an upstream by fields of its own. The data plane does not know how.
+pub trait Sign: fmt::Debug + Send + Sync {
+    /// The fields that are vouched for where they are sent.
+    fn fields(&self) -> &[HeaderName];
+
+    /// The fields that vouch for a request that is sent now; `None` when there can be none, and it is not to be sent.
+    fn sign(&self, head: &SentHead<'_>, clock: &dyn Clock) -> Option<Vec<(HeaderName, HeaderValue)>>;
+}
+
 /// Connections that are kept for later calls, per target and core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -198,6 +224,8 @@ pub struct Upstream {
     pub breakers: Breakers,
     /// What is different in the head of a request.
     pub headers: Rewrites,
+    /// What vouches for calls to it.
+    pub sign: Option<Arc<dyn Sign>>,
     /// What is asked of the targets from time to time.
     pub health: Option<HealthCheck>,
     /// Who gets copies of its calls.
@@ -223,6 +251,7 @@ impl Upstream {
             kept: Kept { connections: bounds::IDLE_UPSTREAM, idle: Duration::from_secs(60) },
             breakers: Breakers { connections: 4096, pending: 1024, calls: None },
             headers: Rewrites::default(),
+            sign: None,
             health: None,
             mirror: None,
         }

@@ -30,6 +30,7 @@ mod parameters;
 mod paths;
 mod rules;
 mod sample;
+mod signatures;
 mod tokens;
 mod websocket;
 mod wire;
@@ -52,6 +53,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("parameters", parameters::run),
     ("paths", paths::run),
     ("rules", rules::run),
+    ("signatures", signatures::run),
     ("tokens", tokens::run),
 ];
 

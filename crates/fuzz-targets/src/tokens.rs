@@ -31,6 +31,7 @@ fn expectations(material: &Material, strict: bool) -> Expectations<'_> {
     Expectations {
         issuer: ISSUER,
         audiences: &material.audiences,
+        audience_from: None,
         typ: if strict { TypPolicy::Rfc9068 } else { TypPolicy::Common },
         leeway: Duration::from_secs(LEEWAY),
         now: NOW,

@@ -129,6 +129,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("test/generate.rs", &["File", "fs", "load", "spec"]),
         ("test/watch.rs", &["load", "notify"]),
         ("token.rs", &["manage_api", "spec"]),
+        // Takes rules up beside the document, when they are signed by whom it believes; the time of day, for how long a bundle holds.
+        ("update.rs", &["clock", "engine", "load"]),
         // Randomness, for a salt.
         ("user.rs", &["Command", "clock", "engine"]),
     ]

@@ -72,6 +72,8 @@ fn only_the_clock_reads_the_time() {
             ),
             ("crates/seclang/examples/speed.rs:", measures),
             ("crates/seclang/examples/speed.rs:now", measures),
+            ("crates/detect/examples/detection/dearest.rs:", measures),
+            ("crates/detect/examples/detection/dearest.rs:now", measures),
             ("crates/controls/examples/proofs.rs:", measures),
             ("crates/controls/examples/proofs.rs:now", measures),
             ("crates/controls/examples/views.rs:", measures),
@@ -146,6 +148,8 @@ fn only_the_clock_is_random() {
             ("crates/jose/src/tests/hostile.rs:forged_signatures_are_refused", signed),
             ("crates/policy-tests/src/keys.rs:", signed),
             ("crates/policy-tests/src/keys.rs:sign", signed),
+            ("crates/signatures/src/sign.rs:", signed),
+            ("crates/signatures/src/sign.rs:sign", signed),
             ("crates/testkit/src/mint.rs:", signed),
             ("crates/testkit/src/mint.rs:sign", signed),
         ],
@@ -170,6 +174,8 @@ const SPENT: &str = "no descriptors are left: waits for some rather than spin";
 const LOOKS: &str = "waits for a condition until a deadline, looking again from time to time";
 /// Where something waits all the same, and why.
 const WAITING: &[(&str, &str)] = &[
+    ("crates/fuzz-targets/src/signatures.rs:sleep", CLOCK),
+    ("crates/signatures/src/tests/sealed.rs:sleep", CLOCK),
     ("crates/engine/src/clock.rs:sleep", CLOCK),
     ("crates/yett/src/clock.rs:sleep", CLOCK),
     ("crates/testkit/src/clock.rs:sleep", CLOCK),
@@ -180,6 +186,7 @@ const WAITING: &[(&str, &str)] = &[
     ("crates/controls/src/authentication/keys/refresh.rs:run", ASKED),
     ("crates/controls/src/authentication/keys/refresh.rs:ticking", ASKED),
     ("crates/controls/src/authentication/introspection/ask.rs:ask", ASKED),
+    ("crates/controls/src/upstream_identity/token.rs:ask", ASKED),
     ("crates/outbound/src/lib.rs:fetch", ASKED),
     ("crates/outbound/src/lib.rs:dialog", ASKED),
     ("crates/proxy/src/upstream/probe.rs:run", ASKED),
@@ -271,8 +278,16 @@ fn the_proxy_and_the_engine_name_no_control() {
 
 /// Sources beside its folder, the registry and its page that name a control, and why.
 const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "crates/yett/src/run/feeds/revoke.rs",
+        "authentication",
+        "reads whose token it is as the issuer writes that",
+    ),
     ("crates/compile/src/api.rs", "metadata", "its documents are mounted beside the APIs they describe"),
     ("crates/compile/src/api.rs", "authentication", "issuers are the document's own keys: no section"),
+    ("crates/compile/src/api.rs", "upstream_identity", "its keys are mounted beside the APIs they sign for"),
+    ("crates/compile/src/assets.rs", "upstream_identity", "says whether the gateway makes a key for it"),
+    ("crates/compile/src/lib.rs", "upstream_identity", "what that key is called among the assets"),
     ("crates/compile/src/contracts.rs", "validation", "a contract is imported by what its API strips"),
     ("crates/contract/src/import/mod.rs", "content", "reads a contract's keys of that name"),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
@@ -298,6 +313,7 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/controls/src/security/kit.rs", "admission", "a kit for the tests of the three"),
     ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of the three"),
     ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of the three"),
+    ("crates/controls/src/security/kit.rs", "upstream_identity", "the same, of what becomes of their proofs"),
     ("crates/yett/src/inspect/mod.rs", "inspection", "a command that explains what it finds"),
     ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
     ("crates/yett/src/run/admin.rs", "authentication", "states of keys, for readiness and metrics"),

@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("x509", &[]),
     ("engine", &["tape"]),
     ("seclang", &["diagnostics"]),
+    ("signatures", &["engine", "jose"]),
     ("spec", &["diagnostics"]),
     ("contract", &["diagnostics", "tape"]),
     ("state", &["engine"]),
@@ -59,11 +60,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jose",
             "probe",
             "seclang",
+            "signatures",
             "spec",
             "tape",
         ],
     ),
-    ("compile", &["contract", "controls", "diagnostics", "engine", "notices", "spec", "x509"]),
+    ("compile", &["contract", "controls", "diagnostics", "engine", "notices", "signatures", "spec", "x509"]),
     ("manage-api", &[]),
     (
         "policy-tests",
@@ -108,6 +110,7 @@ fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
         "notices",
         "probe",
         "seclang",
+        "signatures",
         "x509",
     ] {
         for absent in ["tokio", "hyper", "serde", "serde_json"] {

@@ -19,6 +19,8 @@ pub enum TypPolicy {
     Common,
     /// RFC 9068: `at+jwt` only, and all claims which section 2.2 requires.
     Rfc9068,
+    /// An ID token (OpenID Connect Core section 2) in the place of an access token: `JWT` or none, and no claim of an access token.
+    IdToken,
 }
 
 /// What a token must say to be accepted.
@@ -28,6 +30,8 @@ pub struct Expectations<'a> {
     pub issuer: &'a str,
     /// At least one of these must be in `aud`; none at all refuses every token.
     pub audiences: &'a [String],
+    /// The claim that stands for `aud` in tokens that have none.
+    pub audience_from: Option<&'a str>,
     /// Which types are accepted.
     pub typ: TypPolicy,
     /// How far clocks may differ.
@@ -97,7 +101,7 @@ pub fn validate<'t>(token: &Verified<'t>, expect: &Expectations<'_>) -> Result<C
     if issuer != expect.issuer {
         return Err(Fault::IssuerMismatch);
     }
-    audience(payload, expect.audiences)?;
+    audience_or(payload, expect)?;
     let (expires, not_before, issued) = dates(payload, expect)?;
     let client = match text(payload, "client_id")? {
         Some(client) => Some(client),
@@ -133,7 +137,7 @@ pub fn validate_answer<'t>(
         return Err(Fault::IssuerMismatch);
     }
     if needs_audience || payload.get("aud").is_some() {
-        audience(payload, expect.audiences)?;
+        audience_or(payload, expect)?;
     }
     let ends = payload.get("exp").is_some();
     let (expires, not_before, issued) = if ends {
@@ -153,15 +157,31 @@ pub fn validate_answer<'t>(
     })
 }
 
-/// A claim that must be a string when it is there: not empty, bounded, without control characters, since it ends in
-/// headers, keys and logs.
+/// A claim that must be a [`plain`] string when it is there.
 pub(crate) fn text<'t>(payload: Node<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Fault> {
-    let Some(node) = payload.get(name) else { return Ok(None) };
-    let text = node.as_str().ok_or(Fault::ClaimMalformed)?;
+    payload.get(name).map(plain).transpose()
+}
+
+/// A claim as a string that may end in headers, keys and logs: not empty, bounded, without control characters.
+///
+/// # Errors
+/// [`Fault::ClaimMalformed`] of anything else.
+pub fn plain(claim: Node<'_>) -> Result<Cow<'_, str>, Fault> {
+    let text = claim.as_str().ok_or(Fault::ClaimMalformed)?;
     if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
         return Err(Fault::ClaimMalformed);
     }
-    Ok(Some(text))
+    Ok(text)
+}
+
+/// `aud`, or the claim that stands for it where there is none: that one is a single name.
+fn audience_or(payload: Node<'_>, expect: &Expectations<'_>) -> Result<(), Fault> {
+    let (None, Some(claim)) = (payload.get("aud"), expect.audience_from) else {
+        return audience(payload, expect.audiences);
+    };
+    let name = text(payload, claim)?.ok_or(Fault::AudienceMissing)?;
+    let ours = expect.audiences.iter().any(|ours| *ours == name);
+    if ours { Ok(()) } else { Err(Fault::AudienceMismatch) }
 }
 
 /// `aud`: a string, or an array of strings and nothing else (RFC 7519 section 4.1.3).

@@ -3,10 +3,12 @@
 //! Keys are parsed here, once; verifying never parses one. A key we cannot use is skipped and counted, as section 5
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
+use crate::Algorithm;
+use crate::issued_for;
 use crate::jwk::Key;
 use bytes::Bytes;
 use std::fmt;
-use tape::{Bounds, Kind, Tape};
+use tape::{Bounds, Kind, Node, Tape};
 
 /// Largest document read, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -26,6 +28,22 @@ impl KeySet {
     /// # Errors
     /// When the document as a whole is no JWK set or past a bound; unusable keys are skipped instead.
     pub fn parse(jwks_json: Bytes) -> Result<KeySet, JwksError> {
+        Self::read(jwks_json, Key::read)
+    }
+
+    /// Reads a JWK set for one issuer: keys that say that they are for others are skipped.
+    ///
+    /// # Errors
+    /// Those of [`KeySet::parse`].
+    pub fn parse_for(jwks_json: Bytes, issuer: &str) -> Result<KeySet, JwksError> {
+        Self::read(jwks_json, |jwk| {
+            let named = jwk.get("issuer").and_then(Node::as_str);
+            let ours = named.is_none_or(|named| issued_for::fits(&named, issuer));
+            ours.then(|| Key::read(jwk)).flatten()
+        })
+    }
+
+    fn read(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
         if jwks_json.len() > MAX_JWKS_BYTES {
             return Err(JwksError::TooLarge);
         }
@@ -36,7 +54,7 @@ impl KeySet {
         if list.len() > MAX_KEYS {
             return Err(JwksError::TooManyKeys);
         }
-        let keys: Vec<Key> = list.items().filter_map(Key::read).collect();
+        let keys: Vec<Key> = list.items().filter_map(key).collect();
         let skipped = list.len() - keys.len();
         Ok(KeySet { keys, skipped })
     }
@@ -53,7 +71,7 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// How many keys were skipped: of unknown type, symmetric, for encryption, too weak, malformed.
+    /// How many keys were skipped: of unknown type, symmetric, for encryption, too weak, malformed, for another issuer.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -62,6 +80,24 @@ impl KeySet {
     /// The identifiers of the usable keys that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
+    /// Whether the key of this identifier may serve an algorithm: for signatures over other things than tokens.
+    #[must_use]
+    pub fn serves(&self, kid: &str, algorithm: Algorithm) -> bool {
+        self.named(kid).any(|key| key.verifier(algorithm).is_some())
+    }
+
+    /// Whether a signature over something else than a token is good, under the key of this identifier.
+    #[must_use]
+    pub fn verifies(&self, kid: &str, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        let fits = algorithm.signature_bytes().is_none_or(|bytes| bytes == signature.len());
+        let key = self.named(kid).find_map(|key| key.verifier(algorithm));
+        fits && key.is_some_and(|key| key.verify_sig(input, signature).is_ok())
+    }
+
+    fn named<'k>(&'k self, kid: &'k str) -> impl Iterator<Item = &'k Key> {
+        self.keys.iter().filter(move |key| key.kid.as_deref() == Some(kid))
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

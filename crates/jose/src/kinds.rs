@@ -18,24 +18,40 @@ const FOREIGN: [&str; 8] = [
     "token_introspection", // RFC 9701 section 5
 ];
 
-/// Values of the claim `typ` with which some issuers mark what is not an access token.
+/// Claims that no ID token has that stands for an access token, and who has them.
+const FOREIGN_TO_ID: [&str; 6] = [
+    "scope",               // access token: RFC 9068 section 2.2.3
+    "scp",                 // access token
+    "events",              // logout token, security event
+    "htm",                 // DPoP proof
+    "htu",                 // DPoP proof
+    "token_introspection", // RFC 9701 section 5
+];
+
+/// Values of the claims `typ` and `token_use` with which some issuers mark what is not an access token.
 const FOREIGN_TYPES: [&str; 4] = ["id", "refresh", "offline", "logout"];
+/// Those that mark what is not an ID token.
+const FOREIGN_TYPES_TO_ID: [&str; 6] = ["access", "bearer", "dpop", "refresh", "offline", "logout"];
 
 /// Refuses what is, or may be, another kind of token.
 pub(crate) fn refuse_others(header: &Header, payload: Node<'_>, policy: TypPolicy) -> Result<(), Fault> {
     let accepted = match header.kind() {
-        Some("at+jwt") => true,
-        Some("jwt") | None => policy == TypPolicy::Common,
+        Some("at+jwt") => policy != TypPolicy::IdToken,
+        Some("jwt") | None => policy != TypPolicy::Rfc9068,
         Some(_) => false,
     };
     if !accepted {
         return Err(Fault::TypRefused);
     }
+    let (claims, types): (&[&str], &[&str]) = match policy {
+        TypPolicy::Common | TypPolicy::Rfc9068 => (&FOREIGN, &FOREIGN_TYPES),
+        TypPolicy::IdToken => (&FOREIGN_TO_ID, &FOREIGN_TYPES_TO_ID),
+    };
     let foreign = payload.members().any(|(name, value)| match &*name {
-        "typ" => {
-            value.as_str().is_some_and(|typ| FOREIGN_TYPES.iter().any(|kind| typ.eq_ignore_ascii_case(kind)))
+        "typ" | "token_use" => {
+            value.as_str().is_some_and(|typ| types.iter().any(|kind| typ.eq_ignore_ascii_case(kind)))
         }
-        name => FOREIGN.contains(&name),
+        name => claims.contains(&name),
     });
     if foreign { Err(Fault::WrongKind) } else { Ok(()) }
 }

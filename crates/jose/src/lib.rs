@@ -22,6 +22,7 @@ mod claims;
 mod events;
 mod fault;
 mod header;
+mod issued_for;
 mod jwk;
 mod keys;
 mod kinds;
@@ -32,7 +33,7 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
-pub use claims::{Claims, Expectations, TypPolicy, validate, validate_answer, words};
+pub use claims::{Claims, Expectations, TypPolicy, plain, validate, validate_answer, words};
 pub use events::{EVENT_TYPE, EventExpectations, SecurityEvent, validate_event};
 pub use fault::Fault;
 pub use header::{Header, LastHeader};

@@ -65,9 +65,15 @@ impl SigningKey {
     /// The public key as a JWK set.
     #[must_use]
     pub fn jwks_json(&self) -> String {
+        format!(r#"{{"keys":[{}]}}"#, self.jwk_json())
+    }
+
+    /// The public key as a JWK.
+    #[must_use]
+    pub fn jwk_json(&self) -> String {
         let SigningKey { x, y, thumbprint, .. } = self;
         format!(
-            r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","kid":"{thumbprint}","alg":"ES256","use":"sig"}}]}}"#
+            r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","kid":"{thumbprint}","alg":"ES256","use":"sig"}}"#
         )
     }
 

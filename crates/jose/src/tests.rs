@@ -48,6 +48,7 @@ fn admit(token: &str, keys: &KeySet, typ: TypPolicy) -> Result<Option<String>, F
     let expect = Expectations {
         issuer: ISSUER,
         audiences: &audiences,
+        audience_from: None,
         typ,
         leeway: Duration::from_secs(30),
         now: NOW,

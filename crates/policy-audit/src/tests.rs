@@ -64,6 +64,7 @@ fn good() -> (Json, Facts) {
             "tls": { "min_version": "1.3", "client_ca": "file:ca.pem", "client_crls": ["ca.crl"] },
         } },
         "authorities": { "partners": { "client_ca": "ca.pem", "subject": "uri-san" } },
+        "signers": { "shops": { "keys": {}, "nonce": "required" } },
         "issuers": { "idp": { "url": "https://idp.example.com", "typ": "rfc9068", "leeway": "10s", "local": false } },
         "upstreams": { "notes": { "targets": [{ "url": "https://notes.internal:8443" }], "deadlines": { "first_byte": "30s" } } },
         "apis": { "notes": {
@@ -208,6 +209,7 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("clock-leeway", Change::Json("/issuers/idp/leeway".into(), json!("5m"))),
         ("caller-by-common-name", Change::Json("/authorities/partners/subject".into(), json!("common-name"))),
         ("certificates-unlisted", Change::Json("/listeners/public/tls/client_crls".into(), json!([]))),
+        ("signatures-repeatable", Change::Json("/signers/shops/nonce".into(), json!("off"))),
         ("guessing-unlimited", gateway("/admission/failures/mode", json!("off"))),
         ("anonymous-unlimited", gateway("/admission/anonymous/mode", json!("shadow"))),
         ("decisions-unkept", gateway("/record/decisions/enabled", json!(false))),

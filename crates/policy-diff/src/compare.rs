@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::schema::Comparison;
 use crate::{Change, Changes, Effect, access, at, binding, settings, websocket};
@@ -21,6 +21,7 @@ pub fn compare(old: &Json, new: &Json) -> Vec<Change> {
         ("listeners", "listener"),
         ("issuers", "issuer"),
         ("authorities", "authority"),
+        ("signers", "signers"),
         ("users", "users"),
         ("webhooks", "webhook"),
         ("upstreams", "upstream"),
@@ -80,7 +81,9 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                     }
                     rest
                 };
-                settings::compare("", &rest(old), &rest(new), &mut out);
+                // Keys of these have a meaning of their own.
+                let prefix = if matches!(word, "signers" | "webhook") { word } else { "" };
+                settings::compare(prefix, &rest(old), &rest(new), &mut out);
             }
             (None, None) => {}
         }
@@ -214,6 +217,9 @@ fn operations(api: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
     }
 }
 
+/// The control that says what the service gets in place of a caller's credential.
+const ONWARD: &str = "upstream_identity";
+
 fn operation(old: &Json, new: &Json, out: &mut Changes<'_>) {
     access::compare(&old["access"], &new["access"], out);
     if old["certificate"] != new["certificate"] {
@@ -229,6 +235,13 @@ fn operation(old: &Json, new: &Json, out: &mut Changes<'_>) {
     for control in keys(&old["controls"], &new["controls"]) {
         let (was, is) = (at(old, &["controls", control]), at(new, &["controls", control]));
         let (before, after) = (at(old, &["settings", control]), at(new, &["settings", control]));
+        if control == ONWARD && was.is_null() != is.is_null() {
+            // What the service is sent was the caller's own, or is again; how else it is told is told with that.
+            let credential =
+                |one: &Json| json!({ "credential": one["credential"].as_str().unwrap_or("pass") });
+            settings::compare(control, &credential(before), &credential(after), out);
+            continue;
+        }
         match (was.is_null(), is.is_null()) {
             (true, false) if !told.contains(&control.as_str()) => {
                 let opens = !after["origins"].is_null();

@@ -35,7 +35,7 @@ const WORDS: [&str; 9] = [
 pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
     let tree = &compiled.resolved.complete;
     let mut gateway = Map::new();
-    let named = ["listeners", "issuers", "authorities", "users", "webhooks", "upstreams", "apis"];
+    let named = ["listeners", "issuers", "authorities", "signers", "users", "webhooks", "upstreams", "apis"];
     for entry in tree.entries().iter().filter(|entry| !named.contains(&entry.key.as_str())) {
         gateway.insert(entry.key.clone(), plain(&entry.value));
     }
@@ -53,6 +53,7 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         "listeners": group("listeners"),
         "issuers": group("issuers"),
         "authorities": group("authorities"),
+        "signers": group("signers"),
         "users": group("users"),
         "webhooks": group("webhooks"),
         "upstreams": group("upstreams"),
@@ -144,7 +145,14 @@ fn describe_operation(
     let reference = OperationRef { id, method: plan.method.as_str(), template, tags: &tags };
     let mut controls: Map<String, Json> = Map::new();
     let mut rules_in_shadow: BTreeSet<String> = BTreeSet::new();
-    let steps = [&plan.head, &plan.body, &plan.message, &plan.response_head, &plan.response_body];
+    let steps = [
+        &plan.head,
+        &plan.body,
+        &plan.message,
+        &plan.before_upstream,
+        &plan.response_head,
+        &plan.response_body,
+    ];
     for step in steps.into_iter().flatten() {
         let Some(control) = compiled.snapshot.controls.get(step.control as usize) else { continue };
         let known = controls.get(control.name()).and_then(Json::as_str) == Some(Mode::Enforce.name());

@@ -47,6 +47,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
     // What an opaque subject of an event means.
     &["subject", "refused", "-"],
     &["session", "refused", "-"],
+    // What a service is sent in place of a caller's credential.
+    &["strip", "pass"],
+    &["exchange", "pass"],
+    &["client_credentials", "pass"],
 ];
 
 /// The kind of a key, by its path in dots. The first line that fits counts.
@@ -89,7 +93,9 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" | "authorities" | "users" | "webhook" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "signers" | "users" | "webhook" if below("authentication") => Kind::Grants,
+        // What a preset sets is written out beside it.
+        "preset" => Kind::Neutral,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
         // Under another one, no key that was given out is known any more.
         "key" if path == "store.key" => Kind::Neutral,
@@ -117,6 +123,8 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         "undeclared" if below("bindings") || below("views") => return Some(Kind::Neutral),
         "shown_at" if below("views") => return Some(Kind::Neutral),
         "operations" if below("modes") => return Some(Kind::GrantsOrAll),
+        // In shadow, and what was before: neither refuses anything.
+        "next" | "before" if below("inspection") => return Some(Kind::Neutral),
         "by_issue" => return Some(Kind::TrueIsWeaker),
         "roles_issuer" => return Some(Kind::Believes),
         "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),
@@ -140,10 +148,14 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
             _ => Kind::Unknown,
         },
         () if path.starts_with("grants.") => Kind::Grants,
-        // Of a sender of webhooks: who signs by one of them is let in, with these rights.
-        () if matches!(path, "secrets" | "keys" | "scopes" | "roles") => Kind::Grants,
-        () if path == "tolerance" => Kind::MoreIsWeaker,
+        // Of each claim a list names what it may say; without it, it may say anything.
+        () if path.starts_with("require_claims.") => Kind::GrantsOrAll,
         () if below("introspection") => of_introspection(last),
+        () if path.starts_with("signers.") => of_signers(last),
+        () if path.starts_with("webhook.") => of_webhook(last),
+        () if path.starts_with("sign.") => of_signing(last),
+        () if below("upstream_identity") => of_upstream_identity(last),
+        () if below("token_endpoint") => of_token_endpoint(last),
         () if path.starts_with("revocation.") => of_revocation(last),
         () if path.starts_with("state.redis.") => of_state(last),
         () if path.starts_with("notify.") || path.starts_with("telemetry.") => of_telling(last),
@@ -156,6 +168,56 @@ fn of_introspection(last: &str) -> Kind {
         "max_age" => Kind::MoreIsWeaker,
         "audience" | "signed" => Kind::TrueIsStricter,
         // How the gateway proves who it is, and how long it waits before it refuses.
+        "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who signs, and by which key, is let in; what signatures have to cover and to say keeps others out.
+fn of_signers(last: &str) -> Kind {
+    match last {
+        "subject" | "application" | "scopes" | "roles" | "public" | "secret" | "jwks" | "algorithm" => {
+            Kind::Grants
+        }
+        "components" | "tag" => Kind::Demands,
+        "max_age" => Kind::MoreIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who signs by a secret or a key of a sender of webhooks is let in, with its rights.
+fn of_webhook(last: &str) -> Kind {
+    match last {
+        "secrets" | "keys" | "scopes" | "roles" => Kind::Grants,
+        "tolerance" => Kind::MoreIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// By what a service knows that a call came through the gateway.
+fn of_signing(last: &str) -> Kind {
+    match last {
+        "key" | "components" => Kind::Demands,
+        "expires" => Kind::MoreIsWeaker,
+        "keyid" | "algorithm" | "label" | "tag" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// What a service is told of callers lets none of them through; what it may do with a token of theirs is the issuer's to say.
+fn of_upstream_identity(last: &str) -> Kind {
+    match last {
+        "max_age" | "lifetime" => Kind::MoreIsWeaker,
+        "claims" => Kind::Grants,
+        "header" | "workload" => Kind::Neutral,
+        // Of an assertion, which is told beside whatever else the service goes by.
+        "enabled" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+fn of_token_endpoint(last: &str) -> Kind {
+    match last {
         "client_authentication" | "client_secret" | "client_key" | "deadline" => Kind::Neutral,
         _ => Kind::Unknown,
     }

@@ -100,6 +100,27 @@ fn settings_of_no_control_have_a_direction() {
     go([
         ("", json!({ "leeway": "5s" }), json!({ "leeway": "10s" }), Weaker),
         ("", json!({ "typ": "lenient" }), json!({ "typ": "rfc9068" }), Stricter),
+        ("", json!({ "typ": "lenient" }), json!({ "typ": "id-token" }), Weaker),
+        ("", json!({ "preset": "okta" }), json!({ "preset": "auth0" }), Neutral),
+        (
+            "",
+            json!({ "require_claims": { "hd": ["a"] } }),
+            json!({ "require_claims": { "hd": ["a", "b"] } }),
+            Weaker,
+        ),
+        (
+            "",
+            json!({ "require_claims": { "hd": ["a", "b"] } }),
+            json!({ "require_claims": { "hd": ["b"] } }),
+            Stricter,
+        ),
+        ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": {} }), Weaker),
+        ("", json!({}), json!({ "require_claims": { "hd": ["a"] } }), Stricter),
+        ("", json!({ "require_claims": { "hd": ["a"] } }), json!({ "require_claims": { "hd": [] } }), Weaker),
+        ("", json!({ "roles_from": ["roles"] }), json!({ "roles_from": ["roles", "groups"] }), Weaker),
+        // Roles are what rules ask for, of some and against others.
+        ("", json!({ "roles_from": ["roles", "groups"] }), json!({ "roles_from": ["roles"] }), Weaker),
+        ("", json!({ "audience_from": "client_id" }), json!({ "audience_from": "azp" }), Weaker),
         ("", json!({ "owner": "a" }), json!({ "owner": "b" }), Neutral),
         ("", json!({ "deadlines": { "total": "5s" } }), json!({ "deadlines": { "total": "50s" } }), Neutral),
         (
@@ -179,6 +200,50 @@ fn who_may_revoke_has_a_direction() {
             sender(json!({ "poll": { "every": "1h" } })),
             Weaker,
         ),
+    ]);
+}
+
+#[test]
+fn what_a_service_is_sent_has_a_direction() {
+    go([
+        ("upstream_identity", json!({ "credential": "strip" }), json!({ "credential": "pass" }), Weaker),
+        ("upstream_identity", json!({ "credential": "pass" }), json!({ "credential": "exchange" }), Stricter),
+        ("upstream_identity", json!({ "credential": "exchange" }), json!({ "credential": "strip" }), Weaker),
+        ("upstream_identity", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("upstream_identity", json!({ "max_age": "5m" }), json!({ "max_age": "1m" }), Stricter),
+        ("upstream_identity", json!({ "audience": ["a"] }), json!({ "audience": ["b"] }), Weaker),
+        (
+            "upstream_identity",
+            json!({ "assert": { "lifetime": "60s" } }),
+            json!({ "assert": { "lifetime": "30s" } }),
+            Stricter,
+        ),
+        (
+            "upstream_identity",
+            json!({ "assert": { "claims": [] } }),
+            json!({ "assert": { "claims": ["email"] } }),
+            Weaker,
+        ),
+        ("token_endpoint", json!({ "client_secret": "env:A" }), json!({ "client_secret": "env:B" }), Neutral),
+        ("token_endpoint", json!({ "url": "https://a/" }), json!({ "url": "https://b/" }), Weaker),
+    ]);
+}
+
+#[test]
+fn settings_of_signatures_have_a_direction() {
+    go([
+        ("authentication", json!({}), json!({ "a": { "signers": ["shops"] } }), Weaker),
+        ("authentication", json!({ "a": { "signers": ["shops"] } }), json!({ "a": {} }), Stricter),
+        ("signers", json!({ "keys": { "k": { "secret": "env:S" } } }), json!({ "keys": {} }), Stricter),
+        ("signers", json!({ "keys": {} }), json!({ "keys": { "k": { "public": "file:k.pem" } } }), Weaker),
+        ("signers", json!({ "nonce": "required" }), json!({ "nonce": "off" }), Weaker),
+        ("signers", json!({ "max_age": "1m" }), json!({ "max_age": "5m" }), Weaker),
+        ("signers", json!({ "components": ["x-a"] }), json!({ "components": [] }), Weaker),
+        ("signers", json!({}), json!({ "tag": "t" }), Stricter),
+        ("sign", json!({}), json!({ "key": "file:k.pem" }), Stricter),
+        ("sign", json!({ "key": "file:k.pem" }), json!({}), Weaker),
+        ("sign", json!({ "expires": "30s" }), json!({ "expires": "1m" }), Weaker),
+        ("sign", json!({ "label": "a" }), json!({ "label": "b" }), Neutral),
     ]);
 }
 
@@ -346,6 +411,23 @@ fn authorities_let_in_whom_they_name() {
         (&more, &one, vec![Stricter, Stricter]),
         // Others are meant by the same text.
         (&everybody, &other, vec![Weaker]),
+        (&two, &two, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn signers_let_in_whom_they_name() {
+    let with = |keys: Json| json!({ "signers": { "shops": { "keys": keys } } });
+    let shop = json!({ "subject": "shop", "public": "file:shop.pem" });
+    let (one, two) = (with(json!({ "a": shop })), with(json!({ "a": shop, "b.c": shop })));
+    let more = with(json!({ "a": { "subject": "shop", "public": "file:shop.pem", "roles": ["boss"] } }));
+    for (old, new, effect) in [
+        (&one, &two, vec![Weaker, Weaker]),
+        (&two, &one, vec![Stricter, Stricter]),
+        (&one, &more, vec![Weaker]),
         (&two, &two, vec![]),
     ] {
         let changes = crate::compare(old, new);

@@ -16,13 +16,13 @@ pub struct Credential {
     pub issuer: Option<Spanned<String>>,
     /// Whom it proves.
     pub subject: Option<String>,
-    /// The application that calls (`client_id`).
+    /// The application that calls: `client_id`, and where the issuer has it.
     pub application: Option<String>,
     /// For whom it is; without it the API's audience.
     pub audience: Option<Strings>,
     /// Scopes, put where the issuer puts them.
     pub scopes: Strings,
-    /// Roles, put into `roles`.
+    /// Roles, put where the issuer has them: `roles`, unless it says otherwise.
     pub roles: Strings,
     /// How long it is good.
     pub expires_in: Option<Duration>,

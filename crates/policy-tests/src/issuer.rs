@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use engine::BoxFuture;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::Algorithm;
 use spec::{Api, Document, FileOrUrl, Issuer};
 
@@ -104,7 +105,11 @@ pub(crate) fn key_files(document: &Document) -> BTreeSet<String> {
     files.collect()
 }
 
-/// The network as cases know it: the documents of all issuers, and nothing else.
+/// What every token endpoint gives (RFC 6749 section 5.1, RFC 8693 section 2.2.1): no case is about what an issuer does not give.
+const TOKEN: &str = "{\"access_token\":\"given-by-tests\",\"token_type\":\"Bearer\",\"expires_in\":300,\
+                     \"issued_token_type\":\"urn:ietf:params:oauth:token-type:access_token\"}";
+
+/// The network as cases know it: the documents of all issuers, the tokens that they give, and nothing else.
 #[derive(Debug)]
 pub(crate) struct Network(BTreeMap<String, bytes::Bytes>);
 
@@ -116,6 +121,9 @@ impl Network {
         for issuer in document.issuers.values() {
             if let Some(FileOrUrl::Url(url)) = issuer.jwks.as_ref().map(|jwks| &jwks.value) {
                 all.insert(url.as_str().to_owned(), jwks.clone());
+            }
+            if let Some(endpoint) = &issuer.token_endpoint {
+                all.insert(endpoint.url.as_str().to_owned(), TOKEN.into());
             }
             if let Some(url) = &issuer.url {
                 let base = url.as_str().trim_end_matches('/');
@@ -134,7 +142,11 @@ impl Fetch for Network {
         let found = self.0.get(&request.url).cloned();
         Box::pin(async move {
             match found {
-                Some(body) => Ok(FetchResponse { status: StatusCode::OK, headers: HeaderMap::new(), body }),
+                Some(body) => {
+                    let json = HeaderValue::from_static("application/json");
+                    let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+                    Ok(FetchResponse { status: StatusCode::OK, headers, body })
+                }
                 None => Err(FetchError::Address(String::from("tests of policies have no network"))),
             }
         })

@@ -100,6 +100,12 @@ impl Subject {
                 assets.entry(needed.name).or_insert_with(|| SECRET.as_bytes().into());
             }
         }
+        let outline = compile::outline(files.name, files.text, files.environment);
+        if outline.is_some_and(|outline| outline.assertion_key) {
+            let own = jose::SigningKey::generate().and_then(|key| key.to_pkcs8());
+            let own = own.map_err(|_| failed("no key for assertions can be made"))?;
+            assets.insert(String::from(compile::ASSERTION_KEY), own.as_slice().into());
+        }
         let input = Input {
             path: files.name,
             text: files.text,

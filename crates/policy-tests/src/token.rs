@@ -53,6 +53,60 @@ fn put_scopes(scopes: &[String], from: Option<&ScopesFrom>, claims: &mut Map<Str
     }
 }
 
+/// Puts roles where an issuer has them, and those that grant what no scope of its tokens can: an ID token has none.
+fn put_roles(roles: &[String], scopes: &[String], (issuer, claims): (&Issuer, &mut Map<String, Json>)) {
+    let mut roles = roles.to_vec();
+    for scope in scopes.iter().filter(|_| issuer.typ == TypRule::IdToken && issuer.scopes_from.is_none()) {
+        let granting = issuer.roles.iter().find(|(_, granted)| granted.0.contains(scope));
+        roles.extend(granting.map(|(role, _)| role.clone()));
+    }
+    roles.dedup();
+    if roles.is_empty() {
+        return;
+    }
+    let place = issuer.roles_from.as_ref().map(|places| places.value.0.first().map(String::as_str));
+    // A claim that a document names may be one role, as `sub` has to be.
+    let value = if place.is_some() && roles.len() == 1 { json!(roles.first()) } else { json!(roles) };
+    match place {
+        Some(Some(place)) => put(place, value, claims),
+        Some(None) => {}
+        None => put("roles", value, claims),
+    }
+}
+
+/// Puts a value at a claim or a pointer.
+fn put(place: &str, value: Json, claims: &mut Map<String, Json>) {
+    if place.starts_with('/') {
+        let aud = claims.get("aud");
+        let audience = aud.and_then(|aud| aud.as_str().or_else(|| aud.get(0)?.as_str())).unwrap_or_default();
+        let escaped = audience.replace('~', "~0").replace('/', "~1");
+        put_at(&place.replace("{audience}", &escaped), value, claims);
+    } else {
+        claims.insert(place.to_owned(), value);
+    }
+}
+
+/// Makes claims say what an issuer's have to.
+fn put_required(issuer: &Issuer, own_subject: bool, claims: &mut Map<String, Json>) {
+    for (place, values) in &issuer.require_claims {
+        let Some(first) = values.0.first().filter(|_| !(own_subject && place == "sub")) else { continue };
+        let whole = Json::Object(claims.clone());
+        let said = if place.starts_with('/') { whole.pointer(place) } else { whole.get(place) };
+        let said = said.and_then(Json::as_str);
+        let is_met = |value: &String| match (said, value.strip_suffix('*')) {
+            (Some(said), Some(start)) => said.starts_with(start),
+            (said, _) => said == Some(value.as_str()),
+        };
+        if !values.0.iter().any(is_met) {
+            let value = match first.strip_suffix('*') {
+                Some(start) => format!("{start}{}", said.unwrap_or("tests")),
+                None => first.clone(),
+            };
+            put(place, json!(value), claims);
+        }
+    }
+}
+
 fn put_at(pointer: &str, value: Json, claims: &mut Map<String, Json>) {
     let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
     let mut tokens: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
@@ -93,6 +147,7 @@ pub(crate) fn mint(
     let key = subject.keys.of(issuer, credential.signed_by == SignedBy::Stranger);
     let typ = credential.typ.as_deref().unwrap_or(match issuer.typ {
         TypRule::Rfc9068 | TypRule::Lenient => "at+jwt",
+        TypRule::IdToken => "JWT",
     });
     let token = key.and_then(|key| key.token(typ, &Json::Object(claims).to_string()));
     token.ok_or_else(|| String::from("no token can be signed"))
@@ -135,13 +190,17 @@ fn claims(
     }
     let scopes: Vec<String> =
         credential.scopes.0.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
-    if !credential.roles.0.is_empty() {
-        claims.insert(String::from("roles"), json!(credential.roles.0));
+    if let Some(Some(place)) = issuer.application_from.as_ref().map(|places| places.value.0.first()) {
+        put(place, json!(credential.application.as_deref().unwrap_or("tests")), &mut claims);
     }
     if !bound.is_empty() {
         claims.insert(String::from("cnf"), Json::Object(bound));
     }
-    put_scopes(&scopes, issuer.scopes_from.as_ref().map(|from| &from.value), &mut claims);
+    put_required(issuer, credential.subject.is_some(), &mut claims);
+    put_roles(&credential.roles.0, &scopes, (issuer, &mut claims));
+    if issuer.typ != TypRule::IdToken || issuer.scopes_from.is_some() {
+        put_scopes(&scopes, issuer.scopes_from.as_ref().map(|from| &from.value), &mut claims);
+    }
     for (name, value) in &credential.claims {
         match value {
             Json::Null => drop(claims.remove(name)),

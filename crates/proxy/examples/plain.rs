@@ -127,6 +127,7 @@ fn snapshot(bind: &str, upstream: &str, live: &Live) -> Option<Snapshot> {
             body: Box::default(),
             message: Box::default(),
             response_head: Box::default(),
+            before_upstream: Box::default(),
             response_body: Box::default(),
             observe: Box::default(),
             request_mode: BodyMode::Pass { limit: 1 << 26 },

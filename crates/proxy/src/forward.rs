@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::bounds::Bound;
 use engine::record::CoreRecorder;
-use engine::upstream::{Rewrites, Target};
+use engine::upstream::{Rewrites, SentHead, Sign, Target};
 use engine::{Call, Clock, Tick, bounds, codes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
@@ -41,6 +41,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) base_length: usize,
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a Rewrites,
+    /// What vouches for the call.
+    pub(crate) sign: Option<&'a dyn Sign>,
     pub(crate) wait: Wait<'a>,
     pub(crate) recorder: &'a dyn CoreRecorder,
     /// Set when the call is to go on as a WebSocket.
@@ -56,22 +58,7 @@ impl Attempt<'_> {
         mut connection: Connection,
         outgoing: Outgoing,
     ) -> Result<Answered, Unanswered> {
-        let request = &self.call.request;
-        let target = target(self.call, self.base_length, self.target.path.as_deref());
-        let target = target.map_err(|_| Unanswered::from(no_target()))?;
-        connection.send(&request.method, outgoing, |out| {
-            out.reserve(768);
-            out.extend_from_slice(request.method.as_str().as_bytes());
-            out.push(b' ');
-            out.extend_from_slice(target.as_str().as_bytes());
-            out.extend_from_slice(b" HTTP/1.1\r\n");
-            encode::field(out, &header::HOST, &self.target.authority);
-            each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
-            encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
-            if let Some(opening) = self.opening {
-                opening.write(out);
-            }
-        });
+        self.write(&mut connection, outgoing).map_err(Unanswered::from)?;
         if self.opening.is_some() {
             connection.ends_with_this();
         }
@@ -95,6 +82,27 @@ impl Attempt<'_> {
             }
             NoAnswer::Client => passed_badly(Passed::Broken).into(),
         })
+    }
+
+    fn write(&self, connection: &mut Connection, outgoing: Outgoing) -> Result<(), Failure> {
+        let request = &self.call.request;
+        let target = self.request_target()?;
+        let signed = self.signed(&target)?;
+        connection.send(&request.method, outgoing, |out| {
+            out.reserve(768);
+            out.extend_from_slice(request.method.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(target.as_str().as_bytes());
+            out.extend_from_slice(b" HTTP/1.1\r\n");
+            encode::field(out, &header::HOST, &self.target.authority);
+            each_field(self.call, self.headers, |name, value| encode::field(out, name, value));
+            signed.iter().for_each(|(name, value)| encode::field(out, name, value));
+            encode::pair(out, TRACEPARENT.as_str().as_bytes(), &self.call.trace.current.write());
+            if let Some(opening) = self.opening {
+                opening.write(out);
+            }
+        });
+        Ok(())
     }
 
     /// Over HTTP/2.
@@ -126,8 +134,8 @@ impl Attempt<'_> {
     }
 
     fn build(&self, outgoing: Outgoing, grpc: bool) -> Result<Request<Outgoing>, Failure> {
-        let target = target(self.call, self.base_length, self.target.path.as_deref());
-        let target = target.map_err(|_| no_target())?;
+        let target = self.request_target()?;
+        let signed = self.signed(&target)?;
         let authority = Authority::try_from(self.target.authority.as_bytes())
             .map_err(|_| Failure::new(&codes::CONTROL_FAILED, "the upstream's host is no authority"))?;
         let scheme = if self.target.tls { Scheme::HTTPS } else { Scheme::HTTP };
@@ -136,6 +144,7 @@ impl Attempt<'_> {
         each_field(self.call, self.headers, |name, value| {
             headers.append(name, value.clone());
         });
+        headers.extend(signed);
         if let Ok(value) = HeaderValue::from_bytes(&self.call.trace.current.write()) {
             headers.insert(TRACEPARENT.clone(), value);
         }
@@ -148,6 +157,26 @@ impl Attempt<'_> {
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = headers;
         Ok(request)
+    }
+
+    fn request_target(&self) -> Result<PathAndQuery, Failure> {
+        target(self.call, self.base_length, self.target.path.as_deref()).map_err(|_| no_target())
+    }
+
+    /// The fields that vouch for the call as it is sent; of each try its own.
+    fn signed(&self, target: &PathAndQuery) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+        let Some(sign) = self.sign else { return Ok(Vec::new()) };
+        let mut fields = HeaderMap::new();
+        each_field(self.call, self.headers, |name, value| {
+            if sign.fields().contains(name) {
+                fields.append(name, value.clone());
+            }
+        });
+        let (method, authority) = (&self.call.request.method, &self.target.authority);
+        let head = SentHead { method, tls: self.target.tls, authority, target, fields: &fields };
+        let unsigned =
+            || Failure::new(&codes::CONTROL_FAILED, "the call to the upstream could not be signed");
+        sign.sign(&head, self.wait.clock).ok_or_else(unsigned)
     }
 }
 

@@ -145,6 +145,7 @@ async fn attempt(
         base_length: copy.base_length,
         target,
         headers: &upstream.headers,
+        sign: upstream.sign.as_deref(),
         wait: Wait {
             alarm,
             clock: &*core.clock,

@@ -111,6 +111,7 @@ async fn attempt(
         base_length: plan.base_length,
         target,
         headers: &upstream.headers,
+        sign: upstream.sign.as_deref(),
         wait: Wait {
             alarm: flight.alarm(),
             clock: &*flight.core.clock,

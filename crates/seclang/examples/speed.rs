@@ -1,7 +1,8 @@
 //! `speed ROUNDS SEARCHES`: what inspection costs beside libmodsecurity, with the same rules and configuration in one interleaved run,
 //! and the dearest value that a search finds; prints JSON and ends with 1 when something promised does not hold.
 //!
-//! Costs are CPU time of the thread, in microseconds per call with its answer. No two calls of a corpus are alike.
+//! Costs are CPU time of the thread, in microseconds per call with its answer. No two calls of a corpus are alike. Memory is what the
+//! process holds at most while it searches, over what it held when its rules were loaded.
 
 #![allow(
     clippy::indexing_slicing,
@@ -39,6 +40,8 @@ const CALLS: usize = 20;
 const DEAREST: f64 = 200.0;
 /// Microseconds that loading may take.
 const LOADING: f64 = 1_000_000.0;
+/// Mebibytes that a call may take, and with it all calls one after the other.
+const MEMORY: f64 = 64.0;
 /// Bytes of a value while it is searched for.
 const LENGTH: usize = 8 << 10;
 /// Longest piece that a value repeats.
@@ -178,15 +181,55 @@ fn crossed(best: &[(f64, Vec<u8>)], seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u
     piece
 }
 
+/// What the process holds, in mebibytes: now (`VmRSS`), or at most since [`forget_peak`] (`VmHWM`).
+fn held(which: &str) -> f64 {
+    let status = std::fs::read("/proc/self/status").expect("Linux tells");
+    let status = String::from_utf8_lossy(&status).into_owned();
+    let line = status.lines().find(|line| line.starts_with(which)).expect("Linux tells");
+    let kib = line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
+    kib.expect("a number") / 1024.0
+}
+
+/// Begins to watch the peak anew (proc(5), `clear_refs`).
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux forgets");
+}
+
+/// A call with a body of 128 KiB, which is the most that is read of one without files, in many values that all transformations change.
+fn largest(engine: &Engine) {
+    let value = b"%2527%20Or/**/ %u0041 &#39; \\x41 QUJD".repeat(3);
+    let values = 950;
+    let mut request = requests::form(1);
+    let field =
+        |at: usize| [format!("f{at}=").into_bytes(), differential::mutate::escaped(&value, false)].concat();
+    request.body = (0..values).map(field).collect::<Vec<_>>().join(&b'&');
+    request.body.truncate(128 << 10);
+    let length = request.body.len().to_string().into_bytes();
+    for (name, value) in &mut request.headers {
+        if name.as_slice() == b"Content-Length" {
+            value.clone_from(&length);
+        }
+    }
+    drop(ftw::inspect(engine, &request));
+}
+
 fn dearest(level: u8, searches: usize, misses: &mut Vec<String>) -> Value {
     let engine = engine(level);
     let seeds = Seeds::read();
+    let _ = cost(&engine, b"warm", LENGTH);
+    let before = held("VmRSS");
+    forget_peak();
+    largest(&engine);
     let found = search(&engine, seeds.values(), searches);
     let worst = |length: usize| {
         let pieces = found.iter().take(10).map(|(_, piece)| cost(&engine, piece, length));
         pieces.filter(|(_, stopped)| !stopped).map(|(cost, _)| cost).fold(0.0, f64::max)
     };
     let (at_1, at_8, at_64) = (worst(1 << 10), worst(LENGTH), worst(64 << 10));
+    let memory = held("VmHWM") - before;
+    if memory > MEMORY {
+        misses.push(format!("PL{level}: calls take {memory:.0} MiB"));
+    }
     if level == 1 && at_8.max(at_64) > DEAREST {
         misses.push(format!("PL{level}: the dearest value takes {:.0} µs per KiB", at_8.max(at_64)));
     }
@@ -195,7 +238,7 @@ fn dearest(level: u8, searches: usize, misses: &mut Vec<String>) -> Value {
     json!({
         "level": level, "values_tried": seeds.values().len() + searches, "us_per_kib_at_1_kib": rounded(at_1),
         "us_per_kib_at_8_kib": rounded(at_8), "us_per_kib_at_64_kib": rounded(at_64), "promised_at_level_1": DEAREST,
-        "dearest": shown.collect::<Vec<_>>(),
+        "memory_mib": rounded(memory), "memory_promised_mib": MEMORY, "dearest": shown.collect::<Vec<_>>(),
     })
 }
 

@@ -131,6 +131,43 @@ impl<'t> Edits<'t> {
         want(&mut self.wanted, path, parsed)
     }
 
+    /// Takes an entry out that stands on a line of its own, or in a mapping in flow style beside another.
+    ///
+    /// # Errors
+    /// When it is not there, or written in another way.
+    pub fn remove(&mut self, path: &[&str]) -> Result<(), String> {
+        let unknown = || String::from(UNKNOWN);
+        let (key, above) = path.split_last().ok_or_else(unknown)?;
+        let (start, end) = self.extent(above, key).ok_or_else(unknown)?;
+        self.patch.put(start, end, "");
+        let mut node = &mut self.wanted;
+        for key in above {
+            node = node.get_mut(key).ok_or_else(unknown)?;
+        }
+        node.remove(key).map(drop).ok_or_else(unknown)
+    }
+
+    /// From where to where an entry is written, with the line or the comma that goes with it.
+    fn extent(&self, above: &[&str], key: &str) -> Option<(usize, usize)> {
+        let mapping = self.tree.at(above)?;
+        let entries = mapping.entries();
+        let at = entries.iter().position(|entry| entry.key == key)?;
+        let entry = entries.get(at)?;
+        let (first, last) = (entry.key_span.start as usize, self.end(&entry.value));
+        let (start, end) = if !self.text.get(mapping.span.start as usize..)?.starts_with('{') {
+            let start = self.text.get(..first)?.rfind('\n').map_or(0, |end| end + 1);
+            let alone = self.text.get(start..first)?.trim().is_empty();
+            let end = self.text.get(last..)?.find('\n').map_or(self.text.len(), |after| last + after + 1);
+            alone.then_some((start, end))?
+        } else if let Some(next) = entries.get(at + 1) {
+            (first, next.key_span.start as usize)
+        } else {
+            (self.end(&entries.get(at.checked_sub(1)?)?.value), last)
+        };
+        let taken = self.text.get(start..end)?;
+        (!taken.strip_suffix('\n').unwrap_or(taken).contains('\n')).then_some((start, end))
+    }
+
     /// Writes the new entries where they go.
     fn place_all(&mut self) -> Option<()> {
         for (path, entries) in std::mem::take(&mut self.new) {
@@ -328,6 +365,46 @@ mod tests {
         let mut edits = Edits::new("a: {}\n").unwrap();
         edits.set(&["a", "b"], "1").unwrap();
         assert!(edits.set(&["a", "b", "c"], "2").is_err() || edits.finish().is_err());
+    }
+
+    #[test]
+    fn an_entry_is_taken_out_with_its_line_or_its_comma() {
+        let without = |text: &str| {
+            let mut edits = Edits::new(text).unwrap();
+            edits.remove(&["a", "n"])?;
+            edits.finish()
+        };
+        for (text, expected) in [
+            ("a:\n  b: 1\n  n: x # c\n  d: 2\n", "a:\n  b: 1\n  d: 2\n"),
+            ("a:\n  n: x\n  b: 1\n", "a:\n  b: 1\n"),
+            ("a:\n  b: 1\n  n: x", "a:\n  b: 1\n"),
+            ("a: { n: x, b: 1 } # c\n", "a: { b: 1 } # c\n"),
+            ("a: { b: 1, n: 'x' }\n", "a: { b: 1 }\n"),
+            ("a: {b: 1, n: x, d: 2}\n", "a: {b: 1, d: 2}\n"),
+        ] {
+            let (out, patch) = without(text).unwrap();
+            assert_eq!(out, expected, "{text}");
+            assert!(patch.diff("y", text).contains("\n-"), "{text}");
+        }
+        for text in
+            ["a:\n  n: x\n", "a: { n: x }\n", "a: { b: 1 }\n", "a:\n  b: 1\n  n:\n    x: 1\n    y: 2\n"]
+        {
+            assert!(without(text).is_err(), "{text}");
+        }
+        // Beside other changes of the same mapping.
+        for (text, expected) in [
+            ("a:\n  b: 1\n  n: x\nd: 2\n", "a:\n  b: x\n  o: 1\nd: 2\n"),
+            ("a: { n: x, b: 1 }\n", "a: { o: 1, b: x }\n"),
+            ("a: { b: 1, n: x }\n", "a: { o: 1, b: x }\n"),
+        ] {
+            let mut edits = Edits::new(text).unwrap();
+            edits.set(&["a", "b"], "x").unwrap();
+            edits.set(&["a", "o"], "1").unwrap();
+            edits.remove(&["a", "n"]).unwrap();
+            let (out, patch) = edits.finish().unwrap();
+            assert_eq!(out, expected, "{text}");
+            assert!(patch.diff("y", text).starts_with("--- y\n"), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The configuration document `yett.yaml`: from text to a resolved, typed shape in which every value knows its place.
 //!
 //! 1. [`parse`] reads YAML into a tree of [`Node`]s with spans.
-//! 2. [`resolve`] applies an environment's overlay, the profiles and the short form, and fills in defaults, all on the tree,
+//! 2. [`resolve`] applies an environment's overlay, the profiles, presets and the short form, and fills in defaults, all on the tree,
 //!    so that each value keeps its [`Origin`]; the result is a [`Resolved`] with the typed [`Document`].
 //! 3. [`read`] reads any control's section into its own type, with all problems at once.
 //! 4. [`print()`] shows the result and where each value came from; [`schema`] is the JSON Schema for editors.
@@ -19,32 +19,35 @@ mod merge;
 mod node;
 mod parse;
 mod patch;
+pub mod presets;
 mod print;
 pub mod read;
 mod resolve;
 mod schema;
 mod sections;
 mod sugar;
+mod tenants;
 pub mod units;
 mod unused;
 
 pub use dangers::dangers;
 pub use document::{
-    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Authentication, Authority, CertificateKey,
-    CertificateSubject, ClientAuthentication, ClientCertificate, Compression, ContractSource, Counted,
-    Danger, Deadlines, Decisions, Demand, Document, Dpop, EventOutcome, Grant, GroupBy, HealthCheck,
+    AcceptUnenforced, AccessLog, Admin, Alert, Allow, Api, Assertions, Authentication, Authority,
+    CertificateKey, CertificateSubject, ClientAuthentication, ClientCertificate, Compression, ContractSource,
+    Counted, Danger, Deadlines, Decisions, Demand, Document, Dpop, EventOutcome, Grant, GroupBy, HealthCheck,
     HttpVersion, Introspected, Introspection, Issuer, IssuerKeys, KeySource, LimitsAlone, Listener,
     ListenerConnections, ListenerHttp, ListenerTls, Logs, Nonce, Notify, OnFull, Opaque,
     OperationAuthentication, OperationRef, OperationSettings, Otlp, Poll, Pool, Record, Redelivery, Redis,
-    Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Sink,
-    Store, Target, Telemetry, Tell, TlsVersion, Transmitter, TypRule, Unsecured, Upstream, UpstreamTls,
-    Users, Wanted, WebSocket, Webhook, is_name,
+    Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Signer,
+    Signers, Signing, Sink, Store, Target, Telemetry, Tell, TlsVersion, TokenEndpoint, TokenType,
+    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Users, Wanted, WebSocket, Webhook, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;
 pub use node::{Entry, Node, Origin, Value};
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};
 pub use patch::Patch;
+pub use presets::{Preset, PresetName};
 pub use print::{print, quoted};
 pub use read::{Fault, SECRET_CODE, Spanned, fault, read};
 pub use resolve::{Resolved, resolve};
@@ -52,7 +55,7 @@ pub use schema::schema;
 pub use sections::check_sections;
 pub use units::{
     Balance, Bind, Cidr, Duration, FileMode, FileOrUrl, FileRef, ListenAddress, Mode, ParseError, Percent,
-    Pin, Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
+    Pin, PublicKey, Rate, RateUnit, SecretRef, ServerName, Size, Strings, Url,
 };
 
 /// A section that a control owns: its key and the JSON Schema of what stands under it.

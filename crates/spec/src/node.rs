@@ -18,6 +18,8 @@ pub enum Origin {
     Profile(String, Span),
     /// Taken from the overlay of the environment of this name, written there.
     Environment(String, Span),
+    /// What the preset of this name says, which is named there.
+    Preset(&'static str, Span),
 }
 
 /// One value of the document.

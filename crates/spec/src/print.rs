@@ -54,6 +54,7 @@ fn comment(origin: &Origin, sources: &Sources) -> String {
         Origin::Sugar(span) => format!("{} (short form)", sources.place(*span)),
         Origin::Profile(name, span) => format!("profile {name} ({})", sources.place(*span)),
         Origin::Environment(name, span) => format!("environment {name} ({})", sources.place(*span)),
+        Origin::Preset(name, span) => format!("preset {name} ({})", sources.place(*span)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the tree as written to the tree as meant: overlay, profiles, short form, defaults, then the typed document.
 //!
 //! Order: the environment's overlay first, over everything, so that it can change profiles; then each API is laid over
-//! its profile; then the short forms are written out; then unknown keys are reported and defaults filled in from the
+//! its profile; then presets, short forms and tenants are written out; then unknown keys are reported and defaults filled in from the
 //! JSON Schema, so that [`print()`](crate::print()) and the schema cannot differ. What an operation sets stays apart until asked for.
 //! Environments that were not chosen and profiles that nobody uses are resolved too, for what is wrong in them.
 
@@ -10,7 +10,7 @@ use crate::document::{API_EXTRA, Api, Document, OperationRef, TOP_EXTRA};
 use crate::merge::merge;
 use crate::node::{Entry, Node, Origin, Value};
 use crate::read::key_help;
-use crate::{defaults, schema, sugar, unused};
+use crate::{defaults, presets, schema, sugar, tenants, unused};
 use diagnostics::{Diagnostic, Diagnostics, nearest};
 
 /// A document as meant: typed, and as a tree that knows where each value came from.
@@ -106,7 +106,9 @@ impl<'a> Shape<'a> {
         }
         apply_profiles(&mut root, profiles, &self.keys, out);
         essentials(&root, out);
+        presets::fill(&mut root);
         sugar::expand(&mut root, out);
+        tenants::expand(&mut root, out);
         defaults::fill(&mut root, &self.schema);
         order(&mut root);
         let document = Document::from_tree(&root, &self.names, &self.top_names, out)?;
@@ -132,7 +134,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 16] = [
+    const ORDER: [&str; 17] = [
         "version",
         "data",
         "listeners",
@@ -140,6 +142,7 @@ fn order(root: &mut Node) {
         "trusted_hops",
         "issuers",
         "authorities",
+        "signers",
         "users",
         "webhooks",
         "upstreams",

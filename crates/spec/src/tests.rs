@@ -4,6 +4,7 @@ use super::*;
 use diagnostics::{Diagnostics, Sources};
 
 mod good;
+mod issuers;
 mod resolving;
 mod wrong;
 
@@ -128,13 +129,15 @@ issuers:
   staff: { url: https://login.example.org/v2.0, scopes_from: roles, roles: { admin: [orders:read, orders:write] }, typ: rfc9068, jwks: file:jwks.json, introspection: { url: https://login.example.org/introspect, client_id: yett, client_secret: env:STAFF_SECRET, client_authentication: client_secret_post, tokens: all, max_age: 30s, deadline: 500ms, audience: false, signed: true } }
 authorities:
   partners: { client_ca: ca.pem, subject: uri-san, grants: { \"spiffe://example.com/*\": { scopes: [orders:read], roles: clerk }, robot: } }
+signers:
+  shops: { keys: { shop-1: { subject: shop, scopes: [orders:read], roles: clerk, public: file:shop.pem }, till: { subject: till, application: tills, secret: env:TILL, algorithm: hmac-sha256 }, other: { subject: other } }, jwks: keys.json, components: [x-request-id], max_age: 30s, nonce: 'off', tag: orders }
 users:
   clerks: { passwords: clerks.passwords, grants: { alice: { scopes: [orders:read], roles: clerk }, \"*\": } }
 webhooks:
   billing: { secrets: [env:BILLING, file:billing.old], keys: [whpk_abc], tolerance: 3m, scopes: [orders:write], roles: sender }
 upstreams:
   orders: { targets: [{ url: http://orders:8080, weight: 95 }, { url: https://next:8443/base }], balance: hash:subject, outliers: { floor: 30% }, slow_start: 1m, retries: { most: 2, per_try: 5s, statuses: [503] }, http: 2, deadlines: { connect: 500ms, lifetime: 12h }, tls: { ca: ca.pem, server_name: orders.internal, certificate: own.pem, key: env:KEY }, health: { path: /healthz, every: 2s }, breakers: { calls: 100 }, headers: { set: { X-Gateway: yett }, secrets: { x-api-key: env:KEY }, remove: [cookie] } }
-  files: { url: http://files:80, pool: { idle: 1m30s }, health: /up }
+  files: { url: http://files:80, pool: { idle: 1m30s }, health: /up, sign: { key: env:KEY, keyid: yett-1, algorithm: ed25519, label: gateway, components: [x-request-id], expires: 30s, tag: files } }
 profiles:
   standard:
     owner: team@example.com
@@ -151,6 +154,7 @@ apis:
       oauth: { issuers: [customers, staff], audience: orders-api, sender_constrained: any }
       other: { issuers: [customers] }
       mtls: { authorities: [partners] }
+      signed: { signers: [shops], forward: true }
       basic: { users: [clerks], forward: true }
       hook: { webhook: billing }
     url: https://api.example.com

@@ -60,6 +60,7 @@ pub(crate) fn document(
             CredentialKind::Jwt => "jwt",
             CredentialKind::Introspected => "introspected",
             CredentialKind::ApiKey => "api_key",
+            CredentialKind::Signature => "signature",
             CredentialKind::Certificate => "certificate",
             CredentialKind::Password => "password",
             CredentialKind::Webhook => "webhook",

@@ -41,6 +41,7 @@ pub(crate) fn plan() -> Arc<OperationPlan> {
         body: Box::default(),
         message: Box::default(),
         response_head: Box::default(),
+        before_upstream: Box::default(),
         response_body: Box::default(),
         observe: Box::default(),
         request_mode: BodyMode::Pass { limit: 0 },

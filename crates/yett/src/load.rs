@@ -16,6 +16,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a file that is neither a document nor a contract.
 const MAX_FILE: usize = 4 << 20;
+/// Bytes of a database. The largest of cities have a hundred million.
+const MAX_DATABASE: usize = 256 << 20;
 /// Files of one folder of rules.
 const MAX_RULE_FILES: usize = 1_000;
 /// Bytes of a secret.
@@ -63,6 +65,12 @@ impl Loaded {
     pub(crate) fn secret(&self, reference: &spec::SecretRef) -> Result<&[u8], String> {
         let found = self.assets.get(&compile::secret_key(reference));
         found.map(|bytes| &**bytes).ok_or_else(|| format!("the secret `{reference}` is not there"))
+    }
+
+    /// Adds a secret that no document names.
+    pub(crate) fn keep(&mut self, name: &str, secret: &[u8]) {
+        self.assets.insert(name.to_owned(), secret.into());
+        self.secrets.insert(name.to_owned());
     }
 
     /// Files that the URL of the database names (`sslrootcert`, `sslcert`, `sslkey`).
@@ -121,6 +129,7 @@ pub(crate) fn load(
         match one.kind {
             NeededKind::Contract => contract(&folder, &one.name, before, &mut loaded),
             NeededKind::File => file(&folder, &one.name, MAX_FILE, &mut loaded),
+            NeededKind::Database => file(&folder, &one.name, MAX_DATABASE, &mut loaded),
             NeededKind::Rules => rules(&folder, &one.name, &mut loaded),
             NeededKind::Secret => {
                 file(&folder, &one.name, MAX_SECRET, &mut loaded);
@@ -153,6 +162,12 @@ pub(crate) fn contract_alone(folder: &Path, name: &str, planned: Option<&[u8]>) 
     }
     contract(folder, name, None, &mut loaded);
     loaded
+}
+
+/// Reads rules as well that the document is to name.
+pub(crate) fn more_rules(loaded: &mut Loaded, name: &str) {
+    let folder = folder(Path::new(&loaded.name));
+    rules(&folder, name, loaded);
 }
 
 /// Says that the process is confined from now on, which is then the likely reason when it may not read a file.

@@ -3,12 +3,14 @@
 //! The binary holds what touches the world: files, environment, terminal, signals, the clock. Commands are one file each
 //! under `commands`; `run` wires the data plane, the side runtime, the admin listener and the control socket together.
 
+mod bundle;
 mod clock;
 mod commands;
 mod in_shadow;
 mod inspect;
 mod layout;
 mod load;
+mod next;
 mod pages;
 mod render;
 mod rewrite;

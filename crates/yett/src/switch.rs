@@ -14,6 +14,7 @@ use manage_api::{AskShadow, InShadow};
 use spec::{Edits, Node, OperationRef, Origin, Selector, Value};
 
 use crate::in_shadow::in_shadow as planned;
+use crate::next;
 
 /// Keys of settings that say whether a control refuses; of the answer where the second is set.
 const SWITCHES: [(&str, bool); 4] =
@@ -257,7 +258,7 @@ impl<'a> Wanted<'a> {
                 && entry.value.as_str() == Some(self.from)
             {
                 let written = match &entry.value.origin {
-                    Origin::Default(_) => None,
+                    Origin::Default(_) | Origin::Preset(..) => None,
                     Origin::Profile(..) => Some((entry.value.span, true)),
                     Origin::File(_) | Origin::Sugar(_) | Origin::Environment(..) => {
                         Some((entry.value.span, false))
@@ -323,6 +324,7 @@ pub(crate) fn in_shadow(compiled: &Compiled, api: Option<&str>, operation: Optio
             _ => format!("{}.{name}", entry.name),
         }));
     }
+    all.extend(next::is_in_shadow(compiled, api, operation).then(|| String::from(next::NAME)));
     all
 }
 

@@ -12,7 +12,10 @@ use super::open::{Open, Read as Looked};
 use super::{Admission, Allowance, Credentials, Settings};
 use crate::meter;
 use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
-use crate::security::{Access, Alternative, access, certificate_scheme, key_scheme, webhook_scheme};
+use crate::security::{
+    Access, Alternative, access, certificate_scheme, key_scheme, signature_scheme, takes_signatures,
+    webhook_scheme,
+};
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
 const ANONYMOUS: (&str, u32) = ("200/s", 2_000);
@@ -102,6 +105,7 @@ impl Read {
         let credentials = Credentials {
             keys: schemes().any(|scheme| scheme.source.is_some()),
             certificates: schemes().any(|scheme| !scheme.authorities.is_empty()),
+            signatures: scope.document.apis.values().any(takes_signatures),
             webhooks: schemes().any(|scheme| scheme.webhook.is_some()),
         };
         Self { anonymous, failures, credentials, span: node.map(|node| node.span) }
@@ -178,7 +182,7 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
         let read = Read::of(scope.api.gateway, &mut Diagnostics::new());
         let mut controls = Vec::new();
         // Without these, `Authorization` alone is a credential, and it is looked at.
-        if looked.is_some() && read.credentials.is_none() {
+        if looked.is_some() && read.credentials == Credentials::default() {
             return controls;
         }
         for wanted in [Mode::Enforce, Mode::Shadow] {
@@ -196,11 +200,12 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
 
 /// What these alternatives look at.
 fn looked(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Looked {
-    let mut looked = Looked { places: Vec::new(), certificates: false, webhooks: false };
+    let mut looked = Looked { places: Vec::new(), certificates: false, signatures: false, webhooks: false };
     for need in alternatives.iter().flat_map(|alternative| &alternative.needs) {
         let place = key_scheme(scope.api, need.scheme).map(|scheme| scheme.place);
         looked.places.extend(place.filter(|place| !looked.places.contains(place)));
         looked.certificates |= !certificate_scheme(scope.api, need.scheme).is_empty();
+        looked.signatures |= signature_scheme(scope.api, need.scheme).is_some();
         looked.webhooks |= webhook_scheme(scope.api, need.scheme).is_some();
     }
     looked

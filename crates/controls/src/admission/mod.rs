@@ -33,6 +33,7 @@ use engine::codes::{self, Code};
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Request, Step, Verdict};
 use http::header::AUTHORIZATION;
+use signatures::SIGNATURE;
 use spec::Cidr;
 
 pub use config::{AdmissionSection, check_section, compile, compile_open, schema};
@@ -73,27 +74,16 @@ impl Allowance {
 }
 
 /// What counts as a credential beside what stands in `Authorization`, since an API takes it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// API keys. In which place is not known before routing, but how they begin.
     pub keys: bool,
     /// Client certificates.
     pub certificates: bool,
+    /// Signatures over calls.
+    pub signatures: bool,
     /// Webhooks.
     pub webhooks: bool,
-}
-
-impl Credentials {
-    /// Whether there is none.
-    #[must_use]
-    fn is_none(self) -> bool {
-        !self.keys && !self.certificates && !self.webhooks
-    }
-}
-
-/// Whether a call says that it is the delivery of a webhook.
-fn is_delivery(request: &Request) -> bool {
-    request.headers.contains_key("webhook-signature")
 }
 
 /// Whether a credential came, good or not.
@@ -102,7 +92,18 @@ fn presents_credential(call: &Call, credentials: Credentials) -> bool {
     request.headers.contains_key(AUTHORIZATION)
         || (credentials.keys && security::holds_key(request))
         || (credentials.certificates && call.peer.certificate().is_some())
+        || (credentials.signatures && signs(request))
         || (credentials.webhooks && is_delivery(request))
+}
+
+/// Whether a call carries a signature (RFC 9421).
+fn signs(request: &Request) -> bool {
+    request.headers.contains_key(SIGNATURE)
+}
+
+/// Whether a call says that it is the delivery of a webhook.
+fn is_delivery(request: &Request) -> bool {
+    request.headers.contains_key("webhook-signature")
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {

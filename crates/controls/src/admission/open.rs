@@ -9,7 +9,7 @@ use engine::cells::Cells;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use super::{Allowance, Credentials, is_delivery, presents_credential, too_many_anonymous};
+use super::{Allowance, Credentials, is_delivery, presents_credential, signs, too_many_anonymous};
 use crate::security::Where;
 use crate::security::find::{Found, find};
 
@@ -28,6 +28,8 @@ pub(super) struct Read {
     pub(super) places: Vec<Where>,
     /// Whether the client certificate is looked at.
     pub(super) certificates: bool,
+    /// Whether signatures are looked at.
+    pub(super) signatures: bool,
     /// Whether it may be the delivery of a webhook.
     pub(super) webhooks: bool,
 }
@@ -47,6 +49,7 @@ impl Open {
             request.headers.contains_key(AUTHORIZATION)
                 || read.places.iter().any(|place| find(request, place, false) != Found::Nothing)
                 || (read.certificates && call.peer.certificate().is_some())
+                || (read.signatures && signs(request))
                 || (read.webhooks && is_delivery(request))
         };
         !self.read.as_ref().is_some_and(is_read) && presents_credential(call, self.credentials)

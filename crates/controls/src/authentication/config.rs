@@ -7,22 +7,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use diagnostics::{Diagnostic, Diagnostics, Span};
-use jose::{Algorithm, KeySet, TypPolicy};
-use spec::{
-    ClientAuthentication, FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned, TypRule,
-};
+use jose::{Algorithm, KeySet};
+use spec::{FileOrUrl, Introspected, Issuer, OperationRef, ScopesFrom, Spanned};
 
 use super::apikey::Keys as ApiKeys;
 use super::certificate;
-use super::introspection::{Client, Endpoint, private_key};
+use super::introspection::Endpoint;
 use super::keys;
 use super::scopes::{From, ScopeRule};
+use super::shape::{Place, Shape};
+use super::signature::{self, Signatures};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
 use super::{Authentication, Group, Schemes, password, webhook};
+use crate::oauth::Client;
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
     ANY_SCHEME, Access, Challenge, KeyScheme, access, iss, key_scheme, key_schemes, operation_ref,
-    possession, report, scope_names, takes_any_certificate, takes_any_password, takes_token, webhooks,
+    possession, report, scope_names, takes_any_certificate, takes_any_password, takes_signatures,
+    takes_token, webhooks,
 };
 
 /// A key set without keys.
@@ -33,6 +35,9 @@ pub fn check_issuers(api: &ApiScope<'_>, out: &mut Diagnostics) {
     for entry in api.settings.authentication.keys() {
         let _ = verifier(api, entry, out);
     }
+    for name in api.settings.authentication.values().flat_map(|entry| &entry.signers) {
+        let _ = signature::verifier(api, &name.value, out);
+    }
 }
 
 /// Compiles authentication for one operation. No control: anyone may call it.
@@ -41,6 +46,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     report(api, out);
     let access = access(scope);
     let challenge = Challenge::for_access(api, &access);
+    let Some(signed) = signature::groups(api, &access, out) else {
+        return vec![closed(api, "the keys of those who sign calls cannot be used")];
+    };
     let tags: Vec<&str> =
         scope.contract.iter().flat_map(|operation| &operation.tags).map(String::as_str).collect();
     let operation = operation_ref(scope, &tags);
@@ -72,7 +80,9 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         return vec![closed(api, "it is a WebSocket, which has no body that a sender could have signed")];
     }
     let demands: Vec<_> = groups.iter().map(|group| group.demand).collect();
-    let key = format!("authentication {alternatives:?} {anonymous} {demands:?}");
+    // A WebSocket has no body.
+    let bodies = !scope.websocket;
+    let key = format!("authentication {alternatives:?} {anonymous} {demands:?} {bodies}");
     let control = api.share(&key, || {
         let passwords = password::compile(api, &alternatives);
         // Where a password may stand, what is no key need not be a wrong one.
@@ -81,9 +91,12 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
         let certificates = certificate::compile(api, &alternatives);
+        let url = api.settings.url.as_ref().map(|url| url.value.clone());
+        let signatures = (!signed.is_empty()).then_some(Signatures { groups: signed, url });
         Authentication::new(challenge, Schemes { groups, alternatives, anonymous, proofs })
             .with_keys(keys)
             .with_certificates(certificates)
+            .with_signatures(signatures, bodies)
             .with_passwords(passwords)
             .with_webhooks(webhooks)
             .with_revocations(api.gateway.document.wants_store())
@@ -177,7 +190,8 @@ fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagno
         .collect();
     let others = || {
         let known = takes_any_certificate(api) || takes_any_password(api);
-        known || !key_schemes(api).is_empty() || webhooks(api).next().is_some()
+        let signed = takes_signatures(api.settings) || webhooks(api).next().is_some();
+        known || signed || !key_schemes(api).is_empty()
     };
     groups.filter(|groups| !groups.is_empty() || others())
 }
@@ -262,6 +276,8 @@ fn issuer_rule(
         Some(ScopesFrom::Groups) => From::Claim("groups"),
         Some(ScopesFrom::Pointer(pointer)) => From::Pointer(pointer.clone()),
     };
+    let place = |text: &String| Place::of(text, &audiences);
+    let roles_from = issuer.roles_from.as_ref().map(|all| all.value.0.iter().map(place).collect());
     let roles = issuer.roles.iter().map(|(role, scopes)| (role.clone(), scopes.0.clone())).collect();
     let iss = iss(issuer);
     Some(IssuerRule {
@@ -271,11 +287,8 @@ fn issuer_rule(
         audiences,
         algorithms,
         leeway: issuer.leeway.get(),
-        typ: match issuer.typ {
-            TypRule::Lenient => TypPolicy::Common,
-            TypRule::Rfc9068 => TypPolicy::Rfc9068,
-        },
-        scopes: ScopeRule { from, bits: Arc::new(bits), roles },
+        shape: Arc::new(Shape::of(issuer)),
+        scopes: ScopeRule { from, roles_from, bits: Arc::new(bits), roles },
         asked: match &issuer.introspection {
             None => None,
             Some(_) => Some(
@@ -307,19 +320,12 @@ pub(super) fn endpoint(
     iss: &str,
     secret: impl Fn(&spec::SecretRef) -> Option<Arc<[u8]>>,
 ) -> Option<Option<Endpoint>> {
-    let kept = |reference: &Option<Spanned<spec::SecretRef>>| secret(reference.as_ref()?);
-    let client = match settings.client_authentication {
-        ClientAuthentication::ClientSecretBasic => Client::Basic(kept(&settings.client_secret)?),
-        ClientAuthentication::ClientSecretPost => Client::Post(kept(&settings.client_secret)?),
-        ClientAuthentication::PrivateKeyJwt => match private_key(&kept(&settings.client_key)?) {
-            Some(key) => Client::Key(Box::new(key)),
-            None => return Some(None),
-        },
-    };
+    let kept = (settings.client_secret.as_ref(), settings.client_key.as_ref());
+    let client = Client::read(&settings.client_id, settings.client_authentication, kept, secret)?;
+    let Some(client) = client else { return Some(None) };
     Some(Some(Endpoint {
         issuer: iss.into(),
         url: settings.url.as_str().to_owned(),
-        client_id: settings.client_id.clone(),
         client,
         max_age: settings.max_age.get(),
         deadline: settings.deadline.get(),
@@ -359,7 +365,7 @@ fn keys(api: &ApiScope<'_>, name: &str, issuer: &Spanned<Issuer>, out: &mut Diag
             },
         },
     };
-    let parsed = KeySet::parse(bytes::Bytes::copy_from_slice(&text));
+    let parsed = KeySet::parse_for(bytes::Bytes::copy_from_slice(&text), iss(issuer));
     let wrong = match parsed {
         Ok(set) if !set.is_empty() => return Some(Keys::Fixed(Arc::new(set), text)),
         Ok(_) => String::from("it has no usable key"),

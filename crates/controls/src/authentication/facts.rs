@@ -36,6 +36,10 @@ impl Facts {
         subject: Arc<str>,
         rule: &IssuerRule,
     ) -> Result<Self, Why> {
+        rule.shape.check(claims.payload).map_err(|claim| Why::Unmet(claim.into()))?;
+        if let Some(claim) = rule.scopes.elsewhere(claims.payload) {
+            return Err(Why::Elsewhere(claim.into()));
+        }
         let binding = match claims.confirmation() {
             None => Binding::default(),
             Some(cnf) => binding(cnf).ok_or(Why::BoundToNobody)?,
@@ -43,7 +47,7 @@ impl Facts {
         let (scopes, roles) = rule.scopes.read(claims.payload);
         Ok(Self {
             subject,
-            application: claims.client.as_deref().map(Into::into),
+            application: rule.shape.application(claims)?,
             scopes,
             roles,
             binding,
@@ -79,7 +83,8 @@ fn expectations(rule: &IssuerRule, now: u64) -> Expectations<'_> {
     Expectations {
         issuer: &rule.issuer,
         audiences: &rule.audiences,
-        typ: rule.typ,
+        audience_from: rule.shape.audience_from.as_deref(),
+        typ: rule.shape.typ,
         leeway: rule.leeway,
         now,
         max_age: None,

@@ -60,7 +60,7 @@ impl Signer {
         core: &CoreContext,
     ) -> Option<Self> {
         let fixed = |text: &[u8]| {
-            let set = KeySet::parse(bytes::Bytes::copy_from_slice(text)).ok()?;
+            let set = KeySet::parse_for(bytes::Bytes::copy_from_slice(text), iss(issuer)).ok()?;
             Some(Keys::Fixed(Arc::new(set), text.into()))
         };
         let keys = match (keys::remote(issuer), issuer.jwks.as_ref().map(|jwks| &jwks.value)) {

@@ -4,6 +4,7 @@ use engine::principal::{Binding, CredentialKind, Principal, Proof};
 use engine::{Call, Verdict};
 
 use super::AtCore;
+use super::signature::{self, Refused};
 use super::why::refuse as refuse_token;
 use crate::security::Scheme;
 
@@ -14,6 +15,7 @@ pub(super) fn is_provable(principal: &Principal) -> bool {
         CredentialKind::Certificate => true,
         CredentialKind::Introspected
         | CredentialKind::ApiKey
+        | CredentialKind::Signature
         | CredentialKind::Password
         | CredentialKind::Webhook => false,
     }
@@ -21,9 +23,13 @@ pub(super) fn is_provable(principal: &Principal) -> bool {
 
 impl AtCore {
     /// Whether what was proven before, and cannot be proven again by itself, goes on. A certificate that was shown with it is looked
-    /// at again, and so is who is a user or a sender by now.
+    /// at again, and so is who is a signer, a user or a sender by now.
     pub(super) fn stands(&self, call: &mut Call) -> Verdict {
         let challenge = &self.control.challenge;
+        if call.proofs.iter().any(|proof| !self.is_known(&proof.principal)) {
+            let why = Refused::Wrong("the key of the signature is not known any more".into());
+            return Verdict::Refuse(signature::refuse(challenge, call, why));
+        }
         if !call.proofs.iter_mut().all(|proof| self.renew(proof)) {
             return Verdict::Refuse(challenge.missing("who was proven is not known here any more", None));
         }
@@ -44,6 +50,12 @@ impl AtCore {
         }
         let missing = || challenge.missing("the certificate does not prove any more what it did", None);
         Verdict::Refuse(shown.wrong.map_or_else(missing, |wrong| wrong.refuse(challenge)))
+    }
+
+    /// Whether who signed is still known by the key; of others it is another question.
+    fn is_known(&self, principal: &Principal) -> bool {
+        let signs = self.signatures.as_ref().is_some_and(|signatures| signatures.knows(principal));
+        signs || principal.credential != CredentialKind::Signature
     }
 
     /// Whether whoever a proof names is still a user, or a sender, with what they may by now; of others it is another question.

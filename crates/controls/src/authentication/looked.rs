@@ -13,6 +13,7 @@ use super::apikey::Places;
 use super::introspection::Flight;
 use super::keys::KeySource;
 use super::password::Pending;
+use super::signature;
 use super::verifier::Why;
 use super::webhook::Sent;
 use crate::security::Scheme;
@@ -22,22 +23,34 @@ pub(super) enum Looked<'k> {
     Done(Verdict),
     /// More may be known soon; the verdict if nothing comes of it.
     Wait(Waiting<'k>, Box<Refusal>),
-    /// All is good here, and other gateways are asked whether the proof was used there.
-    Elsewhere(BoxFuture<'static, Used>, Box<Good>),
+    /// All is good here, and other gateways are asked whether what may be used once was used there.
+    Elsewhere(Uses, Box<Good<'k>>),
     /// All depends on a password that has to be checked.
     Password(Box<Pending>),
 }
 
 /// What a call proved, and what is left to do with it.
-pub(super) struct Good {
+pub(super) struct Good<'k> {
     pub(super) proofs: SmallVec<[Proof; 1]>,
     /// The places of its keys.
     pub(super) places: Places,
     /// Set when it has a proof of possession: a nonce for the next one, where there is one.
     pub(super) fresh: Option<Option<HeaderValue>>,
+    /// Its signature.
+    pub(super) signed: Option<signature::Read<'k>>,
     /// The delivery that it says it is.
     pub(super) sent: Option<Sent>,
 }
+
+/// What may be used once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Once {
+    Proof,
+    Signature,
+}
+
+/// What other gateways are asked about.
+pub(super) type Uses = SmallVec<[(Once, BoxFuture<'static, Used>); 1]>;
 
 /// A token, and how it is presented.
 pub(super) type Token<'c> = (Scheme, &'c str);

@@ -1,12 +1,13 @@
 //! Who calls: the contract's security schemes, bound by name to issuers of tokens, to API keys of applications, to authorities of
-//! certificates, to users or to senders of webhooks.
+//! certificates, to signers, to users or to senders of webhooks.
 //!
-//! Speaks at the head. It finds the call's one token ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for
-//! each scheme that the operation names ([`verifier`], RFC 7519, 8725 and 9068) or asks its issuer ([`introspection`], RFC
-//! 7662), holds who presents it to whom it is bound to ([`possession`], RFC 9449 and 8705), and leaves the proofs in the call.
-//! API keys are looked for first ([`apikey`]): what holds one is no token. Each credential that is presented has to be good. The client
-//! certificate of the connection proves the schemes that are bound to its authorities ([`certificate`]). A password stands where a token
-//! would ([`password`], RFC 7617); a webhook is signed over its body, to which the call is held once that is there ([`webhook`]).
+//! Speaks at the head, and where signatures over calls or webhooks are taken once more when the body is there. It finds the call's one token
+//! ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for each scheme that the operation names ([`verifier`], RFC 7519,
+//! 8725 and 9068) or asks its issuer ([`introspection`], RFC 7662), holds who presents it to whom it is bound to ([`possession`], RFC
+//! 9449 and 8705), and leaves the proofs in the call. API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
+//! read before anything is verified. Each credential that is presented has to be good. The client certificate of the connection proves
+//! the schemes that are bound to its authorities ([`certificate`]). A password stands where a token would ([`password`], RFC 7617); a
+//! webhook is signed over its body, to which the call is held once that is there ([`webhook`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -30,6 +31,8 @@ pub mod password;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
+pub mod shape;
+pub mod signature;
 pub mod verifier;
 pub mod webhook;
 mod why;
@@ -41,9 +44,8 @@ use std::sync::Arc;
 
 use engine::call::too_many_failures;
 use engine::principal::{Principal, Proof};
-use engine::replay::Used;
 use engine::verdict::Refusal;
-use engine::{Attached, BoxFuture, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, codes};
 use jose::Fault;
 use spec::SenderConstrained;
 
@@ -58,12 +60,13 @@ use certificate::{CoreCertificates, Group as CertificateGroup, Shown as ShownCer
 pub use config::{check_issuers, compile};
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use live::is_provable;
-use looked::{Found, Good, Looked, Token, Waiting};
+use looked::{Found, Good, Looked, Once, Token, Uses, Waiting};
 pub use password::check_users;
 use password::checking::Matched;
 use password::{CorePasswords, Passwords};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
+use signature::{CoreSignatures, Refused, Signatures};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
 pub use webhook::check_webhooks;
 use webhook::{CoreWebhooks, Webhooks};
@@ -89,6 +92,9 @@ pub struct Authentication {
     challenge: Challenge,
     rule: Rule,
     keys: Option<Arc<Keys>>,
+    signatures: Option<Arc<Signatures>>,
+    /// Whether calls can have a body that signatures have to cover.
+    bodies: bool,
     /// Who proves schemes by client certificates.
     certificates: Arc<[CertificateGroup]>,
     passwords: Option<Arc<Passwords>>,
@@ -131,14 +137,30 @@ impl Authentication {
     }
 
     fn with_rule(challenge: Challenge, rule: Rule) -> Self {
-        let (keys, certificates, passwords, webhooks) = (None, Arc::default(), None, None);
-        Self { challenge, rule, keys, certificates, passwords, webhooks, revocations: false }
+        let certificates = Arc::default();
+        Self {
+            challenge,
+            rule,
+            keys: None,
+            signatures: None,
+            bodies: false,
+            certificates,
+            passwords: None,
+            webhooks: None,
+            revocations: false,
+        }
     }
 
     /// Takes API keys as well.
     #[must_use]
     pub fn with_keys(self, keys: Option<Keys>) -> Self {
         Self { keys: keys.map(Arc::new), ..self }
+    }
+
+    /// Takes signatures over calls as well, which may have `bodies`.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Option<Signatures>, bodies: bool) -> Self {
+        Self { signatures: signatures.map(Arc::new), bodies, ..self }
     }
 
     /// Takes client certificates as well.
@@ -172,7 +194,8 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, body: self.webhooks.is_some(), recheck: true, ..Needs::default() }
+        let body = (self.bodies && self.signatures.is_some()) || self.webhooks.is_some();
+        Needs { head: true, body, recheck: true, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -182,6 +205,7 @@ impl Control for Authentication {
             proofs = schemes.proofs.as_ref().map(|rule| CoreProofs::attach(rule, core));
         }
         let keys = self.keys.as_ref().map(|keys| CoreKeys::attach(keys, core));
+        let signatures = self.signatures.as_ref().map(|rule| CoreSignatures::attach(rule, core));
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
         let asks = !self.certificates.is_empty();
         let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
@@ -193,6 +217,7 @@ impl Control for Authentication {
             verifiers,
             proofs,
             keys,
+            signatures,
             certificates,
             passwords,
             webhooks,
@@ -208,6 +233,7 @@ struct AtCore {
     verifiers: Vec<CoreVerifier>,
     proofs: Option<CoreProofs>,
     keys: Option<CoreKeys>,
+    signatures: Option<CoreSignatures>,
     certificates: Option<CoreCertificates>,
     passwords: Option<CorePasswords>,
     webhooks: Option<CoreWebhooks>,
@@ -227,8 +253,8 @@ impl Attached for AtCore {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
             return match self.look(call, None) {
                 Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
-                Looked::Elsewhere(used, good) => Step::Wait(Box::pin(async move {
-                    match self.heard(call, used, *good).await {
+                Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(async move {
+                    match self.heard(call, uses, good).await {
                         Verdict::Allow => Verdict::Allow,
                         _ => Verdict::Throttle(too_many_failures(wait)),
                     }
@@ -238,7 +264,7 @@ impl Attached for AtCore {
         }
         match self.look(call, None) {
             Looked::Done(verdict) => Step::Done(verdict),
-            Looked::Elsewhere(used, good) => Step::Wait(Box::pin(self.heard(call, used, *good))),
+            Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(self.heard(call, uses, good))),
             Looked::Password(pending) => self.pend(call, *pending),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
@@ -250,7 +276,7 @@ impl Attached for AtCore {
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        self.delivered(call)
+        signature::check_body(&self.control.challenge, call, |call| self.delivered(call))
     }
 }
 
@@ -292,8 +318,9 @@ impl AtCore {
             self.wait(&waiting).await;
             match self.look(call, None) {
                 Looked::Done(verdict) => return verdict,
+                // A token stands where a password would.
                 Looked::Password(_) => return Verdict::Refuse(password::unchecked()),
-                Looked::Elsewhere(used, good) => return self.heard(call, used, *good).await,
+                Looked::Elsewhere(uses, good) => return self.heard(call, uses, good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
                     return Verdict::Refuse(otherwise);
@@ -309,19 +336,28 @@ impl AtCore {
         self.wait(&waiting).await;
         match self.look(call, None) {
             Looked::Done(verdict) => verdict,
-            Looked::Elsewhere(used, good) => self.heard(call, used, *good).await,
+            Looked::Elsewhere(uses, good) => self.heard(call, uses, good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
-            // A token stands where a password would.
             Looked::Password(_) => Verdict::Refuse(password::unchecked()),
         }
     }
 
-    /// Lets a call go on whose proof is the first of its kind, by what others say of it.
-    async fn heard(&self, call: &mut Call, used: BoxFuture<'static, Used>, good: Good) -> Verdict {
-        match first(used.await) {
-            Ok(()) => self.settle(call, good),
-            Err(why) => Verdict::Refuse(refuse_proof(&self.control.challenge, why)),
+    /// Lets a call go on of which nothing was used before, by what others say.
+    async fn heard(&self, call: &mut Call, uses: Uses, good: Box<Good<'_>>) -> Verdict {
+        let challenge = &self.control.challenge;
+        for (once, used) in uses {
+            let used = used.await;
+            let wrong = match once {
+                Once::Proof => first(used).err().map(|why| refuse_proof(challenge, why)),
+                Once::Signature => {
+                    signature::first(used).err().map(|why| signature::refuse(challenge, call, why))
+                }
+            };
+            if let Some(refusal) = wrong {
+                return Verdict::Refuse(refusal);
+            }
         }
+        self.settle(call, *good)
     }
 
     async fn wait(&self, waiting: &Waiting<'_>) {
@@ -341,17 +377,21 @@ impl AtCore {
         };
         let challenge = &self.control.challenge;
         let refuse = |refusal| Looked::Done(Verdict::Refuse(refusal));
+        let signed = match self.signed(call) {
+            Ok(signed) => signed,
+            Err(why) => return refuse(signature::refuse(challenge, call, why)),
+        };
         let shown = self.shown(call);
         let (sent, pair) = match self.sent(call).and_then(|sent| Ok((sent, self.pair(call)?))) {
             Ok(found) => found,
             Err(refusal) => return refuse(refusal),
         };
-        let others = !shown.is_nothing() || sent.is_some() || pair.is_some();
+        let others = !shown.is_nothing() || signed.is_some() || sent.is_some() || pair.is_some();
         let (keys, token) = match self.presented(call, pair.is_some()) {
             Ok((keys, None)) if keys.proofs.is_empty() && !others => {
                 return match schemes.anonymous {
                     true => Looked::Done(Verdict::Allow),
-                    false => refuse(challenge.missing("no credential came", None)),
+                    false => refuse(challenge.missing_from(&call.request, "no credential came")),
                 };
             }
             Ok(presented) => presented,
@@ -362,28 +402,28 @@ impl AtCore {
         }
         let found = token.map(|(scheme, token)| self.prove(&schemes.groups, call, scheme, token));
         let Found { proofs, wanted, worst } = found.unwrap_or_default();
-        // A token that nobody verified goes no further, whatever keys come beside it.
+        // A token that nobody verified goes no further, whatever comes beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
-        let mut good = Good { proofs, places: keys.places, fresh: None, sent };
+        let mut good = Good { proofs, places: keys.places, fresh: None, signed, sent };
         good.proofs.extend(keys.proofs);
         match self.known(call, pair, checked) {
             Ok(proofs) => good.proofs.extend(proofs),
             Err(looked) => return looked,
         }
-        let webhooks = self.webhooks.as_ref().filter(|_| good.sent.is_some());
-        good.proofs.extend(webhooks.into_iter().flat_map(|webhooks| webhooks.proofs(call)));
+        self.prove_sent(call, &mut good);
         good.proofs.extend(shown.proofs);
+        if !unproven && let Err(why) = self.prove_signed(call, &mut good) {
+            return refuse(signature::refuse(challenge, call, why));
+        }
         let proven = |scheme: &u16| good.proofs.iter().any(|proof| proof.scheme == *scheme);
         let mut alternatives = schemes.alternatives.iter();
         if !unproven && alternatives.any(|schemes| !schemes.is_empty() && schemes.iter().all(proven)) {
-            let shown = match token {
-                Some((Scheme::Dpop, token)) => {
-                    Some(self.show(call, token, good.proofs.get(..by_token).unwrap_or_default()))
-                }
-                Some((Scheme::Bearer, _)) | None => None,
+            return match self.use_up(call, token, by_token, &mut good) {
+                Err(refusal) => refuse(refusal),
+                Ok(uses) if uses.is_empty() => Looked::Done(self.settle(call, good)),
+                Ok(uses) => Looked::Elsewhere(uses, Box::new(good)),
             };
-            return self.satisfied(call, shown, good);
         }
         let refusal = match (token, worst, shown.wrong) {
             (Some((scheme, _)), Some(why), _) => refuse_token(challenge, scheme, why),
@@ -399,26 +439,50 @@ impl AtCore {
         }
     }
 
-    /// The end of the look at a call of which an alternative is proven, by what became of its proof of possession, when it has one.
-    fn satisfied(
-        &self,
-        call: &mut Call,
-        shown: Option<Result<Shown, NotShown>>,
-        mut good: Good,
-    ) -> Looked<'_> {
-        match shown {
-            None => {}
-            Some(Err(why)) => {
-                return Looked::Done(Verdict::Refuse(refuse_proof(&self.control.challenge, why)));
+    /// The signature of a call. For an address that has failed too often none is verified: one that comes is not good.
+    fn signed(&self, call: &Call) -> Result<Option<signature::Read<'_>>, Refused> {
+        match &self.signatures {
+            None => Ok(None),
+            Some(_) if call.suspect.is_some() && signature::is_signed(call) => {
+                Err(Refused::Wrong("signatures of the address are not verified now".into()))
             }
-            Some(Ok(Shown { fresh, elsewhere })) => {
-                good.fresh = Some(fresh);
-                if let Some(used) = elsewhere {
-                    return Looked::Elsewhere(used, Box::new(good));
-                }
-            }
+            Some(signatures) => signatures.read(call),
         }
-        Looked::Done(self.settle(call, good))
+    }
+
+    /// Adds what the signature of a call proves.
+    fn prove_signed(&self, call: &Call, good: &mut Good<'_>) -> Result<(), Refused> {
+        let (Some(signatures), Some(signed)) = (&self.signatures, &mut good.signed) else { return Ok(()) };
+        let proofs = signatures.prove(call, signed)?;
+        if proofs.iter().any(|proof| self.revoked(&proof.principal).is_some()) {
+            return Err(Refused::Revoked);
+        }
+        good.proofs.extend(proofs);
+        Ok(())
+    }
+
+    /// Takes down what may be used once of a call that is good but for that.
+    fn use_up(
+        &self,
+        call: &Call,
+        token: Option<Token<'_>>,
+        by_token: usize,
+        good: &mut Good<'_>,
+    ) -> Result<Uses, Box<Refusal>> {
+        let challenge = &self.control.challenge;
+        let mut uses = Uses::new();
+        if let Some((Scheme::Dpop, token)) = token {
+            let shown = self.show(call, token, good.proofs.get(..by_token).unwrap_or_default());
+            let Shown { fresh, elsewhere } = shown.map_err(|why| refuse_proof(challenge, why))?;
+            good.fresh = Some(fresh);
+            uses.extend(elsewhere.map(|used| (Once::Proof, used)));
+        }
+        if let (Some(signatures), Some(signed)) = (&self.signatures, &good.signed) {
+            let elsewhere = signatures.take(signed);
+            let elsewhere = elsewhere.map_err(|why| signature::refuse(challenge, call, why))?;
+            uses.extend(elsewhere.into_iter().map(|used| (Once::Signature, used)));
+        }
+        Ok(uses)
     }
 
     /// The good API keys of a call, and its token with how it came; none where a password stands in its place.
@@ -510,18 +574,22 @@ impl AtCore {
 
     /// What is accepted, where tokens are not.
     fn only(&self) -> &'static str {
-        let (keys, certificates) = (self.keys.is_some(), self.certificates.is_some());
-        match (keys, certificates, self.passwords.is_some(), self.webhooks.is_some()) {
-            (true, false, false, false) => "only API keys are accepted",
-            (false, true, false, false) => "only client certificates are accepted",
-            (false, false, true, false) => "only passwords are accepted",
-            (false, false, false, true) => "only webhooks are accepted",
+        let kinds = [
+            (self.keys.is_some(), "only API keys are accepted"),
+            (self.certificates.is_some(), "only client certificates are accepted"),
+            (self.signatures.is_some(), "only signatures are accepted"),
+            (self.passwords.is_some(), "only passwords are accepted"),
+            (self.webhooks.is_some(), "only webhooks are accepted"),
+        ];
+        let mut taken = kinds.into_iter().filter(|(taken, _)| *taken).map(|(_, text)| text);
+        match (taken.next(), taken.next()) {
+            (Some(only), None) => only,
             _ => "access tokens are not accepted",
         }
     }
 
     /// Lets the call go on. A proof of possession ends here: it was for this gateway. To a delivery its body is held once it is there.
-    fn settle(&self, call: &mut Call, good: Good) -> Verdict {
+    fn settle(&self, call: &mut Call, good: Good<'_>) -> Verdict {
         if let Some(fresh) = good.fresh {
             call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
             call.request.headers.remove(DPOP);
@@ -529,6 +597,9 @@ impl AtCore {
         call.proofs = good.proofs;
         self.keys.iter().for_each(|keys| keys.strip(call, good.places));
         self.passwords.iter().for_each(|passwords| passwords.strip(call));
+        if let Some(signed) = good.signed {
+            signed.settle(call);
+        }
         if let Some(sent) = good.sent {
             call.held.push(Box::new(sent));
         }

@@ -1,8 +1,9 @@
 //! From an issuer's claims to the scopes and roles that the API's operations ask for.
 //!
-//! Without a preset, scopes are the words of `scope` (RFC 8693 section 4.2), else of `scp`. Providers without scopes name
-//! the claim that stands for them. A role grants what the issuer's `roles` table says, and only that, unless the
-//! roles themselves are the scopes (`scopes_from: roles`, `groups` or a pointer).
+//! Unless the document says otherwise, scopes are the words of `scope` (RFC 8693 section 4.2), else of `scp`. Providers without
+//! scopes name the claim that stands for them. A role grants what the issuer's `roles` table says, and only that, unless the
+//! roles themselves are the scopes (`scopes_from: roles`, `groups` or a pointer). Where a token says that its scopes or roles are
+//! elsewhere, it is not taken to have none ([`ScopeRule::elsewhere`]).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 use engine::ScopeSet;
 use tape::Node;
+
+use super::shape::Place;
 
 /// The claim that holds scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +31,8 @@ pub enum From {
 pub struct ScopeRule {
     /// Where scopes are.
     pub from: From,
+    /// Where roles are; `None` for the words of `roles`.
+    pub roles_from: Option<Box<[Place]>>,
     /// Numbers of the scopes that matter; all others are ignored.
     pub bits: Arc<HashMap<String, usize>>,
     /// Scopes that a role stands for.
@@ -45,7 +50,10 @@ impl ScopeRule {
             From::Claim(name) => (words(name), matches!(*name, "roles" | "groups")),
             From::Pointer(pointer) => (claims.pointer(pointer).map(jose::words).unwrap_or_default(), true),
         };
-        let mut roles: Vec<Cow<'_, str>> = words("roles");
+        let mut roles: Vec<Cow<'_, str>> = match &self.roles_from {
+            None => words("roles"),
+            Some(places) => places.iter().flat_map(|place| place.find(claims)).flat_map(whole).collect(),
+        };
         if are_roles {
             roles.extend(scopes.iter().filter(|word| !roles.contains(word)).cloned().collect::<Vec<_>>());
         }
@@ -60,6 +68,38 @@ impl ScopeRule {
             self.roles.get(role.as_ref()).into_iter().flatten().for_each(|scope| grant(scope));
         }
         (set, roles.iter().map(|role| Box::from(role.as_ref())).collect())
+    }
+
+    /// The claim with scopes or roles that a token does not carry but points to, if there is one: a distributed or aggregated claim
+    /// (OpenID Connect Core section 5.6.2), or Entra's `hasgroups`. Whoever is in too many groups to name would pass for somebody in
+    /// none.
+    #[must_use]
+    pub fn elsewhere(&self, claims: Node<'_>) -> Option<&str> {
+        let names = claims.get("_claim_names");
+        let is_elsewhere = |claim: &str| {
+            let pointed = names.is_some_and(|names| names.get(claim).is_some());
+            let said = || claims.get("hasgroups").is_some_and(|said| said.as_bool() != Some(false));
+            pointed || claim == "groups" && claims.get(claim).is_none() && said()
+        };
+        let scopes: &[&str] = match &self.from {
+            From::Common => &["scope", "scp"],
+            From::Claim(name) => &[*name],
+            From::Pointer(pointer) => &[pointer.split('/').nth(1).unwrap_or_default()],
+        };
+        let roles = self.roles_from.as_deref().map(|places| places.iter().map(Place::top));
+        let usual = self.roles_from.is_none().then_some("roles");
+        let mut all = scopes.iter().copied().chain(roles.into_iter().flatten()).chain(usual);
+        all.find(|claim| is_elsewhere(claim))
+    }
+}
+
+/// The roles of a claim that the document names: a list of them, or one. A single one is never parted: what a branch or a namespace is
+/// called must not grant what another one has.
+fn whole(claim: Node<'_>) -> Vec<Cow<'_, str>> {
+    match claim.as_str() {
+        Some(one) if one.is_empty() => Vec::new(),
+        Some(one) => vec![one],
+        None => jose::words(claim),
     }
 }
 
@@ -109,7 +149,7 @@ mod tests {
         ];
         for (from, claims, granted, roles) in cases {
             let from_text = format!("{from:?} {claims}");
-            let rule = ScopeRule { from, bits: Arc::clone(&bits), roles: map.clone() };
+            let rule = ScopeRule { from, bits: Arc::clone(&bits), roles: map.clone(), roles_from: None };
             let tape = tape::Tape::parse(claims.to_owned().into(), &tape::Bounds::default()).unwrap();
             let (set, found) = rule.read(tape.root());
             let names: Vec<&str> =

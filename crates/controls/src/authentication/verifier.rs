@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use engine::principal::CredentialKind;
 use engine::{CoreContext, Principal, Tick, UnixTime};
-use jose::{Algorithm, Fault, KeySet, TypPolicy};
+use jose::{Algorithm, Fault, KeySet};
 
 use super::cache::{Hit, Identity, TokenCache};
 use super::facts::{read, told};
 use super::introspection::{Answer, Endpoint, Flight, Introspector, Known};
 use super::keys::{Current, KeySource, Remote};
 use super::scopes::ScopeRule;
+use super::shape::Shape;
 pub use super::why::{FaultOf, Why};
 
 /// Generation of what no key of ours verified, but the issuer told: it ends by its time alone.
@@ -48,8 +49,8 @@ pub struct IssuerRule {
     pub algorithms: Vec<Algorithm>,
     /// How far clocks may differ.
     pub leeway: Duration,
-    /// Which `typ` is taken.
-    pub typ: TypPolicy,
+    /// What its tokens look like.
+    pub shape: Arc<Shape>,
     /// How claims become scopes.
     pub scopes: ScopeRule,
     /// How the issuer is asked, where it is.
@@ -85,14 +86,15 @@ impl Verifier {
             bits.sort();
             let _ = write!(
                 settings,
-                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {bits:?} {:?} {:?};",
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {bits:?} {:?} {:?};",
                 rule.issuer,
                 source_key(&rule.keys),
                 rule.audiences,
                 rule.algorithms,
                 rule.leeway,
-                rule.typ,
+                rule.shape,
                 rule.scopes.from,
+                rule.scopes.roles_from,
                 rule.scopes.roles,
                 rule.asked.as_ref().map(|asked| (asked.endpoint.settings(), asked.all, asked.needs_audience))
             );

@@ -34,6 +34,10 @@ pub enum Why {
     Unconstrained,
     /// It has no `sub`.
     NoSubject,
+    /// This claim does not say what it has to.
+    Unmet(Box<str>),
+    /// This claim, by which scopes or roles are given, is not in it but elsewhere.
+    Elsewhere(Box<str>),
     /// It was revoked, and by what.
     Revoked(Kind),
     /// Nothing can be said of it now, and why; when to come back.
@@ -101,6 +105,14 @@ pub(super) fn refuse(challenge: &Challenge, scheme: Scheme, why: Why) -> Box<Ref
             "a token that is bound to its holder is required",
         ),
         Why::NoSubject => invalid("the token has no `sub`", "the token names no subject"),
+        Why::Unmet(claim) => invalid(
+            &format!("`{claim}` does not say what `require_claims` asks for"),
+            "the token does not say what is required of it",
+        ),
+        Why::Elsewhere(claim) => invalid(
+            &format!("`{claim}` is not in the token but at its issuer, and what it grants is not known"),
+            "the token does not carry all that it stands for",
+        ),
         Why::Revoked(kind) => {
             let detail = format!("revoked by {}", kind.name());
             challenge.invalid(scheme, &codes::TOKEN_REVOKED, detail, "the token was revoked")

@@ -8,6 +8,10 @@
 //! Written for every call: `Forwarded` (RFC 7239), `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`. Cookies and
 //! `Authorization` pass. Speaks last at the head, so that no other control reads what it wrote, and what it wrote is what
 //! the upstream gets.
+//!
+//! Where calls to the upstream are signed (RFC 9421), it speaks once more when the body is what goes on: `Content-Digest` (RFC 9530) is that
+//! of what is sent, whatever the client said of what came, and its own signature ends here. Signed is what each target gets
+//! ([`engine::upstream::Sign`]), by the data plane.
 
 mod config;
 mod names;
@@ -19,12 +23,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::text::push_address;
-use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict};
+use engine::verdict::Refusal;
+use engine::{Attached, Call, Control, CoreContext, Needs, Request, Step, Verdict, codes};
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use signatures::{CONTENT_DIGEST, ContentDigest};
 use smallvec::SmallVec;
 
 pub use config::compile;
 
+use crate::aside::{aside, is_long};
 use crate::hops::{List, X_FORWARDED_FOR};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -37,6 +44,8 @@ const ROOM: usize = 80;
 pub struct Forwarding {
     /// Header fields that pass since the contract declares them, in lower case.
     declared: Vec<Box<str>>,
+    /// Whether the body's digest is sent, to be signed.
+    digests: bool,
 }
 
 impl Forwarding {
@@ -44,7 +53,13 @@ impl Forwarding {
     #[must_use]
     pub fn new<'n>(declared: impl Iterator<Item = &'n str>) -> Self {
         let names = declared.map(str::to_ascii_lowercase).filter(|name| names::depends_on_contract(name));
-        Self { declared: names.map(String::into_boxed_str).collect() }
+        Self { declared: names.map(String::into_boxed_str).collect(), digests: false }
+    }
+
+    /// Sends the digest of the body, where `digests`.
+    #[must_use]
+    pub fn with_digest(self, digests: bool) -> Self {
+        Self { digests, ..self }
     }
 
     /// Whether nothing that is usually removed is declared, so that operations can share it.
@@ -60,7 +75,7 @@ impl Control for Forwarding {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, ..Needs::default() }
+        Needs { head: true, body: self.digests, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
@@ -77,6 +92,25 @@ impl Attached for AtWork {
         remove(&mut call.request.headers, &self.0.declared);
         write(call, kept);
         Step::Done(Verdict::Allow)
+    }
+
+    fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        let body = call.body.bytes().clone();
+        if body.is_empty() {
+            call.request.headers.remove(CONTENT_DIGEST);
+            return Step::Done(Verdict::Allow);
+        }
+        aside(
+            is_long(body.len()),
+            move || ContentDigest::field(&body),
+            move |field| match field {
+                Some(field) => {
+                    call.request.headers.insert(CONTENT_DIGEST, field);
+                    Verdict::Allow
+                }
+                None => Verdict::Refuse(Refusal::new(&codes::CONTROL_FAILED, "the digest is no field")),
+            },
+        )
     }
 }
 

@@ -43,6 +43,7 @@ const NAMES: &[&str] = &[
     "x-vouch-idp-accesstoken",
     "x-vouch-idp-idtoken",
     "x-proxy-user",
+    "txn-token",
     "x-client-cert",
     "x-client-dn",
     "x-client-verify",

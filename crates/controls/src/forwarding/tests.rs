@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use engine::{Call, Control, Verdict};
+use engine::{Call, Control, Verdict, bounds};
+use http::Method;
+use signatures::ContentDigest;
 use state::MemoryCells;
-use testkit::{CallBuilder, FakeClock, core, done};
+use testkit::{CallBuilder, FakeClock, core, done, worked};
 
 use super::Forwarding;
 
@@ -57,6 +59,9 @@ fn identity_and_override_fields_are_removed_in_any_spelling() {
         "X-Goog-Authenticated-User-Email",
         "X-MS-CLIENT-PRINCIPAL-ID",
         "X-Auth-Request-User",
+        "Txn-Token",
+        "txn_token",
+        "TXN_TOKEN",
         "anything_at_all",
     ];
     for trusted in [false, true] {
@@ -140,6 +145,7 @@ const SPOOFS: &[&str] = &[
     "X-Amzn-Oidc-Data",
     "X-Goog-Iap-Jwt-Assertion",
     "X-Admin",
+    "Txn-Token",
 ];
 
 #[test]
@@ -283,4 +289,27 @@ fn garbage_of_the_client_does_not_hide_it_from_the_upstream() {
         field(&call, "forwarded"),
         ["for=203.0.113.9, for=10.0.0.1;proto=http;host=\"api.example.com\""]
     );
+}
+
+#[test]
+fn the_digest_of_what_is_sent_replaces_what_a_client_says_of_it() {
+    let context = core(&FakeClock::new(), &Arc::new(MemoryCells::new()));
+    let plain = Forwarding::new([].into_iter());
+    assert!(!plain.needs().body, "where nothing is signed nobody waits for a body");
+    let control = Arc::new(plain.with_digest(true));
+    assert!(control.needs().body);
+    let control = control.attach(&context);
+    let said = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+    for (length, long) in [(0, false), (1, false), (bounds::LONG_BODY, false), (bounds::LONG_BODY + 1, true)]
+    {
+        let call = CallBuilder::new(Method::POST, "/").header("content-digest", said);
+        let body = vec![b' '; length];
+        let mut call = call.body("text/plain", body.clone()).build();
+        let (aside, verdict) = worked(control.body(&mut call));
+        assert!(aside == long && matches!(verdict, Verdict::Allow), "{length}");
+        let digest = ContentDigest::read(&call.request.headers).unwrap();
+        assert_eq!(digest.is_some(), length > 0, "{length}");
+        assert!(digest.is_none_or(|digest| digest.is_of(&body)), "{length}");
+        assert_eq!(field(&call, "content-digest").len(), usize::from(length > 0));
+    }
 }

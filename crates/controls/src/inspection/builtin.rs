@@ -17,7 +17,9 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use tape::Tape;
 
+use super::config::CallerSection;
 use super::dispatch_over;
+use super::exclude::is_caller;
 use super::parts::{self, Part, Reader, Sink, Where};
 use crate::coding::is_encoded;
 
@@ -41,7 +43,12 @@ pub(super) struct Excluded {
     pub(super) headers: Vec<String>,
     /// Cookies.
     pub(super) cookies: Vec<String>,
+    /// Those it holds for; none are all.
+    pub(super) callers: Vec<CallerSection>,
 }
+
+/// Which exclusions hold for who calls, by their number; all where nothing is said.
+pub(super) type Holding = Option<Arc<[bool]>>;
 
 /// What a section comes to for one operation.
 #[derive(Debug, Clone)]
@@ -82,7 +89,7 @@ impl Builtin {
     }
 
     fn check_head(&self, call: &Call) -> Verdict {
-        let mut scan = Scan::new(self, None);
+        let mut scan = Scan::new(self, None, self.holding(call));
         let params = self.contract.is_some().then_some(self.params.as_slice());
         parts::head(call, params, &mut scan);
         scan.verdict()
@@ -112,14 +119,14 @@ impl Builtin {
             _ => None,
         };
         let bytes = bytes.slice(..bytes.len().min(self.settings.body));
-        let builtin = Arc::clone(self);
+        let (builtin, holding) = (Arc::clone(self), self.holding(call));
         dispatch_over(OFFLOADED, bytes.len(), move || {
-            builtin.read_body(&bytes, &reader, tape.as_deref(), long)
+            builtin.read_body(&bytes, &reader, tape.as_deref(), (long, holding))
         })
     }
 
     /// A message of a client: a text is JSON when it can be read as such, other bytes are no value of any language.
-    fn check_message(self: &Arc<Self>, message: &mut Message) -> Step<'static> {
+    fn check_message(self: &Arc<Self>, call: &Call, message: &mut Message) -> Step<'static> {
         if message.direction == Direction::Down || !message.text || message.body.bytes().is_empty() {
             return Step::Done(Verdict::Allow);
         }
@@ -132,18 +139,35 @@ impl Builtin {
         let tape = if long { None } else { message.body.json(&tape::Bounds::default()).ok().cloned() };
         let reader = if tape.is_some() { Reader::Json } else { Reader::Text };
         let bytes = bytes.slice(..bytes.len().min(self.settings.body));
-        let builtin = Arc::clone(self);
+        let (builtin, holding) = (Arc::clone(self), self.holding(call));
         dispatch_over(OFFLOADED, bytes.len(), move || {
-            builtin.read_body(&bytes, &reader, tape.as_deref(), long)
+            builtin.read_body(&bytes, &reader, tape.as_deref(), (long, holding))
         })
     }
 
-    fn read_body(&self, bytes: &Bytes, reader: &Reader, tape: Option<&Tape>, cut: bool) -> Verdict {
+    fn holding(&self, call: &Call) -> Holding {
+        let excluded = &self.settings.excluded;
+        if excluded.iter().all(|one| one.callers.is_empty()) {
+            return None;
+        }
+        let holds = |one: &Excluded| {
+            one.callers.is_empty() || one.callers.iter().any(|caller| is_caller(caller, call))
+        };
+        Some(excluded.iter().map(holds).collect())
+    }
+
+    fn read_body(
+        &self,
+        bytes: &Bytes,
+        reader: &Reader,
+        tape: Option<&Tape>,
+        (cut, holding): (bool, Holding),
+    ) -> Verdict {
         if matches!(reader, Reader::Xml) && !detect::xml_is_utf8(bytes) {
             let detail = "an XML body that is not UTF-8, or does not say so readably";
             return Verdict::Refuse(Refusal::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
         }
-        let mut scan = Scan::new(self, self.settings.arguments);
+        let mut scan = Scan::new(self, self.settings.arguments, holding);
         if let Err(expected) = parts::body(bytes, reader, tape, cut, &mut scan) {
             return Verdict::Refuse(Refusal::new(&codes::BODY_MALFORMED, expected));
         }
@@ -155,8 +179,8 @@ impl Builtin {
     }
 
     /// Families that are not looked for in a part.
-    fn skipped(&self, part: &Part<'_>) -> Families {
-        let here = |excluded: &&Excluded| {
+    fn skipped(&self, part: &Part<'_>, holding: &Holding) -> Families {
+        let here = |excluded: &Excluded| {
             excluded.everywhere
                 || match part.stands {
                     Where::Header => excluded.headers.iter().any(|name| name == part.name),
@@ -164,8 +188,9 @@ impl Builtin {
                     _ => excluded.parameters.iter().any(|name| name == part.name),
                 }
         };
-        let excluded = self.settings.excluded.iter().filter(here);
-        let skipped = excluded.fold(Families::NONE, |all, excluded| all.union(excluded.families));
+        let holds = |at: usize| holding.as_ref().is_none_or(|holding| holding.get(at) == Some(&true));
+        let excluded = self.settings.excluded.iter().enumerate().filter(|(at, one)| holds(*at) && here(one));
+        let skipped = excluded.fold(Families::NONE, |all, (_, one)| all.union(one.families));
         match part.stands {
             Where::Header if is_opaque(part.name) => skipped.union(Families::ALL.without(Family::Jndi)),
             _ => skipped,
@@ -226,11 +251,12 @@ struct Scan<'a> {
     found: Vec<(Finding, String)>,
     /// How many of `found` refuse.
     refusing: usize,
+    holding: Holding,
 }
 
 impl<'a> Scan<'a> {
-    fn new(builtin: &'a Builtin, most: Option<u32>) -> Self {
-        Self { builtin, values: 0, most, found: Vec::new(), refusing: 0 }
+    fn new(builtin: &'a Builtin, most: Option<u32>, holding: Holding) -> Self {
+        Self { builtin, values: 0, most, found: Vec::new(), refusing: 0, holding }
     }
 
     /// Whether there are more values than are read.
@@ -262,7 +288,7 @@ impl Sink for Scan<'_> {
         if self.is_done() || self.builtin.is_settled(part) {
             return;
         }
-        let found = detect::inspect(part.place, part.value, self.builtin.skipped(part));
+        let found = detect::inspect(part.place, part.value, self.builtin.skipped(part, &self.holding));
         // Just below the threshold it is worth a note.
         let Some(finding) = found.filter(|finding| finding.score + 1 >= self.builtin.settings.threshold)
         else {
@@ -315,7 +341,7 @@ impl Attached for AtWork {
         self.0.check_body(call)
     }
 
-    fn message<'c>(&'c self, _call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
-        self.0.check_message(message)
+    fn message<'c>(&'c self, call: &'c mut Call, message: &'c mut Message) -> Step<'c> {
+        self.0.check_message(call, message)
     }
 }

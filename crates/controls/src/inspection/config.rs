@@ -11,10 +11,11 @@ use spec::{FileRef, Mode, Node, Size, Spanned};
 
 use super::exclude::{self, Excluded};
 use super::modes::{self, Modes, Ruled};
+use super::next;
 use super::rules::{self, Loaded, Wanted};
 use super::watch::Watch;
 use super::{Inspection, Settings, own};
-use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationKind, OperationScope, mode};
 
 /// Rules that look for attacks in calls, and for leaks in answers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -28,6 +29,11 @@ pub struct InspectionSection {
     /// `builtin`, the detectors of our own, as where nothing is said; or the OWASP Core Rule Set's folder, or a file of rules in the
     /// same language (SecLang)
     pub rules: Option<Spanned<FileRef>>,
+    /// rules that are to come: a folder or a file as under `rules`, which looks at requests in shadow beside what is in force;
+    /// `yett update` writes it
+    pub next: Option<Spanned<FileRef>>,
+    /// what `rules` said before the last promotion: `yett update rollback` goes back there; nothing is loaded from it
+    pub before: Option<Spanned<FileRef>>,
     /// the set's `crs-setup.conf`, or a folder with it and with rules that come before and after the set's, where they do not lie
     /// in its folder
     pub setup: Option<Spanned<FileRef>>,
@@ -50,6 +56,8 @@ impl Default for InspectionSection {
             mode: Mode::Enforce,
             answers: Mode::Off,
             rules: None,
+            next: None,
+            before: None,
             setup: None,
             paranoia: None,
             threshold: ThresholdSection::default(),
@@ -170,9 +178,9 @@ pub fn files(node: &Node) -> Vec<NamedFile> {
         let value = node.get(key)?;
         let path = value.as_str()?.parse::<FileRef>().ok()?;
         let path = path.path().trim_end_matches('/').to_owned();
-        (path != BUILTIN).then_some(NamedFile { path, span: value.span, rules: true })
+        (path != BUILTIN).then_some(NamedFile { path, span: value.span, kind: NamedKind::Rules })
     };
-    ["rules", "setup"].into_iter().filter_map(named).collect()
+    ["rules", "next", "setup"].into_iter().filter_map(named).collect()
 }
 
 /// Reports what is wrong with the section, wherever it stands.
@@ -208,6 +216,10 @@ fn check(section: &InspectionSection, node: &Node, out: &mut Diagnostics) -> Opt
     if let Some(zero) = section.body.arguments.filter(|arguments| arguments.value == 0) {
         error("inspection", String::from("`arguments: 0` is out of range"), zero.span, "write at least 1");
     }
+    if let Some(next) = section.next.as_ref().filter(|next| next.path() == BUILTIN) {
+        let help = "write `file:` with a folder of rules, or take it out and write `rules: builtin`";
+        error("inspection", String::from("`next: builtin` names no rules of a file"), next.span, help);
+    }
     if section.is_builtin() {
         own::check(section, node.get("answers").map_or(node.span, |answers| answers.span), &mut error);
     }
@@ -225,6 +237,8 @@ struct Prepared {
     loaded: Option<Arc<Loaded>>,
     exclusions: Vec<Excluded>,
     modes: Vec<Ruled>,
+    /// Rules that are to come.
+    next: Option<next::Prepared>,
 }
 
 /// Compiles it for an operation that goes upstream, when it has the section.
@@ -236,8 +250,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(prepared) = &*prepared else { return Vec::new() };
     let here = exclude::holding(&prepared.section, scope);
     let ruled = modes::holding(&prepared.section, scope);
+    // Rules of a file cannot read messages.
+    let next = prepared.next.as_ref().filter(|_| !scope.websocket).map(|next| {
+        let key = format!("{name}:next:{here:?}:{ruled:?}");
+        (*scope.api.share(&key, || next.control(&prepared.section, &here, &ruled))).clone()
+    });
     let Some(loaded) = &prepared.loaded else {
-        return own::compile(&prepared.section, (&here, &ruled), node.span, scope, out);
+        let own = own::compile(&prepared.section, (&here, &ruled), node.span, scope, out);
+        return own.into_iter().chain(next).collect();
     };
     if scope.websocket {
         let message = format!("rules of a file cannot read the messages of the WebSocket `{}`", scope.id);
@@ -252,7 +272,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         modes::check_overlap(&entries, Exclusion::overlaps, out);
         controls(&prepared.section, loaded, (exclusions, modes), node.span)
     });
-    (*all).clone()
+    all.iter().cloned().chain(next).collect()
 }
 
 /// The control, and one for each of the rules that are only watched.
@@ -309,13 +329,16 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
     if section.mode == Mode::Off {
         return None;
     }
-    let Some(rules) = section.rules.as_ref().filter(|_| !section.is_builtin()) else {
-        return Some(Prepared { section, loaded: None, exclusions: Vec::new(), modes: Vec::new() });
+    let next = match &section.next {
+        Some(next) => Some(next::prepare(&section, next, scope, out)?),
+        None => None,
     };
-    let path = |file: &Spanned<FileRef>| file.path().trim_end_matches('/').to_owned();
-    let setup = section.setup.as_ref().map(path);
+    let Some(rules) = section.rules.as_ref().filter(|_| !section.is_builtin()) else {
+        return Some(Prepared { section, loaded: None, exclusions: Vec::new(), modes: Vec::new(), next });
+    };
+    let setup = section.setup.as_ref().map(folder);
     let wanted = Wanted {
-        path: &path(rules),
+        path: &folder(rules),
         setup: setup.as_deref(),
         paranoia: section.paranoia.map(|level| level.value),
         threshold: section.threshold,
@@ -329,5 +352,10 @@ fn prepare(node: &Node, scope: &OperationScope<'_>, out: &mut Diagnostics) -> Op
         exclusions.push(exclude::compile(engine, exclude, out)?);
     }
     let modes = modes::compile(&section, engine, out)?;
-    Some(Prepared { section, exclusions, modes, loaded: Some(loaded) })
+    Some(Prepared { section, exclusions, modes, next, loaded: Some(loaded) })
+}
+
+/// A folder or a file of rules as the assets call it.
+pub(super) fn folder(file: &Spanned<FileRef>) -> String {
+    file.path().trim_end_matches('/').to_owned()
 }

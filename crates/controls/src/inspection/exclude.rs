@@ -33,7 +33,7 @@ impl Excluded {
 }
 
 /// Whether one of the credentials proves this caller. Who is anonymous is nobody's.
-fn is_caller(caller: &CallerSection, call: &Call) -> bool {
+pub(super) fn is_caller(caller: &CallerSection, call: &Call) -> bool {
     call.proofs.iter().any(|proof| {
         let principal = &proof.principal;
         let subject = caller.subject.as_deref().is_none_or(|subject| subject == &*principal.subject);

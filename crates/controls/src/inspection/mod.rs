@@ -29,7 +29,8 @@
 //! # Rules that are only watched
 //!
 //! They run with the others and change nothing. Where one matches, the call is inspected once more with it in force, which says whether it
-//! would have been refused (`watch.rs`): what does not match costs nothing more.
+//! would have been refused (`watch.rs`): what does not match costs nothing more. Rules of files that are to come (`next.rs`) look at
+//! every call by themselves.
 
 mod builtin;
 mod config;
@@ -39,6 +40,7 @@ mod explain;
 mod inspected;
 mod modes;
 mod multipart;
+mod next;
 mod own;
 mod parts;
 mod rules;

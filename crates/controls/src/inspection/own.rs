@@ -61,16 +61,6 @@ fn check_exclusion(exclude: &ExcludeSection, error: &mut impl FnMut(&'static str
             format!("`rule: {}` says nothing to `rules: builtin`, which has no numbers", rule.value);
         error("inspection", message, rule.span, &help.replace("name", "write `tag` and name"));
     }
-    if let Some(caller) = exclude.callers.first() {
-        let message =
-            String::from("`callers` cannot be set with `rules: builtin`: its exclusions hold for everybody");
-        error(
-            "unsupported",
-            message,
-            caller.span,
-            "take them out, or write `rules: file:` with a folder of rules",
-        );
-    }
     if let Some(tag) = exclude.tag.as_ref().filter(|tag| Family::by_tag(&tag.value).is_none()) {
         error("inspection", format!("no family of detectors has the tag `{}`", tag.value), tag.span, &help);
     }
@@ -146,7 +136,14 @@ impl Own {
 
 /// Families that are looked for nowhere.
 fn everywhere(families: Families) -> Excluded {
-    Excluded { families, everywhere: true, parameters: Vec::new(), headers: Vec::new(), cookies: Vec::new() }
+    Excluded {
+        families,
+        everywhere: true,
+        parameters: Vec::new(),
+        headers: Vec::new(),
+        cookies: Vec::new(),
+        callers: Vec::new(),
+    }
 }
 
 fn excluded(exclude: &ExcludeSection) -> Excluded {
@@ -158,5 +155,6 @@ fn excluded(exclude: &ExcludeSection) -> Excluded {
         parameters: exclude.parameters.clone(),
         headers: exclude.headers.iter().map(lower).collect(),
         cookies: exclude.cookies.clone(),
+        callers: exclude.callers.iter().map(|caller| caller.value.clone()).collect(),
     }
 }

@@ -1,5 +1,6 @@
 mod builtin;
 mod multipart;
+mod next;
 mod watch;
 
 use std::sync::Arc;

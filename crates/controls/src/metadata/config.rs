@@ -45,7 +45,7 @@ fn names(algorithms: &[jose::Algorithm]) -> impl Iterator<Item = String> {
 
 /// Compiles it for an operation of kind [`OperationKind::WellKnown`]; for all others there is nothing to do.
 pub fn compile(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<Compiled> {
-    if scope.kind != OperationKind::WellKnown {
+    if scope.kind != OperationKind::WellKnown || scope.template != super::path(scope.api.base_path) {
         return Vec::new();
     }
     let span = Some(scope.api.settings.name.span);

@@ -1,6 +1,7 @@
 //! The section `networks`, and the lists that it names.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use spec::{Cidr, FileRef, Mode, Node, Spanned};
 
+use super::places::{Databases, Network, Place};
 use super::{Networks, Ranges};
-use crate::scope::{Compiled, HeldTo, NamedFile, OperationScope, mode};
+use crate::scope::{Compiled, HeldTo, NamedFile, NamedKind, OperationScope, mode};
 
 /// Most networks of one list.
 const MOST: usize = 1_000_000;
@@ -24,7 +26,9 @@ const MOST: usize = 1_000_000;
 pub struct NetworksSection {
     /// whether calls are refused, or only recorded
     pub mode: Mode,
-    /// networks that are let in, and no others: in CIDR notation, or lists of them in files; without it all
+    /// databases in MaxMind's format (MMDB), which say in which country or autonomous system an address is
+    pub databases: Vec<Spanned<FileRef>>,
+    /// networks that are let in, and no others: in CIDR notation, lists of them in files, countries, autonomous systems; without it all
     pub allow: Option<Vec<Spanned<Source>>>,
     /// networks that are not let in, whatever `allow` says
     pub deny: Vec<Spanned<Source>>,
@@ -32,17 +36,19 @@ pub struct NetworksSection {
 
 impl Default for NetworksSection {
     fn default() -> Self {
-        Self { mode: Mode::Enforce, allow: None, deny: Vec::new() }
+        Self { mode: Mode::Enforce, databases: Vec::new(), allow: None, deny: Vec::new() }
     }
 }
 
-/// A network, or a file that lists them.
+/// A network, a file that lists them, or where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// One.
     Network(Cidr),
     /// One a line.
     File(FileRef),
+    /// All of a country or an autonomous system.
+    Place(Place),
 }
 
 impl<'de> Deserialize<'de> for Source {
@@ -53,15 +59,19 @@ impl<'de> Deserialize<'de> for Source {
             type Value = Source;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a network, or `file:` and the path of a list")
+                f.write_str("a network, `file:` and the path of a list, `country:` or `asn:`")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Source, E> {
                 const HELP: &str = "write it as in `10.0.0.0/8`, `2001:db8::/32` or `file:offices.txt`";
+                const PLACES: &str = "write it as in `country:DE` (ISO 3166-1) or `asn:64496`";
                 let fault = |_| spec::fault(format_args!("`{text}` is no network in CIDR notation"), HELP);
-                match text.strip_prefix("file:") {
-                    Some(_) => text.parse().map(Source::File).map_err(fault),
-                    None => text.parse().map(Source::Network).map_err(fault),
+                match text.split_once(':') {
+                    Some(("file", _)) => text.parse().map(Source::File).map_err(fault),
+                    Some(("country" | "asn", _)) => text.parse().map(Source::Place).map_err(|()| {
+                        spec::fault(format_args!("`{text}` is no country and no autonomous system"), PLACES)
+                    }),
+                    _ => text.parse().map(Source::Network).map_err(fault),
                 }
             }
         }
@@ -78,8 +88,8 @@ impl JsonSchema for Source {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "a network in CIDR notation, or `file:` and the path of a list with one a line",
-            "examples": ["10.0.0.0/8", "2001:db8::/32", "file:offices.txt"]
+            "description": "a network in CIDR notation; `file:` and the path of a list with one a line; `country:` and two letters (ISO 3166-1), or `asn:` and a number, which `databases` know",
+            "examples": ["10.0.0.0/8", "2001:db8::/32", "file:offices.txt", "country:DE", "asn:64496"]
         })
     }
 }
@@ -90,14 +100,18 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(NetworksSection)
 }
 
-/// The lists that it names.
+/// The lists and databases that it names.
 #[must_use]
 pub fn files(node: &Node) -> Vec<NamedFile> {
-    let items = ["allow", "deny"].into_iter().filter_map(|key| node.get(key)).flat_map(Node::items);
-    let named = |item: &Node| {
-        let text = item.as_str().filter(|text| text.starts_with("file:"))?;
+    const KEYS: [(&str, NamedKind); 3] =
+        [("databases", NamedKind::Database), ("allow", NamedKind::File), ("deny", NamedKind::File)];
+    let items = KEYS.into_iter().filter_map(|(key, kind)| Some((node.get(key)?, kind)));
+    let items = items.flat_map(|(list, kind)| list.items().iter().map(move |item| (item, kind)));
+    let named = |(item, kind): (&Node, NamedKind)| {
+        let is_file = |text: &&str| kind == NamedKind::Database || text.starts_with("file:");
+        let text = item.as_str().filter(is_file)?;
         let path = text.parse::<FileRef>().ok()?.path().to_owned();
-        Some(NamedFile { path, span: item.span, rules: false })
+        Some(NamedFile { path, span: item.span, kind })
     };
     items.filter_map(named).collect()
 }
@@ -124,11 +138,12 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(node) = scope.section else { return Vec::new() };
     let shared = scope.api.share(&scope.section_key("networks"), || {
         let section = spec::read::<NetworksSection>(node, out)?;
+        let located = located(scope, &section, out)?;
         let allow = match &section.allow {
             None => None,
-            Some(sources) => Some(ranges(scope, sources, out)?),
+            Some(sources) => Some(ranges(scope, sources, &located, out)?),
         };
-        let deny = ranges(scope, &section.deny, out)?;
+        let deny = ranges(scope, &section.deny, &located, out)?;
         let control: Arc<dyn Control> = Arc::new(Networks { allow, deny });
         (section.mode != Mode::Off).then_some((control, mode(section.mode)))
     });
@@ -145,12 +160,72 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     }]
 }
 
-fn ranges(scope: &OperationScope<'_>, sources: &[Spanned<Source>], out: &mut Diagnostics) -> Option<Ranges> {
-    let mut all = Vec::new();
+/// The networks of each place that is named, which some database has to know.
+fn located(
+    scope: &OperationScope<'_>,
+    section: &NetworksSection,
+    out: &mut Diagnostics,
+) -> Option<BTreeMap<Place, Vec<Network>>> {
+    let mut error = |span: Span, message: String, help: &str| {
+        out.push(Diagnostic::error("networks", message).at(span).help(help));
+    };
+    let mut databases = Databases::default();
+    for file in &section.databases {
+        // One that is not there is told of already.
+        let bytes = scope.api.gateway.assets.get(file.path())?;
+        if let Err(why) = databases.add(bytes) {
+            let message = format!("`{}` is no database in MaxMind's format: {why}", file.path());
+            error(file.span, message, "give a file that ends in `.mmdb`, as its maker hands it out");
+            return None;
+        }
+    }
+    let named: Vec<(Place, Span)> = section
+        .allow
+        .iter()
+        .flatten()
+        .chain(&section.deny)
+        .filter_map(|source| match source.value {
+            Source::Place(place) => Some((place, source.span)),
+            _ => None,
+        })
+        .collect();
+    let wanted: Vec<Place> = named.iter().map(|(place, _)| *place).collect();
+    let found = match databases.networks(&wanted) {
+        Ok(found) => found,
+        Err(why) => {
+            let message = format!("the databases cannot be read: {why}");
+            error(section.databases.first()?.span, message, "fetch them anew from their maker");
+            return None;
+        }
+    };
+    let unknown = |(place, _): &&(Place, Span)| found.get(place).is_none_or(Vec::is_empty);
+    let strangers: Vec<_> = named.iter().filter(unknown).collect();
+    for (place, span) in &strangers {
+        if databases.is_empty() {
+            let help = "name a database: `databases: [\"file:country.mmdb\"]`";
+            error(*span, format!("where `{place}` is, nothing says"), help);
+        } else {
+            // A typing error would let nobody in, or keep nobody out.
+            let help = "write a country as ISO 3166-1 does, or name a database that has it";
+            error(*span, format!("no database has a network of `{place}`"), help);
+        }
+    }
+    strangers.is_empty().then_some(found)
+}
+
+fn ranges(
+    scope: &OperationScope<'_>,
+    sources: &[Spanned<Source>],
+    located: &BTreeMap<Place, Vec<Network>>,
+    out: &mut Diagnostics,
+) -> Option<Ranges> {
+    let network = |one: &Cidr| (one.address(), one.prefix());
+    let mut all: Vec<Network> = Vec::new();
     for source in sources {
         match &source.value {
-            Source::Network(network) => all.push(*network),
-            Source::File(file) => all.extend(listed(scope, file, source.span, out)?),
+            Source::Network(one) => all.push(network(one)),
+            Source::File(file) => all.extend(listed(scope, file, source.span, out)?.iter().map(network)),
+            Source::Place(place) => all.extend(located.get(place).into_iter().flatten()),
         }
     }
     Some(Ranges::new(&all))

@@ -4,10 +4,13 @@
 //! what a trusted hop says; whom it hides, or names in a way that cannot be read, is in no network of `allow`. A network of `deny` goes before all of `allow`; where there is an `allow`, nobody else is let in. An IPv4
 //! address in IPv6 clothes (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address.
 //!
+//! Countries and autonomous systems are the networks that databases give them.
+//!
 //! Networks are compiled to sorted ranges that do not touch, so that a call costs two binary searches, however long the lists are. Lists
 //! in files are part of the document: read, checked and watched with it. An open stream is asked again when they change.
 
 mod config;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -16,11 +19,11 @@ use std::sync::Arc;
 
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
-use spec::Cidr;
 
 pub use config::{NetworksSection, Source, check_section, compile, files, schema};
+pub use places::Place;
 
-/// Addresses, as ranges from the first to the last; sorted, without overlap.
+/// Addresses, as ranges from the first to the last; sorted, with others between them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Ranges {
     v4: Box<[(u32, u32)]>,
@@ -28,11 +31,11 @@ struct Ranges {
 }
 
 impl Ranges {
-    fn new(all: &[Cidr]) -> Self {
+    fn new(all: &[places::Network]) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for network in all {
-            let prefix = u32::from(network.prefix());
-            match network.address() {
+        for (address, prefix) in all {
+            let prefix = u32::from(*prefix);
+            match *address {
                 IpAddr::V4(address) => v4.push(range(u32::from(address), u32::MAX.checked_shr(prefix))),
                 IpAddr::V6(address) => match (address.to_ipv4_mapped(), prefix.checked_sub(96)) {
                     (Some(inner), Some(prefix)) => {
@@ -66,12 +69,15 @@ where
     (address & !hosts, address | hosts)
 }
 
-fn merged<N: Copy + Ord>(mut all: Vec<(N, N)>) -> Box<[(N, N)]> {
+fn merged<N>(mut all: Vec<(N, N)>) -> Box<[(N, N)]>
+where
+    N: Copy + Ord + From<u8> + std::ops::Sub<Output = N>,
+{
     all.sort_unstable();
     let mut out: Vec<(N, N)> = Vec::with_capacity(all.len());
     for (first, last) in all {
         match out.last_mut() {
-            Some((_, end)) if first <= *end => *end = last.max(*end),
+            Some((_, end)) if first <= *end || first - *end == N::from(1) => *end = last.max(*end),
             _ => out.push((first, last)),
         }
     }

@@ -10,9 +10,20 @@ use super::{Networks, Ranges, config};
 use crate::scope::{Assets, Compiled, OperationKind, OperationScope};
 use crate::security::kit::{Setup, World};
 
+mod mmdb;
+mod places;
+
 fn ranges(all: &[&str]) -> Ranges {
-    let all: Vec<spec::Cidr> = all.iter().map(|text| text.parse().unwrap()).collect();
-    Ranges::new(&all)
+    let all: Vec<_> = all.iter().map(|text| cidr(text)).collect();
+    Ranges::new(&all.iter().map(plain).collect::<Vec<_>>())
+}
+
+fn cidr(text: &str) -> spec::Cidr {
+    text.parse().unwrap()
+}
+
+const fn plain(one: &spec::Cidr) -> (std::net::IpAddr, u8) {
+    (one.address(), one.prefix())
 }
 
 #[test]
@@ -61,8 +72,8 @@ fn ranges_are_what_their_networks_are() {
     });
     let near = (0_u32..16, any::<u32>());
     proptest!(|(all in prop::collection::vec(network, 0..8), asked in prop::collection::vec(near, 1..16))| {
-        let all: Vec<spec::Cidr> = all.iter().map(|text| text.parse().unwrap()).collect();
-        let ranges = Ranges::new(&all);
+        let all: Vec<_> = all.iter().map(|text| cidr(text)).collect();
+        let ranges = Ranges::new(&all.iter().map(plain).collect::<Vec<_>>());
         for (low, any) in asked {
             let edges = all.iter().map(|one| one.address());
             let address = edges.into_iter().nth(low as usize % (all.len() + 1)).map_or(any, |edge| match edge {
@@ -84,13 +95,16 @@ paths: { /x: { get: { operationId: x, security: [], responses: { "200": { descri
 
 /// What a section comes to, and what is wrong with it.
 fn compiled(section: &str, lists: &[(&str, &str)]) -> (Vec<Compiled>, Vec<String>) {
+    let list = |(name, text): &(&str, &str)| ((*name).to_owned(), Arc::from(text.as_bytes()));
+    compiled_with(section, lists.iter().map(list).collect())
+}
+
+fn compiled_with(section: &str, assets: Assets) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
     config::check_section(&node, &mut found);
     let mut all = Vec::new();
-    let list = |(name, text): &(&str, &str)| ((*name).to_owned(), Arc::from(text.as_bytes()));
-    let assets: Assets = lists.iter().map(list).collect();
     let setup = Setup { assets, ..Setup::new(DOCUMENT, CONTRACT) };
     setup.attach_and(&World::new(), 0, |api| {
         let operation = &api.contract.unwrap().operations[0];

@@ -1,23 +1,26 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
 //! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes something else: API keys, client
-//! certificates, passwords (`Basic`, RFC 7617 section 2), webhooks.
+//! certificates, passwords (`Basic`, RFC 7617 section 2), webhooks, or signatures; for these with what they have to cover
+//! (`Accept-Signature`, RFC 9421 section 5).
 //!
-//! No registered scheme asks for a certificate or a webhook; RFC 9110 section 15.5.2 wants a challenge with every 401. `ClientCertificate` is what
-//! the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
+//! No registered scheme asks for a certificate, a webhook or a signature; RFC 9110 section 15.5.2 wants a challenge with every 401.
+//! `ClientCertificate` is what the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use engine::Request;
+use engine::call::BodyLength;
 use engine::codes::{self, Code};
 use engine::verdict::Refusal;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
+use super::asked::{ACCEPT_SIGNATURE, Asked};
 use super::keys::{KeyScheme, key_scheme, key_schemes};
 use super::{
-    ANY_SCHEME, Access, certificate_scheme, password_scheme, possession, takes_any_certificate,
-    takes_any_password, takes_token, webhook_scheme, webhooks,
+    ANY_SCHEME, Access, certificate_scheme, password_scheme, possession, signature_schemes,
+    takes_any_certificate, takes_any_password, takes_token, webhook_scheme, webhooks,
 };
 use crate::scope::ApiScope;
 
@@ -76,6 +79,8 @@ pub struct Challenge {
     password: Box<str>,
     /// That for webhooks.
     webhook: Box<str>,
+    /// What is asked of signatures, where they are taken.
+    signing: Option<Asked>,
 }
 
 impl Challenge {
@@ -98,6 +103,7 @@ impl Challenge {
             offered: &[Scheme::Bearer],
             tokens: true,
             others: Box::default(),
+            signing: None,
         }
     }
 
@@ -105,6 +111,7 @@ impl Challenge {
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
         let own = Self::of(api);
+        let signed = signature_schemes(api, access);
         let mut others: Vec<(u16, Box<str>)> = Vec::new();
         let of_key = |scheme: KeyScheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm)));
         let tokens = match access {
@@ -137,7 +144,9 @@ impl Challenge {
                 numbers.iter().any(|number| takes_token(api, *number))
             }
         };
-        Self { tokens, others: others.into(), ..own }
+        others.extend(signed.iter().map(|scheme| (scheme.number, own.signature().into())));
+        let signing = signed.first().and_then(|scheme| Asked::of(api, scheme.entry));
+        Self { tokens, others: others.into(), signing, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -185,18 +194,24 @@ impl Challenge {
         self.field(scheme, Some(error), scope)
     }
 
+    /// 401 as [`Self::missing`], with what is asked of signatures.
+    #[must_use]
+    pub fn missing_from(&self, request: &Request, detail: &str) -> Box<Refusal> {
+        self.asking(self.missing(detail, None), request)
+    }
+
     /// 401 without an error code: no credential came, or none of a scheme that is taken (RFC 6750 section 3.1).
     #[must_use]
     pub fn missing(&self, detail: &str, public: Option<&'static str>) -> Box<Refusal> {
         let refusal = Refusal::new(&codes::CREDENTIAL_MISSING, detail);
-        self.asking(match public {
+        self.challenging(match public {
             Some(public) => refusal.public(public),
             None => refusal,
         })
     }
 
     /// A refusal with a challenge for each kind that is taken.
-    fn asking(&self, mut refusal: Box<Refusal>) -> Box<Refusal> {
+    fn challenging(&self, mut refusal: Box<Refusal>) -> Box<Refusal> {
         if self.tokens {
             refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
         }
@@ -259,11 +274,39 @@ impl Challenge {
         found.map(|(_, text)| &**text)
     }
 
+    /// The challenge of signatures.
+    fn signature(&self) -> String {
+        format!("Signature realm=\"{}\"", self.realm)
+    }
+
+    /// What is asked of signatures, with every refusal that one could mend.
+    fn asking(&self, refusal: Box<Refusal>, request: &Request) -> Box<Refusal> {
+        let body = !matches!(request.length, BodyLength::Empty | BodyLength::Known(0));
+        match &self.signing {
+            Some(asked) => refusal.header(ACCEPT_SIGNATURE, asked.field(body)),
+            None => refusal,
+        }
+    }
+
+    /// A signature over the call that does not let it pass; `public` is what the caller may know.
+    #[must_use]
+    pub fn unsigned(
+        &self,
+        request: &Request,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &str,
+    ) -> Box<Refusal> {
+        let text = with_error(&self.signature(), "invalid_signature", public, "");
+        let refusal = Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&text));
+        self.asking(refusal, request)
+    }
+
     /// 400 `invalid_request`.
     #[must_use]
     pub fn malformed(&self, presented: Scheme, what: &'static str) -> Box<Refusal> {
         if !self.tokens {
-            return self.asking(Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what));
+            return self.challenging(Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what));
         }
         let (name, value) = self.error(presented, ("invalid_request", what), "");
         Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what).header(name, value)

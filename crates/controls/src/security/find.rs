@@ -5,7 +5,8 @@
 //! to be is none.
 
 use credentials::PREFIX;
-use engine::Request;
+use engine::{Call, Request};
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, COOKIE};
 
 use super::Where;
@@ -37,7 +38,7 @@ impl<'r> Found<'r> {
 pub fn find<'r>(request: &'r Request, place: &Where, tokens: bool) -> Found<'r> {
     match place {
         Where::Header(name) => {
-            let found = Found::of(request.headers.get_all(name).iter().map(http::HeaderValue::as_bytes));
+            let found = Found::of(request.headers.get_all(name).iter().map(HeaderValue::as_bytes));
             match found {
                 // One that reads `Authorization` as a plain field, beside another that reads tokens from it.
                 Found::One(text)
@@ -110,6 +111,33 @@ fn authorization<'r>(request: &'r Request, scheme: &str, tokens: bool) -> Found<
     };
     let Some(first) = fields.next().and_then(ours) else { return Found::Nothing };
     if fields.next().is_some() { Found::Several } else { Found::One(first) }
+}
+
+/// Takes out of a call whatever stands in a place.
+pub fn remove(call: &mut Call, place: &Where) {
+    match place {
+        Where::Header(name) => drop(call.request.headers.remove(name)),
+        Where::Authorization(_) => drop(call.request.headers.remove(AUTHORIZATION)),
+        Where::Query(name) => {
+            let query = call.request.query().unwrap_or_default();
+            if query.split('&').any(|pair| value_of(pair, name).is_some()) {
+                let kept = query_without(query, name);
+                call.request.set_query(kept);
+            }
+        }
+        Where::Cookie(name) => remove_cookie(call, name),
+    }
+}
+
+fn remove_cookie(call: &mut Call, name: &str) {
+    let fields: Vec<HeaderValue> = call.request.headers.get_all(COOKIE).iter().cloned().collect();
+    call.request.headers.remove(COOKIE);
+    for field in fields {
+        let kept = cookies_without(field.as_bytes(), name);
+        if let Some(kept) = kept.and_then(|kept| HeaderValue::from_bytes(&kept).ok()) {
+            call.request.headers.append(COOKIE, kept);
+        }
+    }
 }
 
 fn split(field: &[u8]) -> (&[u8], &[u8]) {

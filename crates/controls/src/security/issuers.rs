@@ -7,7 +7,7 @@ use spec::{Authentication, Issuer, Spanned};
 
 use super::{
     Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes, password_scheme,
-    takes_token, users_issuer, webhook_issuer, webhook_scheme,
+    signature_scheme, signers_issuer, takes_token, users_issuer, webhook_issuer, webhook_scheme,
 };
 use crate::scope::{ApiScope, OperationScope};
 
@@ -47,8 +47,8 @@ impl Issuers {
 /// Who vouches for the credentials of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouching<'d> {
-    /// Issuers of tokens, authorities of certificates, groups of users and senders of webhooks: their names in the document, and as
-    /// principals call them.
+    /// Issuers of tokens, authorities of certificates, signers, groups of users and senders of webhooks: their names in the document,
+    /// and as principals call them.
     pub named: Vec<(&'d str, Cow<'d, str>)>,
     /// Whether API keys are taken.
     pub keys: bool,
@@ -66,6 +66,7 @@ impl<'d> Vouching<'d> {
                 for entry in api.settings.authentication.values() {
                     found.take_tokens(api, entry);
                     found.take(&entry.authorities, authority_issuer);
+                    found.take(&entry.signers, signers_issuer);
                     found.take(&entry.users, users_issuer);
                     found.take(&entry.webhook, webhook_issuer);
                 }
@@ -73,6 +74,10 @@ impl<'d> Vouching<'d> {
             }
             Access::OneOf { alternatives, .. } => {
                 for need in alternatives.iter().flat_map(|one| &one.needs) {
+                    if let Some(signed) = signature_scheme(api, need.scheme) {
+                        found.take(&signed.entry.signers, signers_issuer);
+                        continue;
+                    }
                     found.take(certificate_scheme(api, need.scheme), authority_issuer);
                     found.take(password_scheme(api, need.scheme).0, users_issuer);
                     found.take(webhook_scheme(api, need.scheme), webhook_issuer);
@@ -98,7 +103,11 @@ impl<'d> Vouching<'d> {
     }
 
     /// Those of these names, who are called so by principals.
-    fn take(&mut self, names: impl IntoIterator<Item = &'d Spanned<String>>, called: fn(&str) -> String) {
+    fn take(
+        &mut self,
+        names: impl IntoIterator<Item = &'d Spanned<String>>,
+        called: impl Fn(&str) -> String,
+    ) {
         for name in names.into_iter().map(|name| name.value.as_str()) {
             if !self.knows(name) {
                 self.named.push((name, Cow::Owned(called(name))));

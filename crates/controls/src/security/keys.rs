@@ -7,6 +7,7 @@ use http::HeaderName;
 use http::header::COOKIE;
 
 use super::passwords::is_basic;
+use super::signatures::is_signature;
 use crate::scope::ApiScope;
 
 /// Schemes of HTTP authentication whose credential has a syntax of its own, so that it can be no API key (IANA's registry).
@@ -60,9 +61,13 @@ pub fn key_place(
 ) -> Option<Result<Where, &'static str>> {
     let bound = settings.authentication_for(name)?;
     bound.source.as_ref()?;
+    let scheme = contract.schemes.get(name)?;
+    if !bound.signers.is_empty() && is_signature(scheme) {
+        return None;
+    }
     // Under `*` the issuers have those schemes that tokens can satisfy.
     let tokens = !bound.issuers.is_empty();
-    match contract.schemes.get(name)? {
+    match scheme {
         SecurityScheme::ApiKey { name, place: KeyPlace::Header } => {
             let wrong = "the name of its header field is none";
             Some(HeaderName::from_bytes(name.as_bytes()).map(Where::Header).map_err(|_| wrong))

@@ -6,7 +6,6 @@ mod samples;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -17,7 +16,9 @@ use engine::control::Cancel;
 use engine::keyed::Keyed;
 use engine::replay::Replays;
 use engine::verdict::Refusal;
-use engine::{Attached, Call, CallId, Clock, CoreContext, Mode, Peer, Request, Step, Tick, Verdict};
+use engine::{
+    Attached, Call, CallId, Clock, CoreContext, LocalFuture, Mode, Peer, Request, Step, Tick, Verdict,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use jose::SigningKey;
 use state::MemoryReplays;
@@ -58,7 +59,7 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
 }
 
 /// The sections of the controls that are tried with it.
-const SECTIONS: [spec::SectionSpec; 2] = [
+const SECTIONS: [spec::SectionSpec; 3] = [
     spec::SectionSpec {
         name: "authorization",
         top: false,
@@ -70,6 +71,12 @@ const SECTIONS: [spec::SectionSpec; 2] = [
         top: true,
         schema: crate::admission::schema,
         check: crate::admission::check_section,
+    },
+    spec::SectionSpec {
+        name: "upstream_identity",
+        top: false,
+        schema: crate::upstream_identity::schema,
+        check: crate::upstream_identity::check_section,
     },
 ];
 
@@ -244,8 +251,9 @@ fn compile(
 ) -> Vec<Compiled> {
     let template = contract.map_or("/any", |operation| operation.template.as_str());
     let reference = spec::OperationRef { id: Some(id), method: method.as_str(), template, tags: &[] };
-    let section = api.settings.section_for("authorization", &reference);
-    let scope = OperationScope {
+    let section = |name: &str| api.settings.section_for(name, &reference);
+    let (rights, onward) = (section("authorization"), section("upstream_identity"));
+    let scope = |section| OperationScope {
         api,
         kind: OperationKind::Declared,
         contract,
@@ -255,10 +263,11 @@ fn compile(
         params: &[],
         siblings: &[],
         websocket: false,
-        section: section.as_ref(),
+        section,
     };
-    let mut compiled = crate::authentication::compile(&scope, out);
-    compiled.extend(crate::authorization::compile(&scope, out));
+    let mut compiled = crate::authentication::compile(&scope(rights.as_ref()), out);
+    compiled.extend(crate::authorization::compile(&scope(rights.as_ref()), out));
+    compiled.extend(crate::upstream_identity::compile(&scope(onward.as_ref()), out));
     compiled
 }
 
@@ -310,8 +319,11 @@ impl Gateway {
     pub(crate) fn end(&self, operation: &str, mut call: Call) -> Ended {
         let (mut waited, mut shadowed) = (false, Vec::new());
         let mut refusal = None;
-        for (control, mode) in &self.operations[operation] {
-            let mut step = control.head(&mut call);
+        let controls = &self.operations[operation];
+        let head = controls.iter().map(|(control, mode)| (control, mode, false));
+        let before_upstream = controls.iter().map(|(control, mode)| (control, mode, true));
+        for (control, mode, is_last) in head.chain(before_upstream) {
+            let mut step = if is_last { control.upstream(&mut call) } else { control.head(&mut call) };
             // What leaves its core is done here.
             while let Step::OffloadThen(job, then) = step {
                 step = then((job.run)(&Cancel::default()));
@@ -321,18 +333,7 @@ impl Gateway {
                 Step::Offload(_) | Step::OffloadThen(..) => unreachable!("they come back to it"),
                 Step::Wait(future) => {
                     waited = true;
-                    let mut future = pin!(future);
-                    let mut context = Context::from_waker(Waker::noop());
-                    let mut rounds = 0;
-                    loop {
-                        if let Poll::Ready(verdict) = future.as_mut().poll(&mut context) {
-                            break verdict;
-                        }
-                        self.side.run();
-                        self.clock.advance(Duration::from_millis(50));
-                        rounds += 1;
-                        assert!(rounds < 100, "a call waits at most two seconds");
-                    }
+                    self.wait(future)
                 }
             };
             match verdict {
@@ -347,6 +348,18 @@ impl Gateway {
             }
         }
         Ended { call, refusal, shadowed, waited }
+    }
+
+    fn wait(&self, mut future: LocalFuture<'_, Verdict>) -> Verdict {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            if let Poll::Ready(verdict) = future.as_mut().poll(&mut context) {
+                return verdict;
+            }
+            self.side.run();
+            self.clock.advance(Duration::from_millis(50));
+        }
+        unreachable!("a call waits at most a few seconds")
     }
 
     pub(crate) fn bearer(&self, operation: &str, token: &str) -> Ended {

@@ -5,6 +5,7 @@
 //! configuration says `unsecured`. An alternative with a scheme that we cannot verify is dropped, which can only make an
 //! operation stricter; when none is left, the operation is closed.
 
+mod asked;
 mod certificates;
 mod challenge;
 pub mod find;
@@ -15,6 +16,7 @@ pub(crate) mod kit;
 mod passwords;
 pub mod possession;
 mod report;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -29,6 +31,7 @@ use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
 
+pub use asked::ALWAYS_COVERED;
 pub use certificates::{
     asking, authority_issuer, certificate_scheme, takes_any_certificate, takes_certificate,
 };
@@ -37,6 +40,9 @@ pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
 pub use passwords::{password_scheme, private_listeners, takes_any_password, takes_password, users_issuer};
 pub use report::report;
+pub use signatures::{
+    SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
+};
 pub use webhooks::{only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
 
 /// Sections that ask for scopes beside what the contract asks for.
@@ -87,6 +93,11 @@ pub fn operation_ref<'a>(scope: &'a OperationScope<'_>, tags: &'a [&'a str]) -> 
 /// Why a scheme cannot be verified; `None` when it can.
 pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
     let Some(contract) = api.contract else { return Some("there is no contract") };
+    match signatures::bound(api, scheme) {
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(why) => return Some(why),
+    }
     if takes_certificate(api.settings, contract, scheme)
         || takes_password(api.settings, contract, scheme)
         || takes_webhook(api.settings, contract, scheme).is_some()
@@ -110,6 +121,9 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
             (!bound).then_some("no issuer is bound to it")
         }
         Some(scheme) if passwords::is_basic(scheme) => Some("no users are bound to it"),
+        Some(SecurityScheme::Http { scheme, .. }) if scheme == "signature" => {
+            Some("no signers are bound to it")
+        }
         Some(SecurityScheme::Http { .. }) => Some("this HTTP authentication scheme is not verified here"),
         Some(SecurityScheme::ApiKey { .. }) => Some("no API keys are bound to it"),
         Some(SecurityScheme::MutualTls) => Some("no authorities of certificates are bound to it"),
@@ -233,6 +247,7 @@ fn alternative(api: &ApiScope<'_>, names: &[String], requirement: &Requirement) 
 pub fn takes_token(api: &ApiScope<'_>, number: u16) -> bool {
     key_scheme(api, number).is_none()
         && certificate_scheme(api, number).is_empty()
+        && signature_scheme(api, number).is_none()
         && password_scheme(api, number).0.is_empty()
         && webhook_scheme(api, number).is_none()
 }

@@ -35,7 +35,8 @@ pub fn takes_password(settings: &spec::Api, contract: &contract::Api, name: &str
 /// Why passwords cannot satisfy a scheme that they are bound to, and nothing else is.
 pub(super) fn misfit(api: &ApiScope<'_>, name: &str) -> Option<&'static str> {
     let bound = api.settings.authentication_for(name).filter(|bound| !bound.users.is_empty())?;
-    let alone = bound.issuers.is_empty() && bound.source.is_none() && bound.authorities.is_empty();
+    let signed_or_shown = !bound.signers.is_empty() || !bound.authorities.is_empty();
+    let alone = bound.issuers.is_empty() && bound.source.is_none() && !signed_or_shown;
     let other = api.contract?.schemes.get(name).is_some_and(|scheme| !is_basic(scheme));
     (alone && other).then_some("passwords satisfy schemes of type `http` with scheme `basic` only")
 }

@@ -83,7 +83,7 @@ pub(super) fn listeners<'a>(api: &ApiScope<'a>) -> impl Iterator<Item = &'a List
     all.iter().filter(move |(name, _)| served(name)).map(|(_, listener)| &listener.value)
 }
 
-fn knows_its_hosts(api: &ApiScope<'_>) -> bool {
+pub(super) fn knows_its_hosts(api: &ApiScope<'_>) -> bool {
     let is_near =
         |listener: &Listener| listener.bind.address().is_none_or(|address| address.ip().is_loopback());
     !api.settings.hosts.is_empty()

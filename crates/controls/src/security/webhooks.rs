@@ -27,6 +27,7 @@ pub fn takes_webhook<'d>(
     let others = !bound.issuers.is_empty()
         || bound.source.is_some()
         || !bound.authorities.is_empty()
+        || !bound.signers.is_empty()
         || !bound.users.is_empty();
     let known = contract.schemes.contains_key(name) && !others;
     bound.webhook.as_ref().filter(|_| known)

@@ -18,6 +18,7 @@ use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
+use crate::security::{Where, key_schemes, operation_ref, takes_signatures};
 use crate::security::{Where, key_schemes, operation_ref, webhooks};
 
 /// Which fields of answers callers see, and which of bodies they may set.
@@ -233,6 +234,9 @@ pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
         if !names.contains(&name) {
             names.push(name);
         }
+    }
+    if takes_signatures(api.settings) {
+        names.push(HeaderName::from_static("signature-input"));
     }
     if webhooks(api).next().is_some() {
         names.push(HeaderName::from_static("webhook-signature"));

@@ -65,9 +65,11 @@ pub fn access_log() -> Vec<Sample> {
         let target = parts.get(1)?.split(' ').nth(1)?.to_owned();
         let header = |name: &str, part: usize| Some((name.to_owned(), (*parts.get(part)?).to_owned()));
         let headers = [header("referer", 3), header("user-agent", 5)].into_iter().flatten().collect();
-        let values = crs::values(&Request { target, headers, body: None });
+        let request = Request { target, headers, body: None };
+        let values = crs::values(&request);
         let label = parts.get(1)?.chars().take(60).collect();
-        Some(Sample { source: "access log", class: "harmless", label, split: split(line.as_bytes()), values })
+        let split = split(line.as_bytes());
+        Some(Sample { source: "access log", class: "harmless", label, split, values, line: Some(request) })
     };
     text.lines()
         .filter_map(sample)

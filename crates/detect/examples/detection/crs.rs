@@ -47,6 +47,7 @@ struct Log {
 }
 
 /// The parts of a call that values stand in.
+#[derive(Debug, Clone)]
 pub struct Request {
     pub target: String,
     pub headers: Vec<(String, String)>,
@@ -87,7 +88,7 @@ pub fn attacks() -> Vec<Sample> {
                 let values = values(&request(&stage.input));
                 let label = format!("{}-{}", file.rule_id, test.test_id);
                 let split = if class == JAVA { Split::Report } else { split(label.as_bytes()) };
-                found.push(Sample { source, class, label, split, values });
+                found.push(Sample { source, class, label, split, values, line: None });
             }
         }
     }

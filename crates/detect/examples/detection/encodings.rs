@@ -20,7 +20,7 @@ pub const ALL: [(&str, Encode); 12] = [
     ("percent in base64 in JSON", |value| json(&base64(&percent(value), b"+/", true))),
 ];
 
-fn percent(value: &[u8]) -> Vec<u8> {
+pub fn percent(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in value {
         if byte.is_ascii_alphanumeric() {

@@ -1,7 +1,8 @@
 //! `make detection`: what the detectors find and what they take for an attack, on data that they were not tuned on.
 //!
 //! `detection report` prints the page; `detection misses SOURCE` and `detection false SOURCE` print what is wrong on the half that
-//! the detectors are tuned on, and only on that.
+//! the detectors are tuned on, and only on that; `detection model VALUE` what speaks for an attack in a value; `detection dearest
+//! SEARCHES` what values cost, the dearest that so many searches find among them, as JSON, and ends with 1 when that is too dear.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,17 +14,23 @@
 #![allow(unreachable_pub, reason = "modules of an example")]
 
 mod benign;
+mod beside;
 mod corpora;
 mod crs;
+mod dearest;
 mod encodings;
+#[path = "../../../seclang/tests/ftw/mod.rs"]
+mod ftw;
+mod model;
 mod report;
 mod sample;
 
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use sample::{Sample, Split};
 
-fn main() {
+fn main() -> ExitCode {
     detect::prepare();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut out = std::io::stdout().lock();
@@ -35,8 +42,28 @@ fn main() {
         ["false", source] => {
             print(&mut out, benign::all().into_iter().filter(|one| one.source.starts_with(source)), true);
         }
-        _ => writeln!(out, "usage: detection report | misses SOURCE | false SOURCE").unwrap(),
+        ["model", value] => {
+            let asked = model::Asked::all(&attacks(), &benign::all());
+            let model = model::Model::train(&asked, |_| false);
+            for (piece, weight) in model.explain(value.as_bytes()) {
+                writeln!(out, "{weight:+.2} {piece}").unwrap();
+            }
+        }
+        ["dearest", searches] => {
+            let searches = searches.parse().expect("a number of searches");
+            let (found, good) = dearest::measured(&attacks(), &benign::all(), searches);
+            writeln!(out, "{found:#}").unwrap();
+            return ExitCode::from(u8::from(!good));
+        }
+        _ => {
+            writeln!(
+                out,
+                "usage: detection report | misses SOURCE | false SOURCE | model VALUE | dearest SEARCHES"
+            )
+            .unwrap();
+        }
     }
+    ExitCode::SUCCESS
 }
 
 fn attacks() -> Vec<Sample> {

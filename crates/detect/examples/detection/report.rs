@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::crs::{ABOVE, JAVA};
+use crate::model::{Asked, Model};
 use crate::sample::{Sample, Split};
-use crate::{attacks, benign, encodings};
+use crate::{attacks, benign, beside, encodings, model};
 
 /// How many, of how many.
 #[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    hits: u32,
-    of: u32,
+pub struct Count {
+    pub hits: u32,
+    pub of: u32,
 }
 
 impl Count {
-    fn add(&mut self, hit: bool) {
+    pub fn add(&mut self, hit: bool) {
         self.hits += u32::from(hit);
         self.of += 1;
     }
@@ -24,17 +25,33 @@ impl Count {
         Self { hits: self.hits + other.hits, of: self.of + other.of }
     }
 
-    /// Per cent, with the interval that holds the true rate 19 times of 20 (E. B. Wilson, 1927).
+    /// Per cent, and the interval beside it.
     fn rate(self, digits: usize) -> String {
+        self.interval().map_or_else(
+            || String::from("– | –"),
+            |[rate, low, high]| format!("{rate:.digits$} % | {low:.digits$} to {high:.digits$} %"),
+        )
+    }
+
+    /// The same in one column.
+    pub fn short(self, digits: usize) -> String {
+        self.interval().map_or_else(
+            || String::from("–"),
+            |[rate, low, high]| format!("{rate:.digits$} % ({low:.digits$} to {high:.digits$})"),
+        )
+    }
+
+    /// Per cent, with the interval that holds the true rate 19 times of 20 (E. B. Wilson, 1927).
+    fn interval(self) -> Option<[f64; 3]> {
         if self.of == 0 {
-            return String::from("– | –");
+            return None;
         }
         let (hits, of, z) = (f64::from(self.hits), f64::from(self.of), 1.959_964_f64);
         let rate = hits / of;
         let middle = (rate + z * z / (2.0 * of)) / (1.0 + z * z / of);
         let width = z / (1.0 + z * z / of) * (rate * (1.0 - rate) / of + z * z / (4.0 * of * of)).sqrt();
         let (low, high) = ((middle - width).max(0.0), (middle + width).min(1.0));
-        format!("{:.digits$} % | {:.digits$} to {:.digits$} %", 100.0 * rate, 100.0 * low, 100.0 * high)
+        Some([rate, low, high].map(|share| 100.0 * share))
     }
 }
 
@@ -60,6 +77,10 @@ pub fn page() -> String {
     found(&mut page, &attacks);
     false_alarms(&mut page, &benign);
     encoded(&mut page, &attacks);
+    let asked = Asked::all(&attacks, &benign);
+    let model = Model::train(&asked, |_| false);
+    beside::tables(&mut page, &attacks, &benign, &model);
+    model::section(&mut page, &asked, &model);
     page.push_str(CLOSING);
     page
 }

@@ -2,6 +2,8 @@
 
 use detect::{Families, Finding, Place};
 
+use crate::crs::Request;
+
 /// Which half of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
@@ -22,12 +24,14 @@ pub struct Sample {
     pub label: String,
     pub split: Split,
     pub values: Vec<(Place, Vec<u8>)>,
+    /// The request that it was, where it is more than one value.
+    pub line: Option<Request>,
 }
 
 impl Sample {
     pub fn value(source: &'static str, class: &'static str, value: &[u8]) -> Self {
         let values = vec![(Place::Value, value.to_vec())];
-        Self { source, class, label: String::new(), split: split(value), values }
+        Self { source, class, label: String::new(), split: split(value), values, line: None }
     }
 
     /// The surest finding in any of its values.

@@ -39,6 +39,10 @@ impl Pipeline<'_> {
         let Some(plan) = call.operation.clone() else { return Some(Ok(())) };
         // Whatever its address did since: this call was let in.
         call.suspect = None;
+        // What goes upstream has gone: who calls is read from what they sent.
+        if let Some(field) = call.presented.take() {
+            call.request.headers.insert(http::header::AUTHORIZATION, field);
+        }
         if let Some(refusal) = enter(call, &plan) {
             return Some(Err(refusal));
         }

@@ -187,6 +187,7 @@ fn reads_what_an_accepted_token_says() {
     let base = Expectations {
         issuer: ISSUER,
         audiences: &audiences,
+        audience_from: None,
         typ: TypPolicy::Common,
         leeway: Duration::ZERO,
         now: NOW,
@@ -239,10 +240,89 @@ fn a_maximum_age_needs_a_date_of_issue() {
     let expect = Expectations {
         issuer: ISSUER,
         audiences: &audiences,
+        audience_from: None,
         typ: TypPolicy::Common,
         leeway: Duration::ZERO,
         now: NOW,
         max_age: Some(Duration::from_secs(1000)),
     };
     assert_eq!(validate(&verified, &expect).unwrap_err(), Fault::ClaimMissing);
+}
+
+#[test]
+fn an_id_token_is_told_from_an_access_token_and_the_other_way_round() {
+    let mint = Mint::new(Algorithm::Es256);
+    let keys = mint.set("");
+    let id = |changes: &[(&str, &str)]| {
+        let all: Vec<(&str, &str)> =
+            [("scope", ""), ("client_id", "")].iter().chain(changes).copied().collect();
+        mint.token(&payload(&all))
+    };
+    for claim in ["nonce", "at_hash", "c_hash", "s_hash"] {
+        let token = id(&[(claim, "\"n\"")]);
+        assert!(admit(&token, &keys, TypPolicy::IdToken).is_ok(), "{claim}");
+        assert_eq!(lax(&token, &keys), Err(Fault::WrongKind), "{claim}");
+    }
+    let foreign = [
+        ("scope", "\"openid\""),
+        ("scp", "[]"),
+        ("events", "{}"),
+        ("htm", "\"GET\""),
+        ("htu", "\"https://x\""),
+        ("token_introspection", "{}"),
+        ("typ", "\"Bearer\""),
+        ("typ", "\"DPoP\""),
+        ("typ", "\"Refresh\""),
+        ("token_use", "\"access\""),
+    ];
+    for (claim, value) in foreign {
+        let token = id(&[(claim, value)]);
+        assert_eq!(admit(&token, &keys, TypPolicy::IdToken), Err(Fault::WrongKind), "{claim} {value}");
+    }
+    for (claim, value) in [("typ", "\"ID\""), ("token_use", "\"id\"")] {
+        let token = id(&[(claim, value)]);
+        assert!(admit(&token, &keys, TypPolicy::IdToken).is_ok(), "{claim} {value}");
+        assert_eq!(lax(&token, &keys), Err(Fault::WrongKind), "{claim} {value}");
+    }
+    let typed =
+        |typ: &str| mint.jws(&format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#), &payload(&[("scope", "")]));
+    assert!(admit(&typed("JWT"), &keys, TypPolicy::IdToken).is_ok());
+    for typ in ["at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "txntoken+jwt", ""] {
+        assert_eq!(admit(&typed(typ), &keys, TypPolicy::IdToken), Err(Fault::TypRefused), "{typ}");
+    }
+}
+
+#[test]
+fn another_claim_stands_for_the_audience_only_where_there_is_none() {
+    let mint = Mint::new(Algorithm::Es256);
+    let keys = mint.set("");
+    let audiences = ["web".to_owned()];
+    let expect = Expectations {
+        issuer: ISSUER,
+        audiences: &audiences,
+        audience_from: Some("client_id"),
+        typ: TypPolicy::Common,
+        leeway: Duration::ZERO,
+        now: NOW,
+        max_age: None,
+    };
+    // Changes, what comes of them.
+    type Case<'a> = (&'a [(&'a str, &'a str)], Result<(), Fault>);
+    let cases: [Case<'_>; 9] = [
+        (&[("aud", "")], Ok(())),
+        (&[("aud", "\"web\""), ("client_id", "\"other\"")], Ok(())),
+        (&[("aud", "[\"x\",\"web\"]")], Ok(())),
+        (&[("aud", "\"orders\"")], Err(Fault::AudienceMismatch)),
+        (&[("aud", "null")], Err(Fault::ClaimMalformed)),
+        (&[("aud", "[]")], Err(Fault::AudienceMissing)),
+        (&[("aud", ""), ("client_id", "\"other\"")], Err(Fault::AudienceMismatch)),
+        (&[("aud", ""), ("client_id", "")], Err(Fault::AudienceMissing)),
+        (&[("aud", ""), ("client_id", "[\"web\"]")], Err(Fault::ClaimMalformed)),
+    ];
+    for (changes, expected) in cases {
+        let token = mint.token(&payload(changes));
+        let parsed = parse(&token).unwrap();
+        let verified = verify(&parsed, &keys, &Algorithm::ALL).unwrap();
+        assert_eq!(validate(&verified, &expect).map(|_| ()), expected, "{changes:?}");
+    }
 }

@@ -192,3 +192,22 @@ fn what_we_sign_we_and_others_accept() {
     assert!(key.sign(&[("alg", "none")], b"{}").is_err());
     assert!(key.sign(&[("kid", "x")], b"{}").is_err());
 }
+
+#[test]
+fn a_key_for_another_issuer_is_not_there() {
+    let mint = Mint::new(Algorithm::Es256);
+    let text = |issuer: &str| format!(r#"{{"keys":[{{{},"kid":"k1"{issuer}}}]}}"#, mint.public());
+    // What stands beside the key, how many are usable.
+    for (member, usable) in [
+        ("", 1),
+        (r#","issuer":"https://idp.test/t1/v2.0""#, 1),
+        (r#","issuer":"https://idp.test/{tenantid}/v2.0""#, 1),
+        (r#","issuer":"https://idp.test/t2/v2.0""#, 0),
+        (r#","issuer":"https://idp.test/t1""#, 0),
+        (r#","issuer":7"#, 1),
+    ] {
+        let set = KeySet::parse_for(text(member).into(), "https://idp.test/t1/v2.0").unwrap();
+        assert_eq!((set.len(), set.skipped()), (usable, 1 - usable), "{member}");
+        assert_eq!(KeySet::parse(text(member).into()).unwrap().len(), 1, "{member}");
+    }
+}

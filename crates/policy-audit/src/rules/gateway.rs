@@ -89,6 +89,16 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Gateway(certificates_unlisted),
     },
     Rule {
+        id: "signatures-repeatable",
+        risk: Risk::Api2,
+        weight: 3,
+        title: "signed calls are good again and again while they are fresh",
+        why: "who sees a signed call can send it once more, as often as `max_age` has time for",
+        fix: "write `nonce: required` for the signers",
+        home: Home::Document(&["signers"]),
+        check: Check::Gateway(signatures_repeatable),
+    },
+    Rule {
         id: "guessing-unlimited",
         risk: Risk::Api2,
         weight: 8,
@@ -235,7 +245,8 @@ fn local_issuer(whole: &Whole<'_>) -> Hits {
 }
 
 fn token_type_lenient(whole: &Whole<'_>) -> Hits {
-    let lenient = |one: &Json| !is_on(&one["local"]) && one["typ"] != "rfc9068";
+    let lenient =
+        |one: &Json| !is_on(&one["local"]) && !["rfc9068", "id-token"].map(Json::from).contains(&one["typ"]);
     let all = group(whole, "issuers").into_iter().filter(|(_, one)| lenient(one));
     all.map(|(name, _)| (Some(name.to_owned()), String::from("`typ` is lenient"))).collect()
 }
@@ -251,6 +262,11 @@ fn clock_leeway(whole: &Whole<'_>) -> Hits {
 fn caller_by_common_name(whole: &Whole<'_>) -> Hits {
     let named = group(whole, "authorities").into_iter().filter(|(_, one)| one["subject"] == "common-name");
     named.map(|(name, _)| (Some(name.to_owned()), String::from("`subject` is common-name"))).collect()
+}
+
+fn signatures_repeatable(whole: &Whole<'_>) -> Hits {
+    let open = group(whole, "signers").into_iter().filter(|(_, one)| one["nonce"] == "off");
+    open.map(|(name, _)| (Some(name.to_owned()), String::from("`nonce` is off"))).collect()
 }
 
 fn certificates_unlisted(whole: &Whole<'_>) -> Hits {

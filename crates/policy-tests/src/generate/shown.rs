@@ -92,7 +92,12 @@ pub(crate) fn shown(
             }
         }
     };
-    if requirement.schemes.iter().any(|(scheme, _)| unknown(scheme)) {
+    // Cases cannot sign: what comes of a call without a signature is what is seen.
+    let signs = |scheme: &str| {
+        let bound = api.authentication_for(scheme).is_some_and(|one| !one.signers.is_empty());
+        bound && !takes_key(scheme) && !by_certificate(scheme) && !issuers(scheme)
+    };
+    if requirement.schemes.iter().any(|(scheme, _)| unknown(scheme) || signs(scheme)) {
         return None;
     }
     let mut found = Shown::default();

@@ -160,28 +160,6 @@ fn threat_26_a_trusted_proxy_that_says_nothing_is_closed_in_time() {
     assert_eq!(good.reply().status, 200);
 }
 
-#[test]
-fn interim_answers_have_an_end() {
-    for (count, status, bounds) in
-        [(bounds::INTERIM, 200, vec![]), (bounds::INTERIM + 1, 502, vec![Bound::InterimAnswers])]
-    {
-        let early = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(count);
-        let backend = Backend::start(move |backend, _, mut client| {
-            while backend.take(&mut client) {
-                client.send(format!("{early}{OK}"));
-            }
-        });
-        let world = World::start(&Shape::to(backend.address));
-        // Each call has its own, also on a connection that is used again.
-        let mut client = world.connect();
-        for _ in 0..2 {
-            client.send(GET);
-            assert_eq!(client.reply().status, status, "{count} heads");
-        }
-        assert_eq!(world.tape.bounds(), bounds.repeat(2), "{count} heads");
-    }
-}
-
 /// Counters of which somebody else says that keys share cells.
 #[derive(Debug)]
 struct Crowded(AtomicU64);

@@ -9,6 +9,7 @@ mod clients;
 mod crafted;
 mod framing;
 mod hostile_tls;
+mod interim;
 mod lifecycle;
 mod lifetimes;
 mod mirror;
@@ -23,6 +24,7 @@ mod streams;
 mod trust;
 mod two;
 mod upstreams;
+mod vouched;
 pub(crate) mod world;
 
 pub(crate) use probes::Side;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use engine::BodyMode;
@@ -210,27 +211,24 @@ fn bytes_of_a_field_cannot_become_lines_upstream() {
     assert_eq!(backend.requests().len(), 0);
 }
 
-/// An upstream that speaks HTTP/2 in clear text and answers with the trailers that it got, or with `x: none`.
-/// Calls in turns are answered 503 and 200.
-pub(super) fn moody_two() -> SocketAddr {
+/// An upstream that speaks HTTP/2 in clear text, and answers each call so.
+pub(super) fn serving_two<A, F>(answer: A) -> SocketAddr
+where
+    A: Fn(Request<h2::RecvStream>, h2::server::SendResponse<Bytes>) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         block(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
             while let Ok((socket, _)) = listener.accept().await {
-                let calls = std::sync::Arc::clone(&calls);
+                let answer = answer.clone();
                 tokio::spawn(async move {
                     let mut connection = h2::server::handshake(socket).await.unwrap();
-                    while let Some(Ok((_, mut respond))) = connection.accept().await {
-                        let status = match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 {
-                            0 => 503,
-                            _ => 200,
-                        };
-                        let response = Response::builder().status(status).body(()).unwrap();
-                        respond.send_response(response, true).unwrap();
+                    while let Some(Ok((request, respond))) = connection.accept().await {
+                        tokio::spawn(answer(request, respond));
                     }
                 });
             }
@@ -239,40 +237,37 @@ pub(super) fn moody_two() -> SocketAddr {
     address
 }
 
+/// Calls in turns are answered 503 and 200.
+pub(super) fn moody_two() -> SocketAddr {
+    let calls = Arc::new(AtomicUsize::new(0));
+    serving_two(move |_, mut respond| {
+        let status = if calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 503 } else { 200 };
+        async move {
+            let response = Response::builder().status(status).body(()).unwrap();
+            respond.send_response(response, true).unwrap();
+        }
+    })
+}
+
+/// Answers with the trailers that it got, or with `x: none`.
 fn backend_two() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        block(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let mut connection = h2::server::handshake(socket).await.unwrap();
-                    while let Some(Ok((request, mut respond))) = connection.accept().await {
-                        tokio::spawn(async move {
-                            let te = request.headers().get("te").cloned();
-                            let mut body = request.into_body();
-                            while let Some(Ok(data)) = body.data().await {
-                                body.flow_control().release_capacity(data.len()).unwrap();
-                            }
-                            let got = body.trailers().await.unwrap();
-                            let mut response = Response::new(());
-                            if let Some(te) = te {
-                                response.headers_mut().insert("x-te", te);
-                            }
-                            let mut stream = respond.send_response(response, false).unwrap();
-                            stream.send_data("ok".into(), false).unwrap();
-                            let mut none = HeaderMap::new();
-                            none.insert("x", "none".parse().unwrap());
-                            stream.send_trailers(got.unwrap_or(none)).unwrap();
-                        });
-                    }
-                });
-            }
-        });
-    });
-    address
+    serving_two(|request, mut respond| async move {
+        let te = request.headers().get("te").cloned();
+        let mut body = request.into_body();
+        while let Some(Ok(data)) = body.data().await {
+            body.flow_control().release_capacity(data.len()).unwrap();
+        }
+        let got = body.trailers().await.unwrap();
+        let mut response = Response::new(());
+        if let Some(te) = te {
+            response.headers_mut().insert("x-te", te);
+        }
+        let mut stream = respond.send_response(response, false).unwrap();
+        stream.send_data("ok".into(), false).unwrap();
+        let mut none = HeaderMap::new();
+        none.insert("x", "none".parse().unwrap());
+        stream.send_trailers(got.unwrap_or(none)).unwrap();
+    })
 }
 
 #[test]

@@ -448,6 +448,7 @@ impl Shape {
             body: steps(reads.then_some(Mode::Enforce)),
             message: steps(self.message_toy.then_some(Mode::Enforce)),
             response_head: steps(self.response_toy),
+            before_upstream: Box::default(),
             response_body: steps(self.response_toy),
             observe: Box::default(),
             request_mode: self.request,

@@ -139,13 +139,16 @@ pub struct Authentication {
     /// names of the authorities whose client certificates are taken
     #[serde(default)]
     pub authorities: Vec<Spanned<String>>,
+    /// names of the signers whose signatures over calls are taken
+    #[serde(default)]
+    pub signers: Vec<Spanned<String>>,
     /// names of the users whose passwords are taken (HTTP Basic)
     #[serde(default)]
     pub users: Vec<Spanned<String>>,
     /// name of the sender whose signed webhooks are taken
     #[serde(default)]
     pub webhook: Option<Spanned<String>>,
-    /// whether an API key or a password is sent on to the service; without it, it ends at the gateway
+    /// whether an API key, a password, or the fields of a signature, are sent on to the service; without it, they end at the gateway
     #[serde(default)]
     pub forward: bool,
 }

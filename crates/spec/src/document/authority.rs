@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// Words that mean something where rules name issuers.
 const TAKEN: [&str; 2] = ["any", "applications"];
 
+/// What one of those who vouch is called; the others are many.
+const ISSUER: &str = "an issuer";
+const SENDER: &str = "a sender of webhooks";
+
 /// Authorities whose certificates prove who calls.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Authority {
@@ -56,9 +60,11 @@ pub struct Grant {
 /// What vouches for callers and is no issuer: what one of it is called in a message, and the names.
 fn vouching(document: &Document) -> impl Iterator<Item = (&'static str, &str, Span)> {
     let authorities = document.authorities.iter().map(|(name, one)| ("authorities", name, one.span));
+    let signers = document.signers.iter().map(|(name, one)| ("signers", name, one.span));
     let users = document.users.iter().map(|(name, one)| ("users", name, one.span));
-    let webhooks = document.webhooks.iter().map(|(name, one)| ("a sender of webhooks", name, one.span));
-    authorities.chain(users).chain(webhooks).map(|(what, name, span)| (what, name.as_str(), span))
+    let webhooks = document.webhooks.iter().map(|(name, one)| (SENDER, name, one.span));
+    let all = authorities.chain(signers).chain(users).chain(webhooks);
+    all.map(|(what, name, span)| (what, name.as_str(), span))
 }
 
 /// Reports what is wrong with names: rules and revocations name all who vouch alike.
@@ -66,11 +72,12 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
     let mut before: BTreeMap<&str, &str> = BTreeMap::new();
     for (what, name, span) in vouching(document) {
         let other = match before.insert(name, what) {
-            _ if document.issuers.contains_key(name) => Some("an issuer"),
+            _ if document.issuers.contains_key(name) => Some(ISSUER),
             other => other,
         };
         let wrong = if let Some(other) = other {
-            format!("`{name}` is {other} and {what}")
+            let is = if [ISSUER, SENDER].contains(&other) { "is" } else { "are" };
+            format!("`{name}` {is} {other} and {what}")
         } else if TAKEN.contains(&name) {
             format!("`{name}` has a meaning of its own where rules name issuers")
         } else {

@@ -1,6 +1,8 @@
 //! What types cannot say: names that refer to each other, and keys that need or exclude each other.
 
+use super::check_issuer;
 use super::check_possession;
+use super::check_signers;
 use super::transport;
 use super::{AcceptUnenforced, Api, Authentication, ContractSource, Document};
 use crate::node::{Node, Origin};
@@ -24,6 +26,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     hops(document, tree, out);
     issuers(document, out);
     super::authority::check(document, out);
+    check_signers::check(document, out);
     super::caller::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
@@ -58,7 +61,8 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "authorities", "users", "webhooks", "upstreams", "apis"] {
+    let groups = ["listeners", "issuers", "authorities", "signers", "users", "webhooks", "upstreams", "apis"];
+    for group in groups {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -175,6 +179,7 @@ fn issuers(document: &Document, out: &mut Diagnostics) {
             (None, true) => {}
         }
         algorithms(issuer.algorithms.as_deref(), out);
+        check_issuer::check(name, issuer, out);
         check_possession::issuer(name, issuer, out);
         let max_age = issuer.keys.max_age;
         if !(60..=7 * 86_400).contains(&max_age.get().as_secs()) {
@@ -225,6 +230,9 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         for authority in &settings.authorities {
             refer("authority", authority, tree, out);
         }
+        for signers in &settings.signers {
+            refer("signer", signers, tree, out);
+        }
         for users in &settings.users {
             refer("users", users, tree, out);
         }
@@ -233,6 +241,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         }
     }
     check_possession::api(document, api, out);
+    check_signers::api(document, api, out);
     contract(api, out);
     if let Some(AcceptUnenforced::Pointers(pointers)) = api.accept_unenforced.as_ref().map(|one| &one.value) {
         for pointer in pointers {
@@ -257,37 +266,34 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// The kinds of credential that a scheme takes: what they are called, by which key, and where that stands.
-fn kinds(settings: &Spanned<Authentication>) -> impl Iterator<Item = (&'static str, &'static str, Span)> {
-    let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
-    [
-        ("tokens", "issuers", first(&settings.issuers)),
-        ("API keys", "source", settings.source.as_ref().map(|source| source.span)),
-        ("client certificates", "authorities", first(&settings.authorities)),
-        ("passwords", "users", first(&settings.users)),
-        ("webhooks", "webhook", settings.webhook.as_ref().map(|webhook| webhook.span)),
-    ]
-    .into_iter()
-    .filter_map(|(what, key, span)| Some((what, key, span?)))
-}
-
 /// What a scheme takes: one kind of credential. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
-    let mut kinds = kinds(settings);
-    let Some((what, key, _)) = kinds.next() else {
+    let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
+    let kinds = [
+        ("issuers", "tokens", first(&settings.issuers)),
+        ("source", "API keys", settings.source.as_ref().map(|source| source.span)),
+        ("authorities", "client certificates", first(&settings.authorities)),
+        ("signers", "signatures", first(&settings.signers)),
+        ("users", "passwords", first(&settings.users)),
+        ("webhook", "webhooks", settings.webhook.as_ref().map(|webhook| webhook.span)),
+    ];
+    let mut taken = kinds.into_iter().filter_map(|(key, what, span)| Some((key, what, span?)));
+    let Some((key, what, _)) = taken.next() else {
         let message = format!("the scheme `{scheme}` names no issuer");
         let help = "write `issuers: [name]`, `source: applications` for API keys, `authorities: [name]` for client certificates, \
-                    `users: [name]` for passwords, or `webhook: name`";
+                    `signers: [name]` for signatures, `users: [name]` for passwords, or `webhook: name`";
         out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         return;
     };
-    for (other, second, span) in kinds.filter(|_| scheme != "*") {
-        let message = format!("the scheme `{scheme}` takes {what} and {other}");
-        let help = format!("keep `{key}` or `{second}`: a scheme has one kind of credential");
+    for (other, also, span) in taken.filter(|_| scheme != "*") {
+        let message = format!("the scheme `{scheme}` takes {what} and {also}");
+        let help = format!("keep `{key}` or `{other}`: a scheme has one kind of credential");
         out.push(Diagnostic::error("conflict", message).at(span).help(help));
     }
-    if settings.forward && settings.source.is_none() && settings.users.is_empty() {
-        let message = format!("`forward` is for API keys and passwords, and `{scheme}` takes none");
+    let ends = settings.source.is_some() || !settings.signers.is_empty() || !settings.users.is_empty();
+    if settings.forward && !ends {
+        let message =
+            format!("`forward` is for API keys, signatures and passwords, and `{scheme}` takes none");
         let help = "take it out: tokens are sent on to the service";
         out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
     }

@@ -1,13 +1,16 @@
 //! What is wrong with how callers prove that a token is theirs, and with how issuers are asked about tokens.
 
 use super::check::algorithms;
-use super::{Api, ClientAuthentication, Document, Dpop, Introspection, Issuer};
+use super::{Api, ClientAuthentication, Document, Dpop, Issuer, TokenEndpoint};
 use crate::read::Spanned;
 use crate::units::{Duration, Url};
-use diagnostics::{Diagnostic, Diagnostics};
+use diagnostics::{Diagnostic, Diagnostics, Span};
 
 /// Checks how an issuer is asked.
 pub(super) fn issuer(name: &str, issuer: &Issuer, out: &mut Diagnostics) {
+    if let Some(endpoint) = &issuer.token_endpoint {
+        gives(name, issuer, endpoint, out);
+    }
     let Some(introspection) = &issuer.introspection else { return };
     if issuer.local {
         let message = format!("the issuer `{name}` is the gateway's own and cannot be asked");
@@ -15,15 +18,35 @@ pub(super) fn issuer(name: &str, issuer: &Issuer, out: &mut Diagnostics) {
         out.push(Diagnostic::error("conflict", message).at(introspection.span).help(help));
     }
     encrypted("the introspection endpoint", &introspection.url, out);
-    client(introspection, out);
+    let client_id = introspection.client_id.as_str();
+    let kept = (introspection.client_secret.is_some(), introspection.client_key.is_some());
+    client(client_id, introspection.client_authentication, kept, introspection.span, out);
     let second = 1_000;
     within("an answer cannot count for", introspection.max_age, (second, 600 * second), "`1s` to `10m`", out);
     within("an answer cannot take", introspection.deadline, (100, 10 * second), "`100ms` to `10s`", out);
 }
 
-fn client(introspection: &Spanned<Introspection>, out: &mut Diagnostics) {
-    let (secret, key) = (introspection.client_secret.is_some(), introspection.client_key.is_some());
-    let wrong = match introspection.client_authentication {
+/// Checks how an issuer is asked for tokens.
+fn gives(name: &str, issuer: &Issuer, endpoint: &Spanned<TokenEndpoint>, out: &mut Diagnostics) {
+    if issuer.local {
+        let message = format!("the issuer `{name}` is the gateway's own and has no token endpoint");
+        let help = "take `token_endpoint` out; `assert` of `upstream_identity` tells a service who calls";
+        out.push(Diagnostic::error("conflict", message).at(endpoint.span).help(help));
+    }
+    encrypted("the token endpoint", &endpoint.url, out);
+    let kept = (endpoint.client_secret.is_some(), endpoint.client_key.is_some());
+    client(&endpoint.client_id, endpoint.client_authentication, kept, endpoint.span, out);
+    within("an answer cannot take", endpoint.deadline, (100, 10_000), "`100ms` to `10s`", out);
+}
+
+fn client(
+    client_id: &str,
+    by: ClientAuthentication,
+    (secret, key): (bool, bool),
+    span: Span,
+    out: &mut Diagnostics,
+) {
+    let wrong = match by {
         ClientAuthentication::PrivateKeyJwt if !key => Some("`private_key_jwt` wants a `client_key`"),
         ClientAuthentication::PrivateKeyJwt if secret => Some("`private_key_jwt` sends no `client_secret`"),
         ClientAuthentication::PrivateKeyJwt => None,
@@ -34,12 +57,12 @@ fn client(introspection: &Spanned<Introspection>, out: &mut Diagnostics) {
     if let Some(wrong) = wrong {
         let help =
             "write `client_secret: env:NAME`; or `client_authentication: private_key_jwt` and `client_key`";
-        out.push(Diagnostic::error("invalid-value", wrong).at(introspection.span).help(help));
+        out.push(Diagnostic::error("invalid-value", wrong).at(span).help(help));
     }
-    if introspection.client_id.is_empty() || introspection.client_id.bytes().any(|b| b.is_ascii_control()) {
+    if client_id.is_empty() || client_id.bytes().any(|b| b.is_ascii_control()) {
         let message = "the `client_id` is empty or has a control character";
         let help = "write the name that the issuer knows the gateway by";
-        out.push(Diagnostic::error("invalid-value", message).at(introspection.span).help(help));
+        out.push(Diagnostic::error("invalid-value", message).at(span).help(help));
     }
 }
 

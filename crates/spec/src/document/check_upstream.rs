@@ -17,6 +17,7 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
     tls(name, upstream, out);
     headers(upstream, out);
     mirror(name, upstream, out);
+    super::check_signers::signing(name, upstream, out);
     if let Some(health) = &upstream.health {
         asked_at(name, &health.path, out);
     }
@@ -73,7 +74,7 @@ pub(super) fn check(name: &str, upstream: &Spanned<Upstream>, tree: &Node, out: 
 }
 
 /// Fields that are ours to write, or end at this hop.
-const OURS: [&str; 12] = [
+pub(super) const OURS: [&str; 12] = [
     "connection",
     "content-length",
     "expect",

@@ -1,5 +1,6 @@
 //! Who signs tokens.
 
+use crate::presets::PresetName;
 use crate::read::Spanned;
 use crate::units::{Duration, FileOrUrl, ParseError, SecretRef, Strings, Url, text_type};
 use schemars::JsonSchema;
@@ -11,9 +12,15 @@ use std::str::FromStr;
 /// One signer of tokens: the gateway's own, or an OpenID provider.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Issuer {
-    /// the issuer's URL, exactly as in the `iss` claim
+    /// what is known of the provider's tokens, where the keys below do not say otherwise
+    #[serde(default)]
+    pub preset: Option<Spanned<PresetName>>,
+    /// the issuer's URL, exactly as in the `iss` claim; where `tenants` are listed, with the claim that names one in braces
     #[serde(default)]
     pub url: Option<Spanned<Url>>,
+    /// tenants that are let in, each as the claim in braces in `url` has it: an issuer for each, `NAME/TENANT`
+    #[serde(default)]
+    pub tenants: Option<Strings>,
     /// the gateway's own issuer, for the first minutes and for tests
     #[serde(default)]
     pub local: bool,
@@ -26,24 +33,80 @@ pub struct Issuer {
     /// audience that a token must name when an API does not say
     #[serde(default)]
     pub audience: Option<Strings>,
+    /// the claim that stands for `aud` in tokens that have none, as `client_id`
+    #[serde(default)]
+    pub audience_from: Option<Spanned<String>>,
     /// signature algorithms taken; without it all that are safe
     #[serde(default)]
     pub algorithms: Option<Vec<Spanned<String>>>,
     /// how far clocks may differ; at most 5m
     #[serde(default = "default_leeway")]
     pub leeway: Spanned<Duration>,
-    /// what the `typ` header must be
+    /// which kind of token is taken, by its `typ` header and by what only other kinds have
     #[serde(default)]
     pub typ: TypRule,
     /// the claim that holds scopes; without it `scope`, then `scp`
     #[serde(default)]
     pub scopes_from: Option<Spanned<ScopesFrom>>,
+    /// claims or JSON Pointers with roles, each a list or one role; without it `roles`. `{audience}` in a pointer stands for each
+    /// audience of ours that the token names
+    #[serde(default)]
+    pub roles_from: Option<Spanned<Strings>>,
     /// scopes that a role stands for, by role
     #[serde(default)]
     pub roles: BTreeMap<String, Strings>,
+    /// claims or JSON Pointers of which the first that is there names the application; without it `client_id`, then `azp`
+    #[serde(default)]
+    pub application_from: Option<Spanned<Strings>>,
+    /// what claims have to say, by claim or JSON Pointer: one of these, where `*` at the end stands for anything
+    #[serde(default)]
+    pub require_claims: BTreeMap<String, Strings>,
     /// where the issuer tells what a token says that cannot be read here (RFC 7662)
     #[serde(default)]
     pub introspection: Option<Spanned<Introspection>>,
+    /// where the issuer gives tokens, for what `upstream_identity` asks of it (RFC 6749, RFC 8693)
+    #[serde(default)]
+    pub token_endpoint: Option<Spanned<TokenEndpoint>>,
+}
+
+/// Where an issuer gives the gateway tokens for a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct TokenEndpoint {
+    /// the issuer's token endpoint
+    pub url: Spanned<Url>,
+    /// name of the gateway at the issuer
+    pub client_id: String,
+    /// secret of the gateway at the issuer
+    #[serde(default)]
+    pub client_secret: Option<Spanned<SecretRef>>,
+    /// PEM private key (PKCS #8, P-256) of the gateway, for `private_key_jwt`
+    #[serde(default)]
+    pub client_key: Option<Spanned<SecretRef>>,
+    /// how the gateway proves who it is
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
+    /// token that says who acts for the caller, sent with each exchange (RFC 8693 section 2.1)
+    #[serde(default)]
+    pub actor_token: Option<Spanned<SecretRef>>,
+    /// what kind of token the `actor_token` is
+    #[serde(default)]
+    pub actor_token_type: TokenType,
+    /// longest time that an answer may take, from `100ms` to `10s`
+    #[serde(default = "default_introspection_deadline")]
+    pub deadline: Spanned<Duration>,
+}
+
+/// What kind of token it is (RFC 8693 section 3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// `urn:ietf:params:oauth:token-type:jwt`.
+    #[default]
+    Jwt,
+    /// `urn:ietf:params:oauth:token-type:access_token`.
+    AccessToken,
+    /// `urn:ietf:params:oauth:token-type:id_token`.
+    IdToken,
 }
 
 /// How an issuer is asked about tokens.
@@ -134,7 +197,7 @@ fn default_leeway() -> Spanned<Duration> {
     Spanned::nowhere(Duration::from_secs(10))
 }
 
-/// What a token's `typ` header must be.
+/// Which kind of token is taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TypRule {
@@ -143,6 +206,9 @@ pub enum TypRule {
     Lenient,
     /// `at+jwt` only, with the claims that RFC 9068 demands.
     Rfc9068,
+    /// An OpenID Connect ID token, `JWT` or nothing, in the place of an access token: for who gives out no other to third parties.
+    #[serde(rename = "id-token")]
+    IdToken,
 }
 
 /// The claim in which an issuer puts scopes.

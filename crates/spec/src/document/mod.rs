@@ -5,10 +5,13 @@
 
 mod alert;
 mod api;
+mod assertions;
 mod authority;
 mod caller;
 mod check;
+mod check_issuer;
 mod check_possession;
+mod check_signers;
 mod check_upstream;
 pub(crate) use check::audience_missing;
 pub use check::is_name;
@@ -22,6 +25,7 @@ mod revocation;
 mod selector;
 mod shared;
 mod shedding;
+mod signers;
 mod source;
 mod store;
 mod telemetry;
@@ -32,10 +36,12 @@ mod websocket;
 pub use alert::{Alert, Counted, GroupBy};
 pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecured};
 pub(crate) use api::{ApiKeys, OperationKeys};
+pub use assertions::Assertions;
 pub use authority::{Authority, CertificateSubject, Grant};
 pub use caller::{Users, Webhook};
 pub use issuer::{
-    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TypRule,
+    ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TokenEndpoint,
+    TokenType, TypRule,
 };
 pub use listener::{
     Admin, CertificateKey, ClientCertificate, Listener, ListenerConnections, ListenerHttp, ListenerTls,
@@ -48,6 +54,7 @@ pub use revocation::{Opaque, Poll, Revocation, RevocationClient, Transmitter};
 pub use selector::{OperationRef, Selector};
 pub use shared::{LimitsAlone, Redis, SharedState};
 pub use shedding::Shedding;
+pub use signers::{Signer, Signers, Signing};
 pub use source::{AcceptUnenforced, Allow, ContractSource};
 pub use store::Store;
 pub use telemetry::{Compression, Logs, Otlp, Telemetry};
@@ -102,6 +109,8 @@ pub struct Document {
     pub issuers: BTreeMap<String, Spanned<Issuer>>,
     /// Who signs certificates of clients that prove who calls, by name.
     pub authorities: BTreeMap<String, Spanned<Authority>>,
+    /// Who sign their calls, by name.
+    pub signers: BTreeMap<String, Spanned<Signers>>,
     /// Who is known by a password, in groups by name.
     pub users: BTreeMap<String, Spanned<Users>>,
     /// Who sends webhooks, by name.
@@ -118,6 +127,8 @@ pub struct Document {
     pub store: Option<Spanned<Store>>,
     /// Who is told of what happens to calls, when somebody is.
     pub notify: Option<Notify>,
+    /// What assertions of identity are signed with, when something is said of it.
+    pub assertions: Option<Spanned<Assertions>>,
     /// Where others say what is revoked, when they may.
     pub revocation: Option<Spanned<Revocation>>,
     /// Where state is kept that several gateways share, when it is.
@@ -157,6 +168,9 @@ pub(crate) struct Top {
     /// who signs certificates of clients that prove who calls, by name
     #[serde(default)]
     authorities: BTreeMap<String, Spanned<Authority>>,
+    /// who sign their calls, by name
+    #[serde(default)]
+    signers: BTreeMap<String, Spanned<Signers>>,
     /// who is known by a password, in groups by name
     #[serde(default)]
     users: BTreeMap<String, Spanned<Users>>,
@@ -178,6 +192,9 @@ pub(crate) struct Top {
     /// who is told of what happens to calls
     #[serde(default)]
     notify: Option<Notify>,
+    /// what services are told by who calls is signed with (`assert` of `upstream_identity`)
+    #[serde(default)]
+    assertions: Option<Spanned<Assertions>>,
     /// where others say what is revoked: applications, and issuers by events
     #[serde(default)]
     revocation: Option<Spanned<Revocation>>,
@@ -232,6 +249,7 @@ impl Document {
             trusted_hops: top.trusted_hops,
             issuers: top.issuers,
             authorities: top.authorities,
+            signers: top.signers,
             users: top.users,
             webhooks: top.webhooks,
             upstreams: top.upstreams,
@@ -240,6 +258,7 @@ impl Document {
             telemetry: top.telemetry,
             store: top.store,
             notify: top.notify,
+            assertions: top.assertions,
             revocation: top.revocation,
             state: top.state,
             shedding: top.shedding,

@@ -1,5 +1,6 @@
 //! Where calls go.
 
+use super::signers::Signing;
 use crate::read::{Spanned, fault};
 use crate::units::{Balance, Duration, FileRef, Percent, Pin, SecretRef, ServerName, Url};
 use schemars::JsonSchema;
@@ -49,6 +50,9 @@ pub struct Upstream {
     /// another upstream that gets a copy of calls when they have passed all checks; its answers are thrown away
     #[serde(default)]
     pub mirror: Option<Mirror>,
+    /// signs calls to it (HTTP Message Signatures, RFC 9421), so that it knows that they came through the gateway
+    #[serde(default)]
+    pub sign: Option<Spanned<Signing>>,
 }
 
 fn slow_start() -> Duration {

@@ -24,7 +24,7 @@ pub use percent::Percent;
 pub use pin::{Pin, ServerName};
 pub use rate::{Rate, RateUnit};
 pub(crate) use reference::SECRET_IN_CLEAR;
-pub use reference::{FileOrUrl, FileRef, SecretRef, Strings};
+pub use reference::{FileOrUrl, FileRef, PublicKey, SecretRef, Strings};
 pub use size::Size;
 pub use socket::{FileMode, ListenAddress};
 

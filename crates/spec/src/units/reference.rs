@@ -158,6 +158,53 @@ text_type!(
     })
 );
 
+/// A public key: itself, in PEM, or a file with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PublicKey {
+    /// `-----BEGIN PUBLIC KEY----- …` (RFC 7468 section 13).
+    Pem(String),
+    /// A path, with or without `file:`.
+    File(FileRef),
+}
+
+impl FromStr for PublicKey {
+    type Err = ParseError;
+
+    /// The error never echoes what may be a private key.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let help = "write the public key, as `openssl pkey -pubout` makes it, or `file:path`";
+        match text.trim() {
+            pem if pem.starts_with("-----BEGIN PUBLIC KEY-----") => Ok(Self::Pem(pem.to_owned())),
+            other if other.contains("PRIVATE KEY") => Err(ParseError::new(SECRET_IN_CLEAR, help)),
+            other if other.starts_with("-----BEGIN") => {
+                Err(ParseError::new("this is no public key in PEM", help))
+            }
+            path => path.parse().map(Self::File),
+        }
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pem(pem) => f.write_str(pem),
+            Self::File(file) => write!(f, "file:{}", file.path()),
+        }
+    }
+}
+
+text_type!(
+    PublicKey,
+    "a public key or a path",
+    "write the key in PEM or `file:path`",
+    schemars::json_schema!({
+        "type": "string",
+        "description": "a public key in PEM (`-----BEGIN PUBLIC KEY----- …`), or a file with it (`file:path`)",
+        "minLength": 1,
+        "examples": ["file:shop.pem"]
+    })
+);
+
 /// One string or a list of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Strings(pub Vec<String>);

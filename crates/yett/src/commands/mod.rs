@@ -25,6 +25,7 @@ mod shadow;
 mod status;
 mod test;
 mod token;
+mod update;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -88,6 +89,8 @@ enum Command {
     Shadow(shadow::Arguments),
     /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
     Promote(promote::Arguments),
+    /// Take up rules from a signed bundle, in shadow first, and go back; needs no network
+    Update(update::Arguments),
     /// Show what a running gateway does
     Status(status::Arguments),
     /// Have a running gateway read its configuration anew
@@ -124,6 +127,7 @@ impl Cli {
             Command::Notify(arguments) => notices::run(arguments),
             Command::Shadow(arguments) => shadow::run(&arguments),
             Command::Promote(arguments) => promote::run(&arguments),
+            Command::Update(arguments) => update::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),

@@ -34,13 +34,13 @@ enum Command {
         #[arg(long, value_name = "HEX", conflicts_with_all = ["id", "issuer"])]
         sha256: Option<String>,
     },
-    /// All tokens, or client certificates, of a subject that were issued until now; a user, whenever
+    /// All tokens, or client certificates, of a subject that were issued until now; or a user, or whoever signs as the subject
     Subject {
         #[command(flatten)]
         common: Common,
         /// `sub`
         subject: String,
-        /// Who vouches: the name of an issuer, of authorities or of users in the configuration, or an issuer's URL
+        /// Who vouches: the name of an issuer, of authorities, of signers or of users in the configuration, or an issuer's URL
         #[arg(long, value_name = "ISSUER")]
         issuer: String,
         /// Those as well that are issued later
@@ -70,7 +70,7 @@ enum Command {
         #[arg(long)]
         until_now: bool,
     },
-    /// All tokens of an issuer, or client certificates of authorities, those that are issued later as well
+    /// All tokens of an issuer, client certificates of authorities, or signers; those that are issued later as well
     Issuer {
         #[command(flatten)]
         common: Common,

@@ -60,16 +60,49 @@ impl<'w> Rewriting<'w> {
 
     /// Writes it, when the person agrees or said so before.
     pub(super) fn write(&self, new: &Rewritten, yes: bool) -> Result<(), String> {
-        if !yes && !terminal::agrees(&format!("write this to `{}`?", self.loaded.name))? {
-            return Err(String::from("nothing was written"));
-        }
+        agreed(&self.loaded.name, yes)?;
         rewrite::replace(&self.which.config, &self.loaded.text, &new.text)?;
-        terminal::say(format_args!(
-            "written: {}; a gateway that runs it takes it up by itself, `yett status` says when",
-            self.loaded.name
-        ));
+        written(&self.loaded.name);
         Ok(())
     }
+}
+
+/// Changes a document that may not be good as it is: what it becomes has to be. `also` reads what only the changed one names.
+pub(super) fn mend(
+    which: &Which,
+    also: impl FnOnce(&mut Loaded),
+    change: impl FnOnce(&mut Edits<'_>) -> Result<(), String>,
+    (dry_run, yes): (bool, bool),
+) -> Result<(), String> {
+    let mut loaded = load::load(&which.config, which.env.as_deref(), None)?;
+    also(&mut loaded);
+    let name = &loaded.name;
+    let mut edits = Edits::new(&loaded.text).ok_or_else(|| format!("`{name}` cannot be read"))?;
+    change(&mut edits)?;
+    let (text, patch) = edits.finish()?;
+    compile(which, &loaded, &text)?;
+    terminal::out(render::printable_lines(patch.diff(name, &loaded.text).trim_end()));
+    if dry_run {
+        return Ok(());
+    }
+    agreed(name, yes)?;
+    rewrite::replace(&which.config, &loaded.text, &text)?;
+    written(name);
+    Ok(())
+}
+
+/// Goes on when the person agrees, or said so before.
+fn agreed(name: &str, yes: bool) -> Result<(), String> {
+    if !yes && !terminal::agrees(&format!("write this to `{name}`?"))? {
+        return Err(String::from("nothing was written"));
+    }
+    Ok(())
+}
+
+fn written(name: &str) {
+    terminal::say(format_args!(
+        "written: {name}; a gateway that runs it takes it up by itself, `yett status` says when"
+    ));
 }
 
 /// Compiles a text in the place of the document that was loaded; what is wrong with it is told.

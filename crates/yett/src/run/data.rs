@@ -1,4 +1,4 @@
-//! The data directory: the key of the local issuer, the key that hashes API keys, the store and the control socket. Its
+//! The data directory: the keys of the local issuer and of assertions, the key that hashes API keys, the store and the control socket. Its
 //! owner's alone.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
@@ -43,14 +43,35 @@ pub(super) fn prepare(path: &Path) -> Result<(), String> {
 /// What is wrong, as one line.
 pub(super) fn issuer_key(data: &Path) -> Result<SigningKey, String> {
     let path = data.join("issuer.key");
-    let shown = path.display();
-    if let Some(pkcs8) = read_key(&path)? {
-        return SigningKey::from_pkcs8(&pkcs8).map_err(|error| format!("`{shown}`: {error}"));
+    let pkcs8 = signing_key(data, &path)?;
+    SigningKey::from_pkcs8(&pkcs8).map_err(|error| format!("`{}`: {error}", path.display()))
+}
+
+/// The key of assertions as it stands in its file: made on first use, readable by its owner only. Whoever wants to have one key
+/// follow another puts both there, in PEM.
+///
+/// # Errors
+/// What is wrong, as one line.
+pub(super) fn assertion_key(data: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let path = data.join("assertion.key");
+    let bytes = signing_key(data, &path)?;
+    // What is no key is one that was cut off, or overwritten: nobody would be told who calls, and why not by each call.
+    if SigningKey::from_pkcs8(&bytes).is_err() && !bytes.starts_with(b"-----BEGIN ") {
+        return Err(format!("`{}` holds no key that can sign", path.display()));
+    }
+    Ok(bytes)
+}
+
+/// The content of the file of a key that signs, which is made on first use.
+fn signing_key(data: &Path, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    if let Some(found) = read_key(path)? {
+        return Ok(found);
     }
     let key = SigningKey::generate().map_err(|error| error.to_string())?;
     let pkcs8 = key.to_pkcs8().map_err(|error| error.to_string())?;
-    create(data, &path, &pkcs8).map_err(|error| format!("the key `{shown}` cannot be written: {error}"))?;
-    Ok(key)
+    let failed = |error| format!("the key `{}` cannot be written: {error}", path.display());
+    create(data, path, &pkcs8).map_err(failed)?;
+    Ok(pkcs8)
 }
 
 /// The key that hashes API keys: made on first use, readable by its owner only. One that is missing beside a store that is
@@ -123,6 +144,21 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "half").unwrap();
         assert!(issuer_key(&data).is_err());
+    }
+
+    #[test]
+    fn the_key_of_assertions_is_made_once_and_may_have_another_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, path) = (dir.path(), dir.path().join("assertion.key"));
+        let key = assertion_key(data).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(*assertion_key(data).unwrap(), *key);
+        fs::write(&path, "-----BEGIN PRIVATE KEY-----\n").unwrap();
+        assert!(assertion_key(data).is_ok(), "the compiler says what is wrong with it");
+        fs::write(&path, "half").unwrap();
+        assert!(assertion_key(data).unwrap_err().contains("assertion.key"));
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert!(assertion_key(data).unwrap_err().contains("chmod"));
     }
 
     #[test]

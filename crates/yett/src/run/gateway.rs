@@ -123,7 +123,7 @@ impl Gateway {
     /// Compiles and starts serving; `None` when the document has errors, which were shown.
     pub(super) fn start(
         options: Options,
-        loaded: Loaded,
+        mut loaded: Loaded,
         passed: &Passed,
         side: &Handle,
     ) -> Result<Option<Self>, String> {
@@ -131,7 +131,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let _ = clock.now();
         let data = data_directory(&options, &loaded);
-        let key = prepare(&data, &loaded)?;
+        let key = prepare(&data, &mut loaded)?;
         let live = Live::default();
         let mut sources = Sources::default();
         let result = compile_loaded(&loaded, &options, key.as_deref(), 1, &live, None, &mut sources);
@@ -326,11 +326,23 @@ pub(super) fn data_directory(options: &Options, loaded: &Loaded) -> PathBuf {
     load::folder(&options.config).join(written)
 }
 
-/// Makes the data directory ready, and the key of the local issuer where the document has one.
-fn prepare(data: &Path, loaded: &Loaded) -> Result<Option<Arc<SigningKey>>, String> {
-    let Some(outline) = &loaded.outline else { return Ok(None) };
+/// Makes the data directory ready, and the keys of the local issuer and of assertions where the document has such.
+fn prepare(data: &Path, loaded: &mut Loaded) -> Result<Option<Arc<SigningKey>>, String> {
+    if loaded.outline.is_none() {
+        return Ok(None);
+    }
     data::prepare(data)?;
+    add_assertion_key(data, loaded)?;
+    let Some(outline) = &loaded.outline else { return Ok(None) };
     if outline.local_issuer { data::issuer_key(data).map(Arc::new).map(Some) } else { Ok(None) }
+}
+
+/// Puts the gateway's own key of assertions beside what was loaded, where the document wants it.
+pub(super) fn add_assertion_key(data: &Path, loaded: &mut Loaded) -> Result<(), String> {
+    if loaded.outline.as_ref().is_some_and(|outline| outline.assertion_key) {
+        loaded.keep(compile::ASSERTION_KEY, &data::assertion_key(data)?);
+    }
+    Ok(())
 }
 
 /// What calls are told to: the access log of a document, and metrics.

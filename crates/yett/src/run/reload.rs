@@ -11,7 +11,7 @@ use manage_api::{
     Said, SaidDecisions, SaidNotices, Status, Token, TokenRequest,
 };
 
-use super::gateway::{Gateway, compile_loaded, show};
+use super::gateway::{Gateway, add_assertion_key, compile_loaded, show};
 use super::{data, export, mint, revoke};
 use crate::in_shadow::in_shadow;
 use crate::load::{self, Loaded};
@@ -126,15 +126,20 @@ pub(super) async fn reload(gateway: &Arc<Gateway>, reason: Reason) -> ReloadRepo
 fn attempt(gateway: &Gateway, reason: Reason) -> ReloadReport {
     let options = &gateway.options;
     let before = Arc::clone(&gateway.current.lock().loaded);
-    let loaded = match load::load(&options.config, options.environment.as_deref(), Some(&before)) {
+    let read = load::load(&options.config, options.environment.as_deref(), Some(&before));
+    let read = read.map_err(|why| ("file-missing", why)).and_then(|mut loaded| {
+        add_assertion_key(gateway.data(), &mut loaded).map_err(|why| ("data", why))?;
+        Ok(loaded)
+    });
+    let loaded = match read {
         // What was read last need not be what serves: after a failure it is compiled again, and may be what serves.
         Ok(loaded) if reason == Reason::Seen && !failed_last(gateway) && loaded.same_content(&before) => {
             return unchanged(gateway);
         }
         Ok(loaded) => Arc::new(loaded),
-        Err(why) => {
+        Err((code, why)) => {
             let mut found = Diagnostics::new();
-            found.push(Diagnostic::error("file-missing", why));
+            found.push(Diagnostic::error(code, why));
             return finish(gateway, ReloadOutcome::Failed, &found, &Sources::default());
         }
     };

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use controls::authentication::{apikey, issued};
-use controls::security::{authority_issuer, users_issuer, webhook_issuer};
+use controls::security::{authority_issuer, signers_issuer, users_issuer, webhook_issuer};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
 
 /// How long something is revoked when nobody says: longer than any access token should be good.
 const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long certificates, users and senders are revoked when nobody says: there is no saying how long those of a subject are good.
-const WITHOUT_END: Duration = store::MAX_TTL;
+/// How long certificates, signers, users and senders are revoked when nobody says: there is no saying how long those of a subject are good.
+const OTHERS_LAST: Duration = store::MAX_TTL;
 /// How long after its end a token is still remembered: more than clocks may differ by.
 const LEEWAY: u64 = 24 * 3600;
 /// Last second of the year 9999.
@@ -45,17 +45,10 @@ pub(super) fn resolve(
         }
         (Some(issuer), kind) => {
             let (iss, vouches) = issuer_of(issuer, document)?;
-            if vouches != Vouches::Tokens && !matches!(kind, Kind::Subject | Kind::Issuer) {
-                let named = issuer.escape_debug();
-                return Err(Problem::invalid(match vouches {
-                    Vouches::Certificates => format!(
-                        "`{named}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
-                         SHA-256 of its DER, as `yett revoke token --sha256`"
-                    ),
-                    _ => format!("`{named}` issues no tokens: a `subject` of it is revoked, or all"),
-                }));
+            if let Some(why) = vouches.misfit(issuer, kind) {
+                return Err(Problem::invalid(why));
             }
-            lasts = lasts.or((vouches != Vouches::Tokens).then_some(WITHOUT_END));
+            lasts = lasts.or((vouches != Vouches::Tokens).then_some(OTHERS_LAST));
             iss
         }
         (None, _) => return Err(Problem::invalid("of which issuer is not said")),
@@ -123,8 +116,30 @@ pub(super) fn remembered(expires: u64, now: u64) -> Duration {
 enum Vouches {
     Tokens,
     Certificates,
+    Signatures,
     /// Users, and senders of webhooks.
     Callers,
+}
+
+impl Vouches {
+    /// Why nothing is revoked by a kind of whom `named` vouches for, where that is so.
+    fn misfit(self, named: &str, kind: Kind) -> Option<String> {
+        let named = named.escape_debug();
+        let all = matches!(kind, Kind::Subject | Kind::Issuer);
+        match self {
+            Self::Certificates if !all => Some(format!(
+                "`{named}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
+                 SHA-256 of its DER, as `yett revoke token --sha256`"
+            )),
+            Self::Signatures if matches!(kind, Kind::Token | Kind::Session) => Some(format!(
+                "`{named}` are signers, of which all of a `subject`, an `application` or all are revoked"
+            )),
+            Self::Callers if !all => {
+                Some(format!("`{named}` issues no tokens: a `subject` of it is revoked, or all"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// `iss` of an issuer that is named as the document names it, or by its URL; of whoever else vouches, as principals name them.
@@ -138,9 +153,11 @@ fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Prob
         document.issuers.iter().map(|(name, issuer)| (name, issued::iss(issuer).to_owned(), Vouches::Tokens));
     let authorities = document.authorities.keys();
     let certificates = authorities.map(|name| (name, authority_issuer(name), Vouches::Certificates));
+    let signers = document.signers.keys();
+    let signatures = signers.map(|name| (name, signers_issuer(name), Vouches::Signatures));
     let users = document.users.keys().map(|name| (name, users_issuer(name), Vouches::Callers));
     let senders = document.webhooks.keys().map(|name| (name, webhook_issuer(name), Vouches::Callers));
-    let all: Vec<_> = tokens.chain(certificates).chain(users).chain(senders).collect();
+    let all: Vec<_> = tokens.chain(certificates).chain(signatures).chain(users).chain(senders).collect();
     let found = all.iter().find(|(name, iss, _)| *name == named || *iss == named);
     found.map(|(_, iss, vouches)| (iss.clone(), *vouches)).ok_or_else(|| {
         let hint = diagnostics::nearest(named, all.iter().map(|(name, ..)| name.as_str()));

@@ -99,6 +99,21 @@ fn attacks_do_not_get_through_and_their_twins_do() {
     assert!(gateway.metric("yett_verdicts_total", &[("control", "inspection"), ("outcome", "refuse")]) > 0.0);
 }
 
+/// Debian's package of the set, version 3.3: its settings, and what comes before and after its rules, lie apart.
+#[test]
+fn the_package_of_debian_decides_as_the_set_does() {
+    let rules = Path::new("/usr/share/modsecurity-crs");
+    assert!(rules.join("rules").is_dir(), "`modsecurity-crs` is missing: run `make peers`");
+    let recorder = Recorder::start();
+    let section = "setup: \"file:/etc/modsecurity/crs\"\nmode: enforce";
+    let gateway = Gateway::with_document(&document(&recorder.url(), rules, section));
+    let wanted = ["query", "query, encoded twice", "header", "cookie", "JSON value", "nested form"];
+    let cases: Vec<Case> =
+        attacks().into_iter().filter(|case| wanted.contains(&case.name.as_str())).collect();
+    assert_eq!(cases.len(), wanted.len());
+    judge(&gateway, &recorder, &cases);
+}
+
 /// With the detectors of our own.
 fn start_builtin(recorder: &Recorder, more: &str) -> Gateway {
     let document = document(&recorder.url(), Path::new("builtin"), more);

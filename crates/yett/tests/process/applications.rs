@@ -12,6 +12,7 @@
 #![allow(clippy::too_many_lines, reason = "a story from beginning to end")]
 
 mod feeds;
+mod kinds;
 mod polling;
 mod revocations;
 mod sharing;

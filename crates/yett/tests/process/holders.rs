@@ -17,36 +17,36 @@ use crate::common::{self, Gateway, House, call, text};
 use serde_json::{Value, json};
 use testkit::{Answer, Peer, Recorder};
 
-const ES256: &str = "urn:yett:orders";
+pub(crate) const ES256: &str = "urn:yett:orders";
 const OPAQUE: &str = "urn:yett:orders:opaque";
 
-fn peers(name: &str) -> PathBuf {
+pub(crate) fn peers(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(name)
 }
 
 /// A running provider; it is killed when dropped.
-struct Provider {
+pub(crate) struct Provider {
     _peer: Peer,
     about: Value,
 }
 
 impl Provider {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let peer = Peer::start(Command::new("node").arg(peers("oidc-provider.mjs")).args(arguments));
         let about = serde_json::from_str(&peer.about).expect("the provider says where it is");
         Self { _peer: peer, about }
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.about[name].as_str().unwrap()
     }
 
-    fn secret(&self, client: &str) -> &str {
+    pub(crate) fn secret(&self, client: &str) -> &str {
         self.about["clients"][client]["secret"].as_str().unwrap()
     }
 
     /// What the client `holder.mjs` was given and what became of its calls.
-    fn client(&self, client: &str, resource: &str, more: Value) -> Value {
+    pub(crate) fn client(&self, client: &str, resource: &str, more: Value) -> Value {
         let mut plan = json!({
             "issuer": self.text("issuer"), "client": client, "secret": self.secret(client),
             "resource": resource, "scope": "orders:read", "calls": [],
@@ -72,7 +72,7 @@ impl Provider {
 }
 
 /// A document with an API of the provider's tokens, and lines of its own.
-fn document(service: &Recorder, provider: &Provider, issuer: &str, api: &str) -> String {
+pub(crate) fn document(service: &Recorder, provider: &Provider, issuer: &str, api: &str) -> String {
     format!(
         "version: 1\nlisten: http://127.0.0.1:0\nadmin: {{ bind: \"127.0.0.1:0\" }}\n\
          issuers:\n  idp: {{ url: \"{}\", audience: orders-api, scopes_from: scope{issuer} }}\n\
@@ -83,14 +83,14 @@ fn document(service: &Recorder, provider: &Provider, issuer: &str, api: &str) ->
 }
 
 /// The service behind the gateway.
-fn service() -> Recorder {
+pub(crate) fn service() -> Recorder {
     let recorder = Recorder::start();
     recorder.answer(Answer::json(200, "{}"));
     recorder
 }
 
 /// The contract of these tests, by the provider's scopes.
-fn house() -> House {
+pub(crate) fn house() -> House {
     let house = House::new();
     house.write("openapi.yaml", &common::CONTRACT.replace("notes:read", "orders:read"));
     house

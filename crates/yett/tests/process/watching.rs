@@ -159,6 +159,49 @@ fn a_list_of_networks_is_part_of_the_document() {
     ask(&gateway, true);
 }
 
+/// Puts a database in place of what was there; another program writes it.
+fn locate(house: &House, known: &[&str]) -> io::Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut writer = std::process::Command::new(here.join(".peers/venv/bin/python"));
+    writer.arg(here.join("tests/peers/located.py")).arg(house.path("country.mmdb")).args(known);
+    let output = writer.output()?;
+    if output.status.success() { Ok(()) } else { Err(io::Error::other(common::text(&output.stderr))) }
+}
+
+/// Countries are where a database says they are, at once when it is replaced; one that has lost a country leaves what was.
+#[test]
+fn a_database_of_countries_is_part_of_the_document() {
+    let (house, service) = (House::new(), Service::start());
+    let (here, there) = ("127.0.0.0/8", "2001:db8::/32");
+    locate(&house, &[&format!("{here}=DE"), &format!("{there}=FR")]).unwrap();
+    house.write(
+        "yett.yaml",
+        &format!(
+            "{}    networks: {{ databases: [\"file:country.mmdb\"], allow: [country:DE] }}\n",
+            house.document(service.port)
+        ),
+    );
+    let mut gateway = Gateway::start(&house);
+    let token = house.good(&["token", "--subject", "ada", "--scope", "notes:read"]);
+    let ask = |gateway: &Gateway, inside: bool| {
+        let before = service.count();
+        let (status, answer) = call(&gateway.url, "GET", "/notes", Some(token.trim()), None);
+        assert_eq!(status, if inside { 200 } else { 403 }, "{answer}");
+        assert_eq!(answer.contains("address_refused"), !inside);
+        assert_eq!(service.count() - before, usize::from(inside));
+    };
+    ask(&gateway, true);
+    locate(&house, &[&format!("{here}=FR"), &format!("{there}=DE")]).unwrap();
+    serves(&mut gateway, 2);
+    ask(&gateway, false);
+    locate(&house, &[&format!("{here}=FR")]).unwrap();
+    gateway.line("reload failed");
+    ask(&gateway, false);
+    locate(&house, &[&format!("{here}=DE")]).unwrap();
+    serves(&mut gateway, 3);
+    ask(&gateway, true);
+}
+
 /// A service that lets in who shows this key; its port.
 fn behind_a_key(key: &'static str) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;

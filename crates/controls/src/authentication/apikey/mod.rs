@@ -19,13 +19,12 @@ use engine::keyed::Keyed;
 use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, ScopeSet, bounds, codes};
-use http::HeaderValue;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use smallvec::SmallVec;
 use tape::Tape;
 
 pub use crate::security::APPLICATIONS as ISSUER;
-use crate::security::find::{Found, cookies_without, find, query_without};
+use crate::security::find::{Found, find, remove};
 use crate::security::{ANY_SCHEME, Challenge, KeyScheme, Where};
 
 /// The keys that count, as all cores and the store's keeper find them.
@@ -275,15 +274,7 @@ impl CoreKeys {
             if !places.contain(place).unwrap_or_else(look) {
                 continue;
             }
-            match &group.place {
-                Where::Header(name) => drop(call.request.headers.remove(name)),
-                Where::Authorization(_) => drop(call.request.headers.remove(AUTHORIZATION)),
-                Where::Query(name) => {
-                    let kept = query_without(call.request.query().unwrap_or_default(), name);
-                    call.request.set_query(kept);
-                }
-                Where::Cookie(name) => strip_cookie(call, name),
-            }
+            remove(call, &group.place);
         }
     }
 }
@@ -295,17 +286,6 @@ impl Group {
             Where::Authorization(_) => true,
             Where::Header(name) => name == AUTHORIZATION,
             Where::Query(_) | Where::Cookie(_) => false,
-        }
-    }
-}
-
-fn strip_cookie(call: &mut Call, name: &str) {
-    let fields: Vec<HeaderValue> = call.request.headers.get_all(COOKIE).iter().cloned().collect();
-    call.request.headers.remove(COOKIE);
-    for field in fields {
-        let kept = cookies_without(field.as_bytes(), name);
-        if let Some(kept) = kept.and_then(|kept| HeaderValue::from_bytes(&kept).ok()) {
-            call.request.headers.append(COOKIE, kept);
         }
     }
 }

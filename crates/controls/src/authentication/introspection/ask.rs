@@ -1,52 +1,25 @@
 //! One question to an introspection endpoint (RFC 7662 section 2) and what its answer comes to.
 
-use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use engine::fetch::{FetchError, FetchRequest, FetchResponse, Reach};
-use engine::{BoxFuture, Clock, CoreContext};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use jose::{Algorithm, SigningKey};
-use tape::{Bounds, Builder, Kind, Node, Tape};
+use engine::fetch::{FetchRequest, FetchResponse, Reach};
+use engine::{Clock, CoreContext};
+use http::{Method, StatusCode};
+use jose::Algorithm;
+use tape::{Bounds, Kind, Node, Tape};
 use zeroize::Zeroizing;
 
 use super::Answer;
 use crate::authentication::keys::KeySource;
+use crate::oauth::{self, Client};
 
 /// Longest answer, in bytes.
 const ANSWER_BYTES: usize = 16 * 1024;
-/// How long an assertion of ours is good, in seconds.
-const ASSERTION: u64 = 60;
 /// How old a signed answer may be, and how far in the future, in seconds.
 const SIGNED_WITHIN: u64 = 60;
 const SIGNED: &str = "application/token-introspection+jwt";
-
-/// How the gateway proves who it is.
-pub enum Client {
-    /// In `Authorization: Basic` (RFC 6749 section 2.3.1).
-    Basic(Arc<[u8]>),
-    /// In the form.
-    Post(Arc<[u8]>),
-    /// By an assertion (RFC 7523 section 2.2).
-    Key(Box<SigningKey>),
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Basic(_) => "Basic",
-            Self::Post(_) => "Post",
-            Self::Key(_) => "Key",
-        })
-    }
-}
 
 /// An introspection endpoint and what is asked of it.
 #[derive(Debug)]
@@ -55,9 +28,7 @@ pub struct Endpoint {
     pub issuer: Arc<str>,
     /// The endpoint.
     pub url: String,
-    /// Name of the gateway at the issuer.
-    pub client_id: String,
-    /// How it proves that.
+    /// Who the gateway is at the issuer.
     pub client: Client,
     /// Longest time for which an answer counts.
     pub max_age: Duration,
@@ -71,16 +42,9 @@ impl Endpoint {
     /// Names all of its settings, of a secret by its hash: who has the same asks together.
     #[must_use]
     pub fn settings(&self) -> String {
-        let Self { issuer, url, client_id, client, max_age, deadline, signed } = self;
-        let hash = |secret: &[u8]| {
-            let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret);
-            jose::base64url_encode(hash.as_ref())
-        };
-        let shown = match client {
-            Client::Basic(secret) | Client::Post(secret) => hash(secret),
-            Client::Key(key) => key.thumbprint().to_owned(),
-        };
-        format!("{issuer:?} {url:?} {client_id:?} {client:?} {shown} {max_age:?} {deadline:?} {signed}")
+        let Self { issuer, url, client, max_age, deadline, signed } = self;
+        let client = client.settings();
+        format!("{issuer:?} {url:?} {client} {max_age:?} {deadline:?} {signed}")
     }
 }
 
@@ -95,7 +59,7 @@ pub(super) fn ask(
     async move {
         let token = Zeroizing::new(String::from(token));
         let response = match endpoint.request(&token, &*clock) {
-            Ok(request) => within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await,
+            Ok(request) => oauth::within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await,
             Err(why) => return Answer::None(why.into()),
         };
         let read = match response {
@@ -106,47 +70,12 @@ pub(super) fn ask(
     }
 }
 
-/// The answer, if it comes before the time is over.
-async fn within(
-    fetch: BoxFuture<'static, Result<FetchResponse, FetchError>>,
-    mut over: BoxFuture<'static, ()>,
-) -> Result<FetchResponse, FetchError> {
-    let mut fetch = pin!(fetch);
-    std::future::poll_fn(move |context| {
-        if let Poll::Ready(answer) = fetch.as_mut().poll(context) {
-            return Poll::Ready(answer);
-        }
-        over.as_mut().poll(context).map(|()| Err(FetchError::Deadline))
-    })
-    .await
-}
-
 impl Endpoint {
     fn request(&self, token: &str, clock: &dyn Clock) -> Result<FetchRequest, String> {
-        let mut form = format!("token={}&token_type_hint=access_token", encoded(token.as_bytes()));
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let mut form = format!("token={}&token_type_hint=access_token", oauth::encoded(token.as_bytes()));
         let wanted = if self.signed { SIGNED } else { "application/json" };
-        headers.insert(ACCEPT, HeaderValue::from_static(wanted));
-        let id = encoded(self.client_id.as_bytes());
-        match &self.client {
-            Client::Basic(secret) => {
-                let pair = Zeroizing::new(format!("{id}:{}", encoded(secret)));
-                let field = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-                let mut field =
-                    HeaderValue::from_str(&field).map_err(|_| String::from("the client's name"))?;
-                field.set_sensitive(true);
-                headers.insert(AUTHORIZATION, field);
-            }
-            Client::Post(secret) => {
-                form.push_str(&format!("&client_id={id}&client_secret={}", encoded(secret)));
-            }
-            Client::Key(key) => form.push_str(&format!(
-                "&client_id={id}&client_assertion={}\
-                 &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer",
-                self.assertion(key, clock)?
-            )),
-        }
+        let mut headers = oauth::headers(wanted);
+        self.client.prove(&self.issuer, &mut form, &mut headers, clock)?;
         Ok(FetchRequest {
             method: Method::POST,
             url: self.url.clone(),
@@ -159,31 +88,13 @@ impl Endpoint {
         })
     }
 
-    /// RFC 7523 section 3: for the issuer, once, for a minute.
-    fn assertion(&self, key: &SigningKey, clock: &dyn Clock) -> Result<String, String> {
-        let mut id = [0; 16];
-        clock.fill(&mut id);
-        let now = clock.unix().seconds();
-        let mut claims = Builder::new();
-        claims.begin_object().key("iss").string(&self.client_id).key("sub").string(&self.client_id);
-        claims.key("aud").string(&self.issuer).key("jti").string(&jose::base64url_encode(&id));
-        let failed = |_| String::from("the client's assertion cannot be written");
-        claims.key("iat").number(&now.to_string()).map_err(failed)?;
-        claims.key("exp").number(&(now + ASSERTION).to_string()).map_err(failed)?;
-        claims.end_object();
-        let claims = claims.try_finish().map_err(failed)?;
-        key.sign(&[("typ", "JWT")], claims.source()).map_err(|error| error.to_string())
-    }
-
     /// What an answer comes to.
     fn read(&self, response: &FetchResponse, keys: &KeySource, clock: &dyn Clock) -> Result<Answer, String> {
         if response.status != StatusCode::OK {
             return Err(format!("it answered {}", response.status));
         }
-        let media = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media = media.and_then(|media| media.split(';').next()).unwrap_or_default().trim();
         let wanted = if self.signed { SIGNED } else { "application/json" };
-        if !media.eq_ignore_ascii_case(wanted) {
+        if !oauth::is_of(response, wanted) {
             return Err(format!("its answer is not `{wanted}`"));
         }
         let said =
@@ -230,7 +141,7 @@ impl Endpoint {
         }
         let audience =
             claims.get("aud").ok_or_else(|| String::from("its signed answer names no audience"))?;
-        let ours = |node: Node<'_>| node.as_str().as_deref() == Some(&*self.client_id);
+        let ours = |node: Node<'_>| node.as_str().as_deref() == Some(&*self.client.id);
         if !(ours(audience) || audience.items().any(ours)) {
             return Err(String::from("its signed answer is for another client"));
         }
@@ -245,29 +156,4 @@ impl Endpoint {
         said.write_canonical(&mut out);
         Ok(out.into())
     }
-}
-
-/// `application/x-www-form-urlencoded` of some bytes; of a space, `%20`, which every reader takes.
-fn encoded(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(*byte));
-            }
-            byte => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
-}
-
-/// The key of `client_key`: one private key in PEM.
-pub(in crate::authentication) fn private_key(pem: &[u8]) -> Option<SigningKey> {
-    let text = std::str::from_utf8(pem).ok()?;
-    let (_, rest) = text.split_once("-----BEGIN PRIVATE KEY-----")?;
-    let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
-    let body: Zeroizing<String> =
-        Zeroizing::new(body.chars().filter(|char| !char.is_ascii_whitespace()).collect());
-    let der = Zeroizing::new(STANDARD.decode(body.as_bytes()).ok()?);
-    SigningKey::from_pkcs8(&der).ok()
 }

@@ -12,21 +12,18 @@
 //! - tokens are not kept: an answer is found by a keyed hash of (issuer, token).
 
 mod ask;
-mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
-use engine::signal::Signal;
 use engine::{CoreContext, Tick, UnixTime, bounds};
 use tape::Tape;
 
 use super::keys::KeySource;
-pub(super) use ask::private_key;
-pub use ask::{Client, Endpoint};
-use table::{Slot, Table};
+pub use crate::asked::Flight;
+use crate::asked::{Hasher, Slot, Table};
+pub use ask::Endpoint;
 
 /// How long it is remembered that a token is not active, at most.
 const INACTIVE: Duration = Duration::from_secs(5);
@@ -55,50 +52,25 @@ pub enum Known {
     Busy,
 }
 
-/// A question that was not answered yet.
-#[derive(Debug, Default)]
-pub struct Flight {
-    over: AtomicBool,
-    ended: Signal,
-}
-
-impl Flight {
-    /// Waits for its end, which comes with the endpoint's deadline at the latest.
-    pub async fn wait(&self) {
-        let version = self.ended.version();
-        if !self.over.load(Ordering::Acquire) {
-            self.ended.changed(version).await;
-        }
-    }
-
-    fn end(&self) {
-        self.over.store(true, Ordering::Release);
-        self.ended.raise();
-    }
-}
-
 /// Asks one issuer; shared by all cores.
 #[derive(Debug)]
 pub struct Introspector {
     endpoint: Arc<Endpoint>,
-    table: Table,
+    table: Table<Answer>,
     asking: AtomicUsize,
-    hash: Key,
+    /// Each issuer has one of its own.
+    hasher: Hasher,
 }
 
 impl Introspector {
     /// The one for an endpoint; the same for all who have the same settings.
     #[must_use]
     pub fn of(endpoint: &Arc<Endpoint>, core: &CoreContext) -> Arc<Self> {
-        core.keyed.get_or_make("introspection", &endpoint.settings(), || {
-            let mut secret = zeroize::Zeroizing::new([0; 32]);
-            core.clock.fill(&mut *secret);
-            Self {
-                endpoint: Arc::clone(endpoint),
-                table: Table::default(),
-                asking: AtomicUsize::new(0),
-                hash: Key::new(HMAC_SHA256, &*secret),
-            }
+        core.keyed.get_or_make("introspection", &endpoint.settings(), || Self {
+            endpoint: Arc::clone(endpoint),
+            table: Table::new(bounds::INTROSPECTED),
+            asking: AtomicUsize::new(0),
+            hasher: Hasher::new(&*core.clock),
         })
     }
 
@@ -110,7 +82,7 @@ impl Introspector {
 
     /// What is known of a token; asks when nothing is. Does not wait.
     pub fn look(self: &Arc<Self>, token: &str, keys: &Arc<KeySource>, core: &CoreContext) -> Known {
-        let key = self.key(token);
+        let key = self.hasher.hash(token);
         let now = core.clock.now();
         match self.table.look(key, now) {
             Some(Slot::Known(answer)) => return Known::Answer(answer),
@@ -130,14 +102,6 @@ impl Introspector {
         let asking = ask::ask(Arc::clone(&self.endpoint), token.into(), Arc::clone(keys), core);
         core.side.spawn(Box::pin(question.run(asking, Arc::clone(&core.clock))));
         Known::Asking(flight)
-    }
-
-    /// A keyed hash of the token; each issuer has a key of its own.
-    fn key(&self, token: &str) -> [u8; 32] {
-        let mut key = [0; 32];
-        let tag = sign(&self.hash, token.as_bytes());
-        key.iter_mut().zip(tag.as_ref()).for_each(|(slot, byte)| *slot = *byte);
-        key
     }
 
     fn age(&self, answer: &Answer) -> Duration {

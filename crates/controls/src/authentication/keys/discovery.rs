@@ -98,7 +98,7 @@ pub(super) async fn fetch_keys(remote: &Remote, fetch: &dyn Fetch) -> Result<Fet
     };
     let answer = get(&url, reach, jose::MAX_JWKS_BYTES, fetch).await?;
     let fresh = fresh_for(&answer.headers);
-    let keys = KeySet::parse(answer.body.clone()).map_err(KeysError::Keys)?;
+    let keys = KeySet::parse_for(answer.body.clone(), &remote.issuer).map_err(KeysError::Keys)?;
     Ok(Fetched { keys, text: answer.body, fresh })
 }
 

@@ -226,7 +226,7 @@ impl AtCore {
         call: &Call,
         pair: Option<Pair>,
         checked: Option<Matched>,
-    ) -> Result<SmallVec<[Proof; 1]>, Looked<'static>> {
+    ) -> Result<SmallVec<[Proof; 1]>, Looked<'_>> {
         let (Some(passwords), Some(pair)) = (&self.passwords, pair) else { return Ok(SmallVec::new()) };
         let refuse = |refusal| Err(Looked::Done(Verdict::Refuse(refusal)));
         let challenge = &self.control.challenge;
@@ -258,23 +258,26 @@ impl AtCore {
         match pending {
             Pending::Asked(flight) => Step::Wait(Box::pin(async move {
                 flight.wait().await;
-                self.concluded(call, flight.outcome())
+                self.concluded(call, flight.outcome()).await
             })),
             Pending::Check(check, pair, lines) => {
                 let flight = check.flight();
                 let job = check.job(pair, lines, Arc::clone(&self.clock));
-                Step::OffloadThen(job, Box::new(move |_| Step::Done(self.concluded(call, flight.outcome()))))
+                let then = move |_| Step::Wait(Box::pin(self.concluded(call, flight.outcome())));
+                Step::OffloadThen(job, Box::new(then))
             }
         }
     }
 
-    fn concluded(&self, call: &mut Call, matched: Option<Matched>) -> Verdict {
+    async fn concluded(&self, call: &mut Call, matched: Option<Matched>) -> Verdict {
         let Some(matched) = matched else { return Verdict::Refuse(unchecked()) };
         match self.look(call, Some(matched)) {
             Looked::Done(verdict) => verdict,
+            // A signature over the call, beside the password.
+            Looked::Elsewhere(uses, good) => self.heard(call, uses, good).await,
             // A password stands where a token would: nothing else is waited for.
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
-            Looked::Elsewhere(..) | Looked::Password(_) => Verdict::Refuse(unchecked()),
+            Looked::Password(_) => Verdict::Refuse(unchecked()),
         }
     }
 }

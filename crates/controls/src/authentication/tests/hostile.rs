@@ -163,7 +163,15 @@ fn header_cases(shop: &SigningKey) -> Vec<Case> {
         let header = format!("{{\"alg\":\"{alg}\",\"kid\":\"{kid}\"}}");
         add("an algorithm that is not the key's", raw(&header, &good, [1; 64]), twin());
     }
-    for typ in ["dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt", "refresh+jwt", "JWE"] {
+    for typ in [
+        "dpop+jwt",
+        "logout+jwt",
+        "secevent+jwt",
+        "token-introspection+jwt",
+        "refresh+jwt",
+        "txntoken+jwt",
+        "JWE",
+    ] {
         add("another type", signed(&[("typ", typ)]), signed(&[("typ", "at+jwt")]));
     }
     for typ in ["application/dpop+jwt", "at+jwt "] {

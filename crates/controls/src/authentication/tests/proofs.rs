@@ -100,6 +100,7 @@ fn header_rows(holder: &Holder) -> Vec<Row> {
         ("typ of an access token", "typ", text("at+jwt"), typ()),
         ("typ of a logout token", "typ", text("logout+jwt"), typ()),
         ("typ of a security event", "typ", text("secevent+jwt"), typ()),
+        ("typ of a transaction token", "typ", text("txntoken+jwt"), typ()),
         ("typ of an introspection answer", "typ", text("token-introspection+jwt"), typ()),
         ("typ of a client assertion", "typ", text("client-authentication+jwt"), typ()),
         ("typ in another case", "typ", text("DPoP+JWT"), typ()),

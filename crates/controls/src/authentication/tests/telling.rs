@@ -498,6 +498,7 @@ fn signed_answers() {
         ("a proof", SIGNED, of("dpop+jwt", &[])),
         ("a logout token", SIGNED, of("logout+jwt", &[("events", "{}")])),
         ("a security event", SIGNED, of("secevent+jwt", &[("events", "{}")])),
+        ("a transaction token", SIGNED, of("txntoken+jwt", &[("txn", "\"1\"")])),
         ("another issuer's", SIGNED, of(typ, &[("iss", &staff)])),
         ("nobody's", SIGNED, of(typ, &[("iss", "")])),
         ("for another client", SIGNED, of(typ, &[("aud", "\"other\"")])),

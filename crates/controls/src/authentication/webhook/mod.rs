@@ -22,6 +22,7 @@ use http::HeaderName;
 use smallvec::SmallVec;
 
 use super::AtCore;
+use super::looked::Good;
 use super::why::refuse_unchecked;
 use crate::aside::{aside_and, is_long};
 use crate::security::Challenge;
@@ -166,6 +167,12 @@ impl AtCore {
             }
             Some(webhooks) => webhooks.read(call, challenge),
         }
+    }
+
+    /// Adds what the delivery of a call proves, until its body is there.
+    pub(super) fn prove_sent(&self, call: &Call, good: &mut Good<'_>) {
+        let webhooks = self.webhooks.as_ref().filter(|_| good.sent.is_some());
+        good.proofs.extend(webhooks.into_iter().flat_map(|webhooks| webhooks.proofs(call)));
     }
 
     /// Holds the body of a call to what its sender signed.

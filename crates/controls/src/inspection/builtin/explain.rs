@@ -2,7 +2,7 @@
 
 use engine::Call;
 
-use super::{Builtin, NAME, Reader, parts};
+use super::{Builtin, Holding, NAME, Reader, parts};
 use crate::coding::is_encoded;
 use crate::inspection::explain::{Explanation, Matched, Named, RuleName};
 use crate::inspection::parts::{Part, Sink, Where};
@@ -12,7 +12,7 @@ const TOLD: usize = 1000;
 
 impl Builtin {
     pub(in crate::inspection) fn explain(&self, call: &mut Call) -> Explanation {
-        let mut all = All { builtin: self, matches: Vec::new() };
+        let mut all = All { builtin: self, matches: Vec::new(), holding: self.holding(call) };
         let params = self.contract.is_some().then_some(self.params.as_slice());
         parts::head(call, params, &mut all);
         self.explain_body(call, &mut all);
@@ -42,6 +42,7 @@ impl Builtin {
 struct All<'a> {
     builtin: &'a Builtin,
     matches: Vec<Matched>,
+    holding: Holding,
 }
 
 impl Sink for All<'_> {
@@ -49,7 +50,7 @@ impl Sink for All<'_> {
         if self.is_done() || self.builtin.is_settled(part) {
             return;
         }
-        let mut skip = self.builtin.skipped(part);
+        let mut skip = self.builtin.skipped(part, &self.holding);
         // The surest of each family, as long as it is worth a note.
         while let Some((finding, piece)) = detect::explain(part.place, part.value, skip) {
             if finding.score + 1 < self.builtin.settings.threshold || skip.has(finding.family) {

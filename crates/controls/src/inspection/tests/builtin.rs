@@ -11,6 +11,7 @@ use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core};
 
 use super::super::builtin::{Builtin, Excluded, Settings};
+use super::super::config::CallerSection;
 use super::{end, form, request, short};
 
 const ATTACK: &str = "x'+or+'1'%3D'1";
@@ -39,6 +40,42 @@ fn json(body: &str) -> CallBuilder {
 
 fn typed(kind: &'static str, body: &str) -> CallBuilder {
     CallBuilder::new(Method::POST, "/a").body(kind, body.to_owned())
+}
+
+/// Who is not named is looked at as everybody is, in the head and in bodies.
+#[test]
+fn exclusions_hold_for_the_callers_they_name() {
+    let callers = |subject: Option<&str>, application: Option<&str>| CallerSection {
+        issuer: "https://a".to_owned(),
+        subject: subject.map(str::to_owned),
+        application: application.map(str::to_owned),
+    };
+    let sql = |callers: Vec<CallerSection>| Excluded {
+        families: Families::NONE.with(Family::Sql),
+        everywhere: true,
+        parameters: Vec::new(),
+        headers: Vec::new(),
+        cookies: Vec::new(),
+        callers,
+    };
+    let named = sql(vec![callers(Some("alice"), None), callers(None, Some("reports"))]);
+    let control = attach(Settings { excluded: vec![named], ..settings() }, None, &[]);
+    for (issuer, subject, application, allowed) in [
+        ("https://a", "alice", None, true),
+        ("https://a", "bob", Some("reports"), true),
+        ("https://a", "bob", Some("shop"), false),
+        ("https://b", "alice", Some("reports"), false),
+    ] {
+        let by = |builder: CallBuilder| builder.principal(issuer, subject, application);
+        let head = said(&*control, by(CallBuilder::get(&format!("/a?q={ATTACK}"))));
+        let body = said(&*control, by(json(r#"{"a":"x' or '1'='1"}"#)));
+        assert_eq!((head[0] == "ok", body[1] == "ok"), (allowed, allowed), "{issuer} {subject}");
+    }
+    assert_eq!(said(&*control, CallBuilder::get(&format!("/a?q={ATTACK}")))[0], "payload_refused");
+    // Beside one that holds for everybody.
+    let both = vec![sql(vec![callers(Some("alice"), None)]), sql(Vec::new())];
+    let control = attach(Settings { excluded: both, ..settings() }, None, &[]);
+    assert_eq!(said(&*control, CallBuilder::get(&format!("/a?q={ATTACK}")))[0], "ok");
 }
 
 /// What the stages say: the code of a refusal, or all of anything else.
@@ -232,6 +269,7 @@ fn exclusions_hold_for_their_families_and_parts() {
         parameters: vec![parameter.to_owned()],
         headers: vec![header.to_owned()],
         cookies: Vec::new(),
+        callers: Vec::new(),
     };
     let sql = Families::NONE.with(Family::Sql);
     let control = |one: Excluded| attach(Settings { excluded: vec![one], ..settings() }, None, &[]);

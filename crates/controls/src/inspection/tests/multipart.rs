@@ -31,6 +31,7 @@ fn a_field_is_no_file_however_it_is_written() {
         parameters: vec!["comment".to_owned()],
         headers: Vec::new(),
         cookies: Vec::new(),
+        callers: Vec::new(),
     };
     let control = attach(Settings { excluded: vec![excluded], ..settings() }, None, &[]);
     let refused = |head: &str, content: &str, twin: &str| {

@@ -11,6 +11,7 @@ use super::events::When;
 use super::rewriting::Rewriting;
 use super::{Outcome, Running};
 use crate::layout::fold;
+use crate::next;
 use crate::switch::{self, Wanted};
 use crate::terminal;
 use judge::{Bounds, Share};
@@ -57,16 +58,28 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         });
     };
     let wanted = Wanted::promoted(control, api, operation);
-    let judged = wanted.parts(&document.compiled)?;
+    let is_next = next::is_named(control);
     let mut edits = document.edits()?;
-    wanted.change(&mut edits, &document.compiled)?;
+    let judged = if is_next {
+        next::enforce(&mut edits, api, operation)?;
+        vec![next::judged()]
+    } else {
+        let judged = wanted.parts(&document.compiled)?;
+        wanted.change(&mut edits, &document.compiled)?;
+        judged
+    };
     let report = report(arguments, wanted.control)?;
     let bounds = Bounds { max_harm: arguments.max_harm, min_calls: arguments.min_calls };
     for line in judge::judge(&report, &judged, bounds).map_err(|why| format!("declined: {why}"))? {
         terminal::say(fold(&line));
     }
     let changed = document.compiled(edits)?;
-    if !wanted.is_done(&changed.compiled)? {
+    let is_done = if is_next {
+        !next::is_in_shadow(&changed.compiled, api, operation)
+    } else {
+        wanted.is_done(&changed.compiled)?
+    };
+    if !is_done {
         return Err(String::from("the changed document leaves it in shadow: change it by hand"));
     }
     document.show(&changed)?;

@@ -3,6 +3,7 @@
 //! A token is revoked by who proves to be the client that it was given to, or one that may revoke for others. What is not one of
 //! these issuers' good tokens is unknown, and the answer is 200 all the same (section 2.2): who asks learns nothing of it.
 
+use controls::authentication::shape::Shape;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jose::{Claims, Expectations, Fault, TypPolicy};
@@ -61,21 +62,25 @@ async fn revoke(view: &View<'_>, name: &str, client: &RevocationClient, token: &
         Err(Unsigned::Unavailable) => return Err(Said::later(5)),
         Err(Unsigned::Fault(_)) => return Ok(()),
     };
-    // For whatever API it is.
-    let aud = verified.payload().get("aud");
-    let several = aud.into_iter().flat_map(|aud| aud.items()).filter_map(|one| one.as_str());
-    let audiences: Vec<String> =
-        aud.and_then(|aud| aud.as_str()).into_iter().chain(several).map(|one| one.into_owned()).collect();
+    let shape = Shape::of(issuer);
+    let audiences = audiences(verified.payload(), &shape);
     let expect = Expectations {
         issuer: &signer.issuer,
         audiences: &audiences,
-        typ: TypPolicy::Common,
+        audience_from: shape.audience_from.as_deref(),
+        typ: match shape.typ {
+            TypPolicy::IdToken => TypPolicy::IdToken,
+            // Whoever can be let in nowhere can be revoked all the same.
+            TypPolicy::Common | TypPolicy::Rfc9068 => TypPolicy::Common,
+        },
         leeway: issuer.leeway.get(),
         now: view.now(),
         max_age: None,
     };
     match jose::validate(&verified, &expect) {
-        Ok(claims) if client.any || is_given_to(&claims, name) => {}
+        // It passes nowhere here.
+        Ok(claims) if shape.check(claims.payload).is_err() => return Ok(()),
+        Ok(claims) if client.any || is_given_to(&shape, &claims, name) => {}
         Ok(_) => return Err(anothers()),
         Err(Fault::TypRefused | Fault::WrongKind) => {
             return Err(unsupported("only access tokens are revoked here"));
@@ -131,9 +136,17 @@ fn anothers() -> Said {
     error(StatusCode::BAD_REQUEST, "unauthorized_client", "the token was given to another client")
 }
 
-/// Whether a token was given to a client (`client_id`, else `azp`).
-fn is_given_to(claims: &Claims<'_>, name: &str) -> bool {
-    claims.client.as_deref() == Some(name)
+/// The audiences that a token names: it is revoked for whatever API it is.
+fn audiences(payload: tape::Node<'_>, shape: &Shape) -> Vec<String> {
+    let stands_for = shape.audience_from.as_deref().filter(|_| payload.get("aud").is_none());
+    let aud = payload.get(stands_for.unwrap_or("aud"));
+    let several = aud.into_iter().flat_map(|aud| aud.items()).filter_map(|one| one.as_str());
+    aud.and_then(|aud| aud.as_str()).into_iter().chain(several).map(|one| one.into_owned()).collect()
+}
+
+/// Whether a token was given to a client: `client_id`, else `azp`, or what the issuer has in their place.
+fn is_given_to(shape: &Shape, claims: &Claims<'_>, name: &str) -> bool {
+    shape.application(claims).is_ok_and(|application| application.as_deref() == Some(name))
 }
 
 /// Which client calls, when it proves that.

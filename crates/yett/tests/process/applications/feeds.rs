@@ -63,13 +63,13 @@ fn post(gateway: &Gateway, path: &str, fields: &[(&str, &str)], body: &str) -> (
     (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
 }
 
-fn basic(name: &str, secret: &str) -> String {
+pub(super) fn basic(name: &str, secret: &str) -> String {
     let encoded = secret.replace('%', "%25").replace('+', "%2B");
     format!("Basic {}", STANDARD.encode(format!("{name}:{encoded}")))
 }
 
 /// Status and error of a revocation.
-fn revoke(gateway: &Gateway, authorization: &str, body: &str) -> (u16, String) {
+pub(super) fn revoke(gateway: &Gateway, authorization: &str, body: &str) -> (u16, String) {
     let (status, _, body) =
         post(gateway, "/revoke", &[("authorization", authorization), ("content-type", FORM)], body);
     let error = serde_json::from_str::<Value>(&body).ok();
@@ -314,6 +314,7 @@ pub(super) fn hostile(sub: &str) -> Vec<Hostile> {
         ("typ JWT", header(r#","typ":"JWT""#), base(), "invalid_request"),
         ("typ of an access token", header(r#","typ":"at+jwt""#), base(), "invalid_request"),
         ("typ of a logout token", header(r#","typ":"logout+jwt""#), base(), "invalid_request"),
+        ("typ of a transaction token", header(r#","typ":"txntoken+jwt""#), base(), "invalid_request"),
         ("typ that goes on", header(r#","typ":"secevent+jwt2""#), base(), "invalid_request"),
         ("typ of another tree", header(r#","typ":"text/secevent+jwt""#), base(), "invalid_request"),
         ("crit", header(r#","typ":"secevent+jwt","crit":["x"],"x":1"#), base(), "invalid_request"),

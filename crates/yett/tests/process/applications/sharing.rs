@@ -34,14 +34,14 @@ fn settles(gateway: &Gateway, ok: bool) -> Value {
 }
 
 /// Who holds a key, and a token that is bound to it.
-struct Holder {
-    key: Mint,
-    token: String,
+pub(super) struct Holder {
+    pub(super) key: Mint,
+    pub(super) token: String,
     made: AtomicUsize,
 }
 
 impl Holder {
-    fn new(idp: &Idp) -> Self {
+    pub(super) fn new(idp: &Idp) -> Self {
         let key = Mint::new(Alg::Es256, "holder");
         let public: BTreeMap<String, String> =
             serde_json::from_str(&format!("{{{}}}", key.public())).unwrap();
@@ -64,7 +64,7 @@ impl Holder {
     }
 
     /// Status and code of a call with a proof.
-    fn show(&self, gateway: &Gateway, proof: &str) -> (u16, String) {
+    pub(super) fn show(&self, gateway: &Gateway, proof: &str) -> (u16, String) {
         let mut stream = std::net::TcpStream::connect(&gateway.url).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let request = format!(

@@ -1,40 +1,93 @@
-//! Answers by the hash of their tokens, bounded. An answer that is thrown away is asked for again, so a full table costs
-//! questions and nothing else.
+//! What issuers are asked about tokens, asked once: questions under way, and answers by the hash of their tokens, bounded. An
+//! answer that is thrown away is asked for again, so a full table costs questions and nothing else.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{Tick, bounds};
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+use engine::signal::Signal;
+use engine::{Clock, Tick};
 use parking_lot::Mutex;
-
-use super::{Answer, Flight};
 
 /// A power of two.
 const SHARDS: usize = 16;
 
+/// A question that was not answered yet.
+#[derive(Debug, Default)]
+pub struct Flight {
+    over: AtomicBool,
+    ended: Signal,
+}
+
+impl Flight {
+    /// Waits for its end, which comes with the endpoint's deadline at the latest.
+    pub async fn wait(&self) {
+        let version = self.ended.version();
+        if !self.over.load(Ordering::Acquire) {
+            self.ended.changed(version).await;
+        }
+    }
+
+    /// Wakes who waits.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.ended.raise();
+    }
+}
+
+/// Hashes tokens, so that none is kept.
+#[derive(Debug)]
+pub(crate) struct Hasher(Key);
+
+impl Hasher {
+    /// One whose hashes nobody else can make.
+    pub(crate) fn new(clock: &dyn Clock) -> Self {
+        let mut secret = zeroize::Zeroizing::new([0; 32]);
+        clock.fill(&mut *secret);
+        Self(Key::new(HMAC_SHA256, &*secret))
+    }
+
+    /// A keyed hash of a token.
+    pub(crate) fn hash(&self, token: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        let tag = sign(&self.0, token.as_bytes());
+        key.iter_mut().zip(tag.as_ref()).for_each(|(slot, byte)| *slot = *byte);
+        key
+    }
+}
+
 /// What stands for a token.
 #[derive(Debug, Clone)]
-pub(super) enum Slot {
+pub(crate) enum Slot<A> {
     /// An answer that still counts.
-    Known(Answer),
+    Known(A),
     /// A question under way.
     Asking(Arc<Flight>),
 }
 
-#[derive(Debug, Default)]
-struct Shard(HashMap<[u8; 32], (Slot, Tick)>);
+#[derive(Debug)]
+struct Shard<A>(HashMap<[u8; 32], (Slot<A>, Tick)>);
 
 /// The table.
-#[derive(Debug, Default)]
-pub(super) struct Table([Mutex<Shard>; SHARDS]);
+#[derive(Debug)]
+pub(crate) struct Table<A> {
+    shards: [Mutex<Shard<A>>; SHARDS],
+    most: usize,
+}
 
-impl Table {
-    fn shard(&self, key: &[u8; 32]) -> Option<&Mutex<Shard>> {
-        self.0.get(usize::from(key.first()? % 16))
+impl<A: Clone> Table<A> {
+    /// One of at most so many answers.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::new(Shard(HashMap::new()))), most: most / SHARDS }
+    }
+
+    fn shard(&self, key: &[u8; 32]) -> Option<&Mutex<Shard<A>>> {
+        self.shards.get(usize::from(key.first()? % 16))
     }
 
     /// What stands for a token, unless it is over.
-    pub(super) fn look(&self, key: [u8; 32], now: Tick) -> Option<Slot> {
+    pub(crate) fn look(&self, key: [u8; 32], now: Tick) -> Option<Slot<A>> {
         let shard = self.shard(&key)?.lock();
         let (slot, until) = shard.0.get(&key)?;
         let counts = matches!(slot, Slot::Asking(_)) || now < *until;
@@ -42,27 +95,27 @@ impl Table {
     }
 
     /// A question for a token, and whether it is new: it is not when another core began one meanwhile.
-    pub(super) fn begin(&self, key: [u8; 32], now: Tick) -> (Arc<Flight>, bool) {
+    pub(crate) fn begin(&self, key: [u8; 32], now: Tick) -> (Arc<Flight>, bool) {
         let flight = Arc::new(Flight::default());
         let Some(shard) = self.shard(&key) else { return (flight, true) };
         let mut shard = shard.lock();
         if let Some((Slot::Asking(known), _)) = shard.0.get(&key) {
             return (Arc::clone(known), false);
         }
-        shard.make_room(now);
+        shard.make_room(now, self.most);
         shard.0.insert(key, (Slot::Asking(Arc::clone(&flight)), Tick(u64::MAX)));
         (flight, true)
     }
 
     /// Takes an answer down.
-    pub(super) fn settle(&self, key: [u8; 32], answer: Answer, until: Tick) {
+    pub(crate) fn settle(&self, key: [u8; 32], answer: A, until: Tick) {
         if let Some(shard) = self.shard(&key) {
             shard.lock().0.insert(key, (Slot::Known(answer), until));
         }
     }
 
     /// Takes a question out that ended without an answer.
-    pub(super) fn forget(&self, key: [u8; 32], flight: &Arc<Flight>) {
+    pub(crate) fn forget(&self, key: [u8; 32], flight: &Arc<Flight>) {
         let Some(shard) = self.shard(&key) else { return };
         let mut shard = shard.lock();
         let stands =
@@ -74,14 +127,13 @@ impl Table {
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.0.iter().map(|shard| shard.lock().0.len()).sum()
+        self.shards.iter().map(|shard| shard.lock().0.len()).sum()
     }
 }
 
-impl Shard {
+impl<A> Shard<A> {
     /// Throws away what is over, and, when nothing is, the half that ends first; never a question.
-    fn make_room(&mut self, now: Tick) {
-        let most = bounds::INTROSPECTED / SHARDS;
+    fn make_room(&mut self, now: Tick, most: usize) {
         if self.0.len() < most {
             return;
         }
@@ -101,6 +153,12 @@ impl Shard {
 mod tests {
     use super::*;
 
+    const MOST: usize = 1_024;
+
+    /// What an answer is does not matter here.
+    #[derive(Debug, Clone)]
+    struct Inactive;
+
     fn key(number: usize) -> [u8; 32] {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&number.to_le_bytes());
@@ -109,15 +167,15 @@ mod tests {
 
     #[test]
     fn one_asks_and_an_answer_ends() {
-        let table = Table::default();
+        let table = Table::new(MOST);
         assert!(table.look(key(1), Tick(0)).is_none());
         let (flight, mine) = table.begin(key(1), Tick(0));
         let (same, again) = table.begin(key(1), Tick(0));
         assert!(mine && !again && Arc::ptr_eq(&flight, &same));
         assert!(matches!(table.look(key(1), Tick(u64::MAX)), Some(Slot::Asking(_))));
-        table.settle(key(1), Answer::Inactive, Tick(10));
+        table.settle(key(1), Inactive, Tick(10));
         table.forget(key(1), &flight);
-        assert!(matches!(table.look(key(1), Tick(9)), Some(Slot::Known(Answer::Inactive))));
+        assert!(matches!(table.look(key(1), Tick(9)), Some(Slot::Known(Inactive))));
         assert!(table.look(key(1), Tick(10)).is_none());
         let (lost, _) = table.begin(key(2), Tick(0));
         table.forget(key(2), &lost);
@@ -126,18 +184,18 @@ mod tests {
 
     #[test]
     fn bounded_and_no_question_is_thrown_away() {
-        let table = Table::default();
+        let table = Table::new(MOST);
         let (open, _) = table.begin(key(0), Tick(0));
-        for number in 1..bounds::INTROSPECTED * 2 {
+        for number in 1..MOST * 2 {
             let (_, mine) = table.begin(key(number), Tick(0));
             assert!(mine);
-            table.settle(key(number), Answer::Inactive, Tick(1 + number as u64));
+            table.settle(key(number), Inactive, Tick(1 + number as u64));
         }
-        assert!(table.len() <= bounds::INTROSPECTED && table.len() >= bounds::INTROSPECTED / 4);
+        assert!(table.len() <= MOST && table.len() >= MOST / 4);
         assert!(
             matches!(table.look(key(0), Tick(0)), Some(Slot::Asking(flight)) if Arc::ptr_eq(&flight, &open))
         );
-        let last = bounds::INTROSPECTED * 2 - 1;
+        let last = MOST * 2 - 1;
         assert!(table.look(key(last), Tick(0)).is_some(), "what ends last stays");
     }
 }
