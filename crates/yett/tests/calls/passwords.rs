@@ -345,8 +345,9 @@ fn many_at_one_time_are_checked_a_few_at_a_time() {
     let recorder = Recorder::start();
     let gateway = start(&recorder, RATES);
     let at_once = |calls: Vec<Vec<u8>>| {
+        let gateway = &gateway;
         std::thread::scope(|scope| {
-            let all: Vec<_> = calls.iter().map(|call| scope.spawn(|| gateway.call(call))).collect();
+            let all: Vec<_> = calls.iter().map(|call| scope.spawn(move || gateway.call(call))).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
         })
     };
