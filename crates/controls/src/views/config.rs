@@ -18,8 +18,7 @@ use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
-use crate::security::{Where, key_schemes, operation_ref, takes_signatures};
-use crate::security::{Where, key_schemes, operation_ref, webhooks};
+use crate::security::{Where, key_schemes, operation_ref, takes_signatures, webhooks};
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -263,8 +263,10 @@ impl AtCore {
             Pending::Check(check, pair, lines) => {
                 let flight = check.flight();
                 let job = check.job(pair, lines, Arc::clone(&self.clock));
-                let then = move |_| Step::Wait(Box::pin(self.concluded(call, flight.outcome())));
-                Step::OffloadThen(job, Box::new(then))
+                Step::OffloadThen(
+                    job,
+                    Box::new(move |_| Step::Wait(Box::pin(self.concluded(call, flight.outcome())))),
+                )
             }
         }
     }
