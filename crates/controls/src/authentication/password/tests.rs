@@ -215,7 +215,7 @@ fn what_is_wrong_is_not_remembered() {
     let request = call(&world.clock, "/v1/x", &[("authorization", &basic("alice", "wrong"))]).request;
     let line = (Arc::new(PasswordHash::of_nobody()), true);
     let Presented::Pair(pair) = presented(&request) else { panic!("no pair") };
-    let clock = Arc::new(world.clock.clone());
+    let clock = Arc::new(world.clock);
     let check = begin(&checker, 1, "192.0.2.1");
     let (flight, job) = (check.flight(), check.job(pair, vec![line], clock));
     assert!(matches!((job.run)(&Cancel::default()), Verdict::Allow));
