@@ -29,6 +29,8 @@ pub enum NeededKind {
     Rules,
     /// A file that is never shown.
     Secret,
+    /// The same, with as many lines as there are users.
+    Passwords,
     /// An environment variable, never shown; its name in the assets begins with `env:`.
     Env,
 }
@@ -196,8 +198,8 @@ pub fn header_secret(bytes: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, of assertions, and of
-/// those who say what is revoked.
+/// Secrets of stores, of those who are told, collectors among them, of those who sign calls, ourselves among them, of senders of webhooks,
+/// of assertions, and of those who say what is revoked.
 fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_store = document.store.iter().flat_map(|store| store.url.iter().chain(&store.key));
     let sinks = document.notify.iter().flat_map(|notify| notify.sinks.values());
@@ -207,11 +209,12 @@ fn secrets_beside_apis(document: &Document) -> Vec<&Spanned<SecretRef>> {
     let of_state = redis.filter_map(|redis| redis.password.as_ref());
     let signers = document.signers.values().flat_map(|signers| signers.keys.values());
     let of_signers = signers.filter_map(|signer| signer.secret.as_ref());
+    let of_senders = document.webhooks.values().flat_map(|webhook| &webhook.secrets);
     let signing = document.upstreams.values().filter_map(|upstream| upstream.sign.as_ref());
     let of_upstreams = signing.map(|signing| &signing.key);
     let of_assertions = document.assertions.iter().map(|assertions| &assertions.key);
     let mut all: Vec<_> = of_store.chain(of_sinks).chain(of_collector).chain(of_state).collect();
-    all.extend(of_signers.chain(of_upstreams).chain(of_assertions));
+    all.extend(of_signers.chain(of_senders).chain(of_upstreams).chain(of_assertions));
     if let Some(revocation) = &document.revocation {
         let senders = || revocation.transmitters.values();
         all.extend(revocation.clients.values().filter_map(|client| client.secret.as_ref()));
@@ -277,6 +280,9 @@ fn named_by(document: &Document) -> Vec<Needed> {
     }
     for authority in document.authorities.values() {
         add(authority.client_ca.path(), NeededKind::File, authority.client_ca.span);
+    }
+    for group in document.users.values() {
+        add(group.passwords.path(), NeededKind::Passwords, group.passwords.span);
     }
     for upstream in document.upstreams.values() {
         if let Some(ca) = &upstream.tls.ca {

@@ -157,6 +157,8 @@ fn build(
     assets::check(document, input, out);
     revocation::check(document, input.assets, out);
     controls::authentication::check_authorities(document, out);
+    controls::authentication::check_users(document, input.assets, out);
+    controls::authentication::check_webhooks(document, input.assets, out);
     telemetry::check(document, input.assets, out);
     state::check(document, input.assets, out);
     let contracts =

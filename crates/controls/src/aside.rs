@@ -22,8 +22,17 @@ pub(crate) fn aside<'c, T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     then: impl FnOnce(T) -> Verdict + 'c,
 ) -> Step<'c> {
+    aside_and(long, work, |outcome| Step::Done(then(outcome)))
+}
+
+/// The same, where what follows may have to wait in its turn.
+pub(crate) fn aside_and<'c, T: Send + 'static>(
+    long: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+    then: impl FnOnce(T) -> Step<'c> + 'c,
+) -> Step<'c> {
     if !long {
-        return Step::Done(then(work()));
+        return then(work());
     }
     let outcome = Arc::new(Mutex::new(None));
     let hand_over = Arc::clone(&outcome);
@@ -35,7 +44,10 @@ pub(crate) fn aside<'c, T: Send + 'static>(
     };
     let then = move |_| match outcome.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(outcome) => then(outcome),
-        None => Verdict::Refuse(Refusal::new(&codes::CONTROL_FAILED, "nothing came of the work on a body")),
+        None => Step::Done(Verdict::Refuse(Refusal::new(
+            &codes::CONTROL_FAILED,
+            "nothing came of the work on a body",
+        ))),
     };
     Step::OffloadThen(Job { budget: PATIENCE, run: Box::new(run) }, Box::new(then))
 }

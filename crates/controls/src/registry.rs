@@ -312,7 +312,7 @@ pub static ORDER: &[Place] = &[
     place(
         "authentication",
         Stage::Body,
-        "first: a digest that was signed is that of the body as it came, before anything decodes it",
+        "first: a digest that was signed, and what a sender signed, is that of the body as it came, before anything decodes it",
     ),
     place(
         "message_security",

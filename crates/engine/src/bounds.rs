@@ -102,6 +102,19 @@ pub const CERTIFICATE_PRINCIPALS: usize = 4_096;
 pub const CERTIFICATE_SUBJECT: usize = 1_024;
 /// Entries of a table that says which certificates of an authority are let in.
 pub const CERTIFICATE_GRANTS: usize = 10_000;
+/// Users of one file of passwords.
+pub const USERS: usize = 10_000;
+/// Bytes of such a file.
+pub const USERS_BYTES: usize = 4 << 20;
+/// Passwords that are being checked at one time in the process, or wait for a thread that does: each takes up to 64 MiB while it is
+/// hashed. More are 503.
+pub const PASSWORDS_CHECKED: usize = 16;
+/// Those of them that calls from one address may have brought, so that others find room (an IPv6 address counts by its /64).
+pub const PASSWORDS_OF_ONE: usize = 4;
+/// Passwords that are remembered as good; what is over is checked again.
+pub const PASSWORDS_KNOWN: usize = 16 * 1024;
+/// How long they are.
+pub const PASSWORD_KNOWN_FOR: Duration = Duration::from_secs(5 * 60);
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.

@@ -123,6 +123,14 @@ codes! {
     KEY_EXPIRED = "key_expired", 401, Client, "the API key has expired";
     /// The API key is good, and its application may not call.
     APPLICATION_SUSPENDED = "application_suspended", 403, Client, "the application is suspended";
+    /// The user is not known, or the password is not theirs, or neither can be read (RFC 7617 section 2).
+    PASSWORD_INVALID = "password_invalid", 401, Client, "the user name or the password is not right";
+    /// The password is right, and the user was revoked.
+    USER_REVOKED = "user_revoked", 401, Client, "the user was revoked";
+    /// More passwords are being checked than there is room for.
+    PASSWORD_UNCHECKED = "password_unchecked", 503, Gateway, "passwords cannot be checked at the moment";
+    /// The delivery is not signed by its sender, too old, or was delivered before (Standard Webhooks).
+    WEBHOOK_INVALID = "webhook_invalid", 401, Client, "the webhook is not signed by its sender, or not new";
     /// The store of applications has not been read, so no API key can be verified.
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable", 503, Gateway, "API keys cannot be verified at the moment";
     /// The issuer's keys are not known now, so nothing can be verified.

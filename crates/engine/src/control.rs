@@ -121,12 +121,12 @@ pub enum Step<'c> {
     Wait(LocalFuture<'c, Verdict>),
     /// On another thread, since it may take long.
     Offload(Job),
-    /// On another thread, and then on this core again, where what came of the work is put into the call.
+    /// On another thread, and then on this core again, where what came of the work is put into the call; what it says is the next step.
     OffloadThen(Job, Then<'c>),
 }
 
 /// What a core does with the verdict of a job; not asked when the job came to nothing.
-pub type Then<'c> = Box<dyn FnOnce(Verdict) -> Verdict + 'c>;
+pub type Then<'c> = Box<dyn FnOnce(Verdict) -> Step<'c> + 'c>;
 
 impl fmt::Debug for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

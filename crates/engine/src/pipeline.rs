@@ -251,15 +251,17 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    async fn finish(&self, step: Step<'_>) -> Verdict {
-        match step {
-            Step::Done(verdict) => verdict,
-            Step::Wait(future) => future.await,
-            Step::Offload(job) => self.offload.run(job).await.unwrap_or_else(not_worked),
-            Step::OffloadThen(job, then) => match self.offload.run(job).await {
-                Some(verdict) => then(verdict),
-                None => not_worked(),
-            },
+    async fn finish(&self, mut step: Step<'_>) -> Verdict {
+        loop {
+            step = match step {
+                Step::Done(verdict) => return verdict,
+                Step::Wait(future) => return future.await,
+                Step::Offload(job) => return self.offload.run(job).await.unwrap_or_else(not_worked),
+                Step::OffloadThen(job, then) => match self.offload.run(job).await {
+                    Some(verdict) => then(verdict),
+                    None => return not_worked(),
+                },
+            };
         }
     }
 

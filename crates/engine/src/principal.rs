@@ -99,6 +99,26 @@ pub enum CredentialKind {
     Signature,
     /// The client certificate of the connection.
     Certificate,
+    /// The password of a user (RFC 7617).
+    Password,
+    /// A delivery that its sender signed (Standard Webhooks).
+    Webhook,
+}
+
+impl CredentialKind {
+    /// What records and policies call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Introspected => "introspected",
+            Self::ApiKey => "api_key",
+            Self::Signature => "signature",
+            Self::Certificate => "certificate",
+            Self::Password => "password",
+            Self::Webhook => "webhook",
+        }
+    }
 }
 
 /// Whom a credential is bound to (`cnf`, RFC 7800): nobody else may use it. With both, both must be shown.
@@ -122,7 +142,7 @@ impl Binding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// SHA-256 of the token; of a signed one without its signature, which whoever holds it could write in another way. Of a
-    /// certificate that of its DER.
+    /// certificate that of its DER, of a password that of the hash that is kept of it.
     pub digest: [u8; 32],
     /// `jti`.
     pub id: Option<Box<str>>,
@@ -157,7 +177,7 @@ pub struct Principal {
     pub credential: CredentialKind,
     /// Whom the credential is bound to. What is bound has to be shown on every call, remembered or not.
     pub binding: Binding,
-    /// What the token can be known by again; `None` where nothing can be revoked, and of API keys.
+    /// What the token can be known by again; `None` where nothing can be revoked, and of API keys and webhooks.
     pub marks: Option<Box<Marks>>,
 }
 

@@ -17,6 +17,7 @@
 )]
 
 mod bodies;
+mod callers;
 mod connections;
 mod content;
 mod contracts;
@@ -41,6 +42,7 @@ pub type Target = fn(&[u8]);
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
 pub const TARGETS: [(&str, Target); 15] = [
     ("bodies", bodies::run),
+    ("callers", callers::run),
     ("connections", connections::run),
     ("content", content::run),
     ("contracts", contracts::run),

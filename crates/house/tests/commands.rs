@@ -131,6 +131,8 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("token.rs", &["manage_api", "spec"]),
         // Takes rules up beside the document, when they are signed by whom it believes; the time of day, for how long a bundle holds.
         ("update.rs", &["clock", "engine", "load"]),
+        // Randomness, for a salt.
+        ("user.rs", &["Command", "clock", "engine"]),
     ]
     .into();
     let folder = root().join("crates/yett/src/commands");

@@ -313,6 +313,7 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/spec/src/document/api.rs", "authentication", "the same; it has no mode, and says why"),
     ("crates/controls/src/security/challenge.rs", "metadata", "a challenge names the document (RFC 9728)"),
     ("crates/compile/src/lib.rs", "authentication", "hands its snapshot the authorities that prove callers"),
+    ("crates/fuzz-targets/src/callers.rs", "authentication", "feeds its reader of passwords"),
     ("crates/fuzz-targets/src/connections.rs", "authentication", "feeds its reader of names"),
     ("crates/fuzz-targets/src/http1.rs", "cors", "feeds its parser of origins"),
     ("crates/policy-tests/src/generate/limits.rs", "admission", "limits that every call comes under"),

@@ -92,7 +92,7 @@ pub struct Record {
     /// Path template of the operation.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub template: String,
-    /// What kind of credential was presented: `jwt`, `introspected`, `api_key` or `certificate`.
+    /// What kind of credential was presented: `jwt`, `introspected`, `api_key`, `signature`, `certificate`, `password` or `webhook`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// Scopes that the caller brought and that count in the API, where a scope was missing.

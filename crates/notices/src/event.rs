@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 /// Codes that a good client hardly ever sees: somebody forges, probes or injects, or an answer said what it must not.
-const SUSPICIOUS: [&str; 14] = [
+const SUSPICIOUS: [&str; 16] = [
     "answer_refused",
     "application_suspended",
     "certificate_invalid",
@@ -27,6 +27,7 @@ const SUSPICIOUS: [&str; 14] = [
     "content_forbidden",
     "content_mismatch",
     "key_invalid",
+    "password_invalid",
     "path_not_canonical",
     "payload_refused",
     "proof_invalid",
@@ -34,6 +35,7 @@ const SUSPICIOUS: [&str; 14] = [
     "too_many_failures",
     "upload_infected",
     "upload_refused",
+    "webhook_invalid",
 ];
 
 impl Severity {

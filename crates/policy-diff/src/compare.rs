@@ -22,6 +22,8 @@ pub fn compare(old: &Json, new: &Json) -> Vec<Change> {
         ("issuers", "issuer"),
         ("authorities", "authority"),
         ("signers", "signers"),
+        ("users", "users"),
+        ("webhooks", "webhook"),
         ("upstreams", "upstream"),
     ];
     for (group, word) in groups {
@@ -42,7 +44,7 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
     for name in keys(old, new) {
         let mut out = Changes { about: format!("{word} {name}"), all };
         match (old.get(name), new.get(name)) {
-            // An issuer, as an authority and signers, counts where an API takes it, an upstream where an API calls it; a listener is a door.
+            // An issuer, and whoever else vouches, counts where an API takes it, an upstream where an API calls it; a listener is a door.
             (None, Some(_)) => {
                 let effect = if word == "listener" { Effect::Weaker } else { Effect::Neutral };
                 out.add(effect, "is new");
@@ -60,8 +62,12 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                 if word == "issuer" {
                     introspection(&old["introspection"], &new["introspection"], &mut out);
                 }
-                if word == "authority" {
-                    let_in(&old["grants"], &new["grants"], &mut out);
+                if let Some(what) = match word {
+                    "authority" => Some("has a certificate"),
+                    "users" => Some("has a password"),
+                    _ => None,
+                } {
+                    let_in(&old["grants"], &new["grants"], what, &mut out);
                 }
                 let rest = |value: &Json| {
                     let mut rest = value.clone();
@@ -76,7 +82,7 @@ fn named(word: &str, old: &Json, new: &Json, all: &mut Vec<Change>) {
                     rest
                 };
                 // Keys of these have a meaning of their own.
-                let prefix = if word == "signers" { word } else { "" };
+                let prefix = if matches!(word, "signers" | "webhook") { word } else { "" };
                 settings::compare(prefix, &rest(old), &rest(new), &mut out);
             }
             (None, None) => {}
@@ -108,15 +114,16 @@ fn listener(old: &Json, new: &Json, out: &mut Changes<'_>) {
     }
 }
 
-/// Whoever a table of authorities names is let in, whatever they may; without one, everybody whose certificate is theirs.
-fn let_in(old: &Json, new: &Json, out: &mut Changes<'_>) {
+/// Whoever a table of authorities or users names is let in, whatever they may; without one, everybody whose certificate or password is
+/// theirs.
+fn let_in(old: &Json, new: &Json, what: &str, out: &mut Changes<'_>) {
     let named = |grants: &Json| -> BTreeSet<String> {
         grants.as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default()
     };
     let (before, after) = (named(old), named(new));
     match (before.is_empty(), after.is_empty()) {
         (true, false) => out.add(Effect::Stricter, "lets in only those that `grants` name"),
-        (false, true) => out.add(Effect::Weaker, "lets in everybody who has a certificate"),
+        (false, true) => out.add(Effect::Weaker, format!("lets in everybody who {what}")),
         _ => {
             for name in after.difference(&before) {
                 out.add(Effect::Weaker, format!("lets in `{name}`"));

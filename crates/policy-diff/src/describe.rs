@@ -35,7 +35,7 @@ const WORDS: [&str; 9] = [
 pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
     let tree = &compiled.resolved.complete;
     let mut gateway = Map::new();
-    let named = ["listeners", "issuers", "authorities", "signers", "upstreams", "apis"];
+    let named = ["listeners", "issuers", "authorities", "signers", "users", "webhooks", "upstreams", "apis"];
     for entry in tree.entries().iter().filter(|entry| !named.contains(&entry.key.as_str())) {
         gateway.insert(entry.key.clone(), plain(&entry.value));
     }
@@ -54,6 +54,8 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         "issuers": group("issuers"),
         "authorities": group("authorities"),
         "signers": group("signers"),
+        "users": group("users"),
+        "webhooks": group("webhooks"),
         "upstreams": group("upstreams"),
         "apis": apis,
     })

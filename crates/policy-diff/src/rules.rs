@@ -95,7 +95,7 @@ pub(crate) fn kind(path: &str) -> Kind {
         "types" | "algorithms" | "hosts" | "listeners" | "methods" => Kind::GrantsOrAll,
         "origins" | "headers" | "expose" | "codings" | "exclude" | "accept" | "trusted_hops"
         | "proxy_protocol" | "audience" | "issuers" | "allow" | "accept_unenforced" => Kind::Grants,
-        "source" | "authorities" | "signers" if below("authentication") => Kind::Grants,
+        "source" | "authorities" | "signers" | "users" | "webhook" if below("authentication") => Kind::Grants,
         // What a preset sets is written out beside it.
         "preset" => Kind::Neutral,
         "forward" if below("authentication") => Kind::TrueIsWeaker,
@@ -161,6 +161,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         () if path.starts_with("require_claims.") => Kind::GrantsOrAll,
         () if below("introspection") => of_introspection(last),
         () if path.starts_with("signers.") => of_signers(last),
+        () if path.starts_with("webhook.") => of_webhook(last),
         () if path.starts_with("sign.") => of_signing(last),
         () if below("upstream_identity") => of_upstream_identity(last),
         () if below("token_endpoint") => of_token_endpoint(last),
@@ -201,6 +202,15 @@ fn of_signers(last: &str) -> Kind {
         }
         "components" | "tag" => Kind::Demands,
         "max_age" => Kind::MoreIsWeaker,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Who signs by a secret or a key of a sender of webhooks is let in, with its rights.
+fn of_webhook(last: &str) -> Kind {
+    match last {
+        "secrets" | "keys" | "scopes" | "roles" => Kind::Grants,
+        "tolerance" => Kind::MoreIsWeaker,
         _ => Kind::Unknown,
     }
 }

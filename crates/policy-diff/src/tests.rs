@@ -325,6 +325,10 @@ fn settings_of_credentials_have_a_direction() {
         ("authentication", json!({ "a": { "source": "applications" } }), json!({ "a": {} }), Stricter),
         ("authentication", json!({}), json!({ "a": { "authorities": ["ca"] } }), Weaker),
         ("authentication", json!({ "a": { "authorities": ["ca"] } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "users": ["staff"] } }), Weaker),
+        ("authentication", json!({ "a": { "users": ["staff"] } }), json!({ "a": {} }), Stricter),
+        ("authentication", json!({}), json!({ "a": { "webhook": "billing" } }), Weaker),
+        ("authentication", json!({ "a": { "webhook": "billing" } }), json!({ "a": {} }), Stricter),
         ("authentication", json!({ "a": { "forward": false } }), json!({ "a": { "forward": true } }), Weaker),
         (
             "authentication",
@@ -477,6 +481,35 @@ fn signers_let_in_whom_they_name() {
         (&two, &one, vec![Stricter, Stricter]),
         (&one, &more, vec![Weaker]),
         (&two, &two, vec![]),
+    ] {
+        let changes = crate::compare(old, new);
+        assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");
+    }
+}
+
+#[test]
+fn users_and_senders_let_in_whom_they_name() {
+    let users =
+        |grants: Json| json!({ "users": { "staff": { "passwords": "staff.txt", "grants": grants } } });
+    let (everybody, one) = (users(json!({})), users(json!({ "alice": { "scopes": [], "roles": [] } })));
+    let other = json!({ "users": { "staff": { "passwords": "other.txt", "grants": {} } } });
+    let sender = |more: Json| {
+        let mut sender =
+            json!({ "secrets": ["env:A"], "keys": [], "tolerance": "5m", "scopes": [], "roles": [] });
+        sender.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "webhooks": { "billing": sender } })
+    };
+    let usual = sender(json!({}));
+    for (old, new, effect) in [
+        (&everybody, &one, vec![Stricter]),
+        (&one, &everybody, vec![Weaker]),
+        (&everybody, &other, vec![Weaker]),
+        (&usual, &sender(json!({ "secrets": ["env:A", "env:B"] })), vec![Weaker]),
+        (&usual, &sender(json!({ "keys": ["whpk_a"] })), vec![Weaker]),
+        (&usual, &sender(json!({ "tolerance": "10m" })), vec![Weaker]),
+        (&usual, &sender(json!({ "tolerance": "1m" })), vec![Stricter]),
+        (&usual, &sender(json!({ "scopes": ["orders:write"] })), vec![Weaker]),
+        (&usual, &sender(json!({ "secrets": [] })), vec![Stricter]),
     ] {
         let changes = crate::compare(old, new);
         assert_eq!(effects(&changes), effect, "{old} → {new}: {changes:?}");

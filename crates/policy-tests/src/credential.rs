@@ -40,6 +40,10 @@ pub struct Credential {
     pub mtls: Option<Mtls>,
     /// An API key, in the place of the token.
     pub key: Option<ApiKey>,
+    /// Name of a user, in the place of the token, with a password that is made for the run.
+    pub user: Option<String>,
+    /// The password that is sent in the place of that.
+    pub password: Option<String>,
 }
 
 /// Whose key signs.

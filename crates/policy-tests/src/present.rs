@@ -1,7 +1,9 @@
 //! What a case's client sends to show who it is: a token, a proof that is made anew for each call, an API key where the contract
-//! says.
+//! says, a user's name and password.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use controls::security::{Where, key_place};
 use engine::path::percent_encoded;
 use jose::base64url_encode as encode;
@@ -13,6 +15,7 @@ use crate::apikey::Issued;
 use crate::bytes_of::{self, Place};
 use crate::document::{ApiKey, Case, Credential, Dpop, Mtls, ProofState, Request};
 use crate::keys::Key;
+use crate::subject::PASSWORD;
 use crate::token::{self, Times};
 
 /// What goes with a call.
@@ -32,6 +35,8 @@ pub(crate) struct Presented<'s> {
     token: Option<String>,
     holder: Option<Holder<'s>>,
     key: Option<(Where, Issued)>,
+    /// A name and a password, as they are sent.
+    basic: Option<String>,
 }
 
 /// Who holds the key that a token is bound to.
@@ -72,6 +77,11 @@ impl<'s> Presented<'s> {
             Some(key) => Some((where_key_goes(subject, place, &case.request, key)?, Issued::of(key, times))),
             None => None,
         };
+        if let Some(user) = &credential.user {
+            let password = credential.password.as_deref().unwrap_or(PASSWORD);
+            let basic = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+            return Ok(Self { key, basic, ..Self::default() });
+        }
         if credential.key.as_ref().is_some_and(|key| !key.and_token) {
             return Ok(Self { key, ..Self::default() });
         }
@@ -81,7 +91,7 @@ impl<'s> Presented<'s> {
             Some(dpop) => Some(Holder::of(subject, (place, &case.request), dpop)?),
             None => None,
         };
-        Ok(Self { token: Some(token), holder, key })
+        Ok(Self { token: Some(token), holder, key, basic: None })
     }
 
     /// The API key.
@@ -112,6 +122,9 @@ impl<'s> Presented<'s> {
             if let Some(proof) = self.holder.as_ref().map(|holder| holder.proof(token, nth)).transpose()? {
                 proof.into_iter().for_each(|proof| field("dpop", proof));
             }
+        }
+        if let Some(basic) = &self.basic {
+            field("authorization", basic.clone());
         }
         if let Some((place, issued)) = &self.key {
             let text = issued.text.clone();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use compile::{Compiled, Input, NeededKind};
 use controls::scope::Assets;
+use credentials::{PasswordHash, SALT_BYTES, read_users};
 use diagnostics::{Diagnostic, Diagnostics, Sources};
+use engine::bounds;
 use engine::snapshot::Live;
 use spec::Document;
 
@@ -13,7 +15,11 @@ use crate::decides::{self, StandIn};
 use crate::issuer::{self, Keys, Network};
 
 /// What stands in for a secret that the environment does not have: tests run where production's secrets are not.
-const SECRET: &str = "yett-test-secret";
+/// It is one of any form: 32 bytes, and base64 of 24.
+const SECRET: &str = "yetttestsecretyetttestsecretyett";
+
+/// The password of every user: nobody knows their own.
+pub(crate) const PASSWORD: &str = "yett-test-password";
 
 /// What was read of a configuration.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,24 @@ pub struct Subject {
     pub(crate) assets: Assets,
 }
 
+/// Lines by which the same users have the password of the run.
+fn passwords(document: &Document, assets: &mut Assets) {
+    if document.users.is_empty() {
+        return;
+    }
+    let Some(hash) = PasswordHash::make(PASSWORD.as_bytes(), &[0; SALT_BYTES]) else { return };
+    for file in document.users.values().map(|group| group.passwords.path()) {
+        let Some(text) = assets.get(file) else { continue };
+        let (users, faults) = read_users(text, bounds::USERS);
+        // What is wrong with a file is said by the compiler.
+        if faults.is_empty() {
+            let mut lines: Vec<String> = users.keys().map(|user| format!("{user}:{hash}\n")).collect();
+            lines.sort();
+            assets.insert(file.to_owned(), lines.concat().as_bytes().into());
+        }
+    }
+}
+
 impl Subject {
     /// Compiles it.
     ///
@@ -70,6 +94,9 @@ impl Subject {
             for file in issuer::key_files(document) {
                 assets.insert(file, Arc::clone(jwks));
             }
+        }
+        if let Some(document) = &document {
+            passwords(document, &mut assets);
         }
         for needed in compile::needed_assets(files.name, files.text, files.environment) {
             if needed.kind == NeededKind::Env {

@@ -290,6 +290,28 @@ fn certificates_prove_who_calls() {
     );
 }
 
+#[test]
+fn users_have_the_password_of_the_run() {
+    let document = format!(
+        "{TOP}listen: http://127.0.0.1:8080\nusers: {{ staff: {{ passwords: staff.txt, grants: {{ alice: {{ scopes: [read] }}, bob: }} }} }}\napis:\n  notes:\n    \
+         contract: ./openapi.yaml\n    upstream: http://127.0.0.1:3000\n    authentication: {{ basic: {{ users: [staff] }} }}\n"
+    );
+    let contract = "openapi: 3.1.0\ninfo: { title: t, version: \"1\" }\ncomponents: { securitySchemes: { basic: { type: http, \
+                    scheme: basic } } }\npaths: { /notes: { get: { operationId: listNotes, security: [{ basic: [read] }], responses: \
+                    { \"200\": { description: ok } } } } }\n";
+    let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let file = format!("alice:{hash}\nbob:{hash}\n");
+    let subject = subject_with(&document, contract, &[("staff.txt", &file)]).unwrap();
+    let suite = suite(
+        "version: 1\ntests:\n  - { name: a, request: GET /notes, credential: { user: alice }, expect: allow }\n  - { name: b, request: GET \
+         /notes, credential: { user: bob }, expect: { decision: refuse, code: insufficient_scope } }\n  - { name: c, request: GET /notes, \
+         credential: { user: alice, password: wrong }, expect: { decision: refuse, code: password_invalid } }\n  - { name: d, request: GET \
+         /notes, credential: { user: carol }, expect: { decision: refuse, code: password_invalid } }\n  - { name: e, request: GET /notes, \
+         expect: { decision: refuse, code: credential_missing } }\n",
+    );
+    assert_eq!(failed(&suite, &run(&subject, &suite)), Vec::<String>::new());
+}
+
 fn generated(document: &str) -> Written {
     let subject = of(document);
     let written = generate(&subject, 2).unwrap().remove(0);

@@ -40,7 +40,7 @@ pub use document::{
     OperationAuthentication, OperationRef, OperationSettings, Otlp, Poll, Pool, Record, Redelivery, Redis,
     Revocation, RevocationClient, ScopesFrom, Selector, SenderConstrained, Severity, SharedState, Signer,
     Signers, Signing, Sink, Store, Target, Telemetry, Tell, TlsVersion, TokenEndpoint, TokenType,
-    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Wanted, WebSocket, is_name,
+    Transmitter, TypRule, Unsecured, Upstream, UpstreamTls, Users, Wanted, WebSocket, Webhook, is_name,
 };
 pub use edit::Edits;
 pub use merge::merge;

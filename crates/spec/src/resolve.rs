@@ -134,7 +134,7 @@ fn essentials(root: &Node, out: &mut Diagnostics) {
 
 /// Puts the keys at the top in the order in which a person reads them: in, who, out, what.
 fn order(root: &mut Node) {
-    const ORDER: [&str; 15] = [
+    const ORDER: [&str; 17] = [
         "version",
         "data",
         "listeners",
@@ -143,6 +143,8 @@ fn order(root: &mut Node) {
         "issuers",
         "authorities",
         "signers",
+        "users",
+        "webhooks",
         "upstreams",
         "apis",
         "record",

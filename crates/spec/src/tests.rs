@@ -131,6 +131,10 @@ authorities:
   partners: { client_ca: ca.pem, subject: uri-san, grants: { \"spiffe://example.com/*\": { scopes: [orders:read], roles: clerk }, robot: } }
 signers:
   shops: { keys: { shop-1: { subject: shop, scopes: [orders:read], roles: clerk, public: file:shop.pem }, till: { subject: till, application: tills, secret: env:TILL, algorithm: hmac-sha256 }, other: { subject: other } }, jwks: keys.json, components: [x-request-id], max_age: 30s, nonce: 'off', tag: orders }
+users:
+  clerks: { passwords: clerks.passwords, grants: { alice: { scopes: [orders:read], roles: clerk }, \"*\": } }
+webhooks:
+  billing: { secrets: [env:BILLING, file:billing.old], keys: [whpk_abc], tolerance: 3m, scopes: [orders:write], roles: sender }
 upstreams:
   orders: { targets: [{ url: http://orders:8080, weight: 95 }, { url: https://next:8443/base }], balance: hash:subject, outliers: { floor: 30% }, slow_start: 1m, retries: { most: 2, per_try: 5s, statuses: [503] }, http: 2, deadlines: { connect: 500ms, lifetime: 12h }, tls: { ca: ca.pem, server_name: orders.internal, certificate: own.pem, key: env:KEY }, health: { path: /healthz, every: 2s }, breakers: { calls: 100 }, headers: { set: { X-Gateway: yett }, secrets: { x-api-key: env:KEY }, remove: [cookie] } }
   files: { url: http://files:80, pool: { idle: 1m30s }, health: /up, sign: { key: env:KEY, keyid: yett-1, algorithm: ed25519, label: gateway, components: [x-request-id], expires: 30s, tag: files } }
@@ -151,6 +155,8 @@ apis:
       other: { issuers: [customers] }
       mtls: { authorities: [partners] }
       signed: { signers: [shops], forward: true }
+      basic: { users: [clerks], forward: true }
+      hook: { webhook: billing }
     url: https://api.example.com
     dpop: { window: 30s, nonce: required, nonce_key: env:NONCES, algorithms: [ES256] }
     unsecured: authenticated

@@ -12,7 +12,6 @@ use engine::call::Call;
 use engine::decision::{Recorded, VERSION};
 use engine::evidence::{Kept, TEXT};
 use engine::plan::Mode;
-use engine::principal::CredentialKind;
 use engine::text::{bounded, push_address, push_json, push_number as number};
 use engine::{Carried, Snapshot, bounds, codes, decision::Decision};
 
@@ -56,14 +55,7 @@ pub(crate) fn document(
         text(out, "template", &plan.template);
     }
     if let Some(principal) = call.principal() {
-        let kind = match principal.credential {
-            CredentialKind::Jwt => "jwt",
-            CredentialKind::Introspected => "introspected",
-            CredentialKind::ApiKey => "api_key",
-            CredentialKind::Signature => "signature",
-            CredentialKind::Certificate => "certificate",
-        };
-        text(out, "credential", kind);
+        text(out, "credential", principal.credential.name());
     }
     if lacks_scope(&call.decision)
         && let Some(carried) = Carried::of(call)

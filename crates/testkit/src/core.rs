@@ -51,7 +51,7 @@ pub fn worked(step: Step<'_>) -> (bool, Verdict) {
     match step {
         Step::Done(verdict) => (false, verdict),
         Step::Offload(job) => (true, (job.run)(&Cancel::default())),
-        Step::OffloadThen(job, then) => (true, then((job.run)(&Cancel::default()))),
+        Step::OffloadThen(job, then) => (true, worked(then((job.run)(&Cancel::default()))).1),
         #[expect(clippy::panic, reason = "a helper of tests: the wrong kind of step fails the test")]
         Step::Wait(_) => panic!("nothing to wait for"),
     }

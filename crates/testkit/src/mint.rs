@@ -10,6 +10,12 @@ use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+/// Base64 with padding.
+#[must_use]
+pub fn base64(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// Base64url without padding.
 #[must_use]
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {

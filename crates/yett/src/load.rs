@@ -136,6 +136,10 @@ pub(crate) fn load(
                 strip_newline(&one.name, &mut loaded);
                 loaded.secrets.insert(one.name);
             }
+            NeededKind::Passwords => {
+                file(&folder, &one.name, engine::bounds::USERS_BYTES, &mut loaded);
+                loaded.secrets.insert(one.name);
+            }
             NeededKind::Env => {
                 let variable = one.name.strip_prefix("env:").unwrap_or_default();
                 if let Ok(value) = std::env::var(variable) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use engine::text::is_hidden;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
 
 use crate::layout::{MESSAGE, cut, fold};
 
@@ -60,6 +62,57 @@ pub(crate) fn agrees(question: &str) -> Result<bool, String> {
     // A line is as long as a person types; whoever pipes something in was told above.
     let _ = stdin().lock().take(64).read_line(&mut answer);
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A secret of one line: what is typed at the terminal, twice and without being seen, or else the first line of standard input.
+///
+/// # Errors
+/// When it cannot be read, or is not the same twice.
+pub(crate) fn secret(what: &str, most: usize) -> Result<Zeroizing<String>, String> {
+    if !stdin().is_terminal() {
+        return line(most);
+    }
+    let hidden = Hidden::begin()?;
+    let ask = |prompt: &str| {
+        let _ = write!(stderr().lock(), "{}: ", inert(&prompt));
+        line(most)
+    };
+    let (first, second) = (ask(what)?, ask("once more")?);
+    drop(hidden);
+    if *first == *second { Ok(first) } else { Err(String::from("it is not the same twice")) }
+}
+
+/// One line of standard input, without its end; of one that is longer than `most` bytes more than those.
+fn line(most: usize) -> Result<Zeroizing<String>, String> {
+    // As much as there can be, so that nothing is left behind where it grew.
+    let mut text = Zeroizing::new(String::with_capacity(most.saturating_add(3)));
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(2);
+    let read = stdin().lock().take(bound).read_line(&mut text);
+    read.map_err(|error| format!("standard input cannot be read: {error}"))?;
+    let length = text.strip_suffix('\n').map_or(text.len(), str::len);
+    text.truncate(length);
+    Ok(text)
+}
+
+/// The terminal shows nothing of what is typed, until dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> Result<Self, String> {
+        let failed = |error| format!("the terminal cannot be kept from showing it: {error}");
+        let before = tcgetattr(stdin()).map_err(failed)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        quiet.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(stdin(), OptionalActions::Flush, &quiet).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
+    }
 }
 
 /// Whether standard error is a terminal that wants color (<https://no-color.org>).

@@ -14,6 +14,7 @@ use crate::meter;
 use crate::scope::{Compiled, GatewayScope, HeldTo, OperationScope, mode};
 use crate::security::{
     Access, Alternative, access, certificate_scheme, key_scheme, signature_scheme, takes_signatures,
+    webhook_scheme,
 };
 
 /// Calls without a credential: 200 a second sustained, 2,000 at once. An office behind one address stays below it.
@@ -105,6 +106,7 @@ impl Read {
             keys: schemes().any(|scheme| scheme.source.is_some()),
             certificates: schemes().any(|scheme| !scheme.authorities.is_empty()),
             signatures: scope.document.apis.values().any(takes_signatures),
+            webhooks: schemes().any(|scheme| scheme.webhook.is_some()),
         };
         Self { anonymous, failures, credentials, span: node.map(|node| node.span) }
     }
@@ -198,12 +200,13 @@ pub fn compile_open(scope: &OperationScope<'_>, _out: &mut Diagnostics) -> Vec<C
 
 /// What these alternatives look at.
 fn looked(scope: &OperationScope<'_>, alternatives: &[Alternative]) -> Looked {
-    let mut looked = Looked { places: Vec::new(), certificates: false, signatures: false };
+    let mut looked = Looked { places: Vec::new(), certificates: false, signatures: false, webhooks: false };
     for need in alternatives.iter().flat_map(|alternative| &alternative.needs) {
         let place = key_scheme(scope.api, need.scheme).map(|scheme| scheme.place);
         looked.places.extend(place.filter(|place| !looked.places.contains(place)));
         looked.certificates |= !certificate_scheme(scope.api, need.scheme).is_empty();
         looked.signatures |= signature_scheme(scope.api, need.scheme).is_some();
+        looked.webhooks |= webhook_scheme(scope.api, need.scheme).is_some();
     }
     looked
 }

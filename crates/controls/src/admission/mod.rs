@@ -82,6 +82,8 @@ pub struct Credentials {
     pub certificates: bool,
     /// Signatures over calls.
     pub signatures: bool,
+    /// Webhooks.
+    pub webhooks: bool,
 }
 
 /// Whether a credential came, good or not.
@@ -91,11 +93,17 @@ fn presents_credential(call: &Call, credentials: Credentials) -> bool {
         || (credentials.keys && security::holds_key(request))
         || (credentials.certificates && call.peer.certificate().is_some())
         || (credentials.signatures && signs(request))
+        || (credentials.webhooks && is_delivery(request))
 }
 
 /// Whether a call carries a signature (RFC 9421).
 fn signs(request: &Request) -> bool {
     request.headers.contains_key(SIGNATURE)
+}
+
+/// Whether a call says that it is the delivery of a webhook.
+fn is_delivery(request: &Request) -> bool {
+    request.headers.contains_key("webhook-signature")
 }
 
 fn too_many_anonymous(retry_after: Duration) -> Box<Refusal> {

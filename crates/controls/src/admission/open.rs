@@ -9,7 +9,7 @@ use engine::cells::Cells;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
 use http::header::AUTHORIZATION;
 
-use super::{Allowance, Credentials, presents_credential, signs, too_many_anonymous};
+use super::{Allowance, Credentials, is_delivery, presents_credential, signs, too_many_anonymous};
 use crate::security::Where;
 use crate::security::find::{Found, find};
 
@@ -30,6 +30,8 @@ pub(super) struct Read {
     pub(super) certificates: bool,
     /// Whether signatures are looked at.
     pub(super) signatures: bool,
+    /// Whether it may be the delivery of a webhook.
+    pub(super) webhooks: bool,
 }
 
 impl Open {
@@ -48,6 +50,7 @@ impl Open {
                 || read.places.iter().any(|place| find(request, place, false) != Found::Nothing)
                 || (read.certificates && call.peer.certificate().is_some())
                 || (read.signatures && signs(request))
+                || (read.webhooks && is_delivery(request))
         };
         !self.read.as_ref().is_some_and(is_read) && presents_credential(call, self.credentials)
     }

@@ -107,7 +107,7 @@ fn is_token_char(byte: u8) -> bool {
 }
 
 /// Whether the query has the parameter `access_token`, however its name is spelled.
-fn query_has_token(query: &str) -> bool {
+pub(super) fn query_has_token(query: &str) -> bool {
     query.split('&').any(|pair| is_access_token(pair.split('=').next().unwrap_or_default()))
 }
 

@@ -18,13 +18,13 @@ use super::scopes::{From, ScopeRule};
 use super::shape::{Place, Shape};
 use super::signature::{self, Signatures};
 use super::verifier::{Asked, IssuerRule, Keys, Verifier};
-use super::{Authentication, Group, Schemes};
+use super::{Authentication, Group, Schemes, password, webhook};
 use crate::oauth::Client;
 use crate::scope::{ApiScope, Compiled, OperationKind, OperationScope};
 use crate::security::{
-    ANY_SCHEME, Access, Challenge, KeyScheme, access, certificate_scheme, iss, key_scheme, key_schemes,
-    operation_ref, possession, report, scope_names, signature_scheme, takes_any_certificate,
-    takes_signatures,
+    ANY_SCHEME, Access, Challenge, KeyScheme, access, iss, key_scheme, key_schemes, operation_ref,
+    possession, report, scope_names, takes_any_certificate, takes_any_password, takes_signatures,
+    takes_token, webhooks,
 };
 
 /// A key set without keys.
@@ -72,12 +72,22 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let Some(groups) = groups else {
         return vec![closed(api, "its issuers cannot be used")];
     };
+    let Some(webhooks) = webhook::compile(api, scope.id, &alternatives, out) else {
+        return vec![closed(api, "two senders of webhooks may call it")];
+    };
+    if webhooks.is_some() && scope.websocket {
+        bodiless(scope, out);
+        return vec![closed(api, "it is a WebSocket, which has no body that a sender could have signed")];
+    }
     let demands: Vec<_> = groups.iter().map(|group| group.demand).collect();
     // A WebSocket has no body.
     let bodies = !scope.websocket;
     let key = format!("authentication {alternatives:?} {anonymous} {demands:?} {bodies}");
     let control = api.share(&key, || {
-        let keys = ApiKeys::new(keys, &alternatives, challenge.takes_tokens(), &scope_names(api));
+        let passwords = password::compile(api, &alternatives);
+        // Where a password may stand, what is no key need not be a wrong one.
+        let beside = challenge.takes_tokens() || passwords.is_some();
+        let keys = ApiKeys::new(keys, &alternatives, beside, &scope_names(api));
         let challenge = challenge.offering(possession::offered(&demands));
         let proofs = possession::taken(api);
         let certificates = certificate::compile(api, &alternatives);
@@ -87,6 +97,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             .with_keys(keys)
             .with_certificates(certificates)
             .with_signatures(signatures, bodies)
+            .with_passwords(passwords)
+            .with_webhooks(webhooks)
             .with_revocations(api.gateway.document.wants_store())
     });
     vec![Compiled::enforced(control, span(api, scope)).by_security()]
@@ -101,6 +113,14 @@ fn pointless(scope: &OperationScope<'_>, operation: &OperationRef<'_>, out: &mut
         let help = "give the operation `security` in the contract, or leave `sender_constrained` out here";
         out.push(Diagnostic::error("demand-without-security", message).at(demand.span).help(help));
     }
+}
+
+/// Reports a WebSocket that is to be opened by a webhook.
+fn bodiless(scope: &OperationScope<'_>, out: &mut Diagnostics) {
+    let message = format!("`{}` is a WebSocket, and a webhook is signed over its body", scope.id);
+    let help = "bind another kind of credential to the schemes of the operation";
+    let span = scope.contract.and_then(|operation| operation.span).unwrap_or(scope.api.settings.name.span);
+    out.push(Diagnostic::error("conflict", message).at(span).help(help));
 }
 
 fn closed(api: &ApiScope<'_>, why: &'static str) -> Compiled {
@@ -131,11 +151,7 @@ fn groups_of(
     let mut wanted: Vec<u16> = sets.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.retain(|scheme| {
-        key_scheme(api, *scheme).is_none()
-            && certificate_scheme(api, *scheme).is_empty()
-            && signature_scheme(api, *scheme).is_none()
-    });
+    wanted.retain(|scheme| takes_token(api, *scheme));
     let mut groups: Vec<Group> = Vec::new();
     let mut asked = None;
     for scheme in wanted {
@@ -172,8 +188,11 @@ fn all_groups(api: &ApiScope<'_>, operation: &OperationRef<'_>, out: &mut Diagno
             Some(group(api, operation, entry, verifier(api, entry, out)?, ANY_SCHEME))
         })
         .collect();
-    let others =
-        || !key_schemes(api).is_empty() || takes_any_certificate(api) || takes_signatures(api.settings);
+    let others = || {
+        let known = takes_any_certificate(api) || takes_any_password(api);
+        let signed = takes_signatures(api.settings) || webhooks(api).next().is_some();
+        known || signed || !key_schemes(api).is_empty()
+    };
     groups.filter(|groups| !groups.is_empty() || others())
 }
 

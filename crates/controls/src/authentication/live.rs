@@ -13,18 +13,25 @@ pub(super) fn is_provable(principal: &Principal) -> bool {
     match principal.credential {
         CredentialKind::Jwt => principal.binding == Binding::default(),
         CredentialKind::Certificate => true,
-        CredentialKind::Introspected | CredentialKind::ApiKey | CredentialKind::Signature => false,
+        CredentialKind::Introspected
+        | CredentialKind::ApiKey
+        | CredentialKind::Signature
+        | CredentialKind::Password
+        | CredentialKind::Webhook => false,
     }
 }
 
 impl AtCore {
     /// Whether what was proven before, and cannot be proven again by itself, goes on. A certificate that was shown with it is looked
-    /// at again.
+    /// at again, and so is who is a signer, a user or a sender by now.
     pub(super) fn stands(&self, call: &mut Call) -> Verdict {
         let challenge = &self.control.challenge;
         if call.proofs.iter().any(|proof| !self.is_known(&proof.principal)) {
             let why = Refused::Wrong("the key of the signature is not known any more".into());
             return Verdict::Refuse(signature::refuse(challenge, call, why));
+        }
+        if !call.proofs.iter_mut().all(|proof| self.renew(proof)) {
+            return Verdict::Refuse(challenge.missing("who was proven is not known here any more", None));
         }
         let is_certificate = |proof: &Proof| proof.principal.credential == CredentialKind::Certificate;
         let mut others = call.proofs.iter().filter(|proof| !is_certificate(proof));
@@ -49,5 +56,14 @@ impl AtCore {
     fn is_known(&self, principal: &Principal) -> bool {
         let signs = self.signatures.as_ref().is_some_and(|signatures| signatures.knows(principal));
         signs || principal.credential != CredentialKind::Signature
+    }
+
+    /// Whether whoever a proof names is still a user, or a sender, with what they may by now; of others it is another question.
+    fn renew(&self, proof: &mut Proof) -> bool {
+        match proof.principal.credential {
+            CredentialKind::Password => self.passwords.as_ref().is_some_and(|known| known.renew(proof)),
+            CredentialKind::Webhook => self.webhooks.as_ref().is_some_and(|known| known.renew(proof)),
+            _ => true,
+        }
     }
 }

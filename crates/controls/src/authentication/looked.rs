@@ -12,8 +12,10 @@ use smallvec::SmallVec;
 use super::apikey::Places;
 use super::introspection::Flight;
 use super::keys::KeySource;
+use super::password::Pending;
 use super::signature;
 use super::verifier::Why;
+use super::webhook::Sent;
 use crate::security::Scheme;
 
 /// What a look came to.
@@ -23,6 +25,8 @@ pub(super) enum Looked<'k> {
     Wait(Waiting<'k>, Box<Refusal>),
     /// All is good here, and other gateways are asked whether what may be used once was used there.
     Elsewhere(Uses, Box<Good<'k>>),
+    /// All depends on a password that has to be checked.
+    Password(Box<Pending>),
 }
 
 /// What a call proved, and what is left to do with it.
@@ -34,6 +38,8 @@ pub(super) struct Good<'k> {
     pub(super) fresh: Option<Option<HeaderValue>>,
     /// Its signature.
     pub(super) signed: Option<signature::Read<'k>>,
+    /// The delivery that it says it is.
+    pub(super) sent: Option<Sent>,
 }
 
 /// What may be used once.

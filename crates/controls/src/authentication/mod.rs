@@ -1,11 +1,13 @@
-//! Who calls: the contract's security schemes, bound by name to issuers of tokens or to API keys of applications.
+//! Who calls: the contract's security schemes, bound by name to issuers of tokens, to API keys of applications, to authorities of
+//! certificates, to signers, to users or to senders of webhooks.
 //!
-//! Speaks at the head, and where signatures over calls are taken once more when the body is there. It finds the call's one token
+//! Speaks at the head, and where signatures over calls or webhooks are taken once more when the body is there. It finds the call's one token
 //! ([`bearer`], RFC 6750 section 2.1, RFC 9449 section 7.1), verifies it for each scheme that the operation names ([`verifier`], RFC 7519,
 //! 8725 and 9068) or asks its issuer ([`introspection`], RFC 7662), holds who presents it to whom it is bound to ([`possession`], RFC
 //! 9449 and 8705), and leaves the proofs in the call. API keys are looked for first ([`apikey`]): what holds one is no token. A signature over the call ([`signature`], RFC 9421) is
 //! read before anything is verified. Each credential that is presented has to be good. The client certificate of the connection proves
-//! the schemes that are bound to its authorities ([`certificate`]).
+//! the schemes that are bound to its authorities ([`certificate`]). A password stands where a token would ([`password`], RFC 7617); a
+//! webhook is signed over its body, to which the call is held once that is there ([`webhook`]).
 //! The call goes on when at least one alternative of the contract's `security` has all of its schemes proven; whether their
 //! scopes suffice is authorization's question.
 //!
@@ -25,12 +27,14 @@ pub mod issued;
 pub mod keys;
 mod live;
 mod looked;
+pub mod password;
 pub mod possession;
 pub mod revoked;
 pub mod scopes;
 pub mod shape;
 pub mod signature;
 pub mod verifier;
+pub mod webhook;
 mod why;
 
 #[cfg(test)]
@@ -57,10 +61,15 @@ pub use config::{check_issuers, compile};
 pub use keys::{IssuerState, KeyStatus, issuer_states};
 use live::is_provable;
 use looked::{Found, Good, Looked, Once, Token, Uses, Waiting};
+pub use password::check_users;
+use password::checking::Matched;
+use password::{CorePasswords, Passwords};
 use possession::{CoreProofs, DPOP, DPOP_NONCE, NotShown, Shown, first, held};
 use revoked::CoreRevoked;
 use signature::{CoreSignatures, Refused, Signatures};
 use verifier::{Checked, CoreVerifier, Verifier, Why};
+pub use webhook::check_webhooks;
+use webhook::{CoreWebhooks, Webhooks};
 use why::{refuse as refuse_token, refuse_proof};
 
 /// How often a call may wait: for the keys of one issuer and for what another tells.
@@ -88,6 +97,8 @@ pub struct Authentication {
     bodies: bool,
     /// Who proves schemes by client certificates.
     certificates: Arc<[CertificateGroup]>,
+    passwords: Option<Arc<Passwords>>,
+    webhooks: Option<Arc<Webhooks>>,
     /// Whether tokens can be revoked here.
     revocations: bool,
 }
@@ -134,6 +145,8 @@ impl Authentication {
             signatures: None,
             bodies: false,
             certificates,
+            passwords: None,
+            webhooks: None,
             revocations: false,
         }
     }
@@ -156,6 +169,18 @@ impl Authentication {
         Self { certificates, ..self }
     }
 
+    /// Takes passwords of users as well.
+    #[must_use]
+    pub fn with_passwords(self, passwords: Option<Passwords>) -> Self {
+        Self { passwords: passwords.map(Arc::new), ..self }
+    }
+
+    /// Takes webhooks as well.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Option<Webhooks>) -> Self {
+        Self { webhooks: webhooks.map(Arc::new), ..self }
+    }
+
     /// Asks the denylist of the gateway's store about tokens, where it has one.
     #[must_use]
     pub fn with_revocations(self, revocations: bool) -> Self {
@@ -169,7 +194,7 @@ impl Control for Authentication {
     }
 
     fn needs(&self) -> Needs {
-        let body = self.bodies && self.signatures.is_some();
+        let body = (self.bodies && self.signatures.is_some()) || self.webhooks.is_some();
         Needs { head: true, body, recheck: true, ..Needs::default() }
     }
 
@@ -184,8 +209,21 @@ impl Control for Authentication {
         let revoked = self.revocations.then(|| CoreRevoked::attach(core));
         let asks = !self.certificates.is_empty();
         let certificates = asks.then(|| CoreCertificates::attach(&self.certificates, core));
+        let passwords = self.passwords.as_ref().map(|rule| CorePasswords::attach(rule, core));
+        let webhooks = self.webhooks.as_ref().map(|rule| CoreWebhooks::attach(rule, core));
         let clock = Arc::clone(&core.clock);
-        Box::new(AtCore { control: self, verifiers, proofs, keys, signatures, certificates, revoked, clock })
+        Box::new(AtCore {
+            control: self,
+            verifiers,
+            proofs,
+            keys,
+            signatures,
+            certificates,
+            passwords,
+            webhooks,
+            revoked,
+            clock,
+        })
     }
 }
 
@@ -197,6 +235,8 @@ struct AtCore {
     keys: Option<CoreKeys>,
     signatures: Option<CoreSignatures>,
     certificates: Option<CoreCertificates>,
+    passwords: Option<CorePasswords>,
+    webhooks: Option<CoreWebhooks>,
     revoked: Option<CoreRevoked>,
     clock: Arc<dyn Clock>,
 }
@@ -211,7 +251,7 @@ impl Attached for AtCore {
         }
         if let Some(wait) = call.suspect {
             // Nothing that costs is done for an address that has failed too often, and nothing more is said to it.
-            return match self.look(call) {
+            return match self.look(call, None) {
                 Looked::Done(Verdict::Allow) if !call.proofs.is_empty() => Step::Done(Verdict::Allow),
                 Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(async move {
                     match self.heard(call, uses, good).await {
@@ -222,9 +262,10 @@ impl Attached for AtCore {
                 _ => Step::Done(Verdict::Throttle(too_many_failures(wait))),
             };
         }
-        match self.look(call) {
+        match self.look(call, None) {
             Looked::Done(verdict) => Step::Done(verdict),
             Looked::Elsewhere(uses, good) => Step::Wait(Box::pin(self.heard(call, uses, good))),
+            Looked::Password(pending) => self.pend(call, *pending),
             Looked::Wait(waiting, otherwise) => {
                 if !self.may_wait(&waiting) {
                     return Step::Done(Verdict::Refuse(otherwise));
@@ -235,7 +276,7 @@ impl Attached for AtCore {
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        signature::check_body(&self.control.challenge, call)
+        signature::check_body(&self.control.challenge, call, |call| self.delivered(call))
     }
 }
 
@@ -275,8 +316,10 @@ impl AtCore {
         let mut waiting = first;
         for _ in 1..WAITS {
             self.wait(&waiting).await;
-            match self.look(call) {
+            match self.look(call, None) {
                 Looked::Done(verdict) => return verdict,
+                // A token stands where a password would.
+                Looked::Password(_) => return Verdict::Refuse(password::unchecked()),
                 Looked::Elsewhere(uses, good) => return self.heard(call, uses, good).await,
                 // Once is enough: what newer keys do not prove now is refused.
                 Looked::Wait(Waiting::Keys(..), otherwise) if matches!(waiting, Waiting::Keys(..)) => {
@@ -291,10 +334,11 @@ impl AtCore {
             }
         }
         self.wait(&waiting).await;
-        match self.look(call) {
+        match self.look(call, None) {
             Looked::Done(verdict) => verdict,
             Looked::Elsewhere(uses, good) => self.heard(call, uses, good).await,
             Looked::Wait(_, otherwise) => Verdict::Refuse(otherwise),
+            Looked::Password(_) => Verdict::Refuse(password::unchecked()),
         }
     }
 
@@ -323,7 +367,8 @@ impl AtCore {
         }
     }
 
-    fn look(&self, call: &mut Call) -> Looked<'_> {
+    /// `checked` is what came of checking the call's password, where that was done.
+    fn look(&self, call: &mut Call, checked: Option<Matched>) -> Looked<'_> {
         let schemes = match &self.control.rule {
             Rule::Closed(why) => {
                 return Looked::Done(Verdict::Refuse(Refusal::new(&codes::UNSECURED_OPERATION, *why)));
@@ -337,8 +382,13 @@ impl AtCore {
             Err(why) => return refuse(signature::refuse(challenge, call, why)),
         };
         let shown = self.shown(call);
-        let (keys, token) = match self.presented(call) {
-            Ok((keys, None)) if keys.proofs.is_empty() && shown.is_nothing() && signed.is_none() => {
+        let (sent, pair) = match self.sent(call).and_then(|sent| Ok((sent, self.pair(call)?))) {
+            Ok(found) => found,
+            Err(refusal) => return refuse(refusal),
+        };
+        let others = !shown.is_nothing() || signed.is_some() || sent.is_some() || pair.is_some();
+        let (keys, token) = match self.presented(call, pair.is_some()) {
+            Ok((keys, None)) if keys.proofs.is_empty() && !others => {
                 return match schemes.anonymous {
                     true => Looked::Done(Verdict::Allow),
                     false => refuse(challenge.missing_from(&call.request, "no credential came")),
@@ -355,8 +405,13 @@ impl AtCore {
         // A token that nobody verified goes no further, whatever comes beside it.
         let unproven = token.is_some() && proofs.is_empty();
         let by_token = proofs.len();
-        let mut good = Good { proofs, places: keys.places, fresh: None, signed };
+        let mut good = Good { proofs, places: keys.places, fresh: None, signed, sent };
         good.proofs.extend(keys.proofs);
+        match self.known(call, pair, checked) {
+            Ok(proofs) => good.proofs.extend(proofs),
+            Err(looked) => return looked,
+        }
+        self.prove_sent(call, &mut good);
         good.proofs.extend(shown.proofs);
         if !unproven && let Err(why) = self.prove_signed(call, &mut good) {
             return refuse(signature::refuse(challenge, call, why));
@@ -430,24 +485,23 @@ impl AtCore {
         Ok(uses)
     }
 
-    /// The good API keys of a call, and its token with how it came.
-    fn presented<'c>(&self, call: &'c Call) -> Result<(Proven, Option<Token<'c>>), Box<Refusal>> {
+    /// The good API keys of a call, and its token with how it came; none where a password stands in its place.
+    fn presented<'c>(
+        &self,
+        call: &'c Call,
+        by_password: bool,
+    ) -> Result<(Proven, Option<Token<'c>>), Box<Refusal>> {
         let challenge = &self.control.challenge;
         let keys =
             self.keys.as_ref().map_or_else(|| Ok(Proven::default()), |keys| keys.look(call, challenge))?;
-        if keys.in_authorization {
+        if keys.in_authorization || by_password {
             return Ok((keys, None));
         }
         let presented = bearer::presented(&call.request);
         if !challenge.takes_tokens() && !matches!(presented, Presented::Nothing | Presented::Malformed(_)) {
             // It would go on to the service, which might take it for one that was verified.
             let detail = "`Authorization` holds a credential that the operation does not take";
-            let public = match (&self.keys, &self.certificates) {
-                (Some(_), None) => "only API keys are accepted",
-                (None, Some(_)) => "only client certificates are accepted",
-                _ => "access tokens are not accepted",
-            };
-            return Err(challenge.missing(detail, Some(public)));
+            return Err(challenge.missing(detail, Some(self.only())));
         }
         let other = |public| {
             let detail = "the credential is of another scheme than those that are taken";
@@ -518,7 +572,23 @@ impl AtCore {
         self.proofs.as_ref().ok_or(NotShown::Unchecked)?.check(call, token, &key)
     }
 
-    /// Lets the call go on. A proof of possession ends here: it was for this gateway.
+    /// What is accepted, where tokens are not.
+    fn only(&self) -> &'static str {
+        let kinds = [
+            (self.keys.is_some(), "only API keys are accepted"),
+            (self.certificates.is_some(), "only client certificates are accepted"),
+            (self.signatures.is_some(), "only signatures are accepted"),
+            (self.passwords.is_some(), "only passwords are accepted"),
+            (self.webhooks.is_some(), "only webhooks are accepted"),
+        ];
+        let mut taken = kinds.into_iter().filter(|(taken, _)| *taken).map(|(_, text)| text);
+        match (taken.next(), taken.next()) {
+            (Some(only), None) => only,
+            _ => "access tokens are not accepted",
+        }
+    }
+
+    /// Lets the call go on. A proof of possession ends here: it was for this gateway. To a delivery its body is held once it is there.
     fn settle(&self, call: &mut Call, good: Good<'_>) -> Verdict {
         if let Some(fresh) = good.fresh {
             call.answer_headers.extend(fresh.map(|nonce| (DPOP_NONCE, nonce)));
@@ -526,8 +596,12 @@ impl AtCore {
         }
         call.proofs = good.proofs;
         self.keys.iter().for_each(|keys| keys.strip(call, good.places));
+        self.passwords.iter().for_each(|passwords| passwords.strip(call));
         if let Some(signed) = good.signed {
             signed.settle(call);
+        }
+        if let Some(sent) = good.sent {
+            call.held.push(Box::new(sent));
         }
         Verdict::Allow
     }

@@ -143,9 +143,9 @@ pub(super) fn refuse_proof(challenge: &Challenge, why: NotShown) -> Box<Refusal>
     }
 }
 
-/// The refusal where nobody can tell whether a proof, or a signature over the call, was used before.
+/// The refusal of what may be used once, where nobody can tell whether it was.
 pub(super) fn refuse_unchecked() -> Box<Refusal> {
-    let detail = "it cannot be taken down that the proof was used: there is no room, or the server of shared state cannot tell";
+    let detail = "it cannot be taken down that this was used: there is no room, or the server of shared state cannot tell";
     Refusal::new(&codes::PROOF_UNCHECKED, detail).retry_after(Duration::from_secs(1))
 }
 

@@ -3,8 +3,8 @@
 //! Each issuer that an API takes tokens of puts roles and claims into them as it likes. Where an operation takes the tokens of one issuer,
 //! that one is meant. Where it takes those of several, a rule says by name whose roles and claims it believes, or `any`; one that does not
 //! say is an error, and nobody is believed. An API key carries no roles, and of claims its own id and its application's name: it is believed
-//! where `applications` is named, or where nothing else is taken. The authorities of client certificates, and signers,
-//! are named as issuers are.
+//! where `applications` is named, or where nothing else is taken. The authorities of client certificates, signers, groups of users
+//! and senders of webhooks are named as issuers are.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ use spec::{Node, Strings};
 use super::{ClaimPath, Roles};
 use crate::scope::OperationScope;
 use crate::security::{
-    APPLICATIONS, Issuers, Vouching, authority_issuer, iss, operation_ref, signers_issuer,
+    APPLICATIONS, Issuers, Vouching, authority_issuer, iss, operation_ref, signers_issuer, users_issuer,
+    webhook_issuer,
 };
 
 /// Every issuer whose tokens are taken, and API keys.
@@ -106,13 +107,16 @@ impl<'s> Trust<'s> {
         let api = self.scope.api;
         let taken = |entry: &spec::Authentication| entry.issuers.iter().any(|one| one.value == name);
         let entries = &api.settings.authentication;
-        let shown = |entry: &spec::Authentication| entry.authorities.iter().any(|one| one.value == name);
-        if entries.values().any(|entry| shown(entry)) {
-            return Some(Cow::Owned(authority_issuer(name)));
-        }
-        let signs = |entry: &spec::Authentication| entry.signers.iter().any(|one| one.value == name);
-        if entries.values().any(|entry| signs(entry)) {
-            return Some(Cow::Owned(signers_issuer(name)));
+        let called = |entry: &spec::Authentication| {
+            let named = |names: &[spec::Spanned<String>]| names.iter().any(|one| one.value == name);
+            let sends = entry.webhook.as_ref().is_some_and(|one| one.value == name);
+            let shows = named(&entry.authorities).then(|| authority_issuer(name));
+            let signs = || named(&entry.signers).then(|| signers_issuer(name));
+            let knows = || named(&entry.users).then(|| users_issuer(name));
+            shows.or_else(signs).or_else(knows).or_else(|| sends.then(|| webhook_issuer(name)))
+        };
+        if let Some(issuer) = entries.values().find_map(|entry| called(entry)) {
+            return Some(Cow::Owned(issuer));
         }
         match (name, api.gateway.document.issuers.get(name)) {
             (ANY | KEYS, Some(_)) => {
@@ -136,13 +140,14 @@ impl<'s> Trust<'s> {
                 self.say(at, name, out, || {
                     let document = api.gateway.document;
                     let all = document.issuers.keys().chain(document.authorities.keys()).chain(document.signers.keys());
+                    let all = all.chain(document.users.keys()).chain(document.webhooks.keys());
                     let near = nearest(name, all.map(String::as_str));
                     let near = near.filter(|_| known.is_none());
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let message = format!("the API takes no tokens of an issuer `{name}`{near}");
                     (
                         message,
-                        "name an issuer, authorities or signers of its `authentication`, `applications` or `any`",
+                        "name an issuer, authorities, signers, users or a sender of its `authentication`, `applications` or `any`",
                     )
                 });
                 None

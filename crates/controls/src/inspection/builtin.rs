@@ -95,7 +95,7 @@ impl Builtin {
         scan.verdict()
     }
 
-    fn check_body(self: &Arc<Self>, call: &mut Call) -> Step<'static> {
+    fn check_body<'s>(self: &Arc<Self>, call: &mut Call) -> Step<'s> {
         let bytes = call.body.bytes().clone();
         if bytes.is_empty() {
             return Step::Done(Verdict::Allow);
@@ -126,7 +126,7 @@ impl Builtin {
     }
 
     /// A message of a client: a text is JSON when it can be read as such, other bytes are no value of any language.
-    fn check_message(self: &Arc<Self>, call: &Call, message: &mut Message) -> Step<'static> {
+    fn check_message<'s>(self: &Arc<Self>, call: &Call, message: &mut Message) -> Step<'s> {
         if message.direction == Direction::Down || !message.text || message.body.bytes().is_empty() {
             return Step::Done(Verdict::Allow);
         }

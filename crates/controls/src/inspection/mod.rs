@@ -132,7 +132,7 @@ impl Inspection {
         Some(inspected)
     }
 
-    fn check_head(&self, call: &mut Call) -> Step<'static> {
+    fn check_head<'s>(&self, call: &mut Call) -> Step<'s> {
         if self.settings.answers == Mode::Enforce {
             call.request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -144,7 +144,7 @@ impl Inspection {
         })
     }
 
-    fn check_body(&self, call: &mut Call) -> Step<'static> {
+    fn check_body<'s>(&self, call: &mut Call) -> Step<'s> {
         let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let bytes = call.body.bytes().clone();
         if !bytes.is_empty() && is_encoded(&call.request.headers) {
@@ -169,7 +169,7 @@ impl Inspection {
         })
     }
 
-    fn check_answer_head(&self, call: &Call) -> Step<'static> {
+    fn check_answer_head<'s>(&self, call: &Call) -> Step<'s> {
         let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let mode = seclang_mode(self.settings.answers);
         Step::Done(inspected.go_on(Side::Answer, false, |inspection| {
@@ -179,7 +179,7 @@ impl Inspection {
         }))
     }
 
-    fn check_answer_body(&self, call: &Call) -> Step<'static> {
+    fn check_answer_body<'s>(&self, call: &Call) -> Step<'s> {
         let Some(inspected) = of(call) else { return Step::Done(missing()) };
         let bytes: Bytes = call.response.body.bytes().clone();
         if is_encoded(&call.response.headers) {
@@ -209,16 +209,12 @@ const fn seclang_mode(mode: Mode) -> seclang::Mode {
     }
 }
 
-fn dispatch(bytes: usize, work: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
+fn dispatch<'s>(bytes: usize, work: impl FnOnce() -> Verdict + Send + 'static) -> Step<'s> {
     dispatch_over(OFFLOADED, bytes, work)
 }
 
 /// At once, or by a worker thread when there are more bytes than `most`.
-fn dispatch_over(
-    most: usize,
-    bytes: usize,
-    work: impl FnOnce() -> Verdict + Send + 'static,
-) -> Step<'static> {
+fn dispatch_over<'s>(most: usize, bytes: usize, work: impl FnOnce() -> Verdict + Send + 'static) -> Step<'s> {
     if bytes <= most {
         return Step::Done(work());
     }

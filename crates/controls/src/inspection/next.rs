@@ -102,7 +102,7 @@ impl Prepared {
 pub(super) struct Next(pub(super) Arc<Inspection>);
 
 impl Next {
-    fn check(&self, call: &Call) -> Step<'static> {
+    fn check<'s>(&self, call: &Call) -> Step<'s> {
         let inspection = Arc::clone(&self.0);
         let Some(engine) = inspection.loaded.engine() else { return Step::Done(missing()) };
         let mut looked = engine.transaction();

@@ -45,7 +45,7 @@ impl Watch {
         Some((again.suspend(), read))
     }
 
-    fn check_body(&self, call: &Call) -> Step<'static> {
+    fn check_body<'s>(&self, call: &Call) -> Step<'s> {
         if !self.has_matched(call, Side::Request) {
             return Step::Done(Verdict::Allow);
         }
@@ -68,7 +68,7 @@ impl Watch {
     }
 
     /// Of an answer only what its rules say themselves counts: the request's body went on long ago.
-    fn check_answer(&self, call: &Call) -> Step<'static> {
+    fn check_answer<'s>(&self, call: &Call) -> Step<'s> {
         if !self.has_matched(call, Side::Answer) || is_encoded(&call.response.headers) {
             return Step::Done(Verdict::Allow);
         }

@@ -128,7 +128,7 @@ impl LeakWatch {
         });
         let then = move |verdict| {
             replace(response, masked.get().cloned());
-            verdict
+            Step::Done(verdict)
         };
         Step::OffloadThen(Job { budget: PATIENCE, run }, Box::new(then))
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::fetch::{FetchRequest, Reach};
-use engine::principal::CredentialKind;
 use engine::text::{push_address, push_number};
 use engine::verdict::Refusal;
 use engine::{Call, Principal, UnixTime, bounds, codes};
@@ -289,7 +288,7 @@ impl Telling {
         if let Some(application) = &principal.application {
             out.text("application", application);
         }
-        out.text("credential", credential(principal.credential));
+        out.text("credential", principal.credential.name());
         out.list("scopes", scopes(principal, call));
         out.list("roles", principal.roles.iter().map(|role| &**role));
         out.key("claims");
@@ -353,16 +352,4 @@ impl Telling {
 pub(super) fn scopes<'c>(principal: &'c Principal, call: &'c Call) -> impl Iterator<Item = &'c str> {
     let names = call.operation.iter().flat_map(|plan| plan.names.scopes.iter());
     names.enumerate().filter(move |(bit, _)| principal.scopes.contains(*bit)).map(|(_, name)| &**name)
-}
-
-/// What a caller presented, as policies read it.
-fn credential(kind: CredentialKind) -> &'static str {
-    let named = [
-        (CredentialKind::Jwt, "jwt"),
-        (CredentialKind::Introspected, "introspected"),
-        (CredentialKind::ApiKey, "api_key"),
-        (CredentialKind::Certificate, "certificate"),
-        (CredentialKind::Signature, "signature"),
-    ];
-    named.into_iter().find(|(known, _)| *known == kind).map_or("other", |(_, name)| name)
 }

@@ -25,8 +25,11 @@ pub fn takes_certificate(settings: &spec::Api, contract: &contract::Api, name: &
     match contract.schemes.get(name) {
         None => false,
         Some(SecurityScheme::MutualTls) => true,
-        // Under `*` tokens, keys and signatures have those that they can satisfy.
-        Some(_) => bound.issuers.is_empty() && bound.source.is_none() && bound.signers.is_empty(),
+        // Under `*` tokens, keys, signatures and passwords have those that they can satisfy.
+        Some(_) => {
+            let others = bound.issuers.is_empty() && bound.source.is_none();
+            others && bound.signers.is_empty() && bound.users.is_empty()
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! `WWW-Authenticate: Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1), with the place of the metadata document
-//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes API keys, client certificates or
-//! signatures; for these with what they have to cover (`Accept-Signature`, RFC 9421 section 5).
+//! (RFC 9728 section 5.1), and beside them or in their place a challenge for each scheme that takes something else: API keys, client
+//! certificates, passwords (`Basic`, RFC 7617 section 2), webhooks, or signatures; for these with what they have to cover
+//! (`Accept-Signature`, RFC 9421 section 5).
 //!
-//! No registered scheme asks for a certificate or a signature; RFC 9110 section 15.5.2 wants a challenge with every 401.
+//! No registered scheme asks for a certificate, a webhook or a signature; RFC 9110 section 15.5.2 wants a challenge with every 401.
 //! `ClientCertificate` is what the draft on client certificates in later connections (draft-thomson-httpbis-cant) called it.
 
 use std::fmt::Write;
@@ -17,7 +18,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::asked::{ACCEPT_SIGNATURE, Asked};
 use super::keys::{KeyScheme, key_scheme, key_schemes};
-use super::{ANY_SCHEME, Access, certificate_scheme, possession, signature_schemes, takes_any_certificate};
+use super::{
+    ANY_SCHEME, Access, certificate_scheme, password_scheme, possession, signature_schemes,
+    takes_any_certificate, takes_any_password, takes_token, webhook_scheme, webhooks,
+};
 use crate::scope::ApiScope;
 
 /// How a token is presented.
@@ -67,10 +71,14 @@ pub struct Challenge {
     offered: &'static [Scheme],
     /// Whether tokens are taken.
     tokens: bool,
-    /// Challenges of the schemes that take keys, certificates or signatures, by number.
+    /// Challenges of the schemes that take something else, by number; those of keys first.
     others: Box<[(u16, Box<str>)]>,
     /// That for certificates.
     certificate: Box<str>,
+    /// That for passwords.
+    password: Box<str>,
+    /// That for webhooks.
+    webhook: Box<str>,
     /// What is asked of signatures, where they are taken.
     signing: Option<Asked>,
 }
@@ -87,6 +95,8 @@ impl Challenge {
         let realm = quotable(api.name);
         Self {
             certificate: format!("ClientCertificate realm=\"{realm}\"").into(),
+            password: format!("Basic realm=\"{realm}\", charset=\"UTF-8\"").into(),
+            webhook: format!("Webhook realm=\"{realm}\"").into(),
             realm: realm.into(),
             metadata: quotable(&metadata).into(),
             algorithms,
@@ -100,35 +110,43 @@ impl Challenge {
     /// The challenge of operations that may be called as `access` says.
     #[must_use]
     pub fn for_access(api: &ApiScope<'_>, access: &Access) -> Self {
+        let own = Self::of(api);
         let signed = signature_schemes(api, access);
-        let (schemes, certificates, tokens): (Vec<KeyScheme>, Vec<u16>, bool) = match access {
-            Access::Open | Access::Closed(_) => return Self::of(api),
+        let mut others: Vec<(u16, Box<str>)> = Vec::new();
+        let of_key = |scheme: KeyScheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm)));
+        let tokens = match access {
+            Access::Open | Access::Closed(_) => return own,
             Access::Authenticated => {
-                let tokens = api.settings.authentication.values().any(|entry| !entry.issuers.is_empty());
-                let certificates = takes_any_certificate(api).then_some(ANY_SCHEME);
-                (key_schemes(api), certificates.into_iter().collect(), tokens)
+                others.extend(key_schemes(api).into_iter().map(of_key));
+                for (taken, text) in [
+                    (takes_any_certificate(api), &own.certificate),
+                    (takes_any_password(api), &own.password),
+                    (webhooks(api).next().is_some(), &own.webhook),
+                ] {
+                    others.extend(taken.then(|| (ANY_SCHEME, text.clone())));
+                }
+                api.settings.authentication.values().any(|entry| !entry.issuers.is_empty())
             }
             Access::OneOf { alternatives, .. } => {
                 let mut numbers: Vec<u16> =
                     alternatives.iter().flat_map(|one| &one.needs).map(|need| need.scheme).collect();
                 numbers.sort_unstable();
                 numbers.dedup();
-                let keys: Vec<KeyScheme> =
-                    numbers.iter().filter_map(|number| key_scheme(api, *number)).collect();
-                let by_certificate = |number: &u16| !certificate_scheme(api, *number).is_empty();
-                let certificates: Vec<u16> = numbers.iter().copied().filter(by_certificate).collect();
-                let tokens = keys.len() + certificates.len() + signed.len() < numbers.len();
-                (keys, certificates, tokens)
+                others.extend(numbers.iter().filter_map(|number| key_scheme(api, *number)).map(of_key));
+                let is_shown = |number: &u16| !certificate_scheme(api, *number).is_empty();
+                let is_known = |number: &u16| !password_scheme(api, *number).0.is_empty();
+                let is_sent = |number: &u16| webhook_scheme(api, *number).is_some();
+                let of = |number: &u16, text: &str| (*number, Box::<str>::from(text));
+                others
+                    .extend(numbers.iter().filter(|one| is_shown(one)).map(|one| of(one, &own.certificate)));
+                others.extend(numbers.iter().filter(|one| is_known(one)).map(|one| of(one, &own.password)));
+                others.extend(numbers.iter().filter(|one| is_sent(one)).map(|one| of(one, &own.webhook)));
+                numbers.iter().any(|number| takes_token(api, *number))
             }
         };
-        let own = Self::of(api);
-        let keys =
-            schemes.iter().map(|scheme| (scheme.number, Box::<str>::from(scheme.challenge(&own.realm))));
-        let certificates = certificates.into_iter().map(|number| (number, own.certificate.clone()));
-        let signatures = signed.iter().map(|scheme| (scheme.number, own.signature().into()));
-        let others = keys.chain(certificates).chain(signatures).collect();
+        others.extend(signed.iter().map(|scheme| (scheme.number, own.signature().into())));
         let signing = signed.first().and_then(|scheme| Asked::of(api, scheme.entry));
-        Self { tokens, others, signing, ..own }
+        Self { tokens, others: others.into(), signing, ..own }
     }
 
     /// Whether tokens are taken, so that `Authorization` may hold one.
@@ -186,10 +204,14 @@ impl Challenge {
     #[must_use]
     pub fn missing(&self, detail: &str, public: Option<&'static str>) -> Box<Refusal> {
         let refusal = Refusal::new(&codes::CREDENTIAL_MISSING, detail);
-        let mut refusal = match public {
+        self.challenging(match public {
             Some(public) => refusal.public(public),
             None => refusal,
-        };
+        })
+    }
+
+    /// A refusal with a challenge for each kind that is taken.
+    fn challenging(&self, mut refusal: Box<Refusal>) -> Box<Refusal> {
         if self.tokens {
             refusal.headers.extend(self.offered.iter().map(|scheme| self.field(*scheme, None, "")));
         }
@@ -212,6 +234,25 @@ impl Challenge {
         public: &'static str,
     ) -> Box<Refusal> {
         Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&self.certificate))
+    }
+
+    /// A password that does not let the call pass; `public` is what the caller may know, `detail` what the operator should.
+    #[must_use]
+    pub fn password(
+        &self,
+        code: &'static Code,
+        detail: impl Into<Box<str>>,
+        public: &'static str,
+    ) -> Box<Refusal> {
+        Refusal::new(code, detail).public(public).header(WWW_AUTHENTICATE, header(&self.password))
+    }
+
+    /// A delivery that does not let the call pass; `public` is what the sender may know, `detail` what the operator should.
+    #[must_use]
+    pub fn webhook(&self, detail: impl Into<Box<str>>, public: &'static str) -> Box<Refusal> {
+        let text = with_error(&self.webhook, "invalid_signature", public, "");
+        let refusal = Refusal::new(&codes::WEBHOOK_INVALID, detail).public(public);
+        refusal.header(WWW_AUTHENTICATE, header(&text))
     }
 
     /// A key of a scheme (by its number) that does not let the call pass; `public` is what the caller may know, `detail` what
@@ -264,6 +305,9 @@ impl Challenge {
     /// 400 `invalid_request`.
     #[must_use]
     pub fn malformed(&self, presented: Scheme, what: &'static str) -> Box<Refusal> {
+        if !self.tokens {
+            return self.challenging(Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what));
+        }
         let (name, value) = self.error(presented, ("invalid_request", what), "");
         Refusal::new(&codes::CREDENTIAL_MALFORMED, what).public(what).header(name, value)
     }

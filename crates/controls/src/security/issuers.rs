@@ -6,8 +6,8 @@ use engine::Principal;
 use spec::{Authentication, Issuer, Spanned};
 
 use super::{
-    Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes, signature_scheme,
-    signers_issuer,
+    Access, access, authority_issuer, certificate_scheme, key_scheme, key_schemes, password_scheme,
+    signature_scheme, signers_issuer, takes_token, users_issuer, webhook_issuer, webhook_scheme,
 };
 use crate::scope::{ApiScope, OperationScope};
 
@@ -47,7 +47,8 @@ impl Issuers {
 /// Who vouches for the credentials of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouching<'d> {
-    /// Issuers of tokens, authorities of certificates, and signers: their names in the document, and as principals call them.
+    /// Issuers of tokens, authorities of certificates, signers, groups of users and senders of webhooks: their names in the document,
+    /// and as principals call them.
     pub named: Vec<(&'d str, Cow<'d, str>)>,
     /// Whether API keys are taken.
     pub keys: bool,
@@ -66,6 +67,8 @@ impl<'d> Vouching<'d> {
                     found.take_tokens(api, entry);
                     found.take(&entry.authorities, authority_issuer);
                     found.take(&entry.signers, signers_issuer);
+                    found.take(&entry.users, users_issuer);
+                    found.take(&entry.webhook, webhook_issuer);
                 }
                 found.keys = !key_schemes(api).is_empty();
             }
@@ -75,12 +78,13 @@ impl<'d> Vouching<'d> {
                         found.take(&signed.entry.signers, signers_issuer);
                         continue;
                     }
-                    let authorities = certificate_scheme(api, need.scheme);
-                    found.take(authorities, authority_issuer);
+                    found.take(certificate_scheme(api, need.scheme), authority_issuer);
+                    found.take(password_scheme(api, need.scheme).0, users_issuer);
+                    found.take(webhook_scheme(api, need.scheme), webhook_issuer);
                     if key_scheme(api, need.scheme).is_some() {
                         found.keys = true;
                     } else if let (true, Some(scheme)) =
-                        (authorities.is_empty(), api.schemes.get(usize::from(need.scheme)))
+                        (takes_token(api, need.scheme), api.schemes.get(usize::from(need.scheme)))
                     {
                         let bound = api.settings.authentication_for(scheme);
                         bound.into_iter().for_each(|entry| found.take_tokens(api, entry));
@@ -98,8 +102,13 @@ impl<'d> Vouching<'d> {
         }
     }
 
-    fn take(&mut self, names: &'d [Spanned<String>], called: impl Fn(&str) -> String) {
-        for name in names.iter().map(|name| name.value.as_str()) {
+    /// Those of these names, who are called so by principals.
+    fn take(
+        &mut self,
+        names: impl IntoIterator<Item = &'d Spanned<String>>,
+        called: impl Fn(&str) -> String,
+    ) {
+        for name in names.into_iter().map(|name| name.value.as_str()) {
             if !self.knows(name) {
                 self.named.push((name, Cow::Owned(called(name))));
             }

@@ -6,6 +6,7 @@ use engine::Request;
 use http::HeaderName;
 use http::header::COOKIE;
 
+use super::passwords::is_basic;
 use super::signatures::is_signature;
 use crate::scope::ApiScope;
 
@@ -83,6 +84,8 @@ pub fn key_place(
             Some(Ok(Where::Cookie(name.as_str().into())))
         }
         SecurityScheme::Http { scheme, .. } if scheme == "bearer" && tokens => None,
+        // As passwords have.
+        scheme if is_basic(scheme) && !bound.users.is_empty() => None,
         SecurityScheme::Http { scheme, .. } if OTHER_SYNTAX.contains(&scheme.as_str()) => {
             Some(Err("an API key has not the syntax of this HTTP authentication scheme"))
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use diagnostics::{Diagnostics, Sources};
 use engine::call::BodyLength;
+use engine::control::Cancel;
 use engine::keyed::Keyed;
 use engine::replay::Replays;
 use engine::verdict::Refusal;
@@ -322,10 +323,14 @@ impl Gateway {
         let head = controls.iter().map(|(control, mode)| (control, mode, false));
         let before_upstream = controls.iter().map(|(control, mode)| (control, mode, true));
         for (control, mode, is_last) in head.chain(before_upstream) {
-            let step = if is_last { control.upstream(&mut call) } else { control.head(&mut call) };
+            let mut step = if is_last { control.upstream(&mut call) } else { control.head(&mut call) };
+            // What leaves its core is done here.
+            while let Step::OffloadThen(job, then) = step {
+                step = then((job.run)(&Cancel::default()));
+            }
             let verdict = match step {
                 Step::Done(verdict) => verdict,
-                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("nothing here leaves its core"),
+                Step::Offload(_) | Step::OffloadThen(..) => unreachable!("they come back to it"),
                 Step::Wait(future) => {
                     waited = true;
                     self.wait(future)

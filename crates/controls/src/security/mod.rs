@@ -13,11 +13,13 @@ mod issuers;
 mod keys;
 #[cfg(test)]
 pub(crate) mod kit;
+mod passwords;
 pub mod possession;
 mod report;
 mod signatures;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -36,10 +38,12 @@ pub use certificates::{
 pub use challenge::{Challenge, Scheme};
 pub use issuers::{APPLICATIONS, Issuers, LOCAL_ISSUER, Vouching, iss};
 pub use keys::{KeyScheme, Where, holds_key, key_place, key_scheme, key_schemes};
+pub use passwords::{password_scheme, private_listeners, takes_any_password, takes_password, users_issuer};
 pub use report::report;
 pub use signatures::{
     SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
 };
+pub use webhooks::{only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];
@@ -94,8 +98,14 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         Ok(None) => {}
         Err(why) => return Some(why),
     }
-    if takes_certificate(api.settings, contract, scheme) {
+    if takes_certificate(api.settings, contract, scheme)
+        || takes_password(api.settings, contract, scheme)
+        || takes_webhook(api.settings, contract, scheme).is_some()
+    {
         return None;
+    }
+    if let Some(why) = passwords::misfit(api, scheme) {
+        return Some(why);
     }
     match keys::bound(api, scheme) {
         Ok(Some(_)) => return None,
@@ -110,6 +120,7 @@ pub fn unsatisfiable(api: &ApiScope<'_>, scheme: &str) -> Option<&'static str> {
         Some(SecurityScheme::Http { scheme, .. }) if scheme == "bearer" => {
             (!bound).then_some("no issuer is bound to it")
         }
+        Some(scheme) if passwords::is_basic(scheme) => Some("no users are bound to it"),
         Some(SecurityScheme::Http { scheme, .. }) if scheme == "signature" => {
             Some("no signers are bound to it")
         }
@@ -229,6 +240,16 @@ fn alternative(api: &ApiScope<'_>, names: &[String], requirement: &Requirement) 
     };
     let needs: Option<Vec<Need>> = requirement.schemes.iter().map(need).collect();
     needs.map(|needs| Alternative { needs })
+}
+
+/// Whether a token satisfies the scheme of a number, if anything does: none of the other kinds of credential is bound to it.
+#[must_use]
+pub fn takes_token(api: &ApiScope<'_>, number: u16) -> bool {
+    key_scheme(api, number).is_none()
+        && certificate_scheme(api, number).is_empty()
+        && signature_scheme(api, number).is_none()
+        && password_scheme(api, number).0.is_empty()
+        && webhook_scheme(api, number).is_none()
 }
 
 /// Number of a scope.

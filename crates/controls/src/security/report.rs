@@ -15,6 +15,14 @@ use crate::scope::ApiScope;
 /// Most operations named in one message.
 const NAMED: usize = 10;
 
+/// How a scheme is bound for which there is nobody: how the reason begins, what is written under it, and what beside.
+const BOUND: [(&str, &str, &str); 4] = [
+    ("no API keys", "source: applications", ""),
+    ("no authorities", "authorities: [name]", ", with the `client_ca` of a listener under `authorities`"),
+    ("no users", "users: [name]", ", with their file of passwords under `users`"),
+    ("no signers", "signers: [name]", ", with their keys under `signers`"),
+];
+
 /// Reports what is wrong with the security of an API; does nothing from the second time on.
 pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
     api.share("security-report", || {
@@ -24,6 +32,7 @@ pub fn report(api: &ApiScope<'_>, out: &mut Diagnostics) {
         super::possession::report(api, out);
         super::signatures::report(api, out);
         super::certificates::report(api, out);
+        super::passwords::report(api, out);
     });
 }
 
@@ -161,29 +170,13 @@ fn unenforced(api: &ApiScope<'_>, out: &mut Diagnostics) {
         );
         let unbound =
             |what: &str| lost.guilty.iter().find(|(_, why)| why.starts_with(what)).map(|(scheme, _)| scheme);
+        let bound = BOUND.iter().find_map(|(what, how, with)| Some((unbound(what)?, how, with)));
         let help = if unbound("no issuer").is_some() {
             String::from("bind the scheme: `issuer: https://…` with `audience: …`, or under `authentication`")
-        } else if let Some(scheme) = unbound("no API keys") {
+        } else if let Some((scheme, how, with)) = bound {
             format!(
-                "bind the scheme: `authentication: {{ {scheme}: {{ source: applications }} }}`; or add \
-                 `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: these operations then \
-                 refuse every call",
-                first.pointer,
-                scheme_pointer(scheme)
-            )
-        } else if let Some(scheme) = unbound("no authorities") {
-            format!(
-                "bind the scheme: `authentication: {{ {scheme}: {{ authorities: [name] }} }}`, with the `client_ca` of a listener \
-                 under `authorities`; or add `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: \
-                 these operations then refuse every call",
-                first.pointer,
-                scheme_pointer(scheme)
-            )
-        } else if let Some(scheme) = unbound("no signers") {
-            format!(
-                "bind the scheme: `authentication: {{ {scheme}: {{ signers: [name] }} }}`, with their keys under `signers`; or add \
-                 `{}/security` (one operation) or `{}` (all of the scheme) to `accept_unenforced`: these operations then \
-                 refuse every call",
+                "bind the scheme: `authentication: {{ {scheme}: {{ {how} }} }}`{with}; or add `{}/security` (one operation) or \
+                 `{}` (all of the scheme) to `accept_unenforced`: these operations then refuse every call",
                 first.pointer,
                 scheme_pointer(scheme)
             )

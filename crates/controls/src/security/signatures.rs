@@ -57,7 +57,8 @@ pub(super) fn bound<'a>(api: &ApiScope<'a>, name: &str) -> Result<Option<&'a Aut
 }
 
 fn takes_others(entry: &Authentication) -> bool {
-    !entry.issuers.is_empty() || entry.source.is_some() || !entry.authorities.is_empty()
+    let tokens_or_keys = !entry.issuers.is_empty() || entry.source.is_some();
+    tokens_or_keys || !entry.authorities.is_empty() || !entry.users.is_empty()
 }
 
 /// The scheme of a number, when signatures are bound to it.

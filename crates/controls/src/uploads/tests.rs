@@ -56,7 +56,7 @@ fn finish(step: Step<'_>) -> Verdict {
     match step {
         Step::Done(verdict) => verdict,
         Step::Offload(job) => (job.run)(&Cancel::default()),
-        Step::OffloadThen(job, then) => then((job.run)(&Cancel::default())),
+        Step::OffloadThen(job, then) => finish(then((job.run)(&Cancel::default()))),
         Step::Wait(mut future) => match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(verdict) => verdict,
             Poll::Pending => panic!("nothing is waited for: the world outside answers at once"),

@@ -162,6 +162,8 @@ const fn authn(credential: CredentialKind) -> &'static str {
         CredentialKind::Introspected => "urn:ietf:rfc:7662",
         CredentialKind::Certificate => "urn:ietf:rfc:8705",
         CredentialKind::Signature => "urn:ietf:rfc:9421",
+        CredentialKind::Password => "urn:ietf:rfc:7617",
+        CredentialKind::Webhook => "urn:yett:webhook",
         CredentialKind::ApiKey => "urn:yett:api-key",
     }
 }

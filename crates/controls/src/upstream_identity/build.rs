@@ -122,13 +122,14 @@ fn credential(
     }
 }
 
-/// Reports, once, a key that is said to go on where credentials end.
+/// Reports, once, a credential that is said to go on where credentials end.
 fn forwards(api: &ApiScope<'_>, out: &mut Diagnostics) {
     api.share("upstream_identity beside forward", || {
         for (scheme, settings) in api.settings.authentication.iter().filter(|(_, settings)| settings.forward)
         {
-            let message =
-                format!("the key of `{scheme}` is forwarded, and `upstream_identity` takes credentials out");
+            let message = format!(
+                "the credential of `{scheme}` is forwarded, and `upstream_identity` takes credentials out"
+            );
             let help = "take `forward: true` out, or write `credential: pass`";
             out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
         }

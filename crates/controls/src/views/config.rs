@@ -18,7 +18,7 @@ use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::Pattern;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
-use crate::security::{Where, key_schemes, operation_ref, takes_signatures};
+use crate::security::{Where, key_schemes, operation_ref, takes_signatures, webhooks};
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -236,6 +236,9 @@ pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
     }
     if takes_signatures(api.settings) {
         names.push(HeaderName::from_static("signature-input"));
+    }
+    if webhooks(api).next().is_some() {
+        names.push(HeaderName::from_static("webhook-signature"));
     }
     let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
     HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))

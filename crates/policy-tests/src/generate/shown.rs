@@ -1,7 +1,7 @@
 //! What a good caller of an operation shows: a token, an API key or both, what the token is bound to, and a client certificate.
 
 use contract::{Operation, Requirement, Security};
-use controls::security::{key_place, takes_certificate};
+use controls::security::{key_place, takes_certificate, takes_password, takes_webhook};
 use spec::{Api, Authority, CertificateSubject, Document, OperationRef, SenderConstrained, Strings};
 
 use crate::document::{ApiKey, Certificate, Credential, Dpop, Mtls};
@@ -66,6 +66,10 @@ pub(crate) fn shown(
 ) -> Option<Shown> {
     let takes_key = |scheme: &str| matches!(key_place(api, contract, scheme), Some(Ok(_)));
     let by_certificate = |scheme: &str| takes_certificate(api, contract, scheme);
+    // Cases know no passwords and sign no webhooks: what comes of a call without one is what is seen.
+    let unknown = |scheme: &str| {
+        takes_password(api, contract, scheme) || takes_webhook(api, contract, scheme).is_some()
+    };
     let issuers = |scheme: &str| api.authentication_for(scheme).is_some_and(|one| !one.issuers.is_empty());
     let demand = |scheme: &str| {
         let own = api.sender_constrained_for(reference);
@@ -82,7 +86,7 @@ pub(crate) fn shown(
         // Any credential will do: a token before a key.
         _ => {
             let mut schemes: Vec<&String> = contract.schemes.keys().collect();
-            schemes.sort_by_key(|scheme| takes_key(scheme) || by_certificate(scheme));
+            schemes.sort_by_key(|scheme| takes_key(scheme) || by_certificate(scheme) || unknown(scheme));
             Requirement {
                 schemes: schemes.first().map(|scheme| ((*scheme).clone(), Vec::new())).into_iter().collect(),
             }
@@ -93,7 +97,7 @@ pub(crate) fn shown(
         let bound = api.authentication_for(scheme).is_some_and(|one| !one.signers.is_empty());
         bound && !takes_key(scheme) && !by_certificate(scheme) && !issuers(scheme)
     };
-    if requirement.schemes.iter().any(|(scheme, _)| signs(scheme)) {
+    if requirement.schemes.iter().any(|(scheme, _)| unknown(scheme) || signs(scheme)) {
         return None;
     }
     let mut found = Shown::default();

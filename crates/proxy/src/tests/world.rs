@@ -249,7 +249,7 @@ impl Toy {
     }
 }
 
-fn job(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'static> {
+fn job<'s>(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'s> {
     Step::Offload(Job { budget: Duration::from_secs(5), run: Box::new(|_| run()) })
 }
 

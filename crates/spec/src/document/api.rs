@@ -142,7 +142,13 @@ pub struct Authentication {
     /// names of the signers whose signatures over calls are taken
     #[serde(default)]
     pub signers: Vec<Spanned<String>>,
-    /// whether an API key, or the fields of a signature, are sent on to the service; without it, they end at the gateway
+    /// names of the users whose passwords are taken (HTTP Basic)
+    #[serde(default)]
+    pub users: Vec<Spanned<String>>,
+    /// name of the sender whose signed webhooks are taken
+    #[serde(default)]
+    pub webhook: Option<Spanned<String>>,
+    /// whether an API key, a password, or the fields of a signature, are sent on to the service; without it, they end at the gateway
     #[serde(default)]
     pub forward: bool,
 }

@@ -3,13 +3,17 @@
 use super::Document;
 use crate::read::Spanned;
 use crate::units::{FileRef, Strings};
-use diagnostics::{Diagnostic, Diagnostics};
+use diagnostics::{Diagnostic, Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Words that mean something where rules name issuers.
-pub(super) const TAKEN: [&str; 2] = ["any", "applications"];
+const TAKEN: [&str; 2] = ["any", "applications"];
+
+/// What one of those who vouch is called; the others are many.
+const ISSUER: &str = "an issuer";
+const SENDER: &str = "a sender of webhooks";
 
 /// Authorities whose certificates prove who calls.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -53,17 +57,35 @@ pub struct Grant {
     pub roles: Strings,
 }
 
-/// Reports what is wrong with names: rules and revocations name issuers and authorities alike.
+/// What vouches for callers and is no issuer: what one of it is called in a message, and the names.
+fn vouching(document: &Document) -> impl Iterator<Item = (&'static str, &str, Span)> {
+    let authorities = document.authorities.iter().map(|(name, one)| ("authorities", name, one.span));
+    let signers = document.signers.iter().map(|(name, one)| ("signers", name, one.span));
+    let users = document.users.iter().map(|(name, one)| ("users", name, one.span));
+    let webhooks = document.webhooks.iter().map(|(name, one)| (SENDER, name, one.span));
+    let all = authorities.chain(signers).chain(users).chain(webhooks);
+    all.map(|(what, name, span)| (what, name.as_str(), span))
+}
+
+/// Reports what is wrong with names: rules and revocations name all who vouch alike.
 pub(super) fn check(document: &Document, out: &mut Diagnostics) {
-    for (name, authority) in &document.authorities {
-        let help = "give the authorities another name: rules and revocations name them as they do issuers";
-        let wrong = if document.issuers.contains_key(name) {
-            format!("`{name}` is an issuer and authorities")
-        } else if TAKEN.contains(&name.as_str()) {
+    let mut before: BTreeMap<&str, &str> = BTreeMap::new();
+    for (what, name, span) in vouching(document) {
+        let other = match before.insert(name, what) {
+            _ if document.issuers.contains_key(name) => Some(ISSUER),
+            other => other,
+        };
+        let wrong = if let Some(other) = other {
+            let is = if [ISSUER, SENDER].contains(&other) { "is" } else { "are" };
+            format!("`{name}` {is} {other} and {what}")
+        } else if TAKEN.contains(&name) {
             format!("`{name}` has a meaning of its own where rules name issuers")
         } else {
             continue;
         };
-        out.push(Diagnostic::error("conflict", wrong).at(authority.span).help(help));
+        let them = what.strip_prefix("a ").unwrap_or(what);
+        let help =
+            format!("give the {them} another name: rules and revocations name them as they do issuers");
+        out.push(Diagnostic::error("conflict", wrong).at(span).help(help));
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn check(document: &Document, tree: &Node, out: &mut Diagnostics) {
     issuers(document, out);
     super::authority::check(document, out);
     check_signers::check(document, out);
+    super::caller::check(document, out);
     super::revocation::check(document, out);
     super::telemetry::check(document, out);
     super::shared::check(document, out);
@@ -60,7 +61,8 @@ pub fn is_name(text: &str) -> bool {
 
 /// Reports what is not a name.
 fn names(tree: &Node, out: &mut Diagnostics) {
-    for group in ["listeners", "issuers", "authorities", "signers", "upstreams", "apis"] {
+    let groups = ["listeners", "issuers", "authorities", "signers", "users", "webhooks", "upstreams", "apis"];
+    for group in groups {
         let Some(node) = tree.get(group) else { continue };
         for entry in node.entries() {
             // What the short form made carries the name of an API, which is looked at itself.
@@ -231,6 +233,12 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
         for signers in &settings.signers {
             refer("signer", signers, tree, out);
         }
+        for users in &settings.users {
+            refer("users", users, tree, out);
+        }
+        if let Some(webhook) = &settings.webhook {
+            refer("webhook", webhook, tree, out);
+        }
     }
     check_possession::api(document, api, out);
     check_signers::api(document, api, out);
@@ -258,7 +266,7 @@ fn check_api(document: &Document, tree: &Node, api: &Api, out: &mut Diagnostics)
     }
 }
 
-/// What a scheme takes: tokens, keys, certificates or signatures. `*` may stand for schemes of all kinds.
+/// What a scheme takes: one kind of credential. `*` may stand for schemes of all kinds.
 fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostics) {
     let first = |names: &[Spanned<String>]| names.first().map(|name| name.span);
     let kinds = [
@@ -266,12 +274,14 @@ fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostic
         ("source", "API keys", settings.source.as_ref().map(|source| source.span)),
         ("authorities", "client certificates", first(&settings.authorities)),
         ("signers", "signatures", first(&settings.signers)),
+        ("users", "passwords", first(&settings.users)),
+        ("webhook", "webhooks", settings.webhook.as_ref().map(|webhook| webhook.span)),
     ];
     let mut taken = kinds.into_iter().filter_map(|(key, what, span)| Some((key, what, span?)));
     let Some((key, what, _)) = taken.next() else {
         let message = format!("the scheme `{scheme}` names no issuer");
         let help = "write `issuers: [name]`, `source: applications` for API keys, `authorities: [name]` for client certificates, \
-                    or `signers: [name]` for signatures";
+                    `signers: [name]` for signatures, `users: [name]` for passwords, or `webhook: name`";
         out.push(Diagnostic::error("missing-key", message).at(settings.span).help(help));
         return;
     };
@@ -280,8 +290,10 @@ fn proofs(scheme: &str, settings: &Spanned<Authentication>, out: &mut Diagnostic
         let help = format!("keep `{key}` or `{other}`: a scheme has one kind of credential");
         out.push(Diagnostic::error("conflict", message).at(span).help(help));
     }
-    if settings.forward && settings.source.is_none() && settings.signers.is_empty() {
-        let message = format!("`forward` is for API keys and signatures, and `{scheme}` takes none");
+    let ends = settings.source.is_some() || !settings.signers.is_empty() || !settings.users.is_empty();
+    if settings.forward && !ends {
+        let message =
+            format!("`forward` is for API keys, signatures and passwords, and `{scheme}` takes none");
         let help = "take it out: tokens are sent on to the service";
         out.push(Diagnostic::error("conflict", message).at(settings.span).help(help));
     }
@@ -312,7 +324,11 @@ fn contract(api: &Api, out: &mut Diagnostics) {
 
 /// Reports a name that nothing has. What is there but broken has been reported itself.
 fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics) {
-    let group = what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"));
+    let group = match what.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if what.ends_with('s') => what.to_owned(),
+        None => format!("{what}s"),
+    };
     let known: Vec<&str> = tree
         .get(&group)
         .map(|group| group.entries().iter().map(|entry| entry.key.as_str()).collect())
@@ -328,6 +344,7 @@ fn refer(what: &str, name: &Spanned<String>, tree: &Node, out: &mut Diagnostics)
             format!("write it under `{group}`; there are {}", names.join(", "))
         }
     };
-    let message = format!("there is no {what} `{}`", name.value);
+    let is = if what.ends_with('s') { "are" } else { "is" };
+    let message = format!("there {is} no {what} `{}`", name.value);
     out.push(Diagnostic::error("unknown-name", message).at(name.span).help(help));
 }

@@ -1,7 +1,6 @@
 //! What is wrong with how signatures over calls are taken, and with how the gateway signs its own.
 
-use super::authority::TAKEN;
-use super::{Api, Document, Signer, Signers, Signing, Upstream};
+use super::{Api, Document, Signer, Signing, Upstream};
 use crate::read::Spanned;
 use diagnostics::{Diagnostic, Diagnostics, nearest};
 
@@ -18,7 +17,6 @@ const WRITTEN: [&str; 3] = ["content-digest", "signature", "signature-input"];
 /// Reports what is wrong with those who sign their calls.
 pub(super) fn check(document: &Document, out: &mut Diagnostics) {
     for (name, signers) in &document.signers {
-        named(document, name, signers, out);
         within(&signers.max_age, out);
         tag(signers.tag.as_ref(), out);
         if signers.keys.is_empty() {
@@ -38,21 +36,6 @@ pub(super) fn check(document: &Document, out: &mut Diagnostics) {
             out.push(Diagnostic::error("conflict", message).at(jwks.span).help(help));
         }
     }
-}
-
-/// Rules and revocations name issuers, authorities and signers alike.
-fn named(document: &Document, name: &str, signers: &Spanned<Signers>, out: &mut Diagnostics) {
-    let wrong = if document.issuers.contains_key(name) {
-        format!("`{name}` is an issuer and signers")
-    } else if document.authorities.contains_key(name) {
-        format!("`{name}` are authorities and signers")
-    } else if TAKEN.contains(&name) {
-        format!("`{name}` has a meaning of its own where rules name issuers")
-    } else {
-        return;
-    };
-    let help = "give the signers another name: rules and revocations name them as they do issuers";
-    out.push(Diagnostic::error("conflict", wrong).at(signers.span).help(help));
 }
 
 fn signer(id: &str, signer: &Spanned<Signer>, in_set: bool, out: &mut Diagnostics) {

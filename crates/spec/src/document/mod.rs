@@ -7,6 +7,7 @@ mod alert;
 mod api;
 mod assertions;
 mod authority;
+mod caller;
 mod check;
 mod check_issuer;
 mod check_possession;
@@ -37,6 +38,7 @@ pub use api::{Api, Authentication, Demand, KeySource, OperationSettings, Unsecur
 pub(crate) use api::{ApiKeys, OperationKeys};
 pub use assertions::Assertions;
 pub use authority::{Authority, CertificateSubject, Grant};
+pub use caller::{Users, Webhook};
 pub use issuer::{
     ClientAuthentication, Introspected, Introspection, Issuer, IssuerKeys, ScopesFrom, TokenEndpoint,
     TokenType, TypRule,
@@ -109,6 +111,10 @@ pub struct Document {
     pub authorities: BTreeMap<String, Spanned<Authority>>,
     /// Who sign their calls, by name.
     pub signers: BTreeMap<String, Spanned<Signers>>,
+    /// Who is known by a password, in groups by name.
+    pub users: BTreeMap<String, Spanned<Users>>,
+    /// Who sends webhooks, by name.
+    pub webhooks: BTreeMap<String, Spanned<Webhook>>,
     /// Where calls go, by name.
     pub upstreams: BTreeMap<String, Spanned<Upstream>>,
     /// APIs, by name.
@@ -165,6 +171,12 @@ pub(crate) struct Top {
     /// who sign their calls, by name
     #[serde(default)]
     signers: BTreeMap<String, Spanned<Signers>>,
+    /// who is known by a password, in groups by name
+    #[serde(default)]
+    users: BTreeMap<String, Spanned<Users>>,
+    /// who sends webhooks, by name
+    #[serde(default)]
+    webhooks: BTreeMap<String, Spanned<Webhook>>,
     /// where calls go, by name
     #[serde(default)]
     upstreams: BTreeMap<String, Spanned<Upstream>>,
@@ -238,6 +250,8 @@ impl Document {
             issuers: top.issuers,
             authorities: top.authorities,
             signers: top.signers,
+            users: top.users,
+            webhooks: top.webhooks,
             upstreams: top.upstreams,
             apis,
             record: top.record,

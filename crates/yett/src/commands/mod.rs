@@ -26,6 +26,7 @@ mod status;
 mod test;
 mod token;
 mod update;
+mod user;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,6 +71,8 @@ enum Command {
     App(app::Arguments),
     /// Make, show, rotate and revoke API keys of a running gateway's applications
     Key(key::Arguments),
+    /// Make lines of a file of passwords
+    User(user::Arguments),
     /// Have a running gateway take tokens no more: one, or all of a subject, a session, an application or an issuer
     Revoke(revoke::Arguments),
     /// Show what is revoked, and take it back
@@ -115,6 +118,7 @@ impl Cli {
             Command::Token(arguments) => token::run(arguments),
             Command::App(arguments) => app::run(arguments),
             Command::Key(arguments) => key::run(arguments),
+            Command::User(arguments) => user::run(arguments),
             Command::Revoke(arguments) => revoke::run(arguments),
             Command::Revocations(arguments) => revocations::run(arguments),
             Command::Changes(arguments) => changes::run(arguments),

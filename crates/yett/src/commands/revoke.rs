@@ -34,13 +34,13 @@ enum Command {
         #[arg(long, value_name = "HEX", conflicts_with_all = ["id", "issuer"])]
         sha256: Option<String>,
     },
-    /// All tokens, or client certificates, of a subject that were issued until now; or whoever signs as the subject
+    /// All tokens, or client certificates, of a subject that were issued until now; or a user, or whoever signs as the subject
     Subject {
         #[command(flatten)]
         common: Common,
         /// `sub`
         subject: String,
-        /// Who issued them: the name of an issuer, of authorities or of signers in the configuration, or an issuer's URL
+        /// Who vouches: the name of an issuer, of authorities, of signers or of users in the configuration, or an issuer's URL
         #[arg(long, value_name = "ISSUER")]
         issuer: String,
         /// Those as well that are issued later

@@ -200,7 +200,7 @@ fn settle(step: Step<'_>) -> Result<Verdict, String> {
     match step {
         Step::Done(verdict) => Ok(verdict),
         Step::Offload(job) => Ok((job.run)(&Cancel::default())),
-        Step::OffloadThen(job, then) => Ok(then((job.run)(&Cancel::default()))),
+        Step::OffloadThen(job, then) => settle(then((job.run)(&Cancel::default()))),
         Step::Wait(mut future) => match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(verdict) => Ok(verdict),
             Poll::Pending => Err(String::from("a check waits for something outside")),

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use controls::authentication::{apikey, issued};
-use controls::security::{authority_issuer, signers_issuer};
+use controls::security::{authority_issuer, signers_issuer, users_issuer, webhook_issuer};
 use credentials::{Kind, token_digest};
 use manage_api::{Issued, NewRevocation, Problem};
 use spec::Document;
 
 /// How long something is revoked when nobody says: longer than any access token should be good.
 const LASTS: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long certificates and signers are revoked when nobody says: there is no saying how long those of a subject are good.
+/// How long certificates, signers, users and senders are revoked when nobody says: there is no saying how long those of a subject are good.
 const OTHERS_LAST: Duration = store::MAX_TTL;
 /// How long after its end a token is still remembered: more than clocks may differ by.
 const LEEWAY: u64 = 24 * 3600;
@@ -45,18 +45,8 @@ pub(super) fn resolve(
         }
         (Some(issuer), kind) => {
             let (iss, vouches) = issuer_of(issuer, document)?;
-            if vouches == Vouches::Certificates && !matches!(kind, Kind::Subject | Kind::Issuer) {
-                return Err(Problem::invalid(format!(
-                    "`{}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
-                     SHA-256 of its DER, as `yett revoke token --sha256`",
-                    issuer.escape_debug()
-                )));
-            }
-            if vouches == Vouches::Signatures && matches!(kind, Kind::Token | Kind::Session) {
-                return Err(Problem::invalid(format!(
-                    "`{}` are signers, of which all of a `subject`, an `application` or all are revoked",
-                    issuer.escape_debug()
-                )));
+            if let Some(why) = vouches.misfit(issuer, kind) {
+                return Err(Problem::invalid(why));
             }
             lasts = lasts.or((vouches != Vouches::Tokens).then_some(OTHERS_LAST));
             iss
@@ -127,9 +117,32 @@ enum Vouches {
     Tokens,
     Certificates,
     Signatures,
+    /// Users, and senders of webhooks.
+    Callers,
 }
 
-/// `iss` of an issuer that is named as the document names it, or by its URL; of authorities and signers, as principals name them.
+impl Vouches {
+    /// Why nothing is revoked by a kind of whom `named` vouches for, where that is so.
+    fn misfit(self, named: &str, kind: Kind) -> Option<String> {
+        let named = named.escape_debug();
+        let all = matches!(kind, Kind::Subject | Kind::Issuer);
+        match self {
+            Self::Certificates if !all => Some(format!(
+                "`{named}` are authorities of certificates, of which all of a `subject` or all are revoked; one by the \
+                 SHA-256 of its DER, as `yett revoke token --sha256`"
+            )),
+            Self::Signatures if matches!(kind, Kind::Token | Kind::Session) => Some(format!(
+                "`{named}` are signers, of which all of a `subject`, an `application` or all are revoked"
+            )),
+            Self::Callers if !all => {
+                Some(format!("`{named}` issues no tokens: a `subject` of it is revoked, or all"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `iss` of an issuer that is named as the document names it, or by its URL; of whoever else vouches, as principals name them.
 fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Problem> {
     if named == apikey::ISSUER {
         return Err(Problem::invalid(
@@ -142,7 +155,9 @@ fn issuer_of(named: &str, document: &Document) -> Result<(String, Vouches), Prob
     let certificates = authorities.map(|name| (name, authority_issuer(name), Vouches::Certificates));
     let signers = document.signers.keys();
     let signatures = signers.map(|name| (name, signers_issuer(name), Vouches::Signatures));
-    let all: Vec<_> = tokens.chain(certificates).chain(signatures).collect();
+    let users = document.users.keys().map(|name| (name, users_issuer(name), Vouches::Callers));
+    let senders = document.webhooks.keys().map(|name| (name, webhook_issuer(name), Vouches::Callers));
+    let all: Vec<_> = tokens.chain(certificates).chain(signatures).chain(users).chain(senders).collect();
     let found = all.iter().find(|(name, iss, _)| *name == named || *iss == named);
     found.map(|(_, iss, vouches)| (iss.clone(), *vouches)).ok_or_else(|| {
         let hint = diagnostics::nearest(named, all.iter().map(|(name, ..)| name.as_str()));

@@ -31,7 +31,7 @@ pub use config::{groups, verifier};
 pub use policy::Policy;
 
 use super::why::refuse_unchecked;
-use crate::aside::{aside, is_long};
+use crate::aside::{aside_and, is_long};
 use crate::security::Challenge;
 use policy::{AHEAD, has_body};
 
@@ -256,29 +256,34 @@ fn key_id(principal: &Principal) -> Option<Cow<'_, str>> {
     principal.claims.root().get("keyid").and_then(tape::Node::as_str)
 }
 
-/// Holds the body of a call to what was signed with its head.
-pub(super) fn check_body<'c>(challenge: &'c Challenge, call: &'c mut Call) -> Step<'c> {
+/// Holds the body of a call to what was signed with its head. What is `next` comes of a body that is good.
+pub(super) fn check_body<'c>(
+    challenge: &'c Challenge,
+    call: &'c mut Call,
+    next: impl FnOnce(&'c mut Call) -> Step<'c> + 'c,
+) -> Step<'c> {
     let signed = call.held.iter().find_map(|held| held.downcast_ref::<Signed>());
     let body = call.body.bytes().clone();
     let digest = match signed {
-        None => return Step::Done(Verdict::Allow),
+        None => return next(call),
         Some(Signed(Some(digest))) => digest.clone(),
-        Some(Signed(None)) if body.is_empty() => return Step::Done(Verdict::Allow),
+        Some(Signed(None)) if body.is_empty() => return next(call),
         Some(Signed(None)) => {
             let why = Refused::wrong("there is a body whose digest is not covered");
             return Step::Done(Verdict::Refuse(refuse(challenge, call, why)));
         }
     };
     let long = is_long(body.len());
-    aside(
+    aside_and(
         long,
         move || digest.is_of(&body),
         move |same| {
             if same {
-                return Verdict::Allow;
+                return next(call);
             }
             let public = "the body is not the one whose digest was signed";
-            Verdict::Refuse(challenge.unsigned(&call.request, &codes::DIGEST_MISMATCH, public, public))
+            let refusal = challenge.unsigned(&call.request, &codes::DIGEST_MISMATCH, public, public);
+            Step::Done(Verdict::Refuse(refusal))
         },
     )
 }

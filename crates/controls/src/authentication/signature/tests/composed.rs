@@ -212,7 +212,7 @@ fn one_of_several_signers_and_of_several_schemes() {
 
 /// Other gateways that say this.
 #[derive(Debug)]
-struct Others(state::MemoryReplays, Used, bool);
+pub(super) struct Others(pub(super) state::MemoryReplays, pub(super) Used, pub(super) bool);
 
 impl Replays for Others {
     fn take(&self, holder_and_use: (u128, u128), until: UnixTime, now: UnixTime) -> Used {

@@ -1,0 +1,258 @@
+//! Which passwords are known to be good, and which are being checked: one table for all cores.
+//!
+//! Checking one costs a thread tens of milliseconds and tens of megabytes, so that of calls with the same name and password one has it
+//! checked and the others wait; few are checked at one time, fewer of one address. That a password is good is remembered for minutes, by
+//! a keyed hash of everything that it was checked against: a line that changed is another one. That it is wrong is never remembered, or
+//! who guesses could fill the table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key};
+use credentials::PasswordHash;
+use engine::control::Job;
+use engine::signal::Signal;
+use engine::{Clock, CoreContext, Tick, Verdict, bounds};
+use parking_lot::Mutex;
+
+use super::Pair;
+
+/// Longer than this nobody waits for a password to be checked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a password is checked against, one for each group of users: a hash, and whether it is that of the name that came.
+pub type Line = (Arc<PasswordHash>, bool);
+
+/// Which lines a password is that of, by their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Matched(u64);
+
+impl Matched {
+    fn insert(&mut self, place: usize) {
+        self.0 |= u32::try_from(place).ok().and_then(|place| 1_u64.checked_shl(place)).unwrap_or_default();
+    }
+
+    /// Whether that at a place is among them.
+    #[must_use]
+    pub fn has(self, place: usize) -> bool {
+        u32::try_from(place)
+            .ok()
+            .and_then(|place| self.0.checked_shr(place))
+            .is_some_and(|bits| bits & 1 == 1)
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A name and a password with all that they are checked against, as a keyed hash.
+pub type Question = [u8; 32];
+/// Whom an address stands for.
+pub type Holder = ([u8; 8], usize);
+
+/// One that is being checked.
+#[derive(Debug, Default)]
+pub struct Flight {
+    outcome: OnceLock<Matched>,
+    over: AtomicBool,
+    ended: Signal,
+}
+
+impl Flight {
+    /// Waits for its end, which comes with the end of the work at the latest.
+    pub async fn wait(&self) {
+        let version = self.ended.version();
+        if !self.over.load(Ordering::Acquire) {
+            self.ended.changed(version).await;
+        }
+    }
+
+    /// What came of it; nothing where nobody did the work.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Matched> {
+        self.outcome.get().copied()
+    }
+}
+
+/// What is to be done about a password.
+#[derive(Debug)]
+pub enum Found {
+    /// It is known to be good.
+    Known(Matched),
+    /// It is being checked.
+    Asked(Arc<Flight>),
+    /// It has to be.
+    Check(Check),
+    /// It would have to be, and too many are.
+    Busy,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<Question, (Matched, Tick)>,
+    checking: HashMap<Question, Arc<Flight>>,
+    from: HashMap<Holder, usize>,
+}
+
+/// The table.
+pub struct Checker {
+    hash: Key,
+    state: Mutex<State>,
+}
+
+impl std::fmt::Debug for Checker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Checker")
+    }
+}
+
+impl Checker {
+    /// The one of the process.
+    #[must_use]
+    pub fn of(core: &CoreContext) -> Arc<Self> {
+        core.keyed.get_or_make("passwords", "", || {
+            let mut secret = zeroize::Zeroizing::new([0; 32]);
+            core.clock.fill(&mut *secret);
+            Self { hash: Key::new(HMAC_SHA256, &*secret), state: Mutex::default() }
+        })
+    }
+
+    /// The question that a name and a password are, checked against these lines of these groups.
+    #[must_use]
+    pub fn question<'l>(&self, pair: &Pair, lines: impl Iterator<Item = (&'l str, &'l Line)>) -> Question {
+        let mut context = Context::with_key(&self.hash);
+        // Each part says how long it is, so that no two questions are the same text.
+        let mut add = |part: &[u8]| {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            context.update(part);
+        };
+        add(pair.user().as_bytes());
+        add(pair.password());
+        for (group, (hash, known)) in lines {
+            add(group.as_bytes());
+            add(if *known { hash.line().as_slice() } else { &[] });
+        }
+        let mut question = [0; 32];
+        question.iter_mut().zip(context.sign().as_ref()).for_each(|(slot, byte)| *slot = *byte);
+        question
+    }
+
+    /// A number below `among` that a name always has, and that nobody outside can tell; `None` below 0.
+    #[must_use]
+    pub fn choose(&self, name: &str, among: usize) -> Option<usize> {
+        let tag = aws_lc_rs::hmac::sign(&self.hash, name.as_bytes());
+        let number = tag.as_ref().iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        let among = u64::try_from(among).ok()?;
+        usize::try_from(number.checked_rem(among)?).ok()
+    }
+
+    /// Whether it is known to be good, at no cost.
+    #[must_use]
+    pub fn known(&self, question: &Question, now: Tick) -> Option<Matched> {
+        let state = self.state.lock();
+        state.known.get(question).filter(|(_, until)| now < *until).map(|(matched, _)| *matched)
+    }
+
+    /// What is to be done about it, for a call from an address.
+    #[must_use]
+    pub fn find(self: &Arc<Self>, question: Question, holder: Holder, now: Tick) -> Found {
+        let mut state = self.state.lock();
+        if let Some((matched, _)) = state.known.get(&question).filter(|(_, until)| now < *until) {
+            return Found::Known(*matched);
+        }
+        if let Some(flight) = state.checking.get(&question) {
+            return Found::Asked(Arc::clone(flight));
+        }
+        let own = state.from.get(&holder).copied().unwrap_or_default();
+        if state.checking.len() >= bounds::PASSWORDS_CHECKED || own >= bounds::PASSWORDS_OF_ONE {
+            return Found::Busy;
+        }
+        let flight = Arc::new(Flight::default());
+        state.checking.insert(question, Arc::clone(&flight));
+        state.from.insert(holder, own + 1);
+        Found::Check(Check { checker: Arc::clone(self), question, holder, flight })
+    }
+}
+
+impl State {
+    /// Forgets what is over, and, when nothing is, the half that ends first.
+    fn make_room(&mut self, now: Tick) {
+        if self.known.len() < bounds::PASSWORDS_KNOWN {
+            return;
+        }
+        self.known.retain(|_, (_, until)| now < *until);
+        if self.known.len() < bounds::PASSWORDS_KNOWN {
+            return;
+        }
+        let mut ends: Vec<Tick> = self.known.values().map(|(_, until)| *until).collect();
+        let middle = ends.len() / 2;
+        let (_, middle, _) = ends.select_nth_unstable(middle);
+        let middle = *middle;
+        self.known.retain(|_, (_, until)| *until > middle);
+    }
+}
+
+/// A place among those that are checked. However it ends, it gives the place back and wakes who waits.
+#[derive(Debug)]
+pub struct Check {
+    checker: Arc<Checker>,
+    question: Question,
+    holder: Holder,
+    flight: Arc<Flight>,
+}
+
+impl Check {
+    /// What calls wait for.
+    #[must_use]
+    pub fn flight(&self) -> Arc<Flight> {
+        Arc::clone(&self.flight)
+    }
+
+    /// The work: every line is hashed, whichever matched before, so that it costs the same for any name.
+    #[must_use]
+    pub fn job(self, pair: Pair, lines: Vec<Line>, clock: Arc<dyn Clock>) -> Job {
+        // Others wait for it as well, so that it is done even if the first has gone.
+        let run = move |_: &engine::control::Cancel| {
+            let mut matched = Matched::default();
+            for (place, (hash, known)) in lines.iter().enumerate() {
+                if hash.is_of(pair.password()) && *known {
+                    matched.insert(place);
+                }
+            }
+            self.settle(matched, clock.now());
+            Verdict::Allow
+        };
+        Job { budget: PATIENCE, run: Box::new(run) }
+    }
+
+    fn settle(&self, matched: Matched, now: Tick) {
+        let _ = self.flight.outcome.set(matched);
+        if matched.is_empty() {
+            return;
+        }
+        let mut state = self.checker.state.lock();
+        state.make_room(now);
+        state.known.insert(self.question, (matched, now.after(bounds::PASSWORD_KNOWN_FOR)));
+    }
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        let mut state = self.checker.state.lock();
+        state.checking.remove(&self.question);
+        let left = state.from.get(&self.holder).map_or(0, |own| own.saturating_sub(1));
+        match left {
+            0 => drop(state.from.remove(&self.holder)),
+            left => drop(state.from.insert(self.holder, left)),
+        }
+        drop(state);
+        self.flight.over.store(true, Ordering::Release);
+        self.flight.ended.raise();
+    }
+}

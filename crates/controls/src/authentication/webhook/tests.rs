@@ -1,0 +1,120 @@
+use std::future::ready;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use engine::call::Body;
+use engine::control::Cancel;
+use engine::replay::{Replays, Used};
+use engine::{BoxFuture, Call, Step, UnixTime, Verdict};
+use testkit::webhook::tag;
+
+use crate::scope::Assets;
+use crate::security::kit::{Gateway, NOW, Setup, World, call};
+
+const DOCUMENT: &str = r#"version: 1
+listen: http://127.0.0.1:0
+webhooks: { billing: { secrets: [env:S], scopes: [write], roles: [sender] } }
+apis:
+  orders:
+    contract: api.yaml
+    upstream: http://127.0.0.1:1
+    authentication: { hook: { webhook: billing } }
+"#;
+const CONTRACT: &str = r#"openapi: 3.1.0
+info: { title: t, version: "1" }
+components: { securitySchemes: { hook: { type: apiKey, in: header, name: webhook-signature } } }
+paths:
+  /hook: { get: { operationId: hook, security: [{ hook: [write] }], responses: { "200": { description: ok } } } }
+"#;
+const SECRET: [u8; 32] = [7; 32];
+
+/// What other gateways say of a use that is the first here.
+#[derive(Debug)]
+struct Others(Used);
+
+impl Replays for Others {
+    fn take(&self, _: (u128, u128), _: UnixTime, _: UnixTime) -> Used {
+        Used::First
+    }
+
+    fn key(&self, _: &[&[u8]]) -> u128 {
+        0
+    }
+
+    fn elsewhere(
+        &self,
+        _: u128,
+        (since, until): (UnixTime, UnixTime),
+        now: UnixTime,
+    ) -> Option<BoxFuture<'static, Used>> {
+        assert!(since < now && now < until, "{since:?} {now:?} {until:?}");
+        Some(Box::pin(ready(self.0)))
+    }
+}
+
+fn ended(step: Step<'_>) -> Verdict {
+    match step {
+        Step::Done(verdict) => verdict,
+        Step::Offload(job) => (job.run)(&Cancel::default()),
+        Step::OffloadThen(job, then) => ended(then((job.run)(&Cancel::default()))),
+        Step::Wait(mut future) => match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(verdict) => verdict,
+            Poll::Pending => panic!("others have answered"),
+        },
+    }
+}
+
+fn gateway(world: &World) -> Gateway {
+    let secret = testkit::mint::base64(SECRET);
+    let assets = Assets::from([("env:S".to_owned(), secret.as_bytes().into())]);
+    let gateway = Setup { assets, ..Setup::new(DOCUMENT, CONTRACT) }.attach(world, 0);
+    assert!(!gateway.found.has_errors(), "{:#?}", gateway.found);
+    gateway
+}
+
+/// The delivery of a body, and how its head and its body end.
+fn deliver(gateway: &Gateway, body: &[u8]) -> (Call, &'static str) {
+    let at = NOW.to_string();
+    let signature = tag(&SECRET, "msg_1", &at, body);
+    let fields = [("webhook-id", "msg_1"), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+    let mut call = call(&gateway.clock, "/v1/hook", &fields);
+    call.body = Body::new(Bytes::copy_from_slice(body));
+    for (control, _) in &gateway.operations["hook"] {
+        assert!(matches!(ended(control.head(&mut call)), Verdict::Allow));
+    }
+    assert_eq!(call.proofs.len(), 1, "until the body is there");
+    let (control, _) = &gateway.operations["hook"][0];
+    let code = match ended(control.body(&mut call)) {
+        Verdict::Allow => "ok",
+        Verdict::Refuse(refusal) => refusal.code.name,
+        other => panic!("{other:?}"),
+    };
+    (call, code)
+}
+
+#[test]
+fn what_other_gateways_say_of_an_attempt_counts() {
+    for body in [b"{}".to_vec(), vec![b'x'; 200_000]] {
+        for (used, expected) in
+            [(Used::First, "ok"), (Used::Before, "webhook_invalid"), (Used::Unknown, "proof_unchecked")]
+        {
+            let world = World { replays: Arc::new(Others(used)), ..World::new() };
+            let (call, code) = deliver(&gateway(&world), &body);
+            assert_eq!(code, expected, "{} bytes", body.len());
+            assert_eq!(call.proofs.len(), usize::from(code == "ok"), "nobody is proven by what is refused");
+        }
+    }
+}
+
+#[test]
+fn a_delivery_proves_its_sender_and_is_good_once_here() {
+    let world = World::new();
+    let gateway = gateway(&world);
+    let (call, code) = deliver(&gateway, b"{\"a\":1}");
+    let principal = call.principal().unwrap();
+    assert_eq!((code, &*principal.issuer, &*principal.subject), ("ok", "yett:webhooks:billing", "billing"));
+    assert_eq!(principal.roles.len(), 1);
+    assert!(call.held.is_empty() && call.request.headers.contains_key("webhook-id"), "it goes on");
+    assert_eq!(deliver(&gateway, b"{\"a\":1}").1, "webhook_invalid");
+}
