@@ -10,6 +10,7 @@ mod common;
 mod confined;
 mod container;
 mod decisions;
+mod glewlwyd;
 mod holders;
 mod hostile;
 mod init;
