@@ -136,7 +136,7 @@ impl Glewlwyd {
         let url = self.text("introspection_endpoint");
         format!(
             ", introspection: {{ url: \"{url}\", client_id: {client}, client_secret: \"file:{secret}\", \
-             max_age: 1s{more} }}"
+             max_age: 1s, deadline: 10s{more} }}"
         )
     }
 }
