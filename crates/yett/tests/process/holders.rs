@@ -27,12 +27,16 @@ pub(crate) fn peers(name: &str) -> PathBuf {
 /// A running provider; it is killed when dropped.
 pub(crate) struct Provider {
     _peer: Peer,
-    about: Value,
+    pub(crate) about: Value,
 }
 
 impl Provider {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let peer = Peer::start(Command::new("node").arg(peers("oidc-provider.mjs")).args(arguments));
+        Self::of(Peer::start(Command::new("node").arg(peers("oidc-provider.mjs")).args(arguments)))
+    }
+
+    /// Of another make.
+    pub(crate) fn of(peer: Peer) -> Self {
         let about = serde_json::from_str(&peer.about).expect("the provider says where it is");
         Self { _peer: peer, about }
     }
@@ -96,7 +100,7 @@ pub(crate) fn house() -> House {
     house
 }
 
-fn outcome(call: &Value) -> (u64, &str) {
+pub(crate) fn outcome(call: &Value) -> (u64, &str) {
     (call["status"].as_u64().unwrap(), call["code"].as_str().unwrap_or("ok"))
 }
 
@@ -203,7 +207,7 @@ fn opaque_tokens_are_asked_about_in_every_way_and_end_when_they_are_taken_back()
 }
 
 /// A certificate of an authority, both by openssl: `NAME.pem` and `NAME.key`.
-fn certificate(house: &House, name: &str) {
+pub(crate) fn certificate(house: &House, name: &str) {
     let openssl = |arguments: &[&str]| {
         let output = Command::new("openssl").args(arguments).current_dir(house.dir.path()).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));

@@ -11,6 +11,7 @@ mod confined;
 mod container;
 mod decisions;
 mod delivering;
+mod glewlwyd;
 mod holders;
 mod hostile;
 mod init;
