@@ -18,7 +18,7 @@ use engine::{UnixTime, Verdict};
 use testkit::{FakeClock, until};
 
 use super::two::block;
-use super::world::{Backend, OK, Shape, Tape, World, services};
+use super::world::{Backend, Client, OK, Shape, Tape, World, services};
 use crate::offload::{self, CoreOffload};
 use crate::{DataPlane, Passed, Services, Settings};
 
@@ -55,6 +55,57 @@ fn a_job_that_finds_the_queue_full_comes_to_nothing_and_is_counted() {
         assert!(offload.run(job(|| Verdict::Allow)).await.is_some());
         assert_eq!(tape.bounds(), [Bound::OffloadQueue]);
     });
+}
+
+fn toy(what: &str) -> String {
+    format!("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-toy: {what}\r\n\r\n")
+}
+
+fn long_work(world: &World) -> usize {
+    world.tape.bounds().iter().filter(|bound| **bound == Bound::LongWork).count()
+}
+
+/// A control that holds its core is counted once for its call, and the call goes on.
+#[test]
+fn work_that_holds_its_core_is_counted() {
+    let world = World::start(&Shape::to(Backend::answering(OK).address));
+    let mut calls = 0;
+    let mut counts = |what: &str| {
+        let before = long_work(&world);
+        assert_eq!(world.call(&toy(what)).status, 200);
+        calls += 1;
+        world.tape.calls(calls);
+        long_work(&world) - before
+    };
+    assert_eq!([counts("spin"), counts("spin")], [1, 1]);
+    // What is quick, or goes to another thread, is not counted; when the system takes the core from it, it may be, but not each time.
+    for what in ["none", "work"] {
+        assert!((0..20).any(|_| counts(what) == 0), "{what}");
+    }
+}
+
+/// Calls with a body let others go first: what those do meanwhile is counted for nobody else.
+#[test]
+fn a_call_that_waits_for_others_is_not_counted_for_their_work() {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 10;
+    let world = World::start(&Shape::to(Backend::answering(OK).address));
+    let calls = |what: &'static str| {
+        let address = world.address;
+        std::thread::spawn(move || {
+            let mut client = Client::to(address);
+            for _ in 0..EACH {
+                client.send(toy(what));
+                assert_eq!(client.reply().status, 200);
+            }
+        })
+    };
+    let clients: Vec<_> = (0..CLIENTS).flat_map(|_| [calls("spin"), calls("none")]).collect();
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    world.tape.calls(2 * CLIENTS * EACH);
+    let spun = CLIENTS * EACH;
+    // The system may take the core from a few of the others.
+    assert!((spun..spun + EACH).contains(&long_work(&world)), "{} of {spun}", long_work(&world));
 }
 
 fn bounded(total: Option<u32>, address: Option<u32>) -> Shape {
