@@ -34,6 +34,8 @@ MOST_RESIDENT_KIB = 256 * 1024
 OPENED_AT_ONCE = 4
 # engine::bounds::STREAMS.
 STREAMS = 100
+# How many times half a MiB an answer has that no socket holds whole.
+LONG = 32
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
 END_STREAM, END_HEADERS = 1, 4
@@ -46,6 +48,9 @@ listen: http://127.0.0.1:0
 admin: {{ bind: "127.0.0.1:0" }}
 # All clients of this load have one address.
 admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+# A client that takes nothing of an answer is borne as long as one that does not end a head.
+upstreams:
+  flooded: {{ url: "{upstream}", deadlines: {{ idle: 10s }} }}
 apis:
   quiet:
     contract: none
@@ -54,7 +59,7 @@ apis:
     upstream: {quiet}
     unsecured: anonymous
     validation: {{ request: off, response: off }}
-{apis(upstream)}"""
+{apis("flooded")}"""
 
 
 def apis(upstream):
@@ -172,7 +177,7 @@ class Attack:
         return first, lambda _: b" ", 1.0
 
     def slow_read(self):
-        return b"GET /m/big HTTP/1.1\r\nHost: files.test\r\n\r\n", None, 0.0
+        return b"GET /m/long HTTP/1.1\r\nHost: files.test\r\n\r\n", None, 0.0
 
 
 # Name of the kind: (bounds of which one must be counted, whether connections stay open, calls of each connection that may reach the upstream).
@@ -189,7 +194,7 @@ KINDS = {
     "still_usual": (("waiting_streams",), True, "two"),
     "slow_header": (("head_time",), True, "none"),
     "slow_body": (("body_rate",), True, "none"),
-    "slow_read": ((), True, "one"),
+    "slow_read": (("answer_idle",), True, "one"),
 }
 
 
@@ -264,7 +269,8 @@ def attacker(address, kind, connections, stop, counts):
 
 
 def upstream(port, calls, current):
-    """Answers `{}`; `/m/big` with half a MiB. Counts whole calls of the flood whose turn it is, and of any that names none."""
+    """Answers `{}`; `/m/big` with half a MiB, `/m/long` with more than sockets hold. Counts whole calls of the flood whose turn it
+    is, and of any that names none."""
     big = b"x" * (512 << 10)
 
     async def serve(reader, writer):
@@ -281,9 +287,14 @@ def upstream(port, calls, current):
                     await reader.readexactly(int(length[1]))
                 if path != b"/m/quiet" and (b"turn" not in path or path.endswith(TURN % current.value)):
                     calls.value += 1
-                body = big if path.startswith(b"/m/big") else b"{}"
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                body = big if path.startswith((b"/m/big", b"/m/long")) else b"{}"
+                times = LONG if path.startswith(b"/m/long") else 1
+                length = times * len(body)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % length + body)
                 await writer.drain()
+                for _ in range(times - 1):
+                    writer.write(body)
+                    await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
         finally:

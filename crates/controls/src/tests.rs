@@ -67,6 +67,41 @@ fn order_is_a_security_property() {
     assert!(at("inspection", Stage::Body) < at("pdp", Stage::Body));
 }
 
+/// All sources of a control but its tests.
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &sources(&path);
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            all += &String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+        }
+    }
+    all
+}
+
+/// Who changes the body of a call is read from the sources, so that nobody who begins to is forgotten here.
+#[test]
+fn threat_46_nobody_changes_a_body_behind_who_approves_of_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let changes = |control: &str| {
+        let source = sources(&root.join(control));
+        source.contains("call.body.replace(") || source.contains("call.body.respell(")
+    };
+    let at = |control: &str| {
+        ORDER.iter().position(|place| place.control == control && place.stage == Stage::Body).unwrap()
+    };
+    let names = CONTROLS.iter().map(|entry| entry.name);
+    let changing: Vec<&str> = names.filter(|&name| changes(name)).collect();
+    // Validation writes what it has just approved of.
+    assert_eq!(changing, ["message_security", "bodies", "validation"]);
+    let last = changing.iter().map(|&name| at(name)).max().unwrap();
+    for approves in ["objects", "views", "content", "uploads", "inspection", "pdp", "forwarding"] {
+        assert!(last < at(approves), "{approves} approves of what changes behind it");
+    }
+}
+
 /// Stages come in the order of a call, each once, so that the drawing is one.
 #[test]
 fn the_drawing_is_the_order() {

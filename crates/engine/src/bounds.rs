@@ -280,6 +280,8 @@ pub enum Bound {
     HeadTime,
     /// [`BODY_RATE`].
     BodyRate,
+    /// What an upstream's `deadlines.idle` says, or [`IDLE_TIME`]: a client that took nothing of its answer for so long was let go.
+    AnswerIdle,
     /// [`HANDSHAKE_TIME`].
     HandshakeTime,
     /// [`CLIENT_RESETS`].
@@ -325,7 +327,7 @@ pub enum Bound {
 
 impl Bound {
     /// All, in the order of their metric series.
-    pub const ALL: [Bound; 37] = [
+    pub const ALL: [Bound; 38] = [
         Bound::Connections,
         Bound::AddressConnections,
         Bound::Bodies,
@@ -343,6 +345,7 @@ impl Bound {
         Bound::Cells,
         Bound::HeadTime,
         Bound::BodyRate,
+        Bound::AnswerIdle,
         Bound::HandshakeTime,
         Bound::ClientResets,
         Bound::ControlFrames,
@@ -386,6 +389,7 @@ impl Bound {
             Bound::Cells => "cells",
             Bound::HeadTime => "head_time",
             Bound::BodyRate => "body_rate",
+            Bound::AnswerIdle => "answer_idle",
             Bound::HandshakeTime => "handshake_time",
             Bound::ClientResets => "client_resets",
             Bound::ControlFrames => "control_frames",

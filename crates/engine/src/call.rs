@@ -317,7 +317,7 @@ pub struct Call {
     pub started: Tick,
     /// The same on the wall clock.
     pub at: UnixTime,
-    /// When the last control spoke, or the call began: what follows without waiting need not read the clock again.
+    /// When the last control spoke, or the call began or went on: what follows without waiting need not read the clock again.
     pub marked: Tick,
     /// The connection's other end.
     pub peer: Peer,

@@ -13,6 +13,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::tokens::{places, tokens};
 use common::{controls, is_test, metadata, root, sources, without_tests};
 
 /// Normal dependencies of each crate of ours, by name.
@@ -175,6 +176,26 @@ fn controls_do_not_know_each_other() {
             assert!(!text.contains(&format!("crate::{other}::")), "{} uses `{other}`", inside.display());
         }
     }
+}
+
+/// Which HTTP is spoken in front is the proxy's business: one more wants no change of the pipeline.
+#[test]
+fn the_pipeline_names_no_version_of_http_and_no_library_that_speaks_it() {
+    let named = |folder: &str| -> Vec<String> {
+        let sources = sources(folder).into_iter().filter(|(path, _)| !is_test(path));
+        let found = sources.flat_map(|(path, text)| {
+            let tokens = tokens(without_tests(&text));
+            let words = ["Version::", "hyper", "h2", "h3", "httparse", "quinn"];
+            let places = words.map(|word| {
+                let lines = places(&tokens, word).into_iter().map(|(_, line)| line);
+                lines.map(|line| format!("{}:{line}: `{word}`", path.display())).collect::<Vec<_>>()
+            });
+            places.concat()
+        });
+        found.collect()
+    };
+    assert_eq!(named("crates/engine/src"), Vec::<String>::new());
+    assert!(!named("crates/proxy/src").is_empty(), "whoever speaks it does name it");
 }
 
 #[test]

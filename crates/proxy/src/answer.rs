@@ -136,11 +136,11 @@ impl AnswerBody {
         }
     }
 
-    /// Whether nothing of it moved for too long; wakes the task when that is so.
+    /// Whether the client, who takes nothing of it now, took nothing for too long; wakes the task when that is so.
     pub(crate) fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
         match self {
             AnswerBody::Known(known) => known.is_overdue(context),
-            AnswerBody::Streamed(streamed) => streamed.stream.overdue(context),
+            AnswerBody::Streamed(streamed) => streamed.stream.stuck(context),
             AnswerBody::Switched(_) => false,
         }
     }
@@ -181,7 +181,7 @@ impl Known {
             Some(Held::Stream(stream)) => Some(stream),
             _ => None,
         };
-        self.late = stream.is_some_and(|stream| stream.overdue(context));
+        self.late = stream.is_some_and(|stream| stream.stuck(context));
         self.late
     }
 }

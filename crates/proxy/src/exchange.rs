@@ -135,6 +135,8 @@ async fn checks(flight: &mut Flight, incoming: &mut Option<Incoming>) -> Result<
     let whole = matches!(plan.request_mode, BodyMode::Whole { .. });
     if whole {
         let_others_go_first().await;
+        // What they did meanwhile is not the work of this call's controls.
+        call.marked = pipeline.clock.now();
     }
     let passed = pipeline.head(call, routed).await?;
     let length = call.request.length;

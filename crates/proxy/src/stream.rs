@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use engine::bounds::Bound;
 use engine::principal::CredentialKind;
 use engine::{Call, CoreSnapshot, Principal, Tick, Withdrawn, bounds};
 use smallvec::SmallVec;
@@ -258,6 +259,7 @@ impl Stream {
         if self.moved.replace(false) {
             self.arm(alarm, now);
         } else if alarm.at().is_some_and(|at| at <= now) {
+            self.core.recorder.bound(Bound::AnswerIdle);
             task.end();
         }
     }
@@ -274,6 +276,15 @@ impl Stream {
         }
         self.watch(context);
         self.flight.borrow().as_ref().is_some_and(|flight| flight.alarm().poll(context).is_ready())
+    }
+
+    /// The same of a stream of which its client takes nothing at the moment. That it was let go for this is counted.
+    pub(crate) fn stuck(&self, context: &mut Context<'_>) -> bool {
+        let overdue = self.overdue(context);
+        if overdue && self.due_now().is_none() {
+            self.core.recorder.bound(Bound::AnswerIdle);
+        }
+        overdue
     }
 
     /// Wakes the task when something becomes of it.

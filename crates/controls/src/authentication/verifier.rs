@@ -244,8 +244,9 @@ impl CoreVerifier {
             Err(fault) => {
                 // Whatever is no signed token means something to its issuer only.
                 let told_by = self.told_by.filter(|_| fault == Fault::Malformed);
-                return told_by
-                    .map_or(Checked::Refused(fault.into()), |issuer| self.ask(issuer, (token, false), seconds));
+                return told_by.map_or(Checked::Refused(fault.into()), |issuer| {
+                    self.ask(issuer, (token, false), seconds)
+                });
             }
         };
         let Some(claimed) = parsed.issuer() else { return Checked::Refused(Fault::IssuerMissing.into()) };

@@ -57,11 +57,29 @@ fn fields(headers: &HeaderMap, mut each: impl FnMut(&[u8], &[u8])) -> usize {
     bytes
 }
 
-/// As request lines write it; the Core Rule Set lists `HTTP/2.0` too.
+/// As request lines write it; the Core Rule Set lists `HTTP/2.0` and `HTTP/3.0` too.
 const fn protocol(version: Version) -> &'static [u8] {
     match version {
         Version::HTTP_10 => b"HTTP/1.0",
         Version::HTTP_2 => b"HTTP/2.0",
+        Version::HTTP_3 => b"HTTP/3.0",
         _ => b"HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_what_rules_know_it_by() {
+        for (version, name) in [
+            (Version::HTTP_10, "HTTP/1.0"),
+            (Version::HTTP_11, "HTTP/1.1"),
+            (Version::HTTP_2, "HTTP/2.0"),
+            (Version::HTTP_3, "HTTP/3.0"),
+        ] {
+            assert_eq!(protocol(version), name.as_bytes());
+        }
     }
 }

@@ -213,11 +213,17 @@ fn a_short_answer_is_the_same_in_one_piece_and_in_two() {
     }
 }
 
+/// How many send a body, and do not end it.
+const CLIENTS: usize = 8;
+
+fn half() -> String {
+    post("content-length: 220000\r\n", &"x".repeat(140_000))
+}
+
 /// Each is under its own bound; together they stop at the budget, whichever cores they are on, and the room of those that are
 /// refused serves who is left.
 #[test]
 fn threat_48_half_sent_bodies_stop_at_the_budget() {
-    const CLIENTS: usize = 8;
     let backend = Backend::answering(OK);
     let mut shape = Shape::to(backend.address);
     (shape.request, shape.bodies) = (BodyMode::Whole { limit: 400_000 }, 250_000);
@@ -229,7 +235,7 @@ fn threat_48_half_sent_bodies_stop_at_the_budget() {
         sockets.push(client.socket.try_clone().unwrap());
         let answered = answered.clone();
         std::thread::spawn(move || {
-            client.send(post("content-length: 220000\r\n", &"x".repeat(140_000)));
+            client.send(half());
             let reply = client.reply();
             answered.send((number, reply.status, reply.text().contains("overloaded"))).unwrap();
         });
@@ -250,6 +256,21 @@ fn threat_48_half_sent_bodies_stop_at_the_budget() {
     for _ in 0..2 {
         assert_eq!(world.call(&post("content-length: 220000\r\n", &"x".repeat(220_000))).status, 200);
     }
+}
+
+#[test]
+fn threat_48_all_half_sent_bodies_get_through_a_naive_proxy() {
+    let recorder = testkit::Recorder::start();
+    let naive = testkit::Naive::start(recorder.address());
+    let open: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = testkit::RawClient::connect(naive.address());
+            client.send(half()).unwrap();
+            client
+        })
+        .collect();
+    let came = testkit::until(10, || (recorder.received() == CLIENTS * half().len()).then_some(()));
+    assert!(came.is_some(), "{} bytes of {} bodies", recorder.received(), open.len());
 }
 
 /// An answer that is read whole holds its room until the client has it.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use bytes::Bytes;
 use engine::bounds::{self, Bound};
 use engine::cells::{Cells, Meter, Taken};
 use engine::control::{Job, Offload};
@@ -17,8 +18,8 @@ use engine::snapshot::{Bind, Connections, Live, Network};
 use engine::{UnixTime, Verdict};
 use testkit::{FakeClock, until};
 
-use super::two::block;
-use super::world::{Backend, OK, Shape, Tape, World, services};
+use super::two::{block, dial, get};
+use super::world::{Backend, Client, OK, Shape, Tape, World, services};
 use crate::offload::{self, CoreOffload};
 use crate::{DataPlane, Passed, Services, Settings};
 
@@ -55,6 +56,109 @@ fn a_job_that_finds_the_queue_full_comes_to_nothing_and_is_counted() {
         assert!(offload.run(job(|| Verdict::Allow)).await.is_some());
         assert_eq!(tape.bounds(), [Bound::OffloadQueue]);
     });
+}
+
+/// Status and body of a call of HTTP/2 whose job holds its thread.
+async fn held(answer: h2::client::ResponseFuture) -> (u16, String) {
+    let (head, mut body) = answer.await.unwrap().into_parts();
+    let mut text = Vec::new();
+    while let Some(data) = body.data().await {
+        text.extend_from_slice(&data.unwrap());
+    }
+    (head.status.as_u16(), String::from_utf8(text).unwrap())
+}
+
+/// Of all that come together one runs and as many wait as may; the others are refused at once, and those that wait are not.
+#[test]
+fn a_call_that_finds_no_room_in_the_pool_is_refused_and_those_that_wait_are_served() {
+    const CONNECTIONS: usize = 3;
+    const WINDOW: u32 = 2 * bounds::WIDE_WINDOW;
+    let shape = Shape::to(Backend::answering(OK).address);
+    let world = World::start(&shape);
+    let all = CONNECTIONS * bounds::STREAMS as usize;
+    let refused = all - bounds::OFFLOAD_QUEUE - 1;
+    block(async {
+        let (tell, mut told) = tokio::sync::mpsc::channel(all);
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut builder = h2::client::Builder::new();
+            builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW);
+            let io = dial(world.address).await;
+            let (mut client, connection) = builder.handshake::<_, Bytes>(io).await.unwrap();
+            tokio::spawn(connection);
+            for _ in 0..bounds::STREAMS {
+                std::future::poll_fn(|context| client.poll_ready(context)).await.unwrap();
+                let mut request = get("http://a/v1/a");
+                request.headers_mut().insert("x-toy", http::HeaderValue::from_static("hold"));
+                let (answer, tell) = (client.send_request(request, true).unwrap().0, tell.clone());
+                tokio::spawn(async move {
+                    let _ = tell.send(held(answer).await).await;
+                });
+            }
+            clients.push(client);
+        }
+        for _ in 0..refused {
+            let (status, text) = told.recv().await.unwrap();
+            assert!(status == 503 && text.contains("\"code\":\"overloaded\""), "{status} {text}");
+        }
+        shape.gate.open();
+        for _ in refused..all {
+            assert_eq!(told.recv().await, Some((200, String::from("own"))));
+        }
+    });
+    let counted = world.tape.bounds().into_iter().filter(|bound| *bound == Bound::OffloadQueue).count();
+    assert_eq!(counted, refused);
+}
+
+fn toy(what: &str) -> String {
+    format!("GET /v1/a HTTP/1.1\r\nhost: a\r\nx-toy: {what}\r\n\r\n")
+}
+
+fn long_work(world: &World) -> usize {
+    world.tape.bounds().iter().filter(|bound| **bound == Bound::LongWork).count()
+}
+
+/// A control that holds its core is counted once for its call, and the call goes on.
+#[test]
+fn work_that_holds_its_core_is_counted() {
+    let world = World::start(&Shape::to(Backend::answering(OK).address));
+    let mut calls = 0;
+    let mut counts = |what: &str| {
+        let before = long_work(&world);
+        assert_eq!(world.call(&toy(what)).status, 200);
+        calls += 1;
+        world.tape.calls(calls);
+        long_work(&world) - before
+    };
+    assert_eq!([counts("spin"), counts("spin")], [1, 1]);
+    // What is quick, or goes to another thread, is not counted; when the system takes the core from it, it may be, but not each time.
+    for what in ["none", "work"] {
+        assert!((0..20).any(|_| counts(what) == 0), "{what}");
+    }
+}
+
+/// Calls with a body let others go first: what those do meanwhile is counted for nobody else.
+#[test]
+fn a_call_that_waits_for_others_is_not_counted_for_their_work() {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 10;
+    let world = World::start(&Shape::to(Backend::answering(OK).address));
+    let calls = |what: &'static str| {
+        let address = world.address;
+        std::thread::spawn(move || {
+            let mut client = Client::to(address);
+            for _ in 0..EACH {
+                client.send(toy(what));
+                assert_eq!(client.reply().status, 200);
+            }
+        })
+    };
+    let clients: Vec<_> = (0..CLIENTS).flat_map(|_| [calls("spin"), calls("none")]).collect();
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    world.tape.calls(2 * CLIENTS * EACH);
+    let spun = CLIENTS * EACH;
+    // The system may take the core from a few of the others.
+    assert!((spun..spun + EACH).contains(&long_work(&world)), "{} of {spun}", long_work(&world));
 }
 
 fn bounded(total: Option<u32>, address: Option<u32>) -> Shape {

@@ -1,8 +1,8 @@
 //! Which certificate is shown to whom, what is spoken, and what sessions resume.
 
 use engine::bounds;
-use rustls::NamedGroup;
 use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, NamedGroup};
 
 use super::pki::{Asks, Authority, Serves, TlsClient};
 use super::world::{Backend, OK, Shape, World};
@@ -59,6 +59,25 @@ fn threat_15_a_host_is_that_of_the_handshake() {
         let (status, text) = session.call(host).unwrap();
         assert_eq!(status, expected, "{name} {host}");
         assert_eq!(text.contains("urn:yett:error:misdirected"), expected == 421, "{text}");
+    }
+}
+
+/// A session that is resumed shows no certificate again; the host is held to its handshake all the same.
+#[test]
+fn threat_15_a_host_is_that_of_the_handshake_when_its_session_is_resumed() {
+    let authority = Authority::new("a");
+    let mut serves = Serves::one(&authority.server(&["localhost"]));
+    serves.certificates.push((authority.server(&["b.example.com"]), vec!["b.example.com"]));
+    for versions in [&[&TLS12], &[&TLS13]] {
+        let world = world(&serves, None);
+        let client = TlsClient::with(&authority, None, |_| {}, versions);
+        assert!(!client.resumes(world.address));
+        let mut session = client.connect(world.address, "localhost");
+        let (status, text) = session.call("b.example.com").unwrap();
+        assert_eq!(session.0.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+        assert_eq!(status, 421, "{text}");
+        assert!(text.contains("urn:yett:error:misdirected"), "{text}");
+        assert!(client.resumes(world.address), "its own host is served");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::bounds;
+use engine::bounds::{self, Bound};
 use engine::record::ConnectionEvent;
 use engine::snapshot::Bind;
 use testkit::FakeClock;
@@ -66,6 +66,35 @@ fn reloads_under_load_fail_no_call_and_leave_one_snapshot() {
     shape.generation = 100;
     world.plane.as_ref().unwrap().publish(&shape.snapshot(&world.live));
     assert_eq!(world.live.count(), 1);
+}
+
+#[test]
+fn a_reload_waits_while_too_many_snapshots_are_alive_and_that_is_counted() {
+    let mut shape = Shape::to(Backend::answering(OK).address);
+    let world = World::start(&shape);
+    let plane = world.plane.as_ref().unwrap();
+    let counted = || world.tape.bounds().iter().filter(|bound| **bound == Bound::Snapshots).count();
+    // Somebody keeps as many as may be alive, beside the one that serves.
+    let held: Vec<_> = (1..bounds::LIVE_SNAPSHOTS).map(|_| shape.snapshot(&world.live)).collect();
+    shape.generation = 2;
+    let next = shape.snapshot(&world.live);
+    std::thread::scope(|scope| {
+        let published = scope.spawn(|| plane.publish(&next));
+        world.tape.bound(Bound::Snapshots, 1);
+        assert_eq!(world.call(GET).status, 200);
+        assert_eq!(world.tape.calls(1)[0].generation, 1, "the old one serves meanwhile");
+        assert!(!published.is_finished());
+        drop(held);
+        published.join().unwrap();
+    });
+    assert_eq!(world.call(GET).status, 200);
+    assert_eq!(world.tape.calls(2)[1].generation, 2);
+    assert_eq!(counted(), 1);
+    // With room there is nothing to wait for.
+    shape.generation = 3;
+    plane.publish(&shape.snapshot(&world.live));
+    assert_eq!(world.call(GET).status, 200);
+    assert_eq!((world.tape.calls(3)[2].generation, counted()), (3, 1));
 }
 
 #[test]

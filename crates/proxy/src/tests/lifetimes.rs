@@ -14,8 +14,8 @@ const GET: &str = "GET /v1/a HTTP/1.1\r\nhost: a\r\n\r\n";
 const DAY: Duration = bounds::STREAM_LIFETIME;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Holds upstreams up until it is opened.
-#[derive(Default)]
+/// Holds upstreams, or jobs, up until it is opened.
+#[derive(Debug, Default)]
 pub(super) struct Gate(Mutex<bool>, Condvar);
 
 impl Gate {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use engine::bounds::Bound;
+
 use super::two::{block, dial, get};
 use super::world::{Backend, Shape, World};
 
@@ -33,6 +35,11 @@ fn shape(backend: &Backend) -> Shape {
     shape
 }
 
+/// How many clients were let go since they took nothing.
+fn let_go(world: &World) -> usize {
+    world.tape.bounds().iter().filter(|bound| **bound == Bound::AnswerIdle).count()
+}
+
 #[test]
 fn a_stream_that_moves_outlives_the_deadline_of_the_whole() {
     let (ticks, wait) = std::sync::mpsc::sync_channel::<()>(1);
@@ -59,6 +66,7 @@ fn a_stream_that_moves_outlives_the_deadline_of_the_whole() {
     assert_eq!(client.exactly(5), b"0\r\n\r\n");
     let call = &world.tape.calls(1)[0];
     assert_eq!((call.status, call.code, call.aborted), (200, "", false));
+    assert_eq!(let_go(&world), 0);
 }
 
 #[test]
@@ -71,6 +79,7 @@ fn a_client_that_takes_nothing_is_let_go_on_http_1() {
     // The record comes only when the call is over; the client has read nothing and stays connected.
     let call = &world.tape.calls(1)[0];
     assert_eq!((call.status, call.aborted), (200, true));
+    assert_eq!(let_go(&world), 1);
     assert!(written.load(Ordering::SeqCst) * CHUNK < 64 * 1024 * 1024, "what nobody takes is not read on");
 }
 
@@ -96,6 +105,7 @@ fn a_client_that_takes_nothing_of_a_known_answer_holds_neither_a_place_nor_a_sna
     }
     let calls = world.tape.calls(5);
     assert!(calls.iter().all(|call| call.status == 200 && call.aborted), "{calls:?}");
+    assert_eq!(let_go(&world), 5);
 }
 
 #[test]
@@ -123,5 +133,6 @@ fn a_client_that_keeps_its_window_shut_is_let_go_on_http_2_and_its_connection_go
         assert_eq!(response.await.unwrap().status(), 404);
     });
     assert!(world.tape.calls(2)[0].aborted);
+    assert_eq!(let_go(&world), 1);
     assert!(written.load(Ordering::SeqCst) * CHUNK < 64 * 1024 * 1024, "what nobody takes is not read on");
 }

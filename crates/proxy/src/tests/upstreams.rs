@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use engine::bounds::Bound;
 use engine::record::ConnectionEvent;
 
 use super::world::{Backend, OK, Shape, World};
@@ -85,6 +86,7 @@ fn an_answer_that_breaks_off_is_never_whole() {
         assert!(!rest.ends_with(b"0\r\n\r\n"), "{answer:?}");
         let calls = world.tape.calls(1);
         assert_eq!((calls[0].status, calls[0].code, calls[0].aborted), (200, code, false), "{answer:?}");
+        assert!(!world.tape.bounds().contains(&Bound::AnswerIdle), "its client took all that came");
     }
 }
 

@@ -28,6 +28,7 @@ use engine::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
+use super::lifetimes::Gate;
 use crate::{DataPlane, Passed, Services, Settings};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -196,6 +197,7 @@ pub(super) struct Toy {
     closed: bool,
     names: Arc<Names>,
     wanted: Option<&'static str>,
+    gate: Arc<Gate>,
 }
 
 impl Control for Toy {
@@ -250,7 +252,7 @@ impl Toy {
 }
 
 fn job<'s>(run: impl FnOnce() -> Verdict + Send + 'static) -> Step<'s> {
-    Step::Offload(Job { budget: Duration::from_secs(5), run: Box::new(|_| run()) })
+    Step::Offload(Job { budget: 2 * PATIENCE, run: Box::new(|_| run()) })
 }
 
 impl Attached for ToyAt {
@@ -279,11 +281,14 @@ impl Attached for ToyAt {
                 Step::Done(Verdict::Allow)
             }
             Some("panic") => job(|| panic!("as planned")),
-            Some("answer") => Step::Done(Verdict::Answer(Box::new(Answer {
-                status: StatusCode::OK,
-                headers: Vec::new(),
-                body: "own".into(),
-            }))),
+            Some("hold") => {
+                let gate = Arc::clone(&self.0.gate);
+                job(move || {
+                    gate.wait();
+                    own()
+                })
+            }
+            Some("answer") => Step::Done(own()),
             _ => Step::Done(Verdict::Allow),
         }
     }
@@ -308,6 +313,10 @@ impl Attached for ToyAt {
         let bad = call.response.body.bytes().windows(4).any(|window| window == b"leak");
         Step::Done(judge(bad, &codes::RESPONSE_INVALID))
     }
+}
+
+fn own() -> Verdict {
+    Verdict::Answer(Box::new(Answer { status: StatusCode::OK, headers: Vec::new(), body: "own".into() }))
 }
 
 fn judge(bad: bool, code: &'static engine::Code) -> Verdict {
@@ -350,6 +359,8 @@ pub(super) struct Shape {
     /// The scope that the toy wants.
     pub(super) wanted: Option<&'static str>,
     pub(super) shedding: Option<engine::shedding::Shedding>,
+    /// What the toy's jobs wait for that are told to hold.
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Shape {
@@ -386,7 +397,13 @@ impl Shape {
             names: (&["toy"], &[]),
             wanted: None,
             shedding: None,
+            gate: Arc::default(),
         }
+    }
+
+    fn toy(&self) -> Toy {
+        let gate = Arc::clone(&self.gate);
+        Toy { closed: self.closed, names: self.names(), wanted: self.wanted, gate }
     }
 
     fn names(&self) -> Arc<Names> {
@@ -471,7 +488,7 @@ impl Shape {
             listeners: self.listeners(),
             routes: RouteTable::new(vec![mount]),
             operations,
-            controls: vec![Arc::new(Toy { closed: self.closed, names: self.names(), wanted: self.wanted })],
+            controls: vec![Arc::new(self.toy())],
             admission: vec![],
             places: vec!["yett.yaml:1:1".into()].into(),
             shedding: self.shedding,

@@ -78,3 +78,23 @@ fn wrong_configurations_are_told_word_for_word() {
     }
     assert!(differing.is_empty(), "read these, then `YETT_REGENERATE=1`:\n{differing}");
 }
+
+/// What would change a call behind its last check is checked by nobody: no document has a place for it.
+#[test]
+fn threat_46_no_document_has_a_place_for_a_plugin() {
+    let house = House::new();
+    let good = house.document(3000);
+    house.write("yett.yaml", &good);
+    house.good(&["check"]);
+    for key in ["plugins", "processors", "scripts"] {
+        for place in [
+            format!("{key}: [rewrite.wasm]\n"),
+            format!("    {key}: [rewrite.wasm]\n"),
+            format!("    operations: {{ addNote: {{ {key}: [rewrite.wasm] }} }}\n"),
+        ] {
+            house.write("yett.yaml", &format!("{good}{place}"));
+            let said = house.bad(&["check"]);
+            assert!(said.contains(&format!("unknown key `{key}`")), "{place}{said}");
+        }
+    }
+}

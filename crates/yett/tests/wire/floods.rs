@@ -272,18 +272,20 @@ fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     socket
 }
 
+/// A head and a body that do not end.
+const UNFINISHED: [&str; 2] = [
+    "GET /m/slow HTTP/1.1\r\nHost: files.test\r\nA: b",
+    "POST /j/slow HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+];
+
 /// Slow heads and slow bodies, many at once: none reaches the upstream, and others are served meanwhile. That they end in time is
 /// for `lifetime::clients_that_never_finish_a_head_or_a_handshake_are_let_go` and for `pace::tests`.
 #[test]
 fn threat_08_unfinished_messages_reach_nobody() {
     let under = Under::start();
     let before = under.recorder.count();
-    let head = "GET /m/slow HTTP/1.1\r\nHost: files.test\r\nA: b";
-    let body = "POST /j/slow HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    let open: Vec<TcpStream> = (0..100)
-        .flat_map(|_| [head, body])
-        .map(|text| connect(under.plane.address, text.as_bytes()))
-        .collect();
+    let open: Vec<TcpStream> =
+        (0..100).flat_map(|_| UNFINISHED).map(|text| connect(under.plane.address, text.as_bytes())).collect();
     let two = [opening(), frame(kind::HEADERS, 0, 1, get_fields("/m/slow", &[]))].concat();
     let more: Vec<TcpStream> = (0..50).map(|_| connect(under.plane.address, &two)).collect();
     under.serves();
@@ -300,6 +302,19 @@ fn threat_08_unfinished_messages_reach_nobody() {
         opened()
     );
     under.serves();
+}
+
+#[test]
+fn threat_08_the_same_unfinished_messages_occupy_the_upstream_of_a_naive_proxy() {
+    const EACH: usize = 20;
+    let recorder = Recorder::start();
+    let naive = Naive::start(recorder.address());
+    let open: Vec<TcpStream> =
+        (0..EACH).flat_map(|_| UNFINISHED).map(|text| connect(naive.address(), text.as_bytes())).collect();
+    let sent = UNFINISHED.concat().len() * EACH;
+    let came = until(20, || (recorder.received() == sent).then_some(()));
+    assert!(came.is_some(), "{} of {sent} bytes", recorder.received());
+    assert_eq!(recorder.connections(), open.len());
 }
 
 /// A client that reads nothing gets no more than fits into buffers: the upstream's answer stops.

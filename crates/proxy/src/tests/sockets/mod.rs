@@ -9,6 +9,8 @@ mod kit;
 mod opening;
 mod over_two;
 
+use engine::bounds::Bound;
+
 use crate::websocket::frames::{Event, Opcode};
 use kit::{End, MASK, closed_with, echo, rules, shape};
 
@@ -116,6 +118,16 @@ fn threat_25_what_breaks_the_protocol_closes_both_ends_with_its_code() {
         assert_eq!(closed_with(&met), code, "{name}: the upstream");
         let call = &world.tape.calls(1)[0];
         assert_eq!((call.code, call.close, call.aborted), (recorded, Some(code), false), "{name}");
+        // What was a matter of how much or how often is counted, once, and nothing else is.
+        let reached = match (code, name) {
+            (1009, _) => Some(Bound::Message),
+            (1008, "too many at once") => Some(Bound::MessageRate),
+            (1008, _) => Some(Bound::ControlFrames),
+            _ => None,
+        };
+        let known = [Bound::Message, Bound::MessageRate, Bound::ControlFrames];
+        let counted: Vec<_> = world.tape.bounds().into_iter().filter(|bound| known.contains(bound)).collect();
+        assert_eq!(counted, reached.into_iter().collect::<Vec<_>>(), "{name}");
     }
 }
 

@@ -42,12 +42,10 @@ fn the_handshake_upstream_is_made_anew() {
     assert_eq!(end.closed(), Some(1000));
 }
 
-#[test]
-fn threat_42_whatever_is_no_handshake_of_its_operation_is_refused() {
-    let (backend, _met) = echo();
-    let world = World::start(&shape(&backend, rules()));
+/// Heads without their empty line, and what they come to.
+fn no_handshakes() -> Vec<(String, u16, &'static str)> {
     let without = |part: &str| ASK.replace(part, "");
-    let cases = [
+    vec![
         (without("upgrade: websocket\r\n"), 400, "upgrade_refused"),
         (without("connection: keep-alive, Upgrade\r\n"), 400, "upgrade_refused"),
         (without("sec-websocket-version: 13\r\n"), 400, "upgrade_refused"),
@@ -65,8 +63,14 @@ fn threat_42_whatever_is_no_handshake_of_its_operation_is_refused() {
         (ASK.replace("HTTP/1.1", "HTTP/1.0"), 400, "upgrade_refused"),
         (ASK.replace("/v1/a", "/other"), 404, "operation_unknown"),
         (String::from("GET /v1/a HTTP/1.1\r\nhost: a\r\n"), 426, "upgrade_required"),
-    ];
-    for (head, status, code) in cases {
+    ]
+}
+
+#[test]
+fn threat_42_whatever_is_no_handshake_of_its_operation_is_refused() {
+    let (backend, _met) = echo();
+    let world = World::start(&shape(&backend, rules()));
+    for (head, status, code) in no_handshakes() {
         let mut client = world.connect();
         client.send(format!("{head}\r\n"));
         let reply = client.reply();
@@ -81,6 +85,19 @@ fn threat_42_whatever_is_no_handshake_of_its_operation_is_refused() {
     }
     assert!(backend.requests().is_empty(), "nothing of them came through");
     End::open(&world, "");
+}
+
+#[test]
+fn threat_42_the_same_handshakes_get_through_a_naive_proxy() {
+    for (head, _, _) in no_handshakes() {
+        let recorder = testkit::Recorder::start();
+        let naive = testkit::Naive::start(recorder.address());
+        let mut client = testkit::RawClient::connect(naive.address());
+        let sent = format!("{head}\r\n");
+        client.send(&sent).unwrap();
+        let came = testkit::until(10, || (recorder.received() == sent.len()).then_some(()));
+        assert!(came.is_some() && recorder.bytes() == sent.as_bytes(), "{head}");
+    }
 }
 
 #[test]

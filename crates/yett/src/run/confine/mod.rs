@@ -70,7 +70,15 @@ fn folders(path: &Path) -> BTreeSet<PathBuf> {
 
 /// Confines this thread and all that it starts; what could not be had, as one line each.
 pub(super) fn enter(places: &Places) -> Vec<String> {
-    let files = match files(places) {
+    let files = files(places).map_err(|error| error.to_string());
+    let calls = syscalls::deny();
+    load::confined();
+    lacking(files, calls)
+}
+
+/// What is said of what the kernel gave, or why it gave nothing: of files, and of system calls.
+fn lacking(files: Result<RulesetStatus, String>, calls: Result<(), String>) -> Vec<String> {
+    let files = match files {
         Ok(RulesetStatus::FullyEnforced) => None,
         Ok(RulesetStatus::PartiallyEnforced) => {
             Some("the kernel knows some file rights only (Linux 6.10 knows all)".into())
@@ -78,10 +86,9 @@ pub(super) fn enter(places: &Places) -> Vec<String> {
         Ok(RulesetStatus::NotEnforced) => {
             Some("the kernel has no landlock: files of others may be opened".into())
         }
-        Err(error) => Some(format!("landlock cannot be used ({error}): files of others may be opened")),
+        Err(why) => Some(format!("landlock cannot be used ({why}): files of others may be opened")),
     };
-    let calls = syscalls::deny().err().map(|why| format!("system calls are not filtered: {why}"));
-    load::confined();
+    let calls = calls.err().map(|why| format!("system calls are not filtered: {why}"));
     files.into_iter().chain(calls).map(|why| format!("warning: not wholly confined: {why}")).collect()
 }
 

@@ -8,7 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Places, enter};
+use landlock::RulesetStatus::{self, FullyEnforced, NotEnforced, PartiallyEnforced};
+
+use super::{Places, enter, lacking};
 
 const FOLDER: &str = "YETT_TEST_CONFINED";
 
@@ -20,6 +22,26 @@ fn folders() -> tempfile::TempDir {
         fs::write(root.path().join(name).join("file"), "content").unwrap();
     }
     root
+}
+
+/// What an older kernel lacks cannot be had here; what is said of it can.
+#[test]
+fn what_the_kernel_lacks_is_said_of_files_and_of_calls() {
+    let said = |files: Result<RulesetStatus, &str>, calls: Result<(), &str>| {
+        lacking(files.map_err(str::to_owned), calls.map_err(str::to_owned))
+    };
+    assert_eq!(said(Ok(FullyEnforced), Ok(())), Vec::<String>::new());
+    let some = "warning: not wholly confined: the kernel knows some file rights only (Linux 6.10 knows all)";
+    assert_eq!(said(Ok(PartiallyEnforced), Ok(())), [some]);
+    let none = "warning: not wholly confined: the kernel has no landlock: files of others may be opened";
+    assert_eq!(said(Ok(NotEnforced), Ok(())), [none]);
+    let failed =
+        "warning: not wholly confined: landlock cannot be used (broken): files of others may be opened";
+    assert_eq!(said(Err("broken"), Ok(())), [failed]);
+    // One does not hide the other.
+    let calls = "warning: not wholly confined: system calls are not filtered: no filters";
+    assert_eq!(said(Ok(FullyEnforced), Err("no filters")), [calls]);
+    assert_eq!(said(Ok(NotEnforced), Err("no filters")), [none, calls]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::harness::*;
 const GOOD: &[u8] = br#"{"name":"a"}"#;
 const EVIL: &[u8] = br#"{"name":"a","evil":"<script>"}"#;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -40,7 +40,7 @@ fn named(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn coded(fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(super) fn coded(fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     send("POST", "/things", &format!("Content-Type: application/json\r\n{fields}"), body)
 }
 

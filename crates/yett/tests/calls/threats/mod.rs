@@ -21,5 +21,6 @@ mod http2;
 mod paths;
 mod patterns;
 mod phases;
+mod rewriting;
 mod trailers;
 mod websocket;

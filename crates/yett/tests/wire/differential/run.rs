@@ -1,6 +1,6 @@
 //! Puts messages to the gateway, and judges what came of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,7 +36,25 @@ pub(crate) struct Hostile {
 /// How long no answer may come before the client says that it has sent all it has.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-fn put(address: SocketAddr, message: &Hostile) -> Vec<u16> {
+/// Classes in which it is in doubt where a message ends: whatever stands behind its refusal is no request.
+const DOUBTFUL: [&str; 9] =
+    ["line ends", "obs-fold", "spaces", "controls", "names", "lengths", "codings", "chunks", "versions"];
+const BEHIND: &str = "GET /m/smuggled HTTP/1.1\r\nHost: files.test\r\n\r\n";
+
+impl Hostile {
+    fn is_doubtful(&self) -> bool {
+        self.expect == Expect::Refused && DOUBTFUL.contains(&self.class)
+    }
+}
+
+/// What came of a message.
+struct Put {
+    statuses: Vec<u16>,
+    /// Whether the connection ended when more came behind the refusal; `None` where nothing was sent behind it.
+    ended: Option<bool>,
+}
+
+fn put(address: SocketAddr, message: &Hostile) -> Put {
     let mut client = RawClient::connect(address);
     // The other side may refuse and close before it has all.
     let _ = client.send(&message.bytes);
@@ -59,18 +77,31 @@ fn put(address: SocketAddr, message: &Hostile) -> Vec<u16> {
             Err(_) => break,
         }
     }
-    statuses
+    // Who has said that nothing more will come cannot press on.
+    let ended = (message.is_doubtful() && !finished).then(|| {
+        let _ = client.send(BEHIND);
+        client.patience(Duration::from_secs(20));
+        client.is_closed()
+    });
+    Put { statuses, ended }
 }
 
 /// Sends all, each on its connection, eight at a time.
 pub(crate) fn put_all(address: SocketAddr, messages: &[Hostile]) {
-    let wrong: Vec<String> = std::thread::scope(|scope| {
+    let lanes: Vec<(Vec<String>, BTreeSet<&str>)> = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..8)
             .map(|lane| {
                 scope.spawn(move || {
-                    let mut wrong = Vec::new();
+                    let (mut wrong, mut pressed) = (Vec::new(), BTreeSet::new());
                     for message in messages.iter().skip(lane).step_by(8) {
-                        let statuses = put(address, message);
+                        let Put { statuses, ended } = put(address, message);
+                        if ended.is_some() {
+                            pressed.insert(message.class);
+                        }
+                        if ended == Some(false) {
+                            let name = &message.name;
+                            wrong.push(format!("{}: {name}: the connection goes on", message.class));
+                        }
                         let good = match message.expect {
                             Expect::Passes => statuses == vec![200; message.replies],
                             _ => statuses
@@ -81,13 +112,19 @@ pub(crate) fn put_all(address: SocketAddr, messages: &[Hostile]) {
                             wrong.push(format!("{}: {}: {statuses:?}", message.class, message.name));
                         }
                     }
-                    wrong
+                    (wrong, pressed)
                 })
             })
             .collect();
-        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+        lanes.into_iter().map(|lane| lane.join().unwrap()).collect()
     });
+    let (wrong, pressed): (Vec<Vec<String>>, Vec<BTreeSet<&str>>) = lanes.into_iter().unzip();
+    let wrong = wrong.concat();
+    let pressed: BTreeSet<&str> = pressed.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{} answered wrongly:\n{}", wrong.len(), wrong.join("\n"));
+    let doubtful = messages.iter().filter(|message| message.is_doubtful());
+    let doubtful: BTreeSet<&str> = doubtful.map(|message| message.class).collect();
+    assert_eq!(pressed, doubtful, "in each of these classes more is sent behind a refusal");
 }
 
 /// The number of a message by its target; `None` for what no message is meant to call.
