@@ -179,7 +179,7 @@ fn the_loader_is_told_where_keys_are() {
 fn finish(step: Step<'_>) -> Verdict {
     match step {
         Step::Done(verdict) => verdict,
-        Step::OffloadThen(job, then) => then((job.run)(&Cancel::default())),
+        Step::OffloadThen(job, then) => finish(then((job.run)(&Cancel::default()))),
         other => panic!("{other:?}"),
     }
 }
