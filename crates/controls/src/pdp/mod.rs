@@ -155,7 +155,7 @@ impl AtWork {
     }
 
     /// A live stream waits, and is asked about once more.
-    fn unasked(&self, why: &str, again: bool) -> Step<'static> {
+    fn unasked<'s>(&self, why: &str, again: bool) -> Step<'s> {
         let verdict = self.undecided(why);
         if again { Step::Wait(Box::pin(std::future::ready(verdict))) } else { Step::Done(verdict) }
     }
