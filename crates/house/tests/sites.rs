@@ -98,6 +98,7 @@ fn only_the_clock_reads_the_time() {
             ),
             ("crates/yett/tests/process/applications/revocations.rs:now", "the same"),
             ("crates/yett/tests/process/certificates.rs:now", "certificates for it"),
+            ("crates/yett/tests/process/glewlwyd.rs:now", "tokens for it"),
             ("crates/state/src/shared/tests/world.rs:ahead", "a real server has the time of day"),
             ("crates/state/src/shared/tests/world.rs:now", "the same"),
             ("crates/state/src/shared/tests/world.rs:unix", "the same"),
