@@ -81,6 +81,7 @@ pub(super) fn told(name: &str) -> bool {
         "set-cookie",
         "dpop",
         "signature",
+        "webhook-signature",
         "x-api-key",
         "x-auth-token",
     ];
@@ -91,7 +92,7 @@ pub(super) fn told(name: &str) -> bool {
 /// since controls of the answer have to be able to read it.
 pub(super) fn added(name: &str) -> bool {
     let forwarding = name.starts_with("x-forwarded-") || name == "forwarded";
-    let credentials = ["authorization", "proxy-authorization", "cookie", "dpop"];
+    let credentials = ["authorization", "proxy-authorization", "cookie", "dpop", "webhook-signature"];
     let of_content = name.starts_with("content-") || name.starts_with("if-");
     let others =
         ["accept-encoding", "expect", "range", "signature", "signature-input", "traceparent", "tracestate"];
