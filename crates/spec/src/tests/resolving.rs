@@ -108,11 +108,11 @@ fn an_environment_changes_a_profile_and_says_so() {
     assert_eq!(validation.response, Mode::Enforce);
     let printed = print(resolved, &outcome.sources);
     for line in [
-        "data: /prod  # environment prod (yett.yaml:50:80)",
-        "      response: enforce  # environment prod (yett.yaml:50:59)",
-        "      request: enforce  # profile standard (yett.yaml:21:28)",
-        "    owner: team@example.com  # profile standard (yett.yaml:20:12)",
-        "    base_path: /v1  # yett.yaml:26:16",
+        "data: /prod  # environment prod (yett.yaml:56:80)",
+        "      response: enforce  # environment prod (yett.yaml:56:59)",
+        "      request: enforce  # profile standard (yett.yaml:25:28)",
+        "    owner: team@example.com  # profile standard (yett.yaml:24:12)",
+        "    base_path: /v1  # yett.yaml:30:16",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
     }
