@@ -2,8 +2,9 @@
 //! (`webhook`).
 //!
 //! A signature is over the body, which is not there while the head is looked at. So the head is looked at for what costs nothing (the
-//! three fields, how old the delivery says that it is), and its sender counts as proven until the body is there: the signature is
-//! verified first of all that reads it, over the bytes as they came, and nothing goes upstream before. Last, when all else is good, the
+//! three fields, how old the delivery says that it is), and its sender counts as proven until the body is there ([`Call::unproven`]): the
+//! signature is verified first of all that reads it, over the bytes as they came, and nothing goes upstream before. A call that ends earlier,
+//! whoever ends it, was nobody's: for its address it counts as such, and its record has no name. Last, when all else is good, the
 //! attempt (`webhook-id` with `webhook-timestamp`) is taken down as used. A sender that delivers a message again after a failure sends
 //! the same id with a new timestamp, and has to be let through.
 
@@ -219,7 +220,10 @@ impl AtCore {
 fn first(call: &mut Call, challenge: &Challenge, used: Used) -> Verdict {
     let public = "the webhook was delivered before";
     match used {
-        Used::First => Verdict::Allow,
+        Used::First => {
+            call.unproven = false;
+            Verdict::Allow
+        }
         Used::Before => {
             unproven(call, challenge.webhook("an attempt with this id and timestamp came before", public))
         }

@@ -83,7 +83,7 @@ fn deliver(gateway: &Gateway, body: &[u8]) -> (Call, &'static str) {
     for (control, _) in &gateway.operations["hook"] {
         assert!(matches!(ended(control.head(&mut call)), Verdict::Allow));
     }
-    assert_eq!(call.proofs.len(), 1, "until the body is there");
+    assert!(call.proofs.len() == 1 && call.unproven, "until the body is there");
     let (control, _) = &gateway.operations["hook"][0];
     let code = match ended(control.body(&mut call)) {
         Verdict::Allow => "ok",
@@ -103,6 +103,7 @@ fn what_other_gateways_say_of_an_attempt_counts() {
             let (call, code) = deliver(&gateway(&world), &body);
             assert_eq!(code, expected, "{} bytes", body.len());
             assert_eq!(call.proofs.len(), usize::from(code == "ok"), "nobody is proven by what is refused");
+            assert_eq!(call.unproven, code != "ok");
         }
     }
 }
