@@ -40,6 +40,9 @@ const SIGNATURE_BYTES: usize = 2_048;
 /// Signatures on a curve that are verified on the call's own core; more are long work.
 const CURVES: usize = 2;
 
+/// Of a delivery that is older than its sender's `tolerance`.
+const OLD: &str = "the delivery is too old";
+
 /// A sender, as an API takes its deliveries.
 #[derive(Debug)]
 pub struct Sender {
@@ -107,7 +110,7 @@ impl CoreWebhooks {
         let delivery = Delivery::read(id, at, signatures).map_err(|why| end(why.text()))?;
         let (now, tolerance) = (self.clock.unix().seconds(), self.rule.sender.tolerance);
         if delivery.at.saturating_add(tolerance) < now {
-            return Err(end("the delivery is too old"));
+            return Err(end(OLD));
         }
         if delivery.at > now.saturating_add(tolerance) {
             return Err(end("the delivery is from the future"));
@@ -136,8 +139,9 @@ impl CoreWebhooks {
         same
     }
 
-    /// Takes down that an attempt was made, and what others say of it, where there are any.
-    fn take(&self, sent: &Delivery, sender: &Sender) -> (Used, Option<BoxFuture<'static, Used>>) {
+    /// Takes down that an attempt was made, and what others say of it, where there are any. `None` when it is too old by now: its body took so
+    /// long that nobody remembers any more whether it came before.
+    fn take(&self, sent: &Delivery, sender: &Sender) -> Option<(Used, Option<BoxFuture<'static, Used>>)> {
         let issuer = sender.principal.issuer.as_bytes();
         let at = sent.at.to_le_bytes();
         let holder = self.replays.key(&[b"webhook", issuer]);
@@ -148,10 +152,13 @@ impl CoreWebhooks {
             UnixTime(nanos(sent.at.saturating_add(sender.tolerance).saturating_add(1)).saturating_sub(1));
         let since = UnixTime(nanos(sent.at.saturating_sub(sender.tolerance)));
         let now = self.clock.unix();
-        match self.replays.take((holder, used), until, now) {
+        if now > until {
+            return None;
+        }
+        Some(match self.replays.take((holder, used), until, now) {
             Used::First => (Used::First, self.replays.elsewhere(used, (since, until), now)),
             other => (other, None),
-        }
+        })
     }
 }
 
@@ -207,8 +214,9 @@ impl AtCore {
         }
         let Some(webhooks) = &self.webhooks else { return Step::Done(unproven(call, refuse_unchecked())) };
         match webhooks.take(&sent.delivery, &sent.sender) {
-            (used, None) => Step::Done(first(call, challenge, used)),
-            (_, Some(elsewhere)) => Step::Wait(Box::pin(async move {
+            None => Step::Done(unproven(call, challenge.webhook(OLD, OLD))),
+            Some((used, None)) => Step::Done(first(call, challenge, used)),
+            Some((_, Some(elsewhere))) => Step::Wait(Box::pin(async move {
                 let used = elsewhere.await;
                 first(call, challenge, used)
             })),
