@@ -350,7 +350,11 @@ pub static ORDER: &[Place] = &[
         Stage::Body,
         "on the bytes that go upstream: decoded, and without what validation stripped",
     ),
-    place("pdp", Stage::Body, "last, as at the head, where it is told of the body"),
+    place(
+        "pdp",
+        Stage::Body,
+        "last, as at the head, where it is told of the body or only that says who calls",
+    ),
     place(
         "forwarding",
         Stage::Body,

@@ -338,8 +338,10 @@ pub struct Call {
     pub operation: Option<Arc<OperationPlan>>,
     /// Its path parameters, as ranges of the canonical path.
     pub params: Params,
-    /// Credentials that were verified.
+    /// Credentials that were verified, or, while [`Call::unproven`], are taken for good until the body is there.
     pub proofs: SmallVec<[Proof; 1]>,
+    /// Set while what counts as proven hangs on a body that was not looked at yet. A call that ends so was nobody's.
+    pub unproven: bool,
     /// The request's body, when it is read whole.
     pub body: Body,
     /// The upstream's answer, once its head is there.
@@ -376,6 +378,7 @@ impl Call {
             operation: None,
             params: Params::new(),
             proofs: SmallVec::new(),
+            unproven: false,
             body: Body::default(),
             response: Response::default(),
             presented: None,

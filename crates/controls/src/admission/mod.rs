@@ -10,8 +10,8 @@
 //!
 //! - *anonymous*: each call without a credential takes a unit, and so does one whose credential nobody looks at, where anyone may
 //!   call ([`open`]);
-//! - *failures*: each call that fails without a verified principal takes a unit. Asking takes none, so units come back at
-//!   their rate whatever is sent.
+//! - *failures*: each call that fails without a verified principal takes a unit, and so does one whose client goes away while its
+//!   credential is looked at. Asking takes none, so units come back at their rate whatever is sent.
 //!
 //! When an address has failed too often, its calls without a credential are 429. Those with one go on as suspects
 //! ([`Call::suspect`]): a credential that is remembered as good passes, since looking it up costs nothing; anything that
@@ -220,12 +220,20 @@ impl Attached for AtWork {
     }
 
     fn observe(&self, call: &Call) {
-        let Some(failures) = &self.control.0.failures else { return };
+        let Settings { failures: Some(failures), credentials, .. } = &self.control.0 else { return };
+        let failed = call.decision.code.map_or_else(|| is_gone(call, *credentials), is_failure);
         // A suspect's failures cost it nothing more, so that units come back.
-        if call.suspect.is_none() && call.proofs.is_empty() && call.decision.code.is_some_and(is_failure) {
+        if call.suspect.is_none() && call.proofs.is_empty() && failed {
             let _ = self.cells.take(failures.key(&*self.cells, call), &failures.meter, self.clock.unix());
         }
     }
+}
+
+/// Whether whoever presented a credential went away while it was looked at: not waiting for the answer must not make a guess free. Once all
+/// checks have passed nothing is guessed any more.
+fn is_gone(call: &Call, credentials: Credentials) -> bool {
+    let decision = &call.decision;
+    decision.aborted && decision.timings.checks.is_zero() && presents_credential(call, credentials)
 }
 
 /// Ends that a caller without a good credential brings about by trying: not throttling, nothing of the upstream's, and not

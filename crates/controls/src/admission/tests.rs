@@ -175,6 +175,35 @@ fn good_calls_and_failures_of_principals_cost_nothing() {
 }
 
 #[test]
+fn who_goes_while_a_credential_is_looked_at_has_failed() {
+    let gone = |gate: &Gate, peer: &str, fields: &[(&str, &str)], checks: u64| {
+        let (mut call, _) = gate.call(peer, fields);
+        call.decision.aborted = true;
+        call.decision.timings.checks = Duration::from_micros(checks);
+        gate.finish(call, None);
+    };
+    let gate = with(Some(&[]), 1_000, 3);
+    for _ in 0..3 {
+        gone(&gate, "192.0.2.1", JUNK, 0);
+    }
+    assert!(gate.call("192.0.2.1", JUNK).0.suspect.is_some(), "three guesses, whatever came of them");
+    // A suspect that goes away takes nothing more.
+    gone(&gate, "192.0.2.1", JUNK, 0);
+    gate.clock.advance(Duration::from_secs(1));
+    assert_eq!(gate.call("192.0.2.1", JUNK).0.suspect, None);
+    // Twins: who presents nothing, who waits for the service's answer, and who is proven.
+    for _ in 0..5 {
+        gone(&gate, "192.0.2.2", &[], 0);
+        gone(&gate, "192.0.2.2", JUNK, 70);
+        let (mut call, _) = gate.call("192.0.2.2", JUNK);
+        call.proofs = CallBuilder::get("/").principal("https://idp", "alice", None).build().proofs;
+        call.decision.aborted = true;
+        gate.finish(call, None);
+    }
+    assert_eq!(gate.call("192.0.2.2", JUNK).0.suspect, None);
+}
+
+#[test]
 fn an_address_without_credentials_has_an_allowance() {
     let gate = with(Some(&[]), 3, 1_000);
     let throttled = |verdict: &Verdict| {

@@ -601,6 +601,7 @@ impl AtCore {
             signed.settle(call);
         }
         if let Some(sent) = good.sent {
+            call.unproven = true;
             call.held.push(Box::new(sent));
         }
         Verdict::Allow

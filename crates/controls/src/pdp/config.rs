@@ -13,7 +13,7 @@ use super::check::{added, check, name_of, told};
 use super::{Endpoint, Pdp, Protocol, Refuse, Telling};
 use crate::callers::ClaimPath;
 use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
-use crate::security::{KeyScheme, Where, key_schemes};
+use crate::security::{KeyScheme, Where, awaits_body, key_schemes};
 
 /// A policy decision point elsewhere that says whether a call may go on.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -181,6 +181,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             body,
             contract: scope.contract.map(Arc::clone),
         },
+        late: awaits_body(scope),
         refuse: match section.refuse.value {
             RefuseAs::Forbidden => Refuse::Forbidden,
             RefuseAs::NotFound => Refuse::NotFound,

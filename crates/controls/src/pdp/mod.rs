@@ -5,7 +5,7 @@
 //! - a call goes on when the PDP says so in the one way that its protocol has, and not otherwise: another status or media type, an
 //!   answer that is too long, no JSON, of another type, a redirect or none in time are no answer, and refuse the call as one that
 //!   cannot be decided, unless the configuration says `on_error: allow`;
-//! - it is asked last, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
+//! - it is asked last, when it is proven who calls, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
 //! - no credential is told to it, and of claims and header fields only those that are named;
 //! - of all calls with one question one asks and the others wait for the same answer; [`engine::bounds::PDP_ASKING`] questions are asked at
@@ -66,6 +66,8 @@ pub struct Pdp {
     pub endpoint: Arc<Endpoint>,
     /// What is told.
     pub telling: Telling,
+    /// Whether who calls is known with the body only, so that it is asked then, whether it is told the body or not.
+    pub late: bool,
     /// How a denial is told.
     pub refuse: Refuse,
     /// Whether calls pass of which the PDP says nothing.
@@ -81,7 +83,7 @@ impl Control for Pdp {
 
     fn needs(&self) -> Needs {
         let body = self.telling.body;
-        Needs { head: !body, recheck: !body, body, ..Needs::default() }
+        Needs { head: !body, recheck: !body, body: body || self.late, ..Needs::default() }
     }
 
     fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
@@ -105,17 +107,18 @@ impl Attached for AtWork {
         let again = call.held.iter().any(|held| (**held).is::<Before>());
         if !again {
             call.held.push(Box::new(Before));
+            if self.control.late {
+                return Step::Done(Verdict::Allow);
+            }
         }
         let question = self.control.telling.question(&self.control.endpoint, call, None);
         self.ask(call, question, again)
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let question = self
-            .control
-            .telling
-            .read(call)
-            .and_then(|body| self.control.telling.question(&self.control.endpoint, call, Some(&body)));
+        let Pdp { telling, endpoint, .. } = &*self.control;
+        let body = if telling.body { telling.read(call).map(Some) } else { Ok(None) };
+        let question = body.and_then(|body| telling.question(endpoint, call, body.as_ref()));
         self.ask(call, question, false)
     }
 }

@@ -37,14 +37,38 @@ paths:
       responses: { "200": { description: ok } }
 "#;
 
+/// An operation that takes webhooks, and one that takes none.
+const HOOKS: (&str, &str) = (
+    "version: 1\nlisten: http://127.0.0.1:8080\nwebhooks: { billing: { secrets: [env:S] } }\napis: { t: { contract: ./api.yaml, \
+     upstream: http://127.0.0.1:3000, authentication: { hook: { webhook: billing } } } }\n",
+    r#"
+openapi: 3.1.0
+info: { title: t, version: "1" }
+components: { securitySchemes: { hook: { type: apiKey, in: header, name: webhook-signature } } }
+paths:
+  /x/{id}:
+    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+    get: { operationId: x, security: [{ hook: [] }], responses: { "200": { description: ok } } }
+    post: { operationId: y, security: [], responses: { "200": { description: ok } } }
+"#,
+);
+
 /// What a section comes to for an operation, and what is wrong with it.
 fn compiled(section: &str, number: usize) -> (Vec<Compiled>, Vec<String>) {
+    compiled_of((DOCUMENT, CONTRACT), section, number)
+}
+
+fn compiled_of(
+    (document, contract): (&str, &str),
+    section: &str,
+    number: usize,
+) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
     config::check_section(&node, &mut found);
     let mut all = Vec::new();
-    let mut setup = Setup::new(DOCUMENT, CONTRACT);
+    let mut setup = Setup::new(document, contract);
     setup.assets.insert("env:TOKEN".into(), Arc::from(&b"s3cret"[..]));
     setup.assets.insert("env:BROKEN".into(), Arc::from(&b"two words"[..]));
     let params = ["id".into()];
@@ -175,6 +199,30 @@ impl From<Verdict> for Ended {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn of_a_webhook_it_is_asked_when_that_is_proven() {
+    let attached = |number| {
+        let (all, found) = compiled_of(HOOKS, &section("opa", OPA, ""), number);
+        assert_eq!((all.len(), found), (1, Vec::new()));
+        let needs = all[0].control.needs();
+        assert!(needs.head && needs.recheck && needs.body == (number == 0), "{needs:?}");
+        let world = World::new();
+        let control = Arc::clone(&all[0].control).attach(&world.core(0));
+        let asker = Asker { world, control, url: OPA };
+        asker.says(json("{\"result\":false}"));
+        asker
+    };
+    let hook = attached(0);
+    let mut call = hook.call().build();
+    assert!(matches!(hook.control.head(&mut call), Step::Done(Verdict::Allow)));
+    assert_eq!(hook.asked(), 0, "whoever forged it");
+    call.request.method = Method::POST;
+    assert_eq!((hook.end(&mut call).code, hook.asked()), (DENIED, 1));
+    // Its twin: of an operation that takes none it is asked at the head.
+    let plain = attached(1);
+    assert_eq!((plain.end(&mut plain.call().build()).code, plain.asked()), (DENIED, 1));
 }
 
 const DENIED: &str = "pdp_denied";

@@ -43,7 +43,7 @@ pub use report::report;
 pub use signatures::{
     SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
 };
-pub use webhooks::{only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
+pub use webhooks::{awaits_body, only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];

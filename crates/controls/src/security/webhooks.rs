@@ -5,7 +5,8 @@
 use diagnostics::{Diagnostic, Diagnostics};
 use spec::Spanned;
 
-use crate::scope::ApiScope;
+use super::{Access, access};
+use crate::scope::{ApiScope, OperationScope};
 
 /// What senders are called that vouch for their deliveries, before their name in the document.
 const VOUCHES: &str = "yett:webhooks:";
@@ -43,6 +44,19 @@ pub fn webhook_scheme<'d>(api: &ApiScope<'d>, number: u16) -> Option<&'d Spanned
 /// The senders whose deliveries are taken of an API's callers.
 pub fn webhooks<'d>(api: &ApiScope<'d>) -> impl Iterator<Item = &'d Spanned<String>> + use<'d> {
     api.settings.authentication.values().filter_map(|bound| bound.webhook.as_ref())
+}
+
+/// Whether an operation takes webhooks, so that who calls is known with the body, and not before.
+#[must_use]
+pub fn awaits_body(scope: &OperationScope<'_>) -> bool {
+    match access(scope) {
+        Access::Open | Access::Closed(_) => false,
+        Access::Authenticated => webhooks(scope.api).next().is_some(),
+        Access::OneOf { alternatives, .. } => {
+            let mut needs = alternatives.iter().flat_map(|one| &one.needs);
+            needs.any(|need| webhook_scheme(scope.api, need.scheme).is_some())
+        }
+    }
 }
 
 /// The one sender whose deliveries schemes of an operation take. `None` of two, which is reported: a delivery does not say whose it is.

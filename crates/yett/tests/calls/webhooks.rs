@@ -234,6 +234,15 @@ fn threat_33_what_its_sender_did_not_sign_is_refused() {
     let (own, time) = (id(), at(0));
     let refused = gateway.call(delivery(&own, &time, &tag(&[9; 32], &own, &time, BODY), BODY));
     assert!(gateway.log_of(&refused)["subject"].is_null());
+    // Nor where the signature is never looked at.
+    let own = id();
+    let unread = fields(&own, &time, &tag(&[9; 32], &own, &time, BODY));
+    let unread =
+        format!("POST /hook HTTP/1.1\r\nHost: api.test\r\n{TYPE}{unread}Content-Length: 9999999999\r\n\r\n");
+    let unread = gateway.call(unread.into_bytes());
+    assert_eq!(unread.code().as_deref(), Some("body_too_large"));
+    let line = gateway.log_of(&unread);
+    assert!(line["subject"].is_null() && line["issuer"].is_null(), "{line}");
     let line = gateway.log_of(&gateway.call(good("/hook")));
     assert!(line["issuer"] == "yett:webhooks:billing" && line["subject"] == "billing", "{line}");
 }

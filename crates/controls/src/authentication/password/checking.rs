@@ -3,7 +3,8 @@
 //! Checking one costs a thread tens of milliseconds and tens of megabytes, so that of calls with the same name and password one has it
 //! checked and the others wait; few are checked at one time, fewer of one address. That a password is good is remembered for minutes, by
 //! a keyed hash of everything that it was checked against: a line that changed is another one. That it is wrong is never remembered, or
-//! who guesses could fill the table.
+//! who guesses could fill the table; nor is what came of a call that went away, or who guesses could go before a guess is counted and look
+//! afterwards which one is known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key};
 use credentials::PasswordHash;
-use engine::control::Job;
+use engine::control::{Cancel, Job};
 use engine::signal::Signal;
 use engine::{Clock, CoreContext, Tick, Verdict, bounds};
 use parking_lot::Mutex;
@@ -217,23 +218,24 @@ impl Check {
     /// The work: every line is hashed, whichever matched before, so that it costs the same for any name.
     #[must_use]
     pub fn job(self, pair: Pair, lines: Vec<Line>, clock: Arc<dyn Clock>) -> Job {
-        // Others wait for it as well, so that it is done even if the first has gone.
-        let run = move |_: &engine::control::Cancel| {
+        // Others may wait for it as well, so that it is done even if the first has gone.
+        let run = move |cancel: &Cancel| {
             let mut matched = Matched::default();
             for (place, (hash, known)) in lines.iter().enumerate() {
                 if hash.is_of(pair.password()) && *known {
                     matched.insert(place);
                 }
             }
-            self.settle(matched, clock.now());
+            self.settle(matched, !cancel.is_cancelled(), clock.now());
             Verdict::Allow
         };
         Job { budget: PATIENCE, run: Box::new(run) }
     }
 
-    fn settle(&self, matched: Matched, now: Tick) {
+    /// Tells who waits what came of it, and keeps that when `wanted`: by whoever asked first.
+    fn settle(&self, matched: Matched, wanted: bool, now: Tick) {
         let _ = self.flight.outcome.set(matched);
-        if matched.is_empty() {
+        if matched.is_empty() || !wanted {
             return;
         }
         let mut state = self.checker.state.lock();

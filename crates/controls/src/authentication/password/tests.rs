@@ -209,6 +209,28 @@ fn one_checks_and_few_are_checked_at_one_time() {
 }
 
 #[test]
+fn what_nobody_waited_for_is_not_remembered() {
+    let world = World::new();
+    let checker = Checker::of(&world.core(0));
+    let right = Arc::new(PasswordHash::parse(&hash("alice's", 1)).unwrap());
+    let clock: Arc<dyn engine::Clock> = Arc::new(world.clock.clone());
+    let request = call(&world.clock, "/v1/x", &[("authorization", &basic("alice", "alice's"))]).request;
+    let ends = |number: usize, cancel: &Cancel| {
+        let Presented::Pair(pair) = presented(&request) else { panic!("no pair") };
+        let check = begin(&checker, number, "192.0.2.1");
+        let (flight, job) =
+            (check.flight(), check.job(pair, vec![(Arc::clone(&right), true)], Arc::clone(&clock)));
+        assert!(matches!((job.run)(cancel), Verdict::Allow));
+        assert!(flight.outcome().is_some_and(|matched| matched.has(0)), "another may wait for it");
+        checker.known(&question(number), Tick(0)).is_some()
+    };
+    let gone = Cancel::default();
+    gone.cancel();
+    assert!(!ends(1, &gone), "a right guess");
+    assert!(ends(1, &Cancel::default()));
+}
+
+#[test]
 fn what_is_wrong_is_not_remembered() {
     let world = World::new();
     let checker = Checker::of(&world.core(0));

@@ -218,6 +218,9 @@ impl CoreSignatures {
             // To the end of the last second in which its date is still good.
             let until = created.saturating_add(group.verifier.policy.max_age).saturating_add(1);
             let until = UnixTime(until.saturating_mul(1_000_000_000).saturating_sub(1));
+            if now > until {
+                return Err(Refused::wrong("the signature is too old"));
+            }
             let holder = self.replays.key(&[b"signature", issuer, key.as_bytes()]);
             let used = self.replays.key(&[b"signature", issuer, key.as_bytes(), nonce.as_bytes()]);
             first(self.replays.take((holder, used), until, now))?;
@@ -270,6 +273,8 @@ pub(super) fn check_body<'c>(
         Some(Signed(None)) if body.is_empty() => return next(call),
         Some(Signed(None)) => {
             let why = Refused::wrong("there is a body whose digest is not covered");
+            // Somebody has the head of who signed: that is no call of theirs.
+            call.proofs.clear();
             return Step::Done(Verdict::Refuse(refuse(challenge, call, why)));
         }
     };
@@ -281,6 +286,7 @@ pub(super) fn check_body<'c>(
             if same {
                 return next(call);
             }
+            call.proofs.clear();
             let public = "the body is not the one whose digest was signed";
             let refusal = challenge.unsigned(&call.request, &codes::DIGEST_MISMATCH, public, public);
             Step::Done(Verdict::Refuse(refusal))

@@ -2,8 +2,9 @@
 //! (`webhook`).
 //!
 //! A signature is over the body, which is not there while the head is looked at. So the head is looked at for what costs nothing (the
-//! three fields, how old the delivery says that it is), and its sender counts as proven until the body is there: the signature is
-//! verified first of all that reads it, over the bytes as they came, and nothing goes upstream before. Last, when all else is good, the
+//! three fields, how old the delivery says that it is), and its sender counts as proven until the body is there ([`Call::unproven`]): the
+//! signature is verified first of all that reads it, over the bytes as they came, and nothing goes upstream before. A call that ends earlier,
+//! whoever ends it, was nobody's: for its address it counts as such, and its record has no name. Last, when all else is good, the
 //! attempt (`webhook-id` with `webhook-timestamp`) is taken down as used. A sender that delivers a message again after a failure sends
 //! the same id with a new timestamp, and has to be let through.
 
@@ -38,6 +39,9 @@ pub const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const SIGNATURE_BYTES: usize = 2_048;
 /// Signatures on a curve that are verified on the call's own core; more are long work.
 const CURVES: usize = 2;
+
+/// Of a delivery that is older than its sender's `tolerance`.
+const OLD: &str = "the delivery is too old";
 
 /// A sender, as an API takes its deliveries.
 #[derive(Debug)]
@@ -106,7 +110,7 @@ impl CoreWebhooks {
         let delivery = Delivery::read(id, at, signatures).map_err(|why| end(why.text()))?;
         let (now, tolerance) = (self.clock.unix().seconds(), self.rule.sender.tolerance);
         if delivery.at.saturating_add(tolerance) < now {
-            return Err(end("the delivery is too old"));
+            return Err(end(OLD));
         }
         if delivery.at > now.saturating_add(tolerance) {
             return Err(end("the delivery is from the future"));
@@ -135,8 +139,9 @@ impl CoreWebhooks {
         same
     }
 
-    /// Takes down that an attempt was made, and what others say of it, where there are any.
-    fn take(&self, sent: &Delivery, sender: &Sender) -> (Used, Option<BoxFuture<'static, Used>>) {
+    /// Takes down that an attempt was made, and what others say of it, where there are any. `None` when it is too old by now: its body took so
+    /// long that nobody remembers any more whether it came before.
+    fn take(&self, sent: &Delivery, sender: &Sender) -> Option<(Used, Option<BoxFuture<'static, Used>>)> {
         let issuer = sender.principal.issuer.as_bytes();
         let at = sent.at.to_le_bytes();
         let holder = self.replays.key(&[b"webhook", issuer]);
@@ -147,10 +152,13 @@ impl CoreWebhooks {
             UnixTime(nanos(sent.at.saturating_add(sender.tolerance).saturating_add(1)).saturating_sub(1));
         let since = UnixTime(nanos(sent.at.saturating_sub(sender.tolerance)));
         let now = self.clock.unix();
-        match self.replays.take((holder, used), until, now) {
+        if now > until {
+            return None;
+        }
+        Some(match self.replays.take((holder, used), until, now) {
             Used::First => (Used::First, self.replays.elsewhere(used, (since, until), now)),
             other => (other, None),
-        }
+        })
     }
 }
 
@@ -206,8 +214,9 @@ impl AtCore {
         }
         let Some(webhooks) = &self.webhooks else { return Step::Done(unproven(call, refuse_unchecked())) };
         match webhooks.take(&sent.delivery, &sent.sender) {
-            (used, None) => Step::Done(first(call, challenge, used)),
-            (_, Some(elsewhere)) => Step::Wait(Box::pin(async move {
+            None => Step::Done(unproven(call, challenge.webhook(OLD, OLD))),
+            Some((used, None)) => Step::Done(first(call, challenge, used)),
+            Some((_, Some(elsewhere))) => Step::Wait(Box::pin(async move {
                 let used = elsewhere.await;
                 first(call, challenge, used)
             })),
@@ -219,7 +228,10 @@ impl AtCore {
 fn first(call: &mut Call, challenge: &Challenge, used: Used) -> Verdict {
     let public = "the webhook was delivered before";
     match used {
-        Used::First => Verdict::Allow,
+        Used::First => {
+            call.unproven = false;
+            Verdict::Allow
+        }
         Used::Before => {
             unproven(call, challenge.webhook("an attempt with this id and timestamp came before", public))
         }

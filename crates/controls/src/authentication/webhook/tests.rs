@@ -1,6 +1,7 @@
 use std::future::ready;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use engine::call::Body;
@@ -75,6 +76,11 @@ fn gateway(world: &World) -> Gateway {
 
 /// The delivery of a body, and how its head and its body end.
 fn deliver(gateway: &Gateway, body: &[u8]) -> (Call, &'static str) {
+    deliver_slowly(gateway, body, Duration::ZERO)
+}
+
+/// The same, whose body comes so long after the head.
+fn deliver_slowly(gateway: &Gateway, body: &[u8], after: Duration) -> (Call, &'static str) {
     let at = NOW.to_string();
     let signature = tag(&SECRET, "msg_1", &at, body);
     let fields = [("webhook-id", "msg_1"), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
@@ -83,7 +89,8 @@ fn deliver(gateway: &Gateway, body: &[u8]) -> (Call, &'static str) {
     for (control, _) in &gateway.operations["hook"] {
         assert!(matches!(ended(control.head(&mut call)), Verdict::Allow));
     }
-    assert_eq!(call.proofs.len(), 1, "until the body is there");
+    assert!(call.proofs.len() == 1 && call.unproven, "until the body is there");
+    gateway.clock.advance(after);
     let (control, _) = &gateway.operations["hook"][0];
     let code = match ended(control.body(&mut call)) {
         Verdict::Allow => "ok",
@@ -103,6 +110,7 @@ fn what_other_gateways_say_of_an_attempt_counts() {
             let (call, code) = deliver(&gateway(&world), &body);
             assert_eq!(code, expected, "{} bytes", body.len());
             assert_eq!(call.proofs.len(), usize::from(code == "ok"), "nobody is proven by what is refused");
+            assert_eq!(call.unproven, code != "ok");
         }
     }
 }
@@ -117,4 +125,19 @@ fn a_delivery_proves_its_sender_and_is_good_once_here() {
     assert_eq!(principal.roles.len(), 1);
     assert!(call.held.is_empty() && call.request.headers.contains_key("webhook-id"), "it goes on");
     assert_eq!(deliver(&gateway, b"{\"a\":1}").1, "webhook_invalid");
+}
+
+#[test]
+fn a_body_that_comes_late_makes_no_attempt_good_again() {
+    let tolerance = Duration::from_secs(300);
+    for (after, expected) in [(tolerance, "ok"), (tolerance + Duration::from_secs(1), "webhook_invalid")] {
+        let world = World::new();
+        let (call, code) = deliver_slowly(&gateway(&world), b"{}", after);
+        assert_eq!((code, call.proofs.len()), (expected, usize::from(expected == "ok")), "{after:?}");
+    }
+    // One that came before is known until it is too old, and is too old from then on.
+    let world = World::new();
+    let gateway = gateway(&world);
+    assert_eq!(deliver(&gateway, b"{}").1, "ok");
+    assert_eq!(deliver_slowly(&gateway, b"{}", tolerance + Duration::from_secs(1)).1, "webhook_invalid");
 }
