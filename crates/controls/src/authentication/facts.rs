@@ -57,6 +57,11 @@ impl Facts {
         })
     }
 
+    /// Whether it counts with the proof of a holder only.
+    pub(super) fn is_bound(&self) -> bool {
+        self.binding != Binding::default()
+    }
+
     pub(super) fn principal(
         &self,
         rule: &IssuerRule,

@@ -244,8 +244,9 @@ impl CoreVerifier {
             Err(fault) => {
                 // Whatever is no signed token means something to its issuer only.
                 let told_by = self.told_by.filter(|_| fault == Fault::Malformed);
-                return told_by
-                    .map_or(Checked::Refused(fault.into()), |issuer| self.ask(issuer, token, seconds));
+                return told_by.map_or(Checked::Refused(fault.into()), |issuer| {
+                    self.ask(issuer, (token, false), seconds)
+                });
             }
         };
         let Some(claimed) = parsed.issuer() else { return Checked::Refused(Fault::IssuerMissing.into()) };
@@ -256,7 +257,8 @@ impl CoreVerifier {
             return Checked::Refused(Fault::IssuerMismatch.into());
         };
         if rule.asked.as_ref().is_some_and(|asked| asked.all) {
-            return self.ask(number, token, seconds);
+            let bound = parsed.payload().get("cnf").is_some();
+            return self.ask(number, (token, bound), seconds);
         }
         // Read before the keys: a fetch that ends in between is seen as news.
         let seen = keys.source.attempts();
@@ -296,8 +298,9 @@ impl CoreVerifier {
         Checked::Proven(principal)
     }
 
-    /// What an issuer says of a token, or that it is being asked.
-    fn ask(&self, number: usize, token: &str, seconds: u64) -> Checked {
+    /// What an issuer says of a token, or that it is being asked. A token that says itself that it is `bound` is good when the
+    /// issuer says to whom only: not every issuer does, and a bound token is nobody's as a bearer token.
+    fn ask(&self, number: usize, (token, bound): (&str, bool), seconds: u64) -> Checked {
         let (rule, keys) = (self.verifier.rules.get(number), self.keys.get(number));
         let (Some(rule), Some(keys)) = (rule, keys) else {
             return Checked::Refused(Fault::IssuerMismatch.into());
@@ -319,6 +322,9 @@ impl CoreVerifier {
                     Ok(facts) => facts,
                     Err(why) => return Checked::Refused(why),
                 };
+                if bound && !facts.is_bound() {
+                    return Checked::Refused(Why::BoundToNobody);
+                }
                 let principal = facts.principal(rule, claims, CredentialKind::Introspected);
                 let hit = Hit {
                     principal: Arc::clone(&principal),

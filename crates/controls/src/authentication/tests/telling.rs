@@ -343,6 +343,19 @@ fn only_what_is_no_signed_token_is_shown_and_to_its_issuer_alone() {
     assert_eq!(gateway.bearer("read", &token).code(), INVALID, "a revoked token is known within `max_age`");
 }
 
+/// THREATS row 32: what an issuer leaves out of its answer does not set a bound token free.
+#[test]
+fn threat_32_a_token_that_says_it_is_bound_is_nobodys_when_its_issuer_does_not_say_whose() {
+    let world = World::new();
+    let gateway = asking(&world, ", tokens: all");
+    world.net.set(ENDPOINT, json(said(&[])));
+    assert_eq!(gateway.bearer("read", &world.token(&[])).code(), "ok");
+    for cnf in ["{\"jkt\":\"x\"}", "{\"x5t#S256\":\"x\"}", "{}", "null"] {
+        assert_eq!(gateway.bearer("read", &world.token(&[("cnf", cnf)])).code(), INVALID, "{cnf}");
+    }
+    assert_eq!(world.net.asked(ENDPOINT), 5, "each is active, says its issuer");
+}
+
 #[test]
 fn no_operation_asks_two_issuers() {
     let asked = |issuer: &str| {
