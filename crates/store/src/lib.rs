@@ -77,19 +77,28 @@ pub struct Store {
 }
 
 impl Store {
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        in_time(self.patience, work).await
+    fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> impl Future<Output = Result<T, StoreError>> {
+        in_time(self.patience, work)
     }
 }
 
 /// Ends what takes too long: a database that does not answer is one that is not there. Never around what keeps a change
 /// ([`link::Work::commit`]): what became of that is not known.
-async fn in_time<T>(
+///
+/// The work lies on the heap: it holds what a driver keeps of a connection, and whoever asks one of many questions would have
+/// room for each of them on its stack.
+fn in_time<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(patience, work).await {
-        Ok(done) => done,
-        Err(_) => Err(StoreError::Unavailable(String::from("it did not answer in time"))),
+) -> impl Future<Output = Result<T, StoreError>> {
+    let work = tokio::time::timeout(patience, Box::pin(work));
+    async move {
+        match work.await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unavailable(String::from("it did not answer in time"))),
+        }
     }
 }

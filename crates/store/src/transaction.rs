@@ -67,13 +67,17 @@ impl Store {
     }
 
     /// Does a change and keeps it. What takes too long before it is kept leaves no trace; while it is kept, nobody knows.
-    pub(crate) async fn keep<T>(
+    pub(crate) fn keep<T>(
         &self,
         change: impl Future<Output = Result<Ready<T>, StoreError>>,
-    ) -> Result<Changed<T>, StoreError> {
-        let Ready { work, changed } = self.in_time(change).await?;
-        work.commit(self.patience).await?;
-        Ok(changed)
+    ) -> impl Future<Output = Result<Changed<T>, StoreError>> {
+        let ready = self.in_time(change);
+        let patience = self.patience;
+        async move {
+            let Ready { work, changed } = ready.await?;
+            work.commit(patience).await?;
+            Ok(changed)
+        }
     }
 
     /// The same of a change that may turn out to be none, and then leaves no trace.

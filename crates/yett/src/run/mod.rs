@@ -61,6 +61,9 @@ pub(crate) enum Stopped {
     NotStarted,
 }
 
+/// Stack of the side thread in bytes: as much as the main thread has for the same documents; memory only where it is used.
+const STACK: usize = 8 << 20;
+
 /// Runs until told to stop.
 ///
 /// # Errors
@@ -75,6 +78,7 @@ pub(crate) fn serve(options: Options) -> Result<Stopped, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("side")
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|error| format!("the side runtime cannot start: {error}"))?;

@@ -187,7 +187,11 @@ fn all_cores_ask_once_and_the_last_one_ends_it() {
     let Host::Named(name) = &hosts[0] else { panic!() };
     let gone = Arc::downgrade(name);
     drop(hosts);
-    assert!(gone.upgrade().is_none(), "the task holds no name while it waits");
+    // It may hold it for as long as it takes to write an answer down, no longer.
+    assert!(
+        until(10, || gone.upgrade().is_none().then_some(())).is_some(),
+        "the task holds no name while it waits"
+    );
     // An address is no name.
     assert_eq!(bench.addresses(&bench.host("[2001:db8::1]")).unwrap(), ["2001:db8::1"]);
     assert_eq!(bench.dns.count(A), 1);
