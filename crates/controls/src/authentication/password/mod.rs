@@ -5,7 +5,8 @@
 //! there is. The work is done on another thread, for few calls at one time ([`checking`]); what was found good is remembered for
 //! minutes. An address that has failed too often is checked nothing for (admission has looked before): only what is remembered passes.
 //!
-//! Where a call passes, `Authorization` is taken out, unless the scheme says `forward`.
+//! Where a call passes, `Authorization` is taken out, unless the scheme says `forward`, and caches before the service are told that answers
+//! are for this call alone.
 
 pub mod checking;
 mod config;
@@ -22,13 +23,13 @@ use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, Step, Verdict, codes};
 use http::HeaderName;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use smallvec::SmallVec;
 
 use super::AtCore;
 use super::looked::Looked;
 use crate::address::bucket;
-use crate::security::Challenge;
+use crate::security::{ALONE, Challenge};
 use checking::{Check, Checker, Flight, Found, Line, Matched};
 pub use config::check_users;
 pub(super) use config::compile;
@@ -209,6 +210,7 @@ impl CorePasswords {
         let ends = self.rule.groups.iter().filter(proven).any(|group| !group.forward);
         if ends {
             call.request.headers.remove(AUTHORIZATION);
+            call.request.headers.insert(CACHE_CONTROL, ALONE);
         }
     }
 }

@@ -84,8 +84,15 @@ fn who_knows_the_password_is_the_user() {
     assert_eq!(principal.credential, CredentialKind::Password);
     let roles: Vec<&str> = principal.roles.iter().map(|role| &**role).collect();
     assert_eq!(roles, ["clerk", "guest"]);
-    assert!(!good.call.request.headers.contains_key("authorization"), "it ends here");
-    assert!(send(&gateway, "kept", "bob", "bob's").call.request.headers.contains_key("authorization"));
+    let headers = good.call.request.headers;
+    assert!(!headers.contains_key("authorization"), "it ends here");
+    assert_eq!(
+        headers.get("cache-control").unwrap(),
+        "no-cache, no-store",
+        "no cache can tell callers apart"
+    );
+    let kept = send(&gateway, "kept", "bob", "bob's").call.request.headers;
+    assert!(kept.contains_key("authorization") && !kept.contains_key("cache-control"));
     for (operation, user, password, code) in [
         ("own", "alice", "alice'S", "password_invalid"),
         ("own", "Alice", "alice's", "password_invalid"),
