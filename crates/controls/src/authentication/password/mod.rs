@@ -22,20 +22,18 @@ use credentials::PasswordHash;
 use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, Step, Verdict, codes};
-use http::HeaderName;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use smallvec::SmallVec;
 
 use super::AtCore;
 use super::looked::Looked;
 use crate::address::bucket;
+use crate::hops::says_https;
 use crate::security::{ALONE, Challenge};
 use checking::{Check, Checker, Flight, Found, Line, Matched};
 pub use config::check_users;
 pub(super) use config::compile;
 use presented::{Pair, Presented, presented};
-
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// One who is let in.
 #[derive(Debug)]
@@ -124,13 +122,11 @@ impl CorePasswords {
         }
     }
 
-    /// Whether the client's call came on a way that nobody else reads: to this gateway, or to a proxy that is believed.
+    /// Whether the client's call came on a way that nobody else reads: to this gateway, or to a proxy that is believed. What that says of the
+    /// client's way counts, however it came here itself.
     fn is_private(&self, call: &Call) -> bool {
-        if call.peer.tls || self.rule.private.contains(&call.peer.listener) {
-            return true;
-        }
-        let mut said = call.request.headers.get_all(X_FORWARDED_PROTO).iter();
-        call.trusted && said.next().is_some_and(|proto| proto == "https") && said.next().is_none()
+        let said = if call.trusted { says_https(&call.request.headers) } else { None };
+        said.unwrap_or_else(|| call.peer.tls || self.rule.private.contains(&call.peer.listener))
     }
 
     /// What a name is checked against, in each table.

@@ -255,3 +255,24 @@ fn what_is_wrong_is_not_remembered() {
     assert_eq!(checker.choose("alice", 5), checker.choose("alice", 5));
     assert_eq!((checker.choose("alice", 1), checker.choose("alice", 0)), (Some(0), None));
 }
+
+#[test]
+fn what_a_proxy_says_of_the_way_before_it_counts() {
+    let world = World::new();
+    let gateway = attach(&world, &files());
+    let own = basic("alice", "alice's");
+    for (trusted, name, said, code) in [
+        (true, "x-forwarded-proto", "https", "ok"),
+        (true, "x-forwarded-proto", "http", "credential_missing"),
+        (true, "x-forwarded-proto", "https, http", "credential_missing"),
+        (true, "forwarded", "for=192.0.2.7;proto=http", "credential_missing"),
+        (true, "forwarded", "for=192.0.2.7;proto=https", "ok"),
+        (true, "x-other", "http", "ok"),
+        // Whoever is not believed says nothing.
+        (false, "x-forwarded-proto", "http", "ok"),
+    ] {
+        let mut call = call(&world.clock, "/v1/x", &[("authorization", &own), (name, said)]);
+        call.trusted = trusted;
+        assert_eq!(gateway.end("own", call).code(), code, "{trusted} {name} {said}");
+    }
+}
