@@ -171,7 +171,10 @@ impl Checker {
             return Found::Asked(Arc::clone(flight));
         }
         let own = state.from.get(&holder).copied().unwrap_or_default();
-        if state.checking.len() >= bounds::PASSWORDS_CHECKED || own >= bounds::PASSWORDS_OF_ONE {
+        let taken = state.checking.len();
+        // The second half is for those who have none yet, so that a few addresses cannot hold all.
+        let crowded = taken >= bounds::PASSWORDS_CHECKED / 2 && own > 0;
+        if crowded || taken >= bounds::PASSWORDS_CHECKED || own >= bounds::PASSWORDS_OF_ONE {
             return Found::Busy;
         }
         let flight = Arc::new(Flight::default());

@@ -204,7 +204,12 @@ fn one_checks_and_few_are_checked_at_one_time() {
         (2..=bounds::PASSWORDS_OF_ONE).map(|number| begin(&checker, number, "192.0.2.1")).collect();
     assert!(matches!(checker.find(question(50), holder("192.0.2.1"), Tick(0)), Found::Busy), "of one");
     for number in bounds::PASSWORDS_OF_ONE + 1..=bounds::PASSWORDS_CHECKED {
-        more.push(begin(&checker, number, &format!("192.0.3.{number}")));
+        let address = format!("192.0.3.{number}");
+        more.push(begin(&checker, number, &address));
+        let second = checker.find(question(100 + number), holder(&address), Tick(0));
+        // The half that is left is for those who hold none.
+        let half = number >= bounds::PASSWORDS_CHECKED / 2;
+        assert_eq!(matches!(second, Found::Busy), half, "{number}");
     }
     assert!(matches!(checker.find(question(51), holder("192.0.4.1"), Tick(0)), Found::Busy), "of all");
     // One that comes to nothing gives its place back, and says so.
