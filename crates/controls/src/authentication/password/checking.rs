@@ -202,6 +202,17 @@ impl State {
     }
 }
 
+/// Which of these lines a password is that of; `None` when one cannot be checked.
+fn matched(lines: &[Line], password: &[u8]) -> Option<Matched> {
+    let mut matched = Matched::default();
+    for (place, (hash, known)) in lines.iter().enumerate() {
+        if hash.is_of(password)? && *known {
+            matched.insert(place);
+        }
+    }
+    Some(matched)
+}
+
 /// A place among those that are checked. However it ends, it gives the place back and wakes who waits.
 #[derive(Debug)]
 pub struct Check {
@@ -223,13 +234,10 @@ impl Check {
     pub fn job(self, pair: Pair, lines: Vec<Line>, clock: Arc<dyn Clock>) -> Job {
         // Others may wait for it as well, so that it is done even if the first has gone.
         let run = move |cancel: &Cancel| {
-            let mut matched = Matched::default();
-            for (place, (hash, known)) in lines.iter().enumerate() {
-                if hash.is_of(pair.password()) && *known {
-                    matched.insert(place);
-                }
+            // Without memory nothing comes of it, which is no wrong password.
+            if let Some(matched) = matched(&lines, pair.password()) {
+                self.settle(matched, !cancel.is_cancelled(), clock.now());
             }
-            self.settle(matched, !cancel.is_cancelled(), clock.now());
             Verdict::Allow
         };
         Job { budget: PATIENCE, run: Box::new(run) }
