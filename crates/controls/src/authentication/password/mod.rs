@@ -124,7 +124,7 @@ impl CorePasswords {
 
     /// Whether the client's call came on a way that nobody else reads: to this gateway, or to a proxy that is believed. What that says of the
     /// client's way counts, however it came here itself.
-    fn is_private(&self, call: &Call) -> bool {
+    pub(super) fn is_private(&self, call: &Call) -> bool {
         let said = if call.trusted { says_https(&call.request.headers) } else { None };
         said.unwrap_or_else(|| call.peer.tls || self.rule.private.contains(&call.peer.listener))
     }

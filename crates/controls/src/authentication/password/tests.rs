@@ -278,6 +278,16 @@ fn what_a_proxy_says_of_the_way_before_it_counts() {
     ] {
         let mut call = call(&world.clock, "/v1/x", &[("authorization", &own), (name, said)]);
         call.trusted = trusted;
-        assert_eq!(gateway.end("own", call).code(), code, "{trusted} {name} {said}");
+        let ended = gateway.end("own", call);
+        assert_eq!(ended.code(), code, "{trusted} {name} {said}");
+        // Nobody is asked for a password who would send it in clear.
+        assert!(ended.refusal.is_none() || ended.challenge().starts_with("BasicOverTls realm=\"orders\""));
+    }
+    let fields = [("x-forwarded-proto", "http")];
+    for (trusted, asked) in [(true, "BasicOverTls realm="), (false, "Basic realm=")] {
+        let mut call = call(&world.clock, "/v1/x", &fields);
+        call.trusted = trusted;
+        let ended = gateway.end("own", call);
+        assert!(ended.code() == "credential_missing" && ended.challenge().starts_with(asked), "{ended:?}");
     }
 }
