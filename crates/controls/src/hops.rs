@@ -4,6 +4,7 @@
 //! read from the right, entry by entry, and no further than hops are trusted: what a client wrote before them is not
 //! looked at, so that it can neither name another client nor hide this one. Parsing is strict, bounded and linear.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
@@ -11,6 +12,8 @@ use http::header::{FORWARDED, HeaderName};
 
 /// `X-Forwarded-For`.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// `X-Forwarded-Proto`.
+pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Entries of a list that are read.
 pub const MAX_HOPS: usize = 32;
 
@@ -32,6 +35,18 @@ pub struct Found {
     pub good: bool,
     /// Whether a hop names whom it speaks for in a way that says nothing: the address is that of the last hop that is known.
     pub hidden: bool,
+}
+
+/// Whether hops say that whoever called the first of them spoke TLS: one `X-Forwarded-Proto` that is `https`, and every `proto` of `Forwarded`
+/// as far as that can be read. `None` when neither says anything. Only of a call from a trusted hop is it worth something.
+#[must_use]
+pub fn says_https(headers: &HeaderMap) -> Option<bool> {
+    let mut fields = headers.get_all(X_FORWARDED_PROTO).iter();
+    let first = fields.next().map(|proto| proto == "https");
+    let one = first.map(|https| https && fields.next().is_none());
+    let entries = List::Forwarded.entries(headers).take(MAX_HOPS);
+    let elements = entries.map_while(|entry| parameter(entry, "proto").ok()).flatten();
+    elements.map(|proto| proto.eq_ignore_ascii_case("https")).chain(one).reduce(|all, next| all && next)
 }
 
 /// Which list.
@@ -123,23 +138,34 @@ impl List {
 
 /// One `forwarded-element`.
 fn element(text: &str) -> Option<Node> {
-    let mut found: Option<Node> = None;
+    match parameter(text, "for").ok()? {
+        Some(value) => node(&value),
+        None => Some(Node::Hidden),
+    }
+}
+
+/// What is no `forwarded-element`.
+struct Malformed;
+
+/// What a `forwarded-element` says under a name, when it says that.
+fn parameter<'t>(text: &'t str, wanted: &str) -> Result<Option<Cow<'t, str>>, Malformed> {
+    let mut found = None;
     let mut rest = text;
     loop {
-        let (name, after) = token(rest)?;
-        let (value, after) = value(after.strip_prefix('=')?)?;
-        if name.eq_ignore_ascii_case("for") {
+        let (name, after) = token(rest).ok_or(Malformed)?;
+        let (value, after) = after.strip_prefix('=').and_then(value).ok_or(Malformed)?;
+        if name.eq_ignore_ascii_case(wanted) {
             // Each parameter occurs at most once per element.
             if found.is_some() {
-                return None;
+                return Err(Malformed);
             }
-            found = Some(node(&value)?);
+            found = Some(value);
         }
         let after = after.trim_start_matches([' ', '\t']);
         if after.is_empty() {
-            return Some(found.unwrap_or(Node::Hidden));
+            return Ok(found);
         }
-        rest = after.strip_prefix(';')?.trim_start_matches([' ', '\t']);
+        rest = after.strip_prefix(';').ok_or(Malformed)?.trim_start_matches([' ', '\t']);
     }
 }
 
@@ -150,7 +176,7 @@ fn token(text: &str) -> Option<(&str, &str)> {
 }
 
 /// A token or a quoted string, unquoted.
-fn value(text: &str) -> Option<(std::borrow::Cow<'_, str>, &str)> {
+fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         return token(text).map(|(token, rest)| (token.into(), rest));
     };
@@ -252,6 +278,33 @@ mod tests {
         ];
         for (fields, expected) in cases {
             assert_eq!(read(List::Forwarded, fields), *expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_hop_says_of_tls_is_said_once_and_by_all() {
+        let cases: &[(&[&str], &[&str], Option<bool>)] = &[
+            (&[], &[], None),
+            (&["https"], &[], Some(true)),
+            (&["http"], &[], Some(false)),
+            (&["https", "https"], &[], Some(false)),
+            (&["https,http"], &[], Some(false)),
+            (&[""], &[], Some(false)),
+            (&[], &["for=1.2.3.4;proto=https"], Some(true)),
+            (&[], &["for=1.2.3.4;Proto=\"HTTPS\""], Some(true)),
+            (&[], &["for=1.2.3.4;proto=http"], Some(false)),
+            (&[], &["for=1.2.3.4;proto=http, for=10.0.0.1;proto=https"], Some(false)),
+            (&[], &["for=1.2.3.4"], None),
+            (&["https"], &["for=1.2.3.4;proto=http"], Some(false)),
+            (&["http"], &["for=1.2.3.4;proto=https"], Some(false)),
+            (&["https"], &["for=1.2.3.4;proto=https"], Some(true)),
+            // What cannot be read was written by the client.
+            (&[], &["garbage, for=1.2.3.4;proto=https"], Some(true)),
+        ];
+        for (proto, forwarded, expected) in cases {
+            let mut all = headers(&X_FORWARDED_PROTO, proto);
+            all.extend(headers(&FORWARDED, forwarded));
+            assert_eq!(says_https(&all), *expected, "{proto:?} {forwarded:?}");
         }
     }
 

@@ -105,13 +105,20 @@ impl PasswordHash {
         Self { params: Params::DEFAULT, salt: bytes(SALT_BYTES), hash: bytes(MADE_HASH), line: [0; 32] }
     }
 
-    /// Whether it is that of a password. Takes its memory for as long, and tens of milliseconds of a core; compares in constant time.
+    /// Whether it is that of a password; `None` when that cannot be told, for want of memory. Takes its memory for as long, and tens of
+    /// milliseconds of a core; compares in constant time.
     #[must_use]
-    pub fn is_of(&self, password: &[u8]) -> bool {
+    pub fn is_of(&self, password: &[u8]) -> Option<bool> {
         let mut found = Zeroizing::new(vec![0; self.hash.len()]);
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        let made = argon.hash_password_into(password, &self.salt, &mut found);
-        made.is_ok() && verify_slices_are_equal(&found, &self.hash).is_ok()
+        argon.hash_password_into(password, &self.salt, &mut found).ok()?;
+        Some(verify_slices_are_equal(&found, &self.hash).is_ok())
+    }
+
+    /// What checking it costs: KiB of memory, passes over it, and lanes.
+    #[must_use]
+    pub fn costs(&self) -> [u32; 3] {
+        [self.params.m_cost(), self.params.t_cost(), self.params.p_cost()]
     }
 
     /// SHA-256 of its text: two are the same line when these are.
@@ -209,8 +216,10 @@ mod tests {
     #[test]
     fn hashes_are_those_of_the_reference_implementation() {
         let known = PasswordHash::parse(KNOWN).unwrap();
-        assert!(known.is_of(b"password"));
-        assert!(!known.is_of(b"passwore") && !known.is_of(b"") && !known.is_of(b"password\0"));
+        assert_eq!((known.is_of(b"password"), known.costs()), (Some(true), [65_536, 2, 1]));
+        for other in [&b"passwore"[..], b"", b"password\0"] {
+            assert_eq!(known.is_of(other), Some(false));
+        }
         assert_eq!(format!("{known:?}"), "PasswordHash");
     }
 
@@ -219,11 +228,9 @@ mod tests {
         let made = PasswordHash::make("pässword".as_bytes(), &[7; SALT_BYTES]).unwrap();
         assert!(made.starts_with(COST), "{made}");
         let read = PasswordHash::parse(&made).unwrap();
-        assert!(
-            read.is_of("pässword".as_bytes()) && !read.is_of("pa\u{308}ssword".as_bytes()),
-            "byte for byte"
-        );
-        assert!(!PasswordHash::of_nobody().is_of("pässword".as_bytes()));
+        assert_eq!(read.is_of("pässword".as_bytes()), Some(true));
+        assert_eq!(read.is_of("pa\u{308}ssword".as_bytes()), Some(false), "byte for byte");
+        assert_eq!(PasswordHash::of_nobody().is_of("pässword".as_bytes()), Some(false));
         let other = PasswordHash::make("pässword".as_bytes(), &[8; SALT_BYTES]).unwrap();
         assert!(made != other && read.line() != PasswordHash::parse(&other).unwrap().line());
     }

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Signatures of one delivery; a delivery with more is refused.
 const SIGNATURES: usize = 8;
+/// Those of them that are on a curve, each of which is verified for each key of that kind.
+const CURVES: usize = 2;
 /// Longest id, in bytes.
 const ID_BYTES: usize = 256;
 /// Bytes of a secret.
@@ -154,6 +156,9 @@ impl Delivery {
         if found.is_empty() {
             return Err(NoDelivery::NoKnown);
         }
+        if found.iter().filter(|one| matches!(one, Signature::Curve(_))).count() > CURVES {
+            return Err(NoDelivery::TooMany);
+        }
         Ok(Self { id: id.into(), at, signatures: found })
     }
 
@@ -170,7 +175,9 @@ impl Delivery {
     pub fn is_by(&self, keys: &[WebhookKey], body: &[u8]) -> bool {
         let head = format!("{}.{}.", self.id, self.at);
         let mut whole: Option<Vec<u8>> = None;
+        let tagged = self.signatures.iter().any(|one| matches!(one, Signature::Tag(_)));
         keys.iter().any(|key| match key {
+            WebhookKey::Secret(_) if !tagged => false,
             WebhookKey::Secret(secret) => {
                 let mut context = hmac::Context::with_key(secret);
                 context.update(head.as_bytes());
@@ -249,6 +256,8 @@ mod tests {
     fn what_is_no_delivery_is_told_which_field_is_wrong() {
         use NoDelivery::{Id, NoKnown, Signature, Timestamp, TooMany};
         let many = [TAG_TEXT; SIGNATURES + 1].join(" ");
+        let curves = [CURVE_TEXT; CURVES + 1].join(" ");
+        assert!(read(ID, AT, &[CURVE_TEXT; CURVES].join(" ")).unwrap().is_by(&[secret(), public()], BODY));
         let long = "a".repeat(ID_BYTES + 1);
         for (id, at, signatures, why) in [
             ("", AT, TAG_TEXT, Id),
@@ -274,6 +283,7 @@ mod tests {
             (ID, AT, "V1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", NoKnown),
             (ID, AT, "v2,whatever", NoKnown),
             (ID, AT, many.as_str(), TooMany),
+            (ID, AT, curves.as_str(), TooMany),
         ] {
             assert_eq!(read(id, at, signatures).map(|_| ()), Err(why), "{id} {at} {signatures}");
         }

@@ -109,7 +109,8 @@ pub const USERS_BYTES: usize = 4 << 20;
 /// Passwords that are being checked at one time in the process, or wait for a thread that does: each takes up to 64 MiB while it is
 /// hashed. More are 503.
 pub const PASSWORDS_CHECKED: usize = 16;
-/// Those of them that calls from one address may have brought, so that others find room (an IPv6 address counts by its /64).
+/// Those of them that calls from one address may have brought, so that others find room (an IPv6 address counts by its /64). When half of
+/// all places are taken, one.
 pub const PASSWORDS_OF_ONE: usize = 4;
 /// Passwords that are remembered as good; what is over is checked again.
 pub const PASSWORDS_KNOWN: usize = 16 * 1024;

@@ -122,6 +122,24 @@ impl Read {
     }
 }
 
+/// Reports passwords of users that an address may guess faster than people mistype theirs.
+fn guessable(scope: &GatewayScope<'_>, span: Option<Span>, out: &mut Diagnostics) {
+    let entries = scope.document.apis.values().flat_map(|api| api.authentication.values());
+    let Some(first) = entries.flat_map(|entry| &entry.users).next() else { return };
+    let node = scope.document.section("admission");
+    let section: Option<AdmissionSection> = node.and_then(|node| spec::read(node, &mut Diagnostics::new()));
+    let failures = section.unwrap_or_default().failures;
+    let slow = failures.rate.is_some_and(|rate| rate.value.count() <= rate.value.window().as_secs());
+    if !slow || failures.mode != spec::Mode::Enforce {
+        let message = format!("one address may guess many passwords of `{}` in a second", first.value);
+        let help =
+            "write a rate of `1/s` or less, as in `admission: { failures: { rate: 30/min, burst: 20 } }`";
+        out.push(
+            Diagnostic::warning("passwords-guessable", message).at(span.unwrap_or(first.span)).help(help),
+        );
+    }
+}
+
 fn lower(
     name: &str,
     section: &AllowanceSection,
@@ -152,6 +170,7 @@ fn lower(
 /// shadow.
 pub fn compile(scope: &GatewayScope<'_>, out: &mut Diagnostics) -> Vec<Compiled> {
     let read = Read::of(scope, out);
+    guessable(scope, read.span, out);
     let (anonymous, failures) = read.in_mode(Mode::Enforce);
     let trusted = Some(scope.document.trusted_hops.clone());
     let mut controls = vec![compiled(

@@ -360,3 +360,31 @@ fn what_only_looks_like_a_credential_is_counted_where_one_is_optional() {
     let keyless = OPTIONAL.lines().filter(|line| !line.contains("source:")).collect::<Vec<_>>().join("\n");
     assert!(compiled(&keyless, "tokens").is_empty());
 }
+
+#[test]
+fn passwords_that_can_be_guessed_fast_are_told() {
+    const API: &str = "apis: { orders: { contract: ./api.yaml, upstream: http://127.0.0.1:3000, authentication: { \
+                       shop: { users: [staff] } } } }\nusers: { staff: { passwords: staff.txt } }\n";
+    for (admission, told) in [
+        ("", true),
+        ("admission: { failures: { burst: 5 } }", true),
+        ("admission: { failures: { rate: 2/s } }", true),
+        ("admission: { failures: { rate: 30/min, burst: 20, mode: shadow } }", true),
+        ("admission: { failures: { rate: 30/min, burst: 20 } }", false),
+        ("admission: { failures: { rate: 1/s, burst: 20 } }", false),
+    ] {
+        let document = format!("version: 1\nlisten: http://127.0.0.1:8080\n{API}{admission}\n");
+        let mut found = diagnostics::Diagnostics::new();
+        Setup::new(&document, CONTRACT).attach_and(&World::new(), 0, |api| {
+            let _ = super::compile(api.gateway, &mut found);
+        });
+        let codes: Vec<_> = found.iter().map(|one| one.code).collect();
+        assert_eq!(codes.contains(&"passwords-guessable"), told, "{admission}: {codes:?}");
+    }
+    // Where no passwords are taken nothing is said.
+    let mut found = diagnostics::Diagnostics::new();
+    Setup::new(OPTIONAL, CONTRACT).attach_and(&World::new(), 0, |api| {
+        let _ = super::compile(api.gateway, &mut found);
+    });
+    assert_eq!(found.iter().count(), 0);
+}

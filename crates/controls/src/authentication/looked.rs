@@ -16,7 +16,7 @@ use super::password::Pending;
 use super::signature;
 use super::verifier::Why;
 use super::webhook::Sent;
-use crate::security::Scheme;
+use crate::security::{Challenge, Scheme};
 
 /// What a look came to.
 pub(super) enum Looked<'k> {
@@ -27,6 +27,17 @@ pub(super) enum Looked<'k> {
     Elsewhere(Uses, Box<Good<'k>>),
     /// All depends on a password that has to be checked.
     Password(Box<Pending>),
+}
+
+impl Looked<'_> {
+    /// The same of a call on whose way others read along.
+    pub(super) fn in_clear(self) -> Self {
+        match self {
+            Self::Done(Verdict::Refuse(refusal)) => Self::Done(Verdict::Refuse(Challenge::in_clear(refusal))),
+            Self::Wait(waiting, refusal) => Self::Wait(waiting, Challenge::in_clear(refusal)),
+            other => other,
+        }
+    }
 }
 
 /// What a call proved, and what is left to do with it.

@@ -369,6 +369,12 @@ impl AtCore {
 
     /// `checked` is what came of checking the call's password, where that was done.
     fn look(&self, call: &mut Call, checked: Option<Matched>) -> Looked<'_> {
+        let clear = self.passwords.as_ref().is_some_and(|passwords| !passwords.is_private(call));
+        let looked = self.look_at(call, checked);
+        if clear { looked.in_clear() } else { looked }
+    }
+
+    fn look_at(&self, call: &mut Call, checked: Option<Matched>) -> Looked<'_> {
         let schemes = match &self.control.rule {
             Rule::Closed(why) => {
                 return Looked::Done(Verdict::Refuse(Refusal::new(&codes::UNSECURED_OPERATION, *why)));

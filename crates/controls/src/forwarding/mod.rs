@@ -32,10 +32,9 @@ use smallvec::SmallVec;
 pub use config::compile;
 
 use crate::aside::{aside, is_long};
-use crate::hops::{List, X_FORWARDED_FOR};
+use crate::hops::{List, X_FORWARDED_FOR, X_FORWARDED_PROTO};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// An element of a list, without its host.
 const ROOM: usize = 80;
 

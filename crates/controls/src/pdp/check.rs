@@ -81,6 +81,7 @@ pub(super) fn told(name: &str) -> bool {
         "set-cookie",
         "dpop",
         "signature",
+        "signature-input",
         "webhook-signature",
         "x-api-key",
         "x-auth-token",

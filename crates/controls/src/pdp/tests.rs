@@ -817,6 +817,7 @@ fn wrong_sections_are_told() {
         (opa(", include: [yett-subject]"), "`yett-subject` is not told"),
         (opa(", include: [yett_subject]"), "`yett_subject` is not told"),
         (opa(", include: [Signature]"), "`Signature` is not told"),
+        (opa(", include: [Signature-Input]"), "`Signature-Input` is not told"),
         (opa(", include: [Webhook-Signature]"), "`Webhook-Signature` is not told"),
         (opa(", include: [sec-websocket-protocol]"), "`sec-websocket-protocol` is not told"),
         (opa(", include: [\"a b\"]"), "is not the name of a header field"),

@@ -382,6 +382,18 @@ impl Challenge {
             .header(name, value)
     }
 
+    /// The same refusal of a call on whose way others read along: no browser asks for a password by it, which would be sent in clear.
+    #[must_use]
+    pub fn in_clear(mut refusal: Box<Refusal>) -> Box<Refusal> {
+        for (_, value) in &mut refusal.headers {
+            let text = value.to_str().ok().and_then(|text| text.strip_prefix("Basic "));
+            if let Some(text) = text.map(|rest| format!("BasicOverTls {rest}")) {
+                *value = header(&text);
+            }
+        }
+        refusal
+    }
+
     /// 503: nothing can be verified now.
     #[must_use]
     pub fn unavailable(detail: impl Into<Box<str>>, after: Duration) -> Box<Refusal> {

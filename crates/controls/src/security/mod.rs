@@ -27,6 +27,7 @@ use contract::{Requirement, Security, SecurityScheme};
 use engine::ScopeSet;
 pub use engine::principal::ANY_SCHEME;
 use engine::principal::Names;
+use http::HeaderValue;
 use spec::{Node, OperationRef, Unsecured};
 
 use crate::scope::{ApiScope, OperationKind, OperationScope};
@@ -44,6 +45,10 @@ pub use signatures::{
     SignatureScheme, signature_scheme, signature_schemes, signers_issuer, takes_signatures,
 };
 pub use webhooks::{awaits_body, only_sender, takes_webhook, webhook_issuer, webhook_scheme, webhooks};
+
+/// What a cache before the service is told where `Authorization` does not tell callers apart any more (THREATS row 22): not to keep
+/// the answer, nor to give one that it has kept (RFC 9111 sections 5.2.1.4 and 5.2.1.5).
+pub const ALONE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
 
 /// Sections that ask for scopes beside what the contract asks for.
 const ASK_FOR_SCOPES: [&str; 3] = ["authorization", "objects", "views"];

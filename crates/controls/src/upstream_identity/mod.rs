@@ -42,16 +42,13 @@ pub use token::Asked;
 
 use crate::asked::Flight;
 use crate::security::find::spellings;
-use crate::security::{Challenge, Scheme, Where};
+use crate::security::{ALONE, Challenge, Scheme, Where};
 use exchange::{Exchanger, Known};
 use own::Own;
 use token::Given;
 
 /// How often a call may wait for one answer: it may be over by the time that the call looks.
 const WAITS: usize = 3;
-/// What a cache before the service is told where `Authorization` does not tell callers apart any more (THREATS row 22): not to keep
-/// the answer, nor to give one that it has kept (RFC 9111 sections 5.2.1.4 and 5.2.1.5).
-const ALONE: HeaderValue = HeaderValue::from_static("no-cache, no-store");
 /// When a caller may come back whom nobody could vouch for.
 const LATER: Duration = Duration::from_secs(1);
 

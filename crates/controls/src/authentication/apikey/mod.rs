@@ -19,13 +19,13 @@ use engine::keyed::Keyed;
 use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, ScopeSet, bounds, codes};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use smallvec::SmallVec;
 use tape::Tape;
 
 pub use crate::security::APPLICATIONS as ISSUER;
 use crate::security::find::{Found, find, remove};
-use crate::security::{ANY_SCHEME, Challenge, KeyScheme, Where};
+use crate::security::{ALONE, ANY_SCHEME, Challenge, KeyScheme, Where};
 
 /// The keys that count, as all cores and the store's keeper find them.
 #[must_use]
@@ -275,6 +275,9 @@ impl CoreKeys {
                 continue;
             }
             remove(call, &group.place);
+            if group.is_in_authorization() {
+                call.request.headers.insert(CACHE_CONTROL, ALONE);
+            }
         }
     }
 }

@@ -162,6 +162,8 @@ fn a_key_is_looked_for_where_the_contract_says_and_ends_there() {
             principal.claims.root().get("key").and_then(|node| node.as_str().map(|id| id.into_owned())),
             Some(shop.good.id.to_string())
         );
+        let told = request.headers.get("cache-control").is_some_and(|said| said == "no-cache, no-store");
+        assert_eq!(told, fields.iter().any(|(name, _)| *name == "authorization"), "{operation}: to caches");
         match operation {
             "query" if target.contains("a=1") => assert_eq!(request.query(), Some("a=1&b=2")),
             "query" => assert_eq!(request.query(), Some("")),

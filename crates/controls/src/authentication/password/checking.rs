@@ -171,7 +171,10 @@ impl Checker {
             return Found::Asked(Arc::clone(flight));
         }
         let own = state.from.get(&holder).copied().unwrap_or_default();
-        if state.checking.len() >= bounds::PASSWORDS_CHECKED || own >= bounds::PASSWORDS_OF_ONE {
+        let taken = state.checking.len();
+        // The second half is for those who have none yet, so that a few addresses cannot hold all.
+        let crowded = taken >= bounds::PASSWORDS_CHECKED / 2 && own > 0;
+        if crowded || taken >= bounds::PASSWORDS_CHECKED || own >= bounds::PASSWORDS_OF_ONE {
             return Found::Busy;
         }
         let flight = Arc::new(Flight::default());
@@ -199,6 +202,17 @@ impl State {
     }
 }
 
+/// Which of these lines a password is that of; `None` when one cannot be checked.
+fn matched(lines: &[Line], password: &[u8]) -> Option<Matched> {
+    let mut matched = Matched::default();
+    for (place, (hash, known)) in lines.iter().enumerate() {
+        if hash.is_of(password)? && *known {
+            matched.insert(place);
+        }
+    }
+    Some(matched)
+}
+
 /// A place among those that are checked. However it ends, it gives the place back and wakes who waits.
 #[derive(Debug)]
 pub struct Check {
@@ -220,13 +234,10 @@ impl Check {
     pub fn job(self, pair: Pair, lines: Vec<Line>, clock: Arc<dyn Clock>) -> Job {
         // Others may wait for it as well, so that it is done even if the first has gone.
         let run = move |cancel: &Cancel| {
-            let mut matched = Matched::default();
-            for (place, (hash, known)) in lines.iter().enumerate() {
-                if hash.is_of(pair.password()) && *known {
-                    matched.insert(place);
-                }
+            // Without memory nothing comes of it, which is no wrong password.
+            if let Some(matched) = matched(&lines, pair.password()) {
+                self.settle(matched, !cancel.is_cancelled(), clock.now());
             }
-            self.settle(matched, !cancel.is_cancelled(), clock.now());
             Verdict::Allow
         };
         Job { budget: PATIENCE, run: Box::new(run) }

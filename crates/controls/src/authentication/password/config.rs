@@ -37,6 +37,14 @@ pub fn check_users(document: &Document, assets: &Assets, out: &mut Diagnostics) 
             let help = "mend those that are told first";
             out.push(Diagnostic::error("invalid-users", message).at(group.passwords.span).help(help));
         }
+        let mut costs: Vec<[u32; 3]> = users.values().map(PasswordHash::costs).collect();
+        costs.sort_unstable();
+        costs.dedup();
+        if costs.len() > 1 {
+            let message = format!("the lines of `{file}` do not all cost the same to check");
+            let help = "make them with one `m`, `t` and `p`: how long an answer takes says else which names there are";
+            out.push(Diagnostic::warning("uneven-users", message).at(group.passwords.span).help(help));
+        }
         for (user, grant) in group.grants.iter().filter(|(user, _)| *user != ALL) {
             if !is_user(user) {
                 let message = format!("`{}` is no name of a user of `{name}`", user.escape_debug());

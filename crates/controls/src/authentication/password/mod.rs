@@ -5,7 +5,8 @@
 //! there is. The work is done on another thread, for few calls at one time ([`checking`]); what was found good is remembered for
 //! minutes. An address that has failed too often is checked nothing for (admission has looked before): only what is remembered passes.
 //!
-//! Where a call passes, `Authorization` is taken out, unless the scheme says `forward`.
+//! Where a call passes, `Authorization` is taken out, unless the scheme says `forward`, and caches before the service are told that answers
+//! are for this call alone.
 
 pub mod checking;
 mod config;
@@ -21,20 +22,18 @@ use credentials::PasswordHash;
 use engine::principal::{CredentialKind, Proof};
 use engine::verdict::Refusal;
 use engine::{Call, Clock, CoreContext, Principal, Step, Verdict, codes};
-use http::HeaderName;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use smallvec::SmallVec;
 
 use super::AtCore;
 use super::looked::Looked;
 use crate::address::bucket;
-use crate::security::Challenge;
+use crate::hops::says_https;
+use crate::security::{ALONE, Challenge};
 use checking::{Check, Checker, Flight, Found, Line, Matched};
 pub use config::check_users;
 pub(super) use config::compile;
 use presented::{Pair, Presented, presented};
-
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// One who is let in.
 #[derive(Debug)]
@@ -123,13 +122,11 @@ impl CorePasswords {
         }
     }
 
-    /// Whether the client's call came on a way that nobody else reads: to this gateway, or to a proxy that is believed.
-    fn is_private(&self, call: &Call) -> bool {
-        if call.peer.tls || self.rule.private.contains(&call.peer.listener) {
-            return true;
-        }
-        let mut said = call.request.headers.get_all(X_FORWARDED_PROTO).iter();
-        call.trusted && said.next().is_some_and(|proto| proto == "https") && said.next().is_none()
+    /// Whether the client's call came on a way that nobody else reads: to this gateway, or to a proxy that is believed. What that says of the
+    /// client's way counts, however it came here itself.
+    pub(super) fn is_private(&self, call: &Call) -> bool {
+        let said = if call.trusted { says_https(&call.request.headers) } else { None };
+        said.unwrap_or_else(|| call.peer.tls || self.rule.private.contains(&call.peer.listener))
     }
 
     /// What a name is checked against, in each table.
@@ -209,6 +206,7 @@ impl CorePasswords {
         let ends = self.rule.groups.iter().filter(proven).any(|group| !group.forward);
         if ends {
             call.request.headers.remove(AUTHORIZATION);
+            call.request.headers.insert(CACHE_CONTROL, ALONE);
         }
     }
 }

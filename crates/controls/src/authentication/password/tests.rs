@@ -84,8 +84,15 @@ fn who_knows_the_password_is_the_user() {
     assert_eq!(principal.credential, CredentialKind::Password);
     let roles: Vec<&str> = principal.roles.iter().map(|role| &**role).collect();
     assert_eq!(roles, ["clerk", "guest"]);
-    assert!(!good.call.request.headers.contains_key("authorization"), "it ends here");
-    assert!(send(&gateway, "kept", "bob", "bob's").call.request.headers.contains_key("authorization"));
+    let headers = good.call.request.headers;
+    assert!(!headers.contains_key("authorization"), "it ends here");
+    assert_eq!(
+        headers.get("cache-control").unwrap(),
+        "no-cache, no-store",
+        "no cache can tell callers apart"
+    );
+    let kept = send(&gateway, "kept", "bob", "bob's").call.request.headers;
+    assert!(kept.contains_key("authorization") && !kept.contains_key("cache-control"));
     for (operation, user, password, code) in [
         ("own", "alice", "alice'S", "password_invalid"),
         ("own", "Alice", "alice's", "password_invalid"),
@@ -197,7 +204,12 @@ fn one_checks_and_few_are_checked_at_one_time() {
         (2..=bounds::PASSWORDS_OF_ONE).map(|number| begin(&checker, number, "192.0.2.1")).collect();
     assert!(matches!(checker.find(question(50), holder("192.0.2.1"), Tick(0)), Found::Busy), "of one");
     for number in bounds::PASSWORDS_OF_ONE + 1..=bounds::PASSWORDS_CHECKED {
-        more.push(begin(&checker, number, &format!("192.0.3.{number}")));
+        let address = format!("192.0.3.{number}");
+        more.push(begin(&checker, number, &address));
+        let second = checker.find(question(100 + number), holder(&address), Tick(0));
+        // The half that is left is for those who hold none.
+        let half = number >= bounds::PASSWORDS_CHECKED / 2;
+        assert_eq!(matches!(second, Found::Busy), half, "{number}");
     }
     assert!(matches!(checker.find(question(51), holder("192.0.4.1"), Tick(0)), Found::Busy), "of all");
     // One that comes to nothing gives its place back, and says so.
@@ -247,4 +259,35 @@ fn what_is_wrong_is_not_remembered() {
     // The same name always finds the same line, whatever it is.
     assert_eq!(checker.choose("alice", 5), checker.choose("alice", 5));
     assert_eq!((checker.choose("alice", 1), checker.choose("alice", 0)), (Some(0), None));
+}
+
+#[test]
+fn what_a_proxy_says_of_the_way_before_it_counts() {
+    let world = World::new();
+    let gateway = attach(&world, &files());
+    let own = basic("alice", "alice's");
+    for (trusted, name, said, code) in [
+        (true, "x-forwarded-proto", "https", "ok"),
+        (true, "x-forwarded-proto", "http", "credential_missing"),
+        (true, "x-forwarded-proto", "https, http", "credential_missing"),
+        (true, "forwarded", "for=192.0.2.7;proto=http", "credential_missing"),
+        (true, "forwarded", "for=192.0.2.7;proto=https", "ok"),
+        (true, "x-other", "http", "ok"),
+        // Whoever is not believed says nothing.
+        (false, "x-forwarded-proto", "http", "ok"),
+    ] {
+        let mut call = call(&world.clock, "/v1/x", &[("authorization", &own), (name, said)]);
+        call.trusted = trusted;
+        let ended = gateway.end("own", call);
+        assert_eq!(ended.code(), code, "{trusted} {name} {said}");
+        // Nobody is asked for a password who would send it in clear.
+        assert!(ended.refusal.is_none() || ended.challenge().starts_with("BasicOverTls realm=\"orders\""));
+    }
+    let fields = [("x-forwarded-proto", "http")];
+    for (trusted, asked) in [(true, "BasicOverTls realm="), (false, "Basic realm=")] {
+        let mut call = call(&world.clock, "/v1/x", &fields);
+        call.trusted = trusted;
+        let ended = gateway.end("own", call);
+        assert!(ended.code() == "credential_missing" && ended.challenge().starts_with(asked), "{ended:?}");
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use credentials::WebhookKey;
 use diagnostics::{Diagnostic, Diagnostics, Span};
-use engine::principal::{Binding, CredentialKind};
+use engine::principal::{Binding, CredentialKind, Marks};
 use engine::{Principal, ScopeSet};
 use spec::{Document, SecretRef, Spanned, Webhook};
 use tape::Tape;
@@ -70,20 +71,33 @@ pub(in crate::authentication) fn compile(
 fn sender(api: &ApiScope<'_>, name: &str) -> Option<Arc<Sender>> {
     let made = api.share(&format!("webhooks {name}"), || {
         let webhook = &api.gateway.document.webhooks.get(name)?.value;
-        let secrets = webhook.secrets.iter().filter_map(|kept| secret(api.gateway.assets, &kept.value));
-        let secrets = secrets.filter_map(|text| WebhookKey::secret(text));
+        let texts = webhook.secrets.iter().filter_map(|kept| secret(api.gateway.assets, &kept.value));
+        let secrets = texts.clone().filter_map(|text| WebhookKey::secret(text));
+        let marks =
+            marks(texts.map(|text| &**text).chain(webhook.keys.iter().map(|key| key.value.as_bytes())));
         let public = webhook.keys.iter().filter_map(|key| WebhookKey::public(&key.value));
         Some(Arc::new(Sender {
             keys: secrets.chain(public).collect(),
             tolerance: webhook.tolerance.get().as_secs(),
-            principal: Arc::new(principal(api, name, webhook)?),
+            principal: Arc::new(principal(api, name, webhook, marks)?),
         }))
     });
     (*made).clone()
 }
 
+/// By which keys it was a sender, whatever their order: an open stream does not outlive one that is taken out.
+fn marks<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Marks {
+    let mut digests: Vec<_> = keys.map(|key| digest(&SHA256, key.trim_ascii())).collect();
+    digests.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    let mut all = Context::new(&SHA256);
+    digests.iter().for_each(|one| all.update(one.as_ref()));
+    let mut whole = [0; 32];
+    whole.iter_mut().zip(all.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    Marks { digest: whole, id: None, session: None, party: None, issued: None }
+}
+
 /// Whom a delivery proves.
-fn principal(api: &ApiScope<'_>, name: &str, webhook: &Webhook) -> Option<Principal> {
+fn principal(api: &ApiScope<'_>, name: &str, webhook: &Webhook, marks: Marks) -> Option<Principal> {
     let names = scope_names(api);
     let mut scopes = ScopeSet::default();
     webhook.scopes.0.iter().filter_map(|scope| bit(&names, scope)).for_each(|bit| scopes.insert(bit));
@@ -99,7 +113,7 @@ fn principal(api: &ApiScope<'_>, name: &str, webhook: &Webhook) -> Option<Princi
         taken_until: u64::MAX,
         credential: CredentialKind::Webhook,
         binding: Binding::default(),
-        marks: None,
+        marks: Some(Box::new(marks)),
     })
 }
 

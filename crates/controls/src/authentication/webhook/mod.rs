@@ -128,11 +128,14 @@ impl CoreWebhooks {
         self.rule.schemes.iter().map(proof).collect()
     }
 
-    /// Whether whoever a proof of an open stream names is still the sender; it may what it may by now.
+    /// Whether whoever a proof of an open stream names is still the sender, by the same keys; it may what it may by now.
     #[must_use]
     pub fn renew(&self, proof: &mut Proof) -> bool {
         let sender = &self.rule.sender.principal;
-        let same = self.rule.schemes.contains(&proof.scheme) && sender.issuer == proof.principal.issuer;
+        let known = &proof.principal;
+        let same = self.rule.schemes.contains(&proof.scheme)
+            && sender.issuer == known.issuer
+            && sender.marks == known.marks;
         if same {
             proof.principal = Arc::clone(sender);
         }

@@ -67,9 +67,13 @@ fn ended(step: Step<'_>) -> Verdict {
 }
 
 fn gateway(world: &World) -> Gateway {
-    let secret = testkit::mint::base64(SECRET);
-    let assets = Assets::from([("env:S".to_owned(), secret.as_bytes().into())]);
-    let gateway = Setup { assets, ..Setup::new(DOCUMENT, CONTRACT) }.attach(world, 0);
+    gateway_of(world, DOCUMENT, SECRET)
+}
+
+fn gateway_of(world: &World, document: &str, own: [u8; 32]) -> Gateway {
+    let secret = |bytes: [u8; 32]| Arc::<[u8]>::from(testkit::mint::base64(bytes).into_bytes());
+    let assets = Assets::from([("env:S".to_owned(), secret(own)), ("env:T".to_owned(), secret([9; 32]))]);
+    let gateway = Setup { assets, ..Setup::new(document, CONTRACT) }.attach(world, 0);
     assert!(!gateway.found.has_errors(), "{:#?}", gateway.found);
     gateway
 }
@@ -140,4 +144,21 @@ fn a_body_that_comes_late_makes_no_attempt_good_again() {
     let gateway = gateway(&world);
     assert_eq!(deliver(&gateway, b"{}").1, "ok");
     assert_eq!(deliver_slowly(&gateway, b"{}", tolerance + Duration::from_secs(1)).1, "webhook_invalid");
+}
+
+#[test]
+fn an_open_stream_ends_with_a_key_of_its_sender() {
+    let world = World::new();
+    let two = DOCUMENT.replace("[env:S]", "[env:S, env:T]");
+    let other = DOCUMENT.replace("[env:S]", "[env:T, env:S]");
+    let open = deliver(&gateway_of(&world, &two, SECRET), b"{}").0;
+    let again = |document: &str, own: [u8; 32]| {
+        let mut copy = call(&world.clock, "/v1/hook", &[]);
+        copy.proofs = open.proofs.clone();
+        gateway_of(&world, document, own).end("hook", copy).code()
+    };
+    assert_eq!((again(&two, SECRET), again(&other, SECRET)), ("ok", "ok"));
+    for (document, own) in [(DOCUMENT, SECRET), (&*two, [8; 32])] {
+        assert_eq!(again(document, own), "credential_missing", "one was taken out, or is another");
+    }
 }
