@@ -9,7 +9,7 @@ use engine::BoxFuture;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
-use spec::{Document, merge};
+use spec::{Api, Document, OperationRef, merge};
 
 use crate::document::{Decides, Says, Service};
 use crate::issuer::Network;
@@ -33,6 +33,11 @@ pub(crate) fn named_by(document: &Document) -> Vec<StandIn> {
         }
     }
     all
+}
+
+/// Whether one is asked about an operation.
+pub(crate) fn is_asked(api: &Api, operation: &OperationRef<'_>) -> bool {
+    api.section_for("pdp", operation).as_ref().and_then(stand_in).is_some()
 }
 
 /// What they say in a case.

@@ -26,7 +26,16 @@ pub(super) fn all<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
     let mut add = |wrong: Wrong, certificate: Option<&Certificate>| {
         let Wrong(why, credential, codes, missing) = wrong;
         let (call, certificate) = (known.least.clone(), certificate.cloned());
-        found.push(Candidate { why, call, credential, certificate, codes, missing, answer: None });
+        found.push(Candidate {
+            why,
+            call,
+            credential,
+            certificate,
+            codes,
+            missing,
+            answer: None,
+            decides: None,
+        });
     };
     let shows = known.certificate.as_ref();
     if known.demands_certificate {

@@ -7,7 +7,7 @@ use super::call::{Call, Content};
 use super::operation::Known;
 use super::wrong::{self, UNKNOWN};
 use super::{answers, callers};
-use crate::document::{Certificate, Credential, Service};
+use crate::document::{Certificate, Credential, Says, Service};
 
 /// A call that should be refused.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub(crate) struct Candidate<'r> {
     pub(crate) missing: Option<Vec<String>>,
     /// What the service answers, where that is what is wrong.
     pub(crate) answer: Option<Service>,
+    /// What a policy decision point says, where that is what is wrong.
+    pub(crate) decides: Option<Says>,
 }
 
 const PARAMETER: &[&str] = &["parameter_invalid", "path_not_canonical", "operation_unknown"];
@@ -35,6 +37,7 @@ pub(crate) fn all<'r>(known: &Known<'r>) -> Vec<Candidate<'r>> {
         parameters(known, &mut found);
         bodies(known, &mut found);
         attacks(known, &mut found);
+        decisions(known, &mut found);
         answers::bad(known, &mut found);
     }
     found
@@ -47,7 +50,16 @@ pub(super) fn simple<'r>(
     codes: &'static [&'static str],
 ) -> Candidate<'r> {
     let (credential, certificate) = (known.credential.clone(), known.certificate.clone());
-    Candidate { why: why.into(), call, credential, certificate, codes, missing: None, answer: None }
+    Candidate {
+        why: why.into(),
+        call,
+        credential,
+        certificate,
+        codes,
+        missing: None,
+        answer: None,
+        decides: None,
+    }
 }
 
 fn parameters<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
@@ -196,6 +208,20 @@ fn attacks<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
             let call = full.with(declared.name, declared.place, json!(text));
             found.push(simple(known, format!("query {} holds {what}", declared.name), call, ATTACK));
         }
+    }
+}
+
+/// Good calls that a policy decision point does not let pass.
+fn decisions<'r>(known: &Known<'r>, found: &mut Vec<Candidate<'r>>) {
+    if !known.asks {
+        return;
+    }
+    for (says, why, codes) in [
+        (Says::Deny, "a policy decision point denies it", &["pdp_denied"][..]),
+        (Says::Down, "no policy decision point answers", &["pdp_unavailable"][..]),
+    ] {
+        let call = simple(known, why, known.least.clone(), codes);
+        found.push(Candidate { decides: Some(says), ..call });
     }
 }
 

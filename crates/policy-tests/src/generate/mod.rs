@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use contract::raw::Raw;
 use spec::{Api, ContractSource, Spanned, Strings};
 
-use crate::document::{Case, Credential, Decision, Expect, Request, Service, State};
+use crate::document::{Case, Credential, Decides, Decision, Expect, Request, Service, State};
 use crate::judge;
 use crate::run::{Finished, run};
 use crate::{Subject, world::Seen};
@@ -198,7 +198,8 @@ fn refused(id: Option<&str>, candidate: &Candidate<'_>, api: &Option<Spanned<Str
     let name = candidates::name(id, &candidate.why);
     let made = case(name, candidate.call.request(), candidate.credential.clone(), Decision::Refuse);
     let upstream = candidate.answer.clone().unwrap_or_default();
-    Case { api: api.clone(), certificate: candidate.certificate.clone(), upstream, ..made }
+    let pdp = candidate.decides.map(|says| Decides { says: Some(says), ..Decides::default() });
+    Case { api: api.clone(), certificate: candidate.certificate.clone(), upstream, pdp, ..made }
 }
 
 /// What was seen, when it shows what the candidate was made to show.

@@ -12,6 +12,7 @@ use super::limits::{self, Reach};
 use super::sample::{self, Extent, Way, Wish};
 use super::{rights, shown};
 use crate::Subject;
+use crate::decides;
 use crate::document::{Certificate, Credential};
 
 /// An operation and a call of it.
@@ -41,6 +42,8 @@ pub(crate) struct Known<'r> {
     pub(crate) takes_no_body: bool,
     /// Whether an answer that breaks the contract is withheld.
     pub(crate) holds_answers: bool,
+    /// Whether a policy decision point is asked about it.
+    pub(crate) asks: bool,
     /// What calls of it find of its limits, its own or the API's.
     pub(crate) reach: Reach,
 }
@@ -121,6 +124,7 @@ impl<'r> Known<'r> {
             }),
             takes_no_body: body.is_none(),
             holds_answers: plan.is_some_and(|plan| holds_answers(subject, plan)),
+            asks: decides::is_asked(api, &reference),
             reach: limits::reach(api.section_for("limits", &reference).as_ref()),
             raw,
         }

@@ -176,6 +176,9 @@ fn case(kept: &Kept, out: &mut String) {
     } else if let Some(status) = case.upstream.status {
         let _ = writeln!(out, "    upstream: {{ status: {} }}", status.value);
     }
+    if let Some(says) = case.pdp.as_ref().and_then(|pdp| pdp.says) {
+        let _ = writeln!(out, "    pdp: {}", says.name());
+    }
     let expect = &case.expect;
     let mut parts = vec![format!("decision: {}", expect.decision.name())];
     parts.extend(expect.control.as_ref().map(|control| format!("control: {}", control.value)));

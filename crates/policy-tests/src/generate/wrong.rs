@@ -219,7 +219,7 @@ fn put(body: &mut Json, pointer: &str, value: Option<Json>) {
 
 /// What is wrong with a candidate, without the place.
 pub(super) fn kind(why: &str) -> String {
-    const KINDS: [&str; 24] = [
+    const KINDS: [&str; 25] = [
         "is not declared",
         "is missing",
         "of another type",
@@ -243,6 +243,7 @@ pub(super) fn kind(why: &str) -> String {
         "is given twice",
         "a method that",
         "holds",
+        "policy decision point",
         " no ",
     ];
     KINDS
