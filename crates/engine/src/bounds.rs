@@ -116,6 +116,13 @@ pub const PASSWORDS_OF_ONE: usize = 4;
 pub const PASSWORDS_KNOWN: usize = 16 * 1024;
 /// How long they are.
 pub const PASSWORD_KNOWN_FOR: Duration = Duration::from_secs(5 * 60);
+/// Addresses of which it is remembered that a password came from them, the latest (an IPv6 address counts by its /64): when such a one has
+/// failed too often, it passes by this password all the same.
+pub const PASSWORD_HOLDERS: usize = 4;
+/// How long a name rests for an address that has failed too often and was wrong about it again.
+pub const PASSWORD_GUESS_AGAIN: Duration = Duration::from_secs(2);
+/// Slots in which it is remembered which names rest; two that share one rest together.
+pub const PASSWORD_GUESSERS: usize = 8 * 1024;
 /// Rate cells in the process.
 pub const CELLS: usize = 1 << 20;
 /// Uses of what may be used once that are remembered (proofs of possession). Sixteen thousand a second for a minute.

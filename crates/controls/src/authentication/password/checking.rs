@@ -5,6 +5,9 @@
 //! a keyed hash of everything that it was checked against: a line that changed is another one. That it is wrong is never remembered, or
 //! who guesses could fill the table; nor is what came of a call that went away, or who guesses could go before a guess is counted and look
 //! afterwards which one is known.
+//!
+//! An address that has failed too often is told what is known only of passwords that it has proven itself, and of one name once in a
+//! while ([`bounds::PASSWORD_GUESS_AGAIN`]): else it would guess those of whoever is active, at no cost.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use engine::control::{Cancel, Job};
 use engine::signal::Signal;
 use engine::{Clock, CoreContext, Tick, Verdict, bounds};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::Pair;
 
@@ -94,11 +98,35 @@ pub enum Found {
     Busy,
 }
 
+/// One that is known to be good.
+#[derive(Debug)]
+struct Known {
+    matched: Matched,
+    until: Tick,
+    /// Who has proven it, the latest last.
+    holders: SmallVec<[Holder; bounds::PASSWORD_HOLDERS]>,
+}
+
+impl Known {
+    fn is_proven_by(&mut self, holder: Holder) {
+        if self.holders.contains(&holder) {
+            return;
+        }
+        if self.holders.len() == bounds::PASSWORD_HOLDERS {
+            self.holders.remove(0);
+        }
+        self.holders.push(holder);
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
-    known: HashMap<Question, (Matched, Tick)>,
+    known: HashMap<Question, Known>,
     checking: HashMap<Question, Arc<Flight>>,
     from: HashMap<Holder, usize>,
+    /// Until when a name is not asked about again by an address that has failed too often; each has a slot by a keyed hash. Empty until
+    /// there is such an address.
+    resting: Vec<Tick>,
 }
 
 /// The table.
@@ -146,26 +174,39 @@ impl Checker {
 
     /// A number below `among` that a name always has, and that nobody outside can tell; `None` below 0.
     #[must_use]
-    pub fn choose(&self, name: &str, among: usize) -> Option<usize> {
-        let tag = aws_lc_rs::hmac::sign(&self.hash, name.as_bytes());
+    pub fn choose(&self, name: &[u8], among: usize) -> Option<usize> {
+        let tag = aws_lc_rs::hmac::sign(&self.hash, name);
         let number = tag.as_ref().iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
         let among = u64::try_from(among).ok()?;
         usize::try_from(number.checked_rem(among)?).ok()
     }
 
-    /// Whether it is known to be good, at no cost.
+    /// Whether it is known to be good, for an address that has failed too often: it has to have proven it itself, and a name about
+    /// which it was wrong rests, whatever it says of it next.
     #[must_use]
-    pub fn known(&self, question: &Question, now: Tick) -> Option<Matched> {
-        let state = self.state.lock();
-        state.known.get(question).filter(|(_, until)| now < *until).map(|(matched, _)| *matched)
+    pub fn proven_by(&self, question: &Question, user: &str, holder: Holder, now: Tick) -> Option<Matched> {
+        let slot = self.choose(&[user.as_bytes(), &holder.0].concat(), bounds::PASSWORD_GUESSERS)?;
+        let mut state = self.state.lock();
+        if state.resting.get(slot).is_some_and(|until| now < *until) {
+            return None;
+        }
+        let known = state.known.get(question).filter(|known| now < known.until);
+        let proven = known.filter(|known| known.holders.contains(&holder)).map(|known| known.matched);
+        if proven.is_none() {
+            state.resting.resize(bounds::PASSWORD_GUESSERS, Tick(0));
+            let until = now.after(bounds::PASSWORD_GUESS_AGAIN);
+            state.resting.get_mut(slot).into_iter().for_each(|resting| *resting = until);
+        }
+        proven
     }
 
     /// What is to be done about it, for a call from an address.
     #[must_use]
     pub fn find(self: &Arc<Self>, question: Question, holder: Holder, now: Tick) -> Found {
         let mut state = self.state.lock();
-        if let Some((matched, _)) = state.known.get(&question).filter(|(_, until)| now < *until) {
-            return Found::Known(*matched);
+        if let Some(known) = state.known.get_mut(&question).filter(|known| now < known.until) {
+            known.is_proven_by(holder);
+            return Found::Known(known.matched);
         }
         if let Some(flight) = state.checking.get(&question) {
             return Found::Asked(Arc::clone(flight));
@@ -190,15 +231,15 @@ impl State {
         if self.known.len() < bounds::PASSWORDS_KNOWN {
             return;
         }
-        self.known.retain(|_, (_, until)| now < *until);
+        self.known.retain(|_, known| now < known.until);
         if self.known.len() < bounds::PASSWORDS_KNOWN {
             return;
         }
-        let mut ends: Vec<Tick> = self.known.values().map(|(_, until)| *until).collect();
+        let mut ends: Vec<Tick> = self.known.values().map(|known| known.until).collect();
         let middle = ends.len() / 2;
         let (_, middle, _) = ends.select_nth_unstable(middle);
         let middle = *middle;
-        self.known.retain(|_, (_, until)| *until > middle);
+        self.known.retain(|_, known| known.until > middle);
     }
 }
 
@@ -251,7 +292,10 @@ impl Check {
         }
         let mut state = self.checker.state.lock();
         state.make_room(now);
-        state.known.insert(self.question, (matched, now.after(bounds::PASSWORD_KNOWN_FOR)));
+        let until = now.after(bounds::PASSWORD_KNOWN_FOR);
+        state
+            .known
+            .insert(self.question, Known { matched, until, holders: SmallVec::from_iter([self.holder]) });
     }
 }
 

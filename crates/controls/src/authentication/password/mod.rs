@@ -134,23 +134,24 @@ impl CorePasswords {
         let line = |table: &Arc<Table>| {
             let own = table.users.get(user).map(|user| (Arc::clone(&user.hash), true));
             own.or_else(|| {
-                let place = self.checker.choose(user, table.stand_ins.len())?;
+                let place = self.checker.choose(user.as_bytes(), table.stand_ins.len())?;
                 Some((Arc::clone(table.stand_ins.get(place)?), false))
             })
         };
         self.rule.tables.iter().map(line).collect()
     }
 
-    /// What a password proves; how far that is known. For an address that has failed too often nothing is checked.
+    /// What a password proves; how far that is known. For an address that has failed too often nothing is checked, and only what it has
+    /// proven itself is known.
     fn look(&self, call: &Call, pair: Pair) -> Result<Matched, Option<Box<Pending>>> {
         let lines = self.lines(pair.user()).ok_or(None)?;
         let groups = self.rule.tables.iter().map(|table| &*table.issuer);
         let question = self.checker.question(&pair, groups.zip(&lines));
-        let now = self.clock.now();
+        let (now, holder) = (self.clock.now(), bucket(call.client));
         if call.suspect.is_some() {
-            return self.checker.known(&question, now).ok_or(None);
+            return self.checker.proven_by(&question, pair.user(), holder, now).ok_or(None);
         }
-        match self.checker.find(question, bucket(call.client), now) {
+        match self.checker.find(question, holder, now) {
             Found::Known(matched) => Ok(matched),
             Found::Asked(flight) => Err(Some(Box::new(Pending::Asked(flight)))),
             Found::Check(check) => Err(Some(Box::new(Pending::Check(check, pair, lines)))),

@@ -132,6 +132,7 @@ fn what_was_good_is_known_until_its_line_changes_or_minutes_have_passed() {
         call.suspect = Some(Duration::from_secs(1));
         // Where it passes it was known: nothing is checked for such an address.
         let ended = gateway.end("own", call);
+        world.clock.advance(bounds::PASSWORD_GUESS_AGAIN);
         ended.call.principal().is_some()
     };
     assert!(!suspect(&first));
@@ -150,6 +151,34 @@ fn what_was_good_is_known_until_its_line_changes_or_minutes_have_passed() {
     assert!(suspect(&changed) && suspect(&first), "each by its own line");
     world.clock.advance(bounds::PASSWORD_KNOWN_FOR);
     assert!(!suspect(&changed));
+}
+
+#[test]
+fn an_address_that_has_failed_too_often_guesses_nothing() {
+    let world = World::new();
+    let gateway = attach(&world, &files());
+    let passes = |user: &str, password: &str, from: &str, suspect: bool| {
+        let mut call = call(&world.clock, "/v1/x", &[("authorization", &basic(user, password))]);
+        call.client = from.parse().unwrap();
+        call.suspect = suspect.then_some(Duration::from_secs(1));
+        gateway.end("both", call).call.principal().is_some()
+    };
+    let (own, other) = ("198.51.100.1", "203.0.113.9");
+    assert!(passes("alice", "alice's", own, false));
+    // The right password is wrong from elsewhere, so that nothing is learnt by trying.
+    assert!(!passes("alice", "alice's", other, true));
+    assert!(passes("alice", "alice's", own, true));
+    // Not even of who shares the address is more than one password in a while tried.
+    assert!(!passes("alice", "wrong", own, true));
+    assert!(!passes("alice", "alice's", own, true), "the name rests");
+    assert!(passes("bob", "bob's", own, false) && passes("bob", "bob's", own, true), "and no other does");
+    world.clock.advance(bounds::PASSWORD_GUESS_AGAIN);
+    assert!(passes("alice", "alice's", own, true));
+    // Whoever has it checked anew has proven it, and the latest few are remembered.
+    for last in 1..=bounds::PASSWORD_HOLDERS {
+        assert!(passes("alice", "alice's", &format!("192.0.2.{last}"), false));
+    }
+    assert!(passes("alice", "alice's", "192.0.2.1", true) && !passes("alice", "alice's", own, true));
 }
 
 #[test]
@@ -234,11 +263,12 @@ fn what_nobody_waited_for_is_not_remembered() {
             (check.flight(), check.job(pair, vec![(Arc::clone(&right), true)], Arc::clone(&clock)));
         assert!(matches!((job.run)(cancel), Verdict::Allow));
         assert!(flight.outcome().is_some_and(|matched| matched.has(0)), "another may wait for it");
-        checker.known(&question(number), Tick(0)).is_some()
+        checker.proven_by(&question(number), &number.to_string(), holder("192.0.2.1"), clock.now()).is_some()
     };
     let gone = Cancel::default();
     gone.cancel();
     assert!(!ends(1, &gone), "a right guess");
+    world.clock.advance(bounds::PASSWORD_GUESS_AGAIN);
     assert!(ends(1, &Cancel::default()));
 }
 
@@ -254,11 +284,11 @@ fn what_is_wrong_is_not_remembered() {
     let (flight, job) = (check.flight(), check.job(pair, vec![line], clock));
     assert!(matches!((job.run)(&Cancel::default()), Verdict::Allow));
     assert!(flight.outcome().is_some_and(|matched| matched.is_empty()));
-    assert_eq!(checker.known(&question(1), Tick(0)), None);
+    assert_eq!(checker.proven_by(&question(1), "1", holder("192.0.2.1"), Tick(0)), None);
     drop(begin(&checker, 1, "192.0.2.1"));
     // The same name always finds the same line, whatever it is.
-    assert_eq!(checker.choose("alice", 5), checker.choose("alice", 5));
-    assert_eq!((checker.choose("alice", 1), checker.choose("alice", 0)), (Some(0), None));
+    assert_eq!(checker.choose(b"alice", 5), checker.choose(b"alice", 5));
+    assert_eq!((checker.choose(b"alice", 1), checker.choose(b"alice", 0)), (Some(0), None));
 }
 
 #[test]
