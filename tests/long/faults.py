@@ -13,7 +13,8 @@ are held until they are whole. A quarter of the clients has an upstream that spe
 
 Shown: the client's status and the log's code and blame are those of `outcome` below; each call has one line in the log; no
 call takes longer than its deadlines; at the end there are as many descriptors as before but for idle connections, and
-resident memory of the second half is no more than a tenth above that of the first (judged from 10,000 calls on).
+resident memory of the second half is no more than a tenth above that of the first (judged from 10,000 calls on). Of 150,000 calls
+or more answers were broken off after each of their bytes.
 """
 import argparse
 import asyncio
@@ -40,6 +41,8 @@ MOST_INTERIM = 16
 BODY = 24
 # Calls after which memory is judged.
 LONG_ENOUGH = 10_000
+# Calls among which each byte has its turn.
+EACH_BYTE = 150_000
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -225,8 +228,25 @@ class Upstream:
         await writer.drain()
 
 
-def plan(turn, chance):
-    """(host, method, kind, at, chunked) of a call; each byte of each kind comes, in an order by chance."""
+class Positions:
+    """Where an answer is broken off: after each byte in turn."""
+
+    def __init__(self):
+        self.taken, self.lengths = collections.Counter(), {}
+
+    def next(self, kind, length):
+        self.lengths[kind] = length
+        self.taken[kind] += 1
+        return (self.taken[kind] - 1) % length
+
+    def missing(self):
+        """How many positions of each kind did not come."""
+        left = {kind: length - self.taken[kind] for kind, length in self.lengths.items()}
+        return {" ".join(map(str, kind)): count for kind, count in left.items() if count > 0}
+
+
+def plan(turn, chance, positions):
+    """(host, method, kind, at, chunked) of a call, by chance; each byte after which an answer may break off comes in turn."""
     host = chance.choice(["passed.test", "held.test"])
     chunked = chance.randrange(2)
     if turn % 3 == 0:
@@ -236,7 +256,8 @@ def plan(turn, chance):
     at = {
         "interim": lambda: chance.choice([1, MOST_INTERIM, MOST_INTERIM + 1, 1000]), "garbage": lambda: chance.randrange(len(GARBAGE)),
         "more": lambda: chance.randrange(100),
-    }.get(kind, lambda: chance.randrange(LENGTHS[chunked]) if kind in ("reset", "close", "stall") else 0)()
+        **dict.fromkeys(("reset", "close", "stall"), lambda: positions.next((host, kind, chunked), LENGTHS[chunked])),
+    }.get(kind, lambda: 0)()
     method = "POST" if kind == "early" else chance.choice(["GET", "POST"])
     return ("nobody.test" if kind == "refuse" else host), method, kind, at, chunked
 
@@ -260,15 +281,15 @@ class Load:
     def __init__(self, address, count, stuck):
         self.address, self.count, self.stuck, self.next = address, count, stuck, 0
         self.kinds, self.wrong, self.slowest, self.expected = collections.Counter(), collections.Counter(), 0.0, {}
-        self.chance = random.Random(20261125)
+        self.chance, self.positions = random.Random(20261125), Positions()
 
     def choose(self, name, number):
         """(host, method, kind, at, chunked) of a call, what must come of it, and how it is counted."""
         if not is_two(name):
-            host, method, kind, at, chunked = plan(number, self.chance)
+            host, method, kind, at, chunked = plan(number, self.chance, self.positions)
             return (host, method, kind, at, chunked), outcome(host, kind, at, chunked), f"{kind} {host.split('.')[0]}"
         side = self.chance.choice(["passed", "held"])
-        method, kind, at, chunked = faults_two.plan(number, self.chance, BODY)
+        method, kind, at, chunked = faults_two.plan(number, self.chance, self.positions, BODY)
         expected = faults_two.outcome(side == "held", method, kind, at, chunked, BODY)
         return (f"{side}{name}.two.test", method, kind, at, chunked), expected, f"{kind} {side} two"
 
@@ -379,13 +400,16 @@ async def main(flags):
         faults = sum(count for kind, count in load.kinds.items() if not kind.startswith("good"))
         results = {
             "calls": load.next, "faults": faults, "calls_per_second": round(load.next / seconds), "requests_upstream": upstream.requests + two.requests,
+            "positions": {" ".join(map(str, kind)): length for kind, length in sorted(load.positions.lengths.items())},
             "kinds": dict(sorted(load.kinds.items())), "wrong": load.wrong, "wrong_lines": lines, "wrong_requests": upstream.wrong + two.wrong,
             "slowest_seconds": round(load.slowest, 2), "rss_ratio": round(late / early, 3), "rss_kib_most": max(samples),
             "descriptors_before": before, "descriptors_after": after, "idle_upstream_connections_after": kept,
             "alive": alive, "exit_code": exit_code,
         }
         misses = [text for text, missed in [
-            ("less than half of the calls met a fault", faults * 2 < load.next), ("wrong outcomes", load.wrong), ("wrong lines in the log", lines), ("requests that nobody made, or came twice", upstream.wrong + two.wrong),
+            ("less than half of the calls met a fault", faults * 2 < load.next),
+            (f"answers were not broken off after each byte: {load.positions.missing()}", load.next >= EACH_BYTE and load.positions.missing()),
+            ("wrong outcomes", load.wrong), ("wrong lines in the log", lines), ("requests that nobody made, or came twice", upstream.wrong + two.wrong),
             ("a call took longer than its deadlines", load.slowest > TOTAL / 1000 * flags.deadlines + flags.deadlines), ("memory grew", load.next >= LONG_ENOUGH and late > 1.1 * early),
             ("descriptors leak", after > before), ("it ended", not alive), ("it did not drain well", exit_code != 0),
         ] if missed]

@@ -146,7 +146,7 @@ KINDS = [
 BROKEN_OFF = ("close", "reset", "stall")
 
 
-def plan(turn, chance, length):
+def plan(turn, chance, positions, length):
     """(method, kind, at, chunked) of a call; `length` is that of an answer's body."""
     chunked = chance.randrange(2)
     if turn % 3 == 0:
@@ -155,7 +155,7 @@ def plan(turn, chance, length):
     at = {
         **dict.fromkeys(["goaway", "goaways", "goneafter", "gonebroken"], lambda: chance.choice(GOODBYES)),
         "rsthead": lambda: chance.choice([code for code in CODES if code != REFUSED_STREAM]), "rstbody": lambda: chance.choice(CODES),
-        **dict.fromkeys(BROKEN_OFF, lambda: chance.randrange(len(whole(1, b" " * length, chunked)))),
+        **dict.fromkeys(BROKEN_OFF, lambda: positions.next(("two", kind, chunked), len(whole(1, b" " * length, chunked)))),
         "garbage": lambda: chance.randrange(len(GARBAGE)), "more": lambda: chance.randrange(1, 100),
         "interim": lambda: chance.choice([1, 16]),
     }.get(kind, lambda: 0)()
