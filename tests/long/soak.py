@@ -6,8 +6,9 @@
 What the machine can carry beside the other parts is measured first, by h2load in a closed loop, for each of HTTP/1, HTTP/1 over TLS and
 HTTP/2 over TLS; from then on two thirds of it come in an open loop, a third of that over each. Gateway, sample and all clients share
 the machine: capacity is that of all together, at that moment. The other parts, all the time: a mix of good and refused calls over all three, new
-connections, clients that go away in mid-call, uploads, downloads, streams of events, WebSockets, bytes that are no request, an upstream
-that fails in each way of `faults.py`, half of the time the floods of `floods.py` on few connections, and reloads.
+connections, clients that go away in mid-call, uploads, downloads, streams of events, WebSockets, bytes that are no request and frames that
+no client may send, an upstream that fails in each way of `faults.py`, half of the time the floods of `floods.py` on few connections, and
+reloads of the document and, each third time, of the certificate.
 
 The time is parted in ten. The first part is warm-up; the mean resident memory of each from the third on must be within 5 % of that of the second
 (judged from five minutes on: it moves by a tenth within a minute). From 90 seconds on, a connection that stays idle must have been ended
@@ -27,7 +28,7 @@ import time
 import common
 import faults
 import floods
-from common import ROOT, Gateway, Workspace, certificate, finish, say
+from common import ROOT, Gateway, Served, Workspace, finish, say
 from service import beside
 from soak_parts import CONNECTIONS, DEADLINES, PIECES, WAYS, Flooded, Parts, Reloads, calls, document, h2load
 
@@ -132,24 +133,24 @@ class Upstreams:
 
 
 def write_all(folder, ports):
-    """The document and all that it names."""
+    """The document and all that it names; the certificate."""
     (folder / "openapi.yaml").write_bytes((ROOT / "examples/orders/openapi.yaml").read_bytes())
     (folder / "faults.yaml").write_text(faults.CONTRACT)
     (folder / "floods.yaml").write_text(floods.CONTRACT)
-    certificate(folder, "server")
     (folder / "yett.yaml").write_text(document(ports, 1_000_000))
+    return Served(folder)
 
 
 class Soak:
     """All parts on one gateway, for so long, and what came of them."""
 
-    def __init__(self, flags, workspace, upstreams, gateway):
+    def __init__(self, flags, workspace, upstreams, gateway, served):
         self.flags, self.workspace, self.upstreams, self.gateway = flags, workspace, upstreams, gateway
         reader, writer = gateway.token("alice", "orders:read"), gateway.token("bob", "orders:read", "orders:write")
         self.before, self.tenth = gateway.process.descriptors(), flags.seconds / PARTS
         self.parts, self.loop = Parts(gateway, calls(reader, writer)), Loop(gateway, reader)
         self.failing = faults.Load(self.parts.plain, 1 << 60, faults.TOTAL / 1000 * DEADLINES + faults.PATIENCE)
-        self.reloads, self.flooded = Reloads(gateway, upstreams.ports, reader), Flooded(gateway, 5)
+        self.reloads, self.flooded = Reloads(gateway, upstreams.ports, reader, served), Flooded(gateway, 5)
         self.watch = Watch(gateway.process)
 
     def told(self):
@@ -192,7 +193,7 @@ class Soak:
             "wrong": parts.wrong, "faults": {"calls": self.failing.next, "wrong": self.failing.wrong,
                                              "wrong_requests": self.upstreams.faults.wrong},
             "floods": {"turns": self.flooded.turns, "bounds": self.bounds},
-            "reloads_seen": self.reloads.seen, "reloads_unseen": self.reloads.unseen,
+            "reloads_seen": self.reloads.seen, "certificates_seen": self.reloads.certificates, "reloads_unseen": self.reloads.unseen,
             "rss_kib_by_tenth": by_part, "rss_ratio": round(max(ratios, key=lambda ratio: abs(ratio - 1)), 4),
             "rss_kib_most": max(rss for _, rss, _ in samples), "descriptors_before": self.before,
             "descriptors_most": max(count for _, _, count in samples), "descriptors_after": self.after,
@@ -204,12 +205,12 @@ class Soak:
     def misses(self, results):
         parts, loop, seconds = self.parts, self.loop, self.flags.seconds
         missing = {call[0] for call in parts.mix} - {name.rsplit(" ", 1)[0] for name in parts.done}
-        missing |= {name for name in ("left", "upload", "download", "events", "websocket", "hostile") if not parts.done[name]}
+        missing |= {name for name in ("left", "upload", "download", "events", "websocket", "hostile", "hostile websocket") if not parts.done[name]}
         return [text for text, missed in [
             ("wrong answers", parts.wrong or self.failing.wrong or loop.wrong), ("requests that nobody made", self.upstreams.faults.wrong),
             (f"without an answer: {sorted(missing)}", missing), (f"parts that broke: {self.broken}", self.broken),
             (f"{len(self.stuck)} parts did not end", self.stuck),
-            ("reloads that no call saw", self.reloads.unseen or not self.reloads.seen),
+            ("reloads that no call saw", self.reloads.unseen or not self.reloads.seen or not self.reloads.certificates),
             ("the open loop got less than was meant", sum(loop.done.values()) < loop.intended * 0.95),
             ("no flood was bounded", not (self.bounds.get("http2_excess") and self.bounds.get("control_frames"))),
             ("memory is not flat", seconds >= LONG_ENOUGH and abs(results["rss_ratio"] - 1) > 0.05),
@@ -222,10 +223,10 @@ class Soak:
 async def main(flags):
     with Workspace(flags.keep) as workspace:
         upstreams = await Upstreams().start(workspace, common.binaries(flags))
-        write_all(workspace.path, upstreams.ports)
+        served = write_all(workspace.path, upstreams.ports)
         gateway = await asyncio.to_thread(Gateway, workspace, common.binaries(flags), workspace.path / "yett.yaml")
         await asyncio.to_thread(gateway.settle)
-        soak = Soak(flags, workspace, upstreams, gateway)
+        soak = Soak(flags, workspace, upstreams, gateway, served)
         await soak.run()
         upstreams.stop()
         results = soak.results()

@@ -13,8 +13,8 @@ import common
 import faults
 import floods
 from common import Broken, Client, replace, trusting
-from protocols import Closed, Two, WebSocket
-from reloads import reloaded
+from protocols import Closed, Two, WebSocket, read_frame
+from reloads import reloaded, shown
 from service import DOWNLOAD
 
 ORDER = json.dumps({
@@ -39,6 +39,13 @@ HOSTILE = [
     b"GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 200 + b"\r\n",
     b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x00\x05hello\r\n\r\n",
+]
+
+# What ends a WebSocket, and why: without a mask, a bit that means nothing, an unknown opcode, what continues nothing, a long ping, a
+# ping in pieces, text that is no UTF-8.
+HOSTILE_FRAMES = [
+    (b"\x81\x01a", 1002), (b"\xc1\x81\0\0\0\0a", 1002), (b"\x83\x80\0\0\0\0", 1002), (b"\x80\x81\0\0\0\0a", 1002),
+    (b"\x89\xfe\x00\x7e\0\0\0\0" + b"a" * 126, 1002), (b"\x09\x80\0\0\0\0", 1002), (b"\x81\x81\0\0\0\0\xff", 1007),
 ]
 
 
@@ -211,6 +218,23 @@ class Parts:
         finally:
             client.close()
 
+    async def hostile_websocket(self):
+        """Frames that no client may send, each of which ends its socket with a reason (RFC 6455 sections 5.1, 5.2, 5.4, 5.5, 8.1)."""
+        for text, reason in HOSTILE_FRAMES:
+            client = self.http1(False, "service.test")
+            try:
+                await client.connect()
+                socket = await WebSocket(client).connect("/ws")
+                await socket.echo(b"good")
+                reader, writer = client.pair
+                writer.write(text)
+                async with asyncio.timeout(30):
+                    opcode, payload = await read_frame(reader)
+                if (opcode, int.from_bytes(payload[:2], "big")) != (8, reason):
+                    raise Broken(f"{text[:20]!r} was answered {opcode} {payload[:40]!r}")
+            finally:
+                client.close()
+
     def all(self, clients):
         """One coroutine for each that calls."""
         yield from (self.client(number, 0.03) for number in range(clients))
@@ -220,14 +244,15 @@ class Parts:
             yield self.always("events", lambda tls=tls: self.events(tls), 0)
             yield self.always("websocket", lambda tls=tls: self.websocket(tls), 0)
         yield self.always("hostile", self.hostile, 1)
+        yield self.always("hostile websocket", self.hostile_websocket, 1)
 
 
 class Reloads:
-    """A change every so often, which a call has to see; and now and then the log is rotated, by SIGHUP."""
+    """A change every so often, which a call has to see: of a limit, or each third time of the certificate."""
 
-    def __init__(self, gateway, ports, bearer):
-        self.gateway, self.ports, self.bearer = gateway, ports, bearer
-        self.rate, self.seen, self.unseen, self.stopping = 1_000_000, 0, [], False
+    def __init__(self, gateway, ports, bearer, served):
+        self.gateway, self.ports, self.bearer, self.served = gateway, ports, bearer, served
+        self.rate, self.seen, self.certificates, self.unseen, self.stopping = 1_000_000, 0, 0, [], False
 
     def write(self):
         replace(self.gateway.config, document(self.ports, self.rate))
@@ -237,16 +262,28 @@ class Reloads:
         while not self.stopping:
             await asyncio.sleep(pause)
             self.rate += 1
-            self.write()
+            swapped = self.rate % 3 == 0
+            if swapped:
+                self.served.swap()
+            else:
+                self.write()
             status, outcome = await reloaded(self.gateway, generation)
             generation = status["generation"]
-            client = Client(*self.gateway.address("plain"))
-            _, fields, _ = await client.call("GET", "/orders?limit=1", [("Authorization", f"Bearer {self.bearer}")])
-            client.close()
-            if str(self.rate) in fields.get("ratelimit-policy", ""):
-                self.seen += 1
-            else:
+            if not await self.shows(swapped):
                 self.unseen.append(outcome[:200])
+            elif swapped:
+                self.certificates += 1
+            else:
+                self.seen += 1
+
+    async def shows(self, swapped):
+        """Whether a call finds what was changed last."""
+        if swapped:
+            return await shown(self.gateway.address("secure")) == self.served.text()
+        client = Client(*self.gateway.address("plain"))
+        _, fields, _ = await client.call("GET", "/orders?limit=1", [("Authorization", f"Bearer {self.bearer}")])
+        client.close()
+        return str(self.rate) in fields.get("ratelimit-policy", "")
 
 
 class Flooded:
