@@ -9,6 +9,7 @@ mod fields;
 mod frames;
 mod hpack;
 mod messages;
+mod plain;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -189,6 +190,28 @@ fn frames_are_treated_as_the_standards_say() {
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert_eq!(recorder.faults(), Vec::<String>::new());
+}
+
+/// The control: what hyper's own server at its defaults treats as the standard says is treated so here, without an exception.
+#[test]
+fn what_plain_hyper_passes_passes_here() {
+    let recorder = Recorder::start();
+    let (plane, plain) = (Plane::start(&recorder), plain::start());
+    let (mut passed, mut wrong) = (0, Vec::new());
+    for case in all() {
+        let script = [two::opening(), case.script.clone()].concat();
+        let run = |address| judge(&case, &two::run(address, &script, &awaited(case.want)));
+        if run(plain).is_err() {
+            continue;
+        }
+        passed += 1;
+        if let Err(why) = run(plane.address) {
+            wrong.push(format!("{} {}: {why}", case.section, case.name));
+        }
+    }
+    println!("plain hyper passes {passed} of {}", all().len());
+    assert!(passed >= 120, "{passed}");
+    assert!(wrong.is_empty(), "{} of {passed}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Section 3.4: whoever says the preface and then no SETTINGS is told; whoever says another preface is no HTTP/2.
