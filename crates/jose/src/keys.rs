@@ -3,9 +3,9 @@
 //! Keys are parsed here, once; verifying never parses one. A key we cannot use is skipped and counted, as section 5
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
-use crate::Algorithm;
 use crate::issued_for;
 use crate::jwk::Key;
+use crate::{Algorithm, MAX_TRIED};
 use bytes::Bytes;
 use std::fmt;
 use tape::{Bounds, Kind, Node, Tape};
@@ -72,6 +72,13 @@ impl KeySet {
     /// The identifiers of the usable keys that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
+    /// With how many keys a signature by one of these algorithms is tried at most.
+    #[must_use]
+    pub fn tried(&self, algorithms: &[Algorithm]) -> usize {
+        let serving = |one: &Algorithm| self.keys.iter().filter(|key| key.verifier(*one).is_some()).count();
+        algorithms.iter().map(serving).max().unwrap_or_default().min(MAX_TRIED)
     }
 
     /// Whether the key of this identifier may serve an algorithm: for signatures over other things than tokens.

@@ -101,10 +101,17 @@ impl Answers {
         }
         let application = application(call);
         let response = &mut call.response;
-        let (bytes, tape) = (response.body.bytes().clone(), response.body.tape().cloned());
+        let (bytes, mut tape) = (response.body.bytes().clone(), response.body.tape().cloned());
         let cty = read_body::content_type(&response.headers).map(str::to_owned);
-        let many = matches!(&self.form, Form::Fields(fields) if fields.are_many());
-        let long = is_long(bytes.len()) || self.outgoing.is_costly() || many;
+        let mut long = is_long(bytes.len()) || self.outgoing.is_costly(1);
+        if let (false, Form::Fields(fields)) = (long, &self.form) {
+            let parsed = match tape.map_or_else(|| parse(&bytes), Ok) {
+                Ok(parsed) => parsed,
+                Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+            };
+            long = self.outgoing.is_costly(fields.count(parsed.root()));
+            tape = Some(parsed);
+        }
         let this = Arc::clone(self);
         let seal = move || this.seal(&bytes, tape, cty.as_deref(), application.as_deref());
         aside(long, seal, move |sealed| match sealed {
@@ -144,12 +151,7 @@ impl Answers {
         tape: Option<Arc<Tape>>,
         application: Option<&str>,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
-        let tape = match tape {
-            Some(tape) => tape,
-            None => Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS)
-                .map(Arc::new)
-                .map_err(|_| withhold("it is not JSON that can be read in one way"))?,
-        };
+        let tape = tape.map_or_else(|| parse(bytes), Ok)?;
         let places = fields.find(tape.root()).map_err(|unclear| match unclear {
             Unclear::TooMany => withhold("it has more fields than are protected in one answer"),
             Unclear::Misplaced(_) => withhold("a value stands on the way to a field"),
@@ -198,6 +200,12 @@ fn bare_type(text: &str) -> &str {
         Some(rest) if !rest.contains('/') => rest,
         _ => text,
     }
+}
+
+fn parse(bytes: &Bytes) -> Result<Arc<Tape>, Box<Refusal>> {
+    Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS)
+        .map(Arc::new)
+        .map_err(|_| withhold("it is not JSON that can be read in one way"))
 }
 
 fn withhold(why: &str) -> Box<Refusal> {

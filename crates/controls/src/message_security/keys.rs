@@ -11,6 +11,9 @@ use jose::{
 /// `typ` of a message that has a compact serialization (RFC 7515 section 4.1.9), and `cty` of one that has such a message in it.
 const JOSE: &str = "JOSE";
 
+/// Most operations with a key that are done where the call is: of curves, which take up to a quarter of a millisecond each.
+const FEW: usize = 4;
+
 /// Why a message is not good, for the operator: the step, and what was wrong there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken {
@@ -45,6 +48,13 @@ pub(super) struct Verify {
     pub(super) typ: Option<Box<str>>,
     /// `kid` by application; when there is none here, any key will do for all.
     pub(super) callers: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Verify {
+    /// With how many keys one message is tried at most; with one where it is known whose it is.
+    fn tried(&self) -> usize {
+        if self.callers.is_empty() { self.keys.tried(&self.algorithms) } else { 1 }
+    }
 }
 
 /// What is done with a message that comes.
@@ -126,9 +136,12 @@ impl Incoming {
         text.starts_with("ey") && text.bytes().filter(|byte| *byte == b'.').count() == dots
     }
 
-    /// Whether reading one takes long however short it is.
-    pub(super) fn is_costly(&self) -> bool {
-        self.decrypt.as_ref().is_some_and(|decrypt| decrypt.management.contains(&KeyManagement::RsaOaep256))
+    /// Whether reading so many takes long however short they are: each may be tried with all keys that fit.
+    pub(super) fn is_costly(&self, messages: usize) -> bool {
+        let rsa = |decrypt: &Decrypt| decrypt.management.contains(&KeyManagement::RsaOaep256);
+        let opened = |decrypt: &Decrypt| decrypt.keys.tried(&decrypt.management, &decrypt.encryption);
+        let tried = self.decrypt.as_ref().map_or(0, opened) + self.verify.as_ref().map_or(0, Verify::tried);
+        self.decrypt.as_ref().is_some_and(rsa) || messages * tried > FEW
     }
 }
 
@@ -191,13 +204,15 @@ impl Outgoing {
         }
     }
 
-    /// Whether writing one takes long however short it is.
-    pub(super) fn is_costly(&self) -> bool {
-        self.sign.as_ref().is_some_and(|signer| {
+    /// Whether writing so many takes long however short they are.
+    pub(super) fn is_costly(&self, messages: usize) -> bool {
+        let rsa = self.sign.as_ref().is_some_and(|signer| {
             !matches!(
                 signer.algorithm(),
                 Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 | Algorithm::EdDsa
             )
-        })
+        });
+        let each = usize::from(self.sign.is_some()) + usize::from(self.encrypt.is_some());
+        rsa || messages * each > FEW
     }
 }

@@ -81,10 +81,18 @@ impl Requests {
             return Step::Done(Verdict::Allow);
         }
         let (bytes, application) = (call.body.bytes().clone(), application(call));
-        let many = matches!(&self.form, Form::Fields(fields) if fields.are_many());
-        let long = is_long(bytes.len()) || self.incoming.is_costly() || many;
+        let mut long = is_long(bytes.len()) || self.incoming.is_costly(1);
+        let mut tape = None;
+        if let (false, Form::Fields(fields)) = (long, &self.form) {
+            let parsed = match parse(&bytes) {
+                Ok(parsed) => parsed,
+                Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+            };
+            long = self.incoming.is_costly(fields.count(parsed.root()));
+            tape = Some(parsed);
+        }
         let this = Arc::clone(self);
-        let read = move || this.read(&bytes, application.as_deref());
+        let read = move || this.read(&bytes, tape, application.as_deref());
         aside(long, read, move |read| match read {
             Ok(Some(content)) if enforced => {
                 call.body.replace(content);
@@ -97,7 +105,12 @@ impl Requests {
     }
 
     /// The body in clear text; `None` when it is so already.
-    fn read(&self, bytes: &Bytes, application: Option<&str>) -> Result<Option<Bytes>, Box<Refusal>> {
+    fn read(
+        &self,
+        bytes: &Bytes,
+        tape: Option<Tape>,
+        application: Option<&str>,
+    ) -> Result<Option<Bytes>, Box<Refusal>> {
         match &self.form {
             Form::Whole(_) => {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
@@ -106,19 +119,19 @@ impl Requests {
                     Err(broken) => Err(Refusal::new(&codes::PROTECTION_INVALID, said(broken))),
                 }
             }
-            Form::Fields(fields) => self.read_fields(fields, bytes, application),
+            Form::Fields(fields) => {
+                let tape = tape.map_or_else(|| parse(bytes), Ok)?;
+                self.read_fields(fields, &tape, application)
+            }
         }
     }
 
     fn read_fields(
         &self,
         fields: &Fields,
-        bytes: &Bytes,
+        tape: &Tape,
         application: Option<&str>,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
-        let tape = Tape::parse(bytes.clone(), &Bounds::default()).map_err(|error| {
-            Refusal::new(&codes::BODY_MALFORMED, error.kind.name()).public(error.to_string())
-        })?;
         let root = tape.root();
         if patch::looks_like_one(root) {
             // Where it puts a field is not where the field stands in it.
@@ -155,7 +168,7 @@ impl Requests {
         if values.is_empty() {
             return Ok(None);
         }
-        let mut out = Vec::with_capacity(bytes.len());
+        let mut out = Vec::with_capacity(tape.source().len());
         write(root, &values, &mut out);
         Ok(Some(out.into()))
     }
@@ -166,6 +179,11 @@ fn is_json(call: &Call) -> bool {
     media_type(&call.request.headers).is_some_and(|said| {
         said.kind() == MediaKind::Json && said.is_utf8() && said.essence != "application/json-patch+json"
     })
+}
+
+fn parse(bytes: &Bytes) -> Result<Tape, Box<Refusal>> {
+    Tape::parse(bytes.clone(), &Bounds::default())
+        .map_err(|error| Refusal::new(&codes::BODY_MALFORMED, error.kind.name()).public(error.to_string()))
 }
 
 fn unprotected(why: &str) -> Box<Refusal> {

@@ -17,6 +17,8 @@ use super::{build, check_section, config};
 use crate::scope::{Assets, Compiled, NamedKind, OperationKind, OperationScope};
 use crate::security::kit::{Setup, World};
 
+mod work;
+
 /// Keys that are nobody's secret: two shared ones, one of a curve that agrees and signs, one that only agrees.
 const KEYS: &str = r#"{"keys":[
     {"kty":"oct","kid":"w","alg":"A128KW","k":"GawgguFyGrWKav7AX4VKUg"},
@@ -60,6 +62,10 @@ fn keys() -> Bytes {
 
 /// What a section comes to, and what is wrong with it.
 fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
+    compiled_with(section, KEYS, websocket)
+}
+
+fn compiled_with(section: &str, keys: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
@@ -67,7 +73,7 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
     let mut all = Vec::new();
     let text = |text: &str| Arc::from(text.as_bytes());
     let assets = Assets::from([
-        (String::from("keys.jwks"), text(KEYS)),
+        (String::from("keys.jwks"), text(keys)),
         (String::from("env:KEYS"), text(KEYS)),
         (String::from("bad.jwks"), text(r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#)),
         (String::from("none.jwks"), text(r#"{"keys":[]}"#)),
@@ -94,7 +100,11 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
 }
 
 fn attached(section: &str) -> Box<dyn Attached> {
-    let (all, found) = compiled(section, false);
+    with_keys(section, KEYS)
+}
+
+fn with_keys(section: &str, keys: &str) -> Box<dyn Attached> {
+    let (all, found) = compiled_with(section, keys, false);
     assert_eq!((all.len(), found), (1, Vec::new()), "{section}");
     Arc::clone(&all[0].control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
