@@ -166,7 +166,12 @@ fn verifying(api: &ApiScope<'_>, section: &VerifySection, out: &mut Diagnostics)
             return None;
         }
     };
-    let unknown = section.callers.values().find(|kid| keys.kids().all(|known| known != kid.as_str()));
+    let unknown = section
+        .callers
+        .iter()
+        .flatten()
+        .map(|(_, kid)| kid)
+        .find(|kid| keys.kids().all(|known| known != kid.as_str()));
     if keys.is_empty() || unknown.is_some() {
         let why = unknown.map_or(String::from("none of them verifies a signature"), |kid| {
             format!("none has the `kid` `{kid}` of `callers`")
@@ -178,7 +183,7 @@ fn verifying(api: &ApiScope<'_>, section: &VerifySection, out: &mut Diagnostics)
         keys,
         algorithms: section.algorithms.iter().map(|one| one.get()).collect(),
         typ: section.typ.as_deref().map(Into::into),
-        callers: boxed(&section.callers),
+        callers: section.callers.as_ref().map(boxed),
     })
 }
 
@@ -212,10 +217,10 @@ fn recipients(api: &ApiScope<'_>, section: &EncryptSection, out: &mut Diagnostic
         let found = Recipient::new(keys.clone(), kid, section.algorithm.get(), section.encryption.get());
         found.map_err(|why| refuse_keys(&section.keys, why, out)).ok()
     };
-    if section.callers.is_empty() {
+    let Some(callers) = &section.callers else {
         return recipient(section.kid.as_deref()).map(Recipients::One);
-    }
-    let all = section.callers.iter().map(|(application, kid)| {
+    };
+    let all = callers.iter().map(|(application, kid)| {
         recipient(Some(kid)).map(|recipient| (application.as_str().into(), recipient))
     });
     all.collect::<Option<_>>().map(Recipients::Callers)

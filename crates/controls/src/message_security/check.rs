@@ -1,5 +1,7 @@
 //! What can be wrong with the section by itself.
 
+use std::collections::BTreeMap;
+
 use contract::ContentType;
 use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
 use http::HeaderValue;
@@ -53,6 +55,7 @@ fn check_request(request: &RequestSection, span: Span, out: &mut Diagnostics) {
     }
     if let Some(verify) = &request.verify {
         empty(verify.algorithms.is_empty(), "algorithms", verify.span, out);
+        check_callers(verify.callers.as_ref(), verify.span, out);
     }
     check_types([&request.media_type, &request.content_type], span, out);
     check_fields(&request.fields, span, out);
@@ -63,13 +66,23 @@ fn check_answer(answer: &AnswerSection, span: Span, out: &mut Diagnostics) {
         let help = "write `sign`, `encrypt` or both";
         error("`answer` says nothing of what a message is", span, help, out);
     }
-    if let Some(encrypt) = answer.encrypt.as_ref().filter(|one| one.kid.is_some() && !one.callers.is_empty())
-    {
-        let help = "write one of them";
-        error("`kid` is for all callers and `callers` for each", encrypt.span, help, out);
+    if let Some(encrypt) = &answer.encrypt {
+        check_callers(encrypt.callers.as_ref(), encrypt.span, out);
+        if encrypt.kid.is_some() && encrypt.callers.is_some() {
+            let help = "write one of them";
+            error("`kid` is for all callers and `callers` for each", encrypt.span, help, out);
+        }
     }
     check_types([&answer.media_type, "application/json"], span, out);
     check_fields(&answer.fields, span, out);
+}
+
+/// An empty map would read as none at all, by which any key is good for anybody: the last partner who goes would take the binding along.
+fn check_callers(callers: Option<&BTreeMap<String, String>>, span: Span, out: &mut Diagnostics) {
+    if callers.is_some_and(BTreeMap::is_empty) {
+        let help = "name who calls, or leave the key out where any key is good for anybody";
+        error("an empty `callers` is for nobody", span, help, out);
+    }
 }
 
 /// The media type of a message and that of what is in it.

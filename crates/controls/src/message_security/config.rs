@@ -233,7 +233,7 @@ pub struct VerifySection {
     pub typ: Option<String>,
     /// whose key is whose: `kid` by application; without the key any of them signs for anybody
     #[serde(default)]
-    pub callers: BTreeMap<String, String>,
+    pub callers: Option<BTreeMap<String, String>>,
 }
 
 /// What goes to callers.
@@ -295,7 +295,7 @@ pub struct EncryptSection {
     pub kid: Option<String>,
     /// who reads by which key: `kid` by application; another application is refused
     #[serde(default)]
-    pub callers: BTreeMap<String, String>,
+    pub callers: Option<BTreeMap<String, String>>,
 }
 
 /// The section's schema.

@@ -46,14 +46,14 @@ pub(super) struct Verify {
     pub(super) algorithms: Vec<Algorithm>,
     /// `typ` that a message has to have; without it one that says nothing of what it is for.
     pub(super) typ: Option<Box<str>>,
-    /// `kid` by application; when there is none here, any key will do for all.
-    pub(super) callers: BTreeMap<Box<str>, Box<str>>,
+    /// `kid` by application; without it any key will do for all.
+    pub(super) callers: Option<BTreeMap<Box<str>, Box<str>>>,
 }
 
 impl Verify {
     /// With how many keys one message is tried at most; with one where it is known whose it is.
     fn tried(&self) -> usize {
-        if self.callers.is_empty() { self.keys.tried(&self.algorithms) } else { 1 }
+        if self.callers.is_none() { self.keys.tried(&self.algorithms) } else { 1 }
     }
 }
 
@@ -104,8 +104,8 @@ impl Incoming {
         if !is_typ {
             return Err(broken("another `typ`"));
         }
-        if !verify.callers.is_empty() {
-            let own = application.and_then(|application| verify.callers.get(application));
+        if let Some(callers) = &verify.callers {
+            let own = application.and_then(|application| callers.get(application));
             let own = own.ok_or(broken("no key of this caller is known"))?;
             if header.kid.as_deref() != Some(&**own) {
                 return Err(broken("signed by another than the caller"));

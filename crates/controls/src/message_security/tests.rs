@@ -150,6 +150,8 @@ fn wrong_sections_are_told() {
         (request(&DECRYPT.replace("keys.jwks", "no.jwks")), "the key set is not usable json"),
         (request(&VERIFY.replace("keys.jwks", "none.jwks")), "none of them verifies a signature"),
         (request(&VERIFY.replace("[ES256]", "[ES256], callers: { app: who }")), "none has the `kid` `who`"),
+        (request(&VERIFY.replace("[ES256]", "[ES256], callers: {}")), "an empty `callers` is for nobody"),
+        (answer(&ENCRYPT.replace("kid: x", "callers: {}")), "an empty `callers` is for nobody"),
         (answer(&SIGN.replace("kid: e", "kid: x")), "no key of the set fits"),
         (answer(&ENCRYPT.replace("kid: x", "kid: w")), "no key of the set fits"),
         (answer(&ENCRYPT.replace(", kid: x", "")), "more than one key of the set fits"),
