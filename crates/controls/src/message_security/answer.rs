@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::{ContentType, MediaKind};
+use engine::control::Cancel;
 use engine::verdict::Refusal;
 use engine::{Call, Response, Step, Verdict, codes};
 use http::header::{
@@ -16,8 +17,8 @@ use tape::Tape;
 
 use super::fields::{Fields, Unclear, write};
 use super::keys::Outgoing;
-use super::{Form, application, media_type};
-use crate::aside::{aside, is_long};
+use super::{Form, abandoned, application, media_type};
+use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::private;
 use crate::read_body;
@@ -113,8 +114,11 @@ impl Answers {
             tape = Some(parsed);
         }
         let this = Arc::clone(self);
-        let seal = move || this.seal(&bytes, tape, cty.as_deref(), application.as_deref());
-        aside(long, seal, move |sealed| match sealed {
+        let seal = move |cancel: &Cancel| match &this.form {
+            Form::Whole(_) => this.seal(&bytes, cty.as_deref(), application.as_deref()).map(Some),
+            Form::Fields(fields) => this.seal_fields(fields, (&bytes, tape), application.as_deref(), cancel),
+        };
+        aside_in_parts(long, seal, move |sealed| match sealed {
             Ok(Some(message)) if enforced => {
                 response.body.replace(message);
                 if matches!(self.form, Form::Whole(_)) {
@@ -127,29 +131,24 @@ impl Answers {
         })
     }
 
-    /// The answer as it goes out; `None` when it stays as it is.
+    /// The whole answer as it goes out.
     fn seal(
         &self,
         bytes: &Bytes,
-        tape: Option<Arc<Tape>>,
         cty: Option<&str>,
         application: Option<&str>,
-    ) -> Result<Option<Bytes>, Box<Refusal>> {
-        match &self.form {
-            Form::Whole(_) => {
-                let message = self.outgoing.write(bytes, cty.map(bare_type), application);
-                message.map(|message| Some(message.into())).ok_or_else(failed)
-            }
-            Form::Fields(fields) => self.seal_fields(fields, bytes, tape, application),
-        }
+    ) -> Result<Bytes, Box<Refusal>> {
+        let message = self.outgoing.write(bytes, cty.map(bare_type), application);
+        message.map(Bytes::from).ok_or_else(failed)
     }
 
+    /// The answer with its fields as they go out; `None` when it has none.
     fn seal_fields(
         &self,
         fields: &Fields,
-        bytes: &Bytes,
-        tape: Option<Arc<Tape>>,
+        (bytes, tape): (&Bytes, Option<Arc<Tape>>),
         application: Option<&str>,
+        cancel: &Cancel,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
         let tape = tape.map_or_else(|| parse(bytes), Ok)?;
         let places = fields.find(tape.root()).map_err(|unclear| match unclear {
@@ -158,6 +157,9 @@ impl Answers {
         })?;
         let mut values = BTreeMap::new();
         for (index, (_, node)) in places {
+            if cancel.is_cancelled() {
+                return Err(abandoned());
+            }
             let content = fields.values.content(node).ok_or_else(|| withhold("a field is no text"))?;
             let message = self.outgoing.write(&content, Some(fields.values.cty()), application);
             // Base64url and dots need no escapes.

@@ -8,6 +8,8 @@ use jose::{
     Signed, Signer,
 };
 
+use super::fields::MAX_FIELDS;
+
 /// `typ` of a message that has a compact serialization (RFC 7515 section 4.1.9), and `cty` of one that has such a message in it.
 const JOSE: &str = "JOSE";
 
@@ -28,6 +30,24 @@ impl Broken {
 
     fn verify(fault: MessageFault) -> Self {
         Self { step: "verify", why: fault.name() }
+    }
+}
+
+/// How many operations with keys one body may still cost: without a bound, one that holds the public key would hold a worker by messages that
+/// name no key and are tried with all.
+#[derive(Debug)]
+pub(super) struct Tries(usize);
+
+impl Tries {
+    /// Two for each field, as of signed messages in encrypted ones that name their keys.
+    pub(super) const fn of_one_body() -> Self {
+        Self(2 * MAX_FIELDS)
+    }
+
+    fn take(&mut self, step: &'static str, keys: usize) -> Result<(), Broken> {
+        let left = self.0.checked_sub(keys);
+        self.0 = left.ok_or(Broken { step, why: "more keys to be tried than for one body" })?;
+        Ok(())
     }
 }
 
@@ -68,9 +88,15 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// What is in a message.
-    pub(super) fn read(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
-        let Some(decrypt) = &self.decrypt else { return self.verified(text, application) };
+    pub(super) fn read(
+        &self,
+        text: &str,
+        application: Option<&str>,
+        tries: &mut Tries,
+    ) -> Result<Vec<u8>, Broken> {
+        let Some(decrypt) = &self.decrypt else { return self.verified(text, application, tries) };
         let message = Encrypted::parse(text).map_err(Broken::decrypt)?;
+        tries.take("decrypt", message.tried(&decrypt.keys))?;
         let content = message.open(&decrypt.keys, (&decrypt.management, &decrypt.encryption));
         let content = content.map_err(Broken::decrypt)?;
         let header = message.header();
@@ -86,11 +112,11 @@ impl Incoming {
             return Err(Broken { step: "decrypt", why: "another `cty` than that of a signed message" });
         }
         let inner = String::from_utf8(content).map_err(|_| Broken { step: "verify", why: "malformed" })?;
-        self.verified(&inner, application)
+        self.verified(&inner, application, tries)
     }
 
     /// What is in a signed message.
-    fn verified(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
+    fn verified(&self, text: &str, application: Option<&str>, tries: &mut Tries) -> Result<Vec<u8>, Broken> {
         let broken = |why| Broken { step: "verify", why };
         let Some(verify) = &self.verify else { return Err(broken("nothing to verify with")) };
         let message = Signed::parse(text).map_err(Broken::verify)?;
@@ -111,6 +137,7 @@ impl Incoming {
                 return Err(broken("signed by another than the caller"));
             }
         }
+        tries.take("verify", message.tried(&verify.keys))?;
         let content = message.verify(&verify.keys, &verify.algorithms).map_err(Broken::verify)?;
         self.check_content("verify", header.cty.as_deref())?;
         Ok(content)

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use contract::ContentType;
 use engine::verdict::{Refusal, Violation};
-use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step};
+use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step, codes};
 use http::HeaderMap;
 
 use crate::read_body;
@@ -143,6 +143,11 @@ fn refuse_field(code: &'static Code, detail: &str, pointer: &str, message: &str)
     let violation = Violation { place: "body", pointer: pointer.to_owned(), message: message.to_owned() };
     refusal.violations.push(violation);
     refusal
+}
+
+/// Nobody waits for the rest of the work on a body any more.
+fn abandoned() -> Box<Refusal> {
+    Refusal::new(&codes::CONTROL_FAILED, "the call went away while its messages were worked on")
 }
 
 /// The one media type of a message, when it can be read.

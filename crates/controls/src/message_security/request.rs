@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::MediaKind;
+use engine::control::Cancel;
 use engine::verdict::Refusal;
 use engine::{Call, Step, Verdict, codes};
 use http::HeaderValue;
@@ -12,9 +13,9 @@ use http::header::CONTENT_TYPE;
 use tape::{Bounds, Tape};
 
 use super::fields::{Fields, Unclear, write};
-use super::keys::{Broken, Incoming};
-use super::{Form, application, media_type, refuse_field};
-use crate::aside::{aside, is_long};
+use super::keys::{Broken, Incoming, Tries};
+use super::{Form, abandoned, application, media_type, refuse_field};
+use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::rewrite::sized;
 use crate::{patch, read_body};
@@ -92,8 +93,8 @@ impl Requests {
             tape = Some(parsed);
         }
         let this = Arc::clone(self);
-        let read = move || this.read(&bytes, tape, application.as_deref());
-        aside(long, read, move |read| match read {
+        let read = move |cancel: &Cancel| this.read(&bytes, tape, application.as_deref(), cancel);
+        aside_in_parts(long, read, move |read| match read {
             Ok(Some(content)) if enforced => {
                 call.body.replace(content);
                 sized(call);
@@ -105,23 +106,24 @@ impl Requests {
     }
 
     /// The body in clear text; `None` when it is so already.
-    fn read(
+    pub(super) fn read(
         &self,
         bytes: &Bytes,
         tape: Option<Tape>,
         application: Option<&str>,
+        cancel: &Cancel,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
         match &self.form {
             Form::Whole(_) => {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
-                match self.incoming.read(text, application) {
+                match self.incoming.read(text, application, &mut Tries::of_one_body()) {
                     Ok(content) => Ok(Some(content.into())),
                     Err(broken) => Err(Refusal::new(&codes::PROTECTION_INVALID, said(broken))),
                 }
             }
             Form::Fields(fields) => {
                 let tape = tape.map_or_else(|| parse(bytes), Ok)?;
-                self.read_fields(fields, &tape, application)
+                self.read_fields(fields, &tape, application, cancel)
             }
         }
     }
@@ -131,6 +133,7 @@ impl Requests {
         fields: &Fields,
         tape: &Tape,
         application: Option<&str>,
+        cancel: &Cancel,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
         let root = tape.root();
         if patch::looks_like_one(root) {
@@ -148,8 +151,11 @@ impl Requests {
                 return Err(refuse_field(&codes::BODY_UNPROTECTED, "misplaced", at, MUST_BE_PROTECTED));
             }
         };
-        let mut values = BTreeMap::new();
+        let (mut values, mut tries) = (BTreeMap::new(), Tries::of_one_body());
         for (index, (at, node)) in places {
+            if cancel.is_cancelled() {
+                return Err(abandoned());
+            }
             let Some(text) = node.as_str() else {
                 if self.required {
                     return Err(refuse_field(&codes::BODY_UNPROTECTED, "no string", at, MUST_BE_PROTECTED));
@@ -160,7 +166,8 @@ impl Requests {
                 continue;
             }
             let bad = |detail: &str| refuse_field(&codes::PROTECTION_INVALID, detail, at, MUST_BE_GOOD);
-            let content = self.incoming.read(&text, application).map_err(|broken| bad(&said(broken)))?;
+            let content = self.incoming.read(&text, application, &mut tries);
+            let content = content.map_err(|broken| bad(&said(broken)))?;
             let value =
                 fields.values.to_json(content).ok_or_else(|| bad("its content is of another kind"))?;
             values.insert(index, value);
