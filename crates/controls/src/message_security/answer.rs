@@ -17,7 +17,7 @@ use tape::Tape;
 
 use super::fields::{Fields, Unclear, write};
 use super::keys::Outgoing;
-use super::{Form, abandoned, application, media_type};
+use super::{Form, abandoned, media_type};
 use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::private;
@@ -41,8 +41,13 @@ fn is_bare(method: &Method, status: StatusCode) -> bool {
 
 impl Answers {
     /// Refuses who could not read the answer, and asks for one that is whole and can be read.
-    pub(super) fn check_head(&self, call: &mut Call, enforced: bool) -> Checked {
-        if self.outgoing.recipient(application(call).as_deref()).is_err() {
+    pub(super) fn check_head(
+        &self,
+        call: &mut Call,
+        application: Option<Arc<str>>,
+        enforced: bool,
+    ) -> Checked {
+        if self.outgoing.recipient(application.as_deref()).is_err() {
             let detail = "`encrypt.callers` has no key for this application";
             return Err(Refusal::new(&codes::RECIPIENT_UNKNOWN, detail));
         }
@@ -91,6 +96,7 @@ impl Answers {
     pub(super) fn check_response_body<'c>(
         self: &'c Arc<Self>,
         call: &'c mut Call,
+        application: Option<Arc<str>>,
         enforced: bool,
     ) -> Step<'c> {
         // By its bytes: a status that is to have no content may have some.
@@ -100,7 +106,6 @@ impl Answers {
         if let Some(why) = self.unreadable(&call.response) {
             return Step::Done(Verdict::Refuse(withhold(why)));
         }
-        let application = application(call);
         let response = &mut call.response;
         let (bytes, mut tape) = (response.body.bytes().clone(), response.body.tape().cloned());
         let cty = read_body::content_type(&response.headers).map(str::to_owned);

@@ -12,6 +12,7 @@ use jose::{KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
 use spec::{SecretRef, Spanned};
 
 use super::answer::Answers;
+use super::believed::{Believed, Named, issuers};
 use super::check::{check, error, essence};
 use super::config::{
     AnswerSection, DecryptSection, EncryptSection, FieldValues, MessageSecuritySection, RequestSection,
@@ -28,6 +29,8 @@ use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mo
 struct Built {
     requests: Option<Arc<Requests>>,
     answers: Option<Arc<Answers>>,
+    signers: Option<Named>,
+    readers: Option<Named>,
 }
 
 /// Compiles it for an operation that goes upstream, when it has the section.
@@ -60,9 +63,14 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     if requests.is_none() && built.answers.is_none() {
         return Vec::new();
     }
-    let control = scope.api.share(&format!("{key}:{may_have}"), || MessageSecurity {
+    let believed = Believed {
+        signers: issuers(scope, built.signers.as_ref().filter(|_| requests.is_some()), out),
+        readers: issuers(scope, built.readers.as_ref(), out),
+    };
+    let control = scope.api.share(&format!("{key}:{may_have}:{believed:?}"), || MessageSecurity {
         requests: requests.cloned(),
         answers: built.answers.clone(),
+        believed,
         enforced: *mode == engine::Mode::Enforce,
     });
     vec![Compiled {
@@ -85,7 +93,18 @@ fn build(api: &ApiScope<'_>, section: &MessageSecuritySection, out: &mut Diagnos
         Some(answer) => Some(Arc::new(answers(api, answer, out)?)),
         None => None,
     };
-    Some(Built { requests, answers })
+    let verify = section.request.as_ref().and_then(|request| request.verify.as_ref());
+    let encrypt = section.answer.as_ref().and_then(|answer| answer.encrypt.as_ref());
+    Some(Built {
+        requests,
+        answers,
+        signers: verify
+            .filter(|one| one.callers.is_some())
+            .map(|one| Named::new(one.issuer.clone(), one.span)),
+        readers: encrypt
+            .filter(|one| one.callers.is_some())
+            .map(|one| Named::new(one.issuer.clone(), one.span)),
+    })
 }
 
 /// Why keys cannot be used.

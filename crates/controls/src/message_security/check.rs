@@ -55,7 +55,7 @@ fn check_request(request: &RequestSection, span: Span, out: &mut Diagnostics) {
     }
     if let Some(verify) = &request.verify {
         empty(verify.algorithms.is_empty(), "algorithms", verify.span, out);
-        check_callers(verify.callers.as_ref(), verify.span, out);
+        check_callers(verify.callers.as_ref(), verify.issuer.is_some(), verify.span, out);
     }
     check_types([&request.media_type, &request.content_type], span, out);
     check_fields(&request.fields, span, out);
@@ -67,7 +67,7 @@ fn check_answer(answer: &AnswerSection, span: Span, out: &mut Diagnostics) {
         error("`answer` says nothing of what a message is", span, help, out);
     }
     if let Some(encrypt) = &answer.encrypt {
-        check_callers(encrypt.callers.as_ref(), encrypt.span, out);
+        check_callers(encrypt.callers.as_ref(), encrypt.issuer.is_some(), encrypt.span, out);
         if encrypt.kid.is_some() && encrypt.callers.is_some() {
             let help = "write one of them";
             error("`kid` is for all callers and `callers` for each", encrypt.span, help, out);
@@ -78,7 +78,16 @@ fn check_answer(answer: &AnswerSection, span: Span, out: &mut Diagnostics) {
 }
 
 /// An empty map would read as none at all, by which any key is good for anybody: the last partner who goes would take the binding along.
-fn check_callers(callers: Option<&BTreeMap<String, String>>, span: Span, out: &mut Diagnostics) {
+fn check_callers(
+    callers: Option<&BTreeMap<String, String>>,
+    issuer: bool,
+    span: Span,
+    out: &mut Diagnostics,
+) {
+    if issuer && callers.is_none() {
+        let help = "write `callers`, or leave `issuer` out";
+        error("`issuer` says whose applications `callers` names", span, help, out);
+    }
     if callers.is_some_and(BTreeMap::is_empty) {
         let help = "name who calls, or leave the key out where any key is good for anybody";
         error("an empty `callers` is for nobody", span, help, out);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jose::{Algorithm, ContentEncryption, KeyManagement};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Mode, Node, SecretRef, Spanned};
+use spec::{Mode, Node, SecretRef, Spanned, Strings};
 
 use crate::pattern::Pattern;
 use crate::scope::NamedFile;
@@ -234,6 +234,9 @@ pub struct VerifySection {
     /// whose key is whose: `kid` by application; without the key any of them signs for anybody
     #[serde(default)]
     pub callers: Option<BTreeMap<String, String>>,
+    /// whose applications `callers` names: issuers, signers, `applications` for API keys, or `any`; needed where several vouch for callers
+    #[serde(default)]
+    pub issuer: Option<Strings>,
 }
 
 /// What goes to callers.
@@ -296,6 +299,9 @@ pub struct EncryptSection {
     /// who reads by which key: `kid` by application; another application is refused
     #[serde(default)]
     pub callers: Option<BTreeMap<String, String>>,
+    /// whose applications `callers` names: issuers, signers, `applications` for API keys, or `any`; needed where several vouch for callers
+    #[serde(default)]
+    pub issuer: Option<Strings>,
 }
 
 /// The section's schema.

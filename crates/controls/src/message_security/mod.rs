@@ -24,6 +24,7 @@
 //! - In shadow everything is tried and nothing changed.
 
 mod answer;
+mod believed;
 mod build;
 mod check;
 mod config;
@@ -41,6 +42,7 @@ use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step, codes};
 use http::HeaderMap;
 
 use crate::read_body;
+use crate::security::Issuers;
 
 pub use build::compile;
 pub use check::check_section;
@@ -50,6 +52,7 @@ pub use config::{
 };
 
 use answer::Answers;
+use believed::Believed;
 use fields::Fields;
 use request::Requests;
 
@@ -67,6 +70,7 @@ enum Form {
 pub struct MessageSecurity {
     requests: Option<Arc<Requests>>,
     answers: Option<Arc<Answers>>,
+    believed: Believed,
     /// Whether calls are changed.
     enforced: bool,
 }
@@ -97,9 +101,9 @@ struct AtWork(Arc<MessageSecurity>);
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let MessageSecurity { requests, answers, enforced } = &*self.0;
+        let MessageSecurity { requests, answers, believed, enforced } = &*self.0;
         let asked = match answers {
-            Some(answers) => answers.check_head(call, *enforced),
+            Some(answers) => answers.check_head(call, application(call, &believed.readers), *enforced),
             None => Ok(()),
         };
         Step::Done(verdict(match (asked, requests) {
@@ -110,7 +114,10 @@ impl Attached for AtWork {
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         match &self.0.requests {
-            Some(requests) => requests.check_body(call, self.0.enforced),
+            Some(requests) => {
+                let application = application(call, &self.0.believed.signers);
+                requests.check_body(call, application, self.0.enforced)
+            }
             None => Step::Done(engine::Verdict::Allow),
         }
     }
@@ -124,7 +131,10 @@ impl Attached for AtWork {
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         match &self.0.answers {
-            Some(answers) => answers.check_response_body(call, self.0.enforced),
+            Some(answers) => {
+                let application = application(call, &self.0.believed.readers);
+                answers.check_response_body(call, application, self.0.enforced)
+            }
             None => Step::Done(engine::Verdict::Allow),
         }
     }
@@ -155,7 +165,9 @@ fn media_type(headers: &HeaderMap) -> Option<ContentType> {
     read_body::content_type(headers).and_then(ContentType::parse)
 }
 
-/// The application that calls, as its issuer names it.
-fn application(call: &Call) -> Option<Arc<str>> {
-    call.principal().and_then(|principal| principal.application.clone())
+/// The application that calls, as an issuer names it that is believed: another may call one of its own the same.
+fn application(call: &Call, issuers: &Issuers) -> Option<Arc<str>> {
+    let principals = call.proofs.iter().map(|proof| &proof.principal);
+    let mut believed = principals.filter(|principal| issuers.vouch_for(principal));
+    believed.find_map(|principal| principal.application.clone())
 }

@@ -14,7 +14,7 @@ use tape::{Bounds, Tape};
 
 use super::fields::{Fields, Unclear, write};
 use super::keys::{Broken, Incoming, Tries};
-use super::{Form, abandoned, application, media_type, refuse_field};
+use super::{Form, abandoned, media_type, refuse_field};
 use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::rewrite::sized;
@@ -72,7 +72,12 @@ impl Requests {
     }
 
     /// Puts what is in a message in its place.
-    pub(super) fn check_body<'c>(self: &'c Arc<Self>, call: &'c mut Call, enforced: bool) -> Step<'c> {
+    pub(super) fn check_body<'c>(
+        self: &'c Arc<Self>,
+        call: &'c mut Call,
+        application: Option<Arc<str>>,
+        enforced: bool,
+    ) -> Step<'c> {
         let is_due = match &self.form {
             Form::Whole(_) => self.is_message(call),
             Form::Fields(_) => !call.body.bytes().is_empty() && is_json(call),
@@ -81,7 +86,7 @@ impl Requests {
             // With the head, clear text was refused or let pass; in shadow nothing was said to the call.
             return Step::Done(Verdict::Allow);
         }
-        let (bytes, application) = (call.body.bytes().clone(), application(call));
+        let bytes = call.body.bytes().clone();
         let mut long = is_long(bytes.len()) || self.incoming.is_costly(1);
         let mut tape = None;
         if let (false, Form::Fields(fields)) = (long, &self.form) {

@@ -15,8 +15,9 @@ use testkit::{CallBuilder, FakeClock, core};
 
 use super::{build, check_section, config};
 use crate::scope::{Assets, Compiled, NamedKind, OperationKind, OperationScope};
-use crate::security::kit::{Setup, World};
+use crate::security::kit::{SHOP, Setup, World};
 
+mod callers;
 mod work;
 
 /// Keys that are nobody's secret: two shared ones, one of a curve that agrees and signs, one that only agrees.
@@ -28,7 +29,12 @@ const KEYS: &str = r#"{"keys":[
     {"kty":"OKP","kid":"x","crv":"X25519","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08",
      "d":"XasIfmJKikt54X-Lg4AO5m87sSkmGLb9HC-LJ_-I4Os"}]}"#;
 
-const DOCUMENT: &str = "version: 1\nlisten: http://127.0.0.1:8080\napis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000 } }\n";
+const DOCUMENT: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+issuers: { shop: { url: "https://idp.example.com/realms/shop" } }
+apis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000, authentication: { oauth: { issuers: [shop], audience: t } } } }
+"#;
 const CONTRACT: &str = r##"
 openapi: 3.1.0
 info: { title: t, version: "1" }
@@ -36,10 +42,14 @@ paths:
   /x:
     post:
       operationId: x
-      security: []
+      security: [{ oauth: [] }]
       requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/payment" } } } }
       responses: { "200": { description: ok, content: { application/json: { schema: { $ref: "#/components/schemas/payment" } } } } }
 components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://x.example/t", scopes: {} } } }
+    key: { type: apiKey, in: header, name: x-key }
+    certificate: { type: mutualTLS }
   schemas:
     payment:
       type: object
@@ -66,6 +76,15 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
 }
 
 fn compiled_with(section: &str, keys: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
+    compiled_in((DOCUMENT, CONTRACT), section, keys, websocket)
+}
+
+fn compiled_in(
+    (document, contract): (&str, &str),
+    section: &str,
+    keys: &str,
+    websocket: bool,
+) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
@@ -79,7 +98,7 @@ fn compiled_with(section: &str, keys: &str, websocket: bool) -> (Vec<Compiled>, 
         (String::from("none.jwks"), text(r#"{"keys":[]}"#)),
         (String::from("no.jwks"), text("secret")),
     ]);
-    let setup = Setup { assets, ..Setup::new(DOCUMENT, CONTRACT) };
+    let setup = Setup { assets, ..Setup::new(document, contract) };
     setup.attach_and(&World::new(), 0, |api| {
         let operation = &api.contract.unwrap().operations[0];
         let scope = OperationScope {
@@ -325,7 +344,7 @@ fn what_is_no_good_message_is_refused_by_one_code() {
     for (application, said) in
         [(Some("shop"), "ok"), (Some("other"), "protection_invalid"), (None, "protection_invalid")]
     {
-        let mut call = post(JOSE, signed(CONTENT, None, None)).principal("i", "s", application).build();
+        let mut call = post(JOSE, signed(CONTENT, None, None)).principal(SHOP, "s", application).build();
         assert_eq!(judge(&*attached(&bound), &mut call).0, said, "{application:?}");
     }
 }
@@ -531,14 +550,14 @@ fn each_application_reads_by_its_own_key() {
     let section = ENCRYPT.replace("kid: x", "callers: { shop: x, other: e }");
     let control = attached(&format!("answer: {{ {section} }}"));
     for (application, kid) in [("shop", "x"), ("other", "e")] {
-        let mut call = CallBuilder::get("/x").principal("i", "s", Some(application)).build();
+        let mut call = CallBuilder::get("/x").principal(SHOP, "s", Some(application)).build();
         assert_eq!(told(finish(control.head(&mut call))).0, "ok");
         answer(&mut call, 200, JSON, CONTENT);
         assert_eq!(seal(&*control, &mut call).0, "ok");
         let (content, _, read_by) = opened(call.response.body.bytes());
         assert_eq!((content.as_slice(), read_by.as_deref()), (CONTENT, Some(kid)));
     }
-    for call in [CallBuilder::get("/x"), CallBuilder::get("/x").principal("i", "s", Some("third"))] {
+    for call in [CallBuilder::get("/x"), CallBuilder::get("/x").principal(SHOP, "s", Some("third"))] {
         let mut call = call.build();
         assert_eq!(told(finish(control.head(&mut call))).0, "recipient_unknown");
         // And if it came so far nothing would go out in clear text.
