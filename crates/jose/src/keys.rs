@@ -4,7 +4,7 @@
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
 use crate::issued_for;
-use crate::jwk::Key;
+use crate::jwk::{self, Key};
 use crate::{Algorithm, MAX_TRIED};
 use bytes::Bytes;
 use std::fmt;
@@ -20,6 +20,7 @@ pub const MAX_KEYS: usize = 64;
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: usize,
+    spoiled: usize,
 }
 
 impl KeySet {
@@ -46,9 +47,16 @@ impl KeySet {
     fn read_each(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
         let tape = read(jwks_json)?;
         let list = list(&tape)?;
-        let keys: Vec<Key> = list.items().filter_map(key).collect();
-        let skipped = list.len() - keys.len();
-        Ok(KeySet { keys, skipped })
+        let mut set = KeySet { keys: Vec::new(), skipped: 0, spoiled: 0 };
+        for jwk in list.items() {
+            if let Some(key) = key(jwk) {
+                set.keys.push(key);
+            } else {
+                set.skipped += 1;
+                set.spoiled += usize::from(jwk::is_to_verify(jwk));
+            }
+        }
+        Ok(set)
     }
 
     /// How many usable keys.
@@ -67,6 +75,12 @@ impl KeySet {
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// How many of those say, by all that they say of their use, that they verify signatures: too weak, or a slip of whoever wrote them.
+    #[must_use]
+    pub fn spoiled(&self) -> usize {
+        self.spoiled
     }
 
     /// The identifiers of the usable keys that have one.

@@ -8,12 +8,12 @@ use contract::Carries;
 use diagnostics::{Diagnostics, Severity, Span};
 use engine::Control;
 use http::HeaderValue;
-use jose::{KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
+use jose::{Algorithm, KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
 use spec::{SecretRef, Spanned};
 
 use super::answer::Answers;
 use super::believed::{Believed, Named, issuers};
-use super::check::{check, error, essence};
+use super::check::{check, error, essence, warning};
 use super::config::{
     AnswerSection, DecryptSection, EncryptSection, FieldValues, MessageSecuritySection, RequestSection,
     VerifySection,
@@ -185,25 +185,39 @@ fn verifying(api: &ApiScope<'_>, section: &VerifySection, out: &mut Diagnostics)
             return None;
         }
     };
-    let unknown = section
-        .callers
-        .iter()
-        .flatten()
-        .map(|(_, kid)| kid)
-        .find(|kid| keys.kids().all(|known| known != kid.as_str()));
-    if keys.is_empty() || unknown.is_some() {
-        let why = unknown.map_or(String::from("none of them verifies a signature"), |kid| {
-            format!("none has the `kid` `{kid}` of `callers`")
-        });
+    let algorithms: Vec<_> = section.algorithms.iter().map(|one| one.get()).collect();
+    if let Some(why) = unserved(&keys, &algorithms, section) {
         refuse_keys(&section.keys, why, out);
         return None;
     }
+    if keys.spoiled() > 0 {
+        let message = format!("{} of the keys at `{}` cannot be read", keys.spoiled(), section.keys.value);
+        let help = "they are of a type that verifies signatures, and too short or malformed: what they sign is refused";
+        warning(message, section.keys.span, help, out);
+    }
     Some(Verify {
         keys,
-        algorithms: section.algorithms.iter().map(|one| one.get()).collect(),
+        algorithms,
         typ: section.typ.as_deref().map(Into::into),
         callers: section.callers.as_ref().map(boxed),
     })
+}
+
+/// Why keys do not do what is said of them.
+fn unserved(keys: &KeySet, algorithms: &[Algorithm], section: &VerifySection) -> Option<String> {
+    if keys.is_empty() {
+        return Some(String::from("none of them verifies a signature"));
+    }
+    if let Some(one) = algorithms.iter().find(|one| keys.tried(&[**one]) == 0) {
+        return Some(format!("none of them serves `{}`", one.name()));
+    }
+    let wrong = |kid: &String| match keys.kids().filter(|known| known == kid).count() {
+        0 => Some(format!("none has the `kid` `{kid}` of `callers`")),
+        1 if algorithms.iter().any(|one| keys.serves(kid, *one)) => None,
+        1 => Some(format!("that with the `kid` `{kid}` of `callers` serves none of `algorithms`")),
+        _ => Some(format!("more than one has the `kid` `{kid}` of `callers`")),
+    };
+    section.callers.iter().flat_map(BTreeMap::values).find_map(wrong)
 }
 
 fn boxed(callers: &BTreeMap<String, String>) -> BTreeMap<Box<str>, Box<str>> {

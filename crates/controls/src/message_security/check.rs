@@ -30,6 +30,11 @@ pub(super) fn error(message: impl Into<String>, span: Span, help: &str, out: &mu
     out.push(Diagnostic::error(CODE, message.into()).at(span).help(help));
 }
 
+/// The same of what may be meant.
+pub(super) fn warning(message: impl Into<String>, span: Span, help: &str, out: &mut Diagnostics) {
+    out.push(Diagnostic::warning(CODE, message.into()).at(span).help(help));
+}
+
 pub(super) fn check(section: &MessageSecuritySection, out: &mut Diagnostics) {
     if let Some(request) = &section.request {
         check_request(request, request.span, out);

@@ -81,3 +81,36 @@ fn an_application_of_another_issuer_is_another() {
         assert_eq!(told(finish(control.head(&mut with(CallBuilder::get("/x")).build()))).0 == "ok", said);
     }
 }
+
+#[test]
+fn keys_that_cannot_do_what_is_said_of_them_are_told() {
+    let own = KEYS.lines().filter(|line| line.contains("\"y\"") || line.contains("\"e\""));
+    let own = own.collect::<String>().replace(",{", "{");
+    let own = own.trim().trim_end_matches(',').to_owned();
+    let set = |keys: &[&str]| format!("{{\"keys\":[{}]}}", keys.join(","));
+    let typo = own.replace("\"y\":\"H", "\"y\":\"I");
+    let other = own.replace("\"kid\":\"e\"", "\"kid\":\"o\",\"use\":\"enc\"");
+    let bound = BOUND.to_owned();
+    let more = BOUND.replace("[ES256]", "[ES256, RS256]");
+    let one = own.replace("\"kid\":\"e\"", "\"kid\":\"one\"");
+    let edwards =
+        r#"{"kty":"OKP","kid":"ed","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    for (section, keys, said) in [
+        (&bound, set(&[&own, &other, edwards]), None),
+        (&more, set(&[&own]), Some("none of them serves `RS256`")),
+        (
+            &BOUND.replace("shop: e", "shop: ed"),
+            set(&[&own, edwards]),
+            Some("`ed` of `callers` serves none of `algorithms`"),
+        ),
+        (&bound, set(&[&own, &own]), Some("more than one has the `kid` `e`")),
+        (&bound, set(&[&own, &typo.replace("\"e\"", "\"p\"")]), Some("1 of the keys")),
+        (&bound, set(&[&own, &one]), None),
+    ] {
+        let (all, found) = compiled_with(section, &keys, false);
+        assert_eq!(found.len(), usize::from(said.is_some()), "{section} {found:?}");
+        assert!(said.is_none_or(|said| found[0].contains(said)), "{found:?}");
+        // What is only odd is a warning.
+        assert_eq!(all.len() == 1, said.is_none_or(|said| said.starts_with('1')), "{section} {found:?}");
+    }
+}
