@@ -59,18 +59,20 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     }
     let may_have = scope.kind == OperationKind::Declared
         && scope.contract.is_none_or(|operation| operation.request.has_body());
-    let requests = built.requests.as_ref().filter(|_| may_have);
+    // Where no body is declared, one that comes all the same is nothing that is read, and must not pass as clear text.
+    let requests = built.requests.as_ref().filter(|requests| may_have || requests.required);
     if requests.is_none() && built.answers.is_none() {
         return Vec::new();
     }
     let believed = Believed {
-        signers: issuers(scope, built.signers.as_ref().filter(|_| requests.is_some()), out),
+        signers: issuers(scope, built.signers.as_ref().filter(|_| may_have), out),
         readers: issuers(scope, built.readers.as_ref(), out),
     };
     let control = scope.api.share(&format!("{key}:{may_have}:{believed:?}"), || MessageSecurity {
         requests: requests.cloned(),
         answers: built.answers.clone(),
         believed,
+        bodies: may_have,
         enforced: *mode == engine::Mode::Enforce,
     });
     vec![Compiled {

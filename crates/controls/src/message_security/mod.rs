@@ -71,6 +71,8 @@ pub struct MessageSecurity {
     requests: Option<Arc<Requests>>,
     answers: Option<Arc<Answers>>,
     believed: Believed,
+    /// Whether the contract declares bodies here.
+    bodies: bool,
     /// Whether calls are changed.
     enforced: bool,
 }
@@ -84,7 +86,7 @@ impl Control for MessageSecurity {
         let answers = self.answers.is_some();
         Needs {
             head: true,
-            body: self.requests.is_some(),
+            body: self.requests.is_some() && self.bodies,
             response_head: answers,
             response_body: answers,
             ..Needs::default()
@@ -101,13 +103,14 @@ struct AtWork(Arc<MessageSecurity>);
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let MessageSecurity { requests, answers, believed, enforced } = &*self.0;
+        let MessageSecurity { requests, answers, believed, bodies, enforced } = &*self.0;
         let asked = match answers {
             Some(answers) => answers.check_head(call, application(call, &believed.readers), *enforced),
             None => Ok(()),
         };
         Step::Done(verdict(match (asked, requests) {
-            (Ok(()), Some(requests)) => requests.check_head(call, *enforced),
+            (Ok(()), Some(requests)) if *bodies => requests.check_head(call, *enforced),
+            (Ok(()), Some(requests)) => requests.check_undeclared(call),
             (asked, _) => asked,
         }))
     }

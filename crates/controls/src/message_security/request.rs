@@ -64,6 +64,12 @@ impl Requests {
         Ok(())
     }
 
+    /// Where the contract declares no body: validation may let one pass, and nobody reads it as a message.
+    pub(super) fn check_undeclared(&self, call: &Call) -> Checked {
+        let is_unprotected = self.required && read_body::comes(call);
+        if is_unprotected { Err(unprotected("the contract declares none")) } else { Ok(()) }
+    }
+
     /// Whether the body is a message as a whole, as its head says or has said.
     fn is_message(&self, call: &Call) -> bool {
         let Form::Whole(message) = &self.form else { return false };

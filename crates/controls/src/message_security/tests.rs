@@ -378,6 +378,29 @@ fn clear_text_is_refused_unless_it_need_not_be_protected() {
 }
 
 #[test]
+fn a_body_where_none_is_declared_is_clear_text() {
+    let contract = CONTRACT.replace("      requestBody:", "      x-none:");
+    let compiled = |more: &str, answer: &str| {
+        let section = format!("request: {{ {DECRYPT}{more} }}\n{answer}");
+        let (all, found) = compiled_in((DOCUMENT, &contract), &section, KEYS, false);
+        assert_eq!(found, [""; 0]);
+        all
+    };
+    let all = compiled("", "");
+    assert!(!all[0].control.needs().body);
+    let control = Arc::clone(&all[0].control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
+    for (call, code) in [
+        (post(JSON, r#"{"clear":1}"#), "body_unprotected"),
+        (post(JOSE, sealed("w", CONTENT, None)), "body_unprotected"),
+        (CallBuilder::new(Method::POST, "/x"), "ok"),
+    ] {
+        assert_eq!(told(finish(control.head(&mut call.build()))).0, code);
+    }
+    assert!(compiled(", required: false", "").is_empty());
+    assert_eq!(compiled(", required: false", &format!("answer: {{ {SIGN} }}")).len(), 1);
+}
+
+#[test]
 fn fields_become_what_is_in_them() {
     let json = attached(&format!("request: {{ fields: [/card, /lines/*/account], {DECRYPT} }}"));
     let text = attached(&format!("request: {{ fields: [/note], values: text, {DECRYPT} }}"));
