@@ -60,6 +60,10 @@ fn check_request(request: &RequestSection, span: Span, out: &mut Diagnostics) {
     }
     if let Some(verify) = &request.verify {
         empty(verify.algorithms.is_empty(), "algorithms", verify.span, out);
+        if verify.typ.as_deref().is_some_and(|typ| typ.trim().is_empty()) {
+            let help = "write the `typ` that messages have, or leave the key out where they have none";
+            error("no message has an empty `typ`", verify.span, help, out);
+        }
         check_callers(verify.callers.as_ref(), verify.issuer.is_some(), verify.span, out);
     }
     check_types([&request.media_type, &request.content_type], span, out);

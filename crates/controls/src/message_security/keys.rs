@@ -172,11 +172,17 @@ impl Incoming {
     }
 }
 
-/// Whether a media type of a header is of a kind, with `application/` before it or not.
+/// Whether a media type of a header is of a kind, each with `application/` before it or not (RFC 7515 section 4.1.9).
 fn is_kind(said: &str, kind: &str) -> bool {
-    let bare = said.get(.."application/".len()).filter(|start| start.eq_ignore_ascii_case("application/"));
-    let said = bare.and_then(|start| said.get(start.len()..)).unwrap_or(said);
-    said.eq_ignore_ascii_case(kind)
+    bare(said).eq_ignore_ascii_case(bare(kind))
+}
+
+/// A media type without `application/`, where nothing else in it has a slash.
+fn bare(text: &str) -> &str {
+    match text.split_once('/') {
+        Some((tree, rest)) if tree.eq_ignore_ascii_case("application") && !rest.contains('/') => rest,
+        _ => text,
+    }
 }
 
 /// For whom answers are encrypted.

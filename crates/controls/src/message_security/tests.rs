@@ -171,6 +171,7 @@ fn wrong_sections_are_told() {
         (request(&VERIFY.replace("[ES256]", "[ES256], callers: { app: who }")), "none has the `kid` `who`"),
         (request(&VERIFY.replace("[ES256]", "[ES256], callers: {}")), "an empty `callers` is for nobody"),
         (answer(&ENCRYPT.replace("kid: x", "callers: {}")), "an empty `callers` is for nobody"),
+        (request(&VERIFY.replace("[ES256]", "[ES256], typ: ''")), "no message has an empty `typ`"),
         (answer(&SIGN.replace("kid: e", "kid: x")), "no key of the set fits"),
         (answer(&ENCRYPT.replace("kid: x", "kid: w")), "no key of the set fits"),
         (answer(&ENCRYPT.replace(", kid: x", "")), "more than one key of the set fits"),
@@ -339,8 +340,12 @@ fn what_is_no_good_message_is_refused_by_one_code() {
         assert!(detail.contains(said), "{message}: {detail}");
         assert_eq!(call.body.bytes(), message.as_bytes());
     }
-    let mut call = post(JOSE, signed(CONTENT, Some("order+jws"), None)).build();
-    assert_eq!(judge(&*attached(&typed), &mut call).0, "ok");
+    for section in [&typed, &typed.replace("typ: order", "typ: application/order")] {
+        for typ in ["order+jws", "Order+JWS", "application/order+jws"] {
+            let mut call = post(JOSE, signed(CONTENT, Some(typ), None)).build();
+            assert_eq!(judge(&*attached(section), &mut call).0, "ok", "{section} {typ}");
+        }
+    }
     for (application, said) in
         [(Some("shop"), "ok"), (Some("other"), "protection_invalid"), (None, "protection_invalid")]
     {
