@@ -85,7 +85,10 @@ impl Requests {
         enforced: bool,
     ) -> Step<'c> {
         let is_due = match &self.form {
-            Form::Whole(_) => self.is_message(call),
+            // One that was announced and has nothing in it is no message; one that never was is for the contract to judge.
+            Form::Whole(_) => {
+                self.is_message(call) && (read_body::comes(call) || !call.body.bytes().is_empty())
+            }
             Form::Fields(_) => !call.body.bytes().is_empty() && is_json(call),
         };
         if !is_due {
