@@ -16,7 +16,7 @@ use http::{Method, StatusCode};
 use tape::Tape;
 
 use super::fields::{Fields, Unclear, write};
-use super::keys::Outgoing;
+use super::keys::{Outgoing, Recipients};
 use super::{Form, abandoned, media_type};
 use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
@@ -30,6 +30,8 @@ pub(super) struct Answers {
     /// The media type of a message that is the whole answer.
     pub(super) media_type: HeaderValue,
     pub(super) outgoing: Outgoing,
+    /// The fields of a call by which callers are known, for `Vary`.
+    pub(super) vary: HeaderValue,
 }
 
 type Checked = Result<(), Box<Refusal>>;
@@ -82,6 +84,10 @@ impl Answers {
         if enforced {
             let headers = &mut call.response.headers;
             private::forget(headers);
+            if matches!(self.outgoing.encrypt, Some(Recipients::Callers(_))) {
+                // A cache would give another application what it cannot read.
+                private::keep(headers, &self.vary);
+            }
             if call.request.method == Method::HEAD {
                 headers.remove(CONTENT_LENGTH);
                 if matches!(self.form, Form::Whole(_)) && headers.contains_key(CONTENT_TYPE) {

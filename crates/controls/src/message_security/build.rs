@@ -24,6 +24,7 @@ use super::request::Requests;
 use super::{Form, MessageSecurity};
 use crate::pattern::Pattern;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
+use crate::views::vary;
 
 /// What operations with one section share.
 struct Built {
@@ -243,6 +244,7 @@ fn answers(api: &ApiScope<'_>, section: &Spanned<AnswerSection>, out: &mut Diagn
         form: form(&section.fields, section.values, &section.media_type),
         media_type: HeaderValue::from_str(&section.media_type).ok()?,
         outgoing: Outgoing { sign, encrypt },
+        vary: vary(api),
     })
 }
 

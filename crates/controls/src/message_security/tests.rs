@@ -586,6 +586,12 @@ fn each_application_reads_by_its_own_key() {
         assert_eq!(seal(&*control, &mut call).0, "ok");
         let (content, _, read_by) = opened(call.response.body.bytes());
         assert_eq!((content.as_slice(), read_by.as_deref()), (CONTENT, Some(kid)));
+        // No cache has it for others.
+        answer(&mut call, 200, JSON, CONTENT);
+        call.response.headers.insert("cache-control", HeaderValue::from_static("public, max-age=60"));
+        assert_eq!(seal(&*control, &mut call).0, "ok");
+        let headers = &call.response.headers;
+        assert_eq!((field(headers, "cache-control"), field(headers, "vary")), ("private", "authorization"));
     }
     for call in [CallBuilder::get("/x"), CallBuilder::get("/x").principal(SHOP, "s", Some("third"))] {
         let mut call = call.build();
