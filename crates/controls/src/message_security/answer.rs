@@ -9,12 +9,13 @@ use engine::control::Cancel;
 use engine::verdict::Refusal;
 use engine::{Call, Response, Step, Verdict, codes};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tape::Tape;
 
+use super::check::essence;
 use super::fields::{Fields, Unclear, write};
 use super::keys::{Outgoing, Recipients};
 use super::{Form, abandoned, media_type};
@@ -56,6 +57,10 @@ impl Answers {
         if enforced {
             let headers = &mut call.request.headers;
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            if matches!(self.form, Form::Whole(_)) && self.asks_for_message(headers) {
+                // The service has no such type, and what it has is sealed whatever it is.
+                headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            }
             if call.request.method == Method::GET || call.request.method == Method::HEAD {
                 for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE]
                 {
@@ -64,6 +69,15 @@ impl Answers {
             }
         }
         Ok(())
+    }
+
+    /// Whether `Accept` names the type of the message.
+    fn asks_for_message(&self, headers: &HeaderMap) -> bool {
+        let own = essence(self.media_type.to_str().unwrap_or_default());
+        let said = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
+        let mut ranges = said.flat_map(|field| field.split(','));
+        ranges
+            .any(|range| range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(&own)))
     }
 
     /// Removes what describes the answer in clear text; withholds, before a stream without an end is waited for, what is no message.

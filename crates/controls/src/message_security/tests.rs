@@ -555,6 +555,13 @@ fn answers_are_sealed_as_a_whole() {
         let (inner, outer, _) = opened(call.response.body.bytes());
         assert_eq!((verified(&inner), outer), ((CONTENT.to_vec(), cty), some("JOSE")));
     }
+    for (accept, upstream) in
+        [("Application/JOSE;q=1, text/html", "*/*"), ("application/json", "application/json"), ("*/*", "*/*")]
+    {
+        let mut call = CallBuilder::get("/x").header("accept", accept).build();
+        assert_eq!(told(finish(sign.head(&mut call))).0, "ok");
+        assert_eq!(field(&call.request.headers, "accept"), upstream);
+    }
     // Nothing stays nothing; the length of what is not there is not told.
     let mut call = CallBuilder::new(Method::HEAD, "/x").build();
     answer(&mut call, 200, JSON, b"");
