@@ -44,13 +44,8 @@ fn is_bare(method: &Method, status: StatusCode) -> bool {
 
 impl Answers {
     /// Refuses who could not read the answer, and asks for one that is whole and can be read.
-    pub(super) fn check_head(
-        &self,
-        call: &mut Call,
-        application: Option<Arc<str>>,
-        enforced: bool,
-    ) -> Checked {
-        if self.outgoing.recipient(application.as_deref()).is_err() {
+    pub(super) fn check_head(&self, call: &mut Call, application: Option<&str>, enforced: bool) -> Checked {
+        if self.outgoing.recipient(application).is_err() {
             let detail = "`encrypt.callers` has no key for this application";
             return Err(Refusal::new(&codes::RECIPIENT_UNKNOWN, detail));
         }

@@ -105,7 +105,10 @@ impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         let MessageSecurity { requests, answers, believed, bodies, enforced } = &*self.0;
         let asked = match answers {
-            Some(answers) => answers.check_head(call, application(call, &believed.readers), *enforced),
+            Some(answers) => {
+                let application = application(call, &believed.readers);
+                answers.check_head(call, application.as_deref(), *enforced)
+            }
             None => Ok(()),
         };
         Step::Done(verdict(match (asked, requests) {
