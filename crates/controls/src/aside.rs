@@ -25,20 +25,37 @@ pub(crate) fn aside<'c, T: Send + 'static>(
     aside_and(long, work, |outcome| Step::Done(then(outcome)))
 }
 
+/// The same for work of many parts, which looks between them whether anybody still waits for it.
+pub(crate) fn aside_in_parts<'c, T: Send + 'static>(
+    long: bool,
+    work: impl FnOnce(&Cancel) -> T + Send + 'static,
+    then: impl FnOnce(T) -> Verdict + 'c,
+) -> Step<'c> {
+    hand_over(long, work, |outcome| Step::Done(then(outcome)))
+}
+
 /// The same, where what follows may have to wait in its turn.
 pub(crate) fn aside_and<'c, T: Send + 'static>(
     long: bool,
     work: impl FnOnce() -> T + Send + 'static,
     then: impl FnOnce(T) -> Step<'c> + 'c,
 ) -> Step<'c> {
+    hand_over(long, |_| work(), then)
+}
+
+fn hand_over<'c, T: Send + 'static>(
+    long: bool,
+    work: impl FnOnce(&Cancel) -> T + Send + 'static,
+    then: impl FnOnce(T) -> Step<'c> + 'c,
+) -> Step<'c> {
     if !long {
-        return then(work());
+        return then(work(&Cancel::default()));
     }
     let outcome = Arc::new(Mutex::new(None));
-    let hand_over = Arc::clone(&outcome);
+    let place = Arc::clone(&outcome);
     let run = move |cancel: &Cancel| {
         if !cancel.is_cancelled() {
-            *hand_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(work());
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(work(cancel));
         }
         Verdict::Allow
     };

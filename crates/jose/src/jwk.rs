@@ -110,6 +110,18 @@ fn for_verifying(jwk: Node<'_>) -> Option<bool> {
     Some(usage && operations)
 }
 
+/// Whether a key is one for verifying signatures by its type and by what it says of its use, good or not.
+pub(crate) fn is_to_verify(jwk: Node<'_>) -> bool {
+    let said = |member| text(jwk, member).flatten();
+    let kind = match said("kty").as_deref() {
+        Some("RSA" | "EC") => true,
+        Some("OKP") => !said("crv").is_some_and(|curve| curve.starts_with('X')),
+        _ => false,
+    };
+    let signs = said("alg").is_none_or(|alg| Algorithm::from_name(&alg).is_some());
+    kind && signs && for_verifying(jwk) != Some(false)
+}
+
 /// An optional string member; none when it is there and not a string.
 #[expect(clippy::option_option, reason = "absent is fine, malformed is not")]
 pub(crate) fn text(jwk: Node<'_>, member: &str) -> Option<Option<String>> {

@@ -3,9 +3,9 @@
 //! Keys are parsed here, once; verifying never parses one. A key we cannot use is skipped and counted, as section 5
 //! asks, so that one odd key does not take an issuer down. Keys are never shared between issuers: one set each.
 
-use crate::Algorithm;
 use crate::issued_for;
-use crate::jwk::Key;
+use crate::jwk::{self, Key};
+use crate::{Algorithm, MAX_TRIED};
 use bytes::Bytes;
 use std::fmt;
 use tape::{Bounds, Kind, Node, Tape};
@@ -20,6 +20,7 @@ pub const MAX_KEYS: usize = 64;
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: usize,
+    spoiled: usize,
 }
 
 impl KeySet {
@@ -46,9 +47,16 @@ impl KeySet {
     fn read_each(jwks_json: Bytes, key: impl Fn(Node<'_>) -> Option<Key>) -> Result<KeySet, JwksError> {
         let tape = read(jwks_json)?;
         let list = list(&tape)?;
-        let keys: Vec<Key> = list.items().filter_map(key).collect();
-        let skipped = list.len() - keys.len();
-        Ok(KeySet { keys, skipped })
+        let mut set = KeySet { keys: Vec::new(), skipped: 0, spoiled: 0 };
+        for jwk in list.items() {
+            if let Some(key) = key(jwk) {
+                set.keys.push(key);
+            } else {
+                set.skipped += 1;
+                set.spoiled += usize::from(jwk::is_to_verify(jwk));
+            }
+        }
+        Ok(set)
     }
 
     /// How many usable keys.
@@ -69,9 +77,22 @@ impl KeySet {
         self.skipped
     }
 
+    /// How many of those say, by all that they say of their use, that they verify signatures: too weak, or a slip of whoever wrote them.
+    #[must_use]
+    pub fn spoiled(&self) -> usize {
+        self.spoiled
+    }
+
     /// The identifiers of the usable keys that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
+    /// With how many keys a signature by one of these algorithms is tried at most.
+    #[must_use]
+    pub fn tried(&self, algorithms: &[Algorithm]) -> usize {
+        let serving = |one: &Algorithm| self.keys.iter().filter(|key| key.verifier(*one).is_some()).count();
+        algorithms.iter().map(serving).max().unwrap_or_default().min(MAX_TRIED)
     }
 
     /// Whether the key of this identifier may serve an algorithm: for signatures over other things than tokens.

@@ -2,6 +2,7 @@
 
 use crate::jwk::Key;
 use crate::{Algorithm, Fault, Header, KeySet, Unverified};
+use aws_lc_rs::signature::ParsedPublicKey;
 use tape::Node;
 
 /// Most keys tried for one token.
@@ -47,6 +48,12 @@ pub fn verify<'t>(
     Ok(Verified { token })
 }
 
+/// The keys with which something is tried that has this header.
+pub(crate) fn fitting<'k>(header: &'k Header, keys: &'k KeySet) -> impl Iterator<Item = &'k ParsedPublicKey> {
+    let named = |key: &&Key| header.kid.is_none() || key.kid == header.kid;
+    keys.keys().iter().filter(named).filter_map(|key| key.verifier(header.alg)).take(MAX_TRIED)
+}
+
 /// Checks what was signed and its signature, of whatever is signed by this header.
 pub(crate) fn signature(
     header: &Header,
@@ -58,11 +65,9 @@ pub(crate) fn signature(
     if !allowed.contains(alg) {
         return Err(Fault::AlgNotAllowed);
     }
-    let named = |key: &&Key| kid.is_none() || key.kid == *kid;
-    let mut fitting =
-        keys.keys().iter().filter(named).filter_map(|key| key.verifier(*alg)).take(MAX_TRIED).peekable();
+    let mut fitting = fitting(header, keys).peekable();
     if fitting.peek().is_none() {
-        let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
+        let known = kid.is_some() && keys.keys().iter().any(|key| key.kid == *kid);
         return Err(if known { Fault::KeyMismatch } else { Fault::UnknownKey });
     }
     if alg.signature_bytes().is_some_and(|bytes| bytes != signature.len()) {

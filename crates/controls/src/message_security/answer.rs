@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::{ContentType, MediaKind};
+use engine::control::Cancel;
 use engine::verdict::Refusal;
 use engine::{Call, Response, Step, Verdict, codes};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tape::Tape;
 
+use super::check::essence;
 use super::fields::{Fields, Unclear, write};
-use super::keys::Outgoing;
-use super::{Form, application, media_type};
-use crate::aside::{aside, is_long};
+use super::keys::{Outgoing, Recipients};
+use super::{Form, abandoned, media_type};
+use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::private;
 use crate::read_body;
@@ -29,6 +31,8 @@ pub(super) struct Answers {
     /// The media type of a message that is the whole answer.
     pub(super) media_type: HeaderValue,
     pub(super) outgoing: Outgoing,
+    /// The fields of a call by which callers are known, for `Vary`.
+    pub(super) vary: HeaderValue,
 }
 
 type Checked = Result<(), Box<Refusal>>;
@@ -40,14 +44,18 @@ fn is_bare(method: &Method, status: StatusCode) -> bool {
 
 impl Answers {
     /// Refuses who could not read the answer, and asks for one that is whole and can be read.
-    pub(super) fn check_head(&self, call: &mut Call, enforced: bool) -> Checked {
-        if self.outgoing.recipient(application(call).as_deref()).is_err() {
+    pub(super) fn check_head(&self, call: &mut Call, application: Option<&str>, enforced: bool) -> Checked {
+        if self.outgoing.recipient(application).is_err() {
             let detail = "`encrypt.callers` has no key for this application";
             return Err(Refusal::new(&codes::RECIPIENT_UNKNOWN, detail));
         }
         if enforced {
             let headers = &mut call.request.headers;
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            if matches!(self.form, Form::Whole(_)) && self.asks_for_message(headers) {
+                // The service has no such type, and what it has is sealed whatever it is.
+                headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            }
             if call.request.method == Method::GET || call.request.method == Method::HEAD {
                 for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE]
                 {
@@ -56,6 +64,15 @@ impl Answers {
             }
         }
         Ok(())
+    }
+
+    /// Whether `Accept` names the type of the message.
+    fn asks_for_message(&self, headers: &HeaderMap) -> bool {
+        let own = essence(self.media_type.to_str().unwrap_or_default());
+        let said = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
+        let mut ranges = said.flat_map(|field| field.split(','));
+        ranges
+            .any(|range| range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(&own)))
     }
 
     /// Removes what describes the answer in clear text; withholds, before a stream without an end is waited for, what is no message.
@@ -76,6 +93,10 @@ impl Answers {
         if enforced {
             let headers = &mut call.response.headers;
             private::forget(headers);
+            if matches!(self.outgoing.encrypt, Some(Recipients::Callers(_))) {
+                // A cache would give another application what it cannot read.
+                private::keep(headers, &self.vary);
+            }
             if call.request.method == Method::HEAD {
                 headers.remove(CONTENT_LENGTH);
                 if matches!(self.form, Form::Whole(_)) && headers.contains_key(CONTENT_TYPE) {
@@ -90,6 +111,7 @@ impl Answers {
     pub(super) fn check_response_body<'c>(
         self: &'c Arc<Self>,
         call: &'c mut Call,
+        application: Option<Arc<str>>,
         enforced: bool,
     ) -> Step<'c> {
         // By its bytes: a status that is to have no content may have some.
@@ -99,15 +121,24 @@ impl Answers {
         if let Some(why) = self.unreadable(&call.response) {
             return Step::Done(Verdict::Refuse(withhold(why)));
         }
-        let application = application(call);
         let response = &mut call.response;
-        let (bytes, tape) = (response.body.bytes().clone(), response.body.tape().cloned());
+        let (bytes, mut tape) = (response.body.bytes().clone(), response.body.tape().cloned());
         let cty = read_body::content_type(&response.headers).map(str::to_owned);
-        let many = matches!(&self.form, Form::Fields(fields) if fields.are_many());
-        let long = is_long(bytes.len()) || self.outgoing.is_costly() || many;
+        let mut long = is_long(bytes.len()) || self.outgoing.is_costly(1);
+        if let (false, Form::Fields(fields)) = (long, &self.form) {
+            let parsed = match tape.map_or_else(|| parse(&bytes), Ok) {
+                Ok(parsed) => parsed,
+                Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+            };
+            long = self.outgoing.is_costly(fields.count(parsed.root()));
+            tape = Some(parsed);
+        }
         let this = Arc::clone(self);
-        let seal = move || this.seal(&bytes, tape, cty.as_deref(), application.as_deref());
-        aside(long, seal, move |sealed| match sealed {
+        let seal = move |cancel: &Cancel| match &this.form {
+            Form::Whole(_) => this.seal(&bytes, cty.as_deref(), application.as_deref()).map(Some),
+            Form::Fields(fields) => this.seal_fields(fields, (&bytes, tape), application.as_deref(), cancel),
+        };
+        aside_in_parts(long, seal, move |sealed| match sealed {
             Ok(Some(message)) if enforced => {
                 response.body.replace(message);
                 if matches!(self.form, Form::Whole(_)) {
@@ -120,42 +151,35 @@ impl Answers {
         })
     }
 
-    /// The answer as it goes out; `None` when it stays as it is.
+    /// The whole answer as it goes out.
     fn seal(
         &self,
         bytes: &Bytes,
-        tape: Option<Arc<Tape>>,
         cty: Option<&str>,
         application: Option<&str>,
-    ) -> Result<Option<Bytes>, Box<Refusal>> {
-        match &self.form {
-            Form::Whole(_) => {
-                let message = self.outgoing.write(bytes, cty.map(bare_type), application);
-                message.map(|message| Some(message.into())).ok_or_else(failed)
-            }
-            Form::Fields(fields) => self.seal_fields(fields, bytes, tape, application),
-        }
+    ) -> Result<Bytes, Box<Refusal>> {
+        let message = self.outgoing.write(bytes, cty.map(bare_type), application);
+        message.map(Bytes::from).ok_or_else(failed)
     }
 
+    /// The answer with its fields as they go out; `None` when it has none.
     fn seal_fields(
         &self,
         fields: &Fields,
-        bytes: &Bytes,
-        tape: Option<Arc<Tape>>,
+        (bytes, tape): (&Bytes, Option<Arc<Tape>>),
         application: Option<&str>,
+        cancel: &Cancel,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
-        let tape = match tape {
-            Some(tape) => tape,
-            None => Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS)
-                .map(Arc::new)
-                .map_err(|_| withhold("it is not JSON that can be read in one way"))?,
-        };
+        let tape = tape.map_or_else(|| parse(bytes), Ok)?;
         let places = fields.find(tape.root()).map_err(|unclear| match unclear {
             Unclear::TooMany => withhold("it has more fields than are protected in one answer"),
             Unclear::Misplaced(_) => withhold("a value stands on the way to a field"),
         })?;
         let mut values = BTreeMap::new();
         for (index, (_, node)) in places {
+            if cancel.is_cancelled() {
+                return Err(abandoned());
+            }
             let content = fields.values.content(node).ok_or_else(|| withhold("a field is no text"))?;
             let message = self.outgoing.write(&content, Some(fields.values.cty()), application);
             // Base64url and dots need no escapes.
@@ -198,6 +222,12 @@ fn bare_type(text: &str) -> &str {
         Some(rest) if !rest.contains('/') => rest,
         _ => text,
     }
+}
+
+fn parse(bytes: &Bytes) -> Result<Arc<Tape>, Box<Refusal>> {
+    Tape::parse(bytes.clone(), &read_body::INSIDE_ANSWERS)
+        .map(Arc::new)
+        .map_err(|_| withhold("it is not JSON that can be read in one way"))
 }
 
 fn withhold(why: &str) -> Box<Refusal> {

@@ -8,11 +8,12 @@ use contract::Carries;
 use diagnostics::{Diagnostics, Severity, Span};
 use engine::Control;
 use http::HeaderValue;
-use jose::{KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
+use jose::{Algorithm, KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
 use spec::{SecretRef, Spanned};
 
 use super::answer::Answers;
-use super::check::{check, error, essence};
+use super::believed::{Believed, Named, issuers};
+use super::check::{check, error, essence, warning};
 use super::config::{
     AnswerSection, DecryptSection, EncryptSection, FieldValues, MessageSecuritySection, RequestSection,
     VerifySection,
@@ -23,11 +24,14 @@ use super::request::Requests;
 use super::{Form, MessageSecurity};
 use crate::pattern::Pattern;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
+use crate::views::vary;
 
 /// What operations with one section share.
 struct Built {
     requests: Option<Arc<Requests>>,
     answers: Option<Arc<Answers>>,
+    signers: Option<Named>,
+    readers: Option<Named>,
 }
 
 /// Compiles it for an operation that goes upstream, when it has the section.
@@ -56,13 +60,20 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     }
     let may_have = scope.kind == OperationKind::Declared
         && scope.contract.is_none_or(|operation| operation.request.has_body());
-    let requests = built.requests.as_ref().filter(|_| may_have);
+    // Where no body is declared, one that comes all the same is nothing that is read, and must not pass as clear text.
+    let requests = built.requests.as_ref().filter(|requests| may_have || requests.required);
     if requests.is_none() && built.answers.is_none() {
         return Vec::new();
     }
-    let control = scope.api.share(&format!("{key}:{may_have}"), || MessageSecurity {
+    let believed = Believed {
+        signers: issuers(scope, built.signers.as_ref().filter(|_| may_have), out),
+        readers: issuers(scope, built.readers.as_ref(), out),
+    };
+    let control = scope.api.share(&format!("{key}:{may_have}:{believed:?}"), || MessageSecurity {
         requests: requests.cloned(),
         answers: built.answers.clone(),
+        believed,
+        bodies: may_have,
         enforced: *mode == engine::Mode::Enforce,
     });
     vec![Compiled {
@@ -85,7 +96,18 @@ fn build(api: &ApiScope<'_>, section: &MessageSecuritySection, out: &mut Diagnos
         Some(answer) => Some(Arc::new(answers(api, answer, out)?)),
         None => None,
     };
-    Some(Built { requests, answers })
+    let verify = section.request.as_ref().and_then(|request| request.verify.as_ref());
+    let encrypt = section.answer.as_ref().and_then(|answer| answer.encrypt.as_ref());
+    Some(Built {
+        requests,
+        answers,
+        signers: verify
+            .filter(|one| one.callers.is_some())
+            .map(|one| Named::new(one.issuer.clone(), one.span)),
+        readers: encrypt
+            .filter(|one| one.callers.is_some())
+            .map(|one| Named::new(one.issuer.clone(), one.span)),
+    })
 }
 
 /// Why keys cannot be used.
@@ -166,20 +188,39 @@ fn verifying(api: &ApiScope<'_>, section: &VerifySection, out: &mut Diagnostics)
             return None;
         }
     };
-    let unknown = section.callers.values().find(|kid| keys.kids().all(|known| known != kid.as_str()));
-    if keys.is_empty() || unknown.is_some() {
-        let why = unknown.map_or(String::from("none of them verifies a signature"), |kid| {
-            format!("none has the `kid` `{kid}` of `callers`")
-        });
+    let algorithms: Vec<_> = section.algorithms.iter().map(|one| one.get()).collect();
+    if let Some(why) = unserved(&keys, &algorithms, section) {
         refuse_keys(&section.keys, why, out);
         return None;
     }
+    if keys.spoiled() > 0 {
+        let message = format!("{} of the keys at `{}` cannot be read", keys.spoiled(), section.keys.value);
+        let help = "they are of a type that verifies signatures, and too short or malformed: what they sign is refused";
+        warning(message, section.keys.span, help, out);
+    }
     Some(Verify {
         keys,
-        algorithms: section.algorithms.iter().map(|one| one.get()).collect(),
+        algorithms,
         typ: section.typ.as_deref().map(Into::into),
-        callers: boxed(&section.callers),
+        callers: section.callers.as_ref().map(boxed),
     })
+}
+
+/// Why keys do not do what is said of them.
+fn unserved(keys: &KeySet, algorithms: &[Algorithm], section: &VerifySection) -> Option<String> {
+    if keys.is_empty() {
+        return Some(String::from("none of them verifies a signature"));
+    }
+    if let Some(one) = algorithms.iter().find(|one| keys.tried(&[**one]) == 0) {
+        return Some(format!("none of them serves `{}`", one.name()));
+    }
+    let wrong = |kid: &String| match keys.kids().filter(|known| known == kid).count() {
+        0 => Some(format!("none has the `kid` `{kid}` of `callers`")),
+        1 if algorithms.iter().any(|one| keys.serves(kid, *one)) => None,
+        1 => Some(format!("that with the `kid` `{kid}` of `callers` serves none of `algorithms`")),
+        _ => Some(format!("more than one has the `kid` `{kid}` of `callers`")),
+    };
+    section.callers.iter().flat_map(BTreeMap::values).find_map(wrong)
 }
 
 fn boxed(callers: &BTreeMap<String, String>) -> BTreeMap<Box<str>, Box<str>> {
@@ -203,6 +244,7 @@ fn answers(api: &ApiScope<'_>, section: &Spanned<AnswerSection>, out: &mut Diagn
         form: form(&section.fields, section.values, &section.media_type),
         media_type: HeaderValue::from_str(&section.media_type).ok()?,
         outgoing: Outgoing { sign, encrypt },
+        vary: vary(api),
     })
 }
 
@@ -212,10 +254,10 @@ fn recipients(api: &ApiScope<'_>, section: &EncryptSection, out: &mut Diagnostic
         let found = Recipient::new(keys.clone(), kid, section.algorithm.get(), section.encryption.get());
         found.map_err(|why| refuse_keys(&section.keys, why, out)).ok()
     };
-    if section.callers.is_empty() {
+    let Some(callers) = &section.callers else {
         return recipient(section.kid.as_deref()).map(Recipients::One);
-    }
-    let all = section.callers.iter().map(|(application, kid)| {
+    };
+    let all = callers.iter().map(|(application, kid)| {
         recipient(Some(kid)).map(|recipient| (application.as_str().into(), recipient))
     });
     all.collect::<Option<_>>().map(Recipients::Callers)

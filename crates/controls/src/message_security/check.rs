@@ -1,5 +1,7 @@
 //! What can be wrong with the section by itself.
 
+use std::collections::BTreeMap;
+
 use contract::ContentType;
 use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
 use http::HeaderValue;
@@ -28,6 +30,11 @@ pub(super) fn error(message: impl Into<String>, span: Span, help: &str, out: &mu
     out.push(Diagnostic::error(CODE, message.into()).at(span).help(help));
 }
 
+/// The same of what may be meant.
+pub(super) fn warning(message: impl Into<String>, span: Span, help: &str, out: &mut Diagnostics) {
+    out.push(Diagnostic::warning(CODE, message.into()).at(span).help(help));
+}
+
 pub(super) fn check(section: &MessageSecuritySection, out: &mut Diagnostics) {
     if let Some(request) = &section.request {
         check_request(request, request.span, out);
@@ -53,6 +60,11 @@ fn check_request(request: &RequestSection, span: Span, out: &mut Diagnostics) {
     }
     if let Some(verify) = &request.verify {
         empty(verify.algorithms.is_empty(), "algorithms", verify.span, out);
+        if verify.typ.as_deref().is_some_and(|typ| typ.trim().is_empty()) {
+            let help = "write the `typ` that messages have, or leave the key out where they have none";
+            error("no message has an empty `typ`", verify.span, help, out);
+        }
+        check_callers(verify.callers.as_ref(), verify.issuer.is_some(), verify.span, out);
     }
     check_types([&request.media_type, &request.content_type], span, out);
     check_fields(&request.fields, span, out);
@@ -63,13 +75,32 @@ fn check_answer(answer: &AnswerSection, span: Span, out: &mut Diagnostics) {
         let help = "write `sign`, `encrypt` or both";
         error("`answer` says nothing of what a message is", span, help, out);
     }
-    if let Some(encrypt) = answer.encrypt.as_ref().filter(|one| one.kid.is_some() && !one.callers.is_empty())
-    {
-        let help = "write one of them";
-        error("`kid` is for all callers and `callers` for each", encrypt.span, help, out);
+    if let Some(encrypt) = &answer.encrypt {
+        check_callers(encrypt.callers.as_ref(), encrypt.issuer.is_some(), encrypt.span, out);
+        if encrypt.kid.is_some() && encrypt.callers.is_some() {
+            let help = "write one of them";
+            error("`kid` is for all callers and `callers` for each", encrypt.span, help, out);
+        }
     }
     check_types([&answer.media_type, "application/json"], span, out);
     check_fields(&answer.fields, span, out);
+}
+
+/// An empty map would read as none at all, by which any key is good for anybody: the last partner who goes would take the binding along.
+fn check_callers(
+    callers: Option<&BTreeMap<String, String>>,
+    issuer: bool,
+    span: Span,
+    out: &mut Diagnostics,
+) {
+    if issuer && callers.is_none() {
+        let help = "write `callers`, or leave `issuer` out";
+        error("`issuer` says whose applications `callers` names", span, help, out);
+    }
+    if callers.is_some_and(BTreeMap::is_empty) {
+        let help = "name who calls, or leave the key out where any key is good for anybody";
+        error("an empty `callers` is for nobody", span, help, out);
+    }
 }
 
 /// The media type of a message and that of what is in it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jose::{Algorithm, ContentEncryption, KeyManagement};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Mode, Node, SecretRef, Spanned};
+use spec::{Mode, Node, SecretRef, Spanned, Strings};
 
 use crate::pattern::Pattern;
 use crate::scope::NamedFile;
@@ -233,7 +233,10 @@ pub struct VerifySection {
     pub typ: Option<String>,
     /// whose key is whose: `kid` by application; without the key any of them signs for anybody
     #[serde(default)]
-    pub callers: BTreeMap<String, String>,
+    pub callers: Option<BTreeMap<String, String>>,
+    /// whose applications `callers` names: issuers, signers, `applications` for API keys, or `any`; needed where several vouch for callers
+    #[serde(default)]
+    pub issuer: Option<Strings>,
 }
 
 /// What goes to callers.
@@ -295,7 +298,10 @@ pub struct EncryptSection {
     pub kid: Option<String>,
     /// who reads by which key: `kid` by application; another application is refused
     #[serde(default)]
-    pub callers: BTreeMap<String, String>,
+    pub callers: Option<BTreeMap<String, String>>,
+    /// whose applications `callers` names: issuers, signers, `applications` for API keys, or `any`; needed where several vouch for callers
+    #[serde(default)]
+    pub issuer: Option<Strings>,
 }
 
 /// The section's schema.

@@ -8,8 +8,13 @@ use jose::{
     Signed, Signer,
 };
 
+use super::fields::MAX_FIELDS;
+
 /// `typ` of a message that has a compact serialization (RFC 7515 section 4.1.9), and `cty` of one that has such a message in it.
 const JOSE: &str = "JOSE";
+
+/// Most operations with a key that are done where the call is: of curves, which take up to a quarter of a millisecond each.
+const FEW: usize = 4;
 
 /// Why a message is not good, for the operator: the step, and what was wrong there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,24 @@ impl Broken {
     }
 }
 
+/// How many operations with keys one body may still cost: without a bound, one that holds the public key would hold a worker by messages that
+/// name no key and are tried with all.
+#[derive(Debug)]
+pub(super) struct Tries(usize);
+
+impl Tries {
+    /// Two for each field, as of signed messages in encrypted ones that name their keys.
+    pub(super) const fn of_one_body() -> Self {
+        Self(2 * MAX_FIELDS)
+    }
+
+    fn take(&mut self, step: &'static str, keys: usize) -> Result<(), Broken> {
+        let left = self.0.checked_sub(keys);
+        self.0 = left.ok_or(Broken { step, why: "more keys to be tried than for one body" })?;
+        Ok(())
+    }
+}
+
 /// Our keys, and what they may be used for.
 #[derive(Debug)]
 pub(super) struct Decrypt {
@@ -43,8 +66,15 @@ pub(super) struct Verify {
     pub(super) algorithms: Vec<Algorithm>,
     /// `typ` that a message has to have; without it one that says nothing of what it is for.
     pub(super) typ: Option<Box<str>>,
-    /// `kid` by application; when there is none here, any key will do for all.
-    pub(super) callers: BTreeMap<Box<str>, Box<str>>,
+    /// `kid` by application; without it any key will do for all.
+    pub(super) callers: Option<BTreeMap<Box<str>, Box<str>>>,
+}
+
+impl Verify {
+    /// With how many keys one message is tried at most; with one where it is known whose it is.
+    fn tried(&self) -> usize {
+        if self.callers.is_none() { self.keys.tried(&self.algorithms) } else { 1 }
+    }
 }
 
 /// What is done with a message that comes.
@@ -58,9 +88,15 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// What is in a message.
-    pub(super) fn read(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
-        let Some(decrypt) = &self.decrypt else { return self.verified(text, application) };
+    pub(super) fn read(
+        &self,
+        text: &str,
+        application: Option<&str>,
+        tries: &mut Tries,
+    ) -> Result<Vec<u8>, Broken> {
+        let Some(decrypt) = &self.decrypt else { return self.verified(text, application, tries) };
         let message = Encrypted::parse(text).map_err(Broken::decrypt)?;
+        tries.take("decrypt", message.tried(&decrypt.keys))?;
         let content = message.open(&decrypt.keys, (&decrypt.management, &decrypt.encryption));
         let content = content.map_err(Broken::decrypt)?;
         let header = message.header();
@@ -76,11 +112,11 @@ impl Incoming {
             return Err(Broken { step: "decrypt", why: "another `cty` than that of a signed message" });
         }
         let inner = String::from_utf8(content).map_err(|_| Broken { step: "verify", why: "malformed" })?;
-        self.verified(&inner, application)
+        self.verified(&inner, application, tries)
     }
 
     /// What is in a signed message.
-    fn verified(&self, text: &str, application: Option<&str>) -> Result<Vec<u8>, Broken> {
+    fn verified(&self, text: &str, application: Option<&str>, tries: &mut Tries) -> Result<Vec<u8>, Broken> {
         let broken = |why| Broken { step: "verify", why };
         let Some(verify) = &self.verify else { return Err(broken("nothing to verify with")) };
         let message = Signed::parse(text).map_err(Broken::verify)?;
@@ -94,13 +130,14 @@ impl Incoming {
         if !is_typ {
             return Err(broken("another `typ`"));
         }
-        if !verify.callers.is_empty() {
-            let own = application.and_then(|application| verify.callers.get(application));
+        if let Some(callers) = &verify.callers {
+            let own = application.and_then(|application| callers.get(application));
             let own = own.ok_or(broken("no key of this caller is known"))?;
             if header.kid.as_deref() != Some(&**own) {
                 return Err(broken("signed by another than the caller"));
             }
         }
+        tries.take("verify", message.tried(&verify.keys))?;
         let content = message.verify(&verify.keys, &verify.algorithms).map_err(Broken::verify)?;
         self.check_content("verify", header.cty.as_deref())?;
         Ok(content)
@@ -126,17 +163,26 @@ impl Incoming {
         text.starts_with("ey") && text.bytes().filter(|byte| *byte == b'.').count() == dots
     }
 
-    /// Whether reading one takes long however short it is.
-    pub(super) fn is_costly(&self) -> bool {
-        self.decrypt.as_ref().is_some_and(|decrypt| decrypt.management.contains(&KeyManagement::RsaOaep256))
+    /// Whether reading so many takes long however short they are: each may be tried with all keys that fit.
+    pub(super) fn is_costly(&self, messages: usize) -> bool {
+        let rsa = |decrypt: &Decrypt| decrypt.management.contains(&KeyManagement::RsaOaep256);
+        let opened = |decrypt: &Decrypt| decrypt.keys.tried(&decrypt.management, &decrypt.encryption);
+        let tried = self.decrypt.as_ref().map_or(0, opened) + self.verify.as_ref().map_or(0, Verify::tried);
+        self.decrypt.as_ref().is_some_and(rsa) || messages * tried > FEW
     }
 }
 
-/// Whether a media type of a header is of a kind, with `application/` before it or not.
+/// Whether a media type of a header is of a kind, each with `application/` before it or not (RFC 7515 section 4.1.9).
 fn is_kind(said: &str, kind: &str) -> bool {
-    let bare = said.get(.."application/".len()).filter(|start| start.eq_ignore_ascii_case("application/"));
-    let said = bare.and_then(|start| said.get(start.len()..)).unwrap_or(said);
-    said.eq_ignore_ascii_case(kind)
+    bare(said).eq_ignore_ascii_case(bare(kind))
+}
+
+/// A media type without `application/`, where nothing else in it has a slash.
+fn bare(text: &str) -> &str {
+    match text.split_once('/') {
+        Some((tree, rest)) if tree.eq_ignore_ascii_case("application") && !rest.contains('/') => rest,
+        _ => text,
+    }
 }
 
 /// For whom answers are encrypted.
@@ -191,13 +237,15 @@ impl Outgoing {
         }
     }
 
-    /// Whether writing one takes long however short it is.
-    pub(super) fn is_costly(&self) -> bool {
-        self.sign.as_ref().is_some_and(|signer| {
+    /// Whether writing so many takes long however short they are.
+    pub(super) fn is_costly(&self, messages: usize) -> bool {
+        let rsa = self.sign.as_ref().is_some_and(|signer| {
             !matches!(
                 signer.algorithm(),
                 Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 | Algorithm::EdDsa
             )
-        })
+        });
+        let each = usize::from(self.sign.is_some()) + usize::from(self.encrypt.is_some());
+        rsa || messages * each > FEW
     }
 }

@@ -24,6 +24,7 @@
 //! - In shadow everything is tried and nothing changed.
 
 mod answer;
+mod believed;
 mod build;
 mod check;
 mod config;
@@ -37,10 +38,11 @@ use std::sync::Arc;
 
 use contract::ContentType;
 use engine::verdict::{Refusal, Violation};
-use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step};
+use engine::{Attached, Call, Code, Control, CoreContext, Needs, Step, codes};
 use http::HeaderMap;
 
 use crate::read_body;
+use crate::security::Issuers;
 
 pub use build::compile;
 pub use check::check_section;
@@ -50,6 +52,7 @@ pub use config::{
 };
 
 use answer::Answers;
+use believed::Believed;
 use fields::Fields;
 use request::Requests;
 
@@ -67,6 +70,9 @@ enum Form {
 pub struct MessageSecurity {
     requests: Option<Arc<Requests>>,
     answers: Option<Arc<Answers>>,
+    believed: Believed,
+    /// Whether the contract declares bodies here.
+    bodies: bool,
     /// Whether calls are changed.
     enforced: bool,
 }
@@ -80,7 +86,7 @@ impl Control for MessageSecurity {
         let answers = self.answers.is_some();
         Needs {
             head: true,
-            body: self.requests.is_some(),
+            body: self.requests.is_some() && self.bodies,
             response_head: answers,
             response_body: answers,
             ..Needs::default()
@@ -97,20 +103,27 @@ struct AtWork(Arc<MessageSecurity>);
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        let MessageSecurity { requests, answers, enforced } = &*self.0;
+        let MessageSecurity { requests, answers, believed, bodies, enforced } = &*self.0;
         let asked = match answers {
-            Some(answers) => answers.check_head(call, *enforced),
+            Some(answers) => {
+                let application = application(call, &believed.readers);
+                answers.check_head(call, application.as_deref(), *enforced)
+            }
             None => Ok(()),
         };
         Step::Done(verdict(match (asked, requests) {
-            (Ok(()), Some(requests)) => requests.check_head(call, *enforced),
+            (Ok(()), Some(requests)) if *bodies => requests.check_head(call, *enforced),
+            (Ok(()), Some(requests)) => requests.check_undeclared(call),
             (asked, _) => asked,
         }))
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         match &self.0.requests {
-            Some(requests) => requests.check_body(call, self.0.enforced),
+            Some(requests) => {
+                let application = application(call, &self.0.believed.signers);
+                requests.check_body(call, application, self.0.enforced)
+            }
             None => Step::Done(engine::Verdict::Allow),
         }
     }
@@ -124,7 +137,10 @@ impl Attached for AtWork {
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
         match &self.0.answers {
-            Some(answers) => answers.check_response_body(call, self.0.enforced),
+            Some(answers) => {
+                let application = application(call, &self.0.believed.readers);
+                answers.check_response_body(call, application, self.0.enforced)
+            }
             None => Step::Done(engine::Verdict::Allow),
         }
     }
@@ -145,12 +161,19 @@ fn refuse_field(code: &'static Code, detail: &str, pointer: &str, message: &str)
     refusal
 }
 
+/// Nobody waits for the rest of the work on a body any more.
+fn abandoned() -> Box<Refusal> {
+    Refusal::new(&codes::CONTROL_FAILED, "the call went away while its messages were worked on")
+}
+
 /// The one media type of a message, when it can be read.
 fn media_type(headers: &HeaderMap) -> Option<ContentType> {
     read_body::content_type(headers).and_then(ContentType::parse)
 }
 
-/// The application that calls, as its issuer names it.
-fn application(call: &Call) -> Option<Arc<str>> {
-    call.principal().and_then(|principal| principal.application.clone())
+/// The application that calls, as an issuer names it that is believed: another may call one of its own the same.
+fn application(call: &Call, issuers: &Issuers) -> Option<Arc<str>> {
+    let principals = call.proofs.iter().map(|proof| &proof.principal);
+    let mut believed = principals.filter(|principal| issuers.vouch_for(principal));
+    believed.find_map(|principal| principal.application.clone())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::MediaKind;
+use engine::control::Cancel;
 use engine::verdict::Refusal;
 use engine::{Call, Step, Verdict, codes};
 use http::HeaderValue;
@@ -12,9 +13,9 @@ use http::header::CONTENT_TYPE;
 use tape::{Bounds, Tape};
 
 use super::fields::{Fields, Unclear, write};
-use super::keys::{Broken, Incoming};
-use super::{Form, application, media_type, refuse_field};
-use crate::aside::{aside, is_long};
+use super::keys::{Broken, Incoming, Tries};
+use super::{Form, abandoned, media_type, refuse_field};
+use crate::aside::{aside_in_parts, is_long};
 use crate::coding::is_encoded;
 use crate::rewrite::sized;
 use crate::{patch, read_body};
@@ -63,6 +64,12 @@ impl Requests {
         Ok(())
     }
 
+    /// Where the contract declares no body: validation may let one pass, and nobody reads it as a message.
+    pub(super) fn check_undeclared(&self, call: &Call) -> Checked {
+        let is_unprotected = self.required && read_body::comes(call);
+        if is_unprotected { Err(unprotected("the contract declares none")) } else { Ok(()) }
+    }
+
     /// Whether the body is a message as a whole, as its head says or has said.
     fn is_message(&self, call: &Call) -> bool {
         let Form::Whole(message) = &self.form else { return false };
@@ -71,21 +78,37 @@ impl Requests {
     }
 
     /// Puts what is in a message in its place.
-    pub(super) fn check_body<'c>(self: &'c Arc<Self>, call: &'c mut Call, enforced: bool) -> Step<'c> {
+    pub(super) fn check_body<'c>(
+        self: &'c Arc<Self>,
+        call: &'c mut Call,
+        application: Option<Arc<str>>,
+        enforced: bool,
+    ) -> Step<'c> {
         let is_due = match &self.form {
-            Form::Whole(_) => self.is_message(call),
+            // One that was announced and has nothing in it is no message; one that never was is for the contract to judge.
+            Form::Whole(_) => {
+                self.is_message(call) && (read_body::comes(call) || !call.body.bytes().is_empty())
+            }
             Form::Fields(_) => !call.body.bytes().is_empty() && is_json(call),
         };
         if !is_due {
             // With the head, clear text was refused or let pass; in shadow nothing was said to the call.
             return Step::Done(Verdict::Allow);
         }
-        let (bytes, application) = (call.body.bytes().clone(), application(call));
-        let many = matches!(&self.form, Form::Fields(fields) if fields.are_many());
-        let long = is_long(bytes.len()) || self.incoming.is_costly() || many;
+        let bytes = call.body.bytes().clone();
+        let mut long = is_long(bytes.len()) || self.incoming.is_costly(1);
+        let mut tape = None;
+        if let (false, Form::Fields(fields)) = (long, &self.form) {
+            let parsed = match parse(&bytes) {
+                Ok(parsed) => parsed,
+                Err(refusal) => return Step::Done(Verdict::Refuse(refusal)),
+            };
+            long = self.incoming.is_costly(fields.count(parsed.root()));
+            tape = Some(parsed);
+        }
         let this = Arc::clone(self);
-        let read = move || this.read(&bytes, application.as_deref());
-        aside(long, read, move |read| match read {
+        let read = move |cancel: &Cancel| this.read(&bytes, tape, application.as_deref(), cancel);
+        aside_in_parts(long, read, move |read| match read {
             Ok(Some(content)) if enforced => {
                 call.body.replace(content);
                 sized(call);
@@ -97,28 +120,35 @@ impl Requests {
     }
 
     /// The body in clear text; `None` when it is so already.
-    fn read(&self, bytes: &Bytes, application: Option<&str>) -> Result<Option<Bytes>, Box<Refusal>> {
+    pub(super) fn read(
+        &self,
+        bytes: &Bytes,
+        tape: Option<Tape>,
+        application: Option<&str>,
+        cancel: &Cancel,
+    ) -> Result<Option<Bytes>, Box<Refusal>> {
         match &self.form {
             Form::Whole(_) => {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
-                match self.incoming.read(text, application) {
+                match self.incoming.read(text, application, &mut Tries::of_one_body()) {
                     Ok(content) => Ok(Some(content.into())),
                     Err(broken) => Err(Refusal::new(&codes::PROTECTION_INVALID, said(broken))),
                 }
             }
-            Form::Fields(fields) => self.read_fields(fields, bytes, application),
+            Form::Fields(fields) => {
+                let tape = tape.map_or_else(|| parse(bytes), Ok)?;
+                self.read_fields(fields, &tape, application, cancel)
+            }
         }
     }
 
     fn read_fields(
         &self,
         fields: &Fields,
-        bytes: &Bytes,
+        tape: &Tape,
         application: Option<&str>,
+        cancel: &Cancel,
     ) -> Result<Option<Bytes>, Box<Refusal>> {
-        let tape = Tape::parse(bytes.clone(), &Bounds::default()).map_err(|error| {
-            Refusal::new(&codes::BODY_MALFORMED, error.kind.name()).public(error.to_string())
-        })?;
         let root = tape.root();
         if patch::looks_like_one(root) {
             // Where it puts a field is not where the field stands in it.
@@ -135,8 +165,11 @@ impl Requests {
                 return Err(refuse_field(&codes::BODY_UNPROTECTED, "misplaced", at, MUST_BE_PROTECTED));
             }
         };
-        let mut values = BTreeMap::new();
+        let (mut values, mut tries) = (BTreeMap::new(), Tries::of_one_body());
         for (index, (at, node)) in places {
+            if cancel.is_cancelled() {
+                return Err(abandoned());
+            }
             let Some(text) = node.as_str() else {
                 if self.required {
                     return Err(refuse_field(&codes::BODY_UNPROTECTED, "no string", at, MUST_BE_PROTECTED));
@@ -147,7 +180,8 @@ impl Requests {
                 continue;
             }
             let bad = |detail: &str| refuse_field(&codes::PROTECTION_INVALID, detail, at, MUST_BE_GOOD);
-            let content = self.incoming.read(&text, application).map_err(|broken| bad(&said(broken)))?;
+            let content = self.incoming.read(&text, application, &mut tries);
+            let content = content.map_err(|broken| bad(&said(broken)))?;
             let value =
                 fields.values.to_json(content).ok_or_else(|| bad("its content is of another kind"))?;
             values.insert(index, value);
@@ -155,7 +189,7 @@ impl Requests {
         if values.is_empty() {
             return Ok(None);
         }
-        let mut out = Vec::with_capacity(bytes.len());
+        let mut out = Vec::with_capacity(tape.source().len());
         write(root, &values, &mut out);
         Ok(Some(out.into()))
     }
@@ -166,6 +200,11 @@ fn is_json(call: &Call) -> bool {
     media_type(&call.request.headers).is_some_and(|said| {
         said.kind() == MediaKind::Json && said.is_utf8() && said.essence != "application/json-patch+json"
     })
+}
+
+fn parse(bytes: &Bytes) -> Result<Tape, Box<Refusal>> {
+    Tape::parse(bytes.clone(), &Bounds::default())
+        .map_err(|error| Refusal::new(&codes::BODY_MALFORMED, error.kind.name()).public(error.to_string()))
 }
 
 fn unprotected(why: &str) -> Box<Refusal> {

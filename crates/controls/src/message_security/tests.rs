@@ -15,7 +15,10 @@ use testkit::{CallBuilder, FakeClock, core};
 
 use super::{build, check_section, config};
 use crate::scope::{Assets, Compiled, NamedKind, OperationKind, OperationScope};
-use crate::security::kit::{Setup, World};
+use crate::security::kit::{SHOP, Setup, World};
+
+mod callers;
+mod work;
 
 /// Keys that are nobody's secret: two shared ones, one of a curve that agrees and signs, one that only agrees.
 const KEYS: &str = r#"{"keys":[
@@ -26,7 +29,12 @@ const KEYS: &str = r#"{"keys":[
     {"kty":"OKP","kid":"x","crv":"X25519","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08",
      "d":"XasIfmJKikt54X-Lg4AO5m87sSkmGLb9HC-LJ_-I4Os"}]}"#;
 
-const DOCUMENT: &str = "version: 1\nlisten: http://127.0.0.1:8080\napis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000 } }\n";
+const DOCUMENT: &str = r#"
+version: 1
+listen: http://127.0.0.1:8080
+issuers: { shop: { url: "https://idp.example.com/realms/shop" } }
+apis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000, authentication: { oauth: { issuers: [shop], audience: t } } } }
+"#;
 const CONTRACT: &str = r##"
 openapi: 3.1.0
 info: { title: t, version: "1" }
@@ -34,10 +42,14 @@ paths:
   /x:
     post:
       operationId: x
-      security: []
+      security: [{ oauth: [] }]
       requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/payment" } } } }
       responses: { "200": { description: ok, content: { application/json: { schema: { $ref: "#/components/schemas/payment" } } } } }
 components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://x.example/t", scopes: {} } } }
+    key: { type: apiKey, in: header, name: x-key }
+    certificate: { type: mutualTLS }
   schemas:
     payment:
       type: object
@@ -60,6 +72,19 @@ fn keys() -> Bytes {
 
 /// What a section comes to, and what is wrong with it.
 fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
+    compiled_with(section, KEYS, websocket)
+}
+
+fn compiled_with(section: &str, keys: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
+    compiled_in((DOCUMENT, CONTRACT), section, keys, websocket)
+}
+
+fn compiled_in(
+    (document, contract): (&str, &str),
+    section: &str,
+    keys: &str,
+    websocket: bool,
+) -> (Vec<Compiled>, Vec<String>) {
     let (mut found, mut sources) = (Diagnostics::new(), Sources::default());
     let file = sources.add("section.yaml", section);
     let node = spec::parse(section, file, &mut found).unwrap();
@@ -67,13 +92,13 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
     let mut all = Vec::new();
     let text = |text: &str| Arc::from(text.as_bytes());
     let assets = Assets::from([
-        (String::from("keys.jwks"), text(KEYS)),
+        (String::from("keys.jwks"), text(keys)),
         (String::from("env:KEYS"), text(KEYS)),
         (String::from("bad.jwks"), text(r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#)),
         (String::from("none.jwks"), text(r#"{"keys":[]}"#)),
         (String::from("no.jwks"), text("secret")),
     ]);
-    let setup = Setup { assets, ..Setup::new(DOCUMENT, CONTRACT) };
+    let setup = Setup { assets, ..Setup::new(document, contract) };
     setup.attach_and(&World::new(), 0, |api| {
         let operation = &api.contract.unwrap().operations[0];
         let scope = OperationScope {
@@ -94,7 +119,11 @@ fn compiled(section: &str, websocket: bool) -> (Vec<Compiled>, Vec<String>) {
 }
 
 fn attached(section: &str) -> Box<dyn Attached> {
-    let (all, found) = compiled(section, false);
+    with_keys(section, KEYS)
+}
+
+fn with_keys(section: &str, keys: &str) -> Box<dyn Attached> {
+    let (all, found) = compiled_with(section, keys, false);
     assert_eq!((all.len(), found), (1, Vec::new()), "{section}");
     Arc::clone(&all[0].control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())))
 }
@@ -140,6 +169,9 @@ fn wrong_sections_are_told() {
         (request(&DECRYPT.replace("keys.jwks", "no.jwks")), "the key set is not usable json"),
         (request(&VERIFY.replace("keys.jwks", "none.jwks")), "none of them verifies a signature"),
         (request(&VERIFY.replace("[ES256]", "[ES256], callers: { app: who }")), "none has the `kid` `who`"),
+        (request(&VERIFY.replace("[ES256]", "[ES256], callers: {}")), "an empty `callers` is for nobody"),
+        (answer(&ENCRYPT.replace("kid: x", "callers: {}")), "an empty `callers` is for nobody"),
+        (request(&VERIFY.replace("[ES256]", "[ES256], typ: ''")), "no message has an empty `typ`"),
         (answer(&SIGN.replace("kid: e", "kid: x")), "no key of the set fits"),
         (answer(&ENCRYPT.replace("kid: x", "kid: w")), "no key of the set fits"),
         (answer(&ENCRYPT.replace(", kid: x", "")), "more than one key of the set fits"),
@@ -251,7 +283,9 @@ fn what_is_in_a_message_is_the_body() {
         assert_eq!((field(headers, "content-type"), field(headers, "content-length")), (JSON, "23"));
         assert!(!headers.contains_key("content-digest"));
     }
-    // No body is for the contract to judge.
+    // No body is for the contract to judge, whatever its type would be.
+    let mut call = post(JOSE, "").length(engine::call::BodyLength::Known(0)).build();
+    assert_eq!(judge(&*open, &mut call).0, "ok");
     let mut call = CallBuilder::new(Method::POST, "/x").build();
     assert_eq!(judge(&*open, &mut call).0, "ok");
 }
@@ -308,12 +342,16 @@ fn what_is_no_good_message_is_refused_by_one_code() {
         assert!(detail.contains(said), "{message}: {detail}");
         assert_eq!(call.body.bytes(), message.as_bytes());
     }
-    let mut call = post(JOSE, signed(CONTENT, Some("order+jws"), None)).build();
-    assert_eq!(judge(&*attached(&typed), &mut call).0, "ok");
+    for section in [&typed, &typed.replace("typ: order", "typ: application/order")] {
+        for typ in ["order+jws", "Order+JWS", "application/order+jws"] {
+            let mut call = post(JOSE, signed(CONTENT, Some(typ), None)).build();
+            assert_eq!(judge(&*attached(section), &mut call).0, "ok", "{section} {typ}");
+        }
+    }
     for (application, said) in
         [(Some("shop"), "ok"), (Some("other"), "protection_invalid"), (None, "protection_invalid")]
     {
-        let mut call = post(JOSE, signed(CONTENT, None, None)).principal("i", "s", application).build();
+        let mut call = post(JOSE, signed(CONTENT, None, None)).principal(SHOP, "s", application).build();
         assert_eq!(judge(&*attached(&bound), &mut call).0, said, "{application:?}");
     }
 }
@@ -344,6 +382,29 @@ fn clear_text_is_refused_unless_it_need_not_be_protected() {
         assert_eq!(judge(&**control, &mut call).0, "ok");
         assert_eq!(call.body.bytes(), CONTENT);
     }
+}
+
+#[test]
+fn a_body_where_none_is_declared_is_clear_text() {
+    let contract = CONTRACT.replace("      requestBody:", "      x-none:");
+    let compiled = |more: &str, answer: &str| {
+        let section = format!("request: {{ {DECRYPT}{more} }}\n{answer}");
+        let (all, found) = compiled_in((DOCUMENT, &contract), &section, KEYS, false);
+        assert_eq!(found, [""; 0]);
+        all
+    };
+    let all = compiled("", "");
+    assert!(!all[0].control.needs().body);
+    let control = Arc::clone(&all[0].control).attach(&core(&FakeClock::new(), &Arc::new(MemoryCells::new())));
+    for (call, code) in [
+        (post(JSON, r#"{"clear":1}"#), "body_unprotected"),
+        (post(JOSE, sealed("w", CONTENT, None)), "body_unprotected"),
+        (CallBuilder::new(Method::POST, "/x"), "ok"),
+    ] {
+        assert_eq!(told(finish(control.head(&mut call.build()))).0, code);
+    }
+    assert!(compiled(", required: false", "").is_empty());
+    assert_eq!(compiled(", required: false", &format!("answer: {{ {SIGN} }}")).len(), 1);
 }
 
 #[test]
@@ -494,6 +555,13 @@ fn answers_are_sealed_as_a_whole() {
         let (inner, outer, _) = opened(call.response.body.bytes());
         assert_eq!((verified(&inner), outer), ((CONTENT.to_vec(), cty), some("JOSE")));
     }
+    for (accept, upstream) in
+        [("Application/JOSE;q=1, text/html", "*/*"), ("application/json", "application/json"), ("*/*", "*/*")]
+    {
+        let mut call = CallBuilder::get("/x").header("accept", accept).build();
+        assert_eq!(told(finish(sign.head(&mut call))).0, "ok");
+        assert_eq!(field(&call.request.headers, "accept"), upstream);
+    }
     // Nothing stays nothing; the length of what is not there is not told.
     let mut call = CallBuilder::new(Method::HEAD, "/x").build();
     answer(&mut call, 200, JSON, b"");
@@ -519,14 +587,20 @@ fn each_application_reads_by_its_own_key() {
     let section = ENCRYPT.replace("kid: x", "callers: { shop: x, other: e }");
     let control = attached(&format!("answer: {{ {section} }}"));
     for (application, kid) in [("shop", "x"), ("other", "e")] {
-        let mut call = CallBuilder::get("/x").principal("i", "s", Some(application)).build();
+        let mut call = CallBuilder::get("/x").principal(SHOP, "s", Some(application)).build();
         assert_eq!(told(finish(control.head(&mut call))).0, "ok");
         answer(&mut call, 200, JSON, CONTENT);
         assert_eq!(seal(&*control, &mut call).0, "ok");
         let (content, _, read_by) = opened(call.response.body.bytes());
         assert_eq!((content.as_slice(), read_by.as_deref()), (CONTENT, Some(kid)));
+        // No cache has it for others.
+        answer(&mut call, 200, JSON, CONTENT);
+        call.response.headers.insert("cache-control", HeaderValue::from_static("public, max-age=60"));
+        assert_eq!(seal(&*control, &mut call).0, "ok");
+        let headers = &call.response.headers;
+        assert_eq!((field(headers, "cache-control"), field(headers, "vary")), ("private", "authorization"));
     }
-    for call in [CallBuilder::get("/x"), CallBuilder::get("/x").principal("i", "s", Some("third"))] {
+    for call in [CallBuilder::get("/x"), CallBuilder::get("/x").principal(SHOP, "s", Some("third"))] {
         let mut call = call.build();
         assert_eq!(told(finish(control.head(&mut call))).0, "recipient_unknown");
         // And if it came so far nothing would go out in clear text.

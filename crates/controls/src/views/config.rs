@@ -222,7 +222,7 @@ fn bodies(scope: &OperationScope<'_>) -> Bodies {
 }
 
 /// The fields of a call by which callers are known, for `Vary`.
-pub(super) fn vary(api: &ApiScope<'_>) -> HeaderValue {
+pub(crate) fn vary(api: &ApiScope<'_>) -> HeaderValue {
     let mut names = vec![AUTHORIZATION];
     for scheme in key_schemes(api) {
         let name = match scheme.place {

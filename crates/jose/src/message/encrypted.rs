@@ -149,6 +149,19 @@ impl<'a> Encrypted<'a> {
         &self.key
     }
 
+    /// With how many keys it is tried at most.
+    #[must_use]
+    pub fn tried(&self, keys: &OpeningKeys) -> usize {
+        self.fitting(keys).count()
+    }
+
+    /// The keys with which it is tried.
+    fn fitting<'k>(&'k self, keys: &'k OpeningKeys) -> impl Iterator<Item = &'k OpeningKey> {
+        let EncryptedHeader { alg, enc, kid, .. } = &self.header;
+        let named = move |key: &&OpeningKey| kid.is_none() || key.kid == *kid;
+        keys.keys().iter().filter(named).filter(|key| key.serves(*alg, *enc)).take(MAX_TRIED)
+    }
+
     /// The content.
     ///
     /// With a `kid`, only the keys that have exactly this one are tried; without, all that fit the algorithms. At most [`MAX_TRIED`].
@@ -168,11 +181,9 @@ impl<'a> Encrypted<'a> {
         if !encryption.contains(enc) {
             return Err(MessageFault::EncNotAllowed);
         }
-        let named = |key: &&OpeningKey| kid.is_none() || key.kid == *kid;
-        let mut fitting =
-            keys.keys().iter().filter(named).filter(|key| key.serves(*alg, *enc)).take(MAX_TRIED).peekable();
+        let mut fitting = self.fitting(keys).peekable();
         if fitting.peek().is_none() {
-            let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
+            let known = kid.is_some() && keys.keys().iter().any(|key| key.kid == *kid);
             return Err(if known { MessageFault::KeyMismatch } else { MessageFault::UnknownKey });
         }
         fitting.find_map(|key| self.open_with(key)).ok_or(MessageFault::Undecryptable)

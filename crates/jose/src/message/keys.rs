@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::agree::{Curve, agree};
 use super::read::{self, Type, Unused, bytes, is_for, text};
 use super::{ContentEncryption, Encrypted, KeyManagement, MessageKeyError, algorithm};
-use crate::jwk;
+use crate::{MAX_TRIED, jwk};
 
 /// What is said of a key with an algorithm that it cannot serve.
 const WRONG_ALG: Unused = Unused::Bad("its `alg` is none that a key of its type can have here");
@@ -39,6 +39,14 @@ impl OpeningKeys {
 
     pub(crate) fn keys(&self) -> &[OpeningKey] {
         &self.keys
+    }
+
+    /// With how many keys a message by one of these algorithms is tried at most.
+    #[must_use]
+    pub fn tried(&self, management: &[KeyManagement], encryption: &[ContentEncryption]) -> usize {
+        let pairs = management.iter().flat_map(|one| encryption.iter().map(move |other| (*one, *other)));
+        let serving = |(one, other)| self.keys.iter().filter(|key| key.serves(one, other)).count();
+        pairs.map(serving).max().unwrap_or_default().min(MAX_TRIED)
     }
 
     /// Whether a key of the set serves an algorithm, with some encryption.

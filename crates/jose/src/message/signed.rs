@@ -37,6 +37,12 @@ impl<'a> Signed<'a> {
         &self.header
     }
 
+    /// With how many keys it is tried at most.
+    #[must_use]
+    pub fn tried(&self, keys: &KeySet) -> usize {
+        verify::fitting(&self.header, keys).count()
+    }
+
     /// The content, when the signature is that of one of these keys: of those with the header's `kid`, when it has one.
     ///
     /// # Errors
