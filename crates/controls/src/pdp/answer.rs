@@ -30,13 +30,20 @@ pub enum Answer {
         /// Whether the PDP said 404.
         not_found: bool,
     },
-    /// There is no answer, and why.
-    None(Arc<str>),
+    /// There is an answer that is none of the protocol's, and why.
+    Nonsense(Arc<str>),
+    /// Nobody answers, and why.
+    Away(Arc<str>),
 }
 
 impl Answer {
     fn deny(reason: &str) -> Self {
         Self::Deny { reason: inert(reason, REASON).into(), not_found: false }
+    }
+
+    /// Whether it says nothing of the call.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::Nonsense(_) | Self::Away(_))
     }
 
     fn allow() -> Self {
@@ -51,7 +58,15 @@ pub(super) fn read(endpoint: &Endpoint, response: &FetchResponse) -> Answer {
         Protocol::AuthZen => json(response).and_then(|said| authzen(said.root())),
         Protocol::ExtAuthz => ext_authz(endpoint, response),
     };
-    read.unwrap_or_else(|why| Answer::None(why.into()))
+    read.unwrap_or_else(|why| match is_away(response.status) {
+        true => Answer::Away(why.into()),
+        false => Answer::Nonsense(why.into()),
+    })
+}
+
+/// Whether a status says that nobody answers now.
+fn is_away(status: StatusCode) -> bool {
+    [429, 502, 503, 504].contains(&status.as_u16())
 }
 
 /// The JSON object of an answer with the status 200.
@@ -74,16 +89,16 @@ fn json(response: &FetchResponse) -> Result<Tape, String> {
     }
 }
 
-/// `result` is a boolean, or an object with the boolean `allow`. That there is none is how OPA says that no rule decided, which
-/// denies: nothing is allowed by the absence of a policy.
+/// `result` is a boolean, or an object with the boolean `allow`. That there is none, of a rule or in a package, is how OPA says that
+/// no rule decided, which denies: nothing is allowed by the absence of a policy.
 fn opa(said: Node<'_>) -> Result<Answer, String> {
-    let Some(result) = said.get("result") else {
+    let result = said.get("result");
+    let in_object = result.filter(|result| result.kind() == Kind::Object);
+    let decision = in_object.map_or(result, |result| result.get("allow"));
+    if decision.is_none() {
         return Ok(Answer::deny("its policy says nothing (undefined)"));
-    };
-    let (decision, reason) = match result.kind() {
-        Kind::Object => (result.get("allow"), reason_in(result)),
-        _ => (Some(result), None),
-    };
+    }
+    let reason = in_object.and_then(reason_in);
     decide(
         decision,
         reason.as_deref(),
@@ -122,15 +137,16 @@ fn shown(node: Node<'_>) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// 200 is a permission and 4xx a denial. All else is no answer: an error of the service's own, a redirect, an interim state.
+/// As Envoy reads it: 200 is a permission, 5xx an error of the service's own, and whatever else a denial, as the redirect to a page
+/// where one logs in.
 fn ext_authz(endpoint: &Endpoint, response: &FetchResponse) -> Result<Answer, String> {
     match response.status {
         StatusCode::OK => Ok(Answer::Allow(added(endpoint, response)?)),
-        status if status.is_client_error() => Ok(Answer::Deny {
+        status if status.is_server_error() => Err(format!("it answered {status}")),
+        status => Ok(Answer::Deny {
             reason: format!("it answered {}", status.as_u16()).into(),
             not_found: status == StatusCode::NOT_FOUND,
         }),
-        status => Err(format!("it answered {status}")),
     }
 }
 

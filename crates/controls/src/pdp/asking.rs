@@ -73,7 +73,7 @@ impl Told {
     /// was none is nothing to go by.
     fn counts(&self, again: bool, now: Tick) -> bool {
         match again {
-            true => !matches!(self.answer, Answer::None(_)),
+            true => !self.answer.is_none(),
             false => now < self.counts_until,
         }
     }
@@ -182,38 +182,36 @@ impl Asker {
         match answer {
             Answer::Allow(_) => self.endpoint.max_age,
             Answer::Deny { .. } => self.endpoint.max_age.min(DENIED),
-            Answer::None(_) => FAILED,
+            Answer::Nonsense(_) | Answer::Away(_) => FAILED,
         }
     }
 }
 
-/// Asks; an answer, and whether the PDP is there at all: what it cannot answer may be one caller's question, who is not to have it left
-/// alone for all others. To be polled on the side runtime.
+/// Asks; an answer, and whether the PDP is there at all, where that is known: what it cannot answer may be one caller's question, who is
+/// not to have it left alone for all others, and what was not tried says nothing. To be polled on the side runtime.
 fn ask(
     endpoint: Arc<Endpoint>,
     question: Question,
     core: &CoreContext,
-) -> impl Future<Output = (Answer, bool)> + Send + use<> {
+) -> impl Future<Output = (Answer, Option<bool>)> + Send + use<> {
     let (clock, fetch) = (Arc::clone(&core.clock), Arc::clone(&core.fetch));
     async move {
         let request = question.request(&endpoint, clock.unix());
         match within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await {
             Ok(response) => {
                 let answer = read(&endpoint, &response);
-                let is_there = !matches!(answer, Answer::None(_)) || !is_away(response.status);
-                (answer, is_there)
+                let is_there = !matches!(answer, Answer::Away(_));
+                (answer, Some(is_there))
+            }
+            Err(FetchError::TooLarge) => {
+                (Answer::Nonsense(FetchError::TooLarge.to_string().into()), Some(true))
             }
             Err(error) => {
-                let is_there = error == FetchError::TooLarge;
-                (Answer::None(error.to_string().into()), is_there)
+                let tried = error != FetchError::BreakerOpen;
+                (Answer::Away(error.to_string().into()), tried.then_some(false))
             }
         }
     }
-}
-
-/// Whether a status says that nobody answers now.
-fn is_away(status: StatusCode) -> bool {
-    [429, 502, 503, 504].contains(&status.as_u16())
 }
 
 /// One of those under way. However it ends, it gives its place back and wakes who waits.
@@ -225,10 +223,10 @@ struct Asked {
 }
 
 impl Asked {
-    async fn run(self, asking: impl Future<Output = (Answer, bool)> + Send, clock: Arc<dyn Clock>) {
+    async fn run(self, asking: impl Future<Output = (Answer, Option<bool>)> + Send, clock: Arc<dyn Clock>) {
         let (answer, is_there) = asking.await;
         let now = clock.now();
-        self.asker.breaker.record(is_there, now);
+        is_there.into_iter().for_each(|is_there| self.asker.breaker.record(is_there, now));
         let left = self.expires.map(|expires| expires.saturating_sub(clock.unix().seconds()));
         let left = left.map_or(Duration::MAX, Duration::from_secs);
         let told = Told { counts_until: now.after(self.asker.age(&answer).min(left)), answer };

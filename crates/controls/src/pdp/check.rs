@@ -26,15 +26,16 @@ pub(super) fn check(section: &PdpSection, out: &mut Diagnostics) {
     for name in &section.headers {
         name_of(name, added, "cannot be added to a call", out);
     }
-    let lists = [
-        ("include", section.include.len()),
-        ("claims", section.claims.len()),
-        ("headers", section.headers.len()),
-    ];
-    for (key, _) in lists.into_iter().filter(|(_, length)| *length > MOST) {
-        let at = section.include.first().or(section.headers.first()).map(|name| name.span);
-        let found = Diagnostic::error("pdp", format!("`{key}` names more than {MOST}"));
-        out.push(found.maybe_at(at).help("name those that the policy reads"));
+    let beyond = |names: &[Spanned<String>]| names.get(MOST).map(|name| Some(name.span));
+    for (key, beyond) in [
+        ("include", beyond(&section.include)),
+        ("claims", section.claims.get(MOST).map(|_| None)),
+        ("headers", beyond(&section.headers)),
+    ] {
+        if let Some(at) = beyond {
+            let found = Diagnostic::error("pdp", format!("`{key}` names more than {MOST}"));
+            out.push(found.maybe_at(at).help("name those that the policy reads"));
+        }
     }
 }
 
@@ -92,8 +93,18 @@ pub(super) fn told(name: &str) -> bool {
 /// What may be added: nothing that says where a message ends, whose it is by a credential, or who forwards, or which answer is wanted,
 /// since controls of the answer have to be able to read it.
 pub(super) fn added(name: &str) -> bool {
-    let forwarding = name.starts_with("x-forwarded-") || name == "forwarded";
-    let credentials = ["authorization", "proxy-authorization", "cookie", "dpop", "webhook-signature"];
+    let forwarding = ["x-forwarded-", "x-original-", "x-rewrite-", "x-client-cert"];
+    let forwarding = forwarding.iter().any(|prefix| name.starts_with(prefix))
+        || ["forwarded", "x-real-ip", "true-client-ip", "x-http-method-override"].contains(&name);
+    let credentials = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "dpop",
+        "webhook-signature",
+        "x-api-key",
+        "x-auth-token",
+    ];
     let of_content = name.starts_with("content-") || name.starts_with("if-");
     let others =
         ["accept-encoding", "expect", "range", "signature", "signature-input", "traceparent", "tracestate"];

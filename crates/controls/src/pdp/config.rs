@@ -166,7 +166,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let mode = mode(section.mode);
     let may_have = scope.contract.is_none_or(|operation| operation.request.has_body());
     let bodiless = matches!(scope.method.as_str(), "GET" | "HEAD") && scope.contract.is_none();
-    let body = section.body == TellBody::Json && may_have && !bodiless && !scope.websocket;
+    let told = section.body == TellBody::Json && !scope.websocket;
+    let body = told && may_have && !bodiless;
     let control: Arc<dyn Control> = Arc::new(Pdp {
         endpoint: Arc::clone(&shared.endpoint),
         telling: Telling {
@@ -187,6 +188,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             RefuseAs::NotFound => Refuse::NotFound,
             RefuseAs::AsTold => Refuse::AsTold,
         },
+        bodiless: told && !body,
         allow_on_error: section.on_error == OnError::Allow,
         adds: mode == engine::Mode::Enforce,
     });

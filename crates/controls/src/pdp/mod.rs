@@ -36,6 +36,7 @@ use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use http::HeaderName;
 
+use crate::read_body;
 use crate::security::find::spellings;
 pub use answer::{Added, Answer};
 use asking::{Asker, Known};
@@ -70,8 +71,10 @@ pub struct Pdp {
     pub late: bool,
     /// How a denial is told.
     pub refuse: Refuse,
-    /// Whether calls pass of which the PDP says nothing.
+    /// Whether calls pass while the PDP is away.
     pub allow_on_error: bool,
+    /// Whether the PDP is to be told bodies, and the operation has none that could be.
+    pub bodiless: bool,
     /// Whether what the PDP adds is added: not in shadow, which changes nothing of a call.
     pub adds: bool,
 }
@@ -111,6 +114,11 @@ impl Attached for AtWork {
                 return Step::Done(Verdict::Allow);
             }
         }
+        if self.control.bodiless && !again && read_body::comes(call) {
+            // It would go upstream, and the PDP would not have seen it.
+            let why = "the PDP is told bodies, and of this operation none is known";
+            return Step::Done(Verdict::Refuse(Refusal::new(&codes::BODY_NOT_DECLARED, why)));
+        }
         let question = self.control.telling.question(&self.control.endpoint, call, None);
         self.ask(call, question, again)
     }
@@ -140,6 +148,8 @@ impl AtWork {
             // Fields of these names are the PDP's, whether it will say one or not.
             self.control.endpoint.headers.iter().for_each(|name| spellings(call, name));
         }
+        // A call that would pass without an answer waits for none.
+        let again = again && !self.control.allow_on_error;
         let expires = call.proofs.iter().map(|proof| proof.principal.expires).min();
         match self.asker.look(question, expires, again, &self.core) {
             Known::Answer(answer) => Step::Done(self.settle(call, &answer, adds)),
@@ -179,15 +189,21 @@ impl AtWork {
                 };
                 Verdict::Refuse(Refusal::new(code, format!("the PDP denies it: {reason}")))
             }
-            Answer::None(why) => self.undecided(why),
+            Answer::Nonsense(why) => self.unavailable(why),
+            Answer::Away(why) => self.undecided(why),
         }
     }
 
+    /// Of a call that nobody could be asked about.
     fn undecided(&self, why: &str) -> Verdict {
-        let detail = format!("`{}`: {why}", self.control.endpoint.url);
         if self.control.allow_on_error {
-            return Verdict::Note(format!("not decided by {detail}").into());
+            return Verdict::Note(format!("not decided by `{}`: {why}", self.control.endpoint.url).into());
         }
+        self.unavailable(why)
+    }
+
+    fn unavailable(&self, why: &str) -> Verdict {
+        let detail = format!("`{}`: {why}", self.control.endpoint.url);
         Verdict::Refuse(Refusal::new(&codes::PDP_UNAVAILABLE, detail).retry_after(RETRY_AFTER))
     }
 }

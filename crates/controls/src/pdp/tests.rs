@@ -293,7 +293,8 @@ fn what_opa_answers() {
         ("undefined", json("{}"), DENIED),
         ("undefined with an id", json("{\"decision_id\":\"1\"}"), DENIED),
         ("an object that denies", told("{\"allow\":false,\"reason\":\"no\"}"), DENIED),
-        ("an object without a decision", told("{\"reason\":\"x\"}"), UNAVAILABLE),
+        ("undefined in a package", told("{}"), DENIED),
+        ("undefined in a package with more", told("{\"reason\":\"x\"}"), DENIED),
         ("an object with a word", told("{\"allow\":\"true\"}"), UNAVAILABLE),
         ("a word", told("\"true\""), UNAVAILABLE),
         ("a number", told("1"), UNAVAILABLE),
@@ -344,9 +345,9 @@ fn what_ext_authz_answers() {
         ("no", Reply::Fields(403, &[]), DENIED),
         ("not found", Reply::Fields(404, &[]), DENIED),
         ("too many", Reply::Fields(429, &[]), DENIED),
-        ("created", Reply::Fields(201, &[]), UNAVAILABLE),
-        ("without content", Reply::Fields(204, &[]), UNAVAILABLE),
-        ("a login page", Reply::Fields(302, &[("location", "https://login.example.com")]), UNAVAILABLE),
+        ("created", Reply::Fields(201, &[]), DENIED),
+        ("without content", Reply::Fields(204, &[]), DENIED),
+        ("a login page", Reply::Fields(302, &[("location", "https://login.example.com")]), DENIED),
         ("broken", Reply::Fields(500, &[]), UNAVAILABLE),
         ("busy", Reply::Fields(503, &[]), UNAVAILABLE),
     ];
@@ -515,6 +516,11 @@ fn the_question_of_ext_authz_and_what_it_adds() {
     };
     let long = Reply::Fields(200, &[("x-tenant", LONG)]);
     assert_eq!(asker.says(long).end(&mut body().header("x-n", "1").build()).code, UNAVAILABLE);
+    // Nor is what a client says under a name that some service reads as one that is written otherwise.
+    let other = Asker::at(World::new(), "ext_authz", ", body: json, headers: [x_tenant]", 1);
+    let mut call = body().build();
+    assert_eq!(other.says(Reply::Fields(200, &[("x_tenant", "t1")])).end(&mut call).code, "ok");
+    assert!(!call.request.headers.contains_key("x-tenant") && call.request.headers["x_tenant"] == "t1");
     // Where what is not decided passes, what a client says under these names does not.
     let open = Asker::at(World::new(), "ext_authz", &format!("{more}, on_error: allow"), 1);
     let mut call = body().build();
@@ -557,6 +563,12 @@ fn bodies_are_told_in_json_or_not_at_all() {
         needs.head && needs.recheck && !needs.body,
         "an operation without a body is asked about at its head"
     );
+    // And one that comes all the same goes nowhere, since the PDP would not have seen it.
+    let bare = Asker::at(World::new(), "opa", ", body: json", 0);
+    bare.says(json("{\"result\":true}"));
+    let mut carrying = bare.call().header("content-length", "7").body(JSON, "{\"a\":1}").build();
+    assert_eq!((bare.end(&mut carrying).code, bare.asked()), ("body_not_declared", 0));
+    bare.counted(bare.call(), "ok", 1);
 }
 
 #[test]
@@ -722,9 +734,10 @@ fn one_that_fails_is_left_alone_and_tried_again() {
 #[test]
 fn questions_that_it_cannot_answer_are_no_reason_to_leave_it_alone() {
     for reply in [Reply::Media(500, JSON, String::new()), json("{\"result\":1}")] {
+        // Nor do they pass where those pass that nobody could be asked about: whoever calls may have brought them about.
         let asker = Asker::new("opa", ", on_error: allow");
         for _ in 0..bounds::PDP_FAILURES * 2 {
-            assert_eq!(asker.says(reply.clone()).fresh().code, "ok");
+            assert_eq!(asker.says(reply.clone()).fresh().code, UNAVAILABLE);
         }
         assert_eq!(
             asker.says(json("{\"result\":false}")).fresh().code,
@@ -742,6 +755,16 @@ fn what_is_undecided_passes_only_where_that_is_written() {
     assert!(passed.note.contains("not decided by") && passed.note.contains(OPA), "{}", passed.note);
     assert_eq!(asker.says(json("{\"result\":false}")).fresh().code, DENIED);
     assert_eq!(asker.says(json("{}")).fresh().code, DENIED, "undefined is a denial");
+    let long = format!("{{\"result\":false,\"reason\":\"{}\"}}", "x".repeat(16 * 1024));
+    assert_eq!(asker.says(json(long)).fresh().code, UNAVAILABLE, "more than is read is an answer");
+    assert_eq!(asker.says(Reply::Media(503, JSON, String::new())).fresh().code, "ok");
+    // A live stream waits for nobody that a call would not have waited for.
+    let mut call = asker.call().build();
+    assert_eq!(asker.says(Reply::Fails).end(&mut call).code, "ok");
+    asker.world.clock.advance(Duration::from_secs(60));
+    assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
+    asker.world.side.run();
+    assert!(matches!(asker.control.head(&mut call), Step::Done(Verdict::Note(_))));
 }
 
 #[test]
@@ -831,6 +854,9 @@ fn wrong_sections_are_told() {
         (section("ext_authz", EXT, ", headers: [webhook-signature]"), "cannot be added"),
         (section("ext_authz", EXT, ", headers: [accept-encoding]"), "cannot be added"),
         (section("ext_authz", EXT, ", headers: [if-none-match]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [X-Real-IP]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [x_original_url]"), "cannot be added"),
+        (section("ext_authz", EXT, ", headers: [x-api-key]"), "cannot be added"),
         (opa(", token: \"env:BROKEN\""), "the token of the PDP cannot be sent"),
         (opa(", token: s3cret"), "a secret is written here in clear"),
         (opa(", url2: x"), "url2"),

@@ -133,9 +133,11 @@ pub fn remove(call: &mut Call, place: &Where) {
 /// Takes out every field that some reader makes one variable of with this name: CGI, WSGI and Rack take `_` for `-`.
 pub fn spellings(call: &mut Call, name: &HeaderName) {
     let same = |known: &&HeaderName| {
-        let (known, name) = (known.as_str().as_bytes(), name.as_str().as_bytes());
-        known.len() == name.len()
-            && known.iter().zip(name).all(|(one, other)| one == other || *one == b'_' && *other == b'-')
+        let folded = |name: &HeaderName| {
+            let bytes = name.as_str().bytes();
+            bytes.map(|byte| if byte == b'_' { b'-' } else { byte }).collect::<SmallVec<[u8; 32]>>()
+        };
+        known.as_str().len() == name.as_str().len() && folded(known) == folded(name)
     };
     let found: SmallVec<[HeaderName; 2]> = call.request.headers.keys().filter(same).cloned().collect();
     for name in found {

@@ -352,6 +352,8 @@ pub(super) struct Shape {
     pub(super) websocket: Option<Arc<Rules>>,
     /// Whether the toy reads messages.
     pub(super) message_toy: bool,
+    /// What comes of what the toy says at the head.
+    pub(super) head_toy: Mode,
     /// Whether the toy is against everything.
     pub(super) closed: bool,
     /// Schemes and scopes, in their order.
@@ -393,6 +395,7 @@ impl Shape {
             behind: None,
             websocket: None,
             message_toy: false,
+            head_toy: Mode::Enforce,
             closed: false,
             names: (&["toy"], &[]),
             wanted: None,
@@ -461,7 +464,7 @@ impl Shape {
             upstream: Some(self.behind.clone().unwrap_or_else(|| self.plain())),
             client_certificate: self.client_certificate,
             base_length: 3,
-            head: steps(Some(Mode::Enforce)),
+            head: steps(Some(self.head_toy)),
             body: steps(reads.then_some(Mode::Enforce)),
             message: steps(self.message_toy.then_some(Mode::Enforce)),
             response_head: steps(self.response_toy),

@@ -54,6 +54,9 @@ impl Fetch for Net {
         Box::pin(std::future::poll_fn(move |_| {
             let reply = net.replies.lock().unwrap().get(&request.url).cloned();
             let answer = |status: u16, body: String, cache: Option<&'static str>| {
+                if body.len() > request.max_bytes {
+                    return Err(FetchError::TooLarge);
+                }
                 let mut headers = HeaderMap::new();
                 if let Some(cache) = cache {
                     headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static(cache));

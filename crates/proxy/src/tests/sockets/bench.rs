@@ -13,7 +13,7 @@ use engine::call::BodyLength;
 use engine::snapshot::Live;
 use engine::websocket::{Handshake, Rules};
 use engine::{Peer, Request, bounds};
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use testkit::FakeClock;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::runtime::Runtime;
@@ -230,6 +230,12 @@ impl Bench {
         self.settle();
     }
 
+    /// Looks after what is open, as its core does each second.
+    pub(super) fn sweep(&mut self) {
+        self.core.streams.all().into_iter().for_each(|stream| stream.sweep(self.core.clock.now()));
+        self.settle();
+    }
+
     /// Ends its task from outside.
     pub(super) fn abandon(&mut self) {
         let _entered = self.runtime.enter();
@@ -256,8 +262,10 @@ impl Drop for Bench {
 fn tunnel(core: &Rc<Core>, up: DuplexStream) -> Tunnel {
     let uri = Uri::from_static("http://a/v1/a");
     let named = ("a".into(), "a".into());
+    // When its controls are asked again they would have to wait.
+    let fields = HeaderMap::from_iter([(HeaderName::from_static("x-toy"), HeaderValue::from_static("wait"))]);
     let mut request =
-        Request::new(Method::GET, Version::HTTP_11, uri, named, HeaderMap::new(), BodyLength::Empty).unwrap();
+        Request::new(Method::GET, Version::HTTP_11, uri, named, fields, BodyLength::Empty).unwrap();
     request.handshake = Some(Box::new(Handshake { key: None, subprotocols: Box::default() }));
     let address = ([127, 0, 0, 1], 1).into();
     let conn = Rc::new(Conn::new(core, Peer::new(address, 0), None));

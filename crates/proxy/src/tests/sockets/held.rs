@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::Mode;
 use engine::websocket::Rules;
 
 use super::bench::{Bench, shape};
@@ -98,4 +99,24 @@ fn a_message_that_a_control_looks_at_is_held() {
     assert!(bench.holds(1 << 20));
     bench.abandon();
     assert!(!bench.holds(1));
+}
+
+/// After a reload; the time for it is over then.
+fn asked_again(mode: Mode) -> Bench {
+    let mut bench = Bench::open(&shape(rules()));
+    bench.settle();
+    let mut next = shape(rules());
+    (next.generation, next.head_toy) = (2, mode);
+    bench.core.swap(next.snapshot(&bench.live));
+    bench.pass(6);
+    bench.sweep();
+    bench
+}
+
+#[test]
+fn a_control_that_does_not_answer_ends_what_is_open_only_where_it_is_enforced() {
+    let mut bench = asked_again(Mode::Enforce);
+    assert_eq!(bench.client.closed(), Some(1008));
+    assert_eq!(bench.tape.calls(1)[0].code, "stream_withdrawn");
+    echo(&mut asked_again(Mode::Shadow), b"hello");
 }
