@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::fetch::FetchError;
 use engine::{Clock, CoreContext, Tick, bounds};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, read};
