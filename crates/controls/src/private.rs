@@ -1,9 +1,13 @@
 //! Header fields of an answer that one caller sees otherwise than another.
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, VARY,
+    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, COOKIE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED, VARY,
 };
 use smallvec::SmallVec;
+
+use crate::scope::ApiScope;
+use crate::security::{Where, key_schemes, takes_signatures, webhooks};
 
 /// What tells caches otherwise, or only some of them: networks, and nginx, which takes it before `Cache-Control`.
 const OTHERWISE: [&str; 3] = ["surrogate-control", "edge-control", "x-accel-expires"];
@@ -34,6 +38,29 @@ const ALSO: [&str; 9] = [
 
 /// How names begin that are of one algorithm each.
 const FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
+
+/// The fields of a call by which callers are known, for `Vary`.
+pub(crate) fn vary(api: &ApiScope<'_>) -> HeaderValue {
+    let mut names = vec![AUTHORIZATION];
+    for scheme in key_schemes(api) {
+        let name = match scheme.place {
+            Where::Header(name) => name,
+            Where::Cookie(_) => COOKIE,
+            Where::Authorization(_) | Where::Query(_) => AUTHORIZATION,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if takes_signatures(api.settings) {
+        names.push(HeaderName::from_static("signature-input"));
+    }
+    if webhooks(api).next().is_some() {
+        names.push(HeaderName::from_static("webhook-signature"));
+    }
+    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
+}
 
 /// Keeps the answer out of caches that others are served from (RFC 9111 section 5.2.2.7), and says by which fields it depends on who
 /// asks. Of what the upstream says only what forbids more is kept.

@@ -23,8 +23,8 @@ use super::keys::{Decrypt, Incoming, Outgoing, Recipients, Verify};
 use super::request::Requests;
 use super::{Form, MessageSecurity};
 use crate::pattern::Pattern;
+use crate::private::vary;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
-use crate::views::vary;
 
 /// What operations with one section share.
 struct Built {

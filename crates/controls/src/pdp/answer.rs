@@ -32,7 +32,7 @@ pub enum Answer {
     },
     /// There is an answer that is none of the protocol's, and why.
     Nonsense(Arc<str>),
-    /// Nobody answers, and why.
+    /// Nobody answers, or an error of its own, and why.
     Away(Arc<str>),
 }
 
@@ -58,15 +58,8 @@ pub(super) fn read(endpoint: &Endpoint, response: &FetchResponse) -> Answer {
         Protocol::AuthZen => json(response).and_then(|said| authzen(said.root())),
         Protocol::ExtAuthz => ext_authz(endpoint, response),
     };
-    read.unwrap_or_else(|why| match is_away(response.status) {
-        true => Answer::Away(why.into()),
-        false => Answer::Nonsense(why.into()),
-    })
-}
-
-/// Whether a status says that nobody answers now.
-fn is_away(status: StatusCode) -> bool {
-    [429, 502, 503, 504].contains(&status.as_u16())
+    let is_away = response.status.is_server_error() || response.status == StatusCode::TOO_MANY_REQUESTS;
+    read.unwrap_or_else(|why| if is_away { Answer::Away(why.into()) } else { Answer::Nonsense(why.into()) })
 }
 
 /// The JSON object of an answer with the status 200.

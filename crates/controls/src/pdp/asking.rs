@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::fetch::FetchError;
 use engine::{Clock, CoreContext, Tick, bounds};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, read};
@@ -200,7 +200,7 @@ fn ask(
         match within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await {
             Ok(response) => {
                 let answer = read(&endpoint, &response);
-                let is_there = !matches!(answer, Answer::Away(_));
+                let is_there = !(answer.is_none() && is_gone(response.status));
                 (answer, Some(is_there))
             }
             Err(FetchError::TooLarge) => {
@@ -212,6 +212,11 @@ fn ask(
             }
         }
     }
+}
+
+/// Whether a status says that nobody answers now, whatever is asked.
+fn is_gone(status: StatusCode) -> bool {
+    [429, 502, 503, 504].contains(&status.as_u16())
 }
 
 /// One of those under way. However it ends, it gives its place back and wakes who waits.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use contract::Carries;
 use diagnostics::{Diagnostic, Diagnostics, Severity, Span};
 use engine::Control;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned};
@@ -17,8 +16,9 @@ use super::{Bodies, Hide, Rule, Views, unguarded};
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::Pattern;
-use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, rule_name};
-use crate::security::{Where, key_schemes, operation_ref, takes_signatures, webhooks};
+use crate::private::vary;
+use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, rule_name};
+use crate::security::operation_ref;
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -219,29 +219,6 @@ fn bodies(scope: &OperationScope<'_>) -> Bodies {
             _ => Bodies::Plain,
         },
     }
-}
-
-/// The fields of a call by which callers are known, for `Vary`.
-pub(crate) fn vary(api: &ApiScope<'_>) -> HeaderValue {
-    let mut names = vec![AUTHORIZATION];
-    for scheme in key_schemes(api) {
-        let name = match scheme.place {
-            Where::Header(name) => name,
-            Where::Cookie(_) => COOKIE,
-            Where::Authorization(_) | Where::Query(_) => AUTHORIZATION,
-        };
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if takes_signatures(api.settings) {
-        names.push(HeaderName::from_static("signature-input"));
-    }
-    if webhooks(api).next().is_some() {
-        names.push(HeaderName::from_static("webhook-signature"));
-    }
-    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
-    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
 }
 
 /// A field that the contract has in no answer, or in no body, of any operation is misspelled: it would be guarded nowhere. One that its

@@ -49,7 +49,6 @@ use crate::read_body;
 use question::Question;
 use write::Unsure;
 
-pub(crate) use config::vary;
 pub use config::{AnswerSection, Otherwise, RequestSection, ViewsSection, check_section, compile, schema};
 
 /// What others see in the place of a field; the later is the stronger.

@@ -549,7 +549,7 @@ components:
 paths: { /x: { get: { operationId: x, responses: { "200": { description: ok } } } } }
 "#;
     let mut vary = None;
-    Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| vary = Some(super::config::vary(api)));
+    Setup::new(DOCUMENT, CONTRACT).attach_and(&World::new(), 0, |api| vary = Some(crate::private::vary(api)));
     assert_eq!(vary.unwrap(), "authorization, x-key, cookie");
 }
 
