@@ -69,14 +69,27 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Whether it is an answer to a call, or to one that asks `again`: for a live stream one of the last seconds will do, but that there
-    /// was none is nothing to go by.
-    fn counts(&self, again: bool, now: Tick) -> bool {
-        match again {
-            true => !self.answer.is_none(),
-            false => now < self.counts_until,
+    /// Whether it is an answer to who asks. For a live stream one of the last seconds will do, but that there was none is nothing to go
+    /// by, unless it passes while nobody answers.
+    fn counts(&self, whom: Whom, now: Tick) -> bool {
+        match self.answer {
+            _ if !whom.again => now < self.counts_until,
+            Answer::Away(_) => whom.passes,
+            Answer::Nonsense(_) => false,
+            Answer::Allow(_) | Answer::Deny { .. } => true,
         }
     }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whom {
+    /// When the first of the caller's credentials ends, in seconds since 1970.
+    pub(super) expires: Option<u64>,
+    /// Whether it is a live stream, of which one asks again.
+    pub(super) again: bool,
+    /// Whether it passes while nobody answers.
+    pub(super) passes: bool,
 }
 
 /// What is known of a question now.
@@ -142,18 +155,11 @@ impl Asker {
         })
     }
 
-    /// What is known of a question; asks when nothing is. Does not wait. `expires` is when the first of the caller's credentials
-    /// ends, in seconds since 1970; who asks `again`, for a live stream, takes an answer of the last seconds.
-    pub(super) fn look(
-        self: &Arc<Self>,
-        question: Question,
-        expires: Option<u64>,
-        again: bool,
-        core: &CoreContext,
-    ) -> Known {
+    /// What is known of a question; asks when nothing is. Does not wait.
+    pub(super) fn look(self: &Arc<Self>, question: Question, whom: Whom, core: &CoreContext) -> Known {
         let (key, now) = (self.hasher.hash(question.identity()), core.clock.now());
         match self.table.look(key, now) {
-            Some(Slot::Known(told)) if told.counts(again, now) => return Known::Answer(told.answer),
+            Some(Slot::Known(told)) if told.counts(whom, now) => return Known::Answer(told.answer),
             Some(Slot::Asking(flight)) => return Known::Asking(flight),
             _ => {}
         }
@@ -166,7 +172,8 @@ impl Asker {
             self.asking.fetch_sub(1, Ordering::AcqRel);
             return Known::Asking(flight);
         }
-        let asked = Asked { asker: Arc::clone(self), key, flight: Arc::clone(&flight), expires };
+        let asked =
+            Asked { asker: Arc::clone(self), key, flight: Arc::clone(&flight), expires: whom.expires };
         if !self.breaker.may_ask(now) {
             // What was asked ends without an answer, for whoever waits for it by now as well.
             drop(asked);

@@ -3,8 +3,8 @@
 //!
 //! What it promises:
 //! - a call goes on when the PDP says so in the one way that its protocol has, and not otherwise: another status or media type, an
-//!   answer that is too long, no JSON, of another type, a redirect or none in time are no answer, and refuse the call as one that
-//!   cannot be decided, unless the configuration says `on_error: allow`;
+//!   answer that is too long, no JSON, of another type or none in time are no answer, and refuse the call as one that cannot be decided.
+//!   `on_error: allow` lets calls pass while it is away; what it said and cannot be read may have been a denial, and refuses;
 //! - it is asked last, when it is proven who calls, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
 //! - no credential is told to it, and of claims and header fields only those that are named;
@@ -16,7 +16,8 @@
 //! - what the PDP says of its reasons stays inside: callers are told a code.
 //!
 //! A live stream is asked about again when the configuration changes, as all that says who may call; then an answer of the last
-//! seconds will do, since it is looked for once a second until it is there. It ends when it is denied, or not decided within `drain`.
+//! seconds will do, since it is looked for once a second until it is there. It ends when it is denied, or not decided within `drain`;
+//! with `on_error: allow` it goes on while the PDP is away.
 
 mod answer;
 mod asking;
@@ -39,7 +40,7 @@ use http::HeaderName;
 use crate::read_body;
 use crate::security::find::spellings;
 pub use answer::{Added, Answer};
-use asking::{Asker, Known};
+use asking::{Asker, Known, Whom};
 pub use asking::{Endpoint, Protocol};
 pub use config::{PdpSection, check_section, compile, files, schema};
 use question::Question;
@@ -148,10 +149,9 @@ impl AtWork {
             // Fields of these names are the PDP's, whether it will say one or not.
             self.control.endpoint.headers.iter().for_each(|name| spellings(call, name));
         }
-        // A call that would pass without an answer waits for none.
-        let again = again && !self.control.allow_on_error;
         let expires = call.proofs.iter().map(|proof| proof.principal.expires).min();
-        match self.asker.look(question, expires, again, &self.core) {
+        let whom = Whom { expires, again, passes: self.control.allow_on_error };
+        match self.asker.look(question, whom, &self.core) {
             Known::Answer(answer) => Step::Done(self.settle(call, &answer, adds)),
             Known::Asking(flight) => Step::Wait(Box::pin(async move {
                 flight.wait().await;
@@ -167,10 +167,14 @@ impl AtWork {
         }
     }
 
-    /// A live stream waits, and is asked about once more.
+    /// A live stream that does not pass meanwhile waits, and is asked about once more.
     fn unasked<'s>(&self, why: &str, again: bool) -> Step<'s> {
         let verdict = self.undecided(why);
-        if again { Step::Wait(Box::pin(std::future::ready(verdict))) } else { Step::Done(verdict) }
+        if again && !self.control.allow_on_error {
+            Step::Wait(Box::pin(std::future::ready(verdict)))
+        } else {
+            Step::Done(verdict)
+        }
     }
 
     fn settle(&self, call: &mut Call, answer: &Answer, adds: bool) -> Verdict {

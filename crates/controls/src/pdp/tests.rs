@@ -760,13 +760,31 @@ fn what_is_undecided_passes_only_where_that_is_written() {
     let long = format!("{{\"result\":false,\"reason\":\"{}\"}}", "x".repeat(16 * 1024));
     assert_eq!(asker.says(json(long)).fresh().code, UNAVAILABLE, "more than is read is an answer");
     assert_eq!(asker.says(Reply::Media(503, JSON, String::new())).fresh().code, "ok");
-    // A live stream waits for nobody that a call would not have waited for.
+    // A live stream does not wait for a PDP that is away longer than it takes to find that out, and else has its answer.
     let mut call = asker.call().build();
     assert_eq!(asker.says(Reply::Fails).end(&mut call).code, "ok");
     asker.world.clock.advance(Duration::from_secs(60));
     assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
     asker.world.side.run();
     assert!(matches!(asker.control.head(&mut call), Step::Done(Verdict::Note(_))));
+    for (said, allowed) in [("{\"result\":true}", true), ("{\"result\":false}", false)] {
+        asker.says(json(said));
+        asker.world.clock.advance(Duration::from_secs(60));
+        assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
+        asker.world.side.run();
+        asker.world.clock.advance(Duration::from_secs(1));
+        match asker.control.head(&mut call) {
+            Step::Done(verdict) => assert_eq!(Ended::from(verdict).code == "ok", allowed, "{said}"),
+            other => panic!("{said}: {other:?}"),
+        }
+    }
+    // What is no answer ends nothing by itself, and lets nothing pass.
+    asker.says(json("{\"result\":1}"));
+    for _ in 0..2 {
+        asker.world.clock.advance(Duration::from_secs(60));
+        assert!(matches!(asker.control.head(&mut call), Step::Wait(_)));
+        asker.world.side.run();
+    }
 }
 
 #[test]

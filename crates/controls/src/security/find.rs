@@ -132,13 +132,8 @@ pub fn remove(call: &mut Call, place: &Where) {
 
 /// Takes out every field that some reader makes one variable of with this name: CGI, WSGI and Rack take `_` for `-`.
 pub fn spellings(call: &mut Call, name: &HeaderName) {
-    let same = |known: &&HeaderName| {
-        let folded = |name: &HeaderName| {
-            let bytes = name.as_str().bytes();
-            bytes.map(|byte| if byte == b'_' { b'-' } else { byte }).collect::<SmallVec<[u8; 32]>>()
-        };
-        known.as_str().len() == name.as_str().len() && folded(known) == folded(name)
-    };
+    let fold = |byte| if byte == b'_' { b'-' } else { byte };
+    let same = |known: &&HeaderName| known.as_str().bytes().map(fold).eq(name.as_str().bytes().map(fold));
     let found: SmallVec<[HeaderName; 2]> = call.request.headers.keys().filter(same).cloned().collect();
     for name in found {
         call.request.headers.remove(name);
