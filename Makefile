@@ -28,6 +28,7 @@ peers:
 
 bench: peers
 	@tools/step "release build" $(CARGO) build --release --locked -p yett -p load
+	@tools/step "release build of what measures credentials" $(CARGO) build --release --locked -p compile --example credentials
 	@benches/run
 
 # The Core Rule Set's own tests, through the gateway over HTTP and in process; the last line is the count of the latter.

@@ -19,11 +19,12 @@ import sys
 import tempfile
 import urllib.parse
 
+import credentials
 import idle
 import material
 import proxies
 import report
-from proxies import LOAD_CORE
+from proxies import LOAD_CORE, PROXY_CORE
 from rows import CPU, ROWS, STREAMS, TLS, TWO, Handshakes, Open
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ class Bench:
         # (row, proxy) -> one figure per round
         self.cost = collections.defaultdict(list)
         self.details = collections.defaultdict(list)
-        self.running, self.services, self.idle = [], [], []
+        self.running, self.services, self.idle, self.credentials = [], [], [], None
 
     def prepare(self):
         flags, directory = self.flags, self.directory
@@ -249,6 +250,10 @@ class Bench:
             names = [name for name in ("yett", "nginx", "envoy") if self.with_yett or name != "yett"]
             self.idle = idle.run([self.proxies[name] for name in names], self.flags.idle, say)
 
+    def measure_credentials(self):
+        if self.with_yett and re.search(self.flags.rows, "credentials"):
+            self.credentials = credentials.run(self.flags.credentials, PROXY_CORE, say)
+
     def result(self):
         rows = []
         for row in self.rows:
@@ -277,7 +282,7 @@ class Bench:
                 "envoy": output(self.tools["envoy"], "--version").splitlines()[-1].split("version: ")[-1],
                 "h2load": output("h2load", "--version"),
             },
-            "rows": rows, "idle": self.idle,
+            "rows": rows, "idle": self.idle, "credentials": self.credentials,
         }
 
 
@@ -300,10 +305,11 @@ def main():
     parser.add_argument("--tokens", type=int, default=10_000, help="distinct tokens of the Zipf row")
     parser.add_argument("--cold", type=int, default=10_000, help="calls, and tokens, of the row without a hit")
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections whose memory is measured")
-    parser.add_argument("--rows", default="", help=f"only rows whose name this matches: {', '.join(row.name for row in ROWS)}, idle")
+    parser.add_argument("--rows", default="", help=f"only rows whose name this matches: {', '.join(row.name for row in ROWS)}, idle, credentials")
     parser.add_argument("--out", default=str(ROOT / "docs/evidence/bench.json"))
     parser.add_argument("--yett", default=str(ROOT / "target/release/yett"))
     parser.add_argument("--load", default=str(ROOT / "target/release/load"))
+    parser.add_argument("--credentials", default=str(ROOT / "target/release/examples/credentials"))
     flags = parser.parse_args()
     if len(cpus()) < 2:
         raise SystemExit("bench: error: two cores are needed, one for the proxy and one for the load")
@@ -314,6 +320,7 @@ def main():
         try:
             bench.prepare()
             bench.measure_idle()
+            bench.measure_credentials()
             bench.start()
             bench.run()
             result = bench.result()
@@ -326,6 +333,7 @@ def main():
     out.write_text(json.dumps(result, indent=1) + "\n")
     print(report.table(result))
     promises = [ratio for row in result["rows"] for ratio in row["ratios"]] + result["idle"]
+    promises += credentials.promises(result["credentials"])
     return 1 if any(promise["met"] is False for promise in promises) else 0
 
 

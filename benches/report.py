@@ -3,6 +3,7 @@ import re
 import statistics
 import urllib.request
 
+import credentials
 import idle
 from rows import CPU
 
@@ -63,7 +64,7 @@ def table(result):
             lines.append(
                 f"  {ratio['of']} / {ratio['to']}: {ratio['median']:.3f}  ({ratio['min']:.3f} – {ratio['max']:.3f}){verdict}"
             )
-    lines += idle.table(result["idle"])
+    lines += idle.table(result["idle"]) + credentials.table(result["credentials"])
     lines += ["", *(f"{name} {version}" for name, version in result["versions"].items() if version)]
     lines.append(f"commit {result['commit']}{'' if result['clean'] else ' with changes'}")
     return "\n".join(lines)
