@@ -31,6 +31,7 @@ pub mod accepted;
 pub mod address;
 mod aside;
 mod asked;
+mod bearer;
 pub mod callers;
 mod coding;
 pub mod hops;
@@ -155,7 +156,11 @@ pub static CONTROLS: &[Entry] = &[
     },
     Entry {
         name: "objects",
-        section: section(objects::schema, objects::check_section),
+        section: Some(Section {
+            schema: objects::schema,
+            check: objects::check_section,
+            files: objects::files,
+        }),
         gateway: None,
         operation: Some(objects::compile),
     },

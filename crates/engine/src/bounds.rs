@@ -157,6 +157,18 @@ pub const PDP_ANSWERS: usize = 16 * 1024;
 pub const PDP_ASKING: usize = 128;
 /// Longest question that one is asked, in bytes, the body of the call among them.
 pub const PDP_QUESTION: usize = 256 * 1024;
+/// Objects whose owners a service said that are remembered, of each service.
+pub const OWNERS_REMEMBERED: usize = 16 * 1024;
+/// Questions after owners that are asked at one time, of each service.
+pub const OWNERS_ASKING: usize = 128;
+/// Objects of one call that are asked about.
+pub const OWNERS_PER_CALL: usize = 32;
+/// Owners of one object.
+pub const OWNERS: usize = 1_024;
+/// Bytes of an id that is asked about.
+pub const OWNER_ID_BYTES: usize = 256;
+/// Bytes of an answer about an object.
+pub const OWNER_ANSWER: usize = 256 * 1024;
 /// Failures in a row after which one is left alone for [`PDP_PAUSE`].
 pub const PDP_FAILURES: u32 = 5;
 /// Bytes of a note or detail kept with a verdict.

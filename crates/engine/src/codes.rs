@@ -149,6 +149,8 @@ codes! {
     OBJECT_FORBIDDEN = "object_forbidden", 403, Client, "the call names an object that is not the caller's";
     /// The same, where callers are not to know that there is such an object.
     OBJECT_NOT_FOUND = "object_not_found", 404, Client, "there is no such object";
+    /// It cannot be told now whose an object of the call is.
+    OWNER_UNAVAILABLE = "owner_unavailable", 503, Gateway, "the call cannot be decided at the moment";
     /// A policy decision point elsewhere denies the call.
     PDP_DENIED = "pdp_denied", 403, Client, "the policy does not allow this call";
     /// The same, where callers are not to know that there is such a thing.

@@ -1,38 +1,49 @@
-//! The network as a case knows it: the documents of issuers, and policy decision points that say what the case says. One that says
-//! nothing of them is about all else, so they allow.
+//! The network as a case knows it: the documents of issuers, policy decision points that say what the case says, and services that are
+//! asked whose an object is. A case that says nothing of them is about all else, so they allow, and an object is its own owner.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use controls::objects::{OwnerStandIn, stand_ins};
 pub(crate) use controls::pdp::StandIn;
 use controls::pdp::stand_in;
 use engine::BoxFuture;
 use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
-use spec::{Api, Document, OperationRef, merge};
+use spec::{Api, Document, Node, OperationRef, Strings, merge};
 
 use crate::document::{Decides, Says, Service};
 use crate::issuer::Network;
-use crate::run;
+use crate::{Subject, run};
 
-/// Those that a document names, for whichever operations.
-pub(crate) fn named_by(document: &Document) -> Vec<StandIn> {
+/// A section of every API and operation that has it, whole.
+fn sections(document: &Document, name: &str) -> Vec<Node> {
     let mut all = Vec::new();
     for api in document.apis.values() {
-        let of = |sections: &[(String, spec::Node)]| {
-            sections.iter().find(|(name, _)| name == "pdp").map(|(_, node)| node.clone())
+        let of = |sections: &[(String, Node)]| {
+            sections.iter().find(|(written, _)| written == name).map(|(_, node)| node.clone())
         };
         let base = of(&api.sections);
-        all.extend(base.as_ref().and_then(stand_in));
+        all.extend(base.clone());
         for own in api.operations.iter().filter_map(|operation| of(&operation.sections)) {
-            let whole = match &base {
+            all.push(match &base {
                 Some(base) => merge(base.clone(), own),
                 None => own,
-            };
-            all.extend(stand_in(&whole));
+            });
         }
     }
     all
+}
+
+/// The policy decision points that a document names, for whichever operations.
+pub(crate) fn named_by(document: &Document) -> Vec<StandIn> {
+    sections(document, "pdp").iter().filter_map(stand_in).collect()
+}
+
+/// The services that a document asks whose an object is.
+pub(crate) fn asked_by(document: &Document) -> Vec<OwnerStandIn> {
+    sections(document, "objects").iter().flat_map(stand_ins).collect()
 }
 
 /// Whether one is asked about an operation.
@@ -70,18 +81,47 @@ impl Said {
     }
 }
 
+fn json_answer(status: StatusCode, body: String) -> FetchResponse {
+    let media = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    FetchResponse { status, headers: HeaderMap::from_iter([media]), body: body.into() }
+}
+
 /// The network of one world.
 #[derive(Debug)]
 pub(crate) struct Beyond {
     issuers: Arc<Network>,
     pdps: Arc<[StandIn]>,
     said: Mutex<Said>,
+    services: Arc<[OwnerStandIn]>,
+    owners: Mutex<BTreeMap<String, Strings>>,
 }
 
 impl Beyond {
-    pub(crate) fn new(issuers: &Arc<Network>, pdps: &Arc<[StandIn]>) -> Self {
-        let said = Mutex::new(Said::Decision(true));
-        Self { issuers: Arc::clone(issuers), pdps: Arc::clone(pdps), said }
+    pub(crate) fn new(subject: &Subject) -> Self {
+        Self {
+            issuers: Arc::clone(&subject.network),
+            pdps: Arc::clone(&subject.pdps),
+            said: Mutex::new(Said::Decision(true)),
+            services: Arc::clone(&subject.services),
+            owners: Mutex::default(),
+        }
+    }
+
+    /// Objects have these owners from now on.
+    pub(crate) fn own(&self, owners: BTreeMap<String, Strings>) {
+        *self.owners.lock().unwrap_or_else(PoisonError::into_inner) = owners;
+    }
+
+    /// What a service answers that is asked whose an object is; `None` for another question.
+    fn owner(&self, url: &str) -> Option<FetchResponse> {
+        let (service, id) =
+            self.services.iter().find_map(|service| service.id_in(url).map(|id| (service, id)))?;
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let json = match owners.get(&id) {
+            Some(Strings(owners)) => serde_json::json!(owners),
+            None => serde_json::json!(id),
+        };
+        Some(json_answer(StatusCode::OK, service.says(&json.to_string())))
     }
 
     /// Says this from now on.
@@ -92,6 +132,9 @@ impl Beyond {
 
 impl Fetch for Beyond {
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
+        if let Some(answer) = self.owner(&request.url) {
+            return Box::pin(async move { Ok(answer) });
+        }
         let Some(pdp) = self.pdps.iter().find(|pdp| pdp.is_at(&request.url)) else {
             return self.issuers.fetch(request);
         };
@@ -100,12 +143,7 @@ impl Fetch for Beyond {
             Said::Answer(Answer { status, headers, body }) => Ok(FetchResponse { status, headers, body }),
             Said::Decision(allow) => {
                 let (status, body) = pdp.says(allow);
-                let media = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                Ok(FetchResponse {
-                    status: StatusCode::from_u16(status).unwrap_or_default(),
-                    headers: HeaderMap::from_iter([media]),
-                    body: body.into(),
-                })
+                Ok(json_answer(StatusCode::from_u16(status).unwrap_or_default(), body))
             }
         };
         Box::pin(async move { answer })

@@ -69,6 +69,10 @@ pub struct Case {
     /// What a policy decision point answers that is asked; when it is left out, it allows.
     #[serde(default)]
     pub pdp: Option<Decides>,
+    /// Whose objects are, by their ids, where a service is asked: an owner, or a list of them. An object that is not here is its own
+    /// owner.
+    #[serde(default)]
+    pub owners: BTreeMap<String, Strings>,
     /// What has to come of it.
     pub expect: Expect,
 }

@@ -1,11 +1,13 @@
 //! Runs cases: each in a world of its own, spread over threads, told in the order written.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
+use spec::Strings;
 
 use crate::decides::Said;
 use crate::document::{Case, Request, Service};
@@ -133,6 +135,7 @@ struct Ready<'s> {
     presented: Presented<'s>,
     answer: Option<Answer>,
     said: Said,
+    owners: &'s BTreeMap<String, Strings>,
     /// When the first call is made, in seconds since 1970.
     from: u64,
     over: Duration,
@@ -151,6 +154,7 @@ impl<'s> Ready<'s> {
             host: place.host,
             answer: answer(&case.upstream)?,
             said: Said::of(case.pdp.as_ref())?,
+            owners: &case.owners,
             from,
             over,
         })
@@ -185,6 +189,7 @@ impl<'r> Client<'r> {
         let world = World::knowing(subject, threads, ready.from, ready.presented.issued());
         world.answer(ready.answer.clone());
         world.decide(ready.said.clone());
+        world.own(ready.owners.clone());
         Self { ready, world, calls: 0, nonce: None }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compile::{Compiled, Input, NeededKind};
+use controls::objects::OwnerStandIn;
 use controls::scope::Assets;
 use credentials::{PasswordHash, SALT_BYTES, read_users};
 use diagnostics::{Diagnostic, Diagnostics, Sources};
@@ -46,6 +47,8 @@ pub struct Subject {
     pub(crate) network: Arc<Network>,
     /// Those that stand in for the policy decision points that it names.
     pub(crate) pdps: Arc<[StandIn]>,
+    /// Those that stand in for the services that it asks whose an object is.
+    pub(crate) services: Arc<[OwnerStandIn]>,
     pub(crate) live: Live,
     /// The files that it was compiled from, those of contracts among them.
     pub(crate) assets: Assets,
@@ -124,7 +127,8 @@ impl Subject {
         let Some(Some(keys)) = keys else { return Err(failed("the document has no shape")) };
         let network = Arc::new(Network::of(&compiled.resolved.document, &keys));
         let pdps = decides::named_by(&compiled.resolved.document).into();
-        Ok(Self { compiled, keys, network, pdps, live, assets })
+        let services = decides::asked_by(&compiled.resolved.document).into();
+        Ok(Self { compiled, keys, network, pdps, services, live, assets })
     }
 
     /// The document as meant.

@@ -1,6 +1,7 @@
 //! A gateway of its own for each case: one core, counters at zero, a clock that stands, a service that says what it is told.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use engine::{BoxFuture, Clock, Peer};
 use http::{HeaderMap, StatusCode};
 use proxy::Services;
 use proxy::offline::{Answer, Asked, Offline, OfflineCore};
+use spec::Strings;
 use tokio::runtime::Handle;
 
 use crate::Subject;
@@ -96,7 +98,7 @@ impl World {
     /// The same, which knows the API key of a case.
     pub(crate) fn knowing(subject: &Subject, threads: &Threads, at: u64, key: Option<&Issued>) -> Self {
         let (clock, taken) = (Arc::new(StillClock::at(at)), Arc::new(Taken::default()));
-        let beyond = Arc::new(Beyond::new(&subject.network, &subject.pdps));
+        let beyond = Arc::new(Beyond::new(subject));
         let services = services(subject, &clock, &taken, &beyond);
         let known = published(&services.keyed);
         apikey::table(key).into_iter().for_each(|table| known.publish(table));
@@ -109,6 +111,11 @@ impl World {
     /// What a policy decision point says from now on.
     pub(crate) fn decide(&self, said: Said) {
         self.beyond.say(said);
+    }
+
+    /// Whose objects are from now on, where a service is asked.
+    pub(crate) fn own(&self, owners: BTreeMap<String, Strings>) {
+        self.beyond.own(owners);
     }
 
     /// What the service answers from now on; `None` when nobody listens there.
@@ -156,7 +163,7 @@ impl Threads {
     /// # Errors
     /// When the system gives none.
     pub fn start(subject: &Subject) -> Result<Self, String> {
-        let beyond = Arc::new(Beyond::new(&subject.network, &subject.pdps));
+        let beyond = Arc::new(Beyond::new(subject));
         let services = services(subject, &Arc::new(StillClock::at(0)), &Arc::default(), &beyond);
         Offline::start(1, &services).map(Self).map_err(|error| format!("no thread for long work: {error}"))
     }

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use spec::{Mode, Spanned, Strings};
 
 use super::modes::{Bound, Group, groups};
+use super::owners::{self, OwnerSection};
 use super::{Binding, Objects, Place, Refuse, unguarded};
 use crate::callers::ClaimPath;
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::{Pattern, Step};
-use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, rule_name};
+use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, rule_name};
 use crate::security::{Access, access};
 
 /// Whose objects callers may name: ids in calls that belong to a claim of who calls.
@@ -61,6 +62,9 @@ pub struct BindingSection {
     /// issuers whose claim is believed, by their names; `applications` for API keys, or `any`
     #[serde(default)]
     pub issuer: Option<Strings>,
+    /// whose an object is, where its id is not what the claim has: then the claim has owners
+    #[serde(default)]
+    pub owner: Option<Spanned<OwnerSection>>,
     /// where the id stands in calls; every place counts, in every operation that has it
     #[schemars(length(min = 1))]
     pub places: Vec<Spanned<PlaceSection>>,
@@ -152,6 +156,12 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(ObjectsSection)
 }
 
+/// The files that it names.
+#[must_use]
+pub fn files(node: &spec::Node) -> Vec<NamedFile> {
+    owners::files(node)
+}
+
 /// Reports what is wrong with the section, wherever it stands.
 pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     let before = out.count(Severity::Error);
@@ -162,6 +172,9 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     }
     for (name, binding) in &section.bindings {
         rule_name(name, binding.mode, binding.span, out);
+        if let Some(owner) = &binding.owner {
+            owners::check(owner, out);
+        }
         if binding.places.is_empty() {
             let message = format!("the binding `{name}` has no place, so it guards nothing");
             out.push(Diagnostic::error("objects", message).at(binding.span).help("say where the id stands"));
@@ -235,10 +248,13 @@ fn bindings(scope: &OperationScope<'_>, section: &ObjectsSection, out: &mut Diag
             continue;
         }
         let own = binding.mode.map(|_| binding.span);
+        // What is wrong with it was reported, and keeps the document from being served.
+        let Some(source) = owners::compile(scope, binding.owner.as_ref(), out) else { continue };
         let binding = Arc::new(Binding {
             name: name.as_str().into(),
             claim: binding.claim.clone(),
             issuers: trust.issuers(binding.issuer.as_ref(), binding.span, out),
+            source,
             except: trust.callers(&binding.except, binding.span, out),
             places,
         });

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use tape::{Kind, Name, Node};
 
-use super::{Checked, Owned, Place, Why};
+use super::owned::Owned;
+use super::{Checked, Place, Why};
 use crate::pattern::{PLAIN, Step, ends_in, is_name};
 
 /// A step that was taken: a member, or an item.

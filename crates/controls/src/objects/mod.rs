@@ -10,35 +10,45 @@
 //! its own name where nothing declares one counts like one in its place, since filters may be nested. So is a
 //! call without an id where the operation declares one (a list without its filter), unless the place says `absent: pass`.
 //!
+//! Where the id does not say whose it is, its owner is in a table, or asked of the service that has the object ([`owners`]): what has to be
+//! asked about is found first, and nothing goes on before the answers are there.
+//!
 //! The decision names the binding and the place, never the id.
 
 mod config;
 mod elsewhere;
 mod modes;
+mod owned;
+mod owners;
 mod patches;
 #[cfg(test)]
 mod tests;
 mod unguarded;
 
-use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::{Carries, ParameterInput, Reading};
 use engine::verdict::{Refusal, Violation};
 use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, codes};
 use smallvec::SmallVec;
-use tape::{Kind, Node};
 
-use crate::callers::{Callers, ClaimPath, scalar};
+use crate::callers::{Callers, ClaimPath};
 use crate::patch::Patch;
-use crate::pattern::{Found, Pattern};
+use crate::pattern::Pattern;
 use crate::read_body::{self, Content};
 use crate::security::Issuers;
-use patches::check_patch;
+use owned::{Owned, check_place, check_reading};
+use owners::{Answer, Asker, Known, Owners, Source, Told};
 
 pub use config::{
-    BindingSection, ObjectsSection, OnAbsent, Part, PlaceSection, RefuseAs, check_section, compile, schema,
+    BindingSection, ObjectsSection, OnAbsent, Part, PlaceSection, RefuseAs, check_section, compile, files,
+    schema,
 };
+pub use owners::{OwnerStandIn, stand_ins};
+
+/// When to come back while it cannot be told whose an object is.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A place of a binding, as one operation has it.
 #[derive(Debug)]
@@ -64,6 +74,8 @@ struct Binding {
     claim: ClaimPath,
     /// Whose claim is believed.
     issuers: Issuers,
+    /// How an id comes to what the claim has.
+    source: Source,
     except: Callers,
     places: Vec<Place>,
 }
@@ -84,6 +96,10 @@ enum Why {
     Absent,
     /// It cannot be told which it is.
     Undecidable,
+    /// It cannot be told now whose it is.
+    Unknown,
+    /// More objects than are asked about for one call.
+    TooMany,
 }
 
 /// The control, for one operation: all bindings of one mode, or one that has a mode of its own.
@@ -102,6 +118,19 @@ pub struct Objects {
 /// What a call has to be to pass one place.
 type Checked = Result<(), Why>;
 
+/// What a call comes to, as far as owners are known.
+enum Outcome {
+    Done(Verdict),
+    /// These have to be asked about, by the number of the binding; all else is good.
+    Asks(Vec<(usize, Box<str>)>),
+}
+
+impl Outcome {
+    fn of(wanted: Vec<(usize, Box<str>)>) -> Self {
+        if wanted.is_empty() { Self::Done(Verdict::Allow) } else { Self::Asks(wanted) }
+    }
+}
+
 impl Objects {
     fn has(&self, body: bool) -> bool {
         let places = self.bindings.iter().flat_map(|binding| &binding.places);
@@ -113,14 +142,20 @@ impl Objects {
         self.operation.as_ref().is_none_or(|operation| operation.request.has_body())
     }
 
-    fn check_head(&self, call: &Call) -> Verdict {
+    /// The bindings that a caller is held to, with their numbers.
+    fn held_to<'s>(&'s self, call: &'s Call) -> impl Iterator<Item = (usize, &'s Binding)> {
+        let bindings = self.bindings.iter().map(|binding| &**binding).enumerate();
+        bindings.filter(|(_, binding)| !binding.except.include(call))
+    }
+
+    fn check_head(&self, call: &Call, told: &Told) -> Outcome {
         let names = self.params.iter().map(|name| &**name);
         let path: SmallVec<[(&str, &str); 4]> = names.zip(call.params()).collect();
         let input =
             ParameterInput { path: &path, query: call.request.query(), headers: &call.request.headers };
-        let comes = read_body::comes(call);
-        for binding in self.bindings.iter().filter(|binding| !binding.except.include(call)) {
-            let owned = Owned::of(binding, call);
+        let (comes, mut wanted) = (read_body::comes(call), Vec::new());
+        for (number, binding) in self.held_to(call) {
+            let owned = Owned::of(binding, call, Owners::of(&binding.source, number, told));
             for place in &binding.places {
                 let checked = match place.part {
                     // A body where none is declared is read by no check of the contract.
@@ -129,11 +164,12 @@ impl Objects {
                     part => self.check_parameter(place, &owned, &self.read(part, &place.name, &input)),
                 };
                 if let Err(why) = checked {
-                    return self.refusal(binding, place, why);
+                    return Outcome::Done(self.refusal(binding, place, why));
                 }
             }
+            wanted.extend(owned.wanted());
         }
-        Verdict::Allow
+        Outcome::of(wanted)
     }
 
     fn read(&self, part: contract::Place, name: &str, input: &ParameterInput<'_>) -> Reading {
@@ -168,26 +204,23 @@ impl Objects {
         self.known.iter().flat_map(|binding| &binding.places)
     }
 
-    fn check_body(&self, call: &mut Call) -> Verdict {
-        if self.bindings.iter().all(|binding| binding.except.include(call)) {
-            return Verdict::Allow;
-        }
-        let body = read_body::read(self.operation.as_deref(), call);
-        let call = &*call;
-        let patch = match &body {
+    fn check_body(&self, call: &Call, body: &Content, told: &Told) -> Outcome {
+        let patch = match body {
             Content::Patch(tape) | Content::Both(tape) => Some(Patch::read(tape.root())),
             _ => None,
         };
-        for binding in self.bindings.iter().filter(|binding| !binding.except.include(call)) {
-            let owned = Owned::of(binding, call);
+        let mut wanted = Vec::new();
+        for (number, binding) in self.held_to(call) {
+            let owned = Owned::of(binding, call, Owners::of(&binding.source, number, told));
             for place in binding.places.iter().filter(|place| place.part == contract::Place::Body) {
-                let checked = check_place(place, &owned, (&body, patch.as_ref()));
-                if let Err(why) = checked.and_then(|()| self.check_elsewhere(place, &owned, &body)) {
-                    return self.refusal(binding, place, why);
+                let checked = check_place(place, &owned, (body, patch.as_ref()));
+                if let Err(why) = checked.and_then(|()| self.check_elsewhere(place, &owned, body)) {
+                    return Outcome::Done(self.refusal(binding, place, why));
                 }
             }
+            wanted.extend(owned.wanted());
         }
-        Verdict::Allow
+        Outcome::of(wanted)
     }
 
     fn refusal(&self, binding: &Binding, place: &Place, why: Why) -> Verdict {
@@ -197,8 +230,13 @@ impl Objects {
             Why::Other => ("is not the caller's", "must be an object of the caller's own"),
             Why::Absent => ("names no object", "must name an object of the caller's own"),
             Why::Undecidable => ("cannot be read in one way", "must name an object in one way only"),
+            Why::TooMany => ("names too many objects", "must name fewer objects"),
+            Why::Unknown => ("is of nobody knows whom", ""),
         };
         let detail = format!("binding `{}`: {at} {said} (claim `{}`)", binding.name, binding.claim.as_str());
+        if why == Why::Unknown {
+            return unavailable(detail);
+        }
         match self.refuse {
             Refuse::NotFound => Verdict::Refuse(Refusal::new(&codes::OBJECT_NOT_FOUND, detail)),
             Refuse::Forbidden => {
@@ -214,99 +252,8 @@ impl Objects {
     }
 }
 
-/// The ids that are the caller's, sorted.
-struct Owned<'c>(SmallVec<[Cow<'c, str>; 4]>);
-
-impl<'c> Owned<'c> {
-    /// What the claim says of every credential that was proven by an issuer that is believed. A claim that is empty names nothing.
-    fn of(binding: &Binding, call: &'c Call) -> Self {
-        let mut all = SmallVec::new();
-        let principals = call.proofs.iter().map(|proof| &*proof.principal);
-        let believed = principals.filter(|principal| binding.issuers.vouch_for(principal));
-        for claim in believed.filter_map(|principal| binding.claim.find(principal)) {
-            match claim.kind() {
-                Kind::Array => all.extend(claim.items().filter_map(scalar)),
-                _ => all.extend(scalar(claim)),
-            }
-        }
-        all.retain(|id: &mut Cow<'_, str>| !id.is_empty());
-        all.sort_unstable();
-        Self(all)
-    }
-
-    fn has(&self, id: &str) -> bool {
-        self.0.binary_search_by(|known| (**known).cmp(id)).is_ok()
-    }
-
-    /// An id, or a list of ids.
-    fn check(&self, node: Node<'_>) -> Checked {
-        match node.kind() {
-            Kind::Null => Err(Why::Absent),
-            Kind::Array if node.is_empty() => Err(Why::Absent),
-            Kind::Array => node.items().try_for_each(|item| self.one(item)),
-            _ => self.one(node),
-        }
-    }
-
-    fn one(&self, node: Node<'_>) -> Checked {
-        let id = scalar(node).ok_or(Why::Undecidable)?;
-        if self.has(&id) { Ok(()) } else { Err(Why::Other) }
-    }
-}
-
-/// Nothing is no fault where there need not be an id.
-fn absent(place: &Place, checked: Checked) -> Checked {
-    if checked == Err(Why::Absent) && !place.required { Ok(()) } else { checked }
-}
-
-/// Every value that stands at a place.
-fn check_value(place: &Place, owned: &Owned<'_>, root: Node<'_>) -> Checked {
-    let Some(pattern) = &place.pointer else { return absent(place, owned.check(root)) };
-    let mut checked = Ok(());
-    pattern.walk(root, &mut |found| {
-        let this = match found {
-            Found::Value(node) => owned.check(node),
-            Found::Absent => Err(Why::Absent),
-            // A schema that has no such place says that the value is something else.
-            Found::Misplaced if !place.possible => Ok(()),
-            Found::Misplaced => Err(Why::Undecidable),
-        };
-        checked = checked.and(absent(place, this));
-    });
-    checked
-}
-
-fn check_reading(place: &Place, owned: &Owned<'_>, reading: &Reading) -> Checked {
-    match reading {
-        Reading::Absent => absent(place, Err(Why::Absent)),
-        Reading::Unreadable => Err(Why::Undecidable),
-        Reading::Values(tapes) => tapes.iter().try_for_each(|tape| check_value(place, owned, tape.root())),
-    }
-}
-
-fn check_place(place: &Place, owned: &Owned<'_>, (body, patch): (&Content, Option<&Patch<'_>>)) -> Checked {
-    let patched =
-        |pattern| patch.map_or(Err(Why::Undecidable), |patch| check_patch(place, pattern, owned, patch));
-    match (body, &place.pointer) {
-        (Content::Empty, _) => absent(place, Err(Why::Absent)),
-        (Content::Unread, _) => Err(Why::Undecidable),
-        // Bytes and plain text have no places, unless the same operation has them in another form: then they may be that.
-        (Content::Flat, _) => {
-            if place.possible {
-                Err(Why::Undecidable)
-            } else {
-                Ok(())
-            }
-        }
-        (Content::Patch(_), Some(pattern)) => patched(pattern),
-        (Content::Both(tape), Some(pattern)) => check_value(place, owned, tape.root()).and(patched(pattern)),
-        (Content::Fields(tape), Some(pattern)) if read_body::has_alias(tape, pattern) => {
-            Err(Why::Undecidable)
-        }
-        (Content::Json(tape) | Content::Merge(tape), _) => check_value(place, owned, tape.root()),
-        (Content::Fields(tape), _) => check_value(place, owned, tape.root()),
-        (Content::Patch(_) | Content::Both(_), None) => Err(Why::Undecidable),
-    }
+fn unavailable(detail: String) -> Verdict {
+    Verdict::Refuse(Refusal::new(&codes::OWNER_UNAVAILABLE, detail).retry_after(RETRY_AFTER))
 }
 
 impl Control for Objects {
@@ -328,20 +275,106 @@ impl Control for Objects {
         }
     }
 
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtWork(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        let asker = |binding: &Arc<Binding>| match &binding.source {
+            Source::Lookup(lookup) => Some(Asker::of(lookup, core)),
+            Source::Id | Source::Table(_) => None,
+        };
+        let askers = self.bindings.iter().map(asker).collect();
+        Box::new(AtWork { control: self, askers, core: core.clone() })
     }
 }
 
 #[derive(Debug)]
-struct AtWork(Arc<Objects>);
+struct AtWork {
+    control: Arc<Objects>,
+    /// By the number of the binding.
+    askers: Box<[Option<Arc<Asker>>]>,
+    core: CoreContext,
+}
+
+/// Held by a call that was checked at its head: when that comes again, it is a live stream.
+struct Before;
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_head(call))
+        match self.control.check_head(call, &Told::new()) {
+            Outcome::Done(verdict) => Step::Done(verdict),
+            Outcome::Asks(wanted) => {
+                let again = call.held.iter().any(|held| (**held).is::<Before>());
+                if !again {
+                    call.held.push(Box::new(Before));
+                }
+                let call = &*call;
+                self.ask(wanted, again, move |told| self.control.check_head(call, told))
+            }
+        }
     }
 
     fn body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        Step::Done(self.0.check_body(call))
+        if self.control.held_to(call).next().is_none() {
+            return Step::Done(Verdict::Allow);
+        }
+        let body = read_body::read(self.control.operation.as_deref(), call);
+        let call = &*call;
+        match self.control.check_body(call, &body, &Told::new()) {
+            Outcome::Done(verdict) => Step::Done(verdict),
+            Outcome::Asks(wanted) => {
+                self.ask(wanted, false, move |told| self.control.check_body(call, &body, told))
+            }
+        }
+    }
+}
+
+impl AtWork {
+    /// Asks about objects, and checks the call once more when the answers are there.
+    fn ask<'c>(
+        &'c self,
+        wanted: Vec<(usize, Box<str>)>,
+        again: bool,
+        check: impl Fn(&Told) -> Outcome + 'c,
+    ) -> Step<'c> {
+        let (mut told, mut asking) = (Told::new(), Vec::new());
+        for (binding, id) in wanted {
+            let known = match self.askers.get(binding).and_then(Option::as_ref) {
+                Some(asker) => asker.look(&id, again, &self.core),
+                None => Known::Answer(Answer::Unknown("nobody can be asked".into())),
+            };
+            match known {
+                Known::Answer(answer) => _ = told.insert((binding, id), answer),
+                Known::Asking(flight) => asking.push((binding, id, flight)),
+            }
+        }
+        if asking.is_empty() {
+            return Step::Done(decided(check(&told), &told));
+        }
+        Step::Wait(Box::pin(async move {
+            for (binding, id, flight) in asking {
+                flight.wait().await;
+                let came_to_nothing = || Answer::Unknown("the question came to nothing".into());
+                let answer = flight.told().map_or_else(came_to_nothing, |said| said.answer.clone());
+                told.insert((binding, id), answer);
+            }
+            decided(check(&told), &told)
+        }))
+    }
+}
+
+/// The verdict on a call of which all that was wanted is told; where that was nothing, with the reason.
+fn decided(outcome: Outcome, told: &Told) -> Verdict {
+    let verdict = match outcome {
+        Outcome::Done(verdict) => verdict,
+        Outcome::Asks(_) => unavailable(String::from("objects were asked about in vain")),
+    };
+    let why = told.values().find_map(|answer| match answer {
+        Answer::Unknown(why) => Some(why),
+        Answer::Owners(_) => None,
+    });
+    match (verdict, why) {
+        (Verdict::Refuse(mut refusal), Some(why)) if *refusal.code == codes::OWNER_UNAVAILABLE => {
+            refusal.detail = format!("{}: {why}", refusal.detail).into();
+            Verdict::Refuse(refusal)
+        }
+        (verdict, _) => verdict,
     }
 }

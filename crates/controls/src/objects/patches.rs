@@ -2,7 +2,8 @@
 
 use tape::Node;
 
-use super::{Checked, Owned, Place, Why};
+use super::owned::Owned;
+use super::{Checked, Place, Why};
 use crate::patch::{Patch, Touch, Use};
 use crate::pattern::{self, Found, Pattern, Step};
 

@@ -10,7 +10,7 @@ use tape::{Bounds, Tape};
 use testkit::{CallBuilder, FakeClock, core};
 
 use crate::scope::{Compiled, OperationKind, OperationScope};
-use crate::security::kit::{SHOP, STAFF, Setup, World};
+use crate::security::kit::{Reply, SHOP, STAFF, Setup, World};
 
 const DOCUMENT: &str = r#"
 version: 1
@@ -495,4 +495,107 @@ fn a_binding_in_shadow_takes_nothing_from_those_that_are_enforced() {
     assert_eq!(said("enforce", of_other), [(enforce, "ok")]);
     assert_eq!(said("enforce", of_nobody), [(enforce, REFUSED)]);
     assert_eq!(said("shadow", of_nobody), [(shadow, REFUSED), (enforce, REFUSED)]);
+}
+
+/// What a service is asked about, and what a live stream is told that comes again.
+#[test]
+fn whose_an_object_is_is_asked_once_and_a_live_stream_finds_the_answer() {
+    const URL: &str = "http://127.0.0.1:9/orders/c1/owner";
+    let section = |more: &str| {
+        format!(
+            "bindings: {{ own: {{ claim: ids, places: [{PATH}], owner: {{ lookup: {{ url: 'http://127.0.0.1:9/orders/{{id}}/owner', pointer: /o{more} }} }} }} }}"
+        )
+    };
+    let (world, json) =
+        (World::new(), |owner: &str| Reply::Media(200, "application/json", format!("{{\"o\":{owner}}}")));
+    let attach = |more: &str| {
+        let (mut controls, codes) = compiled(&section(more), "one", OperationKind::Declared);
+        assert_eq!(codes, Vec::<&str>::new());
+        controls.remove(0).control.attach(&world.core(0))
+    };
+    let call = || caller(CallBuilder::get("/v1/c/c1").params(&["c1"]), r#"{"ids":["u1","u2"]}"#, &[]);
+    // The verdict on a call, and whether it waited for it.
+    let head = |control: &dyn Attached, call: &mut Call| {
+        let mut future = match control.head(call) {
+            Step::Done(verdict) => return (said(&verdict), false),
+            Step::Wait(future) => future,
+            other => panic!("{other:?}"),
+        };
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        world.side.run();
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(verdict) => (said(&verdict), true),
+            std::task::Poll::Pending => panic!("it was answered"),
+        }
+    };
+    world.net.set(URL, json("\"u2\""));
+    let control = attach("");
+    let mut live = call();
+    assert_eq!(head(&*control, &mut live), ("ok", true));
+    // What is not remembered is asked about again, but for a live stream, which looks for what was said in the last seconds.
+    assert_eq!(head(&*control, &mut live), ("ok", false));
+    assert_eq!(head(&*control, &mut call()), ("ok", true));
+    assert_eq!(world.net.asked(URL), 2);
+    world.pass(std::time::Duration::from_secs(4));
+    world.net.set(URL, json("\"u9\""));
+    assert_eq!(head(&*control, &mut live), (REFUSED, true));
+    assert_eq!(head(&*control, &mut live), (REFUSED, false));
+    world.pass(std::time::Duration::from_secs(4));
+    // That there was no answer is nothing to go by.
+    world.net.set(URL, Reply::Status(500));
+    for _ in 0..2 {
+        assert_eq!(head(&*control, &mut live), ("owner_unavailable", true));
+    }
+    assert_eq!(
+        head(&*control, &mut call()),
+        ("owner_unavailable", false),
+        "for a second it is not asked again"
+    );
+    world.pass(std::time::Duration::from_secs(2));
+    // Remembered: for as long as `max_age`, and that there is none for a second.
+    let control = attach(", max_age: 60s");
+    world.net.set(URL, json("[\"u8\", \"u1\"]"));
+    let asked = world.net.asked(URL);
+    assert_eq!(head(&*control, &mut call()), ("ok", true));
+    world.pass(std::time::Duration::from_secs(59));
+    assert_eq!(head(&*control, &mut call()), ("ok", false));
+    world.pass(std::time::Duration::from_secs(2));
+    world.net.set(URL, json("null"));
+    assert_eq!(head(&*control, &mut call()), (REFUSED, true));
+    assert_eq!(head(&*control, &mut call()), (REFUSED, false));
+    world.pass(std::time::Duration::from_secs(2));
+    assert_eq!(head(&*control, &mut call()), (REFUSED, true));
+    assert_eq!(world.net.asked(URL) - asked, 3);
+}
+
+#[test]
+fn wrong_owners_are_told() {
+    let owner =
+        |owner: &str| format!("bindings: {{ own: {{ claim: ids, places: [{PATH}], owner: {owner} }} }}");
+    let lookup =
+        |url: &str, more: &str| owner(&format!("{{ lookup: {{ url: '{url}', pointer: /o{more} }} }}"));
+    let good = "http://127.0.0.1:9/orders/{id}";
+    for (section, code) in [
+        (owner("{}"), "objects"),
+        (owner(&format!("{{ table: a.json, lookup: {{ url: '{good}', pointer: /o }} }}")), "objects"),
+        (owner("{ file: a.json }"), "unknown-key"),
+        (lookup("http://127.0.0.1:9/orders", ""), "objects"),
+        (lookup("http://127.0.0.1:9/{id}/{id}", ""), "objects"),
+        (lookup("http://{id}/orders", ""), "objects"),
+        (lookup("http://127.0.0.1:{id}/orders", ""), "objects"),
+        (lookup("http://a{id}:80/x", ""), "objects"),
+        (lookup("http://127.0.0.1:9/orders?id={id}", ""), "objects"),
+        (lookup("ftp://127.0.0.1/{id}", ""), "objects"),
+        (lookup(good, "/*"), "objects"),
+        (lookup(good, ", deadline: 6s"), "invalid-value"),
+        (lookup(good, ", max_age: 1h"), "invalid-value"),
+        (lookup("http://192.0.2.1/orders/{id}", ", token: 'env:T'"), "insecure-url"),
+    ] {
+        let (_, codes) = compiled(&section, "one", OperationKind::Declared);
+        assert!(codes.contains(&code), "{section}: {codes:?}");
+    }
+    for url in [good, "https://192.0.2.1/orders/{id}", "http://192.0.2.1/{id}/owner"] {
+        assert_eq!(compiled(&lookup(url, ""), "one", OperationKind::Declared).1, Vec::<&str>::new(), "{url}");
+    }
 }

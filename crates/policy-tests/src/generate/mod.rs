@@ -178,6 +178,7 @@ fn case(name: Spanned<String>, request: Request, credential: Option<Credential>,
         state: State::default(),
         upstream: Service::default(),
         pdp: None,
+        owners: BTreeMap::new(),
         expect: Expect {
             decision,
             control: None,

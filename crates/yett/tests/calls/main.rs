@@ -8,6 +8,7 @@ mod keys;
 mod leaks;
 mod messages;
 mod objects;
+mod owners;
 mod passwords;
 mod pdp;
 mod providers;
