@@ -218,8 +218,15 @@ fn caller(call: CallBuilder, claims: &str, roles: &[&str]) -> Call {
 
 fn code(step: Step<'_>) -> &'static str {
     match step {
-        Step::Done(Verdict::Allow) => "ok",
-        Step::Done(Verdict::Refuse(refusal)) => refusal.code.name,
+        Step::Done(verdict) => said(&verdict),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn said(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "ok",
+        Verdict::Refuse(refusal) => refusal.code.name,
         other => panic!("{other:?}"),
     }
 }
