@@ -1,10 +1,11 @@
 # Everything a person needs: `make run` to try it, `make test` to trust it, `make bench` to compare it, `make long` for
 # what takes up to an hour, `make crs` for the Core Rule Set's own tests, `make detection` for what the detectors of our own
-# find. Each installs what it needs and needs no other command before it.
+# find, `make personal-data` for
+# what the detectors of personal data find. Each installs what it needs and needs no other command before it.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench long crs detection fmt clippy unit e2e peers clean
+.PHONY: run test bench long crs detection personal-data fmt clippy unit e2e peers clean
 
 # One profile for everything that is tested, so that dependencies compile once.
 PROFILE := ci
@@ -40,6 +41,12 @@ crs:
 detection:
 	@$(CARGO) run --quiet --profile $(PROFILE) --locked -p detect --example detection -- report > docs/detection.md.new
 	@mv docs/detection.md.new docs/detection.md && cat docs/detection.md
+
+# What the detectors of personal data find in documents that others' generators make: docs/personal-data.md.
+personal-data: peers
+	@$(CARGO) build --quiet --profile $(PROFILE) --locked -p probe --example personal
+	@.peers/venv/bin/python tests/long/personal.py --program target/$(PROFILE)/examples/personal --markdown > docs/personal-data.md.new
+	@mv docs/personal-data.md.new docs/personal-data.md && cat docs/personal-data.md
 
 long: peers
 	@tools/long

@@ -1,4 +1,4 @@
-//! `leaks json|prose|masked|dense|keys|WORD ROUNDS`: has the control look through an answer of 1 MiB so often, for a profiler or the
+//! `leaks json|prose|masked|dense|keys|personal|WORD ROUNDS`: has the control look through an answer of 1 MiB so often, for a profiler or the
 //! shell's `time`. `masked` has secrets in it; `dense` is every word that begins a closer look, `keys` the one with the longest.
 
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use controls::leaks::{LeakWatch, OnLeak, Settings};
+use controls::leaks::{LeakWatch, LeaksSection, OnLeak, PersonalSection, Settings};
 use engine::{Body, Control};
 use testkit::{CallBuilder, FakeClock, core, worked};
 
@@ -17,13 +17,25 @@ fn main() {
     let what = arguments.next().unwrap_or_default();
     let rounds: u32 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100);
     let length = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(LENGTH);
-    let settings = Settings {
+    let section = LeaksSection {
         traces: OnLeak::Tag,
         databases: OnLeak::Tag,
         listings: OnLeak::Tag,
         secrets: OnLeak::Mask,
-        enforced: true,
+        personal: match what.as_str() {
+            "personal" => PersonalSection {
+                cards: OnLeak::Tag,
+                accounts: OnLeak::Tag,
+                mails: OnLeak::Tag,
+                phones: OnLeak::Tag,
+                persons: OnLeak::Tag,
+                to: Vec::new(),
+            },
+            _ => PersonalSection::default(),
+        },
+        ..LeaksSection::default()
     };
+    let settings = Settings::of(&section, true);
     let control: Arc<dyn Control> = Arc::new(LeakWatch::new(settings));
     let attached = control.attach(&core(&FakeClock::new(), &Arc::default()));
     let body = answer(&what, length);
@@ -40,7 +52,7 @@ fn answer(what: &str, length: usize) -> Bytes {
     let order = r#"{"id":"ord_00001","name":"Ada Lovelace","note":"please ring, 2 times","price":12.50,"tags":["gift"]}"#;
     let key = ["AKIA", "ABCDEFGHIJKLMNOP"].concat();
     match what {
-        "json" => Bytes::from(list(order, length)),
+        "json" | "personal" => Bytes::from(list(order, length)),
         "masked" => {
             let mut text = list(order, length);
             text.replace_range(8..17, &key);

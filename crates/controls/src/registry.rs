@@ -406,6 +406,11 @@ pub static ORDER: &[Place] = &[
         "removes what describes the answer in clear text, after those that read it",
     ),
     place(
+        "leaks",
+        Stage::ResponseHead,
+        "keeps what some callers see otherwise out of caches; after the contract's headers were checked",
+    ),
+    place(
         "hygiene",
         Stage::ResponseHead,
         "last: whatever the others check is checked as the upstream gave it",

@@ -1,4 +1,4 @@
-//! What should not leave a service: stack traces, errors of databases, listings of folders, secrets.
+//! What should not leave a service: stack traces, errors of databases, listings of folders, secrets. (Personal data: [`crate::personal`].)
 //!
 //! Fixed words are looked for first, in one pass (Aho-Corasick); around each that is found, one pattern in linear time says whether
 //! it is a leak, within a window. The work is bounded: at most [`CANDIDATES`] windows in one answer, and [`LEAKS`] leaks.
@@ -28,6 +28,16 @@ pub enum Class {
     Listing,
     /// A credential, a private key, the hash of a password.
     Secret,
+    /// The number of a payment card.
+    Card,
+    /// The number of a bank account.
+    Account,
+    /// An address of mail.
+    Mail,
+    /// A telephone number.
+    Phone,
+    /// The number by which a state knows a person.
+    Person,
 }
 
 impl Class {
@@ -39,6 +49,11 @@ impl Class {
             Class::Database => "databases",
             Class::Listing => "listings",
             Class::Secret => "secrets",
+            Class::Card => "cards",
+            Class::Account => "accounts",
+            Class::Mail => "mails",
+            Class::Phone => "phones",
+            Class::Person => "persons",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod kind;
 pub mod leak;
 pub mod office;
+pub mod personal;
 pub mod polyglot;
 pub mod scanner;
 pub mod xml;

@@ -9,6 +9,9 @@
 //! A KiB takes 3 µs, and 6 where JSON is masked (`cargo run --release -p controls --example leaks`). Long answers leave their core for the
 //! pool of worker threads, as do those with many places that look like a leak; who went away ends the looking.
 //!
+//! Personal data ([`probe::personal`]) is looked for where a class of it is not ignored, which all are by default. Callers for whom it is see it
+//! as it came, and the decision says so; answers are kept out of caches then, since others see them otherwise.
+//!
 //! The decision keeps kinds, names and offsets of what was found, never what stood there.
 
 mod config;
@@ -23,13 +26,15 @@ use engine::control::{Cancel, Job};
 use engine::verdict::Refusal;
 use engine::{Attached, Call, Control, CoreContext, Needs, Response, Step, Verdict, codes};
 use http::HeaderName;
-use http::header::{ACCEPT_ENCODING, ETAG, HeaderValue};
-use probe::Kind;
+use http::header::{ACCEPT_ENCODING, ETAG, HeaderValue, IF_RANGE, RANGE};
 use probe::leak::{self, Class, Leak, Leaks};
+use probe::{Kind, personal};
 
+use crate::callers::Callers;
 use crate::coding::is_encoded;
+use crate::private;
 
-pub use config::{LeaksSection, OnLeak, check_section, compile, schema};
+pub use config::{LeaksSection, OnLeak, PersonalSection, check_section, compile, schema};
 
 /// Bytes up to which an answer is looked through on its core: 0.2 ms, or 0.4 where something is masked.
 const ON_CORE: usize = 64 * 1024;
@@ -48,43 +53,89 @@ const STALE: [HeaderName; 5] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// What is done about each class; `None` does not look for it.
+/// Every class, and what is done about it.
+const CLASSES: [Class; 9] = [
+    Class::Trace,
+    Class::Database,
+    Class::Listing,
+    Class::Secret,
+    Class::Card,
+    Class::Account,
+    Class::Mail,
+    Class::Phone,
+    Class::Person,
+];
+
+/// What is done about each class.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Stack traces.
-    pub traces: OnLeak,
-    /// Errors of databases.
-    pub databases: OnLeak,
-    /// Listings of folders.
-    pub listings: OnLeak,
-    /// Credentials, keys, hashes of passwords.
-    pub secrets: OnLeak,
+    /// In the order of the classes.
+    on: [OnLeak; 9],
     /// Whether answers may be changed and withheld.
-    pub enforced: bool,
+    enforced: bool,
 }
 
 impl Settings {
-    const fn on(&self, class: Class) -> OnLeak {
-        match class {
-            Class::Trace => self.traces,
-            Class::Database => self.databases,
-            Class::Listing => self.listings,
-            Class::Secret => self.secrets,
-        }
+    /// As a section says.
+    #[must_use]
+    pub fn of(section: &LeaksSection, enforced: bool) -> Self {
+        let LeaksSection { traces, databases, listings, secrets, personal, .. } = section;
+        let PersonalSection { cards, accounts, mails, phones, persons, .. } = personal;
+        let on = [*traces, *databases, *listings, *secrets, *cards, *accounts, *mails, *phones, *persons];
+        Self { on, enforced }
     }
+
+    fn on(&self, class: Class) -> OnLeak {
+        let mut both = CLASSES.iter().zip(self.on);
+        both.find(|(known, _)| **known == class).map_or(OnLeak::Refuse, |(_, on)| on)
+    }
+
+    /// The same for callers for whom personal data is: what is looked for is told.
+    fn for_its_audience(mut self) -> Self {
+        for (class, on) in CLASSES.iter().zip(&mut self.on) {
+            if personal::CLASSES.contains(class) && *on != OnLeak::Ignore {
+                *on = OnLeak::Tag;
+            }
+        }
+        self
+    }
+
+    fn looks_for_personal_data(&self) -> bool {
+        personal::CLASSES.iter().any(|class| self.on(*class) != OnLeak::Ignore)
+    }
+}
+
+/// Callers for whom personal data is, and the fields by which they are known.
+#[derive(Debug)]
+struct Audience {
+    callers: Callers,
+    vary: HeaderValue,
 }
 
 /// The control.
 #[derive(Debug)]
 pub struct LeakWatch {
     settings: Settings,
+    audience: Option<Audience>,
 }
 
 impl LeakWatch {
     /// By its settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self { settings, audience: None }
+    }
+
+    /// With callers for whom personal data is, who are known by the fields of `vary`.
+    #[must_use]
+    pub fn with_audience(self, callers: Callers, vary: HeaderValue) -> Self {
+        Self { audience: Some(Audience { callers, vary }), ..self }
+    }
+
+    /// What is done about the answer to a call.
+    fn settings_for(&self, call: &Call) -> Settings {
+        let included = self.audience.as_ref().is_some_and(|audience| audience.callers.include(call));
+        if included { self.settings.for_its_audience() } else { self.settings }
     }
 
     /// What can be said of an answer before it is looked through.
@@ -100,14 +151,14 @@ impl LeakWatch {
         })
     }
 
-    fn check<'c>(&self, response: &'c mut Response) -> Step<'c> {
+    fn check<'c>(&self, settings: Settings, response: &'c mut Response) -> Step<'c> {
         if response.body.bytes().is_empty() {
             return Step::Done(Verdict::Allow);
         }
         if let Some(verdict) = self.refuse_encoded(response) {
             return Step::Done(verdict);
         }
-        let (settings, bytes) = (self.settings, response.body.bytes().clone());
+        let bytes = response.body.bytes().clone();
         if bytes.len() <= ON_CORE
             && let Some(judged) = settings.look(&bytes, |windows| windows < WINDOWS_ON_CORE)
         {
@@ -166,6 +217,11 @@ impl Settings {
             return Some(Verdict::Allow.into());
         }
         let mut found = leak::find_while(bytes, go_on)?;
+        if self.looks_for_personal_data() {
+            let people = personal::find(bytes, |class| self.on(class) != OnLeak::Ignore);
+            found.more |= people.more;
+            found.all.extend(people.all);
+        }
         found.all.retain(|leak| self.on(leak.class) != OnLeak::Ignore);
         if found.all.is_empty() && !found.more {
             return Some(Verdict::Allow.into());
@@ -176,17 +232,16 @@ impl Settings {
     fn judge(&self, bytes: &Bytes, found: &Leaks) -> Judged {
         let said = describe(found);
         let has = |what: OnLeak| found.all.iter().any(|leak| self.on(leak.class) == what);
-        let classes = [Class::Trace, Class::Database, Class::Listing, Class::Secret];
         // What was not looked at cannot be masked, and may be what is to be refused.
         let strict = |class: &Class| matches!(self.on(*class), OnLeak::Refuse | OnLeak::Mask);
-        if has(OnLeak::Refuse) || (found.more && classes.iter().any(strict)) {
+        if has(OnLeak::Refuse) || (found.more && CLASSES.iter().any(strict)) {
             return Verdict::Refuse(Refusal::new(&codes::ANSWER_REFUSED, said)).into();
         }
         if !self.enforced || !has(OnLeak::Mask) {
             return Verdict::Note(said.into()).into();
         }
         let mut masked = bytes.to_vec();
-        for class in classes.into_iter().filter(|class| self.on(*class) == OnLeak::Mask) {
+        for class in CLASSES.into_iter().filter(|class| self.on(*class) == OnLeak::Mask) {
             leak::mask(&mut masked, &found.all, class);
         }
         let masked = Bytes::from(masked);
@@ -220,7 +275,13 @@ impl Control for LeakWatch {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: self.settings.enforced, response_body: true, ..Needs::default() }
+        let private = self.settings.enforced && self.audience.is_some();
+        Needs {
+            head: self.settings.enforced,
+            response_head: private,
+            response_body: true,
+            ..Needs::default()
+        }
     }
 
     fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
@@ -233,11 +294,22 @@ struct AtWork(Arc<LeakWatch>);
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        call.request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let headers = &mut call.request.headers;
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // Of a part nobody can tell what it is a part of.
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+        Step::Done(Verdict::Allow)
+    }
+
+    fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
+        if let Some(audience) = &self.0.audience {
+            private::keep(&mut call.response.headers, &audience.vary);
+        }
         Step::Done(Verdict::Allow)
     }
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        self.0.check(&mut call.response)
+        self.0.check(self.0.settings_for(call), &mut call.response)
     }
 }

@@ -7,16 +7,20 @@ use http::HeaderValue;
 use state::MemoryCells;
 use testkit::{CallBuilder, FakeClock, core, worked};
 
-use super::{LeakWatch, OnLeak, Settings};
+use super::{LeakWatch, LeaksSection, OnLeak, PersonalSection, Settings};
 
-fn settings() -> Settings {
-    Settings {
+fn section() -> LeaksSection {
+    LeaksSection {
         traces: OnLeak::Refuse,
         databases: OnLeak::Tag,
         listings: OnLeak::Ignore,
         secrets: OnLeak::Mask,
-        enforced: true,
+        ..LeaksSection::default()
     }
+}
+
+fn settings() -> Settings {
+    Settings::of(&section(), true)
 }
 
 fn answer(body: impl Into<Bytes>) -> Call {
@@ -79,7 +83,7 @@ fn each_class_has_its_way() {
 
 #[test]
 fn json_stays_json_or_is_withheld() {
-    let masks = Settings { traces: OnLeak::Mask, ..settings() };
+    let masks = Settings::of(&LeaksSection { traces: OnLeak::Mask, ..section() }, true);
     let inside = r#"{"a":"x\n\tat com.acme.A.b(A.java:1)","b":1}"#;
     let mut call = answer(inside);
     assert!(run(masks, &mut call).starts_with("note: masked"));
@@ -92,7 +96,7 @@ fn json_stays_json_or_is_withheld() {
 
 #[test]
 fn in_shadow_nothing_is_changed() {
-    let shadow = Settings { enforced: false, ..settings() };
+    let shadow = Settings::of(&section(), false);
     let (with, _) = secret();
     for (body, expected) in [
         (TRACE, "answer_refused: leaks: traces (java) at 6"),
@@ -113,12 +117,12 @@ fn what_cannot_be_read_or_has_no_end_is_refused() {
     let encoded = |enforced| {
         let mut call = answer("x");
         call.response.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
-        run(Settings { enforced, ..settings() }, &mut call)
+        run(Settings::of(&section(), enforced), &mut call)
     };
     assert!(encoded(true).starts_with("answer_refused") && encoded(false).starts_with("note"));
     let many = "AKIA".repeat(probe::leak::CANDIDATES * 2);
     assert!(run(settings(), &mut answer(many.clone())).ends_with("not looked at to the end"));
-    let tags = Settings { traces: OnLeak::Tag, secrets: OnLeak::Tag, ..settings() };
+    let tags = Settings::of(&LeaksSection { traces: OnLeak::Tag, secrets: OnLeak::Tag, ..section() }, true);
     assert!(run(tags, &mut answer(many)).starts_with("note"));
     // A picture is no text, whatever stands in it.
     let picture = [b"\x89PNG\r\n\x1a\n", TRACE.as_bytes()].concat();
@@ -177,5 +181,38 @@ fn what_nobody_waits_for_is_ended_and_masks_nothing() {
         }
         assert!(said(testkit::done(then((job.run)(&cancel)))).starts_with(expected));
         assert_eq!(call.response.body.bytes() == body.as_bytes(), cancelled);
+    }
+}
+
+#[test]
+fn personal_data_is_looked_for_where_it_is_asked_for() {
+    let personal = PersonalSection {
+        cards: OnLeak::Mask,
+        mails: OnLeak::Tag,
+        persons: OnLeak::Refuse,
+        ..PersonalSection::default()
+    };
+    let asked = Settings::of(&LeaksSection { personal, ..section() }, true);
+    let card = r#"{"card":"4111111111111111","n":1}"#;
+    let number = r#"{"card":4111111111111111,"n":1}"#;
+    for (settings, body, expected) in [
+        (settings(), card, "ok"),
+        (asked, card, "note: masked: leaks: cards (visa) at 9"),
+        // A number that is masked is none.
+        (asked, number, "answer_refused: leaks: cards (visa) at 8"),
+        (asked, r#"{"to":"ada@example.org"}"#, "note: leaks: mails (mail) at 7"),
+        (asked, r#"{"ssn":"219-09-9999"}"#, "answer_refused: leaks: persons (us ssn) at 8"),
+        (asked, r#"{"call":"+14155550132"}"#, "ok"),
+        (asked.for_its_audience(), card, "note: leaks: cards (visa) at 9"),
+        (asked.for_its_audience(), r#"{"ssn":"219-09-9999"}"#, "note: leaks: persons (us ssn) at 8"),
+        (asked.for_its_audience(), TRACE, "answer_refused: leaks: traces (java) at 6"),
+    ] {
+        let mut call = answer(body);
+        assert_eq!(run(settings, &mut call), expected, "{body}");
+        if expected.starts_with("note: masked") {
+            assert_eq!(call.response.body.bytes(), r#"{"card":"****************","n":1}"#.as_bytes());
+        } else {
+            assert_eq!(call.response.body.bytes(), body.as_bytes());
+        }
     }
 }
