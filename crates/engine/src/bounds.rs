@@ -169,6 +169,8 @@ pub const OWNERS: usize = 1_024;
 pub const OWNER_ID_BYTES: usize = 256;
 /// Bytes of an answer about an object.
 pub const OWNER_ANSWER: usize = 256 * 1024;
+/// Rows of what operations returned to whom; answers of others are not counted, and the report says so.
+pub const RETURNED: usize = 4_096;
 /// Failures in a row after which one is left alone for [`PDP_PAUSE`].
 pub const PDP_FAILURES: u32 = 5;
 /// Bytes of a note or detail kept with a verdict.

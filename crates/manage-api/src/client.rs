@@ -21,7 +21,7 @@ use crate::nouns::{
 use crate::revocations::{NewRevocation, Revocation, Revocations};
 use crate::routes::encode;
 use crate::shadow::{AskShadow, ShadowReport, shadow_path};
-use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
+use crate::types::{Problem, ReloadReport, Returned, Status, Token, TokenRequest};
 use crate::{MAX_ANSWER, MAX_BEHAVIOR, PATIENCE};
 
 /// Talks to a gateway on the same machine.
@@ -303,6 +303,14 @@ impl Client {
     /// [`ClientError`].
     pub async fn retry_dead(&self, retry: &Retry) -> Result<Retried, ClientError> {
         self.send("/v1/notices/retry", retry).await
+    }
+
+    /// Which operations returned personal data, and to whom.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn returned(&self) -> Result<Returned, ClientError> {
+        self.get("/v1/returned").await
     }
 
     /// What controls in shadow would have refused.

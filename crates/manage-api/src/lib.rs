@@ -25,6 +25,7 @@
 //! | `GET /v1/notices` | [`Sinks`] |
 //! | `GET /v1/notices/dead[?sink=NAME&after=N]` | [`DeadLetters`] |
 //! | `POST /v1/notices/retry` with [`Retry`] | [`Retried`] |
+//! | `GET /v1/returned` | [`Returned`] |
 //! | `GET /v1/shadow[?since=N&control=NAME&api=NAME&operation=NAME&by=…]` | [`ShadowReport`] |
 //!
 //! Everything else is answered with a problem document ([`Problem`], RFC 9457). Bodies, connections and times are
@@ -61,8 +62,8 @@ pub use server::{Handler, serve};
 pub use shadow::{AskShadow, By, InShadow, Looked, RecordsRead, RefusedBy, ShadowReport, WouldRefuse};
 pub use socket::bind;
 pub use types::{
-    ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Status, Token,
-    TokenRequest,
+    ApiStatus, DiagnosticView, ListenerStatus, Problem, ReloadOutcome, ReloadReport, Returned, ReturnedRow,
+    Status, Token, TokenRequest,
 };
 
 /// Longest request body, in bytes; more is 413.

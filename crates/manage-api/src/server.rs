@@ -20,13 +20,15 @@ use crate::decisions::{AskDecisions, SaidDecisions};
 use crate::notices::{AskNotices, SaidNotices};
 use crate::nouns::{Ask, Said};
 use crate::routes::{Routed, route};
-use crate::types::{Problem, ReloadReport, Status, Token, TokenRequest};
+use crate::types::{Problem, ReloadReport, Returned, Status, Token, TokenRequest};
 use crate::{BoxFuture, CONNECTIONS, MAX_REQUEST, PATIENCE};
 
 /// What stands behind the control API.
 pub trait Handler: Send + Sync + fmt::Debug {
     /// What the gateway is doing.
     fn status(&self) -> Status;
+    /// Which operations returned personal data, and to whom.
+    fn returned(&self) -> Returned;
     /// What the configuration that serves does, without a secret in it.
     fn behavior(&self) -> BoxFuture<'_, serde_json::Value>;
     /// Reads the document and its files anew and serves them when they are good.
@@ -95,6 +97,9 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler, actor: String
         ("/v1/behavior", &Method::GET) => {
             return json(StatusCode::OK, "application/json", &handler.behavior().await);
         }
+        ("/v1/returned", &Method::GET) => {
+            return json(StatusCode::OK, "application/json", &handler.returned());
+        }
         ("/v1/reload", &Method::POST) => {
             return json(StatusCode::OK, "application/json", &handler.reload().await);
         }
@@ -102,7 +107,7 @@ async fn answer(request: Request<Incoming>, handler: &dyn Handler, actor: String
             Ok(request) => handler.token(request),
             Err(problem) => Err(problem),
         },
-        ("/v1/status" | "/v1/behavior", _) => return wrong_method("GET"),
+        ("/v1/status" | "/v1/returned" | "/v1/behavior", _) => return wrong_method("GET"),
         ("/v1/reload" | "/v1/tokens", _) => return wrong_method("POST"),
         _ => return ask(&parts, body, handler, actor).await,
     };

@@ -24,6 +24,10 @@ impl Handler for Fake {
         }
     }
 
+    fn returned(&self) -> Returned {
+        Returned { since: 1, ..Returned::default() }
+    }
+
     fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
         Box::pin(async { serde_json::json!({ "version": 1, "apis": {} }) })
     }

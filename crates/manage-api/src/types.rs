@@ -156,6 +156,40 @@ impl std::fmt::Debug for Token {
     }
 }
 
+/// Which operations returned personal data, and to whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// Since when it is counted, in seconds since 1970: since the process began.
+    pub since: u64,
+    /// Those of one operation together.
+    pub rows: Vec<ReturnedRow>,
+    /// Whether there are more than are counted.
+    pub more: bool,
+}
+
+/// Answers of an operation in which personal data of a class was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedRow {
+    /// Name of the API.
+    pub api: String,
+    /// Name of the operation.
+    pub operation: String,
+    /// As in the document: `cards`, `mails`, …
+    pub class: String,
+    /// Who vouches for who asked; none for nobody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issuer: Option<String>,
+    /// The application that asked, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub application: Option<String>,
+    /// How many answers.
+    pub answers: u64,
+    /// Those of them in which it was masked, or that were withheld.
+    pub hidden: u64,
+    /// When the last one was, in seconds since 1970.
+    pub last: u64,
+}
+
 /// Why a call was not done (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

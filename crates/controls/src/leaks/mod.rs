@@ -12,9 +12,11 @@
 //! Personal data ([`probe::personal`]) is looked for where a class of it is not ignored, which all are by default. Callers for whom it is see it
 //! as it came, and the decision says so; answers are kept out of caches then, since others see them otherwise.
 //!
-//! The decision keeps kinds, names and offsets of what was found, never what stood there.
+//! The decision keeps kinds, names and offsets of what was found, never what stood there; which operations return personal data to whom is
+//! counted ([`Returned`]).
 
 mod config;
+mod returned;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::control::{Cancel, Job};
 use engine::verdict::Refusal;
-use engine::{Attached, Call, Control, CoreContext, Needs, Response, Step, Verdict, codes};
+use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Response, Step, Verdict, codes};
 use http::HeaderName;
 use http::header::{ACCEPT_ENCODING, ETAG, HeaderValue, IF_RANGE, RANGE};
 use probe::leak::{self, Class, Leak, Leaks};
@@ -35,6 +37,8 @@ use crate::coding::is_encoded;
 use crate::private;
 
 pub use config::{LeaksSection, OnLeak, PersonalSection, check_section, compile, schema};
+use returned::Whom;
+pub use returned::{Returned, Row};
 
 /// Bytes up to which an answer is looked through on its core: 0.2 ms, or 0.4 where something is masked.
 const ON_CORE: usize = 64 * 1024;
@@ -151,7 +155,7 @@ impl LeakWatch {
         })
     }
 
-    fn check<'c>(&self, settings: Settings, response: &'c mut Response) -> Step<'c> {
+    fn check<'c>(&self, settings: Settings, whom: Option<Whom>, response: &'c mut Response) -> Step<'c> {
         if response.body.bytes().is_empty() {
             return Step::Done(Verdict::Allow);
         }
@@ -160,7 +164,7 @@ impl LeakWatch {
         }
         let bytes = response.body.bytes().clone();
         if bytes.len() <= ON_CORE
-            && let Some(judged) = settings.look(&bytes, |windows| windows < WINDOWS_ON_CORE)
+            && let Some(judged) = settings.look(&bytes, whom.as_ref(), |windows| windows < WINDOWS_ON_CORE)
         {
             replace(response, judged.masked);
             return Step::Done(judged.verdict);
@@ -168,7 +172,7 @@ impl LeakWatch {
         let masked = Arc::new(OnceLock::new());
         let hand_over = Arc::clone(&masked);
         let run = Box::new(move |cancel: &Cancel| {
-            match settings.look(&bytes, |_| !cancel.is_cancelled()) {
+            match settings.look(&bytes, whom.as_ref(), |_| !cancel.is_cancelled()) {
                 Some(judged) => {
                     judged.masked.map(|bytes| hand_over.set(bytes));
                     judged.verdict
@@ -209,7 +213,7 @@ impl From<Verdict> for Judged {
 
 impl Settings {
     /// Looks through an answer; `None` when `go_on`, which is asked with how many windows were looked at, ended it.
-    fn look(&self, bytes: &Bytes, go_on: impl FnMut(usize) -> bool) -> Option<Judged> {
+    fn look(&self, bytes: &Bytes, whom: Option<&Whom>, go_on: impl FnMut(usize) -> bool) -> Option<Judged> {
         let kind = Kind::of(bytes);
         // Text in another charset is bytes to us, and its ASCII is what the words are made of. What begins like a picture may be text
         // all the same.
@@ -226,7 +230,14 @@ impl Settings {
         if found.all.is_empty() && !found.more {
             return Some(Verdict::Allow.into());
         }
-        Some(self.judge(bytes, &found))
+        let judged = self.judge(bytes, &found);
+        if let Some(whom) = whom {
+            let withheld = self.enforced && matches!(judged.verdict, Verdict::Refuse(_));
+            let has = |class: &Class| found.all.iter().any(|leak| leak.class == *class);
+            let hidden = |class| withheld || (judged.masked.is_some() && self.on(class) == OnLeak::Mask);
+            whom.count(personal::CLASSES.into_iter().filter(has).map(|class| (class, hidden(class))));
+        }
+        Some(judged)
     }
 
     fn judge(&self, bytes: &Bytes, found: &Leaks) -> Judged {
@@ -284,13 +295,18 @@ impl Control for LeakWatch {
         }
     }
 
-    fn attach(self: Arc<Self>, _core: &CoreContext) -> Box<dyn Attached> {
-        Box::new(AtWork(self))
+    fn attach(self: Arc<Self>, core: &CoreContext) -> Box<dyn Attached> {
+        let returned = Returned::of(&core.keyed);
+        Box::new(AtWork { control: self, returned, clock: Arc::clone(&core.clock) })
     }
 }
 
 #[derive(Debug)]
-struct AtWork(Arc<LeakWatch>);
+struct AtWork {
+    control: Arc<LeakWatch>,
+    returned: Arc<Returned>,
+    clock: Arc<dyn Clock>,
+}
 
 impl Attached for AtWork {
     fn head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
@@ -303,13 +319,16 @@ impl Attached for AtWork {
     }
 
     fn response_head<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        if let Some(audience) = &self.0.audience {
+        if let Some(audience) = &self.control.audience {
             private::keep(&mut call.response.headers, &audience.vary);
         }
         Step::Done(Verdict::Allow)
     }
 
     fn response_body<'c>(&'c self, call: &'c mut Call) -> Step<'c> {
-        self.0.check(self.0.settings_for(call), &mut call.response)
+        let settings = self.control.settings_for(call);
+        let looks = settings.looks_for_personal_data();
+        let whom = looks.then(|| Whom::of(&self.returned, call, self.clock.unix().seconds())).flatten();
+        self.control.check(settings, whom, &mut call.response)
     }
 }

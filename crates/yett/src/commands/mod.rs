@@ -16,6 +16,7 @@ mod notices;
 mod order;
 mod promote;
 mod reload;
+mod returns;
 mod revocations;
 mod revoke;
 mod rewriting;
@@ -85,6 +86,8 @@ enum Command {
     Events(events::Arguments),
     /// Show whom a running gateway tells of what happens, and what it gave up telling
     Notify(notices::Arguments),
+    /// Report which operations of a running gateway returned personal data, and to whom
+    Returns(returns::Arguments),
     /// Report what controls in shadow would have refused, and how many good calls of it
     Shadow(shadow::Arguments),
     /// Enforce what is in shadow, in the configuration itself, when what was seen in shadow speaks for it
@@ -125,6 +128,7 @@ impl Cli {
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Events(arguments) => events::run(&arguments),
             Command::Notify(arguments) => notices::run(arguments),
+            Command::Returns(arguments) => returns::run(&arguments),
             Command::Shadow(arguments) => shadow::run(&arguments),
             Command::Promote(arguments) => promote::run(&arguments),
             Command::Update(arguments) => update::run(&arguments),

@@ -103,6 +103,22 @@ impl Gateway {
         issuer_states(&current.compiled.resolved.document, &self.keyed, self.clock.now())
     }
 
+    /// Which operations returned personal data, and to whom.
+    pub(super) fn returned(&self) -> manage_api::Returned {
+        let (rows, more) = controls::leaks::Returned::of(&self.keyed).rows();
+        let row = |row: controls::leaks::Row| manage_api::ReturnedRow {
+            api: row.api.to_string(),
+            operation: row.operation.to_string(),
+            class: row.class.to_owned(),
+            issuer: row.issuer.map(|issuer| issuer.to_string()),
+            application: row.application.map(|application| application.to_string()),
+            answers: row.answers,
+            hidden: row.hidden,
+            last: row.last,
+        };
+        manage_api::Returned { since: self.started, rows: rows.into_iter().map(row).collect(), more }
+    }
+
     /// How the targets of all upstreams are, and what calls met there.
     pub(super) fn target_states(&self) -> Vec<TargetState> {
         let snapshot = Arc::clone(&self.current.lock().compiled.snapshot);

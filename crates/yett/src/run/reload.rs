@@ -40,6 +40,10 @@ impl Handler for Control {
         self.0.status()
     }
 
+    fn returned(&self) -> manage_api::Returned {
+        self.0.returned()
+    }
+
     fn behavior(&self) -> BoxFuture<'_, serde_json::Value> {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {

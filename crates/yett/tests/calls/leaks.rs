@@ -89,3 +89,73 @@ fn in_shadow_answers_pass_and_are_told_of() {
         assert_eq!(outcome_found, outcome, "{found:?}");
     }
 }
+
+/// The output of `yett returns` for a gateway.
+fn returned(gateway: &Gateway) -> serde_json::Value {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_yett"))
+        .args(["returns", "--json"])
+        .current_dir(gateway.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn personal_data_is_for_its_audience_and_what_is_returned_is_counted() {
+    const BODY: &str =
+        r#"{"name":"Ada","card":"4111 1111 1111 1111","mail":"ada@example.org","total":4111111111111112}"#;
+    let recorder = Recorder::start();
+    let section =
+        "leaks: { mode: enforce, personal: { cards: mask, mails: tag, persons: refuse, to: [support] } }";
+    let gateway = Gateway::with(&Setup::api(section), &recorder.url());
+    let token = |role: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_yett"))
+            .args(["token", "--subject", "alice", "--scope", "things:read", "--role", role])
+            .current_dir(gateway.path(""))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let (clerk, support) = (token("clerk"), token("support"));
+    let call = |token: &str, body: &str| {
+        recorder
+            .answer(Answer::json(200, body).header("etag", "\"1\"").header("cache-control", "max-age=60"));
+        gateway.call(send(
+            "GET",
+            "/secret",
+            &format!("Authorization: Bearer {token}\r\nRange: bytes=5-\r\n"),
+            "",
+        ))
+    };
+    let reply = call(&clerk, BODY);
+    assert_eq!((reply.status, reply.text()), (200, BODY.replace("4111 1111 1111 1111", &"*".repeat(19))));
+    assert_eq!((reply.head.get("etag"), reply.head.get("cache-control")), (None, Some("private")));
+    assert!(reply.head.get("vary").is_some_and(|vary| vary.contains("authorization")));
+    assert_eq!(recorder.last().head.get("range"), None, "a part is of nobody knows what");
+    let reply = call(&support, BODY);
+    assert_eq!((reply.status, reply.text().as_str()), (200, BODY));
+    assert_eq!(reply.head.get("cache-control"), Some("private"));
+    let person = r#"{"ssn":"219-09-9999"}"#;
+    let reply = call(&clerk, person);
+    assert_eq!((reply.status, reply.code().as_deref()), (502, Some("answer_refused")));
+    assert!(!reply.text().contains("219"));
+    assert_eq!(call(&support, person).text(), person);
+    assert_eq!(call(&clerk, r#"{"ssn":"219-09-99999"}"#).status, 200, "one that is none");
+    let said = verdict(&gateway, &reply).unwrap()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(said, "leaks: persons (us ssn) at 8");
+
+    let rows = returned(&gateway)["rows"].as_array().unwrap().clone();
+    let told: Vec<(String, u64, u64)> = rows
+        .iter()
+        .map(|row| {
+            assert_eq!((row["api"].as_str(), row["operation"].as_str()), (Some("t"), Some("readSecret")));
+            assert!(row["issuer"].is_string() && row["last"].as_u64().is_some_and(|last| last > 0));
+            let number = |name: &str| row[name].as_u64().unwrap();
+            (row["class"].as_str().unwrap().to_owned(), number("answers"), number("hidden"))
+        })
+        .collect();
+    let row = |class: &str, answers, hidden| (class.to_owned(), answers, hidden);
+    assert_eq!(told, [row("cards", 2, 1), row("mails", 2, 0), row("persons", 2, 1)]);
+    assert!(!rows.iter().any(|row| row.to_string().contains("ada")), "no value is in the report");
+}
