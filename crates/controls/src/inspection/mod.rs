@@ -43,6 +43,7 @@ mod multipart;
 mod next;
 mod own;
 mod parts;
+mod protobuf;
 mod rules;
 #[cfg(test)]
 mod tests;

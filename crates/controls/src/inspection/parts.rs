@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, COOKIE};
 use tape::{Kind, Node, Tape};
 
-use super::multipart;
+use super::{multipart, protobuf};
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) enum Where {
     Json,
     Multipart,
     Xml,
+    Protobuf,
     Text,
 }
 
@@ -35,6 +36,7 @@ impl Where {
             Self::Json => "json",
             Self::Multipart => "multipart",
             Self::Xml => "xml",
+            Self::Protobuf => "protobuf",
             Self::Text => "body",
         }
     }
@@ -127,6 +129,12 @@ pub(super) enum Reader {
     /// With its boundary.
     Multipart(String),
     Xml,
+    /// A message of Protocol Buffers.
+    Protobuf,
+    /// Messages in frames of gRPC, of Protocol Buffers or of JSON.
+    Grpc {
+        json: bool,
+    },
     /// One value.
     Text,
     /// Pictures, archives and other bytes: no value of any language.
@@ -143,6 +151,9 @@ pub(super) fn reader(headers: &HeaderMap) -> Option<Reader> {
     let kind =
         ContentType::parse(field.to_str().ok()?).filter(|kind| kind.is_utf8() && fields.next().is_none())?;
     let essence = kind.essence.as_str();
+    if is_grpc(essence) {
+        return Some(Reader::Grpc { json: essence.ends_with("+json") });
+    }
     Some(match kind.kind() {
         MediaKind::Json => Reader::Json,
         MediaKind::Form => Reader::Form,
@@ -151,9 +162,22 @@ pub(super) fn reader(headers: &HeaderMap) -> Option<Reader> {
             None => Reader::Text,
         },
         _ if essence.ends_with("/xml") || essence.ends_with("+xml") => Reader::Xml,
+        _ if is_protobuf(essence) => Reader::Protobuf,
         _ if is_binary(essence) => Reader::Nothing,
         _ => Reader::Text,
     })
+}
+
+fn is_protobuf(essence: &str) -> bool {
+    let names = ["protobuf", "x-protobuf", "vnd.google.protobuf", "x-google-protobuf"];
+    essence.strip_prefix("application/").is_some_and(|name| names.contains(&name))
+        || essence.ends_with("+proto")
+}
+
+/// In frames; `grpc-web-text` is base64, and a text.
+fn is_grpc(essence: &str) -> bool {
+    let base = essence.split_once('+').map_or(essence, |(base, _)| base);
+    base == "application/grpc" || base == "application/grpc-web"
 }
 
 fn is_binary(essence: &str) -> bool {
@@ -165,9 +189,6 @@ fn is_binary(essence: &str) -> bool {
                 | "application/zip"
                 | "application/gzip"
                 | "application/x-tar"
-                | "application/protobuf"
-                | "application/x-protobuf"
-                | "application/grpc"
                 | "application/cbor"
                 | "application/msgpack"
         )
@@ -198,6 +219,8 @@ pub(super) fn body(
         }
         // JSON that cannot be read as such is one value, whose strings are a view of it.
         (Reader::Json | Reader::Text, _) => value(Where::Text, bytes),
+        (Reader::Protobuf, _) => return protobuf::message(bytes, cut, sink),
+        (Reader::Grpc { json }, _) => return protobuf::frames(bytes, *json, cut, sink),
         (Reader::Nothing, _) => {}
     }
     Ok(())

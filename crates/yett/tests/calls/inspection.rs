@@ -120,6 +120,39 @@ fn start_builtin(recorder: &Recorder, more: &str) -> Gateway {
     Gateway::with_document(&document.replace("\"file:builtin\"", "builtin"))
 }
 
+/// An attack in a field of a message of Protocol Buffers, as it is and in a frame of gRPC, and what is like it.
+fn protobuf() -> Vec<Case> {
+    let field =
+        |number: u8, held: &[u8]| [&[number << 3 | 2, u8::try_from(held.len()).unwrap()][..], held].concat();
+    let message = |text: &str| [&[0x08, 0x01][..], &field(3, &field(2, text.as_bytes()))].concat();
+    let framed = |flag: u8, held: &[u8]| {
+        [&[flag][..], &u32::try_from(held.len()).unwrap().to_be_bytes(), held].concat()
+    };
+    let plain = |body: Vec<u8>| send("POST", "/things", "Content-Type: application/x-protobuf\r\n", body);
+    let grpc = |body: Vec<u8>| send("POST", "/things", "Content-Type: application/grpc+proto\r\n", body);
+    let (bad, good) = (message("1' OR '1'='1"), message("One or one"));
+    let malformed = Expect::Problem(400, "body_malformed");
+    vec![
+        case("field of Protocol Buffers", plain(bad.clone()), refused()).twin(plain(good.clone())),
+        case("field in a frame of gRPC", grpc(framed(0, &bad)), refused()).twin(grpc(framed(0, &good))),
+        case("a second frame", grpc([framed(0, &good), framed(0, &bad)].concat()), refused())
+            .twin(grpc([framed(0, &good), framed(0, &good)].concat())),
+        case("a compressed frame", grpc(framed(1, &good)), malformed.clone()).twin(grpc(framed(0, &good))),
+        case("what is no message", plain(b"\x07attack".to_vec()), malformed).twin(plain(good)),
+    ]
+}
+
+#[test]
+fn builtin_reads_protocol_buffers_field_by_field() {
+    let recorder = Recorder::start();
+    let gateway = start_builtin(&recorder, "mode: enforce");
+    judge(&gateway, &recorder, &protobuf());
+    reaches_naive(&protobuf());
+    let reply = gateway.call(&protobuf()[0].hostile);
+    let detail = verdict(&gateway, &reply)["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("`protobuf:protobuf.3.2`"), "{detail}");
+}
+
 /// What the detectors of our own find of the same; names of files that a server would run, and bodies that are broken, are for
 /// the controls of uploads and bodies to refuse.
 fn found_by_builtin() -> Vec<Case> {
