@@ -13,7 +13,9 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::Input;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
 
 use crate::bytes::{
     LOUD, OPEN, QUOTE, SEMICOLON, SLASH, SPACE, at, before, classes_of, from, is_word, part, skip_space,
@@ -70,10 +72,10 @@ const PIECES: [&str; 37] = [
     ":'",
 ];
 
-static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder()
+/// By itself, not behind the type that may be any: texts are short, and asking through that costs as much as reading one.
+static AUTOMATON: LazyLock<Option<DFA>> = LazyLock::new(|| {
+    DFA::builder()
         .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
         .prefilter(false)
         .build(marks::uncalled(|byte| classes_of(byte) & LOUD == 0).chain(PIECES))
         .ok()
@@ -104,7 +106,10 @@ pub(crate) fn is_quiet(bytes: &[u8], mask: u16, place: Place) -> bool {
         && !globs
         && are_quiet(bytes, mask)
         && !shell::may_run(bytes, mask & SEMICOLON != 0, whole)
-        && AUTOMATON.as_ref().is_some_and(|automaton| !automaton.is_match(bytes))
+        && AUTOMATON.as_ref().is_some_and(|automaton| {
+            let earliest = Input::new(bytes).earliest(true);
+            automaton.try_find(&earliest).is_ok_and(|found| found.is_none())
+        })
 }
 
 /// What a word of SQL is part of.
