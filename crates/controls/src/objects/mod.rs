@@ -45,7 +45,7 @@ pub use config::{
     BindingSection, ObjectsSection, OnAbsent, Part, PlaceSection, RefuseAs, check_section, compile, files,
     schema,
 };
-pub use owners::{OwnerStandIn, stand_ins};
+pub use owners::{LookupSection, OwnerSection, OwnerStandIn, stand_ins};
 
 /// When to come back while it cannot be told whose an object is.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

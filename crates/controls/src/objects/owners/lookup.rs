@@ -13,7 +13,7 @@ pub(super) const ID: &str = "{id}";
 
 /// Where a service is asked for an object.
 #[derive(Debug)]
-pub struct Lookup {
+pub(in crate::objects) struct Lookup {
     /// What stands before the id in the URL, and behind it.
     pub(super) around: (Box<str>, Box<str>),
     /// `Authorization` of questions.
