@@ -1,4 +1,4 @@
-//! What `probe` reads: XML, kinds of files, archives, answers of scanners, leaks.
+//! What `probe` reads: XML, kinds of files, archives, answers of scanners, leaks, personal data.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,19 @@ use bytes::Bytes;
 use probe::archive::{self, Entry, Limits, Visitor, What};
 use probe::leak::{self, Class};
 use probe::scanner::{Verdict, clamd, icap};
-use probe::{Kind, office, polyglot, xml};
+use probe::{Kind, office, personal, polyglot, xml};
 use tape::{Bounds, Tape};
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((selector, rest)) = crate::select(data, 6) else { return };
+    let Some((selector, rest)) = crate::select(data, 7) else { return };
     match selector {
         0 => markup(rest),
         1 => kinds(rest),
         2 => archives(rest),
         3 => by_clamd(rest),
         4 => by_icap(rest),
-        _ => leaks(rest),
+        5 => leaks(rest),
+        _ => people(rest),
     }
 }
 
@@ -155,4 +156,21 @@ fn leaks(data: &[u8]) {
             Err(error) => assert_eq!(error.kind, tape::ErrorKind::DuplicateKey, "a mask breaks JSON"),
         }
     }
+}
+
+/// What is found lies inside and in order, and is of what was asked for.
+fn people(data: &[u8]) {
+    let found = personal::find(data, |_| true);
+    let mut from = 0;
+    for one in &found.all {
+        assert!(from <= one.start && one.start < one.end && one.end <= data.len(), "outside, or out of order");
+        from = one.end;
+    }
+    let mut masked = data.to_vec();
+    for class in personal::CLASSES {
+        leak::mask(&mut masked, &found.all, class);
+        let alone = personal::find(data, |one| one == class).all;
+        assert!(alone.iter().all(|one| one.class == class), "what was not asked for");
+    }
+    assert_eq!(masked.len(), data.len(), "a mask of another length");
 }
