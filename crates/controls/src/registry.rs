@@ -376,6 +376,11 @@ pub static ORDER: &[Place] = &[
         "when every check has passed: an issuer is asked for calls that go on only, and nobody reads what it gave",
     ),
     place(
+        "authorization",
+        Stage::Upstream,
+        "last: the first use of an administrative operation is one when nothing keeps the call from going on",
+    ),
+    place(
         "validation",
         Stage::ResponseHead,
         "the answer as the upstream gave it, before anything of ours changes it",

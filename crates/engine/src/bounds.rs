@@ -171,6 +171,8 @@ pub const OWNER_ID_BYTES: usize = 256;
 pub const OWNER_ANSWER: usize = 256 * 1024;
 /// Rows of what operations returned to whom; answers of others are not counted, and the report says so.
 pub const RETURNED: usize = 4_096;
+/// Callers of administrative operations that are remembered, twice over.
+pub const ADMINISTRATIVE_USES: usize = 16 * 1024;
 /// Failures in a row after which one is left alone for [`PDP_PAUSE`].
 pub const PDP_FAILURES: u32 = 5;
 /// Bytes of a note or detail kept with a verdict.

@@ -98,6 +98,8 @@ pub struct Decision {
     pub code: Option<&'static Code>,
     /// For the operator: the fault behind `code`, when no verdict says it.
     pub fault: Option<Box<str>>,
+    /// The control that wants the call to be told of although it passes.
+    pub notable: Option<&'static str>,
     /// When things happened.
     pub timings: Timings,
     /// Whether a control held its core for long ([`crate::bounds::LONG_WORK`]).

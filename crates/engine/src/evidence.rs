@@ -18,6 +18,8 @@ pub enum Kept {
     Failed,
     /// It went on, and a control in shadow would have ended it.
     Shadowed,
+    /// It went on, and is worth telling: as the first use of an administrative operation by somebody.
+    Noted,
     /// It is of the sample of the rest.
     Passed,
     /// It is no call: a rule over many of them began to hold, or ceased to.
@@ -26,7 +28,8 @@ pub enum Kept {
 
 impl Kept {
     /// All.
-    pub const ALL: [Kept; 5] = [Kept::Refused, Kept::Failed, Kept::Shadowed, Kept::Passed, Kept::Alert];
+    pub const ALL: [Kept; 6] =
+        [Kept::Refused, Kept::Failed, Kept::Shadowed, Kept::Noted, Kept::Passed, Kept::Alert];
 
     /// Its name in stores, filters and metric labels.
     #[must_use]
@@ -35,6 +38,7 @@ impl Kept {
             Kept::Refused => "refused",
             Kept::Failed => "failed",
             Kept::Shadowed => "shadowed",
+            Kept::Noted => "noted",
             Kept::Passed => "passed",
             Kept::Alert => "alert",
         }
@@ -60,7 +64,7 @@ pub struct Evidence {
     pub status: u16,
     /// Its code.
     pub code: Box<str>,
-    /// The control that ended it; where it was not ended, the first that would have. Of an alert, its rule.
+    /// The control that ended it; where it was not ended, the first that would have, or that wants it told of. Of an alert, its rule.
     pub control: Box<str>,
     /// Method of the request.
     pub method: Box<str>,

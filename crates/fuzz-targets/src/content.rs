@@ -163,7 +163,10 @@ fn people(data: &[u8]) {
     let found = personal::find(data, |_| true);
     let mut from = 0;
     for one in &found.all {
-        assert!(from <= one.start && one.start < one.end && one.end <= data.len(), "outside, or out of order");
+        assert!(
+            from <= one.start && one.start < one.end && one.end <= data.len(),
+            "outside, or out of order"
+        );
         from = one.end;
     }
     let mut masked = data.to_vec();

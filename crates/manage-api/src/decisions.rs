@@ -20,7 +20,7 @@ pub struct Event {
     pub id: String,
     /// When the call began, in milliseconds since 1970.
     pub at: u64,
-    /// `refused`, `failed`, `shadowed`, `passed` or `alert`.
+    /// `refused`, `failed`, `shadowed`, `noted`, `passed` or `alert`.
     pub kept: String,
     /// Status of the answer; 0 when there was none.
     pub status: u16,
@@ -217,7 +217,7 @@ pub struct EventFilter {
     pub code: Option<String>,
     /// The control that ended it or would have.
     pub control: Option<String>,
-    /// `refused`, `failed`, `shadowed`, `passed` or `alert`.
+    /// `refused`, `failed`, `shadowed`, `noted`, `passed` or `alert`.
     pub outcome: Option<String>,
     /// Not before this moment, in milliseconds since 1970.
     pub since: Option<u64>,

@@ -55,6 +55,7 @@ impl Severity {
     pub fn of(kept: Kept, code: &str) -> Self {
         let to_blame = codes::find(code).map(|code| code.blame);
         match kept {
+            Kept::Noted => Self::Notice,
             Kept::Passed | Kept::Shadowed | Kept::Alert => Self::Info,
             Kept::Refused if SUSPICIOUS.contains(&code) => Self::Warning,
             Kept::Refused if to_blame == Some(Blame::Client) => Self::Notice,
@@ -97,7 +98,7 @@ impl Actor {
 pub struct Event {
     /// Names it everywhere: for a call, the call's own id.
     pub id: String,
-    /// What happened: `yett.call.refused`, `yett.call.failed`, `yett.call.shadowed`.
+    /// What happened: `yett.call.refused`, `yett.call.failed`, `yett.call.shadowed`, `yett.call.noted`.
     pub kind: &'static str,
     /// When, in milliseconds since 1970.
     pub at: u64,
@@ -119,6 +120,7 @@ impl Event {
             Kept::Refused => "yett.call.refused",
             Kept::Failed => "yett.call.failed",
             Kept::Shadowed => "yett.call.shadowed",
+            Kept::Noted => "yett.call.noted",
             // An alert is told by an event of its own.
             Kept::Passed | Kept::Alert => return None,
         };

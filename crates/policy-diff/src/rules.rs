@@ -128,6 +128,11 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         // In shadow, and what was before: neither refuses anything.
         "next" | "before" if below("inspection") => return Some(Kind::Neutral),
         "by_issue" => return Some(Kind::TrueIsWeaker),
+        // For them personal data in answers is.
+        "to" if below("personal") => return Some(Kind::Grants),
+        "deadline" | "token" if below("owner") => return Some(Kind::Neutral),
+        // It asks for nothing by itself.
+        "administrative" => return Some(Kind::Neutral),
         "roles_issuer" => return Some(Kind::Believes),
         "issuer" if below("require") || below("bindings") => return Some(Kind::Believes),
         _ => {}

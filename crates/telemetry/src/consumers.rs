@@ -1,7 +1,7 @@
 //! The one place where a call that ended is handed on: to the store of decisions, to the counts of what controls in shadow said, and to
 //! those who are told.
 //!
-//! Handed on is what somebody may ask about: each call that ended with a code, or would have by a control in shadow, and for the
+//! Handed on is what somebody may ask about: each call that ended with a code, or would have by a control in shadow, or that a control wants told of, and for the
 //! store every so many of the rest. One record is made of a call, by whoever wants it first, and stands in the queue of each consumer,
 //! so that none waits for another. A call that nobody wants pays for looking at that.
 
@@ -75,7 +75,8 @@ fn ended(decision: &Decision, shadowed: bool) -> Option<Kept> {
             (Blame::Client, _) | (Blame::Upstream, Some(_)) => Kept::Refused,
             _ => Kept::Failed,
         }),
-        None => shadowed.then_some(Kept::Shadowed),
+        None if shadowed => Some(Kept::Shadowed),
+        None => decision.notable.map(|_| Kept::Noted),
     }
 }
 
@@ -90,6 +91,7 @@ fn record(kept: Kept, stamp: &mut Stamp, snapshot: &Snapshot, call: &Call) -> Ev
     let control = match kept {
         Kept::Refused | Kept::Failed => ended_by(decision),
         Kept::Shadowed => shadowed(),
+        Kept::Noted => decision.notable,
         Kept::Passed | Kept::Alert => None,
     };
     let control = control.unwrap_or_default();

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use diagnostics::{Diagnostic, Diagnostics};
+use diagnostics::{Diagnostic, Diagnostics, nearest};
 use engine::Mode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Duration, Node, Strings};
+use spec::{Duration, Node, Spanned, Strings};
 
-use super::{Asked, Authorization, Require};
+use super::{Administrative, Asked, Authorization, Require};
 use crate::callers::config::{CallerSection, ClaimPaths, ClaimsSection};
 use crate::callers::trust::Trust;
 use crate::scope::{Compiled, OperationKind, OperationScope};
@@ -27,6 +27,9 @@ pub struct AuthorizationSection {
     /// tokens of one issuer need not say
     #[serde(default)]
     pub roles_issuer: Option<Strings>,
+    /// that it is for administrators: it has to `require` something of them, and its first use by somebody is told (`yett.call.noted`)
+    #[serde(default)]
+    pub administrative: bool,
     /// whether a call that lacks them is refused, or only recorded as such; the contract's own scopes always count
     #[serde(default)]
     pub mode: RuleMode,
@@ -47,6 +50,9 @@ pub struct Required {
     /// issuers that are believed, by their names; `applications` for API keys, or `any`
     #[serde(default)]
     pub issuer: Option<Strings>,
+    /// listeners by which it may be called, by their names; without the key all that the API has
+    #[serde(default)]
+    pub listeners: Option<Vec<Spanned<String>>>,
     /// and one of these: a role, or `roles`, `scopes` and `claims`
     #[serde(default)]
     pub any: Option<Vec<CallerSection>>,
@@ -89,7 +95,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     let access = access(scope);
     let mut compiled = Vec::new();
     if let Some(node) = scope.section {
-        compiled.extend(rule(scope, node, &access, out));
+        let rule = rule(scope, node, &access, out);
+        let asks = rule.is_some();
+        compiled.extend(rule);
+        compiled.extend(administrative(scope, node, asks, out));
     }
     let challenge = Challenge::for_access(api, &access);
     if let Access::OneOf { alternatives, anonymous } = access {
@@ -109,7 +118,7 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
     let asked = asked(scope, node, &section.require, out);
-    if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() {
+    if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() && asked.listeners.is_none() {
         return None;
     }
     if *access == Access::Open {
@@ -128,15 +137,62 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
     Some(Compiled { mode, response_mode: mode, ..Compiled::enforced(control, Some(node.span)) })
 }
 
+/// What tells the first use of an operation that is for administrators; one that asks nothing of them is an error.
+fn administrative(
+    scope: &OperationScope<'_>,
+    node: &Node,
+    asks: bool,
+    out: &mut Diagnostics,
+) -> Option<Compiled> {
+    let section = scope
+        .api
+        .share(&scope.section_key("authorization"), || spec::read::<AuthorizationSection>(node, out));
+    let section = section.as_ref().as_ref().filter(|section| section.administrative)?;
+    let of_whom = {
+        let Required { scopes, roles, claims, any, .. } = &section.require;
+        !scopes.0.is_empty() || !roles.0.is_empty() || !claims.is_empty() || any.is_some()
+    };
+    if !(asks && of_whom) || section.mode == RuleMode::Shadow {
+        let message = format!(
+            "`{}` is administrative, and nothing is enforced that its callers have to carry",
+            scope.id
+        );
+        let help = "write `require: { roles: [admin] }` or the like beside it, without `mode: shadow`";
+        out.push(Diagnostic::error("administrative-for-anyone", message).at(node.span).help(help));
+        return None;
+    }
+    let control = Arc::new(Administrative::new(scope.api.name, scope.id));
+    Some(Compiled::enforced(control, Some(node.span)))
+}
+
+/// The numbers of listeners by their names.
+fn listeners(scope: &OperationScope<'_>, named: &[Spanned<String>], out: &mut Diagnostics) -> Box<[u16]> {
+    let known: Vec<&str> = scope.api.gateway.document.listeners.keys().map(String::as_str).collect();
+    let mut number = |name: &Spanned<String>| {
+        let found = known.iter().position(|known| **known == *name.value);
+        if found.is_none() {
+            let message = format!("there is no listener `{}`", name.value);
+            let help = match nearest(&name.value, known.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            out.push(Diagnostic::error("unknown-listener", message).at(name.span).help(help));
+        }
+        found.and_then(|number| u16::try_from(number).ok())
+    };
+    named.iter().filter_map(|name| number(name)).collect()
+}
+
 /// What is asked for, and whom to believe in it.
 fn asked(scope: &OperationScope<'_>, node: &Node, require: &Required, out: &mut Diagnostics) -> Asked {
-    let Required { scopes, roles, claims, issuer, any, max_age, by_issue } = require;
+    let Required { scopes, roles, claims, issuer, listeners: named, any, max_age, by_issue } = require;
     let trust = Trust::of(scope, out);
     let at = node.get("require").map_or(node.span, |require| require.span);
     Asked {
         all: trust.traits((scopes, roles, claims), issuer.as_ref(), at, out),
         any: any.as_ref().map(|any| trust.each(any, issuer.as_ref(), at, out)),
         roles: trust.roles().clone(),
+        listeners: named.as_ref().map(|named| listeners(scope, named, out)),
         max_age: max_age.map(Duration::get),
         by_issue: *by_issue,
     }

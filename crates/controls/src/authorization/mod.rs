@@ -6,8 +6,9 @@
 //! alternative that lacks the fewest (RFC 6750 section 3.1).
 //!
 //! [`Require`] is the operator's own rule on top (roles, claims, how fresh the login is): it can only make an operation stricter, and
-//! may be in shadow.
+//! may be in shadow. [`Administrative`] tells the first use of an operation that is for administrators by somebody.
 
+mod administrative;
 mod config;
 mod require;
 
@@ -22,6 +23,7 @@ use http::header::AUTHORIZATION;
 
 use crate::security::{Alternative, Challenge, Need, Scheme};
 
+pub use administrative::Administrative;
 pub use config::{AuthorizationSection, check_section, compile, schema};
 pub use require::{Asked, Require};
 

@@ -18,6 +18,8 @@ pub struct Asked {
     pub any: Option<Vec<Traits>>,
     /// Where roles are.
     pub roles: Roles,
+    /// Numbers of the listeners by which it may be called; `None` for all.
+    pub listeners: Option<Box<[u16]>>,
     /// How long ago the user may have logged in.
     pub max_age: Option<Duration>,
     /// Whether a token that does not say when counts from when it was issued.
@@ -48,6 +50,11 @@ impl Require {
     }
 
     fn decide(&self, call: &Call, now: u64) -> Verdict {
+        let here = self.asked.listeners.as_ref().is_none_or(|all| all.contains(&call.peer.listener));
+        if !here {
+            let detail = String::from("it may not be called by this listener");
+            return Verdict::Refuse(self.challenge.lacking(detail));
+        }
         let Some(first) = call.proofs.first() else {
             return Verdict::Refuse(
                 self.challenge.missing("the operation requires more of its callers", None),

@@ -139,6 +139,8 @@ pub enum EventOutcome {
     Failed,
     /// It passed, and a control in shadow would have ended it.
     Shadowed,
+    /// It passed, and a control wants it told of.
+    Noted,
 }
 
 /// When an event is sent again, and when no more.

@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     control: Option<String>,
     /// `refused`, `failed`, `shadowed` (a control in shadow would have ended it), `passed` (of the sample) or `alert` (of a rule over many)
-    #[arg(long, value_parser = ["refused", "failed", "shadowed", "passed", "alert"])]
+    #[arg(long, value_parser = ["refused", "failed", "shadowed", "noted", "passed", "alert"])]
     outcome: Option<String>,
     /// Those that have this text anywhere
     #[arg(long, value_name = "TEXT")]
@@ -183,6 +183,7 @@ fn lines(event: &Event) -> [String; 2] {
     let (what, of) = match event.kept.as_str() {
         "shadowed" => (format!("{} shadowed", event.status), call),
         "passed" => (format!("{} passed", event.status), call),
+        "noted" => (format!("{} noted by {}", event.status, event.control), call),
         "alert" => (event.code.clone(), event.control.clone()),
         _ => (format!("{} {}", event.status, event.code), call),
     };

@@ -90,6 +90,7 @@ fn ending(found: &Explained) -> String {
             format!("passed with {status}{aborted}; `{}` in shadow would have refused it", event.control)
         }
         "passed" => format!("passed with {status}{aborted}"),
+        "noted" => format!("passed with {status}{aborted}; `{}` wants it told of", event.control),
         kept => format!("{kept} with {status} {}{aborted}", event.code),
     }
 }

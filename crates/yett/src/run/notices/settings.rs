@@ -70,6 +70,7 @@ pub(super) fn filter(wanted: &spec::Wanted, document: &spec::Document) -> Filter
         spec::EventOutcome::Refused => Kept::Refused,
         spec::EventOutcome::Failed => Kept::Failed,
         spec::EventOutcome::Shadowed => Kept::Shadowed,
+        spec::EventOutcome::Noted => Kept::Noted,
     };
     Filter {
         severity: severity(wanted.severity),

@@ -104,6 +104,14 @@ pub struct Gateway {
     said: Arc<Mutex<Vec<String>>>,
 }
 
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    dir
+}
+
 impl Gateway {
     /// Starts it in front of the recorder.
     pub fn start(recorder: &Recorder) -> Self {
@@ -127,15 +135,16 @@ impl Gateway {
 
     /// Starts it as told, with further files beside the document.
     pub fn with_files(setup: &Setup, upstream: &str, files: &[(&str, &[u8])]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            std::fs::write(dir.path().join(name), bytes).unwrap();
-        }
-        Self::in_folder(dir, &setup.document(upstream), &setup.contract, setup.arguments)
+        Self::in_folder(folder(files), &setup.document(upstream), &setup.contract, setup.arguments)
+    }
+
+    /// Starts it with a document, its contract and further files.
+    pub fn with_all(document: &str, contract: &str, files: &[(&str, &[u8])]) -> Self {
+        Self::in_folder(folder(files), document, contract, &[])
     }
 
     fn from(document: &str, contract: &str) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), document, contract, &[])
+        Self::with_all(document, contract, &[])
     }
 
     fn in_folder(dir: TempDir, document: &str, contract: &str, arguments: &[&str]) -> Self {
