@@ -168,7 +168,7 @@ fn administrative(
 /// The numbers of listeners by their names.
 fn listeners(scope: &OperationScope<'_>, named: &[Spanned<String>], out: &mut Diagnostics) -> Box<[u16]> {
     let known: Vec<&str> = scope.api.gateway.document.listeners.keys().map(String::as_str).collect();
-    let mut number = |name: &Spanned<String>| {
+    let number = |name: &Spanned<String>| {
         let found = known.iter().position(|known| **known == *name.value);
         if found.is_none() {
             let message = format!("there is no listener `{}`", name.value);
@@ -180,7 +180,7 @@ fn listeners(scope: &OperationScope<'_>, named: &[Spanned<String>], out: &mut Di
         }
         found.and_then(|number| u16::try_from(number).ok())
     };
-    named.iter().filter_map(|name| number(name)).collect()
+    named.iter().filter_map(number).collect()
 }
 
 /// What is asked for, and whom to believe in it.

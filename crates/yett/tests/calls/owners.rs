@@ -106,8 +106,11 @@ fn refused(status: u16, code: &str) -> (u16, Option<String>) {
     (status, Some(code.to_owned()))
 }
 
+/// Method, target and body.
+type Form = (&'static str, &'static str, &'static str);
+
 /// What is not the caller's, and one like it that is.
-const FORMS: [(&str, (&str, &str, &str), (&str, &str, &str)); 12] = [
+const FORMS: [(&str, Form, Form); 12] = [
     ("another's", ("GET", "/orders/ord_8", ""), ("GET", "/orders/ord_1", "")),
     ("another's, to delete it", ("DELETE", "/orders/ord_8", ""), ("DELETE", "/orders/ord_2", "")),
     ("another's by HEAD", ("HEAD", "/orders/ord_8", ""), ("HEAD", "/orders/ord_1", "")),
