@@ -107,6 +107,7 @@ fn commands_reach_a_running_gateway_by_its_socket_only() {
         ("key.rs", &["Command", "manage_api", "spec"]),
         ("notices.rs", &["Command", "manage_api"]),
         ("order.rs", &["controls"]),
+        ("returns.rs", &["manage_api"]),
         // Change the document that they were told, when neither the compiler nor the person has anything against it.
         ("rewriting.rs", &["compile", "diagnostics", "load", "rewrite", "spec"]),
         ("audit/mod.rs", &[]),

@@ -149,7 +149,10 @@ mod tests {
             assert!(uses.is_first(key(number)));
             assert!(!uses.is_first(key(number)));
         }
-        let held = uses.0.lock().young.len() + uses.0.lock().old.len();
+        let held = {
+            let uses = uses.0.lock();
+            uses.young.len() + uses.old.len()
+        };
         assert!(held <= bounds::ADMINISTRATIVE_USES * 2, "{held}");
         assert!(uses.is_first(key(0)), "who is forgotten is told of once more");
     }
