@@ -34,7 +34,7 @@ impl NaiveTls {
             let config = current.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let sealed = ServerConnection::new(config.ok_or_else(|| io::Error::other("no configuration"))?);
             let clear = TcpStream::connect(upstream)?;
-            relay(sealed.map_err(io::Error::other)?.into(), client, clear)
+            relay(sealed.map_err(io::Error::other)?.into(), client, &clear)
         });
         Self { address, front }
     }
@@ -53,7 +53,7 @@ impl NaiveTls {
         let address = listen(move |clear| {
             let sealed = ClientConnection::new(Arc::clone(&config), name.clone());
             let socket = TcpStream::connect(upstream)?;
-            relay(sealed.map_err(io::Error::other)?.into(), socket, clear)
+            relay(sealed.map_err(io::Error::other)?.into(), socket, &clear)
         });
         Self { address, front: Arc::default() }
     }
@@ -87,13 +87,13 @@ fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -
 }
 
 /// Passes on in both directions until both have ended.
-fn relay(connection: Connection, socket: TcpStream, clear: TcpStream) -> io::Result<()> {
+fn relay(connection: Connection, socket: TcpStream, clear: &TcpStream) -> io::Result<()> {
     let sealed = Arc::new(Sealed { connection: Mutex::new(connection), socket });
     let (other, from) = (Arc::clone(&sealed), clear.try_clone()?);
     std::thread::spawn(move || {
         let _ = other.send(&from);
     });
-    let outcome = sealed.receive(&clear);
+    let outcome = sealed.receive(clear);
     if outcome.is_err() {
         // The alert has gone; a socket that is closed with something unread would take it back.
         let _ = sealed.socket.shutdown(Shutdown::Write);
