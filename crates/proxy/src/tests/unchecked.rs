@@ -1,4 +1,5 @@
-//! What gets through a proxy that looks at certificates of clients in handshakes only, or not at all (THREATS rows 16 and 47).
+//! What gets through a proxy that looks at certificates of clients in handshakes only, or not at all, and at no name (THREATS rows 15,
+//! 16 and 47).
 
 use std::sync::Arc;
 
@@ -77,4 +78,14 @@ fn threat_47_what_began_before_a_revocation_goes_on_through_a_naive_proxy() {
         assert!(client().get(naive.address(), "localhost").is_err(), "a new one is refused");
         assert_eq!(backend.requests().len(), 4);
     }
+}
+
+#[test]
+fn threat_15_any_host_gets_through_a_naive_proxy_behind_any_handshake() {
+    let (server, backend) = (Authority::new("server"), Backend::answering(OK));
+    let config = config(&server.server(&["a.example.com"]), WebPkiClientVerifier::no_client_auth());
+    let naive = NaiveTls::in_front(Arc::new(config), backend.address);
+    let mut session = TlsClient::new(&server, None).connect(naive.address(), "a.example.com");
+    assert_eq!(session.get("b.example.com"), Ok(200));
+    assert!(backend.requests()[0].0.contains("host: b.example.com\r\n"));
 }
