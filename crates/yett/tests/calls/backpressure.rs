@@ -1,6 +1,13 @@
 //! Large bodies both ways, while whoever takes them stands still, and to the last byte when it goes on: the sender is held back by
 //! its socket or its window, and the gateway holds no more of a body than it has buffers for, however long it is.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the gateway")]
 
 use std::io::{Read, Write};
