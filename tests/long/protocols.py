@@ -1,7 +1,7 @@
 """Strict little clients of HTTP/2 over TLS and of WebSockets: what ends them is told apart, and who was told.
 
-Python's standard library only. Of field blocks only the status is read: the table of the other side is forbidden to grow, so that
-the first field is all that has to be understood.
+Python's standard library only. Of heads only the status is read: the table of the other side is forbidden to grow, so that
+the first field is all that has to be understood. What is sent is small: windows of the other side are not looked at.
 """
 import asyncio
 import base64
@@ -9,10 +9,12 @@ import os
 import struct
 
 from common import Broken, trusting
+from faults_two import integer, string
 from service import CLOSE, PING, PONG, TEXT, accept, frame, read_frame
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING_FRAME, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
+ENABLE_CONNECT_PROTOCOL = 8
 OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # No table, no push, so much for a stream at once.
 WISHES = struct.pack(">HIHIHI", 1, 0, 2, 0, 4, 1 << 24)
@@ -63,9 +65,69 @@ def status(block):
     return int(text)
 
 
+def trailers(block):
+    """Fields by their names, or by their places in the table of names."""
+    at, found = 0, {}
+    while at < len(block):
+        if block[at] & 0x80:
+            raise Broken(f"a trailer that a table has: {block[:8].hex()}")
+        if block[at] & 0xE0 == 0x20:
+            _, at = integer(block, at, 5)
+            continue
+        name, at = integer(block, at, 6 if block[at] & 0x40 else 4)
+        if name == 0:
+            name, at = string(block, at)
+        found[name], at = string(block, at)
+    return found
+
+
 class Stream:
     def __init__(self):
-        self.status, self.body, self.trailers, self.done = None, b"", False, asyncio.get_running_loop().create_future()
+        self.status, self.body, self.trailers, self.done = None, b"", None, asyncio.get_running_loop().create_future()
+        # Set with whatever comes.
+        self.came = asyncio.Event()
+
+
+class Pipe:
+    """A stream on which both sides speak as they like: reader and writer in one."""
+
+    def __init__(self, two, number, stream):
+        self.two, self.number, self.stream = two, number, stream
+        self.pair = (self, self)
+
+    async def until(self, there):
+        """Waits until it is there; raises when the stream ends before."""
+        while not there():
+            if self.stream.done.done():
+                self.stream.done.result()
+                raise EOFError("the stream ended")
+            self.stream.came.clear()
+            await self.stream.came.wait()
+
+    async def head(self):
+        """The status, when it comes."""
+        await self.until(lambda: self.stream.status is not None)
+        return self.stream.status
+
+    async def readexactly(self, count):
+        await self.until(lambda: len(self.stream.body) >= count)
+        found, self.stream.body = self.stream.body[:count], self.stream.body[count:]
+        return found
+
+    def write(self, data, flags=0):
+        if self.two.ended.is_set():
+            raise EOFError("the connection ended before")
+        self.two.writer.write(two_frame(DATA, flags, self.number, data))
+
+    async def end(self):
+        """Says that no more will come; the trailers of the other side."""
+        self.write(b"", END_STREAM)
+        await asyncio.shield(self.stream.done)
+        self.close()
+        return self.stream.trailers
+
+    def close(self):
+        self.two.forget(self.number)
 
 
 class Two:
@@ -74,6 +136,8 @@ class Two:
     def __init__(self, host, port, name="localhost"):
         self.address, self.name = (host, port), name
         self.streams, self.next, self.goaways, self.ended = {}, 1, [], asyncio.Event()
+        # What the server wishes, by number; told when that has come.
+        self.wishes, self.told = {}, asyncio.Event()
 
     async def connect(self):
         self.reader, self.writer = await asyncio.open_connection(*self.address, ssl=trusting("h2"), server_hostname=self.name)
@@ -89,23 +153,37 @@ class Two:
         return not self.goaways and not self.ended.is_set()
 
     async def call(self, method, path, headers=(), body=None, seconds=30):
-        """(status, body, whether trailers came); raises when the answer is not whole."""
+        """(status, body, trailers or None); raises when the answer is not whole."""
+        number, stream = self.begin(method, path, headers, END_STREAM if body is None else 0)
+        if body is not None:
+            self.writer.write(two_frame(DATA, END_STREAM, number, body))
+        try:
+            async with asyncio.timeout(seconds):
+                await stream.done
+        finally:
+            self.forget(number)
+        return stream.status, stream.body, stream.trailers
+
+    def begin(self, method, path, headers, flags):
+        """Sends a head: the number of its stream, and the stream."""
         if self.ended.is_set():
             raise EOFError("the connection ended before")
         number, self.next = self.next, self.next + 2
         stream = self.streams[number] = Stream()
         fields = [(":method", method), (":scheme", "https"), (":authority", f"{self.name}:{self.address[1]}"), (":path", path), *headers]
         block = b"".join(literal(name.lower().encode(), value.encode()) for name, value in fields)
-        data = b"" if body is None else two_frame(DATA, END_STREAM, number, body)
-        self.writer.write(two_frame(HEADERS, END_HEADERS | (END_STREAM if body is None else 0), number, block) + data)
-        try:
-            async with asyncio.timeout(seconds):
-                await stream.done
-        finally:
-            self.streams.pop(number, None)
-            # Whoever gave up asks no more.
+        self.writer.write(two_frame(HEADERS, END_HEADERS | flags, number, block))
+        return number, stream
+
+    def open(self, method, path, headers=()):
+        """A call that is not over with its head."""
+        return Pipe(self, *self.begin(method, path, headers, 0))
+
+    def forget(self, number):
+        """Whoever gave up asks no more."""
+        stream = self.streams.pop(number, None)
+        if stream:
             stream.done.cancel()
-        return stream.status, stream.body, stream.trailers
 
     async def read(self):
         """Reads frames until the end; calls that have no whole answer by then fail."""
@@ -122,10 +200,16 @@ class Two:
             for stream in self.streams.values():
                 if not stream.done.done():
                     stream.done.set_exception(EOFError(f"{type(why).__name__} {why}"))
+                    # Whoever has gone away does not ask.
+                    stream.done.exception()
+                stream.came.set()
+            self.told.set()
             self.writer.close()
 
     def take(self, kind, flags, number, payload):
         if kind == SETTINGS and not flags & ACK:
+            self.wishes |= dict(struct.iter_unpack(">HI", payload))
+            self.told.set()
             self.writer.write(two_frame(SETTINGS, ACK, 0))
         elif kind == PING_FRAME and not flags & ACK:
             self.writer.write(two_frame(PING_FRAME, ACK, 0, payload))
@@ -138,8 +222,10 @@ class Two:
     def answer(stream, kind, flags, payload):
         if stream.done.done():
             return
+        stream.came.set()
         if kind == RST_STREAM:
             stream.done.set_exception(Broken(f"reset with {int.from_bytes(payload, 'big')}"))
+            stream.done.exception()
             return
         if kind == DATA:
             stream.body += payload
@@ -148,7 +234,7 @@ class Two:
         elif stream.status is None:
             stream.status = status(payload)
         else:
-            stream.trailers = True
+            stream.trailers = trailers(payload)
         if flags & END_STREAM:
             stream.done.set_result(None)
 
@@ -192,3 +278,23 @@ class WebSocket:
                     raise Broken(f"another message: {opcode} {payload[:40]!r}")
                 else:
                     return text
+
+
+class WebSocketTwo(WebSocket):
+    """One WebSocket on a stream of a connection of HTTP/2 (RFC 8441)."""
+
+    def __init__(self, two):
+        super().__init__(None)
+        self.two = two
+
+    async def connect(self, path, headers=()):
+        async with asyncio.timeout(30):
+            # Section 3: not before the server has said that it may.
+            await self.two.told.wait()
+            if self.two.wishes.get(ENABLE_CONNECT_PROTOCOL) != 1:
+                raise Broken("no WebSocket over HTTP/2 is offered")
+            fields = [(":protocol", "websocket"), ("sec-websocket-version", "13"), *headers]
+            self.client = self.two.open("CONNECT", path, fields)
+            if (code := await self.client.head()) != 200:
+                raise Broken(f"a handshake over HTTP/2 that was answered {code}")
+        return self

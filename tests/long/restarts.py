@@ -4,7 +4,8 @@
     restarts.py [--reloads 40] [--drains 12] [--kills 12] [--bin DIR] [--evidence DIR]
 
 The load is HTTP/1 in clear text and over TLS (kept connections, new ones, requests that come a piece at a time), HTTP/2 over TLS
-(several calls at once, with trailers and events), streams of events and WebSockets over both. The sockets are passed as systemd passes
+(several calls at once, with trailers and events), gRPC with an upstream that speaks HTTP/2 (calls of one message, and calls that go
+on), streams of events, and WebSockets over both, those of HTTP/2 on a stream (RFC 8441). The sockets are passed as systemd passes
 them; whoever connects while nobody serves waits in their queue.
 
 - A reload (of a limit, of the certificate) is seen by calls, fails none and ends no connection.
@@ -30,6 +31,7 @@ from common import Client, Gateway, Served, Workspace, finish, replace, say, tru
 from protocols import Two
 from reloads import reloaded, shown
 from restarts_load import GRACE, KINDS, Load, clients
+from rpc import Rpc, apis
 from service import Service
 
 PIECES, PAUSE = 10, 0.1
@@ -61,8 +63,8 @@ components:
 class Setup:
     """The document, its certificate, and the sockets that outlive every process."""
 
-    def __init__(self, folder, upstream):
-        self.folder, self.upstream, self.rate = folder, upstream, 1_000_000
+    def __init__(self, folder, upstream, rpc):
+        self.folder, self.upstream, self.rpc, self.rate = folder, upstream, rpc, 1_000_000
         self.sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
         self.plain, self.secure = (listening.getsockname()[1] for listening in self.sockets)
         self.served = Served(folder)
@@ -75,9 +77,14 @@ admin: {{ bind: "127.0.0.1:0" }}
 listeners:
   plain: {{ bind: "127.0.0.1:{self.plain}" }}
   secure: {{ bind: "127.0.0.1:{self.secure}", tls: {{ certificate: "file:server.pem", key: "file:server.key" }} }}
+# All callers of this load have one address.
+admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
+upstreams:
+  rpc: {{ url: "http://127.0.0.1:{self.rpc}", http: 2 }}
 apis:
-  all:
+{apis("rpc")}  all:
     contract: ./contract.yaml
+    hosts: [127.0.0.1, localhost]
     upstream: http://127.0.0.1:{self.upstream}
     issuer: local
     limits: [{{ per: subject, rate: {self.rate}/s }}]
@@ -223,10 +230,11 @@ class Silent:
 
 
 async def main(flags):
-    upstream = Service(PIECES, PAUSE)
+    upstream, echo = Service(PIECES, PAUSE), Rpc()
     await upstream.start()
+    await echo.start()
     with Workspace(flags.keep) as workspace:
-        setup = await asyncio.to_thread(Setup, workspace.path, upstream.port)
+        setup = await asyncio.to_thread(Setup, workspace.path, upstream.port, echo.port)
         run, started = Run(flags, workspace, setup), time.monotonic()
         await run.begin()
         token = await asyncio.to_thread(run.gateway.token, "load", "all")

@@ -4,8 +4,9 @@ import collections
 import ssl
 import time
 
+import rpc
 from common import Broken, Client, trusting
-from protocols import Closed, Two, WebSocket
+from protocols import Closed, Two, WebSocket, WebSocketTwo
 from service import ITEM
 
 # Seconds that a connection without a call has when the gateway ends (docs/service.md).
@@ -16,7 +17,7 @@ THING = b'{"name":"a thing"}'
 FAULTS = (OSError, EOFError, ValueError, TimeoutError, Broken, Closed)
 # Calls that go on all the time.
 KINDS = ("http/1", "http/1 tls", "http/1 new", "http/1 in pieces", "events", "events tls", "http/2", "http/2 trailers",
-         "http/2 events", "message", "message tls")
+         "http/2 events", "grpc", "grpc stream", "message", "message tls", "message http/2")
 
 
 class Line:
@@ -154,14 +155,14 @@ class Load:
             raise Broken(f"events: {status} {body[-80:]!r}")
         return fields
 
-    async def two(self, workers=6):
+    async def two(self, work, workers=6, name="localhost"):
         """HTTP/2: several calls at once on a connection, up to its GOAWAY; the next one is opened then."""
         while not self.stopping:
-            line, two = Line(self.kills), Two("127.0.0.1", self.secure)
+            line, two = Line(self.kills), Two("127.0.0.1", self.secure, name)
             if await self.connected(line, two.connect()) is None:
                 two.close()
                 continue
-            await asyncio.gather(*(self.stream(two, line, number) for number in range(workers)))
+            await asyncio.gather(*(work(two, line, number) for number in range(workers)))
             if two.goaways:
                 self.told["http/2"] += 1
             elif not self.stopping and line.born == self.kills:
@@ -185,6 +186,27 @@ class Load:
             raise Broken(f"{path}: {status} {body[-80:]!r}")
         return True
 
+    async def grpc(self, two, line, turn):
+        """Calls of one message, and each sixth time one that goes on."""
+        while not self.stopping and two.takes_calls():
+            turn += 1
+            kind, call = ("grpc stream", rpc.talk(two, self.pieces, 0.1)) if turn % 6 == 0 else ("grpc", rpc.say(two, THING))
+            await self.attempt(kind, line, call, silence=False)
+            await asyncio.sleep(0.02)
+
+    async def websocket_two(self):
+        """A WebSocket on a stream of HTTP/2, which is told of an end by its own close."""
+        kind = "message http/2"
+        while not self.stopping:
+            line, two = Line(self.kills), Two("127.0.0.1", self.secure)
+            if await self.connected(line, two.connect()):
+                headers = [("authorization", self.bearer[1])]
+                went = await self.attempt("websocket http/2", line, WebSocketTwo(two).connect("/ws", headers), silence=False)
+                while went and not self.stopping:
+                    went = await self.attempt(kind, line, went.echo(b"is anybody there?", seconds=60), silence=False)
+                    await asyncio.sleep(0.02)
+            two.close()
+
     async def websocket(self, tls):
         kind = "message tls" if tls else "message"
         while not self.stopping:
@@ -205,4 +227,5 @@ def clients(load):
     calls += [load.one("http/1 in pieces", tls, load.in_pieces) for tls in (False, True)]
     calls += [load.one("events tls" if tls else "events", tls, load.events) for tls in (False, False, True, True)]
     calls += [load.websocket(tls) for tls in (False, False, True)]
-    return [*calls, load.two(), load.two()]
+    calls += [load.websocket_two() for _ in range(2)]
+    return [*calls, load.two(load.stream), load.two(load.stream), load.two(load.grpc, 3, rpc.HOST)]

@@ -128,9 +128,9 @@ class Service:
                 return
 
 
-def _run(port, pieces, pause):
+def _run(port, make):
     async def run():
-        service = Service(pieces, pause)
+        service = make()
         await service.start()
         port.value = service.port
         await service.server.serve_forever()
@@ -138,10 +138,10 @@ def _run(port, pieces, pause):
     asyncio.run(run())
 
 
-async def beside(context, pieces=10, pause=0.1):
-    """A process of its own: (process, port)."""
+async def beside(context, make=Service):
+    """What `make` makes, in a process of its own: (process, port)."""
     port = context.Value("q", 0, lock=False)
-    process = context.Process(target=_run, args=(port, pieces, pause), daemon=True)
+    process = context.Process(target=_run, args=(port, make), daemon=True)
     process.start()
     while not port.value:
         await asyncio.sleep(0.05)

@@ -6,8 +6,8 @@
 What the machine can carry beside the other parts is measured first, by h2load in a closed loop, for each of HTTP/1, HTTP/1 over TLS and
 HTTP/2 over TLS; from then on two thirds of it come in an open loop, a third of that over each. Gateway, sample and all clients share
 the machine: capacity is that of all together, at that moment. The other parts, all the time: a mix of good and refused calls over all three, new
-connections, clients that go away in mid-call, uploads, downloads, streams of events, WebSockets, bytes that are no request and frames that
-no client may send, an upstream that fails in each way of `faults.py`, half of the time the floods of `floods.py` on few connections, and
+connections, clients that go away in mid-call, uploads, downloads, streams of events, WebSockets over HTTP/1 and HTTP/2, gRPC with its trailers (calls
+of one message, and calls that go on), bytes that are no request and frames that no client may send, an upstream that fails in each way of `faults.py`, half of the time the floods of `floods.py` on few connections, and
 reloads of the document and, each third time, of the certificate.
 
 The time is parted in ten. The first part is warm-up; the mean resident memory of each from the third on must be within 5 % of that of the second
@@ -17,6 +17,7 @@ upstreams.
 """
 import argparse
 import asyncio
+import functools
 import multiprocessing
 import os
 import signal
@@ -29,7 +30,8 @@ import common
 import faults
 import floods
 from common import ROOT, Gateway, Served, Workspace, finish, say
-from service import beside
+from rpc import Rpc
+from service import Service, beside
 from soak_parts import CONNECTIONS, DEADLINES, PIECES, WAYS, Flooded, Parts, Reloads, calls, document, h2load
 
 PARTS = 10
@@ -110,7 +112,8 @@ class Upstreams:
         context = multiprocessing.get_context("spawn")
         orders = workspace.start("orders", bins / "orders", "--listen", "127.0.0.1:0")
         url = (await asyncio.to_thread(orders.wait_for, r"orders on (http://\S+)"))[1]
-        service, service_port = await beside(context, PIECES, 0.1)
+        service, service_port = await beside(context, functools.partial(Service, PIECES, 0.1))
+        rpc, rpc_port = await beside(context, Rpc)
         flooded, counted, current = (context.Value("q", 0, lock=False) for _ in range(3))
         flood = context.Process(target=floods.upstream, args=(flooded, counted, current), daemon=True)
         flood.start()
@@ -121,8 +124,8 @@ class Upstreams:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             nowhere = free.getsockname()[1]
-        self.processes = [service, flood]
-        self.ports = {"orders": int(url.rstrip("/").rsplit(":", 1)[1]), "service": service_port, "floods": flooded.value,
+        self.processes = [service, rpc, flood]
+        self.ports = {"orders": int(url.rstrip("/").rsplit(":", 1)[1]), "service": service_port, "rpc": rpc_port, "floods": flooded.value,
                       "faults": self.server.sockets[0].getsockname()[1], "nowhere": nowhere}
         return self
 
@@ -205,7 +208,7 @@ class Soak:
     def misses(self, results):
         parts, loop, seconds = self.parts, self.loop, self.flags.seconds
         missing = {call[0] for call in parts.mix} - {name.rsplit(" ", 1)[0] for name in parts.done}
-        missing |= {name for name in ("left", "upload", "download", "events", "websocket", "hostile", "hostile websocket") if not parts.done[name]}
+        missing |= {name for name in ("left", "upload", "download", "events", "websocket", "websocket http/2", "grpc", "hostile", "hostile websocket") if not parts.done[name]}
         return [text for text, missed in [
             ("wrong answers", parts.wrong or self.failing.wrong or loop.wrong), ("requests that nobody made", self.upstreams.faults.wrong),
             (f"without an answer: {sorted(missing)}", missing), (f"parts that broke: {self.broken}", self.broken),

@@ -1,5 +1,5 @@
-"""What `soak.py` mixes: calls of all kinds with what they must be answered, files, streams, hostile bytes, faults, floods, reloads, and
-the open loop."""
+"""What `soak.py` mixes: calls of all kinds with what they must be answered, files, streams, gRPC, hostile bytes, faults, floods, reloads,
+and the open loop."""
 import asyncio
 import collections
 import itertools
@@ -12,8 +12,9 @@ import zlib
 import common
 import faults
 import floods
+import rpc
 from common import Broken, Client, replace, trusting
-from protocols import Closed, Two, WebSocket, read_frame
+from protocols import Closed, Two, WebSocket, WebSocketTwo, read_frame
 from reloads import reloaded, shown
 from service import DOWNLOAD
 
@@ -59,7 +60,8 @@ listeners:
 record: {{ access_log: file:access.log }}
 # All callers of this load have one address.
 admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} }}
-{faults.upstreams(local["faults"], local["nowhere"], DEADLINES)}apis:
+{faults.upstreams(local["faults"], local["nowhere"], DEADLINES)}  rpc: {{ url: "{local["rpc"]}", http: 2 }}
+apis:
   orders:
     contract: ./openapi.yaml
     hosts: [127.0.0.1, localhost]
@@ -76,7 +78,7 @@ admission: {{ anonymous: {{ rate: 1000000/s }}, failures: {{ rate: 1000000/s }} 
     validation: {{ request: off, response: off }}
     operations:
       "GET /ws": {{ websocket: {{}} }}
-{faults.APIS}{floods.apis(local["floods"])}"""
+{rpc.apis("rpc")}{faults.APIS}{floods.apis(local["floods"])}"""
 
 
 def calls(reader, writer):
@@ -218,6 +220,35 @@ class Parts:
         finally:
             client.close()
 
+    async def websocket_two(self):
+        """The same on streams of HTTP/2, two at once on a connection."""
+        two = await Two(*self.secure, "service.test").connect()
+
+        async def one():
+            socket = await WebSocketTwo(two).connect("/ws")
+            for number in range(200):
+                await socket.echo(b"message %d" % number)
+                await asyncio.sleep(0.05)
+
+        try:
+            await asyncio.gather(one(), one())
+        finally:
+            two.close()
+
+    async def grpc(self):
+        """Calls of one message beside one that goes on, on one connection."""
+        two = await Two(*self.secure, rpc.HOST).connect()
+
+        async def short():
+            for number in range(40):
+                await rpc.say(two, b"message %d" % number)
+                await asyncio.sleep(0.05)
+
+        try:
+            await asyncio.gather(rpc.talk(two, 40, 0.05), short())
+        finally:
+            two.close()
+
     async def hostile_websocket(self):
         """Frames that no client may send, each of which ends its socket with a reason (RFC 6455 sections 5.1, 5.2, 5.4, 5.5, 8.1)."""
         for text, reason in HOSTILE_FRAMES:
@@ -243,6 +274,8 @@ class Parts:
             yield self.always("download", lambda tls=tls: self.download(tls), 0.7)
             yield self.always("events", lambda tls=tls: self.events(tls), 0)
             yield self.always("websocket", lambda tls=tls: self.websocket(tls), 0)
+        yield self.always("websocket http/2", self.websocket_two, 0)
+        yield self.always("grpc", self.grpc, 0)
         yield self.always("hostile", self.hostile, 1)
         yield self.always("hostile websocket", self.hostile_websocket, 1)
 

@@ -3,7 +3,7 @@
 //! The request file holds one request after the other, each behind its length as four bytes, little-endian; the order
 //! file holds indexes into it in the same form. Without `--seconds` every entry of the order is sent once; with it they
 //! are sent around and around until the time is up: each connection as fast as it is answered or, with `--rate`, so many
-//! calls a second in all (see [`crate::pace`]).
+//! calls a second in all (see [`crate::pace`] and, for what is told of their latencies, [`crate::windows`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::Flags;
 use crate::message::{extent, status};
 use crate::pace::{Alarm, arrivals};
+use crate::windows;
 
 /// Bytes of an answer that are held at most.
 const MOST: usize = 1 << 20;
@@ -29,9 +30,27 @@ struct Plan {
     next: Cell<usize>,
     start: Instant,
     until: Option<Instant>,
-    /// When each call is due, in an open loop.
-    due: Option<Vec<Duration>>,
+    /// In an open loop.
+    open: Option<Open>,
     seen: RefCell<Seen>,
+}
+
+/// An open loop.
+struct Open {
+    /// When each call is due.
+    due: Vec<Duration>,
+    time: Duration,
+    /// How long each took since then, in microseconds.
+    took: RefCell<Vec<u32>>,
+    /// How late the calls were sent that found a free connection: what this process itself, or its core, adds.
+    late: RefCell<Vec<u32>>,
+}
+
+/// A call to be made.
+struct Next<'a> {
+    number: usize,
+    request: &'a [u8],
+    start: Instant,
 }
 
 #[derive(Default)]
@@ -42,7 +61,8 @@ struct Seen {
     latencies: Vec<u64>,
 }
 
-/// Runs the calls and prints `{"calls", "seconds", "statuses", "reconnects", "p50_us", "p99_us"}`.
+/// Runs the calls and prints `{"calls", "seconds", "statuses", "reconnects", "p50_us", "p99_us"}`. Of an open loop `p99_us` is the
+/// median of its windows', and `p99_all_us`, `windows_p99_us` and `late_p99_us` are there as well.
 pub(crate) async fn call(flags: &Flags) -> Result<(), String> {
     let requests = split(&read(flags.text("--requests")?)?)?;
     let order = match flags.find("--order") {
@@ -54,12 +74,12 @@ pub(crate) async fn call(flags: &Flags) -> Result<(), String> {
     }
     let seconds: f64 = flags.number("--seconds", 0.0)?;
     let rate: f64 = flags.number("--rate", 0.0)?;
-    let due = (rate > 0.0).then(|| arrivals(rate, seconds));
+    let open = (rate > 0.0).then(|| Open::new(rate, seconds));
     let start = Instant::now();
-    let until = (seconds > 0.0 && due.is_none()).then(|| start + Duration::from_secs_f64(seconds));
+    let until = (seconds > 0.0 && open.is_none()).then(|| start + Duration::from_secs_f64(seconds));
     let seen = RefCell::new(Seen { latencies: vec![0; 100_000], ..Seen::default() });
     let target = flags.text("--target")?.to_owned();
-    let plan = Rc::new(Plan { target, requests, order, next: Cell::new(0), start, until, due, seen });
+    let plan = Rc::new(Plan { target, requests, order, next: Cell::new(0), start, until, open, seen });
     let tasks: Vec<_> = (0..flags.number("--connections", 32_usize)?)
         .map(|_| tokio::task::spawn_local(connection(Rc::clone(&plan))))
         .collect();
@@ -68,26 +88,80 @@ pub(crate) async fn call(flags: &Flags) -> Result<(), String> {
             .map_err(|error| error.to_string())?
             .map_err(|error| format!("`{}`: {error}", plan.target))?;
     }
-    report(&plan.seen.borrow(), start.elapsed())
+    report(&plan, start.elapsed())
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}
+
+impl Open {
+    fn new(rate: f64, seconds: f64) -> Self {
+        let due = arrivals(rate, seconds);
+        let took = RefCell::new(vec![0; due.len()]);
+        let late = RefCell::new(Vec::with_capacity(due.len()));
+        Self { due, time: Duration::from_secs_f64(seconds), took, late }
+    }
+
+    /// What is told of it, as members of an object.
+    fn told(&self) -> String {
+        let took = self.took.borrow();
+        let each = windows::p99s(&self.due, &took, self.time);
+        let of = |values: &[u32], percent| windows::percentile(values, percent).unwrap_or_default();
+        format!(
+            "\"p50_us\": {}, \"p99_us\": {}, \"p99_all_us\": {}, \"windows_p99_us\": {each:?}, \"late_p99_us\": {}",
+            of(&took, 50),
+            of(&each, 50),
+            of(&took, 99),
+            of(&self.late.borrow(), 99)
+        )
+    }
 }
 
 impl Plan {
     /// The next request to send and when, until there is none.
-    fn take(&self) -> Option<(&[u8], Instant)> {
+    fn take(&self) -> Option<Next<'_>> {
         let at = self.next.get();
-        let due = match &self.due {
-            Some(due) => self.start + *due.get(at)?,
+        let due = match &self.open {
+            Some(open) => self.start + *open.due.get(at)?,
             None => Instant::now(),
         };
         if self.until.is_some_and(|until| due >= until) {
             return None;
         }
         self.next.set(at + 1);
-        if self.until.is_none() && self.due.is_none() && at >= self.order.len() {
+        if self.until.is_none() && self.open.is_none() && at >= self.order.len() {
             return None;
         }
         let index = self.order.get(at % self.order.len())?;
-        self.requests.get(usize::try_from(*index).ok()?).map(|request| (request.as_slice(), due))
+        let request = self.requests.get(usize::try_from(*index).ok()?)?;
+        Some(Next { number: at, request, start: due })
+    }
+
+    /// Waits until the call is due.
+    async fn wait(&self, alarm: &Alarm, next: &Next<'_>) -> std::io::Result<()> {
+        let time = next.start.saturating_duration_since(Instant::now());
+        alarm.ring_after(time).await?;
+        if let (Some(open), false) = (&self.open, time.is_zero()) {
+            open.late.borrow_mut().push(micros(next.start.elapsed()));
+        }
+        Ok(())
+    }
+
+    fn answered(&self, next: &Next<'_>, code: u16, close: bool, took: Duration) {
+        let mut seen = self.seen.borrow_mut();
+        *seen.statuses.entry(code).or_default() += 1;
+        seen.reconnects += u64::from(close);
+        if let Some(open) = &self.open {
+            if let Some(slot) = open.took.borrow_mut().get_mut(next.number) {
+                *slot = micros(took);
+            }
+            return;
+        }
+        let slot = usize::try_from(took.as_micros() / 10).unwrap_or(usize::MAX).min(seen.latencies.len() - 1);
+        if let Some(count) = seen.latencies.get_mut(slot) {
+            *count += 1;
+        }
     }
 }
 
@@ -95,20 +169,14 @@ async fn connection(plan: Rc<Plan>) -> std::io::Result<()> {
     let mut held = Vec::with_capacity(4096);
     let mut stream = connect(&plan.target).await?;
     let alarm = Alarm::new()?;
-    while let Some((request, start)) = plan.take() {
-        alarm.ring_after(start.saturating_duration_since(Instant::now())).await?;
-        let (code, close) = exchange(&mut stream, request, &mut held).await?;
-        let slot = usize::try_from(start.elapsed().as_micros() / 10).unwrap_or(usize::MAX);
+    while let Some(next) = plan.take() {
+        plan.wait(&alarm, &next).await?;
+        let (code, close) = exchange(&mut stream, next.request, &mut held).await?;
+        let took = next.start.elapsed();
         if close {
             stream = connect(&plan.target).await?;
         }
-        let mut seen = plan.seen.borrow_mut();
-        *seen.statuses.entry(code).or_default() += 1;
-        seen.reconnects += u64::from(close);
-        let slot = slot.min(seen.latencies.len() - 1);
-        if let Some(count) = seen.latencies.get_mut(slot) {
-            *count += 1;
-        }
+        plan.answered(&next, code, close, took);
     }
     Ok(())
 }
@@ -141,18 +209,23 @@ async fn exchange(
     }
 }
 
-fn report(seen: &Seen, elapsed: Duration) -> Result<(), String> {
+fn report(plan: &Plan, elapsed: Duration) -> Result<(), String> {
+    let seen = plan.seen.borrow();
     let calls: u64 = seen.statuses.values().sum();
     let statuses: Vec<String> =
         seen.statuses.iter().map(|(code, count)| format!("\"{code}\": {count}")).collect();
+    let told = plan.open.as_ref().map_or_else(
+        || {
+            let of = |percent| percentile(&seen.latencies, calls, percent);
+            format!("\"p50_us\": {}, \"p99_us\": {}", of(50), of(99))
+        },
+        Open::told,
+    );
     let line = format!(
-        "{{\"calls\": {calls}, \"seconds\": {:.4}, \"statuses\": {{{}}}, \"reconnects\": {}, \"p50_us\": {}, \
-         \"p99_us\": {}}}",
+        "{{\"calls\": {calls}, \"seconds\": {:.4}, \"statuses\": {{{}}}, \"reconnects\": {}, {told}}}",
         elapsed.as_secs_f64(),
         statuses.join(", "),
-        seen.reconnects,
-        percentile(&seen.latencies, calls, 50),
-        percentile(&seen.latencies, calls, 99)
+        seen.reconnects
     );
     writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string())
 }

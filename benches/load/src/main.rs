@@ -10,6 +10,7 @@ mod handshake;
 mod message;
 mod pace;
 mod serve;
+mod windows;
 
 use std::io::Write;
 use std::process::ExitCode;

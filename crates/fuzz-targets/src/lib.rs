@@ -25,6 +25,7 @@ mod detectors;
 mod documents;
 mod events;
 mod http1;
+mod http2;
 mod json;
 mod messages;
 mod parameters;
@@ -40,7 +41,7 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the name is that of the file under `fuzz/fuzz_targets` and of the folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("bodies", bodies::run),
     ("callers", callers::run),
     ("connections", connections::run),
@@ -50,6 +51,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("documents", documents::run),
     ("events", events::run),
     ("http1", http1::run),
+    ("http2", http2::run),
     ("json", json::run),
     ("messages", messages::run),
     ("parameters", parameters::run),

@@ -21,7 +21,16 @@ impl Naive {
     /// When no port is free.
     #[must_use]
     pub fn start(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::bind("127.0.0.1:0", upstream)
+    }
+
+    /// The same, for whoever reaches `to`.
+    ///
+    /// # Panics
+    /// When that is no address of this machine, or is taken.
+    #[must_use]
+    pub fn bind(to: &str, upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind(to).unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {

@@ -38,6 +38,8 @@ pub use reader::{Message, read};
 
 /// Room between the two ends of a connection.
 const PIPE: usize = 64 * 1024;
+/// How often others have their turn before more bytes come: a call that waits for nobody is over by then.
+const TURNS: usize = 32;
 
 /// What stands behind the gateway, as a test says.
 pub trait Service: fmt::Debug {
@@ -112,6 +114,29 @@ impl OfflineCore {
         read?;
         Answer::parse(&bytes, request.starts_with(b"HEAD "))
             .ok_or_else(|| io::Error::other("the gateway gave no whole answer"))
+    }
+
+    /// Puts bytes, each piece of which is looked at before the next one comes, and gives all that was said until the connection
+    /// ended. They may be HTTP/2 with prior knowledge (RFC 9113 section 3.3). The client goes away behind the last: calls that wait
+    /// for something else by then end with it. When the connection breaks, what was said before is given.
+    pub async fn feed<'a>(&self, peer: Peer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+        let (near, far) = tokio::io::duplex(PIPE);
+        tokio::task::spawn_local(connection::serve_memory(Rc::clone(&self.0), peer, Socket::Memory(far)));
+        let (mut from, mut to) = tokio::io::split(near);
+        let mut bytes = Vec::new();
+        let send = async {
+            for piece in pieces {
+                if to.write_all(piece).await.is_err() {
+                    break;
+                }
+                for _ in 0..TURNS {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let _ = to.shutdown().await;
+        };
+        let ((), _) = tokio::join!(send, from.read_to_end(&mut bytes));
+        bytes
     }
 }
 

@@ -24,6 +24,7 @@ mod sockets;
 mod streams;
 mod trust;
 mod two;
+mod unchecked;
 mod upstreams;
 mod vouched;
 pub(crate) mod world;

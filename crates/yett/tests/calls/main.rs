@@ -1,6 +1,7 @@
 //! Calls through the real binary to an upstream that records every byte: what is refused never gets there, and its valid twin does.
 
 mod administrative;
+mod backpressure;
 mod content;
 mod faults;
 mod harness;

@@ -251,9 +251,23 @@ impl Gateway {
 
     /// Its resident memory, in KiB.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was resident since [`Gateway::forget_peak`], in KiB.
+    pub fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// Lets the peak be what is resident now. Where the kernel does not allow it, it stays that since the start.
+    pub fn forget_peak(&self) {
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read(format!("/proc/{}/status", self.child.id())).unwrap();
         let status = String::from_utf8(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 

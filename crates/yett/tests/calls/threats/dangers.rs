@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use testkit::Recorder;
+use testkit::raw::exchange;
+use testkit::{Naive, Recorder};
 
 use crate::harness::*;
 
@@ -58,4 +59,14 @@ fn threat_49_what_only_this_machine_reaches_needs_no_acceptance() {
     }
     let recorder = Recorder::start();
     assert_eq!(Gateway::start(&recorder).call(get("/things", "")).status, 200);
+}
+
+#[test]
+fn threat_49_a_naive_proxy_serves_everybody_in_clear_text() {
+    let recorder = Recorder::start();
+    let naive = Naive::bind("0.0.0.0:0", recorder.address());
+    assert!(naive.address().ip().is_unspecified());
+    let address = ([127, 0, 0, 1], naive.address().port()).into();
+    let reply = exchange(address, get("/secret", "Authorization: Bearer anything\r\n")).unwrap();
+    assert_eq!((reply.status, recorder.count()), (200, 1));
 }
