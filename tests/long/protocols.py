@@ -148,6 +148,14 @@ class Two:
         self.task = asyncio.create_task(self.read())
         return self
 
+    async def ready(self):
+        """Whether calls may be begun, once the server has said what it wishes, or that it ends."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.told, self.ended)]
+        await asyncio.wait(waits, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return self.takes_calls()
+
     def takes_calls(self):
         """Whether another call may be begun: it is open, and nothing was said of an end."""
         return not self.goaways and not self.ended.is_set()

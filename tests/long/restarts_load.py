@@ -199,7 +199,8 @@ class Load:
         kind = "message http/2"
         while not self.stopping:
             line, two = Line(self.kills), Two("127.0.0.1", self.secure)
-            if await self.connected(line, two.connect()):
+            # A connection that is told of its end before it was used is no call.
+            if await self.connected(line, two.connect()) and await two.ready():
                 headers = [("authorization", self.bearer[1])]
                 went = await self.attempt("websocket http/2", line, WebSocketTwo(two).connect("/ws", headers), silence=False)
                 while went and not self.stopping:

@@ -29,7 +29,8 @@ fn functions() -> Vec<(String, String)> {
         for piece in text.split("fn threat").skip(1) {
             let name = format!("threat{}", piece.split('(').next().unwrap());
             // Tests stand at the margin, or in a module of their own by four spaces.
-            let end = piece.find("\n}\n").or_else(|| piece.find("\n    }\n")).unwrap_or(piece.len());
+            let ends = ["\n}\n", "\n    }\n"].iter().filter_map(|end| piece.find(end));
+            let end = ends.min().unwrap_or(piece.len());
             all.push((name, piece[..end].to_owned()));
         }
     }
