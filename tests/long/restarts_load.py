@@ -202,9 +202,10 @@ class Load:
             # A connection that is told of its end before it was used is no call.
             if await self.connected(line, two.connect()) and await two.ready():
                 headers = [("authorization", self.bearer[1])]
-                went = await self.attempt("websocket http/2", line, WebSocketTwo(two).connect("/ws", headers), silence=False)
+                socket = WebSocketTwo(two)
+                went = await self.attempt("websocket http/2", line, socket.connect("/ws", headers), silence=False)
                 while went and not self.stopping:
-                    went = await self.attempt(kind, line, went.echo(b"is anybody there?", seconds=60), silence=False)
+                    went = await self.attempt(kind, line, socket.echo(b"is anybody there?", seconds=60), silence=False)
                     await asyncio.sleep(0.02)
             two.close()
 
