@@ -6,6 +6,7 @@ mod harness;
 mod inspection;
 mod keys;
 mod leaks;
+mod logins;
 mod messages;
 mod objects;
 mod owners;
