@@ -33,7 +33,7 @@ fn logins_that_are_weak_or_old_are_told_what_is_asked_for() {
     let (fresh, old) = (format!("auth_time={}", now() - 5), format!("auth_time={}", now() - 700));
     let acr = |value: &str| format!("acr={value}");
     let mut reached = 0;
-    for (claims, code) in [
+    let rows = [
         (vec![acr("mfa"), fresh.clone()], None),
         (vec![acr("phr"), fresh.clone()], None),
         (vec![acr("mfa"), old.clone()], Some("login_stale")),
@@ -44,7 +44,9 @@ fn logins_that_are_weak_or_old_are_told_what_is_asked_for() {
         (vec![String::from("amr=mfa"), fresh.clone()], Some("login_weak")),
         (vec![fresh], Some("login_weak")),
         (vec![acr("pwd"), old], Some("login_weak")),
-    ] {
+    ];
+    assert_eq!(rows.iter().filter(|(_, code)| code.is_some()).count(), 8);
+    for (claims, code) in rows {
         // First and remembered.
         let token = token(&gateway, &claims);
         for _ in 0..2 {

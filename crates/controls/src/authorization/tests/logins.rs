@@ -27,7 +27,7 @@ fn logins_have_to_be_of_a_kind() {
     let gateway = Setup::new(STRONG, CONTRACT).attach(&world, 0);
     assert!(!gateway.found.has_errors(), "{:#?}", gateway.found);
     world.side.run();
-    for (acr, code) in [
+    let rows = [
         ("\"phr\"", "ok"),
         ("\"urn:example:gold\"", "ok"),
         ("\"p\\u0068r\"", "ok"),
@@ -44,7 +44,9 @@ fn logins_have_to_be_of_a_kind() {
         ("\"phr urn:example:gold\"", "login_weak"),
         ("[\"phr\"]", "login_weak"),
         ("{\"phr\":true}", "login_weak"),
-    ] {
+    ];
+    assert_eq!(rows.iter().filter(|(_, code)| *code != "ok").count(), 12);
+    for (acr, code) in rows {
         for name in ["acr", "Acr"] {
             let ended = gateway.bearer("required", &world.token(&[(name, acr)]));
             let code = if name == "acr" { code } else { "login_weak" };
