@@ -145,6 +145,8 @@ codes! {
     PRIVILEGE_MISSING = "privilege_missing", 403, Client, "the caller lacks a role or claim that is required here";
     /// The user logged in longer ago than the configuration allows (RFC 9470).
     LOGIN_STALE = "login_stale", 401, Client, "a fresher login is required here";
+    /// The user logged in by other means than the configuration asks for (RFC 9470).
+    LOGIN_WEAK = "login_weak", 401, Client, "a stronger login is required here";
     /// An id in the call belongs to somebody else, or it cannot be told whose it is.
     OBJECT_FORBIDDEN = "object_forbidden", 403, Client, "the call names an object that is not the caller's";
     /// The same, where callers are not to know that there is such an object.

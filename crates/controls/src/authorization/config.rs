@@ -12,7 +12,7 @@ use super::{Administrative, Asked, Authorization, Require};
 use crate::callers::config::{CallerSection, ClaimPaths, ClaimsSection};
 use crate::callers::trust::Trust;
 use crate::scope::{Compiled, OperationKind, OperationScope};
-use crate::security::{Access, Challenge, access};
+use crate::security::{Access, Challenge, Issuers, access};
 
 /// what a caller needs beside what the contract asks for
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -62,6 +62,9 @@ pub struct Required {
     /// whether a token without `auth_time` counts from when it was issued (`iat`), which a refresh makes new
     #[serde(default)]
     pub by_issue: bool,
+    /// how the user has to have logged in: values of `acr` as the issuer writes them, of which one will do, the preferred first
+    #[serde(default)]
+    pub acr: Option<Strings>,
 }
 
 /// Whether the added rule counts. There is no `off`: leave the rule out.
@@ -83,7 +86,37 @@ pub fn schema() -> schemars::Schema {
 
 /// Reports what is wrong with the section, wherever it stands.
 pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
-    let _: Option<AuthorizationSection> = spec::read(node, out);
+    let Some(section) = spec::read::<AuthorizationSection>(node, out) else { return };
+    let Some(Strings(acr)) = &section.require.acr else { return };
+    let at = node.at(&["require", "acr"]).map_or(node.span, |acr| acr.span);
+    let mut wrong = |message: String, help: &str| {
+        out.push(Diagnostic::error("invalid-value", message).at(at).help(help));
+    };
+    if acr.is_empty() {
+        wrong(
+            String::from("an empty `acr` lets nobody in"),
+            "name values of the issuer's, or leave the key out",
+        );
+    }
+    if acr.len() > MAX_ACR {
+        wrong(
+            format!("`acr` has more than {MAX_ACR} values"),
+            "callers are told of each: name those that are used",
+        );
+    }
+    for value in acr.iter().filter(|value| !can_be_asked_for(value)) {
+        let help = "write one as the issuer does; callers are told of it between quotes, parted by spaces (RFC 9470 section 3)";
+        wrong(format!("`{}` is no value of `acr`", value.escape_default()), help);
+    }
+}
+
+/// Most values of `acr`: each goes into a header field.
+const MAX_ACR: usize = 16;
+
+/// Whether a value of `acr` can be told to callers, in `acr_values` of a challenge.
+fn can_be_asked_for(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    (1..=256).contains(&value.len()) && value.bytes().all(plain)
 }
 
 /// Compiles authorization for one operation: the contract's scopes, and the added rule if there is one.
@@ -118,7 +151,7 @@ fn rule(scope: &OperationScope<'_>, node: &Node, access: &Access, out: &mut Diag
     // A section with errors keeps the document from being served.
     let section = section.as_ref().as_ref()?;
     let asked = asked(scope, node, &section.require, out);
-    if asked.all.is_empty() && asked.any.is_none() && asked.max_age.is_none() && asked.listeners.is_none() {
+    if asked.is_nothing() {
         return None;
     }
     if *access == Access::Open {
@@ -185,7 +218,7 @@ fn listeners(scope: &OperationScope<'_>, named: &[Spanned<String>], out: &mut Di
 
 /// What is asked for, and whom to believe in it.
 fn asked(scope: &OperationScope<'_>, node: &Node, require: &Required, out: &mut Diagnostics) -> Asked {
-    let Required { scopes, roles, claims, issuer, listeners: named, any, max_age, by_issue } = require;
+    let Required { scopes, roles, claims, issuer, listeners: named, any, max_age, by_issue, acr } = require;
     let trust = Trust::of(scope, out);
     let at = node.get("require").map_or(node.span, |require| require.span);
     Asked {
@@ -195,5 +228,11 @@ fn asked(scope: &OperationScope<'_>, node: &Node, require: &Required, out: &mut 
         listeners: named.as_ref().map(|named| listeners(scope, named, out)),
         max_age: max_age.map(Duration::get),
         by_issue: *by_issue,
+        // Each issuer has words of its own for how its users log in.
+        acr_of: match acr {
+            Some(_) => trust.issuers(issuer.as_ref(), at, out),
+            None => Issuers::Any,
+        },
+        acr: acr.iter().flat_map(|Strings(acr)| acr).map(|value| value.as_str().into()).collect(),
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Principal, Step, Verdict};
+use engine::{Attached, Call, Clock, Code, Control, CoreContext, Needs, Principal, Step, Verdict, codes};
 
 use crate::callers::{Missing, Roles, Traits};
-use crate::security::{Challenge, Scheme};
+use crate::security::{Challenge, Issuers, Scheme};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,35 @@ pub struct Asked {
     pub max_age: Option<Duration>,
     /// Whether a token that does not say when counts from when it was issued.
     pub by_issue: bool,
+    /// Of which one has to be how the user logged in, the preferred first; without any it does not matter.
+    pub acr: Box<[Box<str>]>,
+    /// Whose words for that are believed.
+    pub acr_of: Issuers,
+}
+
+impl Asked {
+    /// Whether every principal has it all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        let Self { all, any, listeners, max_age, acr, .. } = self;
+        all.is_empty() && any.is_none() && listeners.is_none() && max_age.is_none() && acr.is_empty()
+    }
+
+    /// What the login of a principal lacks at this time.
+    fn lacking_of_login(&self, principal: &Principal, now: u64) -> Option<&'static Code> {
+        if !self.acr.is_empty() && !self.is_strong(principal) {
+            return Some(&codes::LOGIN_WEAK);
+        }
+        let is_stale = self.max_age.is_some_and(|most| !is_fresh(principal, now, most, self.by_issue));
+        is_stale.then_some(&codes::LOGIN_STALE)
+    }
+
+    /// Whether the user logged in by means that are asked for: `acr` (OpenID Connect Core section 2), one string, as it is.
+    fn is_strong(&self, principal: &Principal) -> bool {
+        let said = principal.claims.root().get("acr").and_then(tape::Node::as_str);
+        said.is_some_and(|said| self.acr.iter().any(|wanted| **wanted == *said))
+            && self.acr_of.vouch_for(principal)
+    }
 }
 
 /// The rule, as compiled.
@@ -61,15 +90,20 @@ impl Require {
             );
         };
         let presented = Scheme::presented(&call.request);
-        let Some(proof) = call.proofs.iter().find(|proof| self.satisfied(&proof.principal)) else {
+        let mut able = call.proofs.iter().filter(|proof| self.satisfied(&proof.principal)).peekable();
+        let Some(nearest) = able.peek().copied() else {
             return Verdict::Refuse(self.refuse((first.scheme, presented), &first.principal));
         };
-        match self.asked.max_age {
-            Some(most) if !is_fresh(&proof.principal, now, most, self.asked.by_issue) => {
-                Verdict::StepUp(self.challenge.stale((proof.scheme, presented), most))
+        let Asked { acr, max_age, .. } = &self.asked;
+        let mut lacking = None;
+        for proof in able {
+            match self.asked.lacking_of_login(&proof.principal, now) {
+                None => return Verdict::Allow,
+                code => lacking = lacking.or(code),
             }
-            _ => Verdict::Allow,
         }
+        let code = lacking.unwrap_or(&codes::LOGIN_STALE);
+        Verdict::StepUp(self.challenge.step_up((nearest.scheme, presented), code, (acr.as_ref(), *max_age)))
     }
 
     fn refuse(&self, by: (u16, Scheme), principal: &Principal) -> Box<engine::verdict::Refusal> {

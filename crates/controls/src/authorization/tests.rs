@@ -1,5 +1,7 @@
 //! What the contract's `security` means, and what the added rule adds.
 
+mod logins;
+
 use crate::security::kit::{Ended, NOW, Reply, STAFF, claims, ready};
 
 #[test]
@@ -270,6 +272,14 @@ fn wrong_rules_are_told() {
         ("require: { any: [\"\"] }", Some("invalid-value")),
         ("require: { any: [{ role: x }] }", Some("unknown-key")),
         ("require: { max_age: 5 }", Some("invalid-value")),
+        ("require: { acr: [] }", Some("invalid-value")),
+        ("require: { acr: \"\" }", Some("invalid-value")),
+        ("require: { acr: [a b] }", Some("invalid-value")),
+        ("require: { acr: ['a\"b'] }", Some("invalid-value")),
+        ("require: { acr: [a, 'b\\c'] }", Some("invalid-value")),
+        ("require: { acr: [é] }", Some("invalid-value")),
+        ("require: { acr: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] }", Some("invalid-value")),
+        ("require: { acr: [\"1\", \"https://refeds.org/profile/mfa\"] }", None),
         ("roles_from: a.b", Some("invalid-value")),
         ("roles_from: [/a/b, groups]", None),
         ("require: { any: [x, { roles: y, claims: { z: [1, true, a] } }], max_age: 5m }", None),

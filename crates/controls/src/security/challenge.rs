@@ -365,21 +365,36 @@ impl Challenge {
         Refusal::new(&codes::PRIVILEGE_MISSING, detail)
     }
 
-    /// 401 `insufficient_user_authentication` (RFC 9470 section 3): the user has to log in again.
+    /// 401 `insufficient_user_authentication` (RFC 9470 section 3): the user has to log in again. `acr` are the values of which one is asked
+    /// for, the preferred first, and `most` is how long ago that may be; both are told, whichever is missing.
     #[must_use]
-    pub fn stale(&self, (scheme, presented): (u16, Scheme), most: Duration) -> Box<Refusal> {
-        const WHY: &str = "the login is too long ago";
-        let error = ("insufficient_user_authentication", WHY);
+    pub fn step_up(
+        &self,
+        (scheme, presented): (u16, Scheme),
+        code: &'static Code,
+        (acr, most): (&[Box<str>], Option<Duration>),
+    ) -> Box<Refusal> {
+        let why = if *code == codes::LOGIN_WEAK {
+            "the login is not one of those that are asked for"
+        } else {
+            "the login is too long ago"
+        };
+        let error = ("insufficient_user_authentication", why);
         let (name, value) = match self.others.iter().find(|(number, _)| *number == scheme) {
             Some((_, own)) => (WWW_AUTHENTICATE, header(&with_error(own, error.0, error.1, ""))),
             None => self.error(presented, error, ""),
         };
-        let seconds = most.as_secs();
-        let text = value.to_str().map(|text| format!("{text}, max_age=\"{seconds}\""));
+        let mut wanted = String::new();
+        if !acr.is_empty() {
+            let _ = write!(wanted, ", acr_values=\"{}\"", quotable(&acr.join(" ")));
+        }
+        if let Some(most) = most {
+            let _ = write!(wanted, ", max_age=\"{}\"", most.as_secs());
+        }
+        let text = value.to_str().map(|text| format!("{text}{wanted}"));
         let value = text.map_or(value, |text| header(&text));
-        Refusal::new(&codes::LOGIN_STALE, format!("{WHY}: `max_age` is {seconds} s"))
-            .public(WHY)
-            .header(name, value)
+        let detail = format!("{why}: {}", wanted.trim_start_matches(", "));
+        Refusal::new(code, detail).public(why).header(name, value)
     }
 
     /// The same refusal of a call on whose way others read along: no browser asks for a password by it, which would be sent in clear.

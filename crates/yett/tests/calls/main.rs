@@ -8,6 +8,7 @@ mod harness;
 mod inspection;
 mod keys;
 mod leaks;
+mod logins;
 mod messages;
 mod objects;
 mod owners;

@@ -244,7 +244,7 @@ fn what_is_not_one_good_password_is_refused() {
     let hash = file.lines().find_map(|line| line.strip_prefix("alice:")).unwrap();
     let rows: Vec<Row> =
         [pairs(hash), spellings(), ways(&gateway.token("alice", "t:read"))].into_iter().flatten().collect();
-    assert!(rows.len() >= 55, "{}", rows.len());
+    assert_eq!(rows.len(), 59);
     let mut wrong = Vec::new();
     for (name, hostile, operation, expect) in &rows {
         let before = recorder.count();

@@ -283,6 +283,7 @@ fn what_another_provider_did_not_mean_for_the_service_is_refused() {
         passed += 1;
         assert_eq!(service.count(), passed, "{what}");
     }
+    assert_eq!(passed, 23);
     let over = json!({ "iat": now() - 700, "nbf": now() - 700, "exp": now() - 100 });
     assert_eq!(get(&gateway, &provider.minted(&over, &json!({}))), said(401, "token_expired"));
     // It is the kind by its name that the setting is about: without it an access token may be called a JWT, and an ID token still not be one.

@@ -207,6 +207,7 @@ mod tests {
 
     #[test]
     fn the_request_is_named_however_it_is_spelled_and_no_other_is() {
+        assert_eq!(ROWS.iter().filter(|(.., expected)| !expected).count(), 27);
         for (host, tls, target, htu, expected) in ROWS {
             let call = call(host, *tls, target);
             assert_eq!(names(htu, None, &call), *expected, "{host} {target} {htu}");

@@ -106,6 +106,7 @@ fn without_keys_calls_are_refused_and_recover_by_themselves() {
         ("key set symmetric", JWKS, Reply::Json("{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}".into())),
         ("key set too long", JWKS, Reply::Json(format!("{{\"keys\":[]{}}}", " ".repeat(300_000)))),
     ];
+    assert_eq!(broken.len(), 21);
     for (name, url, reply) in broken {
         let world = World::new();
         let good = world.net.replies.lock().unwrap().get(url).cloned().unwrap();

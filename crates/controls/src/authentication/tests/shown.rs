@@ -178,6 +178,7 @@ fn threat_16_a_certificate_that_names_nobody_or_two_is_refused() {
         ("what is too long", vec![uri(&long)]),
         ("nobody of the table", vec![uri("spiffe://example.com/other")]),
     ];
+    assert_eq!(cases.len(), 26);
     for (name, names) in &cases {
         let refused = show(&gateway, "any", names);
         assert_eq!(refused.code(), "certificate_invalid", "{name}");

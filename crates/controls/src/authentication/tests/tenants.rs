@@ -71,6 +71,7 @@ fn a_tenant_is_let_in_by_its_own_issuer_claim_and_key() {
             token(&one, "t1", &[]),
         ),
     ];
+    assert_eq!(rows.len(), 14);
     for round in ["first", "remembered"] {
         for (what, hostile, twin) in &rows {
             let refused = gateway.bearer("read", hostile);
@@ -110,7 +111,7 @@ fn of_keys_for_all_tenants_each_is_used_for_whom_it_is() {
     let set = [of(&all, &iss("{tenantid}")), of(&own, &iss("t2")), of(&bare, "")];
     world.net.set(COMMON, Reply::Json(keys(&set)));
     let gateway = gateway(&world, &issuer(&format!(", jwks: \"{COMMON}\"")), "api", "");
-    for (mint, tenant, code) in [
+    let rows = [
         (&all, "t1", "ok"),
         (&all, "t2", "ok"),
         (&all, "t3", INVALID),
@@ -118,7 +119,9 @@ fn of_keys_for_all_tenants_each_is_used_for_whom_it_is() {
         (&own, "t1", INVALID),
         (&bare, "t1", "ok"),
         (&bare, "t3", INVALID),
-    ] {
+    ];
+    assert_eq!(rows.iter().filter(|(.., code)| *code != "ok").count(), 3);
+    for (mint, tenant, code) in rows {
         let ended = gateway.bearer("read", &token(mint, tenant, &[]));
         assert_eq!(ended.code(), code, "{} {tenant}: {:?}", mint.kid, ended.refusal);
     }

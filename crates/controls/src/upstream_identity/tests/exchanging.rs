@@ -93,7 +93,7 @@ fn what_an_issuer_gives_is_held_to_what_was_asked_for() {
         ("a part of a second", "expires_in", "0.5", "300"),
         ("an end that no number holds", "expires_in", "1e400", "18446744073709551615"),
     ];
-    assert!(rows.len() >= 25);
+    assert_eq!(rows.len(), 28);
     for (name, member, hostile, valid) in rows {
         let refused = asker.given(json(given(&[(member, hostile)])));
         assert_eq!(refused.code(), UNAVAILABLE, "{name}: {:?}", refused.refusal);
@@ -146,6 +146,7 @@ fn what_is_no_answer_lets_nobody_pass() {
         ("an error that nobody says", Reply::Media(400, JSON, "{}".into())),
         ("an error and a token", Reply::Media(400, JSON, good())),
     ];
+    assert_eq!(hostile.len(), 29);
     for (name, reply) in hostile {
         let refused = asker.given(reply);
         assert_eq!(refused.code(), UNAVAILABLE, "{name}: {:?}", refused.refusal);

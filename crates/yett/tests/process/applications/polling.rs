@@ -106,6 +106,7 @@ fn events_that_are_not_good_are_refused_by_name() {
         wanted.push((id, name, code));
     }
     let count = wanted.len();
+    assert_eq!(count, 51);
     assert!(soon(|| transmitter.refused().len() == count), "{:?}", transmitter.refused());
     let refused = transmitter.refused();
     for (id, name, code) in &wanted {
@@ -142,6 +143,7 @@ fn a_transmitter_that_misbehaves_is_left_alone_and_believed_when_it_behaves() {
         ("no HTTP", json(String::new()).fault(Fault::Garbage(b"nothing\r\n\r\n".to_vec()))),
         ("the same for ever", json(format!("{{\"sets\":{{\"again\":\"{again}\"}},\"moreAvailable\":true}}"))),
     ];
+    assert_eq!(cases.len(), 12);
     for (number, (name, answer)) in cases.into_iter().enumerate() {
         transmitter.script(move |_| Some(answer.clone()));
         assert!(soon(|| gateway.metric("yett_event_polls_failures", "corp") >= 1.0), "{name}");

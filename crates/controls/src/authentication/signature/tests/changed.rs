@@ -216,6 +216,7 @@ const ON_THE_WAY: &[Row] = &[
 #[test]
 fn threat_33_what_is_changed_on_the_way_is_refused() {
     let gateway = Signed::new();
+    assert_eq!(ON_THE_WAY.len(), 60);
     for (number, (what, draft, change, code, text)) in ON_THE_WAY.iter().enumerate() {
         let good = draft(&format!("nonce-{number}")).sign();
         let mut hostile = good.clone();
@@ -328,6 +329,7 @@ const BY_THE_SIGNER: &[Drafted] = &[
 #[test]
 fn threat_33_a_signature_that_covers_too_little_is_refused() {
     let gateway = Signed::new();
+    assert_eq!(BY_THE_SIGNER.len(), 19);
     for (number, (what, change, twin, text)) in BY_THE_SIGNER.iter().enumerate() {
         let sent = |change: fn(&mut Draft), name: &str| {
             let mut draft = get(&format!("{name}-{number}"));
@@ -384,6 +386,7 @@ const DIGESTS: &[Drafted] = &[
 #[test]
 fn threat_33_a_body_is_held_to_a_digest_that_is_covered() {
     let gateway = Signed::new();
+    assert_eq!(DIGESTS.len(), 9);
     for (number, (what, change, twin, text)) in DIGESTS.iter().enumerate() {
         let sent = |change: fn(&mut Draft), name: &str| {
             let mut draft = post(&format!("{name}-{number}"));
