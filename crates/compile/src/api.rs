@@ -1,10 +1,9 @@
 //! One API: its numbers, its operations' plans and its mounts.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope};
+use controls::scope::{ApiScope, GatewayScope, OperationKind, OperationScope, Shared};
 use controls::security::{Access, access, names};
 use controls::{metadata, upstream_identity};
 use diagnostics::{Diagnostic, Diagnostics, Span};
@@ -277,7 +276,7 @@ fn scope<'s>(
         public_url,
         scopes: &numbers.scopes,
         schemes: &numbers.schemes,
-        shared: RefCell::new(HashMap::new()),
+        shared: Shared::default(),
     }
 }
 

@@ -32,7 +32,7 @@ mod websocket;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use controls::scope::{Assets, GatewayScope};
+use controls::scope::{Assets, GatewayScope, Shared};
 use diagnostics::{Diagnostics, Sources};
 use engine::Snapshot;
 use engine::route::RouteTable;
@@ -170,8 +170,14 @@ fn build(
     let upstreams = upstreams::build(document, input.assets, out);
 
     let sources = &*sources;
-    let gateway =
-        GatewayScope { document, assets: input.assets, local_jwks: input.local_jwks, sources, made: &made };
+    let gateway = GatewayScope {
+        document,
+        assets: input.assets,
+        local_jwks: input.local_jwks,
+        sources,
+        made: &made,
+        shared: Shared::default(),
+    };
     let mut planner = plan::Planner::new(sources, file);
     let admission = planner.admission(&gateway, out);
     let (mut mounts, mut well_known) = (Vec::new(), Vec::new());

@@ -3,14 +3,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "measures")]
 
-use std::cell::RefCell;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use controls::scope::{ApiScope, Assets, GatewayScope, OperationKind, OperationScope};
+use controls::scope::{ApiScope, Assets, GatewayScope, OperationKind, OperationScope, Shared};
 use diagnostics::{Diagnostics, Sources};
 use engine::keyed::Keyed;
 use engine::{Attached, Body};
@@ -125,6 +124,7 @@ fn control() -> Option<Box<dyn Attached>> {
         local_jwks: None,
         sources: &sources,
         made: &made,
+        shared: Shared::default(),
     };
     let settings = resolved.document.apis.values().next()?;
     let api = ApiScope {
@@ -136,7 +136,7 @@ fn control() -> Option<Box<dyn Attached>> {
         public_url: "https://api.example.com",
         scopes: &[],
         schemes: &[],
-        shared: RefCell::default(),
+        shared: Shared::default(),
     };
     let operation = contract.operations.first()?;
     let scope = OperationScope {

@@ -107,8 +107,12 @@ pub(crate) enum Found<'a> {
 }
 
 impl Pattern {
-    /// What bodies, or answers, of all operations of a contract have of it.
-    pub(crate) fn carried(&self, api: &contract::Api, bodies: bool) -> Carries {
+    /// What bodies, or answers, of these operations have of it.
+    pub(crate) fn carried<'o>(
+        &self,
+        operations: impl IntoIterator<Item = &'o Arc<contract::Operation>>,
+        bodies: bool,
+    ) -> Carries {
         let steps: Vec<Option<&str>> = self.steps.iter().map(Step::name).collect();
         let of = |operation: &Arc<contract::Operation>| {
             if bodies {
@@ -117,7 +121,7 @@ impl Pattern {
                 operation.responses.media_of_all().map(|media| media.knows(&steps)).max()
             }
         };
-        api.operations.iter().filter_map(of).max().unwrap_or(Carries::No)
+        operations.into_iter().filter_map(of).max().unwrap_or(Carries::No)
     }
 
     /// Reads one; the root alone is none.

@@ -39,6 +39,7 @@ mod meter;
 mod oauth;
 mod patch;
 pub mod pattern;
+mod places;
 mod private;
 mod read_body;
 mod rewrite;

@@ -61,6 +61,25 @@ pub struct GatewayScope<'a> {
     pub sources: &'a Sources,
     /// What compilations share that costs much to make, for as long as a control of one of them holds it.
     pub made: &'a Keyed,
+    /// What APIs share that are compiled together, as operations do by [`ApiScope::share`].
+    pub shared: Shared,
+}
+
+/// What is made once for several, by its name.
+#[derive(Debug, Default)]
+pub struct Shared(RefCell<HashMap<String, Arc<dyn Any + Send + Sync>>>);
+
+impl Shared {
+    /// The value under `key`, made by the first that asks.
+    pub fn get<T: Any + Send + Sync>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        let held = self.0.borrow().get(key).cloned();
+        if let Some(held) = held.and_then(|held| held.downcast::<T>().ok()) {
+            return held;
+        }
+        let made = Arc::new(make());
+        self.0.borrow_mut().insert(key.to_owned(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        made
+    }
 }
 
 impl GatewayScope<'_> {
@@ -94,19 +113,13 @@ pub struct ApiScope<'a> {
     /// Numbers of the contract's security schemes, in [`engine::principal::Proof`].
     pub schemes: &'a [String],
     /// What operations of this API share: see [`ApiScope::share`].
-    pub shared: RefCell<HashMap<String, Arc<dyn Any + Send + Sync>>>,
+    pub shared: Shared,
 }
 
 impl ApiScope<'_> {
     /// The value under `key`, made by the first operation that asks; so that equal controls are one control.
     pub fn share<T: Any + Send + Sync>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
-        let held = self.shared.borrow().get(key).cloned();
-        if let Some(held) = held.and_then(|held| held.downcast::<T>().ok()) {
-            return held;
-        }
-        let made = Arc::new(make());
-        self.shared.borrow_mut().insert(key.to_owned(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
-        made
+        self.shared.get(key, make)
     }
 }
 

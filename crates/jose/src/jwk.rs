@@ -10,6 +10,7 @@ use tape::{Kind, Node};
 /// A public key, parsed once for each algorithm that it may serve.
 pub(crate) struct Key {
     pub(crate) kid: Option<String>,
+    pub(crate) thumbprint: [u8; 32],
     verifiers: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
@@ -40,7 +41,8 @@ impl Key {
             }
             _ => return None,
         };
-        (!verifiers.is_empty()).then_some(Key { kid, verifiers })
+        let thumbprint = thumbprint(jwk)?;
+        (!verifiers.is_empty()).then_some(Key { kid, thumbprint, verifiers })
     }
 
     pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
@@ -69,10 +71,33 @@ pub(crate) fn carried(jwk: Node<'_>, algorithm: Algorithm) -> Result<(ParsedPubl
         return Err(Fault::KeyMismatch);
     }
     let (key, canonical) = public(jwk, algorithm)?;
-    let mut thumbprint = [0; 32];
-    let hashed = digest(&SHA256, canonical.as_bytes());
-    thumbprint.iter_mut().zip(hashed.as_ref()).for_each(|(slot, byte)| *slot = *byte);
-    Ok((key, thumbprint))
+    Ok((key, sha256(&canonical)))
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    let hashed = digest(&SHA256, text.as_bytes());
+    out.iter_mut().zip(hashed.as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    out
+}
+
+/// The thumbprint of a key, private, public or shared (RFC 7638 section 3.2), by what its members encode, however they are spelled; `None`
+/// for one of no known type. That of a shared key (section 7) is compared and told nobody.
+pub(crate) fn thumbprint(jwk: Node<'_>) -> Option<[u8; 32]> {
+    let member = |name| Some(base64url::encode(&bytes(jwk, name)?));
+    let canonical = match (text(jwk, "kty")??.as_str(), text(jwk, "crv")?) {
+        ("RSA", _) => {
+            let (n, e) = rsa(jwk)?;
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(&e), base64url::encode(&n))
+        }
+        ("EC", Some(crv)) => {
+            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#, member("x")?, member("y")?)
+        }
+        ("OKP", Some(crv)) => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{}"}}"#, member("x")?),
+        ("oct", _) => format!(r#"{{"k":"{}","kty":"oct"}}"#, member("k")?),
+        _ => return None,
+    };
+    Some(sha256(&canonical))
 }
 
 /// A public key and its canonical form of RFC 7638 section 3: the required members in the order of their names, as the key

@@ -5,7 +5,7 @@
 
 use crate::issued_for;
 use crate::jwk::{self, Key};
-use crate::{Algorithm, MAX_TRIED};
+use crate::{Algorithm, MAX_TRIED, Signer};
 use bytes::Bytes;
 use std::fmt;
 use tape::{Bounds, Kind, Node, Tape};
@@ -107,6 +107,12 @@ impl KeySet {
         let fits = algorithm.signature_bytes().is_none_or(|bytes| bytes == signature.len());
         let key = self.named(kid).find_map(|key| key.verifier(algorithm));
         fits && key.is_some_and(|key| key.verify_sig(input, signature).is_ok())
+    }
+
+    /// Whether the key of a signer is one of these, by whatever identifier.
+    #[must_use]
+    pub fn includes(&self, signer: &Signer) -> bool {
+        self.keys.iter().any(|key| key.thumbprint == signer.thumbprint())
     }
 
     fn named<'k>(&'k self, kid: &'k str) -> impl Iterator<Item = &'k Key> {

@@ -349,6 +349,7 @@ fn rules_are_loaded_once_for_equal_files_and_settings_and_say_what_is_wrong_wher
             local_jwks: None,
             sources: &sources,
             made: &made,
+            shared: crate::scope::Shared::default(),
         };
         let wanted = Wanted { paranoia, ..wanted(BodySection::default()) };
         load(&scope, &wanted, span, &mut found).unwrap()

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use contract::Carries;
-use diagnostics::{Diagnostics, Severity, Span};
+use diagnostics::{Diagnostics, Severity};
 use engine::Control;
 use http::HeaderValue;
 use jose::{Algorithm, KeyManagement, KeySet, OpeningKeys, Recipient, Signer};
-use spec::{SecretRef, Spanned};
+use spec::{Mode, SecretRef, Spanned};
 
 use super::answer::Answers;
 use super::believed::{Believed, Named, issuers};
@@ -21,7 +20,7 @@ use super::config::{
 use super::fields::{Fields, Values};
 use super::keys::{Decrypt, Incoming, Outgoing, Recipients, Verify};
 use super::request::Requests;
-use super::{Form, MessageSecurity};
+use super::{Form, MessageSecurity, directions, places};
 use crate::pattern::Pattern;
 use crate::private::vary;
 use crate::scope::{ApiScope, Compiled, HeldTo, OperationKind, OperationScope, mode};
@@ -48,9 +47,10 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         if out.count(Severity::Error) > before {
             return None;
         }
-        build(scope.api, &section, out).map(|built| (mode(section.mode), built))
+        build(scope.api, &section, out).map(|built| (section, built))
     });
-    let Some((mode, built)) = shared.as_ref().as_ref().filter(|(mode, _)| *mode != engine::Mode::Off) else {
+    let Some((section, built)) = shared.as_ref().as_ref().filter(|(section, _)| section.mode != Mode::Off)
+    else {
         return Vec::new();
     };
     if scope.websocket {
@@ -58,6 +58,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         error(message, node.span, "write `message_security: { mode: off }` for this operation", out);
         return Vec::new();
     }
+    places::check(scope, node, section, out);
     let may_have = scope.kind == OperationKind::Declared
         && scope.contract.is_none_or(|operation| operation.request.has_body());
     // Where no body is declared, one that comes all the same is nothing that is read, and must not pass as clear text.
@@ -65,6 +66,8 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
     if requests.is_none() && built.answers.is_none() {
         return Vec::new();
     }
+    let given = built.answers.as_ref().zip(section.answer.as_ref().map(|answer| answer.span));
+    directions::check(scope, requests.filter(|_| may_have), given, out);
     let believed = Believed {
         signers: issuers(scope, built.signers.as_ref().filter(|_| may_have), out),
         readers: issuers(scope, built.readers.as_ref(), out),
@@ -74,12 +77,13 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
         answers: built.answers.clone(),
         believed,
         bodies: may_have,
-        enforced: *mode == engine::Mode::Enforce,
+        enforced: section.mode == Mode::Enforce,
     });
+    let mode = mode(section.mode);
     vec![Compiled {
         control: control as Arc<dyn Control>,
-        mode: *mode,
-        response_mode: *mode,
+        mode,
+        response_mode: mode,
         body_limit: None,
         held_to: HeldTo::Configuration,
         span: Some(node.span),
@@ -137,7 +141,6 @@ fn requests(
     section: &Spanned<RequestSection>,
     out: &mut Diagnostics,
 ) -> Option<Requests> {
-    check_places(api, &section.fields, section.span, true, out);
     let decrypt = match &section.decrypt {
         None => None,
         Some(decrypt) => Some(decrypting(api, decrypt, out)?),
@@ -228,7 +231,6 @@ fn boxed(callers: &BTreeMap<String, String>) -> BTreeMap<Box<str>, Box<str>> {
 }
 
 fn answers(api: &ApiScope<'_>, section: &Spanned<AnswerSection>, out: &mut Diagnostics) -> Option<Answers> {
-    check_places(api, &section.fields, section.span, false, out);
     let sign = match &section.sign {
         None => None,
         Some(sign) => {
@@ -261,16 +263,4 @@ fn recipients(api: &ApiScope<'_>, section: &EncryptSection, out: &mut Diagnostic
         recipient(Some(kid)).map(|recipient| (application.as_str().into(), recipient))
     });
     all.collect::<Option<_>>().map(Recipients::Callers)
-}
-
-/// A field that the contract has in no body, or in no answer, of any operation is misspelled: it would be protected nowhere.
-fn check_places(api: &ApiScope<'_>, fields: &[Pattern], span: Span, bodies: bool, out: &mut Diagnostics) {
-    let Some(contract) = api.contract else { return };
-    for pattern in fields {
-        if pattern.carried(contract, bodies) == Carries::No {
-            let what = if bodies { "body" } else { "answer" };
-            let message = format!("the contract has `{}` in no {what}", pattern.as_str());
-            error(message, span, "compare it with the contract: there it protects nothing", out);
-        }
-    }
 }

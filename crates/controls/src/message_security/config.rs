@@ -175,6 +175,10 @@ impl Default for MessageSecuritySection {
 pub struct RequestSection {
     /// fields of JSON that are messages each by itself; without the key the body as a whole is one
     pub fields: Vec<Pattern>,
+    /// where a name of one of them stands for something else, in clear text: nothing is warned of there
+    pub clear_at: Vec<Pattern>,
+    /// that no body declares the fields is known: schemas only leave them room
+    pub undeclared: bool,
     /// what is in a field
     pub values: FieldValues,
     /// the media type of a body that is a message as a whole
@@ -193,6 +197,8 @@ impl Default for RequestSection {
     fn default() -> Self {
         Self {
             fields: Vec::new(),
+            clear_at: Vec::new(),
+            undeclared: false,
             values: FieldValues::Json,
             media_type: String::from("application/jose"),
             content_type: String::from("application/json"),
@@ -246,6 +252,10 @@ pub struct VerifySection {
 pub struct AnswerSection {
     /// fields of JSON that become messages each by itself; without the key the answer as a whole becomes one
     pub fields: Vec<Pattern>,
+    /// where a name of one of them stands for something else, in clear text: nothing is warned of there
+    pub clear_at: Vec<Pattern>,
+    /// that no answer declares the fields is known: schemas only leave them room
+    pub undeclared: bool,
     /// what is in a field
     pub values: FieldValues,
     /// the media type of an answer that is a message as a whole
@@ -260,6 +270,8 @@ impl Default for AnswerSection {
     fn default() -> Self {
         Self {
             fields: Vec::new(),
+            clear_at: Vec::new(),
+            undeclared: false,
             values: FieldValues::Json,
             media_type: String::from("application/jose"),
             sign: None,

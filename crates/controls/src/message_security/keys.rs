@@ -75,6 +75,16 @@ impl Verify {
     fn tried(&self) -> usize {
         if self.callers.is_none() { self.keys.tried(&self.algorithms) } else { 1 }
     }
+
+    /// Whether a signer of ours is one of those who sign here.
+    fn takes(&self, signer: &Signer) -> bool {
+        let is_callers = self
+            .callers
+            .as_ref()
+            .is_none_or(|callers| callers.values().any(|kid| signer.kid() == Some(&**kid)));
+        let is_typ = self.typ.as_deref().is_none_or(|typ| is_kind(JOSE, typ));
+        is_callers && is_typ && self.algorithms.contains(&signer.algorithm()) && self.keys.includes(signer)
+    }
 }
 
 /// What is done with a message that comes.
@@ -194,6 +204,15 @@ pub(super) enum Recipients {
     Callers(BTreeMap<Box<str>, Recipient>),
 }
 
+impl Recipients {
+    fn any(&self, is_one: impl Fn(&Recipient) -> bool) -> bool {
+        match self {
+            Self::One(recipient) => is_one(recipient),
+            Self::Callers(all) => all.values().any(is_one),
+        }
+    }
+}
+
 /// What is made of an answer.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -214,6 +233,21 @@ impl Outgoing {
                 application.and_then(|application| all.get(application)).map(Some).ok_or(())
             }
         }
+    }
+
+    /// Whether what is made here is good there. A key that encrypts here must not open there under another `kid` either.
+    pub(super) fn is_taken_by(&self, other: &Incoming) -> bool {
+        let is_opened = match (&self.encrypt, &other.decrypt) {
+            (Some(recipients), Some(decrypt)) => recipients.any(|one| decrypt.keys.includes(one)),
+            (None, None) => true,
+            _ => false,
+        };
+        let is_verified = match (&self.sign, &other.verify) {
+            (Some(signer), Some(verify)) => verify.takes(signer),
+            (None, None) => true,
+            _ => false,
+        };
+        is_opened && is_verified
     }
 
     /// The message with this content; `None` when it cannot be made.

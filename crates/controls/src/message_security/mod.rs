@@ -28,8 +28,10 @@ mod believed;
 mod build;
 mod check;
 mod config;
+mod directions;
 mod fields;
 mod keys;
+mod places;
 mod request;
 #[cfg(test)]
 mod tests;

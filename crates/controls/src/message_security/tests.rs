@@ -18,6 +18,8 @@ use crate::scope::{Assets, Compiled, NamedKind, OperationKind, OperationScope};
 use crate::security::kit::{SHOP, Setup, World};
 
 mod callers;
+mod directions;
+mod places;
 mod work;
 
 /// Keys that are nobody's secret: two shared ones, one of a curve that agrees and signs, one that only agrees.
@@ -33,7 +35,7 @@ const DOCUMENT: &str = r#"
 version: 1
 listen: http://127.0.0.1:8080
 issuers: { shop: { url: "https://idp.example.com/realms/shop" } }
-apis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000, authentication: { oauth: { issuers: [shop], audience: t } } } }
+apis: { t: { contract: ./api.yaml, upstream: http://127.0.0.1:3000, authentication: { oauth: { issuers: [shop], audience: t } }, validation: { response: enforce } } }
 "#;
 const CONTRACT: &str = r##"
 openapi: 3.1.0

@@ -4,7 +4,6 @@
 mod net;
 mod samples;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -29,7 +28,7 @@ pub(crate) use net::{FakeNet, Net, NoCells, Reply, Side};
 pub(crate) use samples::{CONTRACT, DOCUMENT};
 
 use crate::accepted;
-use crate::scope::{ApiScope, Assets, Compiled, GatewayScope, OperationKind, OperationScope};
+use crate::scope::{ApiScope, Assets, Compiled, GatewayScope, OperationKind, OperationScope, Shared};
 
 /// Seconds since 1970 at which the fake clock starts.
 pub(crate) const NOW: u64 = testkit::clock::START;
@@ -59,7 +58,19 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
 }
 
 /// The sections of the controls that are tried with it.
-const SECTIONS: [spec::SectionSpec; 3] = [
+const SECTIONS: [spec::SectionSpec; 5] = [
+    spec::SectionSpec {
+        name: "message_security",
+        top: false,
+        schema: crate::message_security::schema,
+        check: crate::message_security::check_section,
+    },
+    spec::SectionSpec {
+        name: "validation",
+        top: false,
+        schema: crate::validation::schema,
+        check: crate::validation::check_section,
+    },
     spec::SectionSpec {
         name: "authorization",
         top: false,
@@ -211,6 +222,7 @@ impl<'a> Setup<'a> {
             local_jwks: self.local_jwks.map(str::as_bytes),
             sources: &sources,
             made: &made,
+            shared: Shared::default(),
         };
         let settings = resolved.document.apis.values().next().unwrap();
         let api = ApiScope {
@@ -222,7 +234,7 @@ impl<'a> Setup<'a> {
             public_url: "https://api.example.com",
             scopes: &scopes,
             schemes: &schemes,
-            shared: RefCell::default(),
+            shared: Shared::default(),
         };
         let mut operations = BTreeMap::new();
         let context = world.core(core);

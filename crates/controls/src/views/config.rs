@@ -16,9 +16,9 @@ use super::{Bodies, Hide, Rule, Views, unguarded};
 use crate::callers::config::CallerSection;
 use crate::callers::trust::Trust;
 use crate::pattern::Pattern;
+use crate::places::withholds;
 use crate::private::vary;
 use crate::scope::{Compiled, HeldTo, OperationKind, OperationScope, rule_name};
-use crate::security::operation_ref;
 
 /// Which fields of answers callers see, and which of bodies they may set.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -228,7 +228,7 @@ fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnosti
         for pattern in at {
             let what = if bodies { "body" } else { "answer" };
             let place = pattern.as_str();
-            let found = match pattern.carried(api, bodies) {
+            let found = match pattern.carried(&api.operations, bodies) {
                 Carries::No => {
                     let message = format!("the contract has `{place}` of `{name}` in no {what}");
                     let help = "compare it with the contract: there it guards nothing";
@@ -250,14 +250,6 @@ fn check_places(api: &contract::Api, section: &ViewsSection, out: &mut Diagnosti
     for (name, rule) in &section.requests {
         check(name, &rule.at, (rule.span, rule.undeclared), true);
     }
-}
-
-/// Whether answers that are not what the contract says are withheld.
-fn withholds(scope: &OperationScope<'_>) -> bool {
-    let tags: Vec<&str> = scope.contract.iter().flat_map(|one| &one.tags).map(String::as_str).collect();
-    let section = scope.api.settings.section_for("validation", &operation_ref(scope, &tags));
-    let response = section.as_ref().and_then(|node| node.get("response"));
-    response.is_some_and(|mode| mode.as_str() == Some("enforce"))
 }
 
 /// In an answer of another shape than the contract's a field may stand where no pointer leads, unless such answers are withheld.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::agree::{Curve, agree};
 use super::read::{self, Type, Unused, bytes, is_for, text};
-use super::{ContentEncryption, Encrypted, KeyManagement, MessageKeyError, algorithm};
+use super::{ContentEncryption, Encrypted, KeyManagement, MessageKeyError, Recipient, algorithm};
 use crate::{MAX_TRIED, jwk};
 
 /// What is said of a key with an algorithm that it cannot serve.
@@ -49,6 +49,12 @@ impl OpeningKeys {
         pairs.map(serving).max().unwrap_or_default().min(MAX_TRIED)
     }
 
+    /// Whether the key of a recipient is one of these, by whatever identifier.
+    #[must_use]
+    pub fn includes(&self, recipient: &Recipient) -> bool {
+        self.keys.iter().any(|key| key.thumbprint == recipient.thumbprint())
+    }
+
     /// Whether a key of the set serves an algorithm, with some encryption.
     #[must_use]
     pub fn serve(&self, management: KeyManagement, encryption: ContentEncryption) -> bool {
@@ -69,6 +75,7 @@ pub(crate) struct OpeningKey {
     pub(crate) kid: Option<String>,
     /// The only algorithm that it serves, when it says.
     alg: Option<String>,
+    thumbprint: [u8; 32],
     secret: Secret,
 }
 
@@ -94,7 +101,7 @@ impl OpeningKey {
             (Type::Symmetric, _) => Secret::Shared(shared(jwk, alg.as_deref())?),
             _ => return Err(WRONG_ALG),
         };
-        Ok(Self { kid: text(jwk, "kid")?, alg, secret })
+        Ok(Self { kid: text(jwk, "kid")?, alg, thumbprint: read::thumbprint(jwk)?, secret })
     }
 
     /// Whether it is for an algorithm with an encryption.

@@ -27,6 +27,11 @@ pub(crate) fn bytes(jwk: Node<'_>, member: &str) -> Result<Vec<u8>, Unused> {
     jwk::bytes(jwk, member).ok_or(Unused::Bad("a member that it needs is missing or malformed"))
 }
 
+/// What tells a key from every other.
+pub(crate) fn thumbprint(jwk: Node<'_>) -> Result<[u8; 32], Unused> {
+    jwk::thumbprint(jwk).ok_or(MALFORMED)
+}
+
 /// Refuses a key that is said to be for something else.
 pub(crate) fn is_for(jwk: Node<'_>, usage: &str, operations: &[&str]) -> Result<(), Unused> {
     if text(jwk, "use")?.is_some_and(|said| said != usage) {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::agree::{Curve, Parties, agree};
 use super::encrypted::random;
 use super::keys::{is_named, shared, shared_serves};
-use super::read::{self, Type, Unused, is_for, text};
+use super::read::{self, Type, Unused, is_for, text, thumbprint};
 use super::{ContentEncryption, KeyManagement, MessageKeyError, algorithm};
 use crate::{KeyError, base64url, jwk};
 
@@ -22,6 +22,7 @@ pub struct Recipient {
     management: KeyManagement,
     encryption: ContentEncryption,
     kid: Option<String>,
+    thumbprint: [u8; 32],
     key: Key,
 }
 
@@ -56,7 +57,7 @@ impl Recipient {
                 return Err(Unused::Other);
             }
             let key = Key::read(jwk, management, encryption)?;
-            Ok(Self { management, encryption, kid: own, key })
+            Ok(Self { management, encryption, kid: own, thumbprint: thumbprint(jwk)?, key })
         })?;
         read::only(fitting)
     }
@@ -67,6 +68,11 @@ impl Recipient {
     /// [`KeyError`] when the cryptographic library fails.
     pub fn encrypt(&self, content: &[u8], typ: Option<&str>, cty: Option<&str>) -> Result<String, KeyError> {
         self.message(content, typ, cty).ok_or(KeyError)
+    }
+
+    /// What tells its key from every other.
+    pub(crate) fn thumbprint(&self) -> [u8; 32] {
+        self.thumbprint
     }
 
     fn message(&self, content: &[u8], typ: Option<&str>, cty: Option<&str>) -> Option<String> {
@@ -153,7 +159,11 @@ impl Key {
             Type::Curve(curve) if management.agrees() => {
                 let bad = || Unused::Bad("its public key is no point of its curve");
                 let (_, point) = Curve::point(jwk).ok_or_else(bad)?;
-                Key::Curve(curve, curve.public(&point).ok_or_else(bad)?)
+                let public = curve.public(&point).ok_or_else(bad)?;
+                if !agrees(curve, &public) {
+                    return Err(Unused::Bad("its public key agrees on nothing"));
+                }
+                Key::Curve(curve, public)
             }
             Type::Symmetric if !management.agrees() && management != KeyManagement::RsaOaep256 => {
                 let key = shared(jwk, alg.as_deref())?;
@@ -166,6 +176,13 @@ impl Key {
         };
         Ok(key)
     }
+}
+
+/// Whether something can be agreed on with a key: not with one of low order (RFC 8037 section 6), by which every answer would be withheld.
+fn agrees(curve: Curve, public: &ParsedPublicKey) -> bool {
+    let how = (KeyManagement::EcdhEs, ContentEncryption::A128Gcm);
+    let ours = PrivateKey::generate(curve.algorithm()).ok();
+    ours.and_then(|ours| agree(&ours, public.clone(), how, Parties::default())).is_some()
 }
 
 fn rsa(jwk: Node<'_>) -> Result<OaepPublicEncryptingKey, Unused> {

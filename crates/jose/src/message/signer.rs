@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 
 use super::MessageKeyError;
 use super::keys::{private, rsa_pair};
-use super::read::{self, Unused, is_for, text};
+use super::read::{self, Unused, is_for, text, thumbprint};
 use crate::{Algorithm, KeyError, base64url, jwk};
 
 /// A private key that signs messages by one algorithm.
 pub struct Signer {
     algorithm: Algorithm,
     kid: Option<String>,
+    thumbprint: [u8; 32],
     pair: Pair,
 }
 
@@ -38,7 +39,8 @@ impl Signer {
             if kid.is_some() && own.as_deref() != kid {
                 return Err(Unused::Other);
             }
-            Ok(Self { algorithm, kid: own, pair: Pair::read(jwk, algorithm)? })
+            let pair = Pair::read(jwk, algorithm)?;
+            Ok(Self { algorithm, kid: own, thumbprint: thumbprint(jwk)?, pair })
         })?;
         read::only(fitting)
     }
@@ -47,6 +49,17 @@ impl Signer {
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The identifier of its key, which messages have.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// What tells its key from every other.
+    pub(crate) fn thumbprint(&self) -> [u8; 32] {
+        self.thumbprint
     }
 
     /// A message with this content. `typ` and `cty` are media types, without `application/` before them.

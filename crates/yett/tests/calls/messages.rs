@@ -20,6 +20,10 @@ use testkit::{Answer, Recorder};
 /// Keys of every kind, made by another implementation.
 const KEYS: &str = include_str!("../../../jose/src/message/tests/joserfc.jwks");
 
+/// The key of who reads answers: none of the gateway's own, by which answers would be good requests.
+const READER: &str = r#"{"keys":[{"kty":"OKP","kid":"reader","crv":"X25519","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08",
+    "d":"XasIfmJKikt54X-Lg4AO5m87sSkmGLb9HC-LJ_-I4Os"}]}"#;
+
 const CLEAR: &str = r#"{"amount":1,"card":{"number":"4711"}}"#;
 const JOSE: &str = "Content-Type: application/jose\r\n";
 const PLAIN: &str = "Content-Type: application/json\r\n";
@@ -30,7 +34,7 @@ fn setup(mode: &str) -> Setup {
     let verify = "verify: { keys: 'file:keys.jwks', algorithms: [ES256, PS256, EdDSA] }";
     let sign = "sign: { keys: 'file:keys.jwks', algorithm: ES256, kid: p256 }";
     let encrypt =
-        "encrypt: { keys: 'file:keys.jwks', algorithm: ECDH-ES+A256KW, encryption: A256GCM, kid: x }";
+        "encrypt: { keys: 'file:reader.jwks', algorithm: ECDH-ES+A256KW, encryption: A256GCM, kid: reader }";
     let section = |what: &str| format!("{{ message_security: {{ mode: {mode}, {what} }} }}");
     let operations = [
         ("opened", section(&format!("request: {{ {decrypt} }}"))),
@@ -62,9 +66,11 @@ fn setup(mode: &str) -> Setup {
 fn start() -> (Recorder, Gateway) {
     let recorder = Recorder::start();
     recorder.answer(Answer::json(200, CLEAR));
-    let gateway = Gateway::with_files(&setup("enforce"), &recorder.url(), &[("keys.jwks", KEYS.as_bytes())]);
+    let gateway = Gateway::with_files(&setup("enforce"), &recorder.url(), &FILES);
     (recorder, gateway)
 }
+
+const FILES: [(&str, &[u8]); 2] = [("keys.jwks", KEYS.as_bytes()), ("reader.jwks", READER.as_bytes())];
 
 fn keys() -> bytes::Bytes {
     bytes::Bytes::from_static(KEYS.as_bytes())
@@ -381,7 +387,7 @@ fn shadow_reports_and_changes_nothing() {
     // Validation would not take a message: it is told to look on as well.
     let api = setup.api.replace("request: enforce, response: enforce", "request: shadow");
     let setup = Setup { api, ..setup };
-    let gateway = Gateway::with_files(&setup, &recorder.url(), &[("keys.jwks", KEYS.as_bytes())]);
+    let gateway = Gateway::with_files(&setup, &recorder.url(), &FILES);
     for (message, outcome) in
         [(encrypted("a", CLEAR, None), "allow"), (flipped(&encrypted("a", CLEAR, None), 3), "refuse")]
     {
@@ -399,7 +405,8 @@ fn shadow_reports_and_changes_nothing() {
 
 /// Another implementation as the peer: what it makes of messages, and the messages that it makes.
 fn peer(steps: &Value) -> Vec<Value> {
-    let keys: Value = serde_json::from_str(KEYS).unwrap();
+    let [mut keys, reader] = [KEYS, READER].map(|keys| serde_json::from_str::<Value>(keys).unwrap());
+    keys["keys"].as_array_mut().unwrap().push(reader["keys"][0].clone());
     let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/messages.mjs");
     let plan = json!({ "keys": keys, "do": steps }).to_string();
     let output = Command::new("node").arg(script).arg(plan).output().unwrap();
@@ -428,7 +435,7 @@ fn another_implementation_reads_answers_and_writes_bodies() {
         assert_eq!(reply.status, 200, "{message} {}", reply.text());
         assert_eq!(recorder.last().body, CLEAR.as_bytes());
         assert_eq!(reply.head.get("content-type"), Some("application/jose"));
-        steps.push(json!({ "what": "decrypt", "kid": "x", "message": reply.text() }));
+        steps.push(json!({ "what": "decrypt", "kid": "reader", "message": reply.text() }));
     }
     let opened = peer(&Value::from(steps));
     let inner: Vec<Value> = opened
@@ -446,7 +453,7 @@ fn another_implementation_reads_answers_and_writes_bodies() {
     let answer: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!((&answer["amount"], reply.head.get("content-type")), (&json!(1), Some("application/json")));
     let steps = json!([
-        { "what": "decrypt", "kid": "x", "message": answer["card"] },
+        { "what": "decrypt", "kid": "reader", "message": answer["card"] },
         { "what": "sign", "kid": "ed", "header": { "alg": "EdDSA", "kid": "ed" }, "content": CLEAR },
     ]);
     let done = peer(&steps);

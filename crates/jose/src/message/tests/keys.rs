@@ -101,3 +101,48 @@ fn one_key_is_written_to_and_one_signs() {
     assert!(matches!(sign(&changed("p256", "d", None)), Err(MessageKeyError::Key(1, _))));
     assert!(matches!(sign(&changed("p256", "d", Some("AQAB"))), Err(MessageKeyError::Key(1, _))));
 }
+
+#[test]
+fn a_key_is_known_again_in_either_direction() {
+    let open = |key: &str| OpeningKeys::parse(set(&[key])).unwrap();
+    let (agreed, gcm) = (KeyManagement::EcdhEs, ContentEncryption::A128Gcm);
+    let to = |key: &str, how| Recipient::new(set(&[key]), None, how, gcm).unwrap();
+    let own = shared(16, r#","alg":"A128KW","kid":"1""#);
+    let other = own.replace("Bwc", "CAc");
+    assert_ne!(own, other);
+    let renamed = own.replace("\"1\"", "\"2\"");
+    for (ours, theirs, how, same) in [
+        (own.clone(), own.clone(), KeyManagement::A128Kw, true),
+        (own.clone(), renamed, KeyManagement::A128Kw, true),
+        (own, other, KeyManagement::A128Kw, false),
+        (changed("x", "kid", Some("x")), changed("x", "d", None), agreed, true),
+        (changed("p256", "kid", Some("y")), changed("p256", "d", None), agreed, true),
+        (changed("p384", "kid", Some("p384")), changed("p256", "d", None), agreed, false),
+        (changed("r", "kid", Some("r")), changed("r", "d", None), KeyManagement::RsaOaep256, true),
+    ] {
+        assert_eq!(open(&ours).includes(&to(&theirs, how)), same, "{ours} {theirs}");
+    }
+    let sign = |key: &str, by| Signer::new(set(&[key]), None, by).unwrap();
+    for (kid, by, same) in [
+        ("p256", Algorithm::Es256, true),
+        ("r", Algorithm::Ps256, true),
+        ("ed", Algorithm::EdDsa, true),
+        ("p384", Algorithm::Es384, false),
+    ] {
+        let known = ["p256", "r", "ed"].map(|kid| changed(kid, "kid", Some("other")));
+        let known = crate::KeySet::parse(set(&known.each_ref().map(String::as_str))).unwrap();
+        assert_eq!(known.includes(&sign(&changed(kid, "kid", Some(kid)), by)), same, "{kid}");
+    }
+}
+
+#[test]
+fn nobody_is_written_to_by_a_key_that_agrees_on_nothing() {
+    let how = (KeyManagement::EcdhEs, ContentEncryption::A128Gcm);
+    let to = |key: &str| Recipient::new(set(&[key]), None, how.0, how.1).map(|_| ());
+    // Points of low order of Curve25519.
+    for low in [[0; 32], std::array::from_fn(|at| u8::from(at == 0))] {
+        let said = to(&changed("x", "x", Some(&base64url::encode(&low)))).unwrap_err().to_string();
+        assert!(said.contains("agrees on nothing"), "{said}");
+    }
+    assert_eq!(to(&changed("x", "d", None)), Ok(()));
+}
