@@ -70,7 +70,7 @@ fn vocabulary(operations: usize) -> Vocabulary {
     let mut actions = Actions::default();
     for number in 0..operations {
         let tag = format!("tag:t{}", number % 40);
-        actions.add(&format!("op{number}"), [&*tag, if number % 3 == 0 { WRITE } else { READ }]);
+        actions.add(&format!("op{number}"), [&*tag, if number.is_multiple_of(3) { WRITE } else { READ }]);
     }
     let claims = vec![optional("tenant", Kind::Text), optional("level", Kind::Long)];
     Vocabulary { actions, claims }
@@ -79,7 +79,7 @@ fn vocabulary(operations: usize) -> Vocabulary {
 fn shape(number: usize) -> Shape {
     let names = ["tenant_id", "order_id", "line", "customer_id"];
     let resource = names[..number % 4 + 1].iter().map(|name| text(name)).collect();
-    Shape { resource, callers: true, anonymous: number % 50 == 0 }
+    Shape { resource, callers: true, anonymous: number.is_multiple_of(50) }
 }
 
 /// As people write them: by role, by tenant, by level, by network, by time.
