@@ -246,7 +246,10 @@ fn features_are_the_same_with_and_without_cedar() {
         .difference(&with)
         .filter(|package| !ours.iter().any(|name| package.starts_with(name)))
         .collect();
-    assert!(twice.is_empty(), "Cedar asks for more features of these; ask for them in Cargo.toml: {twice:#?}");
+    assert!(
+        twice.is_empty(),
+        "Cedar asks for more features of these; ask for them in Cargo.toml: {twice:#?}"
+    );
 }
 
 #[test]

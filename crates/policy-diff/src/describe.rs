@@ -47,7 +47,7 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         .values()
         .map(|api| (api.name.value.clone(), describe_api(compiled, api, assets)))
         .collect();
-    json!({
+    let mut described = json!({
         "version": VERSION,
         "gateway": gateway,
         "listeners": group("listeners"),
@@ -58,7 +58,9 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         "webhooks": group("webhooks"),
         "upstreams": group("upstreams"),
         "apis": apis,
-    })
+    });
+    described.sort_all_objects();
+    described
 }
 
 /// A value of the document. Secrets are references; passwords in URLs are taken out.

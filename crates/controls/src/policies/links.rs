@@ -114,15 +114,19 @@ pub(super) fn written(name: &str, link: &LinkSection, section: &PoliciesSection)
         Template::Everyone | Template::Roles => "permit",
         Template::Tenants | Template::Hours | Template::Networks | Template::ReadOnly => "forbid",
     };
-    let mut text = format!("@id({})\n{effect} (principal, {actions}, resource)", quoted(name));
+    // Who is in no role is left out by the scope already, which costs next to nothing.
+    let (principal, rest) = match link.roles.as_slice() {
+        [] => (String::from("principal"), None),
+        [role] => (is_in(role), None),
+        several => (String::from("principal"), Some(has_role(several))),
+    };
+    let mut text = format!("@id({})\n{effect} ({principal}, {actions}, resource)", quoted(name));
     let mut clause = |word: &str, condition: &str| {
         text.push_str(&format!("\n{word} {{ {condition} }}"));
     };
     match link.template {
         Template::Everyone => {}
-        Template::Roles => clause("when", &has_role(&link.roles)),
-        Template::ReadOnly if link.roles.is_empty() => {}
-        Template::ReadOnly => clause("when", &has_role(&link.roles)),
+        Template::Roles | Template::ReadOnly => rest.iter().for_each(|rest| clause("when", rest)),
         Template::Tenants => {
             let resource = quoted(link.resource.as_ref()?);
             clause("when", &format!("resource has {resource}"));
@@ -139,8 +143,9 @@ pub(super) fn written(name: &str, link: &LinkSection, section: &PoliciesSection)
 }
 
 fn in_hours(link: &LinkSection) -> Option<String> {
-    let days: Vec<String> = link.days.iter().map(|day| number(*day).to_string()).collect();
-    let days = (!days.is_empty()).then(|| format!("[{}].contains(context.time.weekday)", days.join(", ")));
+    let day = |day: &Day| format!("context.time.weekday == {}", number(*day));
+    let days = link.days.iter().map(day).collect::<Vec<_>>().join(" || ");
+    let days = (!days.is_empty()).then(|| format!("({days})"));
     let hours = match (&link.from, &link.to) {
         (Some(from), Some(to)) => {
             let (from, to) = (minute(&from.value)?, minute(&to.value)?);
@@ -182,8 +187,13 @@ fn of_tenant(link: &LinkSection, section: &PoliciesSection) -> Option<String> {
     Some(format!("{there} && {is_own}"))
 }
 
+/// Not by `in` of a list, which would be made anew for each call.
 fn has_role(roles: &[String]) -> String {
-    format!("principal in [{}]", list(roles, |role| format!("Role::{}", quoted(role))))
+    roles.iter().map(|role| is_in(role)).collect::<Vec<_>>().join(" || ")
+}
+
+fn is_in(role: &str) -> String {
+    format!("principal in Role::{}", quoted(role))
 }
 
 fn action(name: &str) -> String {

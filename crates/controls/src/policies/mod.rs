@@ -97,8 +97,9 @@ fn undecided(detail: String) -> Verdict {
 
 /// What a control of an operation asks, when it is this one: for whoever describes a configuration.
 #[must_use]
-pub fn policies_of(control: &dyn Control) -> Option<&Policies> {
-    (control as &dyn std::any::Any).downcast_ref()
+pub fn policies_of(control: &(dyn Control + 'static)) -> Option<&Policies> {
+    let control: &dyn std::any::Any = control;
+    control.downcast_ref()
 }
 
 impl Control for Policies {

@@ -55,16 +55,16 @@ fn links_are_written_out_in_cedar() {
         (
             "{ template: roles, roles: [clerk, 'a\"b'], actions: [getOrder, \"tag:x\"] }",
             format!(
-                "{permit}action in [Action::\"getOrder\", Action::\"tag:x\"], resource)\nwhen {{ principal in [Role::\"clerk\", Role::\"a\\\"b\"] }};\n"
+                "{permit}action in [Action::\"getOrder\", Action::\"tag:x\"], resource)\nwhen {{ principal in Role::\"clerk\" || principal in Role::\"a\\\"b\" }};\n"
             ),
         ),
         (
             "{ template: read_only, roles: [auditor] }",
-            "@id(\"a\")\nforbid (principal, action in Action::\"group:write\", resource)\nwhen { principal in [Role::\"auditor\"] };\n".to_owned(),
+            "@id(\"a\")\nforbid (principal in Role::\"auditor\", action in Action::\"group:write\", resource);\n".to_owned(),
         ),
         (
             "{ template: read_only, except: [boss] }",
-            "@id(\"a\")\nforbid (principal, action in Action::\"group:write\", resource)\nunless { principal in [Role::\"boss\"] };\n".to_owned(),
+            "@id(\"a\")\nforbid (principal, action in Action::\"group:write\", resource)\nunless { principal in Role::\"boss\" };\n".to_owned(),
         ),
         (
             "{ template: tenants, resource: tenant_id, claim: tenant }",
@@ -87,13 +87,13 @@ fn links_are_written_out_in_cedar() {
         (
             "{ template: hours, days: [mon, sun], from: \"08:00\", to: \"18:30\" }",
             format!(
-                "{forbid}\nunless {{ [1, 7].contains(context.time.weekday) && context.time.minute >= 480 && context.time.minute < 1110 }};\n"
+                "{forbid}\nunless {{ (context.time.weekday == 1 || context.time.weekday == 7) && context.time.minute >= 480 && context.time.minute < 1110 }};\n"
             ),
         ),
         (
             "{ template: hours, from: \"22:00\", to: \"06:00\", except: [oncall] }",
             format!(
-                "{forbid}\nunless {{ (context.time.minute >= 1320 || context.time.minute < 360) }}\nunless {{ principal in [Role::\"oncall\"] }};\n"
+                "{forbid}\nunless {{ (context.time.minute >= 1320 || context.time.minute < 360) }}\nunless {{ principal in Role::\"oncall\" }};\n"
             ),
         ),
         (
