@@ -91,19 +91,33 @@ impl Book {
                 }
             }
         }
-        let checked = Mutex::default();
-        Ok((Self { policies, vocabulary, types, by_action, everywhere, checked }, faults))
+        let mut book = Self { policies, vocabulary, types, by_action, everywhere, checked: Mutex::default() };
+        let mut reach = vec![0; book.policies.len()];
+        for operation in book.vocabulary.actions.operations() {
+            for index in book.about(operation) {
+                reach.get_mut(index).into_iter().for_each(|operations| *operations += 1);
+            }
+        }
+        book.checked = Mutex::new(Checked::new(reach));
+        Ok((book, faults))
     }
 
-    /// Those that can be satisfied in an operation, checked there; what is wrong is said once for all operations of one shape.
-    #[must_use]
-    pub fn slice(&self, operation: &str, shape: &Shape) -> (Slice, Vec<Fault>) {
+    /// Those whose scope has an operation, in their order.
+    fn about(&self, operation: &str) -> Vec<usize> {
         let groups = self.vocabulary.actions.groups_of(operation).iter().map(|group| &**group);
         let named = std::iter::once(operation).chain(groups).filter_map(|name| self.by_action.get(name));
         let mut found: Vec<usize> = named.flatten().chain(&self.everywhere).copied().collect();
         found.sort_unstable();
         found.dedup();
-        let (found, faults) = check::check(self, &mut self.checked.lock(), (operation, shape), &found);
+        found
+    }
+
+    /// Those that can be satisfied in an operation, checked there; what is wrong is said once for all operations of one shape, and that a
+    /// policy can be satisfied in none with the last of those that it is about.
+    #[must_use]
+    pub fn slice(&self, operation: &str, shape: &Shape) -> (Slice, Vec<Fault>) {
+        let (found, faults) =
+            check::check(self, &mut self.checked.lock(), (operation, shape), &self.about(operation));
         let rules = found.into_iter().filter_map(|index| Some(Arc::clone(&self.policies.get(index)?.rule)));
         let groups = self.vocabulary.actions.groups_of(operation);
         (Slice::new(rules.collect(), &self.types, operation, groups), faults)

@@ -8,7 +8,7 @@ use cedar_policy_core::validator::{
     ValidationError, ValidationMode, Validator, ValidatorSchema, confusable_string_checks,
 };
 
-use crate::book::{Book, Policy, fault};
+use crate::book::{Book, Policy, fault, range};
 use crate::names::Shape;
 use crate::{Fault, Severity, schema};
 
@@ -21,6 +21,17 @@ pub(crate) struct Checked {
     /// Policies of which the names were checked.
     names: HashSet<usize>,
     said: HashSet<(usize, Option<usize>, String)>,
+    /// Of each policy how many operations it is about that were not seen yet, and whether it can be satisfied in one that was.
+    reach: Vec<(usize, bool)>,
+    /// Operations that were seen.
+    seen: HashSet<Box<str>>,
+}
+
+impl Checked {
+    /// Nothing is checked; of each policy, how many operations it is about.
+    pub(crate) fn new(reach: Vec<usize>) -> Self {
+        Self { reach: reach.into_iter().map(|operations| (operations, false)).collect(), ..Self::default() }
+    }
 }
 
 /// Where a policy was checked.
@@ -85,7 +96,30 @@ pub(crate) fn check(
         // What was not checked is kept: its faults keep the document from being served.
         checked.found.get(&(*index, place(policy))).copied().unwrap_or(true)
     };
-    (all.iter().filter(|one| can_be(one)).map(|(index, _)| *index).collect(), faults)
+    let judged: Vec<(usize, &Policy, bool)> = all.iter().map(|one| (one.0, one.1, can_be(one))).collect();
+    if checked.seen.insert(operation.into()) {
+        for (index, policy, can_be) in &judged {
+            if is_nowhere(checked, *index, *can_be) {
+                faults.push(satisfied_nowhere(policy));
+            }
+        }
+    }
+    (judged.into_iter().filter(|(_, _, can_be)| *can_be).map(|(index, ..)| index).collect(), faults)
+}
+
+/// Counts an operation of a policy; whether it was the last one and the policy can be satisfied in none of them.
+fn is_nowhere(checked: &mut Checked, policy: usize, can_be: bool) -> bool {
+    let Some((left, alive)) = checked.reach.get_mut(policy) else { return false };
+    *left = left.saturating_sub(1);
+    *alive |= can_be;
+    *left == 0 && !*alive
+}
+
+fn satisfied_nowhere(policy: &Policy) -> Fault {
+    let message = format!("no call can satisfy `{}`, so that it does nothing", policy.rule.id);
+    let help = "compare what it asks for (`has`, `is`, `in`) with what its operations have";
+    let fault = Fault::error(policy.source, range(policy.template.loc()), message).help(help);
+    Fault { severity: Severity::Warning, ..fault }
 }
 
 /// Types of entities that are not there, and texts that look like others. Actions were looked for in the whole API already.

@@ -79,6 +79,11 @@ impl Actions {
         self.operations.keys().find(|name| self.groups.contains(*name)).map(|name| &**name)
     }
 
+    /// All operations.
+    pub fn operations(&self) -> impl Iterator<Item = &str> {
+        self.operations.keys().map(|name| &**name)
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.operations.keys().chain(&self.groups).map(|name| &**name)

@@ -312,11 +312,6 @@ fn what_is_wrong_is_said_at_its_place() {
     assert_eq!(of(&when("resource.note == \"a\"")), "resource.note", "it may not be there");
     assert_eq!(of(&when("resource.total == \"a\"")), "resource.total == \"a\"");
     assert_eq!(of(&when("context.claims.tenant == \"a\"")), "context.claims.tenant");
-    assert_eq!(
-        of(&when("context.claims has tenent && context.claims.tenant == \"a\"")),
-        "",
-        "never satisfied"
-    );
     assert_eq!(of(&when("principal in Rolle::\"a\"")), "Rolle");
     assert_eq!(of(&when("context.client.address.isInRange(ip(\"10.0.0.0/40\"))")), "ip(\"10.0.0.0/40\")");
     assert_eq!(
@@ -365,4 +360,26 @@ fn faults_are_said_once_for_a_shape_and_confusable_names_are_warnings() {
         read("permit (principal, action, resource) when { resource.id == \"\u{202e}a\" };").unwrap();
     let faults = book.slice("getOrder", &order()).1;
     assert_eq!(faults.iter().map(|fault| fault.severity).collect::<Vec<_>>(), [Severity::Warning]);
+}
+
+#[test]
+fn what_can_be_satisfied_nowhere_is_a_warning_with_the_last_operation() {
+    let misspelled = "context.claims has tenent && context.claims.tenent == \"a\"";
+    let text = format!(
+        "{ALL}@id(\"never\") forbid (principal, action in Action::\"tag:orders\", resource) when {{ {misspelled} }};"
+    );
+    let book = read(&text).unwrap().0;
+    let said = |operation: &str, shape: &Shape| {
+        let faults = book.slice(operation, shape).1;
+        faults.into_iter().map(|fault| (fault.severity, fault.message)).collect::<Vec<_>>()
+    };
+    let list = Shape { resource: Vec::new(), ..order() };
+    for (operation, shape) in
+        [("getOrder", order()), ("getOrder", order()), ("GET /health", open()), ("listOrders", list)]
+    {
+        assert_eq!(said(operation, &shape), []);
+    }
+    let message = "no call can satisfy `never`, so that it does nothing";
+    assert_eq!(said("putOrder", &put()), [(Severity::Warning, message.to_owned())]);
+    assert_eq!(said("putOrder", &put()), [], "once");
 }

@@ -97,7 +97,7 @@ fn undecided(detail: String) -> Verdict {
 
 /// What a control of an operation asks, when it is this one: for whoever describes a configuration.
 #[must_use]
-pub fn policies_of(control: &(dyn Control + 'static)) -> Option<&Policies> {
+pub fn policies_of<'c>(control: &'c (dyn Control + 'static)) -> Option<&'c Policies> {
     let control: &dyn std::any::Any = control;
     control.downcast_ref()
 }
