@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench long crs detection personal-data fmt clippy unit e2e peers clean
+.PHONY: run test cedar bench long crs detection personal-data fmt clippy unit e2e peers clean
 
 # One profile for everything that is tested, so that dependencies compile once.
 PROFILE := ci
@@ -22,7 +22,16 @@ test: peers
 	@tools/step "build" $(CARGO) build --profile $(PROFILE) --workspace --bins --locked
 	@tools/step "judges" .peers/venv/bin/python tests/peers/selftest.py
 	@tools/step "tests" $(CARGO) test --profile $(PROFILE) --workspace --lib --bins --tests --locked --no-fail-fast
+	@$(MAKE) --no-print-directory cedar
 	@tools/step "examples in documentation" $(CARGO) test --profile $(PROFILE) --doc -p detect -p tape --locked
+
+# Policies in Cedar, which releases have and the builds of all other tests have not: the language's crate, and the gateway with it.
+# Over the whole workspace, so that everything else is the build that there is.
+CEDAR := --workspace --features yett/cedar,controls/cedar,cedar/engine
+
+cedar: peers
+	@tools/step "clippy, with cedar" $(CARGO) clippy --profile $(PROFILE) -p cedar --features engine --all-targets --locked -- -D warnings
+	@tools/step "tests of cedar" $(CARGO) test --profile $(PROFILE) $(CEDAR) --test cedar --locked
 
 peers:
 	@tests/peers/setup

@@ -41,6 +41,8 @@ use engine::snapshot::Live;
 
 pub use assets::{Needed, NeededKind, Outline, header_secret, needed_assets, outline, secret_key};
 pub use contracts::{Contract, Kept, import_options};
+/// The policies of an operation, by its control: for whoever describes what was compiled.
+pub use controls::policies::policies_of;
 /// The name among the assets of the gateway's own key of assertions ([`Outline::assertion_key`]).
 pub use controls::upstream_identity::OWN_KEY as ASSERTION_KEY;
 pub use state::state_roots;

@@ -102,7 +102,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Option<Tree>), Fault> {
     }
 }
 
+/// Members are in the order of their names, whatever order their file has: nothing that is made of a contract depends on that.
 fn parse_text(text: &str) -> Result<(Value, Option<Tree>), Fault> {
+    let (mut value, tree) = parse_as_written(text)?;
+    value.sort_all_objects();
+    Ok((value, tree))
+}
+
+fn parse_as_written(text: &str) -> Result<(Value, Option<Tree>), Fault> {
     if text.trim_start().starts_with('{') {
         match serde_json::from_str::<Strict>(text) {
             Ok(Strict(value)) => return Ok((value, None)),

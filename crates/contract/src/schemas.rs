@@ -138,7 +138,10 @@ impl Pool {
     /// Compiles every slot over one registry of `definitions`, those with a slot too; what fails is returned with its
     /// reason.
     pub(crate) fn compile(mut self, definitions: Vec<Definition>) -> Vec<String> {
-        let (values, slots): (Vec<Value>, Vec<Option<Arc<Slot>>>) = definitions.into_iter().unzip();
+        let (mut values, slots): (Vec<Value>, Vec<Option<Arc<Slot>>>) = definitions.into_iter().unzip();
+        // Keywords speak in the order of their names, so that what is said first does not hang on how a schema was lowered.
+        let schemas = self.slots.iter_mut().map(|(schema, _)| schema);
+        values.iter_mut().chain(schemas).for_each(Value::sort_all_objects);
         self.compile_rules(&values, &slots);
         let reference = |index: usize| json!({ "$ref": format!("{BASE}#/$defs/{index}") });
         let handed: Vec<_> = slots

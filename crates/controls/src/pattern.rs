@@ -44,7 +44,7 @@ fn step(written: &str) -> Option<Box<str>> {
 }
 
 /// Sections that name places in bodies.
-const NAMING: [&str; 3] = ["message_security", "objects", "views"];
+const NAMING: [&str; 4] = ["message_security", "objects", "policies", "views"];
 
 /// Whether a section of an API names places in bodies, so that its contract is asked whether it has them.
 #[must_use]

@@ -21,6 +21,7 @@ pub mod networks;
 pub mod objects;
 pub mod options;
 pub mod pdp;
+pub mod policies;
 pub mod uploads;
 pub mod upstream_identity;
 pub mod validation;
@@ -126,6 +127,16 @@ pub static CONTROLS: &[Entry] = &[
         section: section(authorization::schema, authorization::check_section),
         gateway: None,
         operation: Some(authorization::compile),
+    },
+    Entry {
+        name: "policies",
+        section: Some(Section {
+            schema: policies::schema,
+            check: policies::check_section,
+            files: policies::files,
+        }),
+        gateway: None,
+        operation: Some(policies::compile),
     },
     Entry {
         name: "limits",
@@ -273,6 +284,11 @@ pub static ORDER: &[Place] = &[
         Stage::Head,
         "on the proofs of authentication, and before what costs more; nobody without a right uses up a limit",
     ),
+    place(
+        "policies",
+        Stage::Head,
+        "as authorization, whose narrower sister it is: on proofs, path, network and time only, so that nothing has to be read for it",
+    ),
     place("limits", Stage::Head, "on the principal, and before validation, which costs more than counting"),
     place(
         "message_security",
@@ -335,6 +351,11 @@ pub static ORDER: &[Place] = &[
         "objects",
         Stage::Body,
         "on the tape that validation has read, without what it stripped; a search in it costs less than what follows",
+    ),
+    place(
+        "policies",
+        Stage::Body,
+        "as objects, where it judges by a value of the body: what fits the contract is read in one way",
     ),
     place(
         "views",

@@ -38,7 +38,8 @@ fn order_is_a_security_property() {
         ("cors", "authentication"),
         ("options", "authentication"),
         ("authentication", "authorization"),
-        ("authorization", "limits"),
+        ("authorization", "policies"),
+        ("policies", "limits"),
         ("limits", "validation"),
         ("validation", "inspection"),
         ("validation", "objects"),
@@ -56,6 +57,7 @@ fn order_is_a_security_property() {
     assert!(at("validation", Stage::Body) < at("content", Stage::Body));
     assert!(at("validation", Stage::Body) < at("objects", Stage::Body));
     assert!(at("objects", Stage::Body) < at("content", Stage::Body));
+    assert!(at("validation", Stage::Body) < at("policies", Stage::Body));
     assert!(at("content", Stage::Body) < at("uploads", Stage::Body));
     assert!(at("uploads", Stage::Body) < at("inspection", Stage::Body));
     assert!(at("validation", Stage::ResponseBody) < at("views", Stage::ResponseBody));
@@ -97,7 +99,8 @@ fn threat_46_nobody_changes_a_body_behind_who_approves_of_it() {
     // Validation writes what it has just approved of.
     assert_eq!(changing, ["message_security", "bodies", "validation"]);
     let last = changing.iter().map(|&name| at(name)).max().unwrap();
-    for approves in ["objects", "views", "content", "uploads", "inspection", "pdp", "forwarding"] {
+    for approves in ["objects", "policies", "views", "content", "uploads", "inspection", "pdp", "forwarding"]
+    {
         assert!(last < at(approves), "{approves} approves of what changes behind it");
     }
 }

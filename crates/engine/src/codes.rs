@@ -159,6 +159,12 @@ codes! {
     PDP_NOT_FOUND = "pdp_not_found", 404, Client, "there is no such resource for this caller";
     /// A policy decision point elsewhere does not answer, or not with a decision.
     PDP_UNAVAILABLE = "pdp_unavailable", 503, Gateway, "the call cannot be decided at the moment";
+    /// Policies of the gateway's own do not permit the call.
+    POLICY_DENIED = "policy_denied", 403, Client, "the policies do not permit this call";
+    /// The same, where callers are not to know that there is such a thing.
+    POLICY_NOT_FOUND = "policy_not_found", 404, Client, "there is nothing here for this caller";
+    /// What policies are told of a call cannot be told of this one.
+    POLICY_UNDECIDED = "policy_undecided", 403, Client, "the policies cannot judge this call";
     /// The call sets a field that this caller may not set, or asks by one that is hidden from this caller.
     PROPERTY_FORBIDDEN = "property_forbidden", 403, Client, "the call sets, reads or asks by a field that this caller may not";
     /// The contract says nothing of security and the configuration does not either.

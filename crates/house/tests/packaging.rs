@@ -129,7 +129,10 @@ fn the_image_is_made_of_what_is_there() {
     assert!(rust.contains(&format!("/rust:{version}-")), "{rust} is not Rust {version}");
     // What is built is what is copied.
     let built: Vec<Vec<String>> = of(build, "RUN").into_iter().map(words).collect();
-    assert_eq!(built[0], ["cargo", "build", "--profile", "dist", "--locked", "-p", "yett"]);
+    assert_eq!(
+        built[0],
+        ["cargo", "build", "--profile", "dist", "--locked", "-p", "yett", "--features", "cedar"]
+    );
     assert!(workspace.contains("[profile.dist]\n"));
     let copied = of(last, "COPY");
     assert!(copied[0].ends_with(" /source/target/dist/yett /usr/bin/yett"), "{copied:?}");

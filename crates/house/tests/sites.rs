@@ -76,6 +76,8 @@ fn only_the_clock_reads_the_time() {
             ("crates/detect/examples/detection/dearest.rs:now", measures),
             ("crates/compile/examples/credentials.rs:", measures),
             ("crates/compile/examples/credentials.rs:now", measures),
+            ("crates/cedar/examples/policies.rs:", measures),
+            ("crates/cedar/examples/policies.rs:now", measures),
             ("crates/controls/examples/views.rs:", measures),
             ("crates/controls/examples/views.rs:spent", measures),
             (
@@ -134,6 +136,8 @@ fn only_the_clock_is_random() {
         &paths,
         &[
             ("crates/yett/src/clock.rs:fill", "the clock"),
+            ("crates/cedar/examples/policies.rs:", signed),
+            ("crates/cedar/examples/policies.rs:main", signed),
             ("crates/controls/src/authentication/cache.rs:", hashed),
             ("crates/controls/src/authentication/cache.rs:default", hashed),
             ("crates/proxy/src/addresses.rs:", hashed),
@@ -302,6 +306,7 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
         "content",
         "a module of its own: how the content of a message is encrypted",
     ),
+    ("crates/compile/src/lib.rs", "policies", "what they say, for whoever describes a configuration"),
     ("crates/policy-tests/src/token.rs", "authentication", "makes the tokens that it verifies"),
     ("crates/policy-tests/src/world.rs", "authentication", "hands it the table of API keys"),
     ("crates/policy-tests/src/decides.rs", "pdp", "answers in the place of those that it asks"),

@@ -60,6 +60,7 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("hashbrown", "sqlx's is one version behind"),
     ("sha2", "sqlx-core's is one version behind sqlx-postgres's"),
     ("syn", "derive macros only, never in the binary"),
+    ("unicode-width", "Cedar's miette is one version behind; nothing of ours is measured by it"),
     ("untrusted", "aws-lc-rs's is one version behind rustls-webpki's"),
 ];
 
@@ -72,7 +73,7 @@ struct Package {
     elsewhere: Option<String>,
 }
 
-/// What is linked into `yett`, as cargo builds it on this platform. (`cargo metadata` unites the features of development
+/// What is linked into `yett` as it is released, with Cedar, as cargo builds it on this platform. (`cargo metadata` unites the features of development
 /// dependencies with the binary's, so it names more than is built.)
 fn linked() -> Vec<Package> {
     let output = Command::new(env!("CARGO"))
@@ -82,6 +83,8 @@ fn linked() -> Vec<Package> {
             "yett",
             "-e",
             "normal",
+            "--features",
+            "cedar",
             "--prefix",
             "none",
             "--no-dedupe",
@@ -201,14 +204,16 @@ fn nothing_is_linked_twice_without_a_reason() {
     assert!(twice.is_empty(), "linked in two versions: {twice:?}");
 }
 
-/// Each package of the workspace's tree over these edges, with the features that it is built with.
-fn features(edges: &str) -> BTreeSet<String> {
+/// Each package of the workspace's tree over these edges, with the features that it is built with when these are asked for.
+fn features(edges: &str, asked: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args([
             "tree",
             "--workspace",
             "-e",
             edges,
+            "--features",
+            asked,
             "--prefix",
             "none",
             "--no-dedupe",
@@ -227,9 +232,24 @@ fn features(edges: &str) -> BTreeSet<String> {
 /// A dependency that tests ask for more of is compiled twice, and with it all that stands on it: minutes.
 #[test]
 fn features_are_the_same_with_and_without_tests() {
-    let (built, tested) = (features("normal,build"), features("normal,build,dev"));
+    let (built, tested) = (features("normal,build", ""), features("normal,build,dev", ""));
     let twice: Vec<_> = built.difference(&tested).collect();
     assert!(twice.is_empty(), "tests ask for more features of these; ask for them in Cargo.toml: {twice:#?}");
+}
+
+/// The same of Cedar, which the builds of most tests have not: what differs is compiled twice by `make test`.
+#[test]
+fn features_are_the_same_with_and_without_cedar() {
+    let (without, with) = (features("normal,build,dev", ""), features("normal,build,dev", "yett/cedar"));
+    let ours = ["cedar v", "controls v", "yett v"];
+    let twice: Vec<_> = without
+        .difference(&with)
+        .filter(|package| !ours.iter().any(|name| package.starts_with(name)))
+        .collect();
+    assert!(
+        twice.is_empty(),
+        "Cedar asks for more features of these; ask for them in Cargo.toml: {twice:#?}"
+    );
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 /// The arrows of the house: which of our crates each may know.
 const ARROWS: &[(&str, &[&str])] = &[
     ("diagnostics", &[]),
+    ("cedar", &["diagnostics"]),
     ("detect", &[]),
     ("credentials", &[]),
     ("tape", &[]),
@@ -54,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "controls",
         &[
+            "cedar",
             "contract",
             "credentials",
             "detect",
@@ -119,7 +121,7 @@ fn the_engine_and_the_pure_crates_have_no_runtime_and_no_serde() {
             assert!(!dependencies[name].contains(absent), "`{name}` must not know `{absent}`");
         }
     }
-    for name in ["compile", "controls", "contract", "schema", "spec"] {
+    for name in ["cedar", "compile", "controls", "contract", "schema", "spec"] {
         for absent in ["tokio", "hyper"] {
             assert!(
                 !dependencies[name].contains(absent),

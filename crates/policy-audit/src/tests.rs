@@ -162,6 +162,7 @@ fn cases() -> Vec<(&'static str, Change)> {
         ("write-without-right", json(WRITE, "/access", any())),
         ("admin-without-right", Change::Rename("PUT /v1/admin/notes/{id}")),
         ("policy-in-shadow", json(WRITE, "/controls/pdp", json!("shadow"))),
+        ("policies-in-shadow", json(WRITE, "/controls/policies", json!("shadow"))),
         ("policy-fails-open", json(WRITE, "/settings/pdp", json!({ "on_error": "allow" }))),
         ("one-right-for-all", Change::Alike),
         ("flow-unlimited", Change::Rename("POST /v1/resetPassword")),

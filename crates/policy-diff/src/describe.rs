@@ -47,7 +47,7 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         .values()
         .map(|api| (api.name.value.clone(), describe_api(compiled, api, assets)))
         .collect();
-    json!({
+    let mut described = json!({
         "version": VERSION,
         "gateway": gateway,
         "listeners": group("listeners"),
@@ -58,7 +58,9 @@ pub fn describe(compiled: &Compiled, assets: &contract::Assets) -> Json {
         "webhooks": group("webhooks"),
         "upstreams": group("upstreams"),
         "apis": apis,
-    })
+    });
+    described.sort_all_objects();
+    described
 }
 
 /// A value of the document. Secrets are references; passwords in URLs are taken out.
@@ -174,6 +176,9 @@ fn describe_operation(
             settings.insert(section.name.to_owned(), plain(&merged));
         }
     }
+    if let Some(section) = settings.get_mut("policies").and_then(Json::as_object_mut) {
+        section.extend(policies(compiled, plan));
+    }
     let unsecured = api.unsecured_for(&reference).map(|word| word.value);
     json!({
         "id": &*plan.id,
@@ -185,6 +190,19 @@ fn describe_operation(
         "rules_in_shadow": rules_in_shadow,
         "settings": settings,
     })
+}
+
+/// What policies about an operation say, as they are written but for room; files and templates are only where they come from.
+fn policies(compiled: &Compiled, plan: &OperationPlan) -> [(String, Json); 2] {
+    let controls = [&plan.head, &plan.body].into_iter().flatten();
+    let controls = controls.filter_map(|step| compiled.snapshot.controls.get(step.control as usize));
+    let asked: Vec<_> = controls.filter_map(|control| compile::policies_of(&**control)).collect();
+    let texts = |permits: bool| {
+        let told = asked.iter().flat_map(|control| control.told()).filter(|policy| policy.permits == permits);
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        told.map(|policy| words(policy.text)).collect::<BTreeSet<_>>()
+    };
+    [("permits", texts(true)), ("forbids", texts(false))].map(|(key, texts)| (key.to_owned(), json!(texts)))
 }
 
 /// Who may call: `closed`, `anonymous`, and what has to be shown, as sets of needs (`scheme scope`, `scheme`).

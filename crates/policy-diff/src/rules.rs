@@ -110,6 +110,9 @@ pub(crate) fn kind(path: &str) -> Kind {
 
 /// The kind of a key in a section that has words of its own.
 fn of_section(path: &str, last: &str) -> Option<Kind> {
+    if let Some(last) = path.strip_prefix("policies.") {
+        return Some(of_policies(last));
+    }
     let below = |part: &str| path.split('.').any(|one| one == part);
     // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
     let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
@@ -195,6 +198,18 @@ fn of_pdp(last: &str) -> Kind {
         // What the service is told of the caller.
         "headers" => Kind::Grants,
         "token" | "deadline" | "refuse" => Kind::Neutral,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Policies are compared one by one, whichever file or template they come from.
+fn of_policies(path: &str) -> Kind {
+    match path.split('.').next().unwrap_or_default() {
+        "permits" => Kind::Grants,
+        "forbids" => Kind::Demands,
+        "files" | "links" | "refuse" => Kind::Neutral,
+        "issuer" => Kind::Believes,
+        // What they are told: a claim of another type, a value from elsewhere.
         _ => Kind::Unknown,
     }
 }

@@ -256,6 +256,28 @@ fn settings_of_decision_points_have_a_direction() {
 }
 
 #[test]
+fn policies_have_a_direction_by_what_they_do() {
+    let (permit, forbid) = ("permit (principal, action, resource);", "forbid (principal, action, resource);");
+    go([
+        ("policies", json!({ "permits": [] }), json!({ "permits": [permit] }), Weaker),
+        ("policies", json!({ "permits": [permit] }), json!({ "permits": [] }), Stricter),
+        ("policies", json!({ "forbids": [] }), json!({ "forbids": [forbid] }), Stricter),
+        ("policies", json!({ "forbids": [forbid] }), json!({ "forbids": [] }), Weaker),
+        ("policies", json!({ "files": ["a"] }), json!({ "files": ["b"] }), Neutral),
+        (
+            "policies",
+            json!({ "links": { "a": { "template": "everyone" } } }),
+            json!({ "links": {} }),
+            Neutral,
+        ),
+        ("policies", json!({ "refuse": "forbidden" }), json!({ "refuse": "not_found" }), Neutral),
+        ("policies", json!({ "mode": "enforce" }), json!({ "mode": "shadow" }), Weaker),
+        ("policies", json!({ "claims": { "a": "long" } }), json!({ "claims": { "a": "string" } }), Weaker),
+        ("policies", json!({ "utc_offset": "+01:00" }), json!({ "utc_offset": "+02:00" }), Weaker),
+    ]);
+}
+
+#[test]
 fn what_a_service_is_sent_has_a_direction() {
     go([
         ("upstream_identity", json!({ "credential": "strip" }), json!({ "credential": "pass" }), Weaker),

@@ -60,6 +60,7 @@ pub fn schema(sections: &[SectionSpec]) -> Json {
     if let Some(object) = root.as_object_mut() {
         object.insert(String::from("$defs"), Json::Object(defs));
     }
+    root.sort_all_objects();
     root
 }
 

@@ -15,6 +15,7 @@ pub mod trust;
 use std::borrow::Cow;
 
 use engine::{Call, Principal, ScopeSet};
+use smallvec::SmallVec;
 use tape::{Kind, Node};
 
 use crate::security::Issuers;
@@ -76,6 +77,17 @@ impl Roles {
         Self { issuers, ..self }
     }
 
+    /// All roles of a principal.
+    pub(crate) fn of_principal<'p>(&self, principal: &'p Principal) -> SmallVec<[Cow<'p, str>; 8]> {
+        if !self.issuers.vouch_for(principal) {
+            return SmallVec::new();
+        }
+        match &self.claims {
+            None => principal.roles.iter().map(|role| Cow::Borrowed(&**role)).collect(),
+            Some(paths) => paths.iter().filter_map(|path| path.find(principal)).flat_map(words).collect(),
+        }
+    }
+
     /// Whether a principal has a role.
     #[must_use]
     pub fn has(&self, principal: &Principal, role: &str) -> bool {
@@ -86,6 +98,19 @@ impl Roles {
                     paths.iter().filter_map(|path| path.find(principal)).any(|claim| has_word(claim, role))
                 }
             }
+    }
+}
+
+/// The words of a claim, as [`has_word`] reads them.
+fn words(claim: Node<'_>) -> SmallVec<[Cow<'_, str>; 8]> {
+    match claim.as_str() {
+        Some(Cow::Borrowed(text)) => text.split(' ').map(Cow::Borrowed).collect(),
+        Some(Cow::Owned(text)) => text.split(' ').map(|word| Cow::Owned(word.to_owned())).collect(),
+        None => {
+            let strings = claim.items().all(|item| item.kind() == Kind::String);
+            let items = claim.items().filter(|_| strings);
+            items.filter_map(Node::as_str).collect()
+        }
     }
 }
 

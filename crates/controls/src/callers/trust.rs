@@ -31,7 +31,7 @@ pub struct Trust<'s> {
     vouching: Vouching<'s>,
     pub(super) roles: Roles,
     /// Whether `authorization.roles_issuer` says whose roles count.
-    pub(super) says_of_roles: bool,
+    pub(crate) says_of_roles: bool,
 }
 
 impl<'s> Trust<'s> {

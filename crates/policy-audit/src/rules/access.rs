@@ -117,6 +117,16 @@ pub(super) static RULES: &[Rule] = &[
         check: Check::Operation(policy_in_shadow),
     },
     Rule {
+        id: "policies-in-shadow",
+        risk: Risk::Api5,
+        weight: 6,
+        title: "calls that no policy permits pass",
+        why: "what is only recorded is not stopped",
+        fix: "run `yett promote policies`: it says whom that harms, and writes it",
+        home: Home::Document(&["policies"]),
+        check: Check::Operation(policies_in_shadow),
+    },
+    Rule {
         id: "policy-fails-open",
         risk: Risk::Api5,
         weight: 5,
@@ -168,6 +178,10 @@ fn objects_in_shadow(operation: &Operation<'_>) -> Hit {
 
 fn policy_in_shadow(operation: &Operation<'_>) -> Hit {
     operation.in_shadow("pdp")
+}
+
+fn policies_in_shadow(operation: &Operation<'_>) -> Hit {
+    operation.in_shadow("policies")
 }
 
 fn policy_fails_open(operation: &Operation<'_>) -> Hit {

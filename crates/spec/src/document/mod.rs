@@ -71,7 +71,7 @@ use diagnostics::{Diagnostics, Span};
 use std::collections::BTreeMap;
 
 /// Keys that the design names and this version does not have: told apart from misspelled ones.
-pub(crate) const LATER: [&str; 13] = [
+pub(crate) const LATER: [&str; 12] = [
     "include",
     "plans",
     "behavior",
@@ -84,7 +84,6 @@ pub(crate) const LATER: [&str; 13] = [
     "data_protection",
     "step_up",
     "extension",
-    "cedar",
 ];
 
 /// The keys of an API that this crate reads beside those of [`ApiKeys`].

@@ -133,6 +133,15 @@ impl Gateway {
         Self::from(document, contract)
     }
 
+    /// Starts it with a document, its contract and further files beside both.
+    pub fn with_document_and(document: &str, contract: &str, files: &[(&str, &[u8])]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        Self::in_folder(dir, document, contract, &[])
+    }
+
     /// Starts it as told, with further files beside the document.
     pub fn with_files(setup: &Setup, upstream: &str, files: &[(&str, &[u8])]) -> Self {
         Self::in_folder(folder(files), &setup.document(upstream), &setup.contract, setup.arguments)
