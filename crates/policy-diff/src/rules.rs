@@ -125,7 +125,9 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
         // A binding that is new is stricter; that another claim has fewer objects in it is not known.
         "claim" if below("bindings") => return Some(Kind::MoreIsStricter),
         "refuse" if below("objects") => return Some(Kind::Neutral),
-        "undeclared" if below("bindings") || below("views") || below("message_security") => return Some(Kind::Neutral),
+        "undeclared" if below("bindings") || below("views") || below("message_security") => {
+            return Some(Kind::Neutral);
+        }
         "shown_at" | "clear_at" if below("views") || below("message_security") => return Some(Kind::Neutral),
         "operations" if below("modes") => return Some(Kind::GrantsOrAll),
         // In shadow, and what was before: neither refuses anything.

@@ -51,9 +51,11 @@ pub(super) fn check(
     }
     let Known { taken, given } = &mut *known;
     for given in given.iter_mut().filter(|given| !given.is_told) {
-        let would_take = |(_, one): &&(String, Arc<Requests>)| given.answers.outgoing.is_taken_by(&one.incoming);
+        let would_take =
+            |(_, one): &&(String, Arc<Requests>)| given.answers.outgoing.is_taken_by(&one.incoming);
         let Some((taker, _)) = taken.iter().find(would_take) else { continue };
-        let message = format!("answers of {} are good requests of {taker}: one key is for both ways", given.by);
+        let message =
+            format!("answers of {} are good requests of {taker}: one key is for both ways", given.by);
         let help = "give each direction a key of its own, or let `verify` say by whom requests are signed";
         error(message, given.span, help, out);
         given.is_told = true;

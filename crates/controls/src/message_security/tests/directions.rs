@@ -31,7 +31,8 @@ fn an_answer_must_not_be_a_good_request() {
     let both = format!("{DECRYPT}, {VERIFY}");
     let typed = VERIFY.replace("[ES256]", "[ES256], typ: order+jws");
     let bound = VERIFY.replace("[ES256]", "[ES256], callers: { shop: e }");
-    let another = VERIFY.replace("keys.jwks", "others.jwks").replace("[ES256]", "[ES256], callers: { shop: e2 }");
+    let another =
+        VERIFY.replace("keys.jwks", "others.jwks").replace("[ES256]", "[ES256], callers: { shop: e2 }");
     for (request, answer, is_told) in [
         (DECRYPT, wrap("keys.jwks", "w"), true),
         (DECRYPT, wrap("others.jwks", "again"), true),
@@ -58,7 +59,11 @@ fn an_answer_must_not_be_a_good_request() {
         ] {
             let found = told_of_api(PAIR, &settings, &[("keys.jwks", KEYS), ("others.jwks", OTHERS)]);
             let count = found.iter().filter(|one| one.contains("one key is for both ways")).count();
-            assert_eq!((count, found.len()), (usize::from(is_told), usize::from(is_told)), "{settings} {found:?}");
+            assert_eq!(
+                (count, found.len()),
+                (usize::from(is_told), usize::from(is_told)),
+                "{settings} {found:?}"
+            );
         }
     }
     let off = format!(

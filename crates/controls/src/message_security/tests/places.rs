@@ -47,7 +47,8 @@ components:
 
 /// What is said of an API with these settings, operation by operation.
 pub(super) fn told_of_api(contract: &str, settings: &str, keys: &[(&str, &str)]) -> Vec<String> {
-    let document = DOCUMENT.replace(", validation: { response: enforce } } }", &format!(", {settings} }} }}"));
+    let document =
+        DOCUMENT.replace(", validation: { response: enforce } } }", &format!(", {settings} }} }}"));
     let assets =
         keys.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(text.as_bytes()))).collect::<Assets>();
     let setup = Setup { assets, ..Setup::new(&document, contract) };
