@@ -26,12 +26,14 @@ const DATA_PLANE: [u32; 31] = [
 fn functions() -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (_, text) in common::sources("crates") {
-        for piece in text.split("fn threat").skip(1) {
-            let name = format!("threat{}", piece.split('(').next().unwrap());
-            // Tests stand at the margin, or in a module of their own by four spaces.
-            let ends = ["\n}\n", "\n    }\n"].iter().filter_map(|end| piece.find(end));
-            let end = ends.min().unwrap_or(piece.len());
-            all.push((name, piece[..end].to_owned()));
+        for (at, _) in text.match_indices("fn threat") {
+            // It ends with a bracket as far in as the line begins in which it is named.
+            let line = &text[text[..at].rfind('\n').map_or(0, |last| last + 1)..];
+            let margin = &line[..line.len() - line.trim_start_matches(' ').len()];
+            let piece = &text[at + "fn ".len()..];
+            let end = piece.find(&format!("\n{margin}}}\n")).unwrap_or(piece.len());
+            let name = piece.split('(').next().unwrap();
+            all.push((name.to_owned(), piece[..end].to_owned()));
         }
     }
     assert!(all.len() > 100, "only {} tests are called after a row", all.len());
