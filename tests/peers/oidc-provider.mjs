@@ -9,6 +9,8 @@
 // opaque tokens. `gateway` may ask about them (RFC 7662), `gateway-signed` is answered by a signed JWT (RFC 9701), and
 // `gateway-key` proves itself by the key of `--gateway-key`. The same clients may exchange tokens of this provider (RFC 8693) for
 // such as are for `orders-service`, with `actor_token` as who acts, and have tokens of their own for the resource `urn:yett:service`.
+// `portal` is the client of a user, `alice`, who logs in as she is asked to (`acr_values`, else by `pwd`) and agrees to everything; its
+// requests have to be pushed (RFC 9126), and its tokens say how and when she logged in (`acr`, `auth_time`).
 // With `--shape keycloak` its tokens have the claims of Keycloak's beside their
 // own: `admin` a role of the realm, `clerk` one of the audience's client, `reader` one of another client.
 //
@@ -47,10 +49,17 @@ const CLIENTS = {
   admin: SCOPES,
   holder: ['orders:read', 'orders:write'],
   machine: ['orders:read'],
+  portal: ['openid', 'orders:read'],
   gateway: [],
   'gateway-signed': [],
 };
 const SETTINGS = {
+  portal: {
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    redirect_uris: ['https://portal.example.com/callback'],
+    require_pushed_authorization_requests: true,
+  },
   holder: { dpop_bound_access_tokens: true },
   machine: { tls_client_certificate_bound_access_tokens: true },
   'gateway-signed': { introspection_signed_response_alg: 'ES256' },
@@ -134,11 +143,33 @@ function rotate(keep) {
       },
     },
     extraTokenClaims: (ctx, token) => ({
+      ...login(ctx.oidc.entities.AuthorizationCode),
       ...SHAPES[flags.shape]?.(token),
       ...(ctx.oidc.params?.actor_token ? { act: { sub: ctx.oidc.params.actor_token } } : undefined),
     }),
   });
   provider.registerGrantType(EXCHANGE, exchange, EXCHANGED);
+}
+
+// How and when a user logged in, where one did.
+function login(code) {
+  return code && { acr: code.acr, auth_time: code.authTime };
+}
+
+// What the user does: she logs in, and agrees.
+async function interact(request, response) {
+  const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'login') {
+    const acr = (params.acr_values ?? 'pwd').split(' ')[0];
+    return provider.interactionFinished(request, response, { login: { accountId: 'alice', acr } });
+  }
+  const { missingOIDCScope, missingResourceScopes } = prompt.details;
+  const grant = grantId
+    ? await provider.Grant.find(grantId)
+    : new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  if (missingOIDCScope) grant.addOIDCScope(missingOIDCScope.join(' '));
+  for (const [resource, scopes] of Object.entries(missingResourceScopes ?? {})) grant.addResourceScope(resource, scopes.join(' '));
+  return provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
 }
 
 // A token of this provider's for the API, exchanged for one of the same subject for the service.
@@ -200,6 +231,12 @@ function route(request, response) {
   const pathname = request.url.split('?')[0];
   const kind = pathname.startsWith('/.well-known/') ? 'discovery' : pathname === '/jwks' ? 'jwks' : undefined;
   if (pathname === '/token') counts.token += 1;
+  if (pathname.startsWith('/interaction/')) {
+    return interact(request, response).catch((error) => {
+      response.writeHead(500, { 'content-type': 'text/plain' });
+      response.end(error.message);
+    });
+  }
   if (!kind) return provider.callback()(request, response);
   counts[kind] += 1;
   switch (serving[kind]) {

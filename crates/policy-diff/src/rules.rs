@@ -116,7 +116,7 @@ fn of_section(path: &str, last: &str) -> Option<Kind> {
     let below = |part: &str| path.split('.').any(|one| one == part);
     // Of these a list names all who pass; without it, as without the rule that it is of, everybody does.
     let callers = matches!(last, "to" | "by") && below("views") || last == "except" && below("bindings");
-    if callers || below("require") && (matches!(last, "any" | "acr") || below("claims")) {
+    if callers || below("require") && (matches!(last, "any" | "acr_values") || below("claims")) {
         return Some(Kind::GrantsOrAll);
     }
     match last {

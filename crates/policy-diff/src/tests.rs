@@ -656,6 +656,13 @@ fn callers_objects_and_fields_have_a_direction() {
         ),
         ("authorization", require(json!({ "max_age": "1h" })), require(json!({ "max_age": "2h" })), Weaker),
         ("authorization", require(json!({})), require(json!({ "max_age": "2h" })), Stricter),
+        ("authorization", require(json!({})), require(json!({ "acr_values": ["a"] })), Stricter),
+        (
+            "authorization",
+            require(json!({ "acr_values": ["a"] })),
+            require(json!({ "acr_values": ["a", "b"] })),
+            Weaker,
+        ),
         ("authorization", json!({ "roles_from": "a" }), json!({ "roles_from": "b" }), Weaker),
         ("objects", json!({ "mode": "enforce" }), json!({ "mode": "shadow" }), Weaker),
         ("objects", bound(json!({})), bound(json!({ "mode": "shadow" })), Weaker),

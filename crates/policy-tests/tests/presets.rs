@@ -11,6 +11,7 @@
 mod common;
 
 use common::{CONTRACT, failed, run, subject, suite};
+use serde_json::Value;
 
 const CASES: &str = r#"
 version: 1
@@ -79,6 +80,65 @@ fn cases_are_of_the_shape_of_the_preset() {
         let suite = suite(&cases);
         assert_eq!(failed(&suite, &run(&subject, &suite)), Vec::<String>::new(), "{preset}");
     }
+}
+
+/// The text of a section's block of code.
+fn block<'s>(section: &'s str, language: &str) -> Option<&'s str> {
+    section.split_once(&format!("```{language}\n"))?.1.split_once("```").map(|(text, _)| text)
+}
+
+/// Claims that are made for a case and that a token of the page may not have.
+const MADE: [&str; 17] = [
+    "aud",
+    "scope",
+    "scp",
+    "client_id",
+    "azp",
+    "appid",
+    "cid",
+    "roles",
+    "permissions",
+    "groups",
+    "cognito:groups",
+    "typ",
+    "token_use",
+    "ver",
+    "repository",
+    "realm_access",
+    "resource_access",
+];
+
+/// Each section has a document, and a token that passes under it as it stands there.
+#[test]
+fn the_page_of_providers_says_what_is_taken() {
+    let page = include_str!("../../../docs/providers.md");
+    let mut seen = Vec::new();
+    for section in page.split("\n## ").skip(1) {
+        let Some(written) = block(section, "yaml") else { continue };
+        let preset = written.split_once("preset: ").unwrap().1.lines().next().unwrap();
+        let api = "  orders:\n    contract: ./openapi.yaml\n    upstream: http://127.0.0.1:3000\n";
+        let written = written.replace("  orders:\n", api).replace("{ oauth:", "{ \"*\":");
+        let document = format!("version: 1\nlisten: http://127.0.0.1:8080\n{written}");
+        let subject = subject(&document, CONTRACT).unwrap_or_else(|why| panic!("{preset}: {why}"));
+        let mut token: Value = serde_json::from_str(block(section, "json").unwrap()).unwrap();
+        let claims = token.as_object_mut().unwrap();
+        let audience = if claims.contains_key("aud") { "aud" } else { "client_id" };
+        for name in MADE {
+            claims.entry(name).or_insert(Value::Null);
+        }
+        let good = token.to_string();
+        token[audience] = "of somebody else".into();
+        let cases = format!(
+            "version: 1\ntests:\n  - name: the token of the page\n    credential: {{ claims: {good} }}\n    request: GET /orders\n    expect: allow\n  \
+             - name: the same for others\n    credential: {{ claims: {token} }}\n    request: GET /orders\n    \
+             expect: {{ decision: refuse, code: token_invalid, upstream: none }}\n"
+        );
+        let suite = suite(&cases);
+        assert_eq!(failed(&suite, &run(&subject, &suite)), Vec::<String>::new(), "{preset}");
+        seen.push(preset.to_owned());
+    }
+    seen.sort();
+    assert_eq!(seen, PRESETS.map(|(preset, ..)| preset), "the page has a section for each");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct Required {
     pub by_issue: bool,
     /// how the user has to have logged in: values of `acr` as the issuer writes them, of which one will do, the preferred first
     #[serde(default)]
-    pub acr: Option<Strings>,
+    pub acr_values: Option<Strings>,
 }
 
 /// Whether the added rule counts. There is no `off`: leave the rule out.
@@ -87,20 +87,20 @@ pub fn schema() -> schemars::Schema {
 /// Reports what is wrong with the section, wherever it stands.
 pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     let Some(section) = spec::read::<AuthorizationSection>(node, out) else { return };
-    let Some(Strings(acr)) = &section.require.acr else { return };
-    let at = node.at(&["require", "acr"]).map_or(node.span, |acr| acr.span);
+    let Some(Strings(acr)) = &section.require.acr_values else { return };
+    let at = node.at(&["require", "acr_values"]).map_or(node.span, |acr| acr.span);
     let mut wrong = |message: String, help: &str| {
         out.push(Diagnostic::error("invalid-value", message).at(at).help(help));
     };
     if acr.is_empty() {
         wrong(
-            String::from("an empty `acr` lets nobody in"),
+            String::from("an empty `acr_values` lets nobody in"),
             "name values of the issuer's, or leave the key out",
         );
     }
     if acr.len() > MAX_ACR {
         wrong(
-            format!("`acr` has more than {MAX_ACR} values"),
+            format!("there are more than {MAX_ACR} `acr_values`"),
             "callers are told of each: name those that are used",
         );
     }
@@ -110,7 +110,7 @@ pub fn check_section(node: &spec::Node, out: &mut Diagnostics) {
     }
 }
 
-/// Most values of `acr`: each goes into a header field.
+/// Most of `acr_values`: each goes into a header field.
 const MAX_ACR: usize = 16;
 
 /// Whether a value of `acr` can be told to callers, in `acr_values` of a challenge.
@@ -218,7 +218,8 @@ fn listeners(scope: &OperationScope<'_>, named: &[Spanned<String>], out: &mut Di
 
 /// What is asked for, and whom to believe in it.
 fn asked(scope: &OperationScope<'_>, node: &Node, require: &Required, out: &mut Diagnostics) -> Asked {
-    let Required { scopes, roles, claims, issuer, listeners: named, any, max_age, by_issue, acr } = require;
+    let Required { scopes, roles, claims, issuer, listeners: named, any, max_age, by_issue, acr_values: acr } =
+        require;
     let trust = Trust::of(scope, out);
     let at = node.get("require").map_or(node.span, |require| require.span);
     Asked {

@@ -51,7 +51,6 @@ impl Asked {
     fn is_strong(&self, principal: &Principal) -> bool {
         let said = principal.claims.root().get("acr").and_then(tape::Node::as_str);
         said.is_some_and(|said| self.acr.iter().any(|wanted| **wanted == *said))
-            && self.acr_of.vouch_for(principal)
     }
 }
 
@@ -70,7 +69,9 @@ impl Require {
     }
 
     fn satisfied(&self, principal: &Principal) -> bool {
-        self.asked.all.hold(principal, &self.asked.roles) && self.has_one(principal)
+        // Of whom no login is believed there is none that would do: it is not asked for.
+        let Asked { all, roles, acr_of, .. } = &self.asked;
+        all.hold(principal, roles) && self.has_one(principal) && acr_of.vouch_for(principal)
     }
 
     fn has_one(&self, principal: &Principal) -> bool {
@@ -114,6 +115,7 @@ impl Require {
             (!names.is_empty()).then(|| format!("missing {what}: {}", names.join(", ")))
         };
         let none = !self.has_one(principal);
+        let issuer = issuer || !self.asked.acr_of.vouch_for(principal);
         let lacks = list("scopes", &scopes);
         let said: Vec<String> = [lacks.clone(), list("roles", &lacking), list("claims", &claims)]
             .into_iter()

@@ -169,8 +169,9 @@ impl Incoming {
     /// Whether a text that may be clear text is meant to be a message.
     pub(super) fn looks_like_one(&self, text: &str) -> bool {
         let dots = if self.decrypt.is_some() { 4 } else { 2 };
-        // How a JSON object begins in base64url.
-        text.starts_with("ey") && text.bytes().filter(|byte| *byte == b'.').count() == dots
+        // How a JSON object begins in base64url: a brace, and a quote or a space behind it, or the end of its line or a tab.
+        ["ey", "ew"].iter().any(|begin| text.starts_with(begin))
+            && text.bytes().filter(|byte| *byte == b'.').count() == dots
     }
 
     /// Whether reading so many takes long however short they are: each may be tried with all keys that fit.

@@ -386,6 +386,24 @@ fn clear_text_is_refused_unless_it_need_not_be_protected() {
     }
 }
 
+/// Where clear text passes, what is meant to be a message is one however its header is laid out.
+#[test]
+fn what_begins_as_a_message_is_no_clear_text() {
+    let lax = attached(&format!("request: {{ fields: [/note], values: text, required: false, {DECRYPT} }}"));
+    for (header, code) in [
+        ("{\"alg\":\"dir\"}", "protection_invalid"),
+        ("{ \"alg\":\"dir\"}", "protection_invalid"),
+        ("{\n  \"alg\": \"dir\"}", "protection_invalid"),
+        ("{\r\n\t\"alg\": \"dir\"}", "protection_invalid"),
+        ("[\"alg\"]", "ok"),
+        ("no header", "ok"),
+    ] {
+        let text = format!("{}.a.b.c.d", jose::base64url_encode(header.as_bytes()));
+        let mut call = post(JSON, format!("{{\"note\":\"{text}\"}}")).build();
+        assert_eq!(judge(&*lax, &mut call).0, code, "{header}");
+    }
+}
+
 #[test]
 fn a_body_where_none_is_declared_is_clear_text() {
     let contract = CONTRACT.replace("      requestBody:", "      x-none:");

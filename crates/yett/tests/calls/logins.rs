@@ -27,8 +27,7 @@ fn token(gateway: &Gateway, claims: &[String]) -> String {
 #[test]
 fn logins_that_are_weak_or_old_are_told_what_is_asked_for() {
     let upstream = Recorder::start();
-    let rule =
-        "operations: { readSecret: { authorization: { require: { acr: [phr, mfa], max_age: 10m } } } }";
+    let rule = "operations: { readSecret: { authorization: { require: { acr_values: [phr, mfa], max_age: 10m } } } }";
     let gateway = Gateway::with(&Setup::api(rule), &upstream.url());
     let (fresh, old) = (format!("auth_time={}", now() - 5), format!("auth_time={}", now() - 700));
     let acr = |value: &str| format!("acr={value}");

@@ -13,6 +13,7 @@
 
 mod feeds;
 mod kinds;
+mod losses;
 mod polling;
 mod revocations;
 mod sharing;
@@ -195,12 +196,17 @@ fn an_application_lives_from_its_first_key_to_its_end() {
     });
 }
 
-/// One exchange over the control socket; `None` when there is no whole answer, as when the gateway was killed.
+/// One question over the control socket; `None` when there is no whole answer, as when the gateway was killed.
 fn ask(socket: &Path, path: &str, body: &str) -> Option<(u16, Value)> {
+    exchange(socket, "POST", path, body)
+}
+
+/// The same by any method.
+fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: y\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: y\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(head.as_bytes()).ok()?;

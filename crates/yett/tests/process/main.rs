@@ -30,5 +30,6 @@ mod signing;
 mod telemetry;
 mod testing;
 mod updating;
+mod users;
 mod watching;
 mod wrong;

@@ -15,9 +15,9 @@ apis:
     authentication: { shop: { issuers: [shop], audience: orders }, both: { issuers: [shop, staff], audience: orders }, other: { issuers: [shop], audience: other } }
     unsecured: authenticated
     operations:
-      required: { authorization: { require: { acr: [phr, "urn:example:gold"] } } }
-      read: { authorization: { require: { acr: phr, max_age: 10m } } }
-      shadowed: { authorization: { require: { acr: [phr] }, mode: shadow } }
+      required: { authorization: { require: { acr_values: [phr, "urn:example:gold"] } } }
+      read: { authorization: { require: { acr_values: phr, max_age: 10m } } }
+      shadowed: { authorization: { require: { acr_values: [phr] }, mode: shadow } }
 "#;
 
 /// RFC 9470 section 3: `acr_values` are the issuer's own words, one of which `acr` of the token has to be, to the letter.
@@ -85,16 +85,19 @@ fn a_login_has_to_be_of_a_kind_and_fresh() {
 #[test]
 fn a_kind_of_login_is_an_issuers_own() {
     for (issuer, told) in [("", true), ("issuer: shop, ", false), ("issuer: [shop, staff], ", false)] {
-        let rule = format!("either: {{ authorization: {{ require: {{ {issuer}acr: phr }} }} }}");
+        let rule = format!("either: {{ authorization: {{ require: {{ {issuer}acr_values: phr }} }} }}");
         let both = STRONG.replace("shop: { issuers: [shop],", "shop: { issuers: [shop, staff],");
         let document = both.replace("      required: {", &format!("      {rule}\n      required: {{"));
         let document = document.replace(
             "required: { authorization: { require: { acr",
-            "required: { authorization: { require: { issuer: shop, acr",
+            "required: { authorization: { require: { issuer: shop, acr_values",
         );
-        let document =
-            document.replace("require: { acr: phr, max_age", "require: { issuer: shop, acr: phr, max_age");
-        let document = document.replace("require: { acr: [phr] }", "require: { issuer: shop, acr: [phr] }");
+        let document = document.replace(
+            "require: { acr_values: phr, max_age",
+            "require: { issuer: shop, acr_values: phr, max_age",
+        );
+        let document = document
+            .replace("require: { acr_values: [phr] }", "require: { issuer: shop, acr_values: [phr] }");
         let gateway = Setup::new(&document, CONTRACT).attach(&World::new(), 0);
         let said = gateway.found.iter().any(|one| one.message.contains("each could give its own"));
         assert_eq!(said, told, "{issuer} {:#?}", gateway.found);
