@@ -10,6 +10,7 @@ mod messages;
 mod objects;
 mod passwords;
 mod pdp;
+mod pdp_grpc;
 mod providers;
 mod threats;
 mod tokens;
