@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
-use engine::fetch::{FetchError, FetchResponse};
+use engine::fetch::FetchError;
 use engine::signal::Signal;
 use engine::{BoxFuture, Clock, Tick};
 use parking_lot::Mutex;
@@ -179,10 +179,10 @@ impl<A, T> Shard<A, T> {
 }
 
 /// The answer, if it comes before the time is over.
-pub(crate) async fn within(
-    fetch: BoxFuture<'static, Result<FetchResponse, FetchError>>,
+pub(crate) async fn within<T>(
+    fetch: BoxFuture<'static, Result<T, FetchError>>,
     mut over: BoxFuture<'static, ()>,
-) -> Result<FetchResponse, FetchError> {
+) -> Result<T, FetchError> {
     let mut fetch = pin!(fetch);
     std::future::poll_fn(move |context| {
         if let Poll::Ready(answer) = fetch.as_mut().poll(context) {

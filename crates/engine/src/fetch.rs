@@ -99,6 +99,15 @@ impl FetchResponse {
     }
 }
 
+/// What came back over HTTP/2, with the fields behind its content (RFC 9113 section 8.1): protocols as gRPC say there how it ended.
+#[derive(Debug, Clone)]
+pub struct Trailed {
+    /// The answer before them.
+    pub answer: FetchResponse,
+    /// They; nothing where it ended without.
+    pub trailers: Option<HeaderMap>,
+}
+
 /// Why nothing came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchError {
@@ -133,6 +142,11 @@ impl fmt::Display for FetchError {
 pub trait Fetch: Send + Sync + fmt::Debug {
     /// Makes one call.
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>>;
+
+    /// Makes one call over HTTP/2, in clear by prior knowledge; its content is read whatever `head_only` says. What cannot, says so.
+    fn fetch_trailed(&self, request: FetchRequest) -> BoxFuture<'static, Result<Trailed, FetchError>> {
+        Box::pin(async move { Err(FetchError::Address(format!("`{}` by HTTP/2", request.url))) })
+    }
 
     /// Makes one exchange of bytes. What cannot, says so.
     fn dialog(&self, request: DialogRequest) -> BoxFuture<'static, Result<Bytes, FetchError>> {

@@ -1,8 +1,11 @@
-//! What `probe` reads: XML, kinds of files, archives, answers of scanners, leaks, personal data.
+//! What `probe` reads: XML, kinds of files, archives, answers of scanners, leaks, personal data; and what services of `ext_authz` answer over
+//! gRPC.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use controls::pdp::{self, Answer};
+use http::HeaderName;
 use probe::archive::{self, Entry, Limits, Visitor, What};
 use probe::leak::{self, Class};
 use probe::scanner::{Verdict, clamd, icap};
@@ -10,7 +13,7 @@ use probe::{Kind, office, personal, polyglot, xml};
 use tape::{Bounds, Tape};
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((selector, rest)) = crate::select(data, 7) else { return };
+    let Some((selector, rest)) = crate::select(data, 8) else { return };
     match selector {
         0 => markup(rest),
         1 => kinds(rest),
@@ -18,6 +21,7 @@ pub(crate) fn run(data: &[u8]) {
         3 => by_clamd(rest),
         4 => by_icap(rest),
         5 => leaks(rest),
+        6 => checked(rest),
         _ => people(rest),
     }
 }
@@ -129,6 +133,24 @@ fn by_icap(data: &[u8]) {
         let cut = said(&data[..length]);
         assert!(cut.is_err() || whole.is_err() || cut == whole, "a verdict that is cut off is another");
     }
+}
+
+/// What goes upstream is what was asked for, and bounded; reasons can be logged; no message allows that denies at its end.
+fn checked(data: &[u8]) {
+    let names = [HeaderName::from_static("x-plan"), HeaderName::from_static("x-tenant")];
+    match pdp::read_check(&names, data) {
+        Answer::Allow(added) => {
+            assert!(added.iter().all(|(name, _)| names.contains(name)), "a field that nobody asked for");
+            assert!(added.len() <= 16 && added.iter().map(|(_, value)| value.len()).sum::<usize>() <= 4_096);
+        }
+        Answer::Deny { reason, .. } => {
+            assert!(reason.len() <= 3 * 200 && !reason.chars().any(engine::text::is_hidden));
+        }
+        Answer::Nonsense(why) | Answer::Away(why) => assert!(why.len() < 1_000, "a reason that is too long"),
+    }
+    // The last status counts.
+    let denied = [data, b"\x0a\x02\x08\x07"].concat();
+    assert!(!matches!(pdp::read_check(&names, &denied), Answer::Allow(_)), "a denial allows");
 }
 
 fn plain(verdict: &Verdict) {

@@ -10,12 +10,14 @@ mod address;
 mod breaker;
 mod dialog;
 mod exchange;
+mod http2;
 mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use engine::fetch::{DialogRequest, Fetch, FetchError, FetchRequest, FetchResponse};
+use engine::fetch::{DialogRequest, Fetch, FetchError, FetchRequest, FetchResponse, Trailed};
 use engine::{BoxFuture, Clock};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -31,6 +33,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     tls: Arc<ClientConfig>,
+    /// The same for what is asked over HTTP/2.
+    tls_http2: Arc<ClientConfig>,
     breaker: Breaker,
     clock: Arc<dyn Clock>,
 }
@@ -51,8 +55,32 @@ impl Client {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let mut tls_http2 = tls.clone();
+        tls_http2.alpn_protocols = vec![http2::ALPN.to_vec()];
+        let (tls, tls_http2) = (Arc::new(tls), Arc::new(tls_http2));
         let breaker = Breaker::new(Arc::clone(&clock));
-        Ok(Self { shared: Arc::new(Shared { tls: Arc::new(tls), breaker, clock }) })
+        Ok(Self { shared: Arc::new(Shared { tls, tls_http2, breaker, clock }) })
+    }
+}
+
+impl Shared {
+    /// Makes an exchange within its deadline, unless the last ones with its host failed.
+    async fn within<T>(
+        &self,
+        host: &str,
+        deadline: Duration,
+        exchange: impl Future<Output = Result<T, FetchError>>,
+    ) -> Result<T, FetchError> {
+        if !self.breaker.may_call(host) {
+            return Err(FetchError::BreakerOpen);
+        }
+        let deadline = self.clock.sleep(deadline);
+        let result = tokio::select! {
+            result = exchange => result,
+            () = deadline => Err(FetchError::Deadline),
+        };
+        self.breaker.record(host, !matches!(&result, Err(error) if is_hosts_fault(error)));
+        result
     }
 }
 
@@ -61,18 +89,19 @@ impl Fetch for Client {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let target = address::Target::parse(&request.url)?;
-            let key = target.authority();
-            if !shared.breaker.may_call(&key) {
-                return Err(FetchError::BreakerOpen);
-            }
-            let deadline = shared.clock.sleep(request.deadline);
+            let deadline = request.deadline;
             let exchange = exchange::run(&shared.tls, &target, request);
-            let result = tokio::select! {
-                result = exchange => result,
-                () = deadline => Err(FetchError::Deadline),
-            };
-            shared.breaker.record(&key, !matches!(&result, Err(error) if is_hosts_fault(error)));
-            result
+            shared.within(&target.authority(), deadline, exchange).await
+        })
+    }
+
+    fn fetch_trailed(&self, request: FetchRequest) -> BoxFuture<'static, Result<Trailed, FetchError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let target = address::Target::parse(&request.url)?;
+            let deadline = request.deadline;
+            let exchange = http2::run(&shared.tls_http2, &target, request);
+            shared.within(&target.authority(), deadline, exchange).await
         })
     }
 
@@ -80,17 +109,8 @@ impl Fetch for Client {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let place = dialog::Place::parse(&request.address)?;
-            let key = request.address.clone();
-            if !shared.breaker.may_call(&key) {
-                return Err(FetchError::BreakerOpen);
-            }
-            let deadline = shared.clock.sleep(request.deadline);
-            let result = tokio::select! {
-                result = dialog::run(&place, request) => result,
-                () = deadline => Err(FetchError::Deadline),
-            };
-            shared.breaker.record(&key, !matches!(&result, Err(error) if is_hosts_fault(error)));
-            result
+            let (host, deadline) = (request.address.clone(), request.deadline);
+            shared.within(&host, deadline, dialog::run(&place, request)).await
         })
     }
 }

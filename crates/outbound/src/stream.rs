@@ -1,19 +1,15 @@
 //! A connection that is kept, for a server that speaks a protocol of its own: opened by the same rules as every other one, and then
 //! handed over. Deadlines, bounds and new tries are for who speaks the protocol.
 
-use std::sync::Arc;
-
 use engine::BoxFuture;
 use engine::fetch::{FetchError, Reach};
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio_rustls::TlsConnector;
 
 use crate::Client;
 use crate::address::Target;
 use crate::dialog::Place;
-use crate::exchange::{connect, exchange_failed};
+use crate::exchange::{connect, exchange_failed, secure};
 
 /// Bytes both ways.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -39,11 +35,7 @@ impl Client {
     }
 
     async fn over_tls(&self, target: &Target) -> Result<Box<dyn Stream>, FetchError> {
-        let name = ServerName::try_from(target.host.clone())
-            .map_err(|_| FetchError::Url(String::from("its host is no server name")))?;
-        let stream = tcp(target).await?;
-        let connector = TlsConnector::from(Arc::clone(&self.shared.tls));
-        boxed(connector.connect(name, stream).await.map_err(|error| exchange_failed(&error))?)
+        boxed(secure(&self.shared.tls, target, tcp(target).await?).await?)
     }
 }
 

@@ -1,3 +1,5 @@
+mod http2;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -266,19 +268,25 @@ fn special_addresses_are_not_public() {
     }
 }
 
-/// Says back what it hears, over TLS with a certificate of its own for `localhost`, which is given as well.
-async fn echo_over_tls() -> (u16, Vec<u8>) {
+/// What accepts connections over TLS with a certificate of its own for `localhost`, which is given as well.
+fn acceptor(protocols: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
     let certificate = made.cert.der().clone();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config =
+    let mut config =
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.clone()], key)
             .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), certificate.to_vec())
+}
+
+/// Says back what it hears over TLS.
+async fn echo_over_tls() -> (u16, Vec<u8>) {
+    let (acceptor, certificate) = acceptor(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -290,7 +298,7 @@ async fn echo_over_tls() -> (u16, Vec<u8>) {
             }
         }
     });
-    (port, certificate.to_vec())
+    (port, certificate)
 }
 
 async fn says_back(mut stream: Box<dyn Stream>) -> bool {

@@ -8,7 +8,7 @@ use controls::objects::{OwnerStandIn, stand_ins};
 pub(crate) use controls::pdp::StandIn;
 use controls::pdp::stand_in;
 use engine::BoxFuture;
-use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Trailed};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use proxy::offline::Answer;
 use spec::{Api, Document, Node, OperationRef, Strings, merge};
@@ -130,22 +130,38 @@ impl Beyond {
     }
 }
 
-impl Fetch for Beyond {
-    fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
-        if let Some(answer) = self.owner(&request.url) {
-            return Box::pin(async move { Ok(answer) });
-        }
-        let Some(pdp) = self.pdps.iter().find(|pdp| pdp.is_at(&request.url)) else {
-            return self.issuers.fetch(request);
-        };
-        let answer = match self.said.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+impl Beyond {
+    /// Who is asked at a URL.
+    fn asked(&self, url: &str) -> Option<&StandIn> {
+        self.pdps.iter().find(|pdp| pdp.is_at(url))
+    }
+
+    /// What one says now.
+    fn answer(&self, pdp: &StandIn) -> Result<FetchResponse, FetchError> {
+        match self.said.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             Said::Down => Err(FetchError::Exchange(String::from("the case has no policy decision point"))),
             Said::Answer(Answer { status, headers, body }) => Ok(FetchResponse { status, headers, body }),
             Said::Decision(allow) => {
                 let (status, body) = pdp.says(allow);
                 Ok(json_answer(StatusCode::from_u16(status).unwrap_or_default(), body))
             }
-        };
+        }
+    }
+}
+
+impl Fetch for Beyond {
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'static, Result<FetchResponse, FetchError>> {
+        if let Some(answer) = self.owner(&request.url) {
+            return Box::pin(async move { Ok(answer) });
+        }
+        let Some(pdp) = self.asked(&request.url) else { return self.issuers.fetch(request) };
+        let answer = self.answer(pdp);
+        Box::pin(async move { answer })
+    }
+
+    fn fetch_trailed(&self, request: FetchRequest) -> BoxFuture<'static, Result<Trailed, FetchError>> {
+        let Some(pdp) = self.asked(&request.url) else { return self.issuers.fetch_trailed(request) };
+        let answer = self.answer(pdp).map(|answer| pdp.over_grpc(&answer));
         Box::pin(async move { answer })
     }
 }

@@ -29,6 +29,7 @@ paths:
       responses: { "200": { description: ok } }
   /zen: { get: { operationId: zen, responses: { "200": { description: ok } } } }
   /ext: { get: { operationId: ext, responses: { "200": { description: ok } } } }
+  /grpc: { get: { operationId: grpc, responses: { "200": { description: ok } } } }
   /shadow: { get: { operationId: shadow, responses: { "200": { description: ok } } } }
   /lenient: { get: { operationId: lenient, responses: { "200": { description: ok } } } }
   /none: { get: { operationId: none, responses: { "200": { description: ok } } } }
@@ -46,6 +47,7 @@ apis:
       body: { pdp: { body: json } }
       zen: { pdp: { protocol: authzen, url: \"https://pdp.internal/access/v1/evaluation\" } }
       ext: { pdp: { protocol: ext_authz, url: \"https://pdp.internal/check\", refuse: as_told, headers: [x-plan] } }
+      grpc: { pdp: { protocol: ext_authz_grpc, url: \"https://authz.internal:9001\", refuse: as_told, headers: [x-plan] } }
       shadow: { pdp: { mode: shadow } }
       lenient: { pdp: { on_error: allow } }
       none: { pdp: { mode: \"off\" } }
@@ -72,6 +74,13 @@ tests:
   - { name: ext_authz adds nothing, request: { method: GET, target: /ext, headers: { x-plan: gold } }, expect: { decision: allow, upstream: { headers: { x-plan: absent } } } }
   - { name: ext_authz denies, request: GET /ext, pdp: deny, expect: { decision: refuse, code: pdp_denied } }
   - { name: ext_authz knows nothing of it, request: GET /ext, pdp: { status: 404 }, expect: { decision: refuse, code: pdp_not_found, status: 404 } }
+  - { name: over gRPC, request: GET /grpc, expect: allow }
+  - { name: over gRPC it adds, request: { method: GET, target: /grpc, headers: { x-plan: gold } }, pdp: { headers: { x-plan: free } }, expect: { decision: allow, upstream: { headers: { x-plan: free } } } }
+  - { name: over gRPC it adds nothing, request: { method: GET, target: /grpc, headers: { x-plan: gold } }, expect: { decision: allow, upstream: { headers: { x-plan: absent } } } }
+  - { name: over gRPC it denies, request: GET /grpc, pdp: deny, expect: { decision: refuse, code: pdp_denied } }
+  - { name: over gRPC it knows nothing of it, request: GET /grpc, pdp: { status: 404 }, expect: { decision: refuse, code: pdp_not_found, status: 404 } }
+  - { name: over gRPC it fails, request: GET /grpc, pdp: { status: 500 }, expect: { decision: refuse, code: pdp_unavailable } }
+  - { name: over gRPC nobody is there, request: GET /grpc, pdp: down, expect: { decision: refuse, code: pdp_unavailable } }
   - { name: shadow, request: GET /shadow, pdp: deny, expect: { decision: allow, shadow: [pdp_denied] } }
   - { name: lenient, request: GET /lenient, pdp: down, expect: allow }
   - { name: lenient and denied, request: GET /lenient, pdp: deny, expect: { decision: refuse, code: pdp_denied } }
@@ -91,7 +100,7 @@ fn cases_are_generated_beside_one() {
     let subject = subject(DOCUMENT, CONTRACT).unwrap();
     let files = generate(&subject, 2).unwrap();
     let text: String = files.iter().map(|file| file.text.as_str()).collect();
-    for id in ["opa", "body", "zen", "ext"] {
+    for id in ["opa", "body", "zen", "ext", "grpc"] {
         assert!(text.contains(&format!("{id}: a good call")), "{id}\n{text}");
     }
 }

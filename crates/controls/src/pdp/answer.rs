@@ -11,7 +11,7 @@ use tape::{Bounds, Kind, Node, Tape};
 use super::{Endpoint, Protocol};
 
 /// What is kept of a PDP's reason, in bytes.
-const REASON: usize = 200;
+pub(super) const REASON: usize = 200;
 /// Fields of one name that go upstream, and how long all of them may be, in bytes: they are remembered.
 const ADDED: (usize, usize) = (8, 4 * 1024);
 
@@ -57,9 +57,15 @@ pub(super) fn read(endpoint: &Endpoint, response: &FetchResponse) -> Answer {
         Protocol::Opa => json(response).and_then(|said| opa(said.root())),
         Protocol::AuthZen => json(response).and_then(|said| authzen(said.root())),
         Protocol::ExtAuthz => ext_authz(endpoint, response),
+        Protocol::ExtAuthzGrpc => Err(String::from("its answer is not one of gRPC")),
     };
-    let is_away = response.status.is_server_error() || response.status == StatusCode::TOO_MANY_REQUESTS;
-    read.unwrap_or_else(|why| if is_away { Answer::Away(why.into()) } else { Answer::Nonsense(why.into()) })
+    read.unwrap_or_else(|why| undecided(response.status, why))
+}
+
+/// What an answer that decides nothing comes to: an error of the PDP's own by its status, or none.
+pub(super) fn undecided(status: StatusCode, why: String) -> Answer {
+    let is_away = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    if is_away { Answer::Away(why.into()) } else { Answer::Nonsense(why.into()) }
 }
 
 /// The JSON object of an answer with the status 200.
@@ -144,16 +150,23 @@ fn ext_authz(endpoint: &Endpoint, response: &FetchResponse) -> Result<Answer, St
 }
 
 fn added(endpoint: &Endpoint, response: &FetchResponse) -> Result<Added, String> {
-    let (mut all, (most, mut left)) = (Vec::new(), ADDED);
+    let mut all = Vec::new();
     for name in &endpoint.headers {
-        for (number, value) in response.headers.get_all(name).iter().enumerate() {
-            let rest = left.checked_sub(value.len()).filter(|_| number < most);
-            let Some(rest) = rest else {
-                return Err(format!("there is too much of `{name}` in its answer"));
-            };
-            left = rest;
-            all.push((name.clone(), value.clone()));
-        }
+        all.extend(response.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
     }
+    few(&endpoint.headers, &all)?;
     Ok(all.into())
+}
+
+/// Whether fields are as few and as short as what is remembered has to be.
+pub(super) fn few(names: &[HeaderName], all: &[(HeaderName, HeaderValue)]) -> Result<(), String> {
+    let (most, longest) = ADDED;
+    let too_many = |name: &&HeaderName| all.iter().filter(|(known, _)| known == *name).count() > most;
+    if let Some(name) = names.iter().find(too_many) {
+        return Err(format!("there is too much of `{name}` in its answer"));
+    }
+    if all.iter().map(|(_, value)| value.len()).sum::<usize>() > longest {
+        return Err(String::from("there is too much for the upstream in its answer"));
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, read};
+use super::grpc;
 use super::question::Question;
 use crate::asked::{Flight, Hasher, Slot, Table, within};
 
@@ -29,6 +30,8 @@ pub enum Protocol {
     AuthZen,
     /// Envoy's `ext_authz` over HTTP.
     ExtAuthz,
+    /// Envoy's `ext_authz` over gRPC.
+    ExtAuthzGrpc,
 }
 
 /// Where a PDP is and how it is asked.
@@ -36,7 +39,7 @@ pub enum Protocol {
 pub struct Endpoint {
     /// What it speaks.
     pub protocol: Protocol,
-    /// Its URL; with `ext_authz` what stands before the path of the call.
+    /// Its URL, with that of the method where it is one of gRPC; with `ext_authz` what stands before the path of the call.
     pub url: String,
     /// `Authorization` of questions.
     pub token: Option<HeaderValue>,
@@ -204,10 +207,20 @@ fn ask(
     let (clock, fetch) = (Arc::clone(&core.clock), Arc::clone(&core.fetch));
     async move {
         let request = question.request(&endpoint, clock.unix());
-        match within(fetch.fetch(request), clock.sleep(endpoint.deadline)).await {
-            Ok(response) => {
-                let answer = read(&endpoint, &response);
-                let is_there = !(answer.is_none() && is_gone(response.status));
+        let over = clock.sleep(endpoint.deadline);
+        let read = match endpoint.protocol {
+            Protocol::Opa | Protocol::AuthZen | Protocol::ExtAuthz => {
+                let response = within(fetch.fetch(request), over).await;
+                response.map(|response| (read(&endpoint, &response), response.status))
+            }
+            Protocol::ExtAuthzGrpc => {
+                let trailed = within(fetch.fetch_trailed(request), over).await;
+                trailed.map(|trailed| grpc::read(&endpoint, &trailed))
+            }
+        };
+        match read {
+            Ok((answer, status)) => {
+                let is_there = !(answer.is_none() && is_gone(status));
                 (answer, Some(is_there))
             }
             Err(FetchError::TooLarge) => {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use spec::{Duration, Mode, Node, SecretRef, Spanned, Url};
 
 use super::check::{added, check, name_of, told};
-use super::{Endpoint, Pdp, Protocol, Refuse, Telling};
+use super::{Endpoint, Pdp, Protocol, Refuse, Telling, grpc};
 use crate::callers::ClaimPath;
 use crate::scope::{Compiled, HeldTo, NamedFile, OperationKind, OperationScope, mode};
 use crate::security::{KeyScheme, Where, awaits_body, key_schemes};
@@ -22,9 +22,9 @@ use crate::security::{KeyScheme, Where, awaits_body, key_schemes};
 pub struct PdpSection {
     /// whether calls are refused, or only recorded; in shadow the PDP is asked all the same
     pub mode: Mode,
-    /// what it speaks: OPA's Data API, the OpenID AuthZEN Authorization API 1.0, or Envoy's `ext_authz` over HTTP
+    /// what it speaks: OPA's Data API, the OpenID AuthZEN Authorization API 1.0, or Envoy's `ext_authz` over HTTP or gRPC
     pub protocol: Option<ProtocolName>,
-    /// its URL, whole; with `ext_authz` what stands before the path of the call
+    /// its URL, whole; with `ext_authz` what stands before the path of the call, with `ext_authz_grpc` without a path
     pub url: Option<Spanned<Url>>,
     /// a token that is sent to it as `Authorization: Bearer`
     pub token: Option<Spanned<SecretRef>>,
@@ -78,6 +78,8 @@ pub enum ProtocolName {
     Authzen,
     /// Envoy's `ext_authz` over HTTP.
     ExtAuthz,
+    /// Envoy's `ext_authz` over gRPC.
+    ExtAuthzGrpc,
 }
 
 impl ProtocolName {
@@ -86,6 +88,15 @@ impl ProtocolName {
             Self::Opa => Protocol::Opa,
             Self::Authzen => Protocol::AuthZen,
             Self::ExtAuthz => Protocol::ExtAuthz,
+            Self::ExtAuthzGrpc => Protocol::ExtAuthzGrpc,
+        }
+    }
+
+    /// The URL that is asked, where a section has this one.
+    pub(super) fn asked_at(self, url: &Url) -> String {
+        match self {
+            Self::Opa | Self::Authzen | Self::ExtAuthz => url.as_str().to_owned(),
+            Self::ExtAuthzGrpc => format!("{}{}", url.as_str().trim_end_matches('/'), grpc::METHOD),
         }
     }
 }
@@ -178,6 +189,7 @@ pub fn compile(scope: &OperationScope<'_>, out: &mut Diagnostics) -> Vec<Compile
             include: shared.include.clone(),
             claims: distinct(section.claims.clone()),
             listeners: scope.api.gateway.document.listeners.keys().map(|name| name.as_str().into()).collect(),
+            bound: scope.api.gateway.document.listeners.values().map(|one| grpc::bound(&one.bind)).collect(),
             keys: key_parameters(scope),
             body,
             contract: scope.contract.map(Arc::clone),
@@ -221,9 +233,10 @@ fn read(scope: &OperationScope<'_>, node: &Node, out: &mut Diagnostics) -> Optio
     let include = section.include.iter().filter_map(|name| name_of(name, told, "", &mut ignored)).collect();
     let headers = section.headers.iter().filter_map(|name| name_of(name, added, "", &mut ignored)).collect();
     let (include, headers) = (distinct(include), distinct(headers));
+    let protocol = section.protocol?;
     let endpoint = Endpoint {
-        protocol: section.protocol?.protocol(),
-        url: url.as_str().to_owned(),
+        protocol: protocol.protocol(),
+        url: protocol.asked_at(url),
         token,
         deadline: section.deadline.get(),
         max_age: section.max_age.map(|age| age.get()).unwrap_or_default(),
@@ -265,7 +278,12 @@ fn whole<'s>(section: &'s PdpSection, node: &Node, out: &mut Diagnostics) -> Opt
     if let Some(help) = wanted {
         error("the URL of the PDP is not whole", help, url.span);
     }
-    if protocol != ProtocolName::ExtAuthz {
+    if protocol == ProtocolName::ExtAuthzGrpc && url.path().len() > 1 {
+        let help =
+            "write it without a path, as in `https://authz.example.com:9001`: which method is asked is known";
+        error("the URL of a PDP over gRPC has no path", help, url.span);
+    }
+    if !matches!(protocol, ProtocolName::ExtAuthz | ProtocolName::ExtAuthzGrpc) {
         let help = "leave it out, or write `protocol: ext_authz`";
         if let Some(name) = section.headers.first() {
             error("only `ext_authz` adds header fields", help, name.span);

@@ -22,16 +22,32 @@ impl Telling {
                 headers.append(name.clone(), value.clone());
             }
         }
-        let mut own = |name: &'static str, words: &[&str]| {
-            let text: Vec<String> = words.iter().map(|word| encoded(word)).collect();
-            if let Ok(value) = HeaderValue::from_str(&text.join(" ")) {
+        for (name, text) in self.own(call) {
+            if let Ok(value) = HeaderValue::from_str(&text) {
                 headers.insert(HeaderName::from_static(name), value);
             }
+        }
+        let body = match body {
+            Some(Body::Json(_, bytes)) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                bytes.to_vec()
+            }
+            Some(Body::Empty) | None => Vec::new(),
+        };
+        Question { method: request.method.clone(), url, headers, body, told: Protocol::ExtAuthz, id: call.id }
+    }
+
+    /// What is told beside the call, over HTTP as header fields: words that are parted by spaces.
+    pub(super) fn own(&self, call: &Call) -> Vec<(&'static str, String)> {
+        let mut all = Vec::with_capacity(12);
+        let mut own = |name: &'static str, words: &[&str]| {
+            let text: Vec<String> = words.iter().map(|word| encoded(word)).collect();
+            all.push((name, text.join(" ")));
         };
         own("yett-api", &[&self.api]);
         own("yett-operation", &[&self.operation]);
         own("yett-template", &[&self.template]);
-        own("yett-host", &[&request.host]);
+        own("yett-host", &[&call.request.host]);
         own("yett-client", &[&call.client.to_string()]);
         own("yett-listener", &[self.listener(call)]);
         if let Some(principal) = call.principal() {
@@ -48,14 +64,7 @@ impl Telling {
                 own("yett-claims", &[&String::from_utf8_lossy(&claims)]);
             }
         }
-        let body = match body {
-            Some(Body::Json(_, bytes)) => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                bytes.to_vec()
-            }
-            Some(Body::Empty) | None => Vec::new(),
-        };
-        Question { method: request.method.clone(), url, headers, body, told: Protocol::ExtAuthz }
+        all
     }
 }
 

@@ -1,9 +1,9 @@
 //! Asking a policy decision point elsewhere whether a call may go on: OPA's Data API, the OpenID AuthZEN Authorization API 1.0, or a
-//! service of Envoy's `ext_authz` in its HTTP form. (The same over gRPC would be one more [`Protocol`] with a way out of its own.)
+//! service of Envoy's `ext_authz`, in its HTTP form or over gRPC.
 //!
 //! What it promises:
 //! - a call goes on when the PDP says so in the one way that its protocol has, and not otherwise: another status or media type, an
-//!   answer that is too long, no JSON, of another type or none in time are no answer, and refuse the call as one that cannot be decided.
+//!   answer that is too long, no JSON or message, of another type or none in time are no answer, and refuse the call as one that cannot be decided.
 //!   `on_error: allow` lets calls pass while it is away; what it said and cannot be read may have been a denial, and refuses;
 //! - it is asked last, when it is proven who calls, about the call as it goes upstream, so that what an earlier control refuses or strips is never asked about,
 //!   and what the PDP adds for the upstream replaces whatever a client sent under that name;
@@ -24,6 +24,7 @@ mod asking;
 mod check;
 mod config;
 mod ext_authz;
+mod grpc;
 mod question;
 mod stand_in;
 #[cfg(test)]
@@ -46,6 +47,12 @@ pub use config::{PdpSection, check_section, compile, files, schema};
 use question::Question;
 pub use question::Telling;
 pub use stand_in::{StandIn, stand_in};
+
+/// What the message of an answer over gRPC comes to, for a control that takes header fields of these names.
+#[must_use]
+pub fn read_check(names: &[HeaderName], message: &[u8]) -> Answer {
+    grpc::checked(names, message)
+}
 
 /// When to come back to a PDP that does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

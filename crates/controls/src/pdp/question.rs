@@ -11,13 +11,13 @@ use bytes::Bytes;
 use engine::fetch::{FetchRequest, Reach};
 use engine::text::{push_address, push_number};
 use engine::verdict::Refusal;
-use engine::{Call, Principal, UnixTime, bounds, codes};
+use engine::{Call, CallId, Principal, UnixTime, bounds, codes};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tape::Tape;
 
 use super::written::Writer;
-use super::{Endpoint, Protocol};
+use super::{Endpoint, Protocol, grpc};
 use crate::callers::ClaimPath;
 use crate::read_body::{self, Content};
 use crate::security::find::query_without;
@@ -42,6 +42,8 @@ pub struct Telling {
     pub claims: Vec<ClaimPath>,
     /// Names of the listeners, by their numbers.
     pub listeners: Vec<Box<str>>,
+    /// Addresses and ports at which they listen.
+    pub bound: Vec<Option<(Box<str>, u16)>>,
     /// Parameters of the query in which API keys are sent: they are not told.
     pub keys: Vec<Box<str>>,
     /// Whether the body is told.
@@ -68,6 +70,8 @@ pub(super) struct Question {
     /// For the protocols that tell the time, open at its end, where that follows.
     pub(super) body: Vec<u8>,
     pub(super) told: Protocol,
+    /// The call that asks, which is not of what is asked.
+    pub(super) id: CallId,
 }
 
 impl Question {
@@ -92,7 +96,7 @@ impl Question {
 
     /// As it is asked at a time.
     pub(super) fn request(self, endpoint: &Endpoint, now: UnixTime) -> FetchRequest {
-        let Self { method, url, mut headers, mut body, told } = self;
+        let Self { method, url, mut headers, mut body, told, id } = self;
         match told {
             Protocol::Opa | Protocol::AuthZen => {
                 body.extend_from_slice(b",\"time\":");
@@ -102,6 +106,11 @@ impl Question {
                 headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
             }
             Protocol::ExtAuthz => {}
+            Protocol::ExtAuthzGrpc => {
+                grpc::push_moment(&mut body, id, now);
+                body = grpc::framed(&body);
+                grpc::fields(&mut headers, endpoint.deadline);
+            }
         }
         headers.extend(endpoint.token.clone().map(|token| (AUTHORIZATION, token)));
         FetchRequest {
@@ -110,14 +119,14 @@ impl Question {
             headers,
             body: body.into(),
             deadline: endpoint.deadline,
-            max_bytes: ANSWER_BYTES,
+            max_bytes: ANSWER_BYTES + if told == Protocol::ExtAuthzGrpc { grpc::PREFIX } else { 0 },
             head_only: told == Protocol::ExtAuthz,
             reach: Reach::Operator,
         }
     }
 }
 
-fn unread(what: &str) -> Box<Refusal> {
+pub(super) fn unread(what: &str) -> Box<Refusal> {
     Refusal::new(&codes::REQUEST_MALFORMED, format!("{what} cannot be told to the PDP as a text"))
 }
 
@@ -154,9 +163,10 @@ impl Telling {
         body: Option<&Body>,
     ) -> Result<Question, Box<Refusal>> {
         let question = match endpoint.protocol {
-            Protocol::Opa => self.posted(endpoint, self.opa(call, body)?),
-            Protocol::AuthZen => self.posted(endpoint, self.authzen(call, body)?),
+            Protocol::Opa => posted(endpoint, call, self.opa(call, body)?),
+            Protocol::AuthZen => posted(endpoint, call, self.authzen(call, body)?),
             Protocol::ExtAuthz => self.ext_authz(endpoint, call, body),
+            Protocol::ExtAuthzGrpc => posted(endpoint, call, self.check(call, body)?),
         };
         let fields = question.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
         if question.body.len() + question.url.len() + fields.sum::<usize>() <= bounds::PDP_QUESTION {
@@ -169,16 +179,6 @@ impl Telling {
         };
         let detail = format!("what the PDP would be told has more than {} bytes", bounds::PDP_QUESTION);
         Err(Refusal::new(code, detail))
-    }
-
-    fn posted(&self, endpoint: &Endpoint, body: Vec<u8>) -> Question {
-        Question {
-            method: Method::POST,
-            url: endpoint.url.clone(),
-            headers: HeaderMap::new(),
-            body,
-            told: endpoint.protocol,
-        }
     }
 
     /// `{"input":{…`
@@ -345,6 +345,17 @@ impl Telling {
 
     pub(super) fn listener(&self, call: &Call) -> &str {
         self.listeners.get(usize::from(call.peer.listener)).map(|name| &**name).unwrap_or_default()
+    }
+}
+
+fn posted(endpoint: &Endpoint, call: &Call, body: Vec<u8>) -> Question {
+    Question {
+        method: Method::POST,
+        url: endpoint.url.clone(),
+        headers: HeaderMap::new(),
+        body,
+        told: endpoint.protocol,
+        id: call.id,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::security::kit::{NOW, Reply, Setup, World};
 const OPA: &str = "https://pdp.example.com/v1/data/orders/allow";
 const AUTHZEN: &str = "https://pdp.example.com/access/v1/evaluation";
 const EXT: &str = "https://pdp.example.com/check";
+pub(super) const GRPC: &str = "https://pdp.example.com";
 const JSON: &str = "application/json";
 const SLOW: Duration = Duration::from_millis(200);
 
@@ -54,7 +55,7 @@ paths:
 );
 
 /// What a section comes to for an operation, and what is wrong with it.
-fn compiled(section: &str, number: usize) -> (Vec<Compiled>, Vec<String>) {
+pub(super) fn compiled(section: &str, number: usize) -> (Vec<Compiled>, Vec<String>) {
     compiled_of((DOCUMENT, CONTRACT), section, number)
 }
 
@@ -91,42 +92,47 @@ fn compiled_of(
     (all, found.iter().map(|one| one.message.clone()).collect())
 }
 
-fn section(protocol: &str, url: &str, more: &str) -> String {
+pub(super) fn section(protocol: &str, url: &str, more: &str) -> String {
     format!("{{ protocol: {protocol}, url: \"{url}\"{more} }}")
 }
 
 /// A gateway with a PDP.
-struct Asker {
-    world: World,
-    control: Box<dyn Attached>,
+pub(super) struct Asker {
+    pub(super) world: World,
+    pub(super) control: Box<dyn Attached>,
     url: &'static str,
 }
 
 impl Asker {
-    fn new(protocol: &str, more: &str) -> Self {
+    pub(super) fn new(protocol: &str, more: &str) -> Self {
         Self::at(World::new(), protocol, more, 0)
     }
 
-    fn at(world: World, protocol: &str, more: &str, operation: usize) -> Self {
+    pub(super) fn at(world: World, protocol: &str, more: &str, operation: usize) -> Self {
         let url = match protocol {
             "opa" => OPA,
             "authzen" => AUTHZEN,
+            "ext_authz_grpc" => GRPC,
             _ => EXT,
         };
         let (all, found) = compiled(&section(protocol, url, more), operation);
         assert_eq!((all.len(), found), (1, Vec::new()));
         let control = Arc::clone(&all[0].control).attach(&world.core(0));
-        // `ext_authz` asks by the path of the call.
-        let url = if protocol == "ext_authz" { "https://pdp.example.com/check/v1/x/7?a=b" } else { url };
+        // `ext_authz` asks by the path of the call, over gRPC by that of the method.
+        let url = match protocol {
+            "ext_authz" => "https://pdp.example.com/check/v1/x/7?a=b",
+            "ext_authz_grpc" => "https://pdp.example.com/envoy.service.auth.v3.Authorization/Check",
+            _ => url,
+        };
         Self { world, control, url }
     }
 
-    fn says(&self, reply: Reply) -> &Self {
+    pub(super) fn says(&self, reply: Reply) -> &Self {
         self.world.net.set(self.url, reply);
         self
     }
 
-    fn call(&self) -> CallBuilder {
+    pub(super) fn call(&self) -> CallBuilder {
         CallBuilder::get("/v1/x/7?a=b").params(&["7"]).clock(&self.world.clock).principal(
             "https://i",
             "alice",
@@ -135,7 +141,7 @@ impl Asker {
     }
 
     /// Ends a call; while it waits, time passes and the side runtime works.
-    fn end(&self, call: &mut Call) -> Ended {
+    pub(super) fn end(&self, call: &mut Call) -> Ended {
         let step = if call.request.method == Method::POST {
             self.control.body(call)
         } else {
@@ -163,18 +169,18 @@ impl Asker {
     }
 
     /// The outcome of a call of somebody new, so that nothing remembered stands in the way.
-    fn fresh(&self) -> Ended {
+    pub(super) fn fresh(&self) -> Ended {
         let subject = format!("s{}", self.asked());
         let call = CallBuilder::get("/v1/x/7?a=b").params(&["7"]).clock(&self.world.clock);
         self.end(&mut call.principal("https://i", &subject, None).build())
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.world.net.asked(self.url)
     }
 
     /// Asks with one call and counts.
-    fn counted(&self, call: CallBuilder, code: &str, questions: usize) {
+    pub(super) fn counted(&self, call: CallBuilder, code: &str, questions: usize) {
         let before = self.asked();
         let ended = self.end(&mut call.build());
         assert_eq!((ended.code, self.asked() - before), (code, questions), "{ended:?}");
@@ -182,10 +188,10 @@ impl Asker {
 }
 
 #[derive(Debug)]
-struct Ended {
-    code: &'static str,
-    refusal: Option<Box<Refusal>>,
-    note: String,
+pub(super) struct Ended {
+    pub(super) code: &'static str,
+    pub(super) refusal: Option<Box<Refusal>>,
+    pub(super) note: String,
 }
 
 impl From<Verdict> for Ended {
@@ -225,15 +231,15 @@ fn of_a_webhook_it_is_asked_when_that_is_proven() {
     assert_eq!((plain.end(&mut plain.call().build()).code, plain.asked()), (DENIED, 1));
 }
 
-const DENIED: &str = "pdp_denied";
-const UNAVAILABLE: &str = "pdp_unavailable";
+pub(super) const DENIED: &str = "pdp_denied";
+pub(super) const UNAVAILABLE: &str = "pdp_unavailable";
 
 fn json(body: impl Into<String>) -> Reply {
     Reply::Media(200, JSON, body.into())
 }
 
 /// Each answer, its outcome, and after each a permission: one hostile answer leaves nothing behind.
-fn table(asker: &Asker, allowed: &Reply, rows: Vec<(&str, Reply, &str)>) {
+pub(super) fn table(asker: &Asker, allowed: &Reply, rows: Vec<(&str, Reply, &str)>) {
     for (name, reply, code) in rows {
         let ended = asker.says(reply).fresh();
         assert_eq!(ended.code, code, "{name}: {ended:?}");
@@ -382,7 +388,7 @@ fn reasons_stay_inside_and_are_bounded() {
 }
 
 /// Somebody of whom more is known.
-fn known(call: &mut Call) {
+pub(super) fn known(call: &mut Call) {
     let claims = "{\"department\":\"sales\",\"card\":\"4111\",\"realm\":{\"level\":3}}";
     let claims = tape::Tape::parse(claims.into(), &tape::Bounds::default()).unwrap();
     let alice = Principal {
@@ -394,7 +400,7 @@ fn known(call: &mut Call) {
     call.proofs[0].principal = Arc::new(alice);
 }
 
-const TELL: &str =
+pub(super) const TELL: &str =
     ", token: \"env:TOKEN\", include: [X-Tenant, x-none], claims: [department, /realm/level, none]";
 
 #[test]
@@ -852,6 +858,10 @@ fn wrong_sections_are_told() {
         (section("opa", "https://pdp.example.com/", ""), "is not whole"),
         (section("authzen", "https://pdp.example.com", ""), "is not whole"),
         (section("grpc", EXT, ""), "grpc"),
+        (section("ext_authz_grpc", GRPC, ", refuse: as_told, headers: [x-user-id]"), ""),
+        (section("ext_authz_grpc", "http://127.0.0.1:9001/", ""), ""),
+        (section("ext_authz_grpc", EXT, ""), "the URL of a PDP over gRPC has no path"),
+        (section("ext_authz_grpc", "http://pdp.example.com", ""), "is not `https`"),
         (opa(", deadline: 6s"), "cannot take `6s`"),
         (opa(", max_age: 6m"), "cannot count for `6m`"),
         (opa(", max_age: 500ms"), "cannot count for `500ms`"),

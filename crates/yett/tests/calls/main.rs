@@ -14,6 +14,7 @@ mod objects;
 mod owners;
 mod passwords;
 mod pdp;
+mod pdp_grpc;
 mod providers;
 mod threats;
 mod tokens;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use engine::cells::{Cells, Meter, Taken};
-use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Reach, Spawn};
+use engine::fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Reach, Spawn, Trailed};
 use engine::{BoxFuture, UnixTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -19,6 +19,8 @@ pub(crate) enum Reply {
     /// Status and fields.
     Fields(u16, &'static [(&'static str, &'static str)]),
     Status(u16),
+    /// Over HTTP/2.
+    Trailed(Trailed),
     Fails,
     Never,
 }
@@ -88,11 +90,27 @@ impl Fetch for Net {
                     }
                     answer
                 }
+                Some(Reply::Trailed(_)) => Err(FetchError::Exchange("it speaks HTTP/2".into())),
                 Some(Reply::Status(status)) => answer(status, String::from("{}"), None),
                 Some(Reply::Fails) => Err(FetchError::Exchange("reset".into())),
                 Some(Reply::Never) => return Poll::Pending,
             })
         }))
+    }
+
+    fn fetch_trailed(&self, request: FetchRequest) -> BoxFuture<'static, Result<Trailed, FetchError>> {
+        let (url, max_bytes) = (request.url.clone(), request.max_bytes);
+        let plain = self.fetch(request);
+        let reply = self.0.replies.lock().unwrap().get(&url).cloned();
+        Box::pin(async move {
+            match reply {
+                Some(Reply::Trailed(trailed)) if trailed.answer.body.len() > max_bytes => {
+                    Err(FetchError::TooLarge)
+                }
+                Some(Reply::Trailed(trailed)) => Ok(trailed),
+                _ => Ok(Trailed { answer: plain.await?, trailers: None }),
+            }
+        })
     }
 }
 
