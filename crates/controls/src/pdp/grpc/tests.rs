@@ -226,7 +226,8 @@ fn a_denial_is_told_as_configured_and_its_reasons_stay_inside() {
         assert!(refusal.public.is_none() && refusal.headers.is_empty());
     }
     let long = Status { code: 7, message: "x".repeat(9_000) };
-    let refusal = asker("").says(says(&CheckResponse { status: Some(long), ..CheckResponse::default() }));
+    let long_told = asker("");
+    let refusal = long_told.says(says(&CheckResponse { status: Some(long), ..CheckResponse::default() }));
     assert!(refusal.fresh().refusal.unwrap().detail.len() < 300);
     // What it says with a status of gRPC is decoded, and stays inside as well.
     let ended: &[(&str, &str)] = &[("grpc-status", "14"), ("grpc-message", "try%20later%0A")];

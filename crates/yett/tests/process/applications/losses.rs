@@ -46,7 +46,7 @@ impl Told {
             let Some((status, made)) = exchange(socket, "POST", "/v1/revocations", &body) else { return };
             assert!([200, 201].contains(&status), "{made}");
             self.set(&id, Word::Revoked);
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 continue;
             }
             self.set(&id, Word::Open);
