@@ -108,7 +108,7 @@ pub(super) fn written(name: &str, link: &LinkSection, section: &PoliciesSection)
     let actions = match (&link.actions, link.template) {
         (_, Template::ReadOnly) => format!("action in {}", action(cedar::names::WRITE)),
         (None, _) => String::from("action"),
-        (Some(all), _) => format!("action in [{}]", list(all, |name| action(name))),
+        (Some(all), _) => format!("action in [{}]", list(all, action)),
     };
     let effect = match link.template {
         Template::Everyone | Template::Roles => "permit",

@@ -113,7 +113,7 @@ async fn connection(stream: TcpStream, gateway: Arc<Gateway>) {
 pub(super) struct Said {
     status: StatusCode,
     /// A JSON object, or nothing.
-    body: Option<serde_json::Value>,
+    body: Option<Box<serde_json::Value>>,
     field: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -123,7 +123,7 @@ impl Said {
     }
 
     fn with(status: StatusCode, body: serde_json::Value) -> Self {
-        Self { status, body: Some(body), field: None }
+        Self { status, body: Some(Box::new(body)), field: None }
     }
 
     fn field(self, name: HeaderName, value: HeaderValue) -> Self {

@@ -266,7 +266,8 @@ impl Asker {
             match receive(&view, &event, Way::Poll(&self.name, &id)).await {
                 Ok(()) => self.settled.took(id),
                 Err(said) if is_final(&said) => {
-                    self.settled.refuse(id, said.body.unwrap_or_else(|| json!({ "err": "invalid_request" })));
+                    let body = said.body.map_or_else(|| json!({ "err": "invalid_request" }), |body| *body);
+                    self.settled.refuse(id, body);
                 }
                 Err(_) => left = true,
             }
