@@ -40,6 +40,40 @@ pub(crate) fn bare(expr: &Expr) -> Expr {
     }
 }
 
+/// Whether an expression has more levels; does not call itself.
+pub(crate) fn is_deeper(expr: &Expr, levels: usize) -> bool {
+    let mut open: Vec<(&Expr, usize)> = vec![(expr, 1)];
+    while let Some((expr, level)) = open.pop() {
+        if level > levels {
+            return true;
+        }
+        let mut below = |expr| open.push((expr, level + 1));
+        match expr.expr_kind() {
+            ExprKind::Lit(_) | ExprKind::Var(_) | ExprKind::Slot(_) | ExprKind::Unknown(_) => {}
+            ExprKind::If { test_expr, then_expr, else_expr } => {
+                [test_expr, then_expr, else_expr].into_iter().for_each(|expr| below(&**expr));
+            }
+            ExprKind::And { left, right } | ExprKind::Or { left, right } => {
+                [left, right].into_iter().for_each(|expr| below(&**expr));
+            }
+            ExprKind::BinaryApp { arg1, arg2, .. } => {
+                [arg1, arg2].into_iter().for_each(|expr| below(&**expr));
+            }
+            ExprKind::UnaryApp { arg: expr, .. }
+            | ExprKind::GetAttr { expr, .. }
+            | ExprKind::HasAttr { expr, .. }
+            | ExprKind::ExtHasAttr { expr, .. }
+            | ExprKind::Like { expr, .. }
+            | ExprKind::Is { expr, .. } => below(&**expr),
+            ExprKind::ExtensionFunctionApp { args: all, .. } | ExprKind::Set(all) => {
+                all.iter().for_each(&mut below);
+            }
+            ExprKind::Record(members) => members.values().for_each(&mut below),
+        }
+    }
+    false
+}
+
 /// An entity without the place where it was named.
 pub(crate) fn nowhere(uid: &EntityUID) -> EntityUID {
     EntityUID::from_components(uid.entity_type().clone(), uid.eid().clone(), None)

@@ -13,7 +13,7 @@ use miette::Diagnostic;
 use parking_lot::Mutex;
 
 use crate::ask::Types;
-use crate::bare::{Reads, bare, nowhere};
+use crate::bare::{Reads, bare, is_deeper, nowhere};
 use crate::check::Checked;
 use crate::names::{Shape, Vocabulary};
 use crate::slice::{Rule, Scope, Slice};
@@ -23,6 +23,10 @@ use crate::{Fault, Source, check};
 const ID: &str = "id";
 /// Longest id of a policy, in bytes: decisions have it.
 const ID_BYTES: usize = 100;
+/// Most policies: each operation has a list of those that are about it.
+const POLICIES: usize = 4_000;
+/// How deep a condition may be; `a || b || c` is as deep as it is long. It is walked through by functions that call themselves.
+const DEPTH: usize = 500;
 
 /// A policy as it was read.
 #[derive(Debug)]
@@ -76,6 +80,9 @@ impl Book {
                 }
                 policies.push(policy);
             }
+        }
+        if policies.len() > POLICIES {
+            faults.push(Fault::error(0, None, format!("there are more than {POLICIES} policies")));
         }
         if faults.iter().any(|fault| fault.severity == crate::Severity::Error) {
             return Err(faults);
@@ -177,7 +184,13 @@ fn read(
         let message = format!("the id of a policy has from 1 to {ID_BYTES} bytes");
         faults.push(Fault::error(number, at, message).help("write another `@id`"));
     }
-    let condition = template.non_scope_constraints();
+    let mut condition = template.non_scope_constraints();
+    if condition.is_some_and(|condition| is_deeper(condition, DEPTH)) {
+        let message = format!("the condition has more than {DEPTH} parts in each other");
+        let help = "compare with a set, as in `[\"a\", \"b\"].contains(…)`, or write several policies";
+        faults.push(Fault::error(number, range(template.loc()), message).help(help));
+        condition = None;
+    }
     let reads = Reads::of(condition);
     let principal = scope(template.principal_constraint().as_inner());
     let of_role = |uid: &EntityUID| *uid.entity_type() == types.role;

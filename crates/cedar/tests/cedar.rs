@@ -342,6 +342,10 @@ fn misspelled_actions_repeated_ids_and_templates_are_said() {
     assert_eq!(all[0].0, "there are two policies with the id `a`");
     let all = said("permit (principal == ?principal, action, resource);");
     assert_eq!(all[0].0, "a template of Cedar's is not linked");
+    let deep = format!("permit (principal, action, resource) when {{ true{} }};", " || false".repeat(600));
+    assert!(said(&deep)[0].0.starts_with("the condition has more than 500 parts"));
+    let many = "permit (principal, action, resource);\n".repeat(4_001);
+    assert_eq!(said(&many)[0].0, "there are more than 4000 policies");
     let (book, _) = read("\npermit (principal, action, resource);").unwrap();
     assert_eq!(book.slice("getOrder", &order()).0.policies().next().unwrap().id, "orders.cedar:2");
 }

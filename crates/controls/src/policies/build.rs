@@ -11,7 +11,7 @@ use spec::{Mode, Node, Strings};
 
 use super::config::{BodySection, OnAbsent, PoliciesSection, RefuseAs};
 use super::facts::{Claim, Telling, Value};
-use super::{Policies, Refuse, links, offset};
+use super::{Policies, Refuse, config, links, offset};
 use crate::callers::ClaimPath;
 use crate::callers::trust::Trust;
 use crate::pattern::Step;
@@ -117,6 +117,9 @@ fn control(
 fn share(api: &ApiScope<'_>, node: &Node, out: &mut Diagnostics) -> Option<Shared> {
     let before = out.count(Severity::Error);
     let section = spec::read::<PoliciesSection>(node, out).filter(|section| section.mode != Mode::Off)?;
+    if out.count(Severity::Error) == before {
+        config::check(&section, node, out);
+    }
     if out.count(Severity::Error) > before {
         return None;
     }
@@ -147,8 +150,13 @@ fn read(api: &ApiScope<'_>, section: &PoliciesSection, node: &Node, out: &mut Di
     for file in &section.files {
         // That one is missing has been reported with all that are.
         let Some(bytes) = api.gateway.assets.get(file.path()) else { continue };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let message = format!("`{}` is no text in UTF-8", file.value);
+            out.push(Diagnostic::error("policies", message).at(file.span).help("write it in UTF-8"));
+            continue;
+        };
         let origin = api.gateway.sources.find(file.path()).map_or(Origin::Document(file.span), Origin::File);
-        texts.push((file.path(), String::from_utf8_lossy(bytes).into_owned(), origin));
+        texts.push((file.path(), text.to_owned(), origin));
     }
     for (name, link) in &section.links {
         match links::written(name, &link.value, section) {

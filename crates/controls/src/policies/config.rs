@@ -8,8 +8,9 @@ use diagnostics::{Diagnostic, Diagnostics, Severity};
 use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use spec::{Cidr, FileRef, Mode, Node, Spanned, Strings};
+use spec::{FileRef, Mode, Node, Spanned, Strings};
 
+use super::link_config::LinkSection;
 use super::offset;
 use crate::callers::ClaimPath;
 use crate::pattern::{Pattern, Step};
@@ -237,82 +238,6 @@ impl JsonSchema for BodySection {
     }
 }
 
-/// A policy of which only a few words are its own.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "PolicyLink")]
-pub struct LinkSection {
-    /// what it does
-    pub template: Template,
-    /// operations that it is about: their ids, `METHOD /template`, `group:read`, `group:write` or `tag:` and a tag; without it all
-    #[serde(default)]
-    pub actions: Option<Vec<String>>,
-    /// of `roles`: who is permitted, one role is enough; of `read_only`: who is meant, without it everybody
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// roles of those whom it does not forbid anything
-    #[serde(default)]
-    pub except: Vec<String>,
-    /// of `tenants`: the parameter of the path, or value of the body, that says whose it is
-    #[serde(default)]
-    pub resource: Option<String>,
-    /// of `tenants`: the claim that it has to be in, of those under `claims`
-    #[serde(default)]
-    pub claim: Option<String>,
-    /// of `networks`: from where calls may come
-    #[serde(default)]
-    pub ranges: Vec<Spanned<Cidr>>,
-    /// of `hours`: days of the week
-    #[serde(default)]
-    pub days: Vec<Day>,
-    /// of `hours`: when a day begins, as in `"08:00"`
-    #[serde(default)]
-    pub from: Option<Spanned<String>>,
-    /// of `hours`: when it ends; before its beginning, it is on the next day
-    #[serde(default)]
-    pub to: Option<Spanned<String>>,
-}
-
-/// What a link does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "PolicyTemplate")]
-pub enum Template {
-    /// Permits whomever the contract lets in.
-    Everyone,
-    /// Permits who has one of the roles.
-    Roles,
-    /// Forbids what is of another tenant.
-    Tenants,
-    /// Forbids calls at other times.
-    Hours,
-    /// Forbids calls from elsewhere.
-    Networks,
-    /// Forbids to change anything.
-    ReadOnly,
-}
-
-/// A day of the week, in the order of ISO 8601.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "PolicyDay")]
-pub enum Day {
-    /// 1.
-    Mon,
-    /// 2.
-    Tue,
-    /// 3.
-    Wed,
-    /// 4.
-    Thu,
-    /// 5.
-    Fri,
-    /// 6.
-    Sat,
-    /// 7.
-    Sun,
-}
-
 /// The section's schema.
 #[must_use]
 pub fn schema() -> schemars::Schema {
@@ -335,9 +260,13 @@ pub fn check_section(node: &Node, out: &mut Diagnostics) {
     let before = out.count(Severity::Error);
     let Some(section) = spec::read::<PoliciesSection>(node, out) else { return };
     // What was left out since it cannot be read is not missed a second time.
-    if out.count(Severity::Error) > before {
-        return;
+    if out.count(Severity::Error) == before {
+        check(&section, node, out);
     }
+}
+
+/// Reports what is wrong with a section that can be read: as it is written, and as it came to be of several.
+pub(super) fn check(section: &PoliciesSection, node: &Node, out: &mut Diagnostics) {
     let mut error = |message: String, help: &str, span| {
         out.push(Diagnostic::error("policies", message).at(span).help(help));
     };
@@ -367,6 +296,6 @@ pub fn check_section(node: &Node, out: &mut Diagnostics) {
         }
     }
     for (name, link) in &section.links {
-        super::links::check(name, link, &section, &mut error);
+        super::links::check(name, link, section, &mut error);
     }
 }

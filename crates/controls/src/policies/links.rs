@@ -4,7 +4,8 @@
 use diagnostics::Span;
 use spec::Spanned;
 
-use super::config::{Day, LinkSection, PoliciesSection, Template, TypeName};
+use super::config::{PoliciesSection, TypeName};
+use super::link_config::{Day, LinkSection, Template};
 use super::offset::minute;
 
 /// Minutes of a day.

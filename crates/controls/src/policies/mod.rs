@@ -21,6 +21,7 @@
 mod build;
 mod config;
 mod facts;
+mod link_config;
 mod links;
 mod offset;
 #[cfg(test)]
@@ -35,10 +36,10 @@ use engine::{Attached, Call, Clock, Control, CoreContext, Needs, Step, Verdict, 
 use crate::read_body::{self, Content};
 pub use build::compile;
 pub use config::{
-    BodySection, ClaimSection, Day, LinkSection, OnAbsent, PoliciesSection, RefuseAs, Template, TypeName,
-    check_section, files, schema,
+    BodySection, ClaimSection, OnAbsent, PoliciesSection, RefuseAs, TypeName, check_section, files, schema,
 };
 use facts::{Telling, Untold};
+pub use link_config::{Day, LinkSection, Template};
 
 /// How a call is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
