@@ -335,6 +335,8 @@ const NAMED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("crates/controls/src/security/kit.rs", "authentication", "a kit for the tests of the three"),
     ("crates/controls/src/security/kit.rs", "authorization", "a kit for the tests of the three"),
     ("crates/controls/src/security/kit.rs", "upstream_identity", "the same, of what becomes of their proofs"),
+    ("crates/controls/src/security/kit.rs", "message_security", "the same, of what becomes of their proofs"),
+    ("crates/controls/src/security/kit.rs", "validation", "the same, of what becomes of their proofs"),
     ("crates/yett/src/inspect/mod.rs", "inspection", "a command that explains what it finds"),
     ("crates/yett/src/run/gateway.rs", "authentication", "counts of verified tokens, and states of keys"),
     ("crates/yett/src/run/gateway.rs", "leaks", "what was returned to whom, for who asks"),
