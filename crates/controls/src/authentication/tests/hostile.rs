@@ -275,7 +275,7 @@ fn every_hostile_token_is_refused_and_its_twin_passes() {
     cases.extend(header_cases(&world.shop));
     cases.extend(forgeries(&world.shop, &world.staff));
     cases.extend(misshapen(&world.shop));
-    assert_eq!(cases.len(), 104);
+    assert_eq!(cases.len(), 105);
     for round in ["first", "remembered"] {
         for Case { name, hostile, twin, code } in &cases {
             let refused = gateway.bearer("read", hostile);

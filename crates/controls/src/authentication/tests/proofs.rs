@@ -301,7 +301,7 @@ fn every_hostile_proof_is_refused_and_its_twin_passes() {
     let (world, gateway) = ready();
     let holder = Holder::new(Alg::Es256);
     let cases = table(&world, &holder);
-    assert_eq!(cases.len(), 120);
+    assert_eq!(cases.len(), 142);
     for Case { name, hostile, twin, code, error } in &cases {
         let refused = hostile.send(&gateway, "read");
         assert_eq!(refused.code(), *code, "{name}: {:?}", refused.refusal);

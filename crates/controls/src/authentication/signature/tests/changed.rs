@@ -216,7 +216,7 @@ const ON_THE_WAY: &[Row] = &[
 #[test]
 fn threat_33_what_is_changed_on_the_way_is_refused() {
     let gateway = Signed::new();
-    assert_eq!(ON_THE_WAY.len(), 60);
+    assert_eq!(ON_THE_WAY.len(), 43);
     for (number, (what, draft, change, code, text)) in ON_THE_WAY.iter().enumerate() {
         let good = draft(&format!("nonce-{number}")).sign();
         let mut hostile = good.clone();
