@@ -89,14 +89,16 @@ pub(in crate::pdp) fn bound(address: &ListenAddress) -> Option<(Box<str>, u16)> 
     Some((address.ip().to_string().into(), address.port()))
 }
 
-/// Adds what is not of a question's identity: messages of one field become one where they are read (protobuf's encoding, "Last One
-/// Wins").
+/// Adds what is not of a question's identity. It is written anew: a second message of one field is to be merged with the first (protobuf's
+/// encoding, "Last One Wins"), and not every reader does.
 pub(in crate::pdp) fn push_moment(message: &mut Vec<u8>, id: CallId, now: UnixTime) {
-    let time = Some(Timestamp { seconds: i64::try_from(now.seconds()).unwrap_or(i64::MAX) });
-    let http = Some(HttpRequest { id: id.to_string(), ..HttpRequest::default() });
-    let attributes =
-        Some(AttributeContext { request: Some(Request { time, http }), ..AttributeContext::default() });
-    message.extend_from_slice(&CheckRequest { attributes }.encode_to_vec());
+    let Ok(mut check) = CheckRequest::decode(message.as_slice()) else { return };
+    let request = check.attributes.as_mut().and_then(|attributes| attributes.request.as_mut());
+    if let Some(Request { time, http: Some(http) }) = request {
+        *time = Some(Timestamp { seconds: i64::try_from(now.seconds()).unwrap_or(i64::MAX) });
+        http.id = id.to_string();
+    }
+    *message = check.encode_to_vec();
 }
 
 /// The client, without its port: each of its connections has another.
