@@ -201,9 +201,10 @@ class Load:
             line, two = Line(self.kills), Two("127.0.0.1", self.secure)
             if await self.connected(line, two.connect()):
                 headers = [("authorization", self.bearer[1])]
-                went = await self.attempt("websocket http/2", line, WebSocketTwo(two).connect("/ws", headers), silence=False)
+                socket = WebSocketTwo(two)
+                went = await self.attempt("websocket http/2", line, socket.connect("/ws", headers), silence=False)
                 while went and not self.stopping:
-                    went = await self.attempt(kind, line, went.echo(b"is anybody there?", seconds=60), silence=False)
+                    went = await self.attempt(kind, line, socket.echo(b"is anybody there?", seconds=60), silence=False)
                     await asyncio.sleep(0.02)
             two.close()
 
