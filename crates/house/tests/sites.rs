@@ -113,6 +113,7 @@ fn only_the_clock_reads_the_time() {
             ("benches/load/src/call.rs:take", measures),
             ("benches/load/src/call.rs:wait", measures),
             ("benches/load/src/call.rs:connection", measures),
+            ("benches/load/src/call.rs:wait", measures),
         ],
     );
 }
