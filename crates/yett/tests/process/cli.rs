@@ -40,17 +40,17 @@ fn check_tells_machines_the_same_shape_always() {
     assert_eq!(first["line"], 8, "{report}");
     house.write("yett.yaml", &house.read("yett.yaml").replace("subjekt", "subject"));
     let golden = r#"{
+  "ok": true,
+  "diagnostics": [],
   "apis": {
     "notes": {
+      "title": "Notes",
       "base_path": "",
-      "fully_enforced": 2,
       "operations": 2,
-      "refusing": [],
-      "title": "Notes"
+      "fully_enforced": 2,
+      "refusing": []
     }
-  },
-  "diagnostics": [],
-  "ok": true
+  }
 }
 "#;
     assert_eq!(house.good(&["check", "--format", "json"]), golden);

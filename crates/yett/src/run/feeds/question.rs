@@ -148,7 +148,7 @@ mod tests {
         settled.refuse(String::from("b"), json!({ "err": "invalid_key" }));
         assert_eq!(
             settled.body(1, false),
-            r#"{"ack":["a"],"maxEvents":1,"returnImmediately":true,"setErrs":{"b":{"err":"invalid_key"}}}"#
+            r#"{"maxEvents":1,"returnImmediately":true,"ack":["a"],"setErrs":{"b":{"err":"invalid_key"}}}"#
         );
         assert_eq!(settled.take(), HashSet::from([String::from("a"), String::from("b")]));
         for number in 0..=SETTLED {

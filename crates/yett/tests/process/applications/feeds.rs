@@ -533,7 +533,7 @@ fn no_event_is_believed_that_is_not_its_transmitters_own_and_whole() {
         assert_eq!(ask(&gateway, &idp.0.jws(header, &payload.to_string())), said(401, "token_invalid"));
         others += 1;
     }
-    assert_eq!(count + others, 76);
+    assert_eq!(count + others, 78);
     assert_eq!(ask(&gateway, &token), good(), "none of it had an effect");
     assert_eq!(send(&gateway, &whole), said(202, ""));
     assert_eq!(ask(&gateway, &token), revoked());

@@ -106,7 +106,7 @@ fn events_that_are_not_good_are_refused_by_name() {
         wanted.push((id, name, code));
     }
     let count = wanted.len();
-    assert_eq!(count, 51);
+    assert_eq!(count, 52);
     assert!(soon(|| transmitter.refused().len() == count), "{:?}", transmitter.refused());
     let refused = transmitter.refused();
     for (id, name, code) in &wanted {
