@@ -15,7 +15,7 @@ mod window;
 
 use std::time::Duration;
 
-use engine::{CallId, Evidence};
+use engine::{CallId, Evidence, Kept};
 
 pub use groups::GROUPS;
 use groups::{Firing, Groups};
@@ -133,7 +133,9 @@ impl Alerts {
     /// An event came.
     pub fn event(&mut self, evidence: &Evidence, now: u64) {
         for (rule, groups) in &mut self.rules {
-            if !rule.counts_events() || !rule.filter.wants(evidence) {
+            // What is noted speaks against nobody: rules count it that name it.
+            let is_meant = evidence.kept != Kept::Noted || !rule.filter.outcomes.is_empty();
+            if !rule.counts_events() || !is_meant || !rule.filter.wants(evidence) {
                 continue;
             }
             match groups.of(rule.group_of(evidence), now) {

@@ -280,3 +280,20 @@ fn what_begins_and_ceases_is_kept_under_the_id_of_its_event() {
     assert_eq!((&json["kept"], &json["severity"]), (&"alert".into(), &"error".into()));
     assert_eq!((&json["alert"]["state"], &json["alert"]["events"]), (&"firing".into(), &1.into()));
 }
+
+#[test]
+fn what_is_noted_counts_for_rules_that_name_it() {
+    for (outcomes, fires) in [(vec![], false), (vec![Kept::Refused], false), (vec![Kept::Noted], true)] {
+        let filter = Filter { outcomes: outcomes.clone(), ..Filter::default() };
+        let mut alerts = Alerts::new(vec![Rule { filter, ..rule(rate(2), &[]) }], NOW);
+        for _ in 0..2 {
+            alerts.event(&evidence(Kept::Noted, ""), NOW);
+        }
+        assert_eq!(changes(&mut alerts, NOW + 10).len(), usize::from(fires), "{outcomes:?}");
+        for _ in 0..2 {
+            alerts.event(&evidence(Kept::Refused, "rate_limited"), NOW + 20);
+        }
+        let refusals = outcomes.is_empty() || outcomes.contains(&Kept::Refused);
+        assert_eq!(changes(&mut alerts, NOW + 30).len(), usize::from(refusals), "{outcomes:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use engine::Clock;
 use engine::keyed::Keyed;
+use engine::uses::Uses;
 use proxy::Services;
 use store::Place;
 use telemetry::Telemetry;
@@ -78,11 +79,12 @@ pub(super) fn keep_decisions(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (telemetry, clock, side): (&Telemetry, &Arc<dyn Clock>, &Handle),
+    (telemetry, services, side): (&Telemetry, &Services, &Handle),
 ) -> Result<Arc<Decisions>, String> {
     let file = || Place::Sqlite(data.join("decisions.db"));
     let place = store_url(document, loaded)?.map_or_else(file, |url| Place::Postgres(url.to_string()));
-    Ok(Decisions::start(telemetry, place, clock, side, document))
+    let uses = Uses::of(&services.keyed);
+    Ok(Decisions::start((telemetry, uses), place, &services.clock, side, document))
 }
 
 /// Begins to tell those whom the document names; what they are owed lies in a file in the data directory.
