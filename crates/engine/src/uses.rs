@@ -25,7 +25,7 @@ struct State {
 }
 
 impl State {
-    fn to_keep(&mut self, one: Use) {
+    fn keep_later(&mut self, one: Use) {
         if self.new.len() >= bounds::ADMINISTRATIVE_USES {
             self.new.pop_front();
         }
@@ -56,7 +56,7 @@ impl Uses {
         let known = state.old.contains(&one);
         state.young.insert(one);
         if !known {
-            state.to_keep(one);
+            state.keep_later(one);
         }
         !known
     }
@@ -85,7 +85,7 @@ impl Uses {
     /// Brings back what was taken and could not be kept.
     pub fn bring_back(&self, taken: Vec<Use>) {
         let mut state = self.state();
-        taken.into_iter().for_each(|one| state.to_keep(one));
+        taken.into_iter().for_each(|one| state.keep_later(one));
     }
 }
 
