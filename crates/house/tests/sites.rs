@@ -111,7 +111,6 @@ fn only_the_clock_reads_the_time() {
             ("benches/load/src/handshake.rs:handshake", measures),
             ("benches/load/src/call.rs:call", measures),
             ("benches/load/src/call.rs:take", measures),
-            ("benches/load/src/call.rs:wait", measures),
             ("benches/load/src/call.rs:connection", measures),
             ("benches/load/src/call.rs:wait", measures),
         ],
