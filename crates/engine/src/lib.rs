@@ -38,7 +38,6 @@ pub mod snapshot;
 pub mod text;
 pub mod trace;
 pub mod upstream;
-pub mod uses;
 pub mod verdict;
 pub mod websocket;
 pub mod withdrawn;

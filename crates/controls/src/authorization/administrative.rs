@@ -4,14 +4,47 @@
 //! It refuses nothing: who may is for [`super::Require`], without which such an operation does not compile. It speaks when every check has
 //! passed, so that what was refused is no use.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use engine::uses::{Use, Uses};
-use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict};
+use engine::keyed::Keyed;
+use engine::{Attached, Call, Control, CoreContext, Needs, Step, Verdict, bounds};
+use parking_lot::Mutex;
 
 /// What the decision says.
 const FIRST: &str = "first use of this administrative operation by this caller";
+
+/// Who used which operation: by hash, the newest [`bounds::ADMINISTRATIVE_USES`] of them and as many before. Whoever is forgotten is told
+/// of once more.
+#[derive(Debug, Default)]
+struct Uses(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashSet<[u8; 16]>,
+    old: HashSet<[u8; 16]>,
+}
+
+impl Uses {
+    fn of(keyed: &Keyed) -> Arc<Self> {
+        keyed.get_or_make("administrative-uses", "", Self::default)
+    }
+
+    /// Whether it is the first, and takes it down.
+    fn is_first(&self, key: [u8; 16]) -> bool {
+        let mut uses = self.0.lock();
+        if uses.young.contains(&key) {
+            return false;
+        }
+        if uses.young.len() >= bounds::ADMINISTRATIVE_USES {
+            uses.old = std::mem::take(&mut uses.young);
+        }
+        let known = uses.old.contains(&key);
+        uses.young.insert(key);
+        !known
+    }
+}
 
 /// The control, for one operation.
 #[derive(Debug)]
@@ -28,15 +61,15 @@ impl Administrative {
     }
 
     /// Operation and caller by hash; `None` for nobody.
-    fn key(&self, call: &Call) -> Option<Use> {
+    fn key(&self, call: &Call) -> Option<[u8; 16]> {
         let principal = call.principal()?;
         let mut context = Context::new(&SHA256);
         let application = principal.application.as_deref().unwrap_or_default();
         for part in [&*self.api, &*self.operation, &*principal.issuer, &*principal.subject, application] {
-            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(&part.len().to_be_bytes());
             context.update(part.as_bytes());
         }
-        context.finish().as_ref().first_chunk().map(|half| Use::from_be_bytes(*half))
+        context.finish().as_ref().first_chunk().copied()
     }
 }
 
@@ -102,5 +135,25 @@ mod tests {
         assert!(!told(&*one, None), "nobody is nobody in particular");
         // A reload makes controls anew, and forgets nobody.
         assert!(!told(&*attach("one"), Some(("ada", None))));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let uses = Uses::default();
+        let key = |number: usize| {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            key
+        };
+        for number in 0..bounds::ADMINISTRATIVE_USES * 3 {
+            assert!(uses.is_first(key(number)));
+            assert!(!uses.is_first(key(number)));
+        }
+        let held = {
+            let uses = uses.0.lock();
+            uses.young.len() + uses.old.len()
+        };
+        assert!(held <= bounds::ADMINISTRATIVE_USES * 2, "{held}");
+        assert!(uses.is_first(key(0)), "who is forgotten is told of once more");
     }
 }

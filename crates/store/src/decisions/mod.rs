@@ -13,7 +13,6 @@ mod counts;
 mod read;
 #[cfg(test)]
 mod tests;
-mod uses;
 mod write;
 
 use std::time::Duration;
@@ -50,10 +49,6 @@ const STEPS: &[&[&str]] = &[
          PRIMARY KEY (at, api, operation, control, part, code))",
         // Which batches of counts are in it.
         "CREATE TABLE yett_shadow_batches (id TEXT PRIMARY KEY, at BIGINT NOT NULL)",
-    ],
-    &[
-        // First uses that were told of, by their hashes.
-        "CREATE TABLE yett_uses (id TEXT PRIMARY KEY, at BIGINT NOT NULL)",
     ],
 ];
 

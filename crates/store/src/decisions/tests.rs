@@ -45,7 +45,6 @@ everywhere!(
     counts_are_sums_and_each_batch_counts_once,
     counts_are_folded_to_hours_and_end,
     decisions_come_with_their_documents,
-    uses_are_remembered_and_the_oldest_go,
 );
 
 fn record(number: u128) -> Evidence {
@@ -375,24 +374,4 @@ async fn decisions_come_with_their_documents(place: Place) {
     let page = store.whole(&filter, page.next.unwrap(), 9).await.unwrap();
     assert_eq!(page.decisions, [Stored { sequence: 5, evidence: shadowed(5) }]);
     assert_eq!(page.next, None);
-}
-
-async fn uses_are_remembered_and_the_oldest_go(place: Place) {
-    let store = DecisionStore::open(&place).await.unwrap();
-    assert_eq!(store.uses().await.unwrap(), Vec::<u128>::new());
-    store.add_uses(&[7, u128::MAX], NOW).await.unwrap();
-    // A batch of which nobody knew whether it was kept.
-    store.add_uses(&[7, u128::MAX, 0], NOW + 1).await.unwrap();
-    store.close().await;
-    let store = DecisionStore::open(&place).await.unwrap();
-    assert_eq!(store.uses().await.unwrap(), [0, 7, u128::MAX], "the newest first");
-    let most = engine::bounds::ADMINISTRATIVE_USES;
-    let many: Vec<u128> = (100..).take(most).collect();
-    for (number, some) in (0_u64..).zip(many.chunks(1_000)) {
-        store.add_uses(some, NOW + 2 + number).await.unwrap();
-    }
-    let held = store.uses().await.unwrap();
-    assert_eq!(held.len(), most);
-    assert!(many.iter().all(|one| held.contains(one)), "those before them are gone");
-    store.close().await;
 }

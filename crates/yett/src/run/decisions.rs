@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use engine::uses::Uses;
 use engine::{CallId, Clock, Tick};
 use manage_api::{AskDecisions, Begin, Events, Problem, SaidDecisions};
 use parking_lot::Mutex;
@@ -56,8 +55,6 @@ pub(super) struct Decisions {
     queue: Arc<RecordQueue>,
     /// What controls in shadow said, which lies in the same store.
     counts: Arc<ShadowCounts>,
-    /// First uses that were told of, which are remembered in the same store.
-    uses: Arc<Uses>,
     place: Place,
     clock: Arc<dyn Clock>,
     side: Handle,
@@ -97,7 +94,7 @@ pub(super) struct Told {
 impl Decisions {
     /// Begins to keep what the document says; the store is opened behind it, so that nobody waits for it.
     pub(super) fn start(
-        (telemetry, uses): (&Telemetry, Arc<Uses>),
+        telemetry: &Telemetry,
         place: Place,
         clock: &Arc<dyn Clock>,
         side: &Handle,
@@ -108,7 +105,6 @@ impl Decisions {
         let decisions = Arc::new(Self {
             queue: Arc::clone(telemetry.decisions()),
             counts: Arc::clone(telemetry.shadow()),
-            uses,
             place,
             clock: Arc::clone(clock),
             side: side.clone(),

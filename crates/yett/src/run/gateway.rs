@@ -169,7 +169,7 @@ impl Gateway {
         let running = Plane::default();
         let around = (&clock, &*services.keyed, &running, side, shared.as_ref());
         let credentials = wanted_store(document, &loaded, &data, around)?;
-        let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &services, side))?;
+        let decisions = keep_decisions(document, &loaded, &data, (&telemetry, &clock, side))?;
         let notices = tell(document, &loaded, &data, (&telemetry, &services, side), &credentials)?;
         let ways = (&telemetry, &clock, &services.fetch, side);
         let exporter = export::start(document, &loaded, ways);

@@ -15,7 +15,6 @@ mod alone;
 mod hostile;
 mod losses;
 mod misbehaving;
-mod noted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};

@@ -24,8 +24,6 @@ pub(super) const STUBBORN: u32 = 3;
 pub(super) struct Work {
     pub(super) held: VecDeque<Arc<Evidence>>,
     pub(super) counts: Counts,
-    /// Whether the uses that were kept before are known.
-    recalled: bool,
     /// Failures in a row, and until when it is not tried again.
     failures: u32,
     later: Option<Tick>,
@@ -69,31 +67,10 @@ impl Decisions {
             return;
         }
         // Records first: there are more of them, and their queues are shorter.
-        let beside = match self.write_counts(&store, work).await {
-            Ok(()) => self.write_uses(&store, work).await,
-            failed => failed,
-        };
-        if let Err(why) = beside {
+        if let Err(why) = self.write_counts(&store, work).await {
             self.ill(&why);
             self.put_off(work);
         }
-    }
-
-    /// Learns, once, which uses were kept before, and keeps those that came since.
-    async fn write_uses(&self, store: &DecisionStore, work: &mut Work) -> Result<(), StoreError> {
-        if !work.recalled {
-            self.uses.remember(&store.uses().await?);
-            work.recalled = true;
-        }
-        let new = self.uses.take();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let kept = store.add_uses(&new, self.clock.unix().0 / 1_000_000).await;
-        if kept.is_err() {
-            self.uses.bring_back(new);
-        }
-        kept
     }
 
     /// Writes some of the records in hand, and removes what is over the retention; `false` when it could not.

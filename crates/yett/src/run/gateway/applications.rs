@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use engine::Clock;
 use engine::keyed::Keyed;
-use engine::uses::Uses;
 use proxy::Services;
 use store::Place;
 use telemetry::Telemetry;
@@ -79,12 +78,11 @@ pub(super) fn keep_decisions(
     document: &spec::Document,
     loaded: &Loaded,
     data: &Path,
-    (telemetry, services, side): (&Telemetry, &Services, &Handle),
+    (telemetry, clock, side): (&Telemetry, &Arc<dyn Clock>, &Handle),
 ) -> Result<Arc<Decisions>, String> {
     let file = || Place::Sqlite(data.join("decisions.db"));
     let place = store_url(document, loaded)?.map_or_else(file, |url| Place::Postgres(url.to_string()));
-    let uses = Uses::of(&services.keyed);
-    Ok(Decisions::start((telemetry, uses), place, &services.clock, side, document))
+    Ok(Decisions::start(telemetry, place, clock, side, document))
 }
 
 /// Begins to tell those whom the document names; what they are owed lies in a file in the data directory.
