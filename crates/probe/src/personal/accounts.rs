@@ -88,7 +88,7 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 pub(super) fn at(bytes: &[u8], start: usize) -> Option<usize> {
     let country = bytes.get(start..start + 2)?;
     let (_, length) = LENGTHS.iter().find(|(known, _)| known.as_slice() == country)?;
-    let (mut text, mut at) = (SmallVec::<[u8; 34]>::new(), start);
+    let (mut text, mut at) = (SmallVec::<[u8; 36]>::new(), start);
     while text.len() < *length {
         match *bytes.get(at)? {
             byte if byte.is_ascii_uppercase() || byte.is_ascii_digit() => text.push(byte),
