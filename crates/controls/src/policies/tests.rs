@@ -280,7 +280,7 @@ fn what_is_not_as_declared_is_not_told() {
         assert!(told(bad).is_err(), "{bad}");
     }
     let call = call_of("https://idp", "{}", "/x/%FF", "%FF");
-    assert_eq!(telling.facts(&ALL, &call, None, NOW).unwrap_err().what, "the parameter `id`".into());
+    assert_eq!(&*telling.facts(&ALL, &call, None, NOW).unwrap_err().what, "the parameter `id`");
 }
 
 /// What is told of a body.
